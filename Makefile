@@ -1,0 +1,87 @@
+# The one list of commands. Each sets up .venv by itself, and does nothing twice.
+#   make app PORT=8600      make test ARGS="-k window -x"      make train RECIPE=NAME ARGS="--help"
+
+PYTHON ?= python3
+PORT   ?= 8501
+ARGS   ?=
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check
+
+# What each set-up installs beside the library itself.
+extras-core     :=
+extras-app      := [app]
+extras-training := [training]
+extras-dev      := [app,dev,notebooks,training]
+
+# A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
+core     := $(VENV)/.ready-core
+app      := $(VENV)/.ready-app
+training := $(VENV)/.ready-training
+dev      := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+.PHONY: help setup app test lint format bench tables train chromium pins clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(dev) ## install everything a developer needs into .venv
+
+app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
+	$(PY) -m streamlit run app/streamlit_app.py --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
+
+test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...")
+	$(PY) -m pytest $(ARGS)
+
+lint: $(dev) ## ruff, mypy and the import contracts
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
+
+format: $(dev) ## format, and mend what ruff can mend
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+bench: $(core) ## measure both models side by side (ARGS=...)
+	$(PY) -m rsp_lab bench $(ARGS)
+
+tables: $(core) ## print the paper's cost tables beside ours (ARGS=...)
+	$(PY) -m rsp_lab tables $(ARGS)
+
+train: $(training) ## train: make train RECIPE=NAME ARGS="..."
+	$(PY) -m trainers $(RECIPE) $(ARGS)
+
+# Browser tests drive the system's Chromium. Where it can be neither found nor installed they skip, and say so.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	command -v apt-get >/dev/null || { echo "No Chromium and no apt-get: the browser tests will skip."; exit 0; }; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root="sudo -n"; \
+	else echo "No Chromium, and no right to install it: the browser tests will skip."; exit 0; fi; \
+	{ $$as_root apt-get update && $$as_root apt-get install -y --no-install-recommends chromium; } \
+	|| echo "Chromium could not be installed: the browser tests will skip."
+
+pins: $(dev) ## write constraints.txt from what is installed
+	{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -v -i -E '^(cuda-|nvidia-|triton)'; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## remove caches and build outputs, keep .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find app rsp_lab tests trainers -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "rsp_lab needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.ready-%: pyproject.toml constraints.txt | $(VENV)/.created
+	@echo "Setting up $(VENV) ($*). The first time downloads torch and takes some minutes."
+	$(PIP) install -c constraints.txt -e '.$(extras-$*)'
+	@touch $@
+	@if [ $* = dev ]; then touch $(core) $(app) $(training); fi

@@ -1,0 +1,3 @@
+from rsp_lab.cli import main
+
+main()

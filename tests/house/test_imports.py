@@ -1,0 +1,98 @@
+"""Who may import whom (ARCHITECTURE.md) is held by import-linter's contracts in pyproject.toml."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("rsp_lab", "app", "trainers")
+
+
+def run_contracts(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run([program, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True)
+
+
+def imports_from_an_ancestor(graph: grimp.ImportGraph) -> list[str]:
+    return [
+        f"{module} imports from {package}"
+        for module in sorted(graph.modules)
+        for package in sorted(graph.find_modules_directly_imported_by(module))
+        if module.startswith(package + ".")
+    ]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the sources that a test may spoil."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=_not_source)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def _not_source(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not (name.endswith(".py") or Path(folder, name).is_dir())]
+
+
+def test_contracts_hold() -> None:
+    result = run_contracts(ROOT)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("trainers/intruder.py", "import app", "app and trainers are blind to each other"),
+        ("rsp_lab/capture/intruder.py", "import trainers", "app and trainers are blind to each other"),
+        ("rsp_lab/relations/intruder.py", "import rsp_lab.analysis", "a room imports only rooms below it"),
+        ("rsp_lab/models/intruder.py", "import rsp_lab.capture", "a room imports only rooms below it"),
+        ("rsp_lab/explorer/intruder.py", "import rsp_lab.figures", "a room imports only rooms below it"),
+        ("rsp_lab/room_without_layer.py", "", "a room imports only rooms below it"),
+        ("rsp_lab/explorer/intruder.py", "import streamlit", "streamlit only in app"),
+        ("rsp_lab/analysis/intruder.py", "import matplotlib.pyplot", "matplotlib only in rsp_lab.figures"),
+        ("app/intruder.py", "import matplotlib.pyplot", "matplotlib only in rsp_lab.figures"),
+    ],
+)
+def test_a_violation_breaks_its_contract(checkout: Path, file: str, line: str, contract: str) -> None:
+    (checkout / file).write_text(line + "\n")
+
+    result = run_contracts(checkout)
+
+    broken = [row for row in result.stdout.splitlines() if "BROKEN" in row]
+    assert result.returncode == 1
+    assert any(row.startswith(contract) for row in broken), result.stdout + result.stderr
+
+
+def test_a_cycle_breaks_its_contract(checkout: Path) -> None:
+    (checkout / "rsp_lab/relations/hen.py").write_text("import rsp_lab.relations.egg\n")
+    (checkout / "rsp_lab/relations/egg.py").write_text("import rsp_lab.relations.hen\n")
+
+    result = run_contracts(checkout)
+
+    assert result.returncode == 1
+    assert "no import cycles BROKEN" in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_file_imports_from_its_own_package_init(package: str) -> None:
+    graph = grimp.build_graph(package, cache_dir=None)
+
+    assert imports_from_an_ancestor(graph) == []
+
+
+def test_an_import_from_the_own_package_init_is_found() -> None:
+    graph = grimp.ImportGraph()
+    for module in ("rsp_lab", "rsp_lab.models", "rsp_lab.models.heads"):
+        graph.add_module(module)
+    graph.add_import(importer="rsp_lab", imported="rsp_lab.models.heads")
+    graph.add_import(importer="rsp_lab.models.heads", imported="rsp_lab.models")
+
+    assert imports_from_an_ancestor(graph) == ["rsp_lab.models.heads imports from rsp_lab.models"]
