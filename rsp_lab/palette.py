@@ -1,0 +1,26 @@
+"""One colour and one dash pattern for each level, the same in every picture: plain data, so that every room may use it.
+
+The sequence is ordered in lightness (CIE L* 42, 50, 59, 65, 74 from level 7 to level 3), any two of its colours lie at
+least 24 CIELAB units apart under normal, protan, deutan and tritan vision (Machado et al. 2009), and each keeps a
+contrast of 2 against white and of 3 against near-black. The dash pattern says the same a second time.
+"""
+
+from __future__ import annotations
+
+LEVEL_COLOURS: dict[int, str] = {
+    7: "#9E38A5",
+    6: "#4967FF",
+    5: "#03A17C",
+    4: "#EE814D",
+    3: "#E1AE0D",
+}
+"""By level, as #RRGGBB. What a step brings down from level x + 1 has the colour of level x + 1."""
+
+LEVEL_DASHES: dict[int, tuple[int, ...]] = {
+    7: (),
+    6: (9, 3),
+    5: (5, 3),
+    4: (2, 2),
+    3: (7, 2, 2, 2),
+}
+"""By level: lengths of stroke and gap in units of line width, repeated; empty for a solid line."""

@@ -1,0 +1,133 @@
+"""Axes, strides, windows and the geometry between cells of a map and pixels of an image.
+
+Everything above this room speaks in these words. Rows come before columns: (y, x).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+class Tap(nn.Module):
+    """A named point of a network through which one tensor flows unchanged.
+
+    A tap is the identity: with nobody listening it costs one function call. Capture and edits
+    attach forward hooks to it, so what is observable is declared by the network, not guessed
+    from module paths.
+
+    Args:
+        name: the public name, e.g. ``"step54.weights"``; the same in every model.
+        axes: names of the tensor's axes separated by spaces, e.g. ``"b c y x"``.
+        stride: input pixels from one cell to the next along y and x.
+    """
+
+    def __init__(self, name: str, axes: str, stride: int) -> None:
+        super().__init__()
+        self.name = name
+        self.axes = tuple(axes.split())
+        self.stride = stride
+
+    @property
+    def listening(self) -> bool:
+        """True while a forward hook is attached, that is, while somebody wants this tensor."""
+        return bool(self._forward_hooks) or bool(self._forward_pre_hooks)
+
+    def forward(self, value: Tensor) -> Tensor:
+        return value
+
+    def extra_repr(self) -> str:
+        return f"{self.name!r}, axes={' '.join(self.axes)!r}, stride={self.stride}"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The k x k region L(x_i, z) of Eq. 1 around a cell, with dilation.
+
+    Attributes:
+        kernel_size: k, odd and positive.
+        dilation: cells between neighbouring window positions, positive.
+    """
+
+    kernel_size: int = 7
+    dilation: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise ValueError(
+                f"kernel_size must be odd and positive, got {self.kernel_size}: "
+                "the window is centred on a cell. Use 3, 5 or 7."
+            )
+        if self.dilation < 1:
+            raise ValueError(f"dilation must be at least 1, got {self.dilation}. Use 1 for a dense window.")
+
+    @property
+    def half(self) -> int:
+        """Window positions on each side of the centre."""
+        return self.kernel_size // 2
+
+    @property
+    def radius(self) -> int:
+        """Cells from the centre to the window's outermost position."""
+        return self.half * self.dilation
+
+    @property
+    def positions(self) -> int:
+        """k * k, the number of window positions."""
+        return self.kernel_size * self.kernel_size
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Cell offsets along one axis, from -radius to +radius."""
+        return tuple(self.dilation * i for i in range(-self.half, self.half + 1))
+
+    def describe(self) -> str:
+        """Human-readable form, e.g. ``"7 x 7"`` or ``"3 x 3, dilation 3"``."""
+        size = f"{self.kernel_size} x {self.kernel_size}"
+        return size if self.dilation == 1 else f"{size}, dilation {self.dilation}"
+
+
+def step_name(high: int) -> str:
+    """Name of the step from level ``high`` down to ``high - 1``, e.g. ``step_name(5) == "step54"``."""
+    return f"step{high}{high - 1}"
+
+
+def step_levels(name: str) -> tuple[int, int]:
+    """Inverse of :func:`step_name`: ``step_levels("step54") == (5, 4)``.
+
+    Raises:
+        ValueError: if ``name`` is not the name of a step.
+    """
+    digits = name.removeprefix("step")
+    if not name.startswith("step") or len(digits) != 2 or not digits.isdigit():
+        raise ValueError(f"{name!r} is not a step; expected a name such as 'step54' (level 5 to level 4).")
+    return int(digits[0]), int(digits[1])
+
+
+def cell_to_pixel(cell: float, cells: int, pixels: int) -> float:
+    """Centre of a cell in pixel coordinates along one axis.
+
+    The map's ``cells`` cover the image's ``pixels`` evenly, which is how bilinear resizing with
+    ``align_corners=False`` relates maps of any two sizes; the ratio is the nominal stride when it divides.
+    Pixel centres are at integers, so the image spans [-0.5, pixels - 0.5].
+    """
+    return (cell + 0.5) * pixels / cells - 0.5
+
+
+def pixel_to_cell(pixel: float, cells: int, pixels: int) -> int:
+    """Index of the cell that a pixel falls in along one axis.
+
+    Raises:
+        ValueError: if the pixel lies outside the image.
+    """
+    if not -0.5 <= pixel <= pixels - 0.5:
+        raise ValueError(f"pixel {pixel:g} lies outside the image; expected 0 to {pixels - 1}.")
+    return min(cells - 1, math.floor((pixel + 0.5) * cells / pixels))
+
+
+def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:
+    """Pixel coordinates of the near and the far edge of a cell along one axis."""
+    scale = pixels / cells
+    return cell * scale - 0.5, (cell + 1) * scale - 0.5
