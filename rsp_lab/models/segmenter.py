@@ -1,0 +1,130 @@
+"""A whole model: image in, logits out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rsp_lab.models.heads import HeadConfig, TopDownConfig, build_head
+from rsp_lab.models.pyramid import FeaturePyramid, PyramidConfig
+from rsp_lab.shapes import Tap
+
+# Channel statistics of ImageNet, which torchvision's pretrained encoders expect.
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Logits of this many pixels are resized at a time when only the labels are wanted.
+_LABEL_STRIP = 1 << 20
+
+
+@dataclass(frozen=True)
+class SegmenterConfig:
+    """Everything needed to build a model; it travels in the header of a weights file.
+
+    Attributes:
+        pyramid: encoder and pyramid.
+        head: top-down or Semantic FPN head.
+        class_names: in the order of the logits.
+        label_table: name of the class table the labels follow, for palettes; free text to the model.
+    """
+
+    pyramid: PyramidConfig
+    head: HeadConfig
+    class_names: tuple[str, ...]
+    label_table: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.class_names or len(set(self.class_names)) != len(self.class_names):
+            raise ValueError("class_names must be non-empty and unique: they name the logits.")
+        if self.head.levels[-1] > self.pyramid.top:
+            raise ValueError(
+                f"the head reads level {self.head.levels[-1]} but the pyramid stops at {self.pyramid.top}: "
+                "set PyramidConfig(top=7) or take a head with fewer levels."
+            )
+
+
+class Segmenter(nn.Module):
+    """Feature pyramid, head, and bilinear upsampling to the image's size.
+
+    Runs in channels-last memory, in which convolutions and relations are fastest on a CPU.
+
+    Args:
+        config: see :class:`SegmenterConfig`.
+        pretrained: start the encoder from torchvision's ImageNet weights (downloads through torchvision).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: SegmenterConfig, *, pretrained: bool = False) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.pyramid = FeaturePyramid(config.pyramid, pretrained=pretrained)
+        self.head = build_head(config.head, config.pyramid.channels, len(config.class_names))
+        self.logits = Tap("logits", "b class y x", 4)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Upper level of each top-down step, highest first; empty for Semantic FPN."""
+        head = self.config.head
+        return tuple(reversed(head.levels[1:])) if isinstance(head, TopDownConfig) else ()
+
+    def coarse_logits(self, image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
+        """Logits at stride 4, what the tap ``logits`` sees."""
+        if not image.is_floating_point():
+            raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
+        x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return self.logits(self.head(self.pyramid(x)))
+
+    def forward(self, image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class y x"]:
+        """Logits at the image's size.
+
+        Args:
+            image: RGB in [0, 1], any size of at least one pixel.
+        """
+        return resize_logits(self.coarse_logits(image), (image.shape[-2], image.shape[-1]))
+
+
+def resize_logits(logits: Float[Tensor, "b class v u"], size: tuple[int, int]) -> Float[Tensor, "b class y x"]:
+    """Bilinear resizing of stride-4 logits to ``size`` (y, x), the paper's x4 upsampling for any image size."""
+    return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+
+
+def labels_from_logits(logits: Float[Tensor, "1 class v u"], size: tuple[int, int]) -> Int[Tensor, "y x"]:
+    """Arg-max labels at image size without ever holding the logits at that size.
+
+    Equal to the arg-max of :func:`resize_logits`: bilinear resizing is separable, so rows are resized first and columns
+    strip by strip.
+    """
+    height, width = size
+    rows = F.interpolate(logits, size=(height, logits.shape[-1]), mode="bilinear", align_corners=False)[0]
+    step = max(1, _LABEL_STRIP // height)
+    strips = []
+    for start in range(0, width, step):
+        columns = torch.arange(start, min(start + step, width), device=logits.device)
+        low, high, share = _neighbours(columns, rows.shape[-1], width)
+        strips.append(torch.lerp(rows[..., low], rows[..., high], share.to(rows.dtype)).argmax(0))
+    return torch.cat(strips, -1)
+
+
+def logits_at(
+    logits: Float[Tensor, "1 class v u"], pixel: tuple[int, int], size: tuple[int, int]
+) -> Float[Tensor, " class"]:
+    """Logits of one pixel (y, x) of an image of ``size``, as :func:`resize_logits` would give them."""
+    top, bottom, down = _neighbours(torch.tensor(pixel[0]), logits.shape[-2], size[0])
+    left, right, along = _neighbours(torch.tensor(pixel[1]), logits.shape[-1], size[1])
+    corners = logits[0][:, torch.stack([top, bottom])][..., torch.stack([left, right])]
+    rows = torch.lerp(corners[..., 0], corners[..., 1], along.to(logits))
+    return torch.lerp(rows[..., 0], rows[..., 1], down.to(logits))
+
+
+def _neighbours(pixels: Tensor, cells: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The two cells whose centres enclose each pixel along one axis, and the second one's share."""
+    place = ((pixels + 0.5) * cells / size - 0.5).clamp(0, cells - 1)
+    low = place.floor().long()
+    return low, (low + 1).clamp(max=cells - 1), place - low
