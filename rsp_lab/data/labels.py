@@ -1,0 +1,156 @@
+"""Class tables: names, colours and the map from a data set's raw label ids to train ids."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import numpy as np
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes of a data set in the order of their train ids.
+
+    Attributes:
+        name: the table's name, a key of :data:`TABLES`.
+        classes: class names; position is train id.
+        palette: one RGB colour a class, 0 to 255.
+        ignore_index: the train id of pixels that count in no loss and no score.
+        raw_ids: pairs (raw id in the label files, train id); a raw id that is absent is an error in a label file.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: tuple[Colour, ...]
+    ignore_index: int = 255
+    raw_ids: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise ValueError(f"class table {self.name!r} has no classes; give at least one name.")
+        repeated = sorted({c for c in self.classes if self.classes.count(c) > 1})
+        if repeated:
+            raise ValueError(f"class table {self.name!r} repeats {', '.join(repeated)}; class names must differ.")
+        if len(self.palette) != len(self.classes):
+            raise ValueError(
+                f"class table {self.name!r} has {len(self.classes)} classes and {len(self.palette)} colours; "
+                "give one RGB colour a class."
+            )
+        if any(len(colour) != 3 or not all(0 <= part <= 255 for part in colour) for colour in self.palette):
+            raise ValueError(f"class table {self.name!r} has a colour that is not three numbers from 0 to 255.")
+        if 0 <= self.ignore_index < len(self.classes):
+            raise ValueError(
+                f"class table {self.name!r}: ignore_index {self.ignore_index} is the train id of "
+                f"{self.classes[self.ignore_index]!r}; use 255."
+            )
+        allowed = {*range(len(self.classes)), self.ignore_index}
+        wrong = sorted({train for _, train in self.raw_ids} - allowed)
+        if wrong:
+            raise ValueError(f"class table {self.name!r}: raw_ids lead to {wrong}, which are not train ids.")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def index(self, name: str) -> int:
+        """Train id of a class name.
+
+        Raises:
+            ValueError: if the table has no such class; the message lists the names and the closest one.
+        """
+        if name in self.classes:
+            return self.classes.index(name)
+        close = difflib.get_close_matches(name.lower(), self.classes, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{name!r} is no class of {self.name!r}.{hint} Its classes: {', '.join(self.classes)}.")
+
+    def raw_to_train(self) -> np.ndarray:
+        """Look-up table int16 [256] from a raw id to its train id; -1 where the raw id is not declared."""
+        table = np.full(256, -1, dtype=np.int16)
+        for raw, train in self.raw_ids:
+            if 0 <= raw < 256:
+                table[raw] = train
+        return table
+
+
+def colour(label_map: np.ndarray, table: ClassTable) -> np.ndarray:
+    """Train ids [y, x] as an RGB picture uint8 [y, x, 3]; ignored pixels are black.
+
+    Raises:
+        ValueError: if the map holds an id that the table does not have.
+    """
+    colours = np.zeros((256, 3), dtype=np.uint8)
+    colours[: len(table)] = table.palette
+    wrong = sorted(set(np.unique(label_map).tolist()) - {*range(len(table)), table.ignore_index})
+    if wrong:
+        raise ValueError(f"the label map holds ids {wrong}, but {table.name!r} has 0 to {len(table) - 1}.")
+    return colours[np.asarray(label_map, dtype=np.uint8)]
+
+
+def get_table(name: str) -> ClassTable:
+    """The table with this name.
+
+    Raises:
+        ValueError: if there is none; the message lists the names.
+    """
+    if name not in TABLES:
+        raise ValueError(f"{name!r} is no class table; expected one of {', '.join(TABLES)}.")
+    return TABLES[name]
+
+
+_CAMVID: tuple[tuple[str, Colour], ...] = (
+    ("sky", (128, 128, 128)),
+    ("building", (128, 0, 0)),
+    ("pole", (192, 192, 128)),
+    ("road", (128, 64, 128)),
+    ("pavement", (60, 40, 222)),
+    ("tree", (128, 128, 0)),
+    ("sign symbol", (192, 128, 128)),
+    ("fence", (64, 64, 128)),
+    ("car", (64, 0, 128)),
+    ("pedestrian", (64, 64, 0)),
+    ("bicyclist", (0, 128, 192)),
+)
+
+_CITYSCAPES: tuple[tuple[str, Colour, int], ...] = (
+    ("road", (128, 64, 128), 7),
+    ("sidewalk", (244, 35, 232), 8),
+    ("building", (70, 70, 70), 11),
+    ("wall", (102, 102, 156), 12),
+    ("fence", (190, 153, 153), 13),
+    ("pole", (153, 153, 153), 17),
+    ("traffic light", (250, 170, 30), 19),
+    ("traffic sign", (220, 220, 0), 20),
+    ("vegetation", (107, 142, 35), 21),
+    ("terrain", (152, 251, 152), 22),
+    ("sky", (70, 130, 180), 23),
+    ("person", (220, 20, 60), 24),
+    ("rider", (255, 0, 0), 25),
+    ("car", (0, 0, 142), 26),
+    ("truck", (0, 0, 70), 27),
+    ("bus", (0, 60, 100), 28),
+    ("train", (0, 80, 100), 31),
+    ("motorcycle", (0, 0, 230), 32),
+    ("bicycle", (119, 11, 32), 33),
+)
+
+CAMVID = ClassTable(
+    name="camvid",
+    classes=tuple(name for name, _ in _CAMVID),
+    palette=tuple(rgb for _, rgb in _CAMVID),
+    raw_ids=(*((i, i) for i in range(len(_CAMVID))), (len(_CAMVID), 255)),
+)
+"""CamVid in the 12-id version prepared for SegNet, with SegNet's colours; raw id 11 is unlabelled."""
+
+_CITYSCAPES_TRAIN = {raw: train for train, (_, _, raw) in enumerate(_CITYSCAPES)}
+CITYSCAPES = ClassTable(
+    name="cityscapes",
+    classes=tuple(name for name, _, _ in _CITYSCAPES),
+    palette=tuple(rgb for _, rgb, _ in _CITYSCAPES),
+    raw_ids=tuple((raw, _CITYSCAPES_TRAIN.get(raw, 255)) for raw in range(34)),
+)
+"""The 19 evaluated classes of Cityscapes; raw ids are those of ``*_labelIds.png`` (0 to 33)."""
+
+TABLES: dict[str, ClassTable] = {table.name: table for table in (CAMVID, CITYSCAPES)}

@@ -1,0 +1,174 @@
+"""Training augmentation: random scale, crop, flip and colour, as one pure function of a sample and a generator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64, UInt8
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+from rsp_lab.data.sample import Sample
+
+IGNORE = 255
+PADDING_RGB = (124, 116, 104)
+"""Colour outside the image: the ImageNet mean, which models that normalise by it see as zero."""
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How a training crop is drawn.
+
+    Attributes:
+        crop: rows and columns of the crop.
+        scale: least and greatest length of the scaled image's shorter side, as a multiple of the original's.
+        scale_step: pixels from one possible length of the shorter side to the next. (0.5, 2.0) and 32 on images of
+            1024 rows are the paper's 512..2048 in steps of 32.
+        flip: probability of a horizontal flip.
+        colour: whether brightness, contrast, saturation and hue are disturbed, each with probability one half, as in
+            SSD but without the permutation of channels.
+        max_class_share: crops in which one class has a greater share of the labelled pixels are drawn anew
+            (the paper's crop bootstrapping) ...
+        tries: ... at most this often; the last one is then taken.
+    """
+
+    crop: tuple[int, int] = (512, 1024)
+    scale: tuple[float, float] = (0.5, 2.0)
+    scale_step: int = 32
+    flip: float = 0.5
+    colour: bool = True
+    max_class_share: float = 0.75
+    tries: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.crop) < 1:
+            raise ValueError(f"crop must be two positive numbers (rows, columns), got {self.crop}.")
+        if not 0 < self.scale[0] <= self.scale[1]:
+            raise ValueError(f"scale must be 0 < least <= greatest, got {self.scale}; the paper's is (0.5, 2.0).")
+        if self.scale_step < 1:
+            raise ValueError(f"scale_step must be at least 1 pixel, got {self.scale_step}.")
+        if not 0 <= self.flip <= 1:
+            raise ValueError(f"flip is a probability from 0 to 1, got {self.flip}.")
+        if not 0 < self.max_class_share <= 1:
+            raise ValueError(f"max_class_share must be above 0 and at most 1, got {self.max_class_share}; 1 is off.")
+        if self.tries < 1:
+            raise ValueError(f"tries must be at least 1, got {self.tries}.")
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """A crop in the coordinates of the scaled image; it may reach outside, where there is padding.
+
+    Attributes:
+        scaled: rows and columns of the whole image after scaling.
+        top, left: the crop's first row and column; negative where padding comes first.
+    """
+
+    scaled: tuple[int, int]
+    top: int
+    left: int
+
+
+def sample_rng(seed: int, step: int, index: int) -> np.random.Generator:
+    """The generator of one place in one batch: a pure function of (seed, step, index in the batch)."""
+    return np.random.default_rng((seed, step, index))
+
+
+def augment(
+    sample: Sample, config: AugmentConfig, rng: np.random.Generator
+) -> tuple[Float[Tensor, "3 y x"], Int64[Tensor, "y x"]]:
+    """A training crop: random scale, then crop, then flip, then colour.
+
+    Returns:
+        image: float32 [3, y, x] in [0, 1], of the configured crop's size.
+        label: int64 [y, x] train ids, 255 where ignored and where the crop reaches outside the image.
+
+    Raises:
+        ValueError: if the sample has no label.
+    """
+    if sample.label is None:
+        raise ValueError(f"{sample.name}: has no label, and training needs one.")
+    whole_label = Image.fromarray(sample.label.numpy())
+    for _ in range(config.tries):
+        box = draw_box(sample.size, config, rng)
+        label = cut(whole_label, box, config.crop, Image.Resampling.NEAREST, IGNORE)
+        if largest_class_share(label) <= config.max_class_share:
+            break
+    whole_image = Image.fromarray(sample.image.permute(1, 2, 0).contiguous().numpy())
+    pixels = cut(whole_image, box, config.crop, Image.Resampling.BILINEAR, PADDING_RGB)
+    if rng.random() < config.flip:
+        pixels, label = pixels[:, ::-1], label[:, ::-1]
+    image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    if config.colour:
+        image = distort_colour(image, rng)
+    return F.to_dtype(image, torch.float32, scale=True), torch.from_numpy(label.astype(np.int64))
+
+
+def draw_box(size: tuple[int, int], config: AugmentConfig, rng: np.random.Generator) -> CropBox:
+    """A random scale and a random place of the crop; an image smaller than the crop is placed at random in it."""
+    shorter = min(size)
+    least, greatest = (round(bound * shorter) for bound in config.scale)
+    side = least + config.scale_step * int(rng.integers((greatest - least) // config.scale_step + 1))
+    scaled = (round(size[0] * side / shorter), round(size[1] * side / shorter))
+    spare = [whole - part for whole, part in zip(scaled, config.crop, strict=True)]
+    top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in spare)
+    return CropBox(scaled, top, left)
+
+
+def cut(
+    image: Image.Image,
+    box: CropBox,
+    crop: tuple[int, int],
+    resample: Image.Resampling,
+    padding: int | tuple[int, int, int],
+) -> np.ndarray:
+    """The crop of the scaled image, [y, x] or [y, x, channel].
+
+    Only the region that the crop shows is resampled. Pillow's ``resize(box=...)`` lets its filter see the pixels
+    around the region too, so the values are those of scaling the whole image and then cropping.
+    """
+    out = np.empty((*crop, len(image.getbands())), dtype=np.uint8)
+    out[:] = padding
+    rows = max(box.top, 0), min(box.top + crop[0], box.scaled[0])
+    columns = max(box.left, 0), min(box.left + crop[1], box.scaled[1])
+    y_scale, x_scale = image.height / box.scaled[0], image.width / box.scaled[1]
+    region = (
+        columns[0] * x_scale,
+        rows[0] * y_scale,
+        min(columns[1] * x_scale, image.width),
+        min(rows[1] * y_scale, image.height),
+    )
+    part = np.asarray(image.resize((columns[1] - columns[0], rows[1] - rows[0]), resample, box=region))
+    y, x = rows[0] - box.top, columns[0] - box.left
+    out[y : y + part.shape[0], x : x + part.shape[1]] = part.reshape(*part.shape[:2], -1)
+    return out if out.shape[2] > 1 else out[:, :, 0]
+
+
+def largest_class_share(label: np.ndarray) -> float:
+    """Share of the most frequent class among labelled pixels; 1 where nothing is labelled."""
+    counts = np.bincount(label.ravel(), minlength=IGNORE + 1)[:IGNORE]
+    return float(counts.max() / counts.sum()) if counts.any() else 1.0
+
+
+def distort_colour(image: UInt8[Tensor, "3 y x"], rng: np.random.Generator) -> UInt8[Tensor, "3 y x"]:
+    """SSD's photometric distortion without the permutation of channels.
+
+    Brightness, then contrast, saturation and hue in this order or with contrast last, each with probability one half.
+    """
+    contrast_first = rng.random() < 0.5
+    chosen = rng.random(4) < 0.5
+    brightness, contrast, saturation, hue = rng.uniform((0.875, 0.5, 0.5, -0.05), (1.125, 1.5, 1.5, 0.05))
+    if chosen[0]:
+        image = F.adjust_brightness(image, brightness)
+    if chosen[1] and contrast_first:
+        image = F.adjust_contrast(image, contrast)
+    if chosen[2]:
+        image = F.adjust_saturation(image, saturation)
+    if chosen[3]:
+        image = F.adjust_hue(image, hue)
+    if chosen[1] and not contrast_first:
+        image = F.adjust_contrast(image, contrast)
+    return image

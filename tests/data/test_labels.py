@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+
+from rsp_lab.data.labels import CAMVID, CITYSCAPES, TABLES, ClassTable, colour, get_table
+from rsp_lab.data.sample import Sample
+
+
+def test_tables():
+    assert len(CAMVID) == 11
+    assert CAMVID.classes[3] == "road"
+    assert len(CITYSCAPES) == 19
+    assert CITYSCAPES.index("rider") == 12
+    assert TABLES.keys() == {"camvid", "cityscapes"}
+    assert get_table("camvid") is CAMVID
+
+
+def test_cityscapes_raw_ids_are_those_of_the_benchmark():
+    evaluated = [raw for raw, train in CITYSCAPES.raw_ids if train != 255]
+    assert evaluated == [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
+
+
+@pytest.mark.parametrize(("name", "hint"), [("bycyclist", "Did you mean 'bicyclist'"), ("zzz", "pavement")])
+def test_an_unknown_class_lists_the_names(name, hint):
+    with pytest.raises(ValueError, match=hint):
+        CAMVID.index(name)
+
+
+def test_an_unknown_table_lists_the_names():
+    with pytest.raises(ValueError, match="camvid, cityscapes"):
+        get_table("ade")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": (), "palette": ()},
+        {"classes": ("a", "a")},
+        {"palette": ((0, 0, 0),)},
+        {"palette": ((0, 0, 0), (0, 0, 256))},
+        {"ignore_index": 1},
+        {"raw_ids": ((0, 2),)},
+    ],
+)
+def test_a_wrong_table_is_refused(change):
+    right = {"name": "t", "classes": ("a", "b"), "palette": ((0, 0, 0), (1, 1, 1))}
+    ClassTable(**right)
+    with pytest.raises(ValueError, match="'t'"):
+        ClassTable(**(right | change))
+
+
+def test_colours():
+    picture = colour(np.array([[0, 255], [9, 10]]), CAMVID)
+    assert picture.dtype == np.uint8
+    assert picture.tolist() == [[[128, 128, 128], [0, 0, 0]], [[64, 64, 0], [0, 128, 192]]]
+    with pytest.raises(ValueError, match=r"\[11\]"):
+        colour(np.array([[11]]), CAMVID)
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        (torch.zeros(3, 4, 5), None),
+        (torch.zeros(4, 5, 3, dtype=torch.uint8), None),
+        (torch.zeros(3, 4, 5, dtype=torch.uint8), torch.zeros(5, 4, dtype=torch.uint8)),
+        (torch.zeros(3, 4, 5, dtype=torch.uint8), torch.zeros(4, 5)),
+    ],
+)
+def test_a_sample_of_wrong_form_is_refused(image, label):
+    with pytest.raises((ValueError, TypeError)):
+        Sample("s", image, label)
