@@ -1,0 +1,180 @@
+"""The whole way from a recipe to shipped weights and their card, on a made-up CamVid folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from rsp_lab.data.camvid import CamVid
+from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.scenes import draw_scene
+from rsp_lab.models import weights
+from rsp_lab.models.presets import tiny_baseline
+from rsp_lab.models.segmenter import Segmenter
+from trainers.__main__ import main
+from trainers.checkpoint import BEST, LAST
+from trainers.evaluate import evaluate
+from trainers.recipes import RECIPES, camvid_tiny_baseline, camvid_tiny_rsp4
+
+SMALL = ["--augment.crop", "64", "64", "--batch-size", "2", "--num-threads", "1", "--workers", "0", "--log-every", "1"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("camvid")
+    for split, seeds in (("train", range(3)), ("val", range(3, 5))):
+        (folder / split).mkdir()
+        (folder / f"{split}annot").mkdir()
+        for seed in seeds:
+            scene = draw_scene(seed, 64, 96)
+            Image.fromarray(scene.image.permute(1, 2, 0).contiguous().numpy()).save(folder / split / f"{seed}.png")
+            Image.fromarray(scene.label.numpy()).save(folder / f"{split}annot" / f"{seed}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _environment(root, monkeypatch):
+    monkeypatch.setenv("CAMVID_ROOT", str(root))
+
+
+@pytest.fixture(scope="module")
+def pair(root, tmp_path_factory):
+    """A run of each recipe, three updates long."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAMVID_ROOT", str(root))
+        for recipe in RECIPES:
+            assert main([recipe, "--out", str(folder / recipe), "--steps", "3", *SMALL]) == 0
+    return folder
+
+
+def one_line(capsys) -> str:
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def test_the_pair_differs_in_name_and_head_only():
+    ours, theirs = camvid_tiny_rsp4().fingerprint(), camvid_tiny_baseline().fingerprint()
+    assert {key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key)} == {
+        "name",
+        "model.head.fusions",
+    }
+
+
+def test_evaluate_agrees_with_the_run(pair, capsys):
+    run = pair / "camvid_tiny_rsp4"
+    assert main(["evaluate", str(run), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    _, metadata = weights.read_header(run / BEST)
+    assert scores == metadata["validation"]
+    logged = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["val"] for line in logged if "val" in line] == [scores]
+    assert main(["evaluate", str(run / BEST)]) == 0
+    assert "bicyclist" in capsys.readouterr().out
+
+
+def test_exported_weights_carry_their_own_scores_and_a_card(pair, root, tmp_path, capsys):
+    files = []
+    for recipe in RECIPES:
+        files.append(tmp_path / f"{recipe}.safetensors")
+        assert main(["export", str(pair / recipe), "-o", str(files[-1]), "--name", recipe.replace("_", "-")]) == 0
+        _, metadata = weights.read_header(files[-1])
+        model = weights.load(files[-1])
+        assert metadata["validation"] == evaluate(model, CamVid(root, "val"), CAMVID.classes).to_dict()
+        assert metadata["precision"] == "float16"
+        assert "non-commercial" in metadata["terms"]
+        best = weights.load(pair / recipe / BEST).state_dict()
+        assert all(torch.equal(value.half(), best[key].half()) for key, value in model.state_dict().items())
+    assert set(tmp_path.iterdir()) == set(files)
+
+    card = tmp_path / "docs" / "card.md"
+    assert main(["card", *map(str, files), "-o", str(card)]) == 0
+    text = card.read_text()
+    for wanted in ("| bicyclist |", "**mIoU**", "non-commercial", "step54: relation over 7 x 7", "| 64 x 64 |", "seed"):
+        assert wanted in text
+    capsys.readouterr()
+
+
+def test_a_card_needs_what_a_card_says(tmp_path, capsys):
+    weights.save(Segmenter(tiny_baseline(CAMVID.classes)), tmp_path / "bare.safetensors", {"name": "bare"})
+    assert main(["card", str(tmp_path / "bare.safetensors"), "-o", str(tmp_path / "card.md")]) == 2
+    assert "lacks data, terms" in one_line(capsys)
+
+
+def test_weights_of_other_classes_are_refused(tmp_path, capsys):
+    weights.save(Segmenter(tiny_baseline(("cat", "dog"))), tmp_path / "pets.safetensors", {})
+    assert main(["evaluate", str(tmp_path / "pets.safetensors")]) == 2
+    assert "cat, dog" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["evaluate", "nowhere"], "no such run"),
+        (["camvid_tiny_rsp4", "--steps", "0"], "steps must be at least 1"),
+        (["camvid_tiny_rsp4", "--device", "gpu"], "cpu or cuda"),
+        (["card", "none.safetensors", "-o", "card.md"], "none.safetensors"),
+    ],
+)
+def test_a_wrong_input_is_one_line(command, said, capsys):
+    assert main(command) == 2
+    assert said in one_line(capsys)
+
+
+@pytest.mark.parametrize(("option", "said"), [("--augment.flip=3", "probability"), ("--colour=green", "--colour")])
+def test_a_wrong_option_is_said_by_the_command_line(option, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["camvid_tiny_rsp4", option])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_the_data_set(monkeypatch, capsys, tmp_path):
+    monkeypatch.delenv("CAMVID_ROOT")
+    assert main(["camvid_tiny_rsp4", "--out", str(tmp_path / "run")]) == 2
+    assert "CAMVID_ROOT is not set" in one_line(capsys)
+
+
+def test_another_configuration_is_refused(pair, capsys):
+    assert main(["camvid_tiny_rsp4", "--out", str(pair / "camvid_tiny_rsp4"), "--steps", "4", *SMALL]) == 2
+    assert "steps 3 -> 4" in one_line(capsys)
+
+
+def test_a_signal_saves_and_the_same_command_resumes(root, tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "trainers", "camvid_tiny_baseline", "--out", str(run), "--steps", "100000", *SMALL]
+    command[command.index("--workers") + 1] = "1"
+    for before, number in ((False, signal.SIGTERM), (True, signal.SIGINT)):
+        log = run / "log.jsonl"
+        process = subprocess.Popen(
+            command,
+            cwd=Path(__file__).parents[2],
+            env=os.environ | {"CAMVID_ROOT": str(root), "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            deadline, lines = time.monotonic() + 120, len(log.read_text().splitlines()) if before else 0
+            while not log.exists() or len(log.read_text().splitlines()) <= lines:
+                assert process.poll() is None, process.communicate()[1]
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            # To the whole group, as a terminal does.
+            os.killpg(process.pid, number)
+            said = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+        assert process.returncode == 130
+        assert "the same command resumes" in said
+        assert ("resumes" in said.splitlines()[0]) == before
+        assert "Traceback" not in said
+        assert (run / LAST).exists()

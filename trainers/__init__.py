@@ -1,0 +1,1 @@
+"""Training, evaluation and export of segmenters: ``python -m trainers --help``."""

@@ -1,0 +1,136 @@
+"""The model card, written from the headers of weights files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rsp_lab.models import weights
+from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
+from rsp_lab.models.heads import TopDownConfig
+from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.shapes import step_name
+
+_NEEDED = ("name", "data", "terms", "recipe", "budget", "seed", "run", "validation", "versions")
+
+
+def model_card(files: list[Path]) -> str:
+    """Markdown that sets weights of one data set side by side: scores, budget, choices, data, terms.
+
+    Raises:
+        ValueError: if there is no file, a header lacks what a card needs, or the class names differ.
+    """
+    if not files:
+        raise ValueError("a model card needs at least one weights file.")
+    headers = [_header(path) for path in files]
+    names = [metadata["name"] for _, metadata in headers]
+    scores = [metadata["validation"] for _, metadata in headers]
+    classes = list(scores[0]["iou"])
+    for path, score in zip(files, scores, strict=True):
+        if list(score["iou"]) != classes:
+            raise ValueError(f"{path}: has other classes than {files[0]}. Write one card for each class table.")
+    rows = [(name, [_percent(score["iou"][name]) for score in scores]) for name in classes]
+    rows += [(title, [_percent(score[key]) for score in scores]) for title, key in _SUMS]
+    network = [_network(config) for config, _ in headers]
+    training = [_training(metadata) for _, metadata in headers]
+    return "\n".join(
+        (
+            f"# Model card: {' and '.join(names)}",
+            "",
+            "Written by `python -m trainers card` from the headers of the weights files.",
+            "",
+            "## Scores",
+            "",
+            f"IoU in percent over the {scores[0]['images']} images of the validation set, at full size and one "
+            "scale, from one confusion matrix; of the weights as stored. The weights are the best of those "
+            "evaluated during the run, chosen by mIoU on this same set.",
+            "",
+            *_table("class", names, rows),
+            "",
+            "## Network",
+            "",
+            *_table("", names, [(title, [facts[title] for facts in network]) for title in network[0]]),
+            "",
+            "## Training",
+            "",
+            *_table("", names, [(title, [facts[title] for facts in training]) for title in training[0]]),
+            "",
+            "## Terms",
+            "",
+            *(f"- {terms}" for terms in sorted({metadata["terms"] for _, metadata in headers})),
+            "",
+        )
+    )
+
+
+_SUMS = (("**mIoU**", "miou"), ("pixel accuracy", "pixel_accuracy"))
+
+
+def _header(path: Path) -> tuple[SegmenterConfig, dict[str, Any]]:
+    config, metadata = weights.read_header(path)
+    missing = [key for key in _NEEDED if key not in metadata]
+    if missing:
+        raise ValueError(
+            f"{path}: its header lacks {', '.join(missing)}. Write the file with 'python -m trainers export'."
+        )
+    return config, metadata
+
+
+def _network(config: SegmenterConfig) -> dict[str, str]:
+    head = config.head
+    fusions = head.fusions if isinstance(head, TopDownConfig) else ()
+    top = head.levels[-1]
+    steps = [f"{step_name(top - index)}: {_fusion(fusion)}" for index, fusion in enumerate(fusions)]
+    return {
+        "encoder": config.pyramid.encoder,
+        "pyramid": f"levels 2 to {config.pyramid.top}, {config.pyramid.channels} channels",
+        "head": f"levels 2 to {top}, {head.channels} channels, norm: {head.norm}",
+        "top-down steps": "<br>".join(steps) or "none (Semantic FPN)",
+    }
+
+
+def _fusion(fusion: FusionConfig) -> str:
+    if isinstance(fusion, SumConfig):
+        return "sum"
+    if isinstance(fusion, AverageConfig):
+        return f"average over {fusion.window.describe()}"
+    return (
+        f"relation over {fusion.window.describe()} (outside the map: masked), d = {fusion.reduction}, "
+        f"normalisation: {fusion.normalisation}, query from the {fusion.query_from} level"
+    )
+
+
+def _training(metadata: dict[str, Any]) -> dict[str, str]:
+    budget, run = metadata["budget"], metadata["run"]
+    augment = run["augment"]
+    return {
+        "data": metadata["data"],
+        "recipe": f"`{metadata['recipe']}`",
+        "updates": str(budget["updates"]),
+        "best after": str(budget["updates_done"]),
+        "batch": str(budget["batch"]),
+        "crop (rows x columns)": " x ".join(map(str, budget["crop"])),
+        "seed": str(metadata["seed"]),
+        "optimiser": _listed(run["optimiser"]),
+        "schedule": _listed(run["schedule"]),
+        "scale": f"{augment['scale'][0]:g} to {augment['scale'][1]:g}, shorter side in steps of "
+        f"{augment['scale_step']} pixels",
+        "crop bootstrapping": f"a crop in which one class exceeds {100 * augment['max_class_share']:g} % is drawn "
+        f"anew, up to {augment['tries']} tries",
+        "flip, colour": f"{augment['flip']:g}, {'on' if augment['colour'] else 'off'}",
+        "stored as": metadata.get("precision", "float32"),
+        "versions": _listed(metadata["versions"]),
+    }
+
+
+def _listed(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _table(corner: str, columns: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
+    lines = [[corner, *columns], ["---", *("---:" for _ in columns)], *([title, *cells] for title, cells in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,0 +1,183 @@
+"""What a training run is: one frozen, validated object; a recipe is a function that returns one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import tyro
+from torch import nn
+
+from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.weights import config_to_json
+
+MACHINE_FIELDS = ("device", "num_threads", "workers", "log_every", "checkpoint_every")
+"""Fields that say where and how a run is executed, not what it computes; they may change on resuming."""
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Cosine from ``peak / start_divisor`` up to the peak, then cosine down to ``peak / end_divisor`` at the end.
+
+    Attributes:
+        warm_share: share of all steps before the peak.
+        start_divisor: peak over first learning rate.
+        end_divisor: peak over last learning rate.
+    """
+
+    warm_share: float = 0.1
+    start_divisor: float = 25.0
+    end_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warm_share < 1:
+            raise ValueError(f"warm_share is a share of all steps from 0 to below 1, got {self.warm_share}.")
+
+    def factor(self, step: int, steps: int) -> float:
+        """Learning rate of the update after ``step`` updates, as a multiple of the peak."""
+        peak = self.warm_share * (steps - 1)
+        if step < peak:
+            return _cosine(1 / self.start_divisor, 1.0, step / peak)
+        return _cosine(1.0, 1 / self.end_divisor, (step - peak) / max(steps - 1 - peak, 1))
+
+
+@dataclass(frozen=True)
+class MultiStep:
+    """Linear warm-up from ``start`` times the peak to the peak, then a drop by ``gamma`` at each milestone.
+
+    The defaults are the paper's, but for the drops: it prints rates that fall by 100, then not at all.
+
+    Attributes:
+        warm_steps: updates before the peak.
+        start: first learning rate as a share of the peak.
+        milestones: updates, counted from the start of the run, after which the rate drops.
+        gamma: factor of each drop.
+    """
+
+    warm_steps: int = 1000
+    start: float = 0.1
+    milestones: tuple[int, ...] = (40_000, 55_000)
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        if list(self.milestones) != sorted(self.milestones):
+            raise ValueError(f"milestones must rise, got {self.milestones}.")
+
+    def factor(self, step: int, steps: int) -> float:
+        """Learning rate of the update after ``step`` updates, as a multiple of the peak."""
+        if step < self.warm_steps:
+            return self.start + (1 - self.start) * step / self.warm_steps
+        return self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """The update rule.
+
+    Attributes:
+        kind: adamw or sgd.
+        learning_rate: the peak, which the schedule multiplies.
+        weight_decay: on all parameters; decoupled under adamw.
+        momentum: used by sgd only.
+        clip_norm: gradients are scaled down to this total norm; None is off.
+    """
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    clip_norm: float | None = 5.0
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(f"clip_norm must be positive, got {self.clip_norm}; None is off.")
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The torch optimiser over all of these parameters."""
+        if self.kind == "sgd":
+            return torch.optim.SGD(
+                parameters, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+            )
+        return torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole training run.
+
+    Attributes:
+        name: the run's name, by default also its folder under runs/.
+        model: the network; chosen by the recipe.
+        data: the data set; its place is read from the environment (CAMVID_ROOT).
+        steps: updates in all.
+        batch_size: crops an update.
+        seed: fixes the initial weights, the order of the images and every augmentation.
+        eval_every: updates from one evaluation on the whole validation set to the next; the last update has one too.
+        checkpoint_every: updates from one saved state to the next.
+        log_every: updates from one line of the log to the next.
+        device: cpu or cuda; only a CPU repeats a run bit for bit.
+        num_threads: threads of the computation; 0 leaves torch's default.
+        workers: processes that load data; 0 loads in the training process.
+    """
+
+    name: str
+    model: tyro.conf.Suppress[SegmenterConfig]
+    data: Literal["camvid"] = "camvid"
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)
+    steps: int = 3000
+    batch_size: int = 8
+    seed: int = 0
+    eval_every: int = 500
+    checkpoint_every: int = 100
+    log_every: int = 20
+    device: str = "cpu"
+    num_threads: int = 0
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("seed", "num_threads", "workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}.")
+        if self.device != "cpu" and not self.device.startswith("cuda"):
+            raise ValueError(f"device must be cpu or cuda, got {self.device!r}.")
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the update after ``step`` updates: the one function of the step that says so."""
+        return self.optimiser.learning_rate * self.schedule.factor(step, self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; each part names its class under ``kind``."""
+        plain: dict[str, Any] = config_to_json(self)
+        return plain
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What the result depends on: all fields by dotted name but those of :data:`MACHINE_FIELDS`."""
+        fields = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {key: value for key, value in _flat(fields).items() if key.split(".")[0] not in MACHINE_FIELDS}
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

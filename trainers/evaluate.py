@@ -1,0 +1,106 @@
+"""Scores on a whole data set, from one confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int64, Integer
+from torch import Tensor, nn
+
+from rsp_lab.data.sample import Sample
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Counts of a whole data set and the scores that follow from them.
+
+    Attributes:
+        classes: class names.
+        confusion: pixels of true class (row) that were given a class (column); ignored pixels are not counted.
+        images: how many images were counted.
+    """
+
+    classes: tuple[str, ...]
+    confusion: Int64[Tensor, "truth prediction"]
+    images: int
+
+    @property
+    def iou(self) -> tuple[float | None, ...]:
+        """Intersection over union of each class; None for one that neither occurs nor is predicted."""
+        hit = self.confusion.diagonal()
+        union = self.confusion.sum(0) + self.confusion.sum(1) - hit
+        return tuple(h / u if u else None for h, u in zip(hit.tolist(), union.tolist(), strict=True))
+
+    @property
+    def miou(self) -> float:
+        """Mean of the classes' intersection over union, over those that have one."""
+        known = [value for value in self.iou if value is not None]
+        return sum(known) / len(known) if known else float("nan")
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of the labelled pixels that were given their true class."""
+        total = int(self.confusion.sum())
+        return int(self.confusion.diagonal().sum()) / total if total else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, scores rounded to 6 digits."""
+        return {
+            "images": self.images,
+            "miou": round(self.miou, 6),
+            "pixel_accuracy": round(self.pixel_accuracy, 6),
+            "iou": {c: None if v is None else round(v, 6) for c, v in zip(self.classes, self.iou, strict=True)},
+        }
+
+    def table(self) -> str:
+        """The scores as lines of text, in percent."""
+        width = max(len(name) for name in (*self.classes, "pixel accuracy"))
+        rows = [(c, "-" if v is None else f"{100 * v:.1f}") for c, v in zip(self.classes, self.iou, strict=True)]
+        rows += [("mIoU", f"{100 * self.miou:.1f}"), ("pixel accuracy", f"{100 * self.pixel_accuracy:.1f}")]
+        return "\n".join(f"{name:{width}}  {value:>5}" for name, value in rows)
+
+
+def confusion_matrix(
+    prediction: Integer[Tensor, "*pixels"], truth: Integer[Tensor, "*pixels"], classes: int, ignore_index: int = 255
+) -> Int64[Tensor, "truth prediction"]:
+    """Pixel counts by true class (row) and predicted class (column), without the ignored pixels.
+
+    Raises:
+        ValueError: if a label is neither a train id nor ``ignore_index``.
+    """
+    counted = truth != ignore_index
+    truth, prediction = truth[counted].long(), prediction[counted].long()
+    if truth.numel() and not 0 <= int(truth.min()) <= int(truth.max()) < classes:
+        wrong = sorted(int(i) for i in truth.unique() if not 0 <= i < classes)
+        raise ValueError(f"labels hold train ids {wrong}; expected 0 to {classes - 1}, or {ignore_index} to ignore.")
+    return torch.bincount(truth * classes + prediction, minlength=classes * classes).view(classes, classes)
+
+
+def evaluate(model: nn.Module, samples: Iterable[Sample], classes: tuple[str, ...]) -> Evaluation:
+    """Scores of the most likely class a pixel on whole images, one at a time.
+
+    The model is in evaluation mode during the call and as before after it.
+
+    Raises:
+        ValueError: if a sample has no label or a label outside the classes.
+    """
+    device = next(model.parameters()).device
+    confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)
+    images = 0
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for sample in samples:
+                if sample.label is None:
+                    raise ValueError(f"{sample.name}: has no label, and evaluation needs one.")
+                image = sample.image[None].to(device).float() / 255
+                prediction = model(image)[0].argmax(0).cpu()
+                confusion += confusion_matrix(prediction, sample.label, len(classes))
+                images += 1
+    finally:
+        model.train(was_training)
+    return Evaluation(classes, confusion, images)
