@@ -1,0 +1,107 @@
+"""The context flow of one image: what each step of the top-down path was given, took and handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from rsp_lab.capture.record import Record
+from rsp_lab.shapes import step_levels, step_name
+
+
+@dataclass(frozen=True, eq=False)
+class StepFlow:
+    """One step of the top-down path for one image; maps are (c, y, x) at the low level's size.
+
+    Attributes:
+        high, low: levels x + 1 and x.
+        passed: the upsampled T_{x+1}, the paper's Q'_{x+1}; what the baseline passes down whole.
+        context: what was taken from it.
+        fused: Q_x + context, that is T_x.
+        query, key, value: projections, for relations only.
+        weights: relation weights (wy, wx, y, x), for relations only.
+    """
+
+    high: int
+    low: int
+    passed: Tensor
+    context: Tensor
+    fused: Tensor
+    query: Tensor | None = None
+    key: Tensor | None = None
+    value: Tensor | None = None
+    weights: Tensor | None = None
+
+    @property
+    def name(self) -> str:
+        return step_name(self.high)
+
+    @property
+    def own(self) -> Tensor:
+        """Q_x, the low level's own map: fused minus context, exact up to rounding."""
+        return self.fused - self.context
+
+
+class ContextFlow:
+    """The steps of one model on one image, highest first; ``flow[5, 4]`` is the step from level 5 to level 4."""
+
+    def __init__(self, steps: dict[tuple[int, int], StepFlow], image_size: tuple[int, int]) -> None:
+        self._steps = steps
+        self.image_size = image_size
+
+    def __getitem__(self, levels: tuple[int, int]) -> StepFlow:
+        try:
+            return self._steps[levels]
+        except KeyError:
+            raise KeyError(f"no step {levels} in this flow; captured steps: {list(self._steps)}.") from None
+
+    def __iter__(self) -> Iterator[StepFlow]:
+        return iter(self._steps.values())
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Shapes by step, JSON-able."""
+        return {
+            step.name: {
+                "cells": list(step.fused.shape[-2:]),
+                "channels": step.fused.shape[0],
+                "relation": step.value is not None,
+            }
+            for step in self
+        }
+
+
+_PARTS = {"passed": "high", "context": "context", "fused": "fused"}
+_RELATION_PARTS = ("query", "key", "value", "weights")
+
+
+def context_flow(record: Record, index: int = 0) -> ContextFlow:
+    """The flow of one image of a captured batch.
+
+    Args:
+        record: with the taps ``high``, ``context`` and ``fused`` of at least one step, e.g. captured with
+            ``taps="step*"``; query, key, value and weights are taken along where they were captured.
+        index: of the image in the batch.
+
+    Raises:
+        ValueError: if the record holds no whole step.
+    """
+    steps: dict[tuple[int, int], StepFlow] = {}
+    for tap in record:
+        name, _, part = tap.partition(".")
+        if part != "fused" or not all(f"{name}.{p}" in record for p in _PARTS.values()):
+            continue
+        high, low = step_levels(name)
+        maps = {attribute: record[f"{name}.{p}"][index] for attribute, p in _PARTS.items()}
+        relation = {p: record[f"{name}.{p}"][index] for p in _RELATION_PARTS if f"{name}.{p}" in record}
+        steps[high, low] = StepFlow(high, low, **maps, **relation)
+    if not steps:
+        raise ValueError(
+            "the record holds no step with its taps high, context and fused: capture a top-down model with taps='step*'."
+        )
+    return ContextFlow(steps, record.image_size)

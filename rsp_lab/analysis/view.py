@@ -1,0 +1,113 @@
+"""One model's side of a comparison: one forward pass with everything that will be looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from rsp_lab.analysis.flow import ContextFlow, context_flow
+from rsp_lab.analysis.grids import check_pixel
+from rsp_lab.analysis.keyquery import KeyQuery, key_query
+from rsp_lab.analysis.proof import context_residuals
+from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.capture.record import Record
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits, logits_at
+from rsp_lab.shapes import Tap
+
+
+@dataclass(frozen=True, eq=False)
+class ModelView:
+    """One model on one image.
+
+    Attributes:
+        name: as shown.
+        labels: (y, x) train ids at image size.
+        flow: the steps above level 3; the step 32 is the same sum in every head and is left out, as in Fig. 5.
+        record: the captured tensors.
+        key_queries: one a relation, highest step first; empty for a model that only sums.
+        residuals: by step, how far the context recomputed from captured query, key and value is off.
+    """
+
+    name: str
+    labels: np.ndarray
+    flow: ContextFlow
+    record: Record
+    key_queries: tuple[KeyQuery, ...]
+    residuals: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PixelAnswer:
+    """What a model says at one pixel.
+
+    Attributes:
+        label, runner_up: class names.
+        margin: logits of the label over the runner-up.
+        logits: by class name.
+    """
+
+    label: str
+    runner_up: str
+    margin: float
+    logits: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "runner_up": self.runner_up,
+            "margin_logits": round(self.margin, 4),
+            "logits": {name: round(value, 4) for name, value in self.logits.items()},
+        }
+
+
+class _Coarse(nn.Module):
+    """A segmenter that stops at stride 4: full-size logits of a large image are never held."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.model.coarse_logits(image)
+
+
+def _wanted(tap: Tap) -> bool:
+    step, _, part = tap.name.partition(".")
+    return tap.name == "logits" or (step.startswith("step") and step != "step32" and part != "scores")
+
+
+def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> ModelView:
+    """One forward pass of a top-down model on an RGB image.
+
+    Raises:
+        ValueError: if the model has no step above level 3.
+    """
+    if len(model.steps) < 2:
+        raise ValueError(f"{name} has no top-down steps to show: compare models with a top-down head.")
+    with torch.no_grad():
+        logits, record = run_with_capture(_Coarse(model), image[None].float() / 255, taps=_wanted)
+        residuals = context_residuals(model, record)
+    labels = labels_from_logits(logits, (image.shape[-2], image.shape[-1])).to(torch.uint8).numpy()
+    flow = context_flow(record)
+    pairs = tuple(key_query(s.name, s.query, s.key) for s in flow if s.query is not None and s.key is not None)
+    return ModelView(name, labels, flow, record, pairs, residuals)
+
+
+def pixel_answer(view: ModelView, pixel: tuple[int, int], names: tuple[str, ...]) -> PixelAnswer:
+    """The logits of one pixel (y, x), ranked.
+
+    Raises:
+        ValueError: if the pixel lies outside the image.
+    """
+    size = view.record.image_size
+    check_pixel(pixel, size)
+    here = logits_at(view.record["logits"], pixel, size)
+    order = here.argsort(descending=True).tolist()
+    first, second = order[0], order[min(1, len(names) - 1)]
+    logits = {name: float(value) for name, value in zip(names, here, strict=True)}
+    return PixelAnswer(names[first], names[second], float(here[first] - here[second]), logits)
