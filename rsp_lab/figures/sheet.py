@@ -1,0 +1,119 @@
+"""Placing panels and words on a sheet in inches, so that every panel has the photograph's proportions exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
+
+from rsp_lab.figures.style import TEXT
+
+LINE = 1.35
+"""Line spacing in units of the type size."""
+
+
+ASCENT = 1.0
+"""From the top of a line to its baseline, in units of the type size."""
+
+
+class Sheet:
+    """A figure whose parts are placed in inches from the top left; the height is known only at the end.
+
+    A layout engine would leave panels of fixed proportions floating in their slots; here the page is as high as
+    what stands on it.
+    """
+
+    def __init__(self, width: float) -> None:
+        self.width = width
+        self.figure = Figure(figsize=(width, 1.0))
+        self._axes: list[tuple[Axes, float, float, float, float]] = []
+        self._texts: list[tuple[Text, float, float]] = []
+
+    def axes(self, left: float, top: float, width: float, height: float, *, label: str) -> Axes:
+        """Axes with a stable label, by which tests and editors of the figure find them."""
+        axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0), label=label)
+        self._axes.append((axes, left, top, width, height))
+        return axes
+
+    def text(self, left: float, top: float, words: str, *, size: float = TEXT, **style: Any) -> float:
+        """Lines of words that begin at ``top``, on baselines that do not depend on the letters; returns their height.
+
+        With ``va="center"``, the lines as a whole are centred on ``top``.
+        """
+        lines = words.split("\n")
+        high = line_height(size)
+        start = top - len(lines) * high / 2 if style.pop("va", "top") == "center" else top
+        for number, line in enumerate(lines):
+            artist = self.figure.text(0.0, 0.0, line, fontsize=size, va="baseline", **style)
+            self._texts.append((artist, left, start + number * high + ASCENT * size / 72))
+        return high * len(lines)
+
+    def finish(self, height: float) -> Figure:
+        """The figure, ``height`` inches high."""
+        self.figure.set_size_inches(self.width, height)
+        for axes, left, top, w, h in self._axes:
+            axes.set_position((left / self.width, 1 - (top + h) / height, w / self.width, h / height))
+        for text, left, top in self._texts:
+            text.set_position((left / self.width, 1 - top / height))
+        return self.figure
+
+
+def line_height(size: float) -> float:
+    """Inches from one line of type to the next."""
+    return LINE * size / 72
+
+
+def fit(image_size: tuple[int, int], width: float, height: float) -> tuple[float, float]:
+    """Inches (height, width) of the largest panel of the image's proportions within a slot."""
+    rows, columns = image_size
+    scale = min(width / columns, height / rows)
+    return rows * scale, columns * scale
+
+
+def text_width(words: str, size: float = TEXT, *, bold: bool = False) -> float:
+    """Inches that words take in one line."""
+    font = FontProperties(family=["DejaVu Sans"], size=size, weight="bold" if bold else "normal")
+    width, _, _ = text_to_path.get_text_width_height_descent(words, font, ismath=False)
+    return float(width) / 72
+
+
+def shorten(words: str, width: float, size: float = TEXT, *, bold: bool = False) -> str:
+    """The words, or their beginning and end around an ellipsis where they would not fit."""
+    if text_width(words, size, bold=bold) <= width:
+        return words
+    for keep in range(len(words) - 1, 1, -1):
+        short = words[: (keep + 1) // 2] + "…" + words[len(words) - keep // 2 :]
+        if text_width(short, size, bold=bold) <= width:
+            return short
+    return "…"
+
+
+def wrap(items: Sequence[str], width: float, size: float = TEXT, *, extra: float = 0.0) -> list[list[int]]:
+    """Indices of the items by line; ``extra`` inches stand beside each item (a swatch, a gap)."""
+    lines: list[list[int]] = [[]]
+    used = 0.0
+    for index, item in enumerate(items):
+        need = text_width(item, size) + extra
+        if lines[-1] and used + need > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(index)
+        used += need
+    return lines
+
+
+def fill(words: str, width: float, size: float = TEXT) -> str:
+    """The words broken into lines that fit."""
+    lines: list[str] = []
+    for word in words.split(" "):
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""The one look of all figures: colours of levels, maps, type, column widths, and how a figure becomes a file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
+
+Dash = Literal["solid"] | tuple[float, tuple[int, ...]]
+
+SINGLE = 3.5
+"""Width of one column, inches."""
+DOUBLE = 7.16
+"""Width of both columns, inches."""
+
+TEXT = 8.0
+SMALL = 7.0
+TINY = 6.5
+
+INK = "#1a1a1a"
+QUIET = "#5f5f5f"
+FAINT = "#b8b8b8"
+
+DIVERGING = "RdBu_r"
+"""Signed quantities, white at 0; red and blue stay apart for all common colour deficiencies."""
+
+FULL = 0.9
+"""Opacity of the largest weight, so that the photograph shimmers through even there."""
+
+RC: Mapping[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": TEXT,
+    "axes.linewidth": 0.5,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "text.parse_math": False,  # a name may hold a dollar sign
+    "text.hinting": "none",  # letters as wide on a screen as in print
+    "text.usetex": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.major.size": 2.0,
+    "ytick.major.size": 2.0,
+    "xtick.major.width": 0.5,
+    "ytick.major.width": 0.5,
+    "xtick.major.pad": 1.5,
+    "ytick.major.pad": 1.5,
+    "hatch.linewidth": 0.4,
+    "hatch.color": FAINT,
+    "image.resample": True,
+    "figure.dpi": 150,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.bbox": None,
+    "savefig.transparent": False,
+    "pdf.fonttype": 42,
+    "pdf.compression": 6,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "rsp_lab",
+    "svg.image_inline": True,
+}
+
+# What would make two files of one figure differ: the date, and the version of the library.
+_METADATA: Mapping[str, dict[str, None]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    ".svg": {"Date": None, "Creator": None},
+}
+
+
+def look() -> AbstractContextManager[None]:
+    """The look as a context; nothing of it outlives the context."""
+    settings: Any = dict(RC)  # matplotlib types the keys as literals of its own version
+    return mpl.rc_context(settings)
+
+
+def level_colour(level: int) -> str:
+    """The level's colour, the same in every picture."""
+    return LEVEL_COLOURS.get(level, QUIET)
+
+
+def level_dash(level: int) -> Dash:
+    """The level's dash pattern as a matplotlib line style."""
+    pattern = LEVEL_DASHES.get(level, ())
+    return (0.0, pattern) if pattern else "solid"
+
+
+def weight_map(level: int) -> Colormap:
+    """Share of weight: the level's colour from transparent (0) to nearly full (the scale's end)."""
+    rgb = to_rgb(level_colour(level))
+    return LinearSegmentedColormap.from_list(f"level{level}", [(*rgb, 0.0), (*rgb, FULL)])
+
+
+def signed_weight_map() -> Colormap:
+    """Weights that may be negative: the diverging map, transparent at 0."""
+    base = mpl.colormaps[DIVERGING]
+    stops = [(*base(i / 32)[:3], FULL * abs(i / 16 - 1)) for i in range(33)]
+    return LinearSegmentedColormap.from_list("signed_weights", stops)
+
+
+def save(figure: Figure, path: str | Path, *, dpi: int = 300) -> Path:
+    """Write a figure as PNG, PDF or SVG, chosen by the ending; the same figure gives the same bytes.
+
+    The file appears whole or not at all. Fonts are embedded (PDF) or outlined (SVG).
+
+    Args:
+        figure: to write.
+        path: with the ending .png, .pdf or .svg; missing folders are made.
+        dpi: pixels an inch of a PNG, and of the photographs inside PDF and SVG.
+
+    Raises:
+        ValueError: for another ending.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in _METADATA:
+        raise ValueError(f"cannot write {path.name}: figures are written as {', '.join(_METADATA)}; change the ending.")
+    content = io.BytesIO()
+    with look():
+        figure.savefig(content, format=ending[1:], dpi=dpi, metadata=dict(_METADATA[ending]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(content.getvalue())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
