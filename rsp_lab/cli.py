@@ -1,0 +1,230 @@
+"""The command line: words to calls. Wrong input ends in one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+import tyro
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from rsp_lab import bench as measurements
+from rsp_lab._version import __version__
+from rsp_lab.analysis import compare as comparison
+from rsp_lab.data import images, scenes
+from rsp_lab.data.labels import colour, get_table
+from rsp_lab.figures.caption import caption
+from rsp_lab.figures.comparison import draw_all
+from rsp_lab.figures.style import save
+from rsp_lab.models import paper_tables, weights
+
+_Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
+_Out = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
+_Image = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image file")]
+_Measure = Annotated[Literal["relation", "capture", "forward"], tyro.conf.Positional]
+
+_LARGE_PIXELS = 2_000_000
+FORMATS = ("png", "pdf")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    """A list of flat objects as JSON or as a table."""
+    if as_json:
+        print(json_module.dumps(rows, indent=1))
+        return
+    table = Table()
+    for name in rows[0]:
+        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+    for row in rows:
+        table.add_row(*("" if value is None else f"{value}" for value in row.values()))
+    # As wide as the content when the output is no terminal: a pipe must not cut columns.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def models(*, json: _Json = False) -> None:
+    """The weights that come with the package."""
+    rows = []
+    for name, path in weights.shipped().items():
+        config, metadata = weights.read_header(path)
+        rows.append(
+            {
+                "name": name,
+                "encoder": config.pyramid.encoder,
+                "steps": " ".join(type(fusion).__name__.removesuffix("Config") for fusion in _fusions(config.head)),
+                "classes": len(config.class_names),
+                "val_miou": metadata.get("validation", {}).get("miou"),
+                "data": metadata.get("data"),
+                "terms": metadata.get("terms"),
+                "megabytes": round(path.stat().st_size / 1e6, 2),
+            }
+        )
+    if not rows:
+        raise ValueError("no weights come with this installation; train some with `python -m trainers`.")
+    _print_rows(rows, json)
+
+
+def _fusions(head: Any) -> tuple[Any, ...]:
+    return getattr(head, "fusions", ())
+
+
+def tables(*, json: _Json = False) -> None:
+    """Cost columns of Tables I, III, IV, V, VI: counted from the built modules, beside the paper's print."""
+    rows = paper_tables.cost_tables()
+    if json:
+        _print_rows([row.to_dict() for row in rows], True)
+        return
+    shown = [
+        {
+            "table": row.table,
+            "row": row.row,
+            "G here": f"{row.gmacs:.2f}",
+            "G paper": f"{row.gmacs_paper:.1f}",
+            "MB here": f"{row.megabytes:.2f}",
+            "MB paper": f"{row.megabytes_paper:.1f}",
+            "note": row.note and f"({1 + sorted({r.note for r in rows if r.note}).index(row.note)})",
+        }
+        for row in rows
+    ]
+    _print_rows(shown, False)
+    print("G: multiply-adds of the head (10^9) at 1024 x 2048, 19 classes. MB: float32 parameters (10^6 bytes).")
+    print("Open in the paper, ours: softmax over the window; window masked at borders; GroupNorm(32) after the Q convs.")
+    for number, note in enumerate(sorted({row.note for row in rows if row.note}), start=1):
+        print(f"({number}) {note}.")
+
+
+def scenes_(out: _Out, *, n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 8, seed: int = 0) -> None:
+    """Draws street scenes: NAME.png and NAME_label.png in the palette of the CamVid classes.
+
+    Args:
+        out: folder to write to; made if missing.
+        n: scenes to draw.
+        seed: of the first scene; the next ones count up.
+    """
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}.")
+    with _whole_folder(out) as folder:
+        for number in range(seed, seed + n):
+            sample = scenes.draw_scene(number)
+            Image.fromarray(sample.image.permute(1, 2, 0).numpy()).save(folder / f"scene_{number:04d}.png")
+            if sample.label is not None:
+                label = colour(sample.label.numpy(), get_table("camvid"))
+                Image.fromarray(label).save(folder / f"scene_{number:04d}_label.png")
+    _say(f"{n} scenes in {out}")
+
+
+@dataclass
+class _whole_folder:  # noqa: N801 (a context manager, read as a verb)
+    """Files written into a temporary folder appear in ``out`` all together, or not at all."""
+
+    out: Path
+
+    def __enter__(self) -> Path:
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self._folder = tempfile.TemporaryDirectory(dir=self.out, prefix=".unfinished-")
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ValueError(f"cannot write to {self.out}: {reason}. Choose another folder with -o.") from error
+        return Path(self._folder.name)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                for file in sorted(Path(self._folder.name).iterdir()):
+                    os.replace(file, self.out / file.name)
+        finally:
+            self._folder.cleanup()
+
+
+def compare(
+    image: _Image,
+    out: _Out,
+    *,
+    left: str = "camvid-baseline",
+    right: str = "camvid-rsp4",
+    pixel: tuple[int, int] | None = None,
+    channel: int | None = None,
+) -> None:
+    """Two models side by side on one photograph: predictions, context flow, key and query, relation weights.
+
+    Writes predictions, context_flow, key_query and relation_grids as PNG and PDF, captions.txt and summary.json.
+
+    Args:
+        image: any readable image of 64 x 64 to 4096 x 4096 pixels.
+        out: folder to write to; made if missing.
+        left: shipped name or path of a .safetensors file.
+        right: likewise.
+        pixel: row and column to look at; default: inside the largest disagreement.
+        channel: to show in the context flow; default: by class selectivity, the rule is written to summary.json.
+    """
+    began = time.perf_counter()
+    picture = images.read_image(image)
+    pair = weights.load(left), weights.load(right)
+    height, width = picture.shape[-2:]
+    if height * width > _LARGE_PIXELS:
+        _say(f"{height} x {width} pixels: {comparison.expected_cost(height, width)}")
+    _say(f"running {left} and {right} on {height} x {width} pixels")
+    result = comparison.compare(picture, pair, (left, right), pixel=pixel, channel=channel)
+    _say("drawing")
+    with _whole_folder(out) as folder:
+        table = get_table(pair[1].config.label_table)
+        figures = draw_all(result, table)
+        for name, figure in figures.items():
+            for suffix in FORMATS:
+                save(figure, folder / f"{name}.{suffix}")
+        (folder / "captions.txt").write_text("\n\n".join(f"{name}: {caption(result, name)}" for name in figures) + "\n")
+        summary = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **result.to_dict()}
+        (folder / "summary.json").write_text(json_module.dumps(summary, indent=1) + "\n")
+    print(result.sentence())
+    _say(f"wrote {out} in {time.perf_counter() - began:.1f} s")
+
+
+def bench(what: _Measure, *, json: _Json = False, threads: int | None = None) -> None:
+    """Measures speed and memory side by side in one run: relation, capture, or whole forward passes.
+
+    Args:
+        what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
+            against its baseline on ResNet-50.
+        json: print JSON instead of a table.
+        threads: of torch; default: torch's own choice.
+    """
+    runs: dict[str, Callable[..., list[dict[str, Any]]]] = {
+        "relation": measurements.bench_relation,
+        "capture": measurements.bench_capture,
+        "forward": measurements.bench_forward,
+    }
+    with measurements.threads(threads):
+        _print_rows(runs[what](report=_say), json)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of ``rsp-lab``."""
+    commands: dict[str, Callable[..., Any]] = {
+        "models": models,
+        "tables": tables,
+        "scenes": scenes_,
+        "compare": compare,
+        "bench": bench,
+    }
+    try:
+        tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=arguments)
+    except (ValueError, OSError, MemoryError) as error:
+        _say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        _say("rsp-lab: interrupted; nothing was written")
+        raise SystemExit(130) from None
