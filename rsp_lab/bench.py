@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ def bench_relation(*, rounds: int = 7, report: Report = lambda _: None) -> list[
 
     Each object has ``height``, ``width``, ``kernel_size``, ``dilation``; medians over rounds of ``reference_ms`` and
     ``fast_ms`` (forward, no gradient), ``reference_backward_ms`` and ``fast_backward_ms`` (forward and backward with
-    respect to query, key, value and f_p); and ``reference_extra_mb``, ``fast_extra_mb``, the peak of what a forward call
-    allocates (10^6 bytes, output included). Maps are channels-last, as in the models.
+    respect to query, key, value and f_p); and ``reference_extra_mb``, ``fast_extra_mb``, the peak of what a forward
+    call allocates (10^6 bytes, output included). Maps are channels-last, as in the models.
     """
     rows = []
     for height, width, window in RELATION_CASES:
@@ -46,13 +47,10 @@ def bench_relation(*, rounds: int = 7, report: Report = lambda _: None) -> list[
         f_p = torch.randn(MIDDLE, VALUES) / VALUES**0.5
         grad = _channels_last(torch.randn(1, VALUES, height, width))
 
-        def reference(q: Tensor, k: Tensor, v: Tensor, f: Tensor, window: Window = window) -> Tensor:
-            return relate_reference(q, k, v, f, window)
-
-        def fast(q: Tensor, k: Tensor, v: Tensor, f: Tensor, window: Window = window) -> Tensor:
-            return relate(q, k, v, position_plane(f), window)
-
-        forward = _side_by_side({"reference": _forward(reference, maps, f_p), "fast": _forward(fast, maps, f_p)}, rounds)
+        reference, fast = partial(relate_reference, window=window), partial(_fast, window=window)
+        forward = _side_by_side(
+            {"reference": _forward(reference, maps, f_p), "fast": _forward(fast, maps, f_p)}, rounds
+        )
         backward = _side_by_side(
             {"reference": _with_gradient(reference, maps, f_p, grad), "fast": _with_gradient(fast, maps, f_p, grad)},
             max(3, rounds // 2),
@@ -81,7 +79,12 @@ def bench_capture(*, rounds: int = 7, report: Report = lambda _: None) -> list[d
     names = tuple(f"class {i}" for i in range(11))
     cases = (
         ("RSP-4, tiny encoder", presets.tiny_rsp4(names), (360, 480), rounds),
-        ("RSP-4, ResNet-50", presets.resnet_fpn("resnet50", presets.rsp4(), _CLASSES), (512, 1024), max(3, rounds // 2)),
+        (
+            "RSP-4, ResNet-50",
+            presets.resnet_fpn("resnet50", presets.rsp4(), _CLASSES),
+            (512, 1024),
+            max(3, rounds // 2),
+        ),
     )
     rows = []
     for label, config, (height, width), repeats in cases:
@@ -90,14 +93,17 @@ def bench_capture(*, rounds: int = 7, report: Report = lambda _: None) -> list[d
         model = Segmenter(config).eval()
         image = torch.rand(1, 3, height, width)
         times = _side_by_side(
-            {
-                "plain": lambda model=model, image=image: model(image),
-                "captured": lambda model=model, image=image: run_with_capture(model, image, taps="step*"),
-            },
+            {"plain": partial(model, image), "captured": partial(run_with_capture, model, image, taps="step*")},
             repeats,
         )
         rows.append(
-            {"model": label, "height": height, "width": width, "plain_ms": times["plain"], "captured_ms": times["captured"]}
+            {
+                "model": label,
+                "height": height,
+                "width": width,
+                "plain_ms": times["plain"],
+                "captured_ms": times["captured"],
+            }
         )
     return rows
 
@@ -114,7 +120,7 @@ def bench_forward(*, rounds: int = 5, report: Report = lambda _: None) -> list[d
     for name, head in (("baseline", presets.baseline_q67()), ("rsp4", presets.rsp4())):
         torch.manual_seed(0)
         models[name] = Segmenter(presets.resnet_fpn("resnet50", head, _CLASSES)).eval()
-    times = _side_by_side({name: (lambda m=model: m(image)) for name, model in models.items()}, rounds)
+    times = _side_by_side({name: partial(model, image) for name, model in models.items()}, rounds)
     return [
         {
             "encoder": "resnet50",
@@ -124,6 +130,10 @@ def bench_forward(*, rounds: int = 5, report: Report = lambda _: None) -> list[d
             "rsp4_ms": times["rsp4"],
         }
     ]
+
+
+def _fast(query: Tensor, key: Tensor, value: Tensor, f_p: Tensor, window: Window) -> Tensor:
+    return relate(query, key, value, position_plane(f_p), window)
 
 
 def _channels_last(x: Tensor) -> Tensor:

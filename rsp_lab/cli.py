@@ -7,8 +7,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,7 +101,9 @@ def tables(*, json: _Json = False) -> None:
     ]
     _print_rows(shown, False)
     print("G: multiply-adds of the head (10^9) at 1024 x 2048, 19 classes. MB: float32 parameters (10^6 bytes).")
-    print("Open in the paper, ours: softmax over the window; window masked at borders; GroupNorm(32) after the Q convs.")
+    print(
+        "Open in the paper, ours: softmax over the window; window masked at borders; GroupNorm(32) after the Q convs."
+    )
     for number, note in enumerate(sorted({row.note for row in rows if row.note}), start=1):
         print(f"({number}) {note}.")
 
@@ -126,28 +128,19 @@ def scenes_(out: _Out, *, n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 8,
     _say(f"{n} scenes in {out}")
 
 
-@dataclass
-class _whole_folder:  # noqa: N801 (a context manager, read as a verb)
-    """Files written into a temporary folder appear in ``out`` all together, or not at all."""
-
-    out: Path
-
-    def __enter__(self) -> Path:
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-            self._folder = tempfile.TemporaryDirectory(dir=self.out, prefix=".unfinished-")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ValueError(f"cannot write to {self.out}: {reason}. Choose another folder with -o.") from error
-        return Path(self._folder.name)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                for file in sorted(Path(self._folder.name).iterdir()):
-                    os.replace(file, self.out / file.name)
-        finally:
-            self._folder.cleanup()
+@contextmanager
+def _whole_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder whose files move to ``out`` when all of them are written, or not at all."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        unfinished = tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"cannot write to {out}: {reason}. Choose another folder with -o.") from error
+    with unfinished as folder:
+        yield Path(folder)
+        for file in sorted(Path(folder).iterdir()):
+            os.replace(file, out / file.name)
 
 
 def compare(

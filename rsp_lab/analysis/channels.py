@@ -85,5 +85,8 @@ def choose_channel(
         rule = VARIANCE_RULE
     channel = int(scores.abs().amin(0).argmax())
     return ChannelChoice(
-        channel, rule.format(step=step, name=name), round(float(scores[0, channel]), 4), round(float(scores[1, channel]), 4)
+        channel,
+        rule.format(step=step, name=name),
+        round(float(scores[0, channel]), 4),
+        round(float(scores[1, channel]), 4),
     )

@@ -59,7 +59,8 @@ def disagreements(
     for code, count in sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda c: -c[1]):
         if count < min_area or (len(found) >= most and count <= sorted(r.area for r in found)[-most]):
             break
-        found += _regions(pairs == code, *(class_names[i] for i in divmod(code, len(class_names))), most)
+        left_id, right_id = divmod(code, len(class_names))
+        found += _regions(pairs == code, class_names[left_id], class_names[right_id], most)
     found = [region for region in found if region.area >= min_area]
     return tuple(sorted(found, key=lambda region: -region.area)[:most])
 

@@ -102,6 +102,7 @@ def context_flow(record: Record, index: int = 0) -> ContextFlow:
         steps[high, low] = StepFlow(high, low, **maps, **relation)
     if not steps:
         raise ValueError(
-            "the record holds no step with its taps high, context and fused: capture a top-down model with taps='step*'."
+            "the record holds no step with its taps high, context and fused: "
+            "capture a top-down model with taps='step*'."
         )
     return ContextFlow(steps, record.image_size)

@@ -116,7 +116,11 @@ def check_pixel(pixel: tuple[int, int], image_size: tuple[int, int]) -> None:
 
 
 def relation_grid(
-    weights: Float[Tensor, "b wy wx y x"], step: str, pixel: tuple[int, int], image_size: tuple[int, int], window: Window
+    weights: Float[Tensor, "b wy wx y x"],
+    step: str,
+    pixel: tuple[int, int],
+    image_size: tuple[int, int],
+    window: Window,
 ) -> RelationGrid:
     """The grid of one pixel out of one step's weights (first image of the batch).
 

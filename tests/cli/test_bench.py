@@ -1,0 +1,50 @@
+"""The benches measure what they say; how fast things are is for the benches to report, not for tests."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from rsp_lab import bench, cli
+from rsp_lab.shapes import Window
+
+
+def test_relation_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "RELATION_CASES", ((24, 32, Window(7)), (24, 32, Window(3, 3))))
+    cli.main(["bench", "relation", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+
+    keys = {"height", "width", "kernel_size", "dilation", "reference_extra_mb", "fast_extra_mb"}
+    keys |= {f"{who}_{what}" for who in ("reference", "fast") for what in ("ms", "backward_ms")}
+    assert [set(row) for row in rows] == [keys, keys]
+    assert [(row["kernel_size"], row["dilation"]) for row in rows] == [(7, 1), (3, 3)]
+    # 49 copies of 192 channels are unfolded: 24 x 32 cells of 4 bytes each, plus at least the products.
+    assert rows[0]["reference_extra_mb"] > 49 * 192 * 24 * 32 * 4 / 1e6
+    assert rows[0]["fast_extra_mb"] >= 128 * 24 * 32 * 4 / 1e6
+
+
+def test_peak_memory_by_hand() -> None:
+    def call() -> torch.Tensor:
+        first = torch.ones(1_000_000)  # 4 MB
+        second = first + 1  # 8 MB held
+        del first
+        return second + 1  # 8 MB held
+
+    assert bench._peak_megabytes(call) == pytest.approx(8, abs=0.1)
+
+
+def test_sides_take_turns() -> None:
+    order: list[str] = []
+    times = bench._side_by_side({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=2)
+
+    assert order == ["a", "b", "a", "a", "b", "b", "a", "a", "b", "b"]
+    assert set(times) == {"a", "b"}
+
+
+def test_threads_are_given_back() -> None:
+    before = torch.get_num_threads()
+    with bench.threads(1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before

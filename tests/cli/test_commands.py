@@ -1,0 +1,198 @@
+"""The command line: what is written, what is printed, and what wrong input says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rsp_lab import cli
+from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.scenes import draw_scene
+from rsp_lab.models import weights
+from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
+from rsp_lab.models.segmenter import Segmenter
+
+FIGURES = ("context_flow", "key_query", "predictions", "relation_grids")
+FILES = sorted([f"{n}.{s}" for n in FIGURES for s in ("pdf", "png")] + ["captions.txt", "summary.json"])
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments that name an untrained pair."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    for name, config in (("left", tiny_baseline), ("right", tiny_rsp4)):
+        weights.save(Segmenter(config(CAMVID.classes, CAMVID.name)), folder / f"{name}.safetensors", {})
+    return ["--left", str(folder / "left.safetensors"), "--right", str(folder / "right.safetensors")]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    path = tmp_path / "scene.png"
+    Image.fromarray(draw_scene(1, 120, 160).image.permute(1, 2, 0).numpy()).save(path)
+    return path
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
+    """Runs a command that must end with exit code 2; returns the one line it says."""
+
+    def run(arguments: list[str]) -> str:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("rsp-lab:")]
+        assert caught.value.code == 2
+        assert len(lines) == 1
+        return lines[0]
+
+    return run
+
+
+def test_compare_writes_everything(
+    scene: Path, tmp_path: Path, models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "out"
+    cli.main(["compare", str(scene), "-o", str(out), *models, "--pixel", "70", "80", "--channel", "5"])
+    summary = json.loads((out / "summary.json").read_text())
+
+    assert sorted(p.name for p in out.iterdir()) == FILES
+    assert summary["pixel"] == [70, 80]
+    assert summary["channel"]["channel"] == 5
+    assert summary["image"] == "scene.png"
+    assert summary["sentence"] in capsys.readouterr().out
+    with Image.open(out / "context_flow.png") as picture:
+        assert min(picture.size) > 500
+    assert (out / "predictions.pdf").read_bytes().startswith(b"%PDF")
+    for name in FIGURES:
+        assert f"{name}: " in (out / "captions.txt").read_text()
+
+
+def test_compare_takes_images_of_any_kind(tmp_path: Path, models: list[str]) -> None:
+    """Sixteen bits, palette and alpha in one go is for the image tests; here one odd image goes all the way."""
+    path = tmp_path / "grey16.png"
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16).save(path)
+    cli.main(["compare", str(path), "-o", str(tmp_path / "out"), *models])
+
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["image_size"] == [64, 64]
+
+
+def _bomb(path: Path) -> None:
+    Image.new("1", (30000, 30000)).save(path)
+
+
+def _truncated(path: Path) -> None:
+    Image.effect_noise((200, 200), 90).save(path)
+    path.write_bytes(path.read_bytes()[:4000])
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda p: None, "no such file|does not exist|there is no"),
+        (lambda p: p.mkdir(), "folder"),
+        (lambda p: p.write_text("not an image"), "not an image|cannot"),
+        (_truncated, "truncated|damaged|cut"),
+        (_bomb, "far too many pixels"),
+        (lambda p: Image.new("RGB", (63, 300)).save(p), "64"),
+    ],
+    ids=["missing", "folder", "text", "truncated", "bomb", "too small"],
+)
+def test_unusable_images(
+    write: Callable[[Path], None], says: str, tmp_path: Path, models: list[str], fails: Callable[[list[str]], str]
+) -> None:
+    path, out = tmp_path / "image.png", tmp_path / "out"
+    write(path)
+    line = fails(["compare", str(path), "-o", str(out), *models])
+
+    assert re.search(says, line, re.IGNORECASE), line
+    assert "image.png" in line
+    assert not out.exists()
+
+
+def test_wrong_requests_write_nothing(
+    scene: Path, tmp_path: Path, models: list[str], fails: Callable[[list[str]], str]
+) -> None:
+    out = tmp_path / "out"
+    base = ["compare", str(scene), "-o", str(out), *models]
+
+    assert "outside the image of 120 x 160" in fails([*base, "--pixel", "120", "0"])
+    assert "channels 0 to 63" in fails([*base, "--channel", "64"])
+    assert "neither a shipped model nor a file" in fails([*base, "--left", "camvid-rsp5"])
+    assert not out.exists()
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    assert "Choose another folder" in fails(["compare", str(scene), "-o", str(blocked / "out"), *models])
+
+
+def test_a_failure_while_drawing_leaves_the_old_results(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "predictions.png").write_text("old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "caption", full)
+    assert "No space left" in fails(["compare", str(scene), "-o", str(out), *models])
+    assert [(p.name, p.read_text()) for p in out.iterdir()] == [("predictions.png", "old")]
+
+
+def test_tables_agree_with_the_print(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["tables", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    off = [
+        (row["table"], row["row"])
+        for row in rows
+        if abs(row["gmacs"] - row["gmacs_paper"]) > 0.1 or abs(row["megabytes"] - row["megabytes_paper"]) > 0.06
+    ]
+
+    assert {row["table"] for row in rows} == {"I", "III", "IV", "V", "VI"}
+    assert len(rows) == 35
+    assert off == [("I", "RSP-2-D, ResNet-101-FPN"), ("I", "RSP-4-D, ResNet-101-FPN"), ("V", "(b) d = 1 (128)")]
+    assert all(row["note"] for row in rows if (row["table"], row["row"]) in off)
+
+    cli.main(["tables"])
+    printed = capsys.readouterr().out
+    assert "no reading of the text gives" in printed
+    assert "copy slip" in printed
+
+
+def test_models_lists_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["models", "--json"])
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+
+    assert {"camvid-baseline", "camvid-rsp4"} <= rows.keys()
+    for row in rows.values():
+        assert row["megabytes"] < 15
+        assert 0 < row["val_miou"] < 1
+        assert "non-commercial" in row["terms"]
+
+
+def test_scenes_are_the_same_every_time(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
+    for folder in ("a", "b"):
+        cli.main(["scenes", "-o", str(tmp_path / folder), "-n", "2", "--seed", "7"])
+    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+
+    assert files == ["scene_0007.png", "scene_0007_label.png", "scene_0008.png", "scene_0008_label.png"]
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert "at least 1" in fails(["scenes", "-o", str(tmp_path / "c"), "-n", "0"])
+
+
+def test_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "rsp_lab", "--help"], capture_output=True, text=True, timeout=200)
+
+    assert done.returncode == 0
+    for verb in ("models", "tables", "scenes", "compare", "bench"):
+        assert verb in done.stdout

@@ -1,0 +1,87 @@
+"""Every kind of model, small; and a way past the shape assertions to our own error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import jaxtyping
+import pytest
+import torch
+
+from rsp_lab.models import presets
+from rsp_lab.models.heads import HeadConfig
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.relation import RelationConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+
+CLASSES = ("road", "tree", "sky", "car", "person")
+
+
+def small(head: HeadConfig) -> SegmenterConfig:
+    """A head of 64 channels on the tiny encoder with a pyramid of 32."""
+    return SegmenterConfig(PyramidConfig("tiny", 32, top=head.levels[-1]), replace(head, channels=64), CLASSES)
+
+
+CONFIGS: dict[str, SegmenterConfig] = {
+    **{
+        f.__name__: small(f())
+        for f in (
+            presets.baseline,
+            presets.baseline_q67,
+            presets.rsp2,
+            presets.rsp4,
+            presets.rsp2_d,
+            presets.rsp4_d,
+            presets.self2,
+            presets.context2,
+            presets.semantic_fpn,
+        )
+    },
+    "tiny_rsp4": presets.tiny_rsp4(CLASSES, "camvid"),
+    "tiny_baseline": presets.tiny_baseline(CLASSES, "camvid"),
+    "resnet18 frozen rsp2": presets.resnet_fpn("resnet18", presets.rsp2(), CLASSES),
+    "rsp4 unnormalised": small(presets.rsp4(RelationConfig(normalisation="none", reduction=4))),
+    "rsp2 without norm": small(replace(presets.rsp2(), norm="none")),
+    "semantic_fpn without norm": small(replace(presets.semantic_fpn(), norm="none")),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Maps here are so small that handing them to a second thread costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(params=CONFIGS)
+def config(request: pytest.FixtureRequest) -> SegmenterConfig:
+    """Each configuration in turn."""
+    return CONFIGS[request.param]
+
+
+@pytest.fixture
+def named() -> Callable[[str], SegmenterConfig]:
+    """A configuration by name."""
+    return CONFIGS.__getitem__
+
+
+@pytest.fixture
+def build() -> Callable[..., Segmenter]:
+    """A model in eval mode whose random weights follow from a seed."""
+
+    def seeded(config: SegmenterConfig, seed: int = 0) -> Segmenter:
+        torch.manual_seed(seed)
+        return Segmenter(config).eval()
+
+    return seeded
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Shapes in signatures are no assertions while this is in force, as for a user who installed the package."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

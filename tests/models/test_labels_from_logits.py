@@ -1,0 +1,59 @@
+"""Labels in strips are the labels of the whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rsp_lab.models import segmenter
+from rsp_lab.models.segmenter import labels_from_logits, resize_logits
+
+SIZES = [
+    ((3, 5), (11, 19)),
+    ((17, 24), (67, 93)),
+    ((1, 7), (1, 27)),
+    ((7, 1), (25, 1)),
+    ((1, 1), (3, 2)),
+    ((9, 8), (9, 8)),
+]
+
+
+@pytest.mark.parametrize("strip", [1, 100, 1 << 20])
+@pytest.mark.parametrize(("cells", "pixels"), SIZES)
+def test_labels_are_the_argmax_of_the_resized_logits(
+    cells: tuple[int, int], pixels: tuple[int, int], strip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segmenter, "_LABEL_STRIP", strip)
+    logits = torch.randn(1, 5, *cells)
+    whole = resize_logits(logits, pixels)[0]
+    labels = labels_from_logits(logits, pixels)
+
+    assert labels.shape == pixels
+    best, second = whole.topk(2, dim=0).values
+    clear = best - second > 1e-5
+    assert clear.float().mean() > 0.99
+    assert torch.equal(labels[clear], whole.argmax(0)[clear])
+
+
+def test_two_cells_by_hand() -> None:
+    # Classes cross where the blend of 1 and -1 is zero: at the middle of four pixels.
+    logits = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).view(1, 2, 1, 2)
+
+    assert labels_from_logits(logits, (1, 4)).tolist() == [[0, 0, 1, 1]]
+
+
+def test_the_resized_logits_exist_in_strips_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segmenter, "_LABEL_STRIP", 8 * 40)
+    largest = 0
+    original = torch.lerp
+
+    def watched(*args: torch.Tensor) -> torch.Tensor:
+        nonlocal largest
+        result = original(*args)
+        largest = max(largest, result.shape[-2] * result.shape[-1])
+        return result
+
+    monkeypatch.setattr(torch, "lerp", watched)
+    labels_from_logits(torch.randn(1, 5, 10, 16), (40, 64))
+
+    assert 0 < largest <= 8 * 40

@@ -1,0 +1,46 @@
+"""Random operands of one relation, and a way past the shape assertions to our own error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import jaxtyping
+import pytest
+import torch
+from torch import Tensor
+
+Operands = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Maps here are so small that handing them to a second thread costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def draw() -> Callable[..., Operands]:
+    """Query, key, value and f_p, in float64 unless told otherwise. Axes default to pairwise different primes."""
+
+    def operands(
+        y: int = 11, x: int = 13, *, b: int = 2, m: int = 5, c: int = 7, channels: int = 34, seed: int = 0
+    ) -> Operands:
+        generator = torch.Generator().manual_seed(seed)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+        return normal(b, m, y, x), normal(b, m, y, x), normal(b, c, y, x), normal(m, channels) / 4
+
+    return operands
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Shapes in signatures are no assertions while this is in force, as for a user who installed the package."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,0 +1,120 @@
+"""Geometry between cells and pixels, windows, taps and step names."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from rsp_lab.shapes import Tap, Window, cell_edges, cell_to_pixel, pixel_to_cell, step_levels, step_name
+
+SIZES = [(1, 1), (1, 7), (2, 8), (3, 11), (17, 67), (24, 93), (5, 5)]
+
+
+def test_stride_four_by_hand() -> None:
+    # Two cells over eight pixels: edges at -0.5, 3.5, 7.5, centres half-way.
+    assert [cell_to_pixel(c, 2, 8) for c in (0, 1)] == [1.5, 5.5]
+    assert [cell_edges(c, 2, 8) for c in (0, 1)] == [(-0.5, 3.5), (3.5, 7.5)]
+    assert [pixel_to_cell(p, 2, 8) for p in range(8)] == [0, 0, 0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("cells", "pixels"), SIZES)
+def test_the_centre_of_a_cell_falls_in_that_cell(cells: int, pixels: int) -> None:
+    assert [pixel_to_cell(cell_to_pixel(c, cells, pixels), cells, pixels) for c in range(cells)] == list(range(cells))
+
+
+@pytest.mark.parametrize(("cells", "pixels"), SIZES)
+def test_cells_tile_the_image(cells: int, pixels: int) -> None:
+    edges = [cell_edges(c, cells, pixels) for c in range(cells)]
+
+    assert edges[0][0] == -0.5
+    assert edges[-1][1] == pytest.approx(pixels - 0.5)
+    assert [e[1] for e in edges[:-1]] == pytest.approx([e[0] for e in edges[1:]])
+    for cell, (near, far) in enumerate(edges):
+        assert (near + far) / 2 == pytest.approx(cell_to_pixel(cell, cells, pixels))
+
+
+@pytest.mark.parametrize(("cells", "pixels"), SIZES)
+def test_a_pixel_lies_between_the_edges_of_its_cell(cells: int, pixels: int) -> None:
+    for pixel in range(pixels):
+        near, far = cell_edges(pixel_to_cell(pixel, cells, pixels), cells, pixels)
+        assert near - 1e-9 <= pixel <= far + 1e-9
+
+
+def test_the_cell_centre_is_what_bilinear_resizing_means() -> None:
+    # Enlarging a ramp gives the ramp again, read at each pixel's place in cell units.
+    cells, pixels = 5, 17
+    ramp = torch.arange(cells, dtype=torch.float64).view(1, 1, 1, cells)
+    resized = torch.nn.functional.interpolate(ramp, size=(1, pixels), mode="bilinear", align_corners=False).flatten()
+
+    for pixel in range(pixels):
+        if 0 <= resized[pixel] <= cells - 1 and cell_to_pixel(0, cells, pixels) <= pixel <= cell_to_pixel(4, 5, 17):
+            assert cell_to_pixel(resized[pixel].item(), cells, pixels) == pytest.approx(pixel)
+
+
+def test_the_rim_of_the_image_belongs_to_the_outermost_cells() -> None:
+    assert pixel_to_cell(-0.5, 3, 11) == 0
+    assert pixel_to_cell(10.5, 3, 11) == 2
+
+
+@pytest.mark.parametrize("pixel", [-0.6, -1, 10.6, 11, float("nan")])
+def test_a_pixel_outside_the_image_is_refused(pixel: float) -> None:
+    with pytest.raises(ValueError, match="outside the image; expected 0 to 10"):
+        pixel_to_cell(pixel, 3, 11)
+
+
+def test_window_by_hand() -> None:
+    window = Window(5, 3)
+
+    assert (window.half, window.radius, window.positions) == (2, 6, 25)
+    assert window.offsets == (-6, -3, 0, 3, 6)
+    assert window.describe() == "5 x 5, dilation 3"
+    assert Window().describe() == "7 x 7"
+    assert Window(1, 2).offsets == (0,)
+
+
+@pytest.mark.parametrize("kernel", [0, -1, -3, 2, 4])
+def test_a_window_without_a_centre_is_refused(kernel: int) -> None:
+    with pytest.raises(ValueError, match=r"must be odd and positive.*Use 3, 5 or 7"):
+        Window(kernel)
+
+
+@pytest.mark.parametrize("dilation", [0, -1])
+def test_a_dilation_below_one_is_refused(dilation: int) -> None:
+    with pytest.raises(ValueError, match=r"dilation must be at least 1.*Use 1"):
+        Window(3, dilation)
+
+
+def test_a_window_is_a_value() -> None:
+    assert Window(3, 2) == Window(3, 2)
+    assert len({Window(3, 2), Window(3, 2), Window(3)}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Window(3).kernel_size = 5  # type: ignore[misc]
+
+
+def test_step_names_round_trip() -> None:
+    assert step_name(5) == "step54"
+    assert [step_levels(step_name(x)) for x in range(3, 8)] == [(3, 2), (4, 3), (5, 4), (6, 5), (7, 6)]
+
+
+@pytest.mark.parametrize("name", ["", "54", "step", "step5", "step543", "stepab", "Step54", "step5.4", "step-1"])
+def test_what_is_no_step_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a step; expected a name such as 'step54'"):
+        step_levels(name)
+
+
+def test_a_tap_is_the_identity_and_knows_its_listeners() -> None:
+    tap = Tap("step54.weights", "b wy wx y x", 16)
+    value = torch.rand(2, 3)
+
+    assert tap(value) is value
+    assert tap.axes == ("b", "wy", "wx", "y", "x")
+    assert not tap.listening
+    for register in (tap.register_forward_hook, tap.register_forward_pre_hook):
+        handle = register(lambda *_: None)
+        assert tap.listening
+        handle.remove()
+        assert not tap.listening
+    assert not list(tap.parameters())
+    assert not tap.state_dict()
