@@ -13,7 +13,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 extras-core     :=
 extras-app      := [app]
 extras-training := [training]
-extras-dev      := [app,dev,notebooks,training]
+extras-dev      := [app,dev,training]
 
 # A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
 core     := $(VENV)/.ready-core
@@ -47,8 +47,10 @@ format: $(dev) ## format, and mend what ruff can mend
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
 
-bench: $(core) ## measure both models side by side (ARGS=...)
-	$(PY) -m rsp_lab bench $(ARGS)
+bench: $(core) ## measure speed and memory, side by side (ARGS=--json)
+	$(PY) -m rsp_lab bench relation $(ARGS)
+	$(PY) -m rsp_lab bench capture $(ARGS)
+	$(PY) -m rsp_lab bench forward $(ARGS)
 
 tables: $(core) ## print the paper's cost tables beside ours (ARGS=...)
 	$(PY) -m rsp_lab tables $(ARGS)

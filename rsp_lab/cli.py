@@ -169,7 +169,7 @@ def compare(
     pair = weights.load(left), weights.load(right)
     height, width = picture.shape[-2:]
     if height * width > _LARGE_PIXELS:
-        _say(f"{height} x {width} pixels: {comparison.expected_cost(height, width)}")
+        _say(f"{height} x {width} pixels: {comparison.expected_cost(picture, pair)}")
     _say(f"running {left} and {right} on {height} x {width} pixels")
     result = comparison.compare(picture, pair, (left, right), pixel=pixel, channel=channel)
     _say("drawing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,8 @@ from rsp_lab.analysis.view import ModelView, PixelAnswer, pixel_answer, view_mod
 from rsp_lab.models.segmenter import Segmenter
 
 Pixel = tuple[int, int]
-# Measured as the growth of peak resident memory from 1024 x 1024 to 4096 x 4096 with the shipped models.
-_WORKING_BYTES_PER_PIXEL = 600
+# Peak resident memory of a comparison with the shipped models, measured at 1024 x 1024 and 4096 x 4096.
+_BASE_BYTES, _BYTES_PER_PIXEL = 950e6, 190
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +184,17 @@ def check_channel(channel: int, models: tuple[Segmenter, Segmenter]) -> None:
         raise ValueError(f"channel {channel} does not exist: the heads have channels 0 to {channels - 1}.")
 
 
-def expected_cost(height: int, width: int) -> str:
-    """What a comparison of the shipped tiny models on a large image costs, in words."""
-    gigabytes = _WORKING_BYTES_PER_PIXEL * height * width / 1e9
-    return f"about {gigabytes:.2g} GB of memory at the peak"
+def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmenter]) -> str:
+    """What a comparison of a large image will cost, in words: memory as measured with the shipped models, time scaled
+    from a corner of the image that both models run on now."""
+    height, width = image.shape[-2:]
+    corner = image[:, :512, :512]
+    for _ in range(2):
+        # The first pass also pays for one-off set-up, which does not grow with the image.
+        began = time.perf_counter()
+        for model in models:
+            view_model(model, corner, "")
+        seconds = time.perf_counter() - began
+    seconds *= height * width / (corner.shape[-2] * corner.shape[-1])
+    gigabytes = (_BASE_BYTES + _BYTES_PER_PIXEL * height * width) / 1e9
+    return f"expect about {seconds:.2g} s for the models and {gigabytes:.2g} GB of memory at the peak"

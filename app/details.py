@@ -1,0 +1,145 @@
+"""What stands below the photographs: the pixel's logits and relations, disagreements, and the context flow."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from app.flow_figure import flow_figure, flow_scales
+from app.state import set_pixel
+from rsp_lab.analysis.compare import Comparison
+from rsp_lab.analysis.grids import RelationGrid
+
+BY_RULE = "by rule"
+TOP = 5
+
+MEASURES = """
+- **Logit**: the model's score of a class before softmax, at this pixel, after bilinear resizing from stride 4. The
+  **margin** is the logit of the first class minus that of the second.
+- **Entropy**: of the k x k relation weights, over that of uniform weights on the same positions. 1: looks everywhere
+  alike; 0: looks at one position.
+- **Own weight**: the weight of the position at the pixel's own cell. A model that sums has 1 there, by definition.
+- **Peak**: offset in cells, rows then columns, from the own cell to the position with the largest weight.
+- **Residual**: the context recomputed from the captured query, key and value, against the captured one: the largest
+  deviation over the largest value. It says that what is shown is what the model computed.
+"""
+
+
+def draw_answers(result: Comparison) -> None:
+    """Both models' first classes with their logits."""
+    st.markdown("##### Logits at this pixel")
+    columns: dict[str, list[str]] = {}
+    # The same model may stand on both sides; a table needs columns of different names.
+    for side, view, answer in zip(("left", "right"), (result.left, result.right), result.answers, strict=True):
+        ranked = sorted(answer.logits.items(), key=lambda item: -item[1])[:TOP]
+        columns[f"{side}: {view.name}"] = [name for name, _ in ranked]
+        columns[f"logit {side}"] = [f"{value:.3g}" for _, value in ranked]
+    st.table(pd.DataFrame(columns, index=pd.RangeIndex(1, len(next(iter(columns.values()))) + 1)), border="horizontal")
+    left, right = result.answers
+    st.caption(f"Margin over the second class, in logits: left {left.margin:.3g}, right {right.margin:.3g}.")
+
+
+def draw_relations(result: Comparison) -> None:
+    """Entropy, own weight and peak of every level, and the proof that they are the model's own."""
+    st.markdown("##### Relations at this pixel")
+    rows = []
+    both = all(result.grids)
+    for side, grids in zip(("left", "right"), result.grids, strict=True):
+        rows += [_relation_row(grid, side, both) for grid in grids]
+    if rows:
+        st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
+    for side, view in (("left", result.left), ("right", result.right)):
+        if view.residuals:
+            largest = max(view.residuals.values())
+            st.caption(
+                f"{side.capitalize()}: context recomputed from query, key and value is off by"
+                f" at most {_bound(largest)}."
+            )
+        else:
+            st.caption(f"{side.capitalize()}: {view.name} has no relations; it passes everything down.")
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)
+
+
+def _bound(value: float) -> str:
+    """One digit, rounded up, so that "at most" stays true: 4.2e-7 becomes 5e-7."""
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(value))
+    digit = math.ceil(value / 10.0**exponent)
+    return f"{digit}e{exponent}" if digit < 10 else f"1e{exponent + 1}"
+
+
+def _relation_row(grid: RelationGrid, side: str, both: bool) -> dict[str, str]:
+    return {
+        "step": f"{grid.step.removeprefix('step')} {side}" if both else grid.step.removeprefix("step"),
+        "window": grid.window.describe(),
+        "entropy": "not defined" if math.isnan(grid.entropy) else f"{grid.entropy:.2f}",
+        "own weight": f"{grid.centre:.2g}",
+        "peak, cells": f"{grid.peak[0]:+d}, {grid.peak[1]:+d}",
+    }
+
+
+def draw_disagreements(result: Comparison) -> None:
+    """The largest regions that the models label differently; a click goes there."""
+    st.markdown("##### Where the two differ most")
+    if result.disagreements:
+        st.caption("Left / right, and the area in pixels. A click goes there.")
+    else:
+        st.caption("No connected region of 30 pixels or more has different labels.")
+    for number, region in enumerate(result.disagreements, 1):
+        y, x = region.pixel
+        st.button(
+            f"{_plain(region.left)} / {_plain(region.right)}, {region.area:,} px",
+            key=f"region-{number}",
+            on_click=set_pixel,
+            args=(region.pixel,),
+            width="stretch",
+            help=f"Looks at the innermost pixel of this region: y {y}, x {x}.",
+        )
+
+
+def _plain(text: str) -> str:
+    """A class name inside a label that Streamlit reads as Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_[]$:#<>~" else c for c in text)
+
+
+def draw_flow(result: Comparison) -> None:
+    """Both models' maps level by level, same channel, same scale."""
+    st.markdown("##### Context flow, level by level")
+    chosen = result.channel
+    pick, why = st.columns([1, 5], vertical_alignment="bottom")
+    channels = next(iter(result.right.flow)).fused.shape[0]
+    with pick:
+        st.selectbox("Channel", channel_options(channels), key="channel", bind="query-params")
+    with why:
+        st.caption(
+            f"Channel {chosen.channel} of both models. Red is above 0, blue below, and 0 has the page's colour; ± is "
+            "the scale of a row, the same on both sides. Values are feature values and have no unit."
+        )
+    with st.popover("Why this channel"):
+        st.markdown(
+            f"Chosen {BY_RULE}: {_plain(chosen.rule)}." if chosen.left is not None else "It was chosen by hand."
+        )
+        if chosen.left is not None:
+            st.markdown(f"The measure is {chosen.left:.3g} in the left model and {chosen.right:.3g} in the right one.")
+        st.markdown("Channels of separately trained models need not mean the same thing.")
+    flows = result.left.flow, result.right.flow
+    scales = flow_scales(flows, chosen.channel)
+    for side, view, place in zip(("left", "right"), (result.left, result.right), st.columns(2), strict=True):
+        with place:
+            st.markdown(f"**{_plain(view.name)}** ({side})")
+            figure = flow_figure(view.flow, chosen.channel, scales, dark=st.context.theme.type == "dark")
+            st.plotly_chart(figure, key=f"flow-{side}", config={"displayModeBar": False})
+
+
+def channel_options(channels: int) -> tuple[str, ...]:
+    return (BY_RULE, *map(str, range(channels)))
+
+
+def chosen_channel(channels: int) -> int | None:
+    """The channel that the selector below holds already; None is the rule."""
+    asked = st.session_state.get("channel", st.query_params.get("channel", BY_RULE))
+    return int(asked) if asked in channel_options(channels)[1:] else None

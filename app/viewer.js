@@ -1,0 +1,45 @@
+// Streamlit's side of the explorer. Streamlit runs the default export again whenever data or theme change, and may
+// clean up an older run after a newer one began: instances are kept by their parent element, the newest run owns it.
+const instances = new WeakMap();
+
+export default function ({ parentElement, data, setStateValue }) {
+  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
+  const { header } = readHeader(bytes);
+  let instance = instances.get(parentElement);
+  if (!instance) {
+    const root = document.createElement("div");
+    parentElement.append(root);
+    instance = { runs: 0, pinnedAt: 0, last: null, view: header.id };
+    instance.report = setStateValue;
+    instance.explorer = mount(root, bytes, {
+      onPick: ([y, x]) => {
+        instance.pinnedAt = Date.now();
+        instance.report("pick", { y, x, sequence: instance.pinnedAt });
+      },
+    });
+    // A pin that answers an older click than the last one comes too late to be followed.
+    instance.follow = ({ detail }) => {
+      if (detail.view !== instance.view || detail.sequence < instance.pinnedAt) return;
+      instance.explorer.setPick(detail.pixel);
+    };
+    window.addEventListener("rsp-lab-pin", instance.follow);
+    instance.root = root;
+    instances.set(parentElement, instance);
+  } else if (instance.view !== header.id) {
+    instance.view = header.id;
+    instance.pinnedAt = 0;
+    instance.explorer.update(bytes);
+  } else {
+    requestAnimationFrame(instance.explorer.restyle);
+  }
+  instance.report = setStateValue;
+  const run = ++instance.runs;
+  window.dispatchEvent(new CustomEvent("rsp-lab-ask-pin"));
+  return () => {
+    if (run !== instance.runs) return;
+    window.removeEventListener("rsp-lab-pin", instance.follow);
+    instance.explorer.destroy();
+    instance.root.remove();
+    instances.delete(parentElement);
+  };
+}

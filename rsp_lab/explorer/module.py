@@ -1,0 +1,20 @@
+"""The explorer's browser part as one ES module, whatever page hosts it."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+PARTS = ("geometry.js", "payload.js", "style.js", "draw.js", "panels.js", "core.js")
+_IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
+
+
+def module_source(footer: str = "") -> str:
+    """The parts joined in the order of their imports, and a host's own ``footer`` after them.
+
+    Hosts take one source text and want a default export of their own shape: the footer is where they give it, around
+    ``mount``. The parts' imports of each other fall away in the joining; they import nothing else.
+    """
+    folder = resources.files("rsp_lab.explorer") / "js"
+    parts = [_IMPORT.sub("", (folder / name).read_text(encoding="utf-8")) for name in PARTS]
+    return "\n".join([*parts, footer])

@@ -1,0 +1,181 @@
+"""The page without a browser: what it shows, what a link does to it, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import html
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app import cache
+from rsp_lab.explorer.payload import payload_header
+
+ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+    return AppTest.from_file(str(ENTRY), default_timeout=240)
+
+
+def sentence(page: AppTest) -> str:
+    bodies = [element.proto.body for element in page.get("html")]
+    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
+
+
+def run(page: AppTest) -> None:
+    page.run()
+    assert not page.exception
+
+
+def test_it_opens_on_a_drawn_scene_with_one_sentence(page: AppTest) -> None:
+    run(page)
+
+    assert "camvid-rsp4 says" in sentence(page)
+    assert "The two differ on" in sentence(page)
+    header = payload_header(page.get("bidi_component")[0].proto.bytes)
+    assert header["size"] == [360, 480]
+    assert [side["name"] for side in header["sides"]] == ["camvid-baseline", "camvid-rsp4"]
+    assert header["truth"] == "truth"
+    assert any("off by at most" in caption.value for caption in page.caption)
+    assert [table.value.shape[0] for table in page.table] == [5, 4]
+
+
+def test_a_typed_pixel_is_what_the_sentence_is_about_and_costs_no_forward_pass(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(page)
+    before = page.get("bidi_component")[0].proto.bytes
+    monkeypatch.setattr(cache, "view_model", lambda *_: pytest.fail("a new pixel ran a forward pass"))
+
+    page.number_input(key="typed_y").set_value(10)
+    run(page)
+    page.number_input(key="typed_x").set_value(20)
+    run(page)
+
+    assert sentence(page).count("At y 10, x 20,") == 1
+    assert page.query_params["pixel"] == "10,20"
+    assert page.get("bidi_component")[0].proto.bytes == before
+
+
+def test_a_link_is_a_view(page: AppTest) -> None:
+    page.query_params["pixel"] = "300,77"
+    page.query_params["left"] = "camvid-rsp4"
+    page.query_params["channel"] = "5"
+
+    run(page)
+
+    assert "At y 300, x 77," in sentence(page)
+    assert page.selectbox(key="left").value == "camvid-rsp4"
+    assert list(page.table[0].value.columns) == ["left: camvid-rsp4", "logit left", "right: camvid-rsp4", "logit right"]
+    assert [table.value.shape[0] for table in page.table] == [5, 8]
+    assert any("Channel 5 of both models" in caption.value for caption in page.caption)
+    assert not page.warning
+
+
+def test_a_disagreement_is_one_click_away(page: AppTest) -> None:
+    run(page)
+    button = next(b for b in page.button if str(b.key).startswith("region-1"))
+
+    button.click()
+    run(page)
+
+    assert "pixel" in page.query_params
+    assert not page.warning
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("left", "camvid-rsp9", "Choose one of: camvid-baseline, camvid-rsp4"),
+        ("source", "../../etc", "Choose one of: Drawn scene"),
+        ("scene", "-4", "Choose one of: 0, 1"),
+        ("channel", "4000", "Choose one of: by rule"),
+        ("pixel", "900,3", "outside this image of 360 x 480"),
+        ("pixel", "12", "not of the form y,x"),
+    ],
+)
+def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, value: str, says: str) -> None:
+    page.query_params[name] = value
+
+    run(page)
+
+    assert len(page.warning) == 1
+    assert says in page.warning[0].value
+    assert "camvid-rsp4 says" in sentence(page)
+
+
+def test_without_camvid_the_page_says_how_to_get_it(page: AppTest) -> None:
+    run(page)
+
+    page.selectbox(key="source").select("CamVid")
+    run(page)
+
+    assert "Set it to the CamVid folder" in page.error[0].value
+
+
+def test_camvid_files_are_chosen_by_name(page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
+    page.query_params["source"] = "CamVid"
+    page.query_params["file"] = "train/train_2"
+
+    run(page)
+
+    assert page.selectbox(key="file").options == ["val/val_1", "val/val_2", "train/train_1", "train/train_2"]
+    assert page.selectbox(key="file").value == "train/train_2"
+    assert payload_header(page.get("bidi_component")[0].proto.bytes)["size"] == [96, 128]
+
+
+def test_a_path_in_a_link_reaches_no_file(page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
+    page.query_params["source"] = "CamVid"
+    page.query_params["file"] = "val/../train/train_1"
+
+    run(page)
+
+    assert "Choose one of: val/val_1" in page.warning[0].value
+    assert page.selectbox(key="file").value == "val/val_1"
+
+
+def test_an_upload_is_compared(page: AppTest, upload_png: bytes) -> None:
+    page.query_params["source"] = "Your image"
+    run(page)
+    assert "Choose a photograph above" in page.info[0].value
+
+    page.file_uploader(key="upload").upload("street [1].png", upload_png, "image/png")
+    run(page)
+
+    header = payload_header(page.get("bidi_component")[0].proto.bytes)
+    assert header["size"] == [96, 128]
+    assert header["truth"] is None
+
+
+def _blank(height: int, width: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"not a picture", "Give a PNG or JPEG"),
+        (_blank(200, 200)[:90], "cut short"),
+        (_blank(63, 300), "too small"),
+        (_blank(2049, 2048), "too large"),
+    ],
+    ids=["no picture", "cut short", "too small", "too large"],
+)
+def test_an_upload_that_cannot_be_used_says_why(page: AppTest, content: bytes, says: str) -> None:
+    page.query_params["source"] = "Your image"
+    run(page)
+
+    page.file_uploader(key="upload").upload("mine.png", content, "image/png")
+    run(page)
+
+    assert says in page.error[0].value
+    assert "mine.png" in page.error[0].value

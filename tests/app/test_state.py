@@ -1,0 +1,61 @@
+"""Parts of the workbench that need no page."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from app.cache import class_table
+from app.details import _bound
+from app.state import parsed_pixel
+from rsp_lab.data.labels import CAMVID
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,2,3", "-1,2", "1.5,2", "a,b", "٣,4", "1,2 ", "999999,1"])
+def test_a_pixel_that_is_no_pair_of_numbers_is_refused(text: str) -> None:
+    pixel, problem = parsed_pixel(text, (10, 10))
+
+    assert pixel is None
+    assert problem is not None
+    assert "y,x" in problem
+
+
+def test_a_pixel_is_checked_against_the_image() -> None:
+    assert parsed_pixel("9,4", (10, 5)) == ((9, 4), None)
+    assert parsed_pixel(None, (10, 5)) == (None, None)
+    assert "outside this image of 10 x 5" in str(parsed_pixel("4,9", (10, 5))[1])
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (4.2e-7, "5e-7"), (9.5e-7, "1e-6"), (1e-6, "1e-6")])
+def test_a_bound_is_rounded_up(value: float, text: str) -> None:
+    assert _bound(value) == text
+
+
+def test_classes_without_a_table_get_colours_of_their_own() -> None:
+    table = class_table(("a", "b", "c"), "unknown")
+
+    assert table.classes == ("a", "b", "c")
+    assert len(set(table.palette)) == 3
+    assert class_table(CAMVID.classes, "camvid") is CAMVID
+
+
+def test_the_server_stays_on_this_machine_and_limits_uploads() -> None:
+    options = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+
+    assert options["server"]["address"] == "localhost"
+    assert options["server"]["enableXsrfProtection"] is True
+    assert options["server"]["maxUploadSize"] <= 20
+    assert options["browser"]["gatherUsageStats"] is False
+    assert options["client"]["showErrorDetails"] == "none"
+
+
+def test_the_entry_point_is_short_and_fetches_nothing() -> None:
+    text = (ROOT / "app" / "streamlit_app.py").read_text()
+
+    assert len(text.splitlines()) < 60
+    assert not re.search(r"https?://|:material/", text)
