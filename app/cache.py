@@ -6,7 +6,6 @@ their file, so that weights replaced on disk are read again.
 
 from __future__ import annotations
 
-import colorsys
 import hashlib
 from dataclasses import dataclass, field
 from threading import Lock
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.view import ModelView, view_model
 from rsp_lab.data.images import Readable, read_image
-from rsp_lab.data.labels import TABLES, ClassTable
+from rsp_lab.data.labels import TABLES, ClassTable, table_for
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes import draw_scene
 from rsp_lab.explorer.payload import build_payload
@@ -36,7 +35,7 @@ class LoadedModel:
     Attributes:
         name: of the shipped weights.
         identity: changes when the weights file does.
-        provisional: the file says that its training was not the final one.
+        data: name of the data set it was trained on; empty where the file does not say.
         lock: held during a forward pass, because capture hangs hooks on the model.
     """
 
@@ -44,7 +43,7 @@ class LoadedModel:
     identity: str
     model: Segmenter
     table: ClassTable
-    provisional: bool
+    data: str
     lock: Lock = field(default_factory=Lock)
 
 
@@ -79,16 +78,8 @@ def loaded_model(name: str) -> LoadedModel:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _cached_model(name: str, identity: str) -> LoadedModel:
     config, metadata = read_header(name)
-    provisional = bool(metadata.get("provisional"))
-    return LoadedModel(name, identity, load(name), class_table(config.class_names, config.label_table), provisional)
-
-
-def class_table(names: tuple[str, ...], table: str) -> ClassTable:
-    """The model's class table, or colours around the hue circle for classes that no table has."""
-    if table in TABLES and TABLES[table].classes == names:
-        return TABLES[table]
-    hues = [colorsys.hsv_to_rgb(i / len(names), 0.6, 0.85) for i in range(len(names))]
-    return ClassTable("model", names, tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in hues))
+    table = table_for(config.class_names, config.label_table)
+    return LoadedModel(name, identity, load(name), table, str(metadata.get("data", "")))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from rsp_lab.analysis.flow import ContextFlow, StepFlow
 
-PARTS = ("passed", "own", "context", "fused")
+PARTS = ("passed", "context", "own", "fused")
 # Diverging, and the middle is close to the page: a map of zeros shows nothing.
 _LIGHT = "RdBu_r"
 _DARK = ((0.0, "#8FD0FF"), (0.25, "#3B7FC4"), (0.5, "#20201F"), (0.75, "#C25445"), (1.0, "#FFB59E"))
@@ -31,7 +31,7 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float], *, da
     """Heatmaps of one model; the scale of a step is the one given, which both models share."""
     steps = list(flow)
     height, breadth = flow.image_size
-    titles = ["Q′ₓ₊₁ passed", "Qₓ own", "context taken", "Tₓ fused"]
+    titles = ["Q′ₓ₊₁ offered", "context taken", "Qₓ own map", "Tₓ result"]
     rows = [f"{s.high} → {s.low}<br>±{scales[s.name]:.3g}" for s in steps]
     figure = make_subplots(
         len(steps),

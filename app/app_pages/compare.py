@@ -51,7 +51,7 @@ def draw_workbench() -> None:
     with notices:
         result = looked_at(loaded, views, shown)
     type_pixel(result, places[4], places[5])
-    draw_sentence(top, result.sentence(), pixel_note(result, loaded))
+    draw_sentence(top, result.sentence(), pixel_note(result, loaded, source))
     payload = cache.payload_of(shown, loaded, views)
     draw_viewer(payload)
     st.session_state["drawn"] = True
@@ -120,11 +120,11 @@ def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -
         place.number_input(f"Pixel {name}", 0, size - 1, key=key, on_change=state.set_typed_pixel)
 
 
-def pixel_note(result: Comparison, loaded: Models) -> str:
+def pixel_note(result: Comparison, loaded: Models, source: str) -> str:
     notes = [] if result.pixel_rule == "given" else [f"Shown is the {result.pixel_rule}."]
-    provisional = sorted({model.name for model in loaded if model.provisional})
-    if provisional:
-        notes.append(f"Provisional weights: {', '.join(provisional)}.")
+    trained_on = sorted({model.data for model in loaded if model.data} - {"scenes"})
+    if source == sources.SCENE and trained_on:
+        notes.append(f"Trained on {', '.join(trained_on)}: a drawn scene is unlike that, so read the labels with care.")
     return " ".join(notes)
 
 

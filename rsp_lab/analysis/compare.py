@@ -12,7 +12,7 @@ from torch import Tensor
 from rsp_lab.analysis.channels import ChannelChoice, choose_channel, class_cells
 from rsp_lab.analysis.disagreement import Disagreement, disagreements
 from rsp_lab.analysis.grids import RelationGrid, check_pixel, relation_grids
-from rsp_lab.analysis.view import ModelView, PixelAnswer, pixel_answer, view_model
+from rsp_lab.analysis.view import ModelView, PixelAnswer, check_top_down, pixel_answer, view_model
 from rsp_lab.models.segmenter import Segmenter
 
 Pixel = tuple[int, int]
@@ -102,11 +102,7 @@ def compare(
     Raises:
         ValueError: for models of different classes, a pixel outside the image, or a channel that does not exist.
     """
-    check_comparable(models, names)
-    if pixel is not None:
-        check_pixel(pixel, (image.shape[-2], image.shape[-1]))
-    if channel is not None:
-        check_channel(channel, models)
+    check_request(image, models, names, pixel=pixel, channel=channel)
     views = view_model(models[0], image, names[0]), view_model(models[1], image, names[1])
     return assemble(image, models, views, pixel=pixel, channel=channel)
 
@@ -167,6 +163,24 @@ def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel:
     return choose_channel(maps[0], maps[1], inside[0], inside[1], step=step, name=name)
 
 
+def check_request(
+    image: UInt8[Tensor, "3 y x"],
+    models: tuple[Segmenter, Segmenter],
+    names: tuple[str, str],
+    *,
+    pixel: Pixel | None = None,
+    channel: int | None = None,
+) -> None:
+    """Raises ValueError for what :func:`compare` would refuse, before anything is computed."""
+    check_comparable(models, names)
+    for model, name in zip(models, names, strict=True):
+        check_top_down(model, name)
+    if pixel is not None:
+        check_pixel(pixel, (image.shape[-2], image.shape[-1]))
+    if channel is not None:
+        check_channel(channel, models)
+
+
 def check_comparable(models: tuple[Segmenter, Segmenter], names: tuple[str, str]) -> None:
     """Raises ValueError unless both models know the same classes in the same order."""
     left, right = (m.config.class_names for m in models)
@@ -184,7 +198,7 @@ def check_channel(channel: int, models: tuple[Segmenter, Segmenter]) -> None:
         raise ValueError(f"channel {channel} does not exist: the heads have channels 0 to {channels - 1}.")
 
 
-def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmenter]) -> str:
+def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmenter], names: tuple[str, str]) -> str:
     """What a comparison of a large image will cost, in words: memory as measured with the shipped models, time scaled
     from a corner of the image that both models run on now."""
     height, width = image.shape[-2:]
@@ -192,8 +206,8 @@ def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmen
     for _ in range(2):
         # The first pass also pays for one-off set-up, which does not grow with the image.
         began = time.perf_counter()
-        for model in models:
-            view_model(model, corner, "")
+        for model, name in zip(models, names, strict=True):
+            view_model(model, corner, name)
         seconds = time.perf_counter() - began
     seconds *= height * width / (corner.shape[-2] * corner.shape[-1])
     gigabytes = (_BASE_BYTES + _BYTES_PER_PIXEL * height * width) / 1e9

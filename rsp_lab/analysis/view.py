@@ -81,14 +81,19 @@ def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or (step.startswith("step") and step != "step32" and part != "scores")
 
 
+def check_top_down(model: Segmenter, name: str) -> None:
+    """Raises ValueError unless the model has a step above level 3."""
+    if len(model.steps) < 2:
+        raise ValueError(f"{name} has no top-down steps to show: compare models with a top-down head.")
+
+
 def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> ModelView:
     """One forward pass of a top-down model on an RGB image.
 
     Raises:
         ValueError: if the model has no step above level 3.
     """
-    if len(model.steps) < 2:
-        raise ValueError(f"{name} has no top-down steps to show: compare models with a top-down head.")
+    check_top_down(model, name)
     with torch.no_grad():
         logits, record = run_with_capture(_Coarse(model), image[None].float() / 255, taps=_wanted)
         residuals = context_residuals(model, record)

@@ -139,7 +139,8 @@ def run_with_capture(
             read-only without it, as two taps on one tensor share its memory.
 
     Returns:
-        The model's output, as without capture, and the :class:`~rsp_lab.capture.record.Record`.
+        The model's output, as without capture (to rounding, where a network computes what is listened to in another
+        way than it would otherwise), and the :class:`~rsp_lab.capture.record.Record`.
 
     Raises:
         ValueError: if the selection matches nothing, or a part of it was not reached; if a stored tensor was changed

@@ -22,9 +22,6 @@ from rsp_lab.models.presets import (
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.shapes import Window
 
-GMACS_TOLERANCE = 0.1
-MEGABYTES_TOLERANCE = 0.06
-
 _D1 = (
     "no reading of the text gives the printed 53.8 G: halving d from 2 to 1 adds 64 middle channels to query, key and "
     "scores at levels 3 and 4, that is 0.80 G over RSP-2's 53.4 G"
@@ -51,14 +48,6 @@ class TableRow:
     megabytes: float
     megabytes_paper: float
     note: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        """Within 0.1 G and 0.06 MB of the print."""
-        return (
-            abs(self.gmacs - self.gmacs_paper) <= GMACS_TOLERANCE
-            and abs(self.megabytes - self.megabytes_paper) <= MEGABYTES_TOLERANCE
-        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

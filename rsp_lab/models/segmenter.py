@@ -78,6 +78,11 @@ class Segmenter(nn.Module):
         """Logits at stride 4, what the tap ``logits`` sees."""
         if not image.is_floating_point():
             raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
+        if image.ndim != 4 or image.shape[1] != 3:
+            raise ValueError(
+                f"image must have the axes b 3 y x, got shape {tuple(image.shape)}: "
+                "add a batch axis with image[None], repeat a grey channel three times."
+            )
         x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         return self.logits(self.head(self.pyramid(x)))
 

@@ -30,6 +30,8 @@ from rsp_lab.shapes import Window
 # Relation weights that exist at one time on the fast path. The backward pass also needs those of neighbouring rows,
 # which larger blocks compute less often.
 _FORWARD_BLOCK, _BACKWARD_BLOCK = 1 << 16, 1 << 19
+# Blocks are sized for a CPU core's cache; an accelerator wants few, large launches.
+_ACCELERATOR_FACTOR = 64
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ class _Neighbourhood:
 
     def __init__(self, height: int, width: int, window: Window, device: torch.device) -> None:
         self.height, self.width, self.window = height, width, window
-        moves = torch.tensor(window.offsets, device=device)
+        # Half the memory of int64; a map of 2^31 cells would not fit anywhere.
+        moves = torch.tensor(window.offsets, dtype=torch.int32, device=device)
 
         def axis(size: int) -> tuple[Tensor, Tensor]:
-            cells = torch.arange(size, device=device)[:, None] + moves
+            cells = torch.arange(size, dtype=torch.int32, device=device)[:, None] + moves
             return cells.clamp(0, size - 1), (cells >= 0) & (cells < size)
 
         self._rows, self.rows_inside = axis(height)
@@ -64,6 +67,7 @@ class _Neighbourhood:
 
     def blocks(self, batch: int, budget: int) -> Iterator[_Block]:
         """Blocks that cover the maps once, of about ``budget`` window positions each."""
+        budget *= 1 if self._rows.device.type == "cpu" else _ACCELERATOR_FACTOR
         cells = max(1, budget // self.window.positions)
         rows = min(self.height, max(1, cells // self.width))
         images = max(1, cells // (rows * self.width)) if rows == self.height else 1
@@ -72,9 +76,10 @@ class _Neighbourhood:
 
     def index(self, images: int, rows: slice) -> Tensor:
         """Cells (n, s) that the block's windows see, counted through the block's images."""
-        first = torch.arange(images, device=self._rows.device).view(-1, 1, 1, 1, 1) * (self.height * self.width)
-        row = self._rows[rows].view(1, -1, 1, self.window.kernel_size, 1) * self.width
-        return ((first + row) + self._columns.view(1, 1, self.width, 1, -1)).view(-1, self.window.positions)
+        images_ = torch.arange(images, dtype=torch.int32, device=self._rows.device).view(-1, 1, 1)
+        first = images_ * (self.height * self.width)
+        row = (first + self._rows[rows] * self.width).view(images, -1, 1, self.window.kernel_size, 1)
+        return (row + self._columns.view(1, 1, self.width, 1, -1)).view(-1, self.window.positions)
 
     def inside(self, rows: slice) -> Tensor:
         """True where a window position lies on the map; (y, x, wy, wx)."""
@@ -88,7 +93,7 @@ def _table(x: Tensor) -> Tensor:
 def _dots(vectors: Tensor, table: Tensor, index: Tensor) -> Tensor:
     """``vectors[n] . table[index[n, s]]`` as (n, s)."""
     count, size = index.shape
-    bags = torch.arange(count, device=index.device)
+    bags = torch.arange(count, dtype=index.dtype, device=index.device)
     products: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
         vectors, table, index.reshape(-1), bags * size, bags.repeat_interleave(size), 0
     )
@@ -112,9 +117,9 @@ class _Adjoint:
         span = (grown.rows.stop - grown.rows.start) * hood.width
         # Cells counted within the grown rows instead of the whole map.
         within = (hood.index(1, block.rows) - grown.rows.start * hood.width).clamp_(0, span - 1)
-        first = torch.arange(images, device=within.device).view(-1, 1, 1) * span
+        first = torch.arange(images, dtype=within.dtype, device=within.device).view(-1, 1, 1) * span
         self.index = (first + within).view(-1, positions)
-        self.backwards = self.index * positions + torch.arange(positions - 1, -1, -1, device=within.device)
+        self.backwards = self.index.long() * positions + torch.arange(positions - 1, -1, -1, device=within.device)
         self.inside = hood.inside(block.rows).reshape(-1, positions)
 
     def __call__(self, weights: Tensor, values: Tensor) -> Tensor:
@@ -271,23 +276,28 @@ def _through_normalisation(
 def _weights(
     query: Tensor, key: Tensor, gaze: Tensor, hood: _Neighbourhood, block: _Block, index: Tensor, softmax: bool
 ) -> Tensor:
-    """Relation weights (n, s) of one block; exactly 0 off the map."""
+    """Relation weights (n, s) of one block; exactly 0 off the map.
+
+    Position and normalisation work on columns of cells, (wy, wx, b, y, x): rows of nine numbers are too short for
+    either to be fast.
+    """
     window, k = hood.window, hood.window.kernel_size
-    scores = _dots(_table(query[block.on_map]), _table(key[block.images]), index)
-    grid = scores.view(block.images.stop - block.images.start, -1, hood.width, k, k)
-    plane = gaze[block.on_map].unsqueeze(-1) * relative_offsets(window, dtype=gaze.dtype, device=gaze.device)
-    rows, columns = plane[..., 0, :], plane[..., 1, :]
-    rows_inside, columns_inside = hood.rows_inside[block.rows][None, :, None, :], hood.columns_inside[None, None]
+    content = _dots(_table(query[block.on_map]), _table(key[block.images]), index)
+    content = content.view(block.images.stop - block.images.start, -1, hood.width, k, k).permute(3, 4, 0, 1, 2)
+    offsets = relative_offsets(window, dtype=gaze.dtype, device=gaze.device).view(k, 1, 1, 1)
+    slopes = gaze[block.on_map]
+    rows, columns = offsets * slopes[..., 0], offsets * slopes[..., 1]
+    outside = ~hood.rows_inside[block.rows].mT[:, None, :, None], ~hood.columns_inside.mT[:, None, None, :]
     if softmax:
-        grid += rows.masked_fill(~rows_inside, float("-inf")).unsqueeze(-1)
-        grid += columns.masked_fill(~columns_inside, float("-inf")).unsqueeze(-2)
-        # Over nine numbers a row, a softmax along columns is several times as fast as one along rows.
-        return scores.mT.contiguous().softmax(0).mT.contiguous() if k <= 3 else scores.softmax(-1)
-    grid += rows.unsqueeze(-1)
-    grid += columns.unsqueeze(-2)
-    grid *= rows_inside.unsqueeze(-1)
-    grid *= columns_inside.unsqueeze(-2)
-    return scores.div_(window.positions)
+        rows.masked_fill_(outside[0], float("-inf"))
+        columns.masked_fill_(outside[1], float("-inf"))
+    scores = torch.add(content, rows.unsqueeze(1), out=content.new_empty(content.shape)).add_(columns)
+    if softmax:
+        weights = scores.flatten(2).flatten(0, 1).softmax(0)
+    else:
+        scores.masked_fill_(outside[0].unsqueeze(1), 0).masked_fill_(outside[1], 0)
+        weights = scores.div_(window.positions).flatten(2).flatten(0, 1)
+    return weights.mT.contiguous()
 
 
 def gathered_relation(

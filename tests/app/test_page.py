@@ -37,6 +37,7 @@ def test_it_opens_on_a_drawn_scene_with_one_sentence(page: AppTest) -> None:
 
     assert "camvid-rsp4 says" in sentence(page)
     assert "The two differ on" in sentence(page)
+    assert "Trained on camvid: a drawn scene is unlike that" in sentence(page)
     header = payload_header(page.get("bidi_component")[0].proto.bytes)
     assert header["size"] == [360, 480]
     assert [side["name"] for side in header["sides"]] == ["camvid-baseline", "camvid-rsp4"]

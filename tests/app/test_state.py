@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cache import class_table
 from app.details import _bound
 from app.state import parsed_pixel
-from rsp_lab.data.labels import CAMVID
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,14 +32,6 @@ def test_a_pixel_is_checked_against_the_image() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (4.2e-7, "5e-7"), (9.5e-7, "1e-6"), (1e-6, "1e-6")])
 def test_a_bound_is_rounded_up(value: float, text: str) -> None:
     assert _bound(value) == text
-
-
-def test_classes_without_a_table_get_colours_of_their_own() -> None:
-    table = class_table(("a", "b", "c"), "unknown")
-
-    assert table.classes == ("a", "b", "c")
-    assert len(set(table.palette)) == 3
-    assert class_table(CAMVID.classes, "camvid") is CAMVID
 
 
 def test_the_server_stays_on_this_machine_and_limits_uploads() -> None:

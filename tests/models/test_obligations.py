@@ -121,6 +121,15 @@ def test_uint8_images_are_refused(build: Build, named: Callable[[str], Segmenter
         build(named("tiny_baseline"))(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
 
 
+@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64), (1, 4, 64, 64)])
+def test_images_without_batch_or_colour_are_refused(
+    shape: tuple[int, ...], build: Build, named: Callable[[str], SegmenterConfig], unchecked: None
+) -> None:
+    """Broadcasting against the channel statistics would let the first two through."""
+    with pytest.raises(ValueError, match=r"must have the axes b 3 y x, got shape \("):
+        build(named("tiny_baseline"))(torch.rand(shape))
+
+
 @torch.no_grad()
 def test_the_model_normalises_its_images(build: Build, named: Callable[[str], SegmenterConfig]) -> None:
     model = build(named("tiny_baseline"))
