@@ -8,21 +8,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 import tyro
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from rsp_lab import bench as measurements
 from rsp_lab._version import __version__
 from rsp_lab.analysis import compare as comparison
-from rsp_lab.data import images, scenes
-from rsp_lab.data.labels import colour, get_table
+from rsp_lab.data import images
+from rsp_lab.data.labels import table_for
+from rsp_lab.data.street import scene as planted
+from rsp_lab.data.street.files import write_cityscapes_layout
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.comparison import draw_all
 from rsp_lab.figures.style import save
@@ -108,39 +109,71 @@ def tables(*, json: _Json = False) -> None:
         print(f"({number}) {note}.")
 
 
-def scenes_(out: _Out, *, n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 8, seed: int = 0) -> None:
-    """Draws street scenes: NAME.png and NAME_label.png in the palette of the CamVid classes.
+def scenes_(
+    out: _Out,
+    *,
+    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 8,
+    seed: int = 0,
+    size: tuple[int, int] = (256, 512),
+    case: str | None = None,
+    distance: int | None = None,
+    split: Literal["train", "val", "test"] = "train",
+    pairs: bool = False,
+) -> None:
+    """Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.
+
+    Writes leftImg8bit/SPLIT/CASE/*.png and, under gtFine, label and instance ids, the masks of the ambiguous region,
+    its cue and its decoys, and the facts as JSON.
 
     Args:
         out: folder to write to; made if missing.
         n: scenes to draw.
         seed: of the first scene; the next ones count up.
+        size: rows and columns, 64 128 to 2048 4096.
+        case: person-rider, road-pavement or car-bus; default: they take turns.
+        distance: from the region to its cue in pixels; default: at random.
+        split: folder below leftImg8bit and gtFine.
+        pairs: write both readings of each scene, which differ in the cue's pixels and the region's class alone.
     """
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
-    with _whole_folder(out) as folder:
-        for number in range(seed, seed + n):
-            sample = scenes.draw_scene(number)
-            Image.fromarray(sample.image.permute(1, 2, 0).numpy()).save(folder / f"scene_{number:04d}.png")
-            if sample.label is not None:
-                label = colour(sample.label.numpy(), get_table("camvid"))
-                Image.fromarray(label).save(folder / f"scene_{number:04d}_label.png")
-    _say(f"{n} scenes in {out}")
+    drawn: list[planted.PlantedScene] = []
+    for number in range(seed, seed + n):
+        if pairs:
+            drawn += planted.plant_pair(number, *size, case=case, distance=distance)
+        else:
+            drawn.append(planted.plant(number, *size, case=case, distance=distance))
+    write_cityscapes_layout(drawn, out, split)
+    _say(f"{len(drawn)} scenes in {out}")
 
 
 @contextmanager
 def _whole_folder(out: Path) -> Iterator[Path]:
-    """A temporary folder whose files move to ``out`` when all of them are written, or not at all."""
+    """A temporary folder whose files move to ``out`` when all of them are written, or not at all.
+
+    Folders that had to be made for ``out`` go again when nothing was written.
+    """
     try:
+        made = [folder for folder in (out, *out.parents) if not folder.exists()]
         out.mkdir(parents=True, exist_ok=True)
         unfinished = tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-")
     except OSError as error:
         reason = error.strerror or str(error)
         raise ValueError(f"cannot write to {out}: {reason}. Choose another folder with -o.") from error
-    with unfinished as folder:
-        yield Path(folder)
-        for file in sorted(Path(folder).iterdir()):
-            os.replace(file, out / file.name)
+    try:
+        with unfinished as folder:
+            yield Path(folder)
+            files = sorted(Path(folder).iterdir())
+            for file in files:
+                if (out / file.name).is_dir():
+                    raise ValueError(f"{out / file.name} is a folder and in the way. Choose another folder with -o.")
+            for file in files:
+                os.replace(file, out / file.name)
+    except BaseException:
+        with suppress(OSError):
+            for path in made:
+                path.rmdir()
+        raise
 
 
 def compare(
@@ -166,22 +199,23 @@ def compare(
     """
     began = time.perf_counter()
     picture = images.read_image(image)
-    pair = weights.load(left), weights.load(right)
+    pair, names = (weights.load(left), weights.load(right)), (left, right)
+    comparison.check_request(picture, pair, names, pixel=pixel, channel=channel)
     height, width = picture.shape[-2:]
-    if height * width > _LARGE_PIXELS:
-        _say(f"{height} x {width} pixels: {comparison.expected_cost(picture, pair)}")
-    _say(f"running {left} and {right} on {height} x {width} pixels")
-    result = comparison.compare(picture, pair, (left, right), pixel=pixel, channel=channel)
-    _say("drawing")
     with _whole_folder(out) as folder:
-        table = get_table(pair[1].config.label_table)
-        figures = draw_all(result, table)
+        if height * width > _LARGE_PIXELS:
+            _say(f"{height} x {width} pixels: {comparison.expected_cost(picture, pair, names)}")
+        _say(f"running {left} and {right} on {height} x {width} pixels")
+        result = comparison.compare(picture, pair, names, pixel=pixel, channel=channel)
+        _say("drawing")
+        figures = draw_all(result, table_for(result.class_names, pair[1].config.label_table))
         for name, figure in figures.items():
             for suffix in FORMATS:
                 save(figure, folder / f"{name}.{suffix}")
-        (folder / "captions.txt").write_text("\n\n".join(f"{name}: {caption(result, name)}" for name in figures) + "\n")
+        captions = "\n\n".join(f"{name}: {caption(result, name)}" for name in figures)
+        (folder / "captions.txt").write_text(captions + "\n", encoding="utf-8")
         summary = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **result.to_dict()}
-        (folder / "summary.json").write_text(json_module.dumps(summary, indent=1) + "\n")
+        (folder / "summary.json").write_text(json_module.dumps(summary, indent=1) + "\n", encoding="utf-8")
     print(result.sentence())
     _say(f"wrote {out} in {time.perf_counter() - began:.1f} s")
 
@@ -195,6 +229,8 @@ def bench(what: _Measure, *, json: _Json = False, threads: int | None = None) ->
         json: print JSON instead of a table.
         threads: of torch; default: torch's own choice.
     """
+    if threads is not None and threads < 1:
+        raise ValueError(f"--threads must be at least 1, got {threads}.")
     runs: dict[str, Callable[..., list[dict[str, Any]]]] = {
         "relation": measurements.bench_relation,
         "capture": measurements.bench_capture,
@@ -215,6 +251,10 @@ def main(arguments: list[str] | None = None) -> None:
     }
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=arguments)
+    except BrokenPipeError:
+        # The reader of the output, such as head, is gone; what is still buffered for it must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
     except (ValueError, OSError, MemoryError) as error:
         _say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")
         raise SystemExit(2) from None

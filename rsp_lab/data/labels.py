@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import colorsys
 import difflib
 from dataclasses import dataclass
 
@@ -89,15 +90,12 @@ def colour(label_map: np.ndarray, table: ClassTable) -> np.ndarray:
     return colours[np.asarray(label_map, dtype=np.uint8)]
 
 
-def get_table(name: str) -> ClassTable:
-    """The table with this name.
-
-    Raises:
-        ValueError: if there is none; the message lists the names.
-    """
-    if name not in TABLES:
-        raise ValueError(f"{name!r} is no class table; expected one of {', '.join(TABLES)}.")
-    return TABLES[name]
+def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
+    """The table with this name if it has just these classes, else one with colours around the hue circle."""
+    if name in TABLES and TABLES[name].classes == classes:
+        return TABLES[name]
+    hues = [colorsys.hsv_to_rgb(i / len(classes), 0.6, 0.85) for i in range(len(classes))]
+    return ClassTable("model", classes, tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in hues))
 
 
 _CAMVID: tuple[tuple[str, Colour], ...] = (
@@ -152,5 +150,8 @@ CITYSCAPES = ClassTable(
     raw_ids=tuple((raw, _CITYSCAPES_TRAIN.get(raw, 255)) for raw in range(34)),
 )
 """The 19 evaluated classes of Cityscapes; raw ids are those of ``*_labelIds.png`` (0 to 33)."""
+
+CITYSCAPES_LABEL_IDS: tuple[int, ...] = tuple(raw for _, _, raw in _CITYSCAPES)
+"""Cityscapes' raw label id of each train id, for writing label files and submissions."""
 
 TABLES: dict[str, ClassTable] = {table.name: table for table in (CAMVID, CITYSCAPES)}

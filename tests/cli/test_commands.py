@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -12,14 +13,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from rsp_lab import cli
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.scenes import draw_scene
 from rsp_lab.models import weights
-from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 
 FIGURES = ("context_flow", "key_query", "predictions", "relation_grids")
 FILES = sorted([f"{n}.{s}" for n in FIGURES for s in ("pdf", "png")] + ["captions.txt", "summary.json"])
@@ -128,9 +131,85 @@ def test_wrong_requests_write_nothing(
     assert "channels 0 to 63" in fails([*base, "--channel", "64"])
     assert "neither a shipped model nor a file" in fails([*base, "--left", "camvid-rsp5"])
     assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_computed(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
+) -> None:
+    monkeypatch.setattr(cli.comparison, "compare", lambda *_, **__: pytest.fail("the models ran"))
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    assert "Choose another folder" in fails(["compare", str(scene), "-o", str(blocked / "out"), *models])
+
+    for out in (blocked, blocked / "out"):
+        assert "Choose another folder" in fails(["compare", str(scene), "-o", str(out), *models])
+
+
+def test_a_wrong_request_on_a_large_image_is_refused_before_its_cost_is_measured(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
+) -> None:
+    monkeypatch.setattr(cli, "_LARGE_PIXELS", 1)
+    monkeypatch.setattr(cli.comparison, "expected_cost", lambda *_: pytest.fail("the models ran"))
+    headless = tmp_path / "headless.safetensors"
+    config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
+    weights.save(Segmenter(config), headless, {})
+    base = ["compare", str(scene), "-o", str(tmp_path / "out"), *models]
+
+    assert "outside the image" in fails([*base, "--pixel", "120", "0"])
+    assert f"{headless} has no top-down steps" in fails([*base, "--right", str(headless)])
+
+
+def test_an_interruption_leaves_no_folder(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "draw_all", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["compare", str(scene), "-o", str(tmp_path / "deep" / "out"), *models])
+
+    assert caught.value.code == 130
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
+) -> None:
+    monkeypatch.setattr(cli, "draw_all", lambda *_: {})
+    (tmp_path / "out" / "summary.json").mkdir(parents=True)
+
+    assert "summary.json is a folder" in fails(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["summary.json"]
+
+
+def test_captions_are_utf8_whatever_the_locale(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "draw_all", lambda *_: {"context_flow": Figure()})
+    monkeypatch.setattr(io, "text_encoding", lambda encoding, stacklevel=2: encoding or "ascii")
+    cli.main(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
+
+    assert "Q′₇" in (tmp_path / "out" / "captions.txt").read_bytes().decode()
+
+
+def test_models_without_a_class_table_are_compared(scene: Path, tmp_path: Path) -> None:
+    name = str(tmp_path / "bare.safetensors")
+    weights.save(Segmenter(tiny_baseline(("a", "b"))), name, {})
+    cli.main(["compare", str(scene), "-o", str(tmp_path / "out"), "--left", name, "--right", name])
+
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["classes"] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["scenes", "-o", "out", "-n", "0"], "-n must be at least 1, got 0"),
+        (["scenes", "-o", "out", "--seed", "-1"], "--seed must not be negative, got -1"),
+        (["bench", "relation", "--threads", "0"], "--threads must be at least 1, got 0"),
+    ],
+)
+def test_numbers_out_of_range(arguments: list[str], says: str, fails: Callable[[list[str]], str]) -> None:
+    assert says in fails(arguments)
 
 
 def test_a_failure_while_drawing_leaves_the_old_results(
@@ -181,13 +260,34 @@ def test_models_lists_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_scenes_are_the_same_every_time(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
     for folder in ("a", "b"):
-        cli.main(["scenes", "-o", str(tmp_path / folder), "-n", "2", "--seed", "7"])
-    files = sorted(p.name for p in (tmp_path / "a").iterdir())
+        cli.main(["scenes", "-o", str(tmp_path / folder), "-n", "2", "--seed", "7", "--size", "64", "128"])
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
 
-    assert files == ["scene_0007.png", "scene_0007_label.png", "scene_0008.png", "scene_0008_label.png"]
+    assert len(files) == 2 * 9
+    images = [p.as_posix() for p in files if p.name.endswith("_leftImg8bit.png")]
+    assert [re.sub(r"[01]_left", "#_left", name) for name in images] == [
+        "leftImg8bit/train/car-bus/car-bus_000008_00000#_leftImg8bit.png",
+        "leftImg8bit/train/road-pavement/road-pavement_000007_00000#_leftImg8bit.png",
+    ]
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert "at least 1" in fails(["scenes", "-o", str(tmp_path / "c"), "-n", "0"])
+    assert "2 to 19 pixels away" in fails(
+        ["scenes", "-o", str(tmp_path / "c"), "--size", "64", "128", "--distance", "60"]
+    )
+    assert "no planted case" in fails(["scenes", "-o", str(tmp_path / "c"), "--case", "tree-bush"])
+    assert not (tmp_path / "c").exists()
+
+
+def test_both_readings_of_a_scene(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
+    wanted = ["-n", "1", "--size", "64", "128", "--case", "car-bus", "--split", "val", "--pairs"]
+    cli.main(["scenes", "-o", str(tmp_path / "a"), *wanted])
+    facts = [json.loads(path.read_text()) for path in sorted((tmp_path / "a").rglob("*_facts.json"))]
+
+    assert [fact["ambiguities"][0]["class"] for fact in facts] == ["car", "bus"]
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    assert "Choose another folder" in fails(["scenes", "-o", str(blocked / "out"), *wanted])
 
 
 def test_runs_as_a_module() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from rsp_lab.data.labels import CAMVID, CITYSCAPES, TABLES, ClassTable, colour, get_table
+from rsp_lab.data.labels import CAMVID, CITYSCAPES, TABLES, ClassTable, colour, table_for
 from rsp_lab.data.sample import Sample
 
 
@@ -12,7 +12,6 @@ def test_tables():
     assert len(CITYSCAPES) == 19
     assert CITYSCAPES.index("rider") == 12
     assert TABLES.keys() == {"camvid", "cityscapes"}
-    assert get_table("camvid") is CAMVID
 
 
 def test_cityscapes_raw_ids_are_those_of_the_benchmark():
@@ -26,9 +25,13 @@ def test_an_unknown_class_lists_the_names(name, hint):
         CAMVID.index(name)
 
 
-def test_an_unknown_table_lists_the_names():
-    with pytest.raises(ValueError, match="camvid, cityscapes"):
-        get_table("ade")
+@pytest.mark.parametrize("name", ["", "ade", "cityscapes"])
+def test_classes_without_a_table_get_colours_of_their_own(name):
+    table = table_for(("a", "b", "c"), name)
+
+    assert table.classes == ("a", "b", "c")
+    assert len(set(table.palette)) == 3
+    assert table_for(CAMVID.classes, "camvid") is CAMVID
 
 
 @pytest.mark.parametrize(
