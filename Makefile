@@ -24,7 +24,7 @@ dev      := $(VENV)/.ready-dev
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test lint format bench tables train chromium pins clean
+.PHONY: help setup app test lint format bench tables train faults chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ tables: $(core) ## print the paper's cost tables beside ours (ARGS=...)
 
 train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 	$(PY) -m trainers $(RECIPE) $(ARGS)
+
+faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
+	$(PY) -m trainers.faults $(ARGS)
 
 # Browser tests drive the system's Chromium. Where it can be neither found nor installed they skip, and say so.
 chromium:

@@ -1,25 +1,33 @@
-"""Command line of the trainers: ``python -m trainers RECIPE``, ``evaluate``, ``export``, ``card``."""
+"""Command line of the trainers: ``python -m trainers RECIPE``, ``evaluate``, ``export``, ``check-data``, ..."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import tyro
+from torch import nn
 
-from rsp_lab.data.camvid import CamVid, camvid_root
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
+from trainers import distributed
+from trainers.batches import reason
 from trainers.card import model_card
-from trainers.checkpoint import BEST, write_atomic
+from trainers.check_data import check_data
+from trainers.checkpoint import BEST, LAST, load_model, write_atomic
 from trainers.config import RunConfig
+from trainers.crops import crop_sheet
+from trainers.datasets import open_split
 from trainers.evaluate import Evaluation
-from trainers.export import best_weights, describe, export_half, score
+from trainers.export import best_weights, check_classes, data_of, describe, export_half, save_weights, score
+from trainers.inference import WHOLE, Inference, dump_predictions
 from trainers.loop import Interrupted, train
+from trainers.paper import PAPER_RECIPES, differences
 from trainers.recipes import RECIPES
 
 EXIT_INTERRUPTED = 130
@@ -27,17 +35,26 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 2 for a wrong input, 130 for a run that was asked to stop."""
-    commands = {name: _training(recipe) for name, recipe in RECIPES.items()}
-    commands |= {"evaluate": evaluate_command, "export": export_command, "card": card_command}
+    words = sys.argv[1:] if arguments is None else arguments
+    # All recipes are listed, but only the one that is called for is turned into options: each has some dozens.
+    commands = {name: _training(ALL_RECIPES[name]) for name in (words[:1] if words[:1] else ()) if name in ALL_RECIPES}
+    commands = commands or {name: _named(recipe) for name, recipe in ALL_RECIPES.items()} | COMMANDS
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="python -m trainers", args=arguments)
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)
         return EXIT_INTERRUPTED
     except (ValueError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
         return 2
     return 0
+
+
+def _named(recipe: Callable[[], RunConfig]) -> Callable[[], None]:
+    def command() -> None: ...
+
+    command.__doc__ = recipe.__doc__
+    return command
 
 
 def _training(recipe: Callable[[], RunConfig]) -> Callable[..., None]:
@@ -57,35 +74,116 @@ def _training(recipe: Callable[[], RunConfig]) -> Callable[..., None]:
 
 
 def run_recipe(config: RunConfig, run: Path) -> None:
-    """Trains a recipe in the folder ``run``, from where it was interrupted if it was."""
-    root = camvid_root()
-    train_set, val_set = CamVid(root, "train"), CamVid(root, "val")
-    torch.manual_seed(config.seed)
-    model = Segmenter(config.model)
+    """Trains a recipe in the folder ``run``, from where it was interrupted if it was; under torchrun in processes."""
+    with distributed.joined(config.device) as device:
+        config = replace(config, device=device)
+        train_set, val_set = (open_split(config.data, split, cache=True) for split in ("train", "val"))
+        for line in differences(config) if not distributed.rank() else ():
+            print(f"differs from the paper: {line}", file=sys.stderr)
+        torch.manual_seed(config.seed)
+        model = Segmenter(config.model, pretrained=config.pretrained and not (run / LAST).exists())
 
-    def save_best(scores: Evaluation, updates_done: int) -> None:
-        weights.save(model, run / BEST, describe(config, scores, updates_done), dtype=torch.float32)
+        def save_best(scored: nn.Module, scores: Evaluation, updates_done: int) -> None:
+            assert isinstance(scored, Segmenter)
+            save_weights(scored, run / BEST, describe(config, scores, updates_done))
 
-    progress = train(config, model, train_set, val_set, run, save_best)
-    print(f"{progress.step} updates done; best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}")
+        progress = train(config, model, train_set, val_set, run, save_best)
+        if not distributed.rank():
+            best = f"best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}"
+            print(f"{progress.step} updates done; {best}")
 
 
 def evaluate_command(
     checkpoint: tyro.conf.Positional[Path],
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
     num_threads: int = 0,
+    data: str | None = None,
+    inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
-    """Scores of weights on the CamVid validation set.
+    """Scores of weights on a validation set.
 
     Args:
-        checkpoint: a run's folder (its best weights are taken) or a weights file.
+        checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         json_output: print one JSON object instead of a table.
         num_threads: threads of the computation; 0 leaves torch's default.
+        data: camvid or cityscapes; by default the one whose classes the weights have.
+        inference: whole image, one scale, no flip by default.
     """
     if num_threads:
         torch.set_num_threads(num_threads)
-    scores = score(weights.load(best_weights(checkpoint)), CamVid(camvid_root(), "val", cache=False))
+    model = load_model(best_weights(checkpoint))
+    scores = score(model, open_split(data or data_of(model), "val"), inference)
     print(json.dumps(scores.to_dict(), indent=2) if json_output else scores.table())
+
+
+def predict_command(
+    checkpoint: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    split: str = "val",
+    data: str | None = None,
+    inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
+) -> None:
+    """Writes predictions of a whole split: NAME_color.png in the palette, NAME_labelIds.png in the data set's ids.
+
+    Args:
+        checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
+        output: the folder to write to.
+        split: which split.
+        data: camvid or cityscapes; by default the one whose classes the weights have.
+        inference: whole image, one scale, no flip by default.
+    """
+    model = load_model(best_weights(checkpoint))
+    samples = open_split(data or data_of(model), split)
+    check_classes(model, samples)
+    count = dump_predictions(model, samples, samples.table, output, inference)
+    print(f"wrote {2 * count} files to {output}")
+
+
+def check_data_command(
+    dataset: tyro.conf.Positional[str],
+    root: tyro.conf.Positional[Path],
+    coarse: bool = False,
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Reads every file of a data set: missing pairs, sizes, ids outside the table, class histogram.
+
+    Args:
+        dataset: camvid or cityscapes.
+        root: its folder.
+        coarse: look at the labels of gtCoarse.
+        json_output: print one JSON object instead of text.
+    """
+    reports = check_data(dataset, root, coarse)
+    if json_output:
+        print(json.dumps([report.to_dict() for report in reports], indent=2))
+    else:
+        print("\n".join(report.text() for report in reports))
+    problems = sum(len(report.problems) for report in reports)
+    if problems:
+        raise ValueError(f"{root}: {problems} problem(s) in this data set; they are listed above. Mend those files.")
+
+
+def crops_command(
+    recipe: tyro.conf.Positional[str],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 12,
+    bootstrap: Literal["reject", "centres"] | None = None,
+) -> None:
+    """Draws a recipe's first augmented crops, each above its label, as one picture.
+
+    Args:
+        recipe: whose data and augmentation.
+        output: the picture to write.
+        number: how many crops.
+        bootstrap: another reading of crop bootstrapping than the recipe's.
+    """
+    if recipe not in ALL_RECIPES:
+        raise ValueError(f"{recipe!r} is no recipe; expected one of {', '.join(ALL_RECIPES)}.")
+    config = ALL_RECIPES[recipe]()
+    if bootstrap is not None:
+        config = replace(config, augment=replace(config.augment, bootstrap=bootstrap))
+    crop_sheet(open_split(config.data, "train"), config, number).save(output)
+    print(f"wrote {output} ({number} crops of {recipe})")
 
 
 def export_command(
@@ -98,7 +196,8 @@ def export_command(
         name: the name under which the weights are shipped, e.g. camvid-rsp4.
         output: the file to write.
     """
-    scores = export_half(run, output, name, CamVid(camvid_root(), "val", cache=False))
+    data = weights.read_header(best_weights(run))[1].get("data", "camvid")
+    scores = export_half(run, output, name, open_split(data, "val"))
     print(scores.table())
     print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
@@ -114,6 +213,17 @@ def card_command(
     """
     write_atomic(output, model_card(list(files)).encode())
     print(f"wrote {output}")
+
+
+ALL_RECIPES = RECIPES | PAPER_RECIPES
+COMMANDS: dict[str, Callable[..., None]] = {
+    "evaluate": evaluate_command,
+    "predict": predict_command,
+    "export": export_command,
+    "card": card_command,
+    "check-data": check_data_command,
+    "crops": crops_command,
+}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig, augment, sample_rng
+from trainers import distributed
 from trainers.config import RunConfig
 
 Place = tuple[int, int]
@@ -31,41 +32,65 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         self.batch_size = batch_size
         self.seed = seed
 
-    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
+    def sample(self, place: Place) -> Sample:
+        """The sample from which the crop of this place is cut."""
         step, index = place
         count = len(self.samples)  # type: ignore[arg-type]
         turn, position = divmod(step * self.batch_size + index, count)
-        sample = self.samples[int(_order(self.seed, turn, count)[position])]
-        return augment(sample, self.config, sample_rng(self.seed, step, index))
+        return self.samples[int(_order(self.seed, turn, count)[position])]
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
+        return augment(self.sample(place), self.config, sample_rng(self.seed, *place))
 
 
 class Places(Sampler[list[Place]]):
-    """The places of every batch from step ``start`` up to, not including, ``stop``."""
+    """The places of every batch from step ``start`` on; under torchrun this process's share of each batch."""
 
-    def __init__(self, batch_size: int, start: int, stop: int) -> None:
-        self.batch_size = batch_size
-        self.steps = range(start, stop)
+    def __init__(self, config: RunConfig, start: int) -> None:
+        self.config = config
+        self.steps = range(start, config.steps)
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def __iter__(self) -> Iterator[list[Place]]:
-        for step in self.steps:
-            yield [(step, index) for index in range(self.batch_size)]
+        return (batch_places(self.config, step) for step in self.steps)
+
+
+def batch_places(config: RunConfig, step: int) -> list[Place]:
+    """This process's places of one update."""
+    share = config.batch_size // distributed.size()
+    first = distributed.rank() * share
+    return [(0 if config.overfit_one_batch else step, index) for index in range(first, first + share)]
+
+
+def batch_names(samples: Dataset[Sample], config: RunConfig, step: int) -> list[str]:
+    """The names of the samples in this process's share of one update."""
+    crops = Crops(samples, config.augment, config.batch_size, config.seed)
+    return [crops.sample(place).name for place in batch_places(config, step)]
 
 
 def training_batches(samples: Dataset[Sample], config: RunConfig, start: int) -> DataLoader[tuple[Tensor, Tensor]]:
     """Batches (image [b, 3, y, x], label [b, y, x]) of the updates ``start`` to ``config.steps - 1``.
 
-    They do not depend on the number of workers, nor on where a run was interrupted.
+    They do not depend on the number of workers, nor on where a run was interrupted; the shares of several processes
+    are together the batch of one.
     """
     return DataLoader(
         Crops(samples, config.augment, config.batch_size, config.seed),
-        batch_sampler=Places(config.batch_size, start, config.steps),
+        batch_sampler=Places(config, start),
         num_workers=config.workers,
         worker_init_fn=_leave_signals_to_parent,
         pin_memory=config.device.startswith("cuda"),
     )
+
+
+def reason(error: BaseException) -> str:
+    """What an error says; of one that a loading process passed on, without that process's traceback."""
+    text = str(error)
+    if text.startswith("Caught ") and "Original Traceback" in text:
+        return text.rstrip().splitlines()[-1].split(": ", 1)[-1]
+    return text
 
 
 @lru_cache(maxsize=4)

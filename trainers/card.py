@@ -115,12 +115,20 @@ def _training(metadata: dict[str, Any]) -> dict[str, str]:
         "schedule": _listed(run["schedule"]),
         "scale": f"{augment['scale'][0]:g} to {augment['scale'][1]:g}, shorter side in steps of "
         f"{augment['scale_step']} pixels",
-        "crop bootstrapping": f"a crop in which one class exceeds {100 * augment['max_class_share']:g} % is drawn "
-        f"anew, up to {augment['tries']} tries",
+        "crop bootstrapping": _bootstrapping(augment),
         "flip, colour": f"{augment['flip']:g}, {'on' if augment['colour'] else 'off'}",
         "stored as": metadata.get("precision", "float32"),
         "versions": _listed(metadata["versions"]),
     }
+
+
+def _bootstrapping(augment: dict[str, Any]) -> str:
+    if augment.get("bootstrap") == "centres":
+        return "crops are centred on a pixel of a class drawn uniformly from the image's"
+    return (
+        f"a crop in which one class exceeds {100 * augment['max_class_share']:g} % is drawn anew, "
+        f"up to {augment['tries']} tries"
+    )
 
 
 def _listed(facts: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
+from rsp_lab.models import weights
+from rsp_lab.models.segmenter import Segmenter
+from trainers import distributed
 from trainers.config import RunConfig
+from trainers.learner import Learner
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -44,39 +49,84 @@ class Progress:
     losses: list[float] = field(default_factory=list)
 
 
-def save_last(
-    run: Path, config: RunConfig, progress: Progress, model: nn.Module, optimiser: torch.optim.Optimizer
-) -> Path:
-    """Writes the run's whole state to ``last.safetensors``, replacing the one before only when it is complete."""
-    tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    for index, state in optimiser.state_dict()["state"].items():
+def save_last(run: Path, config: RunConfig, progress: Progress, learner: Learner) -> None:
+    """Writes the run's whole state to ``last.safetensors``, replacing the one before only when it is complete.
+
+    Every ``config.keep_every`` updates it is kept under a name of its own too. Only the first process writes.
+    """
+    if distributed.rank():
+        return
+    tensors = {f"model/{name}": value for name, value in learner.model.state_dict().items()}
+    for index, state in learner.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{key}": value for key, value in state.items() if value is not None}
-    facts = {"format": _FORMAT, "progress": vars(progress), "fingerprint": config.fingerprint()}
+    if learner.average is not None:
+        tensors |= {f"average/{name}": value for name, value in learner.average.state_dict().items()}
+    facts = {
+        "format": _FORMAT,
+        "progress": vars(progress),
+        "fingerprint": config.fingerprint(),
+        "model": config.to_dict()["model"],
+        "scaler": learner.scaler.state_dict(),
+    }
     # One key only: safetensors writes several in an order of its own, and equal states should be equal files.
     header = {_HEADER: json.dumps(facts)}
-    path = run / LAST
-    write_atomic(path, save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, header))
-    return path
+    content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, header)
+    write_atomic(run / LAST, content)
+    if config.keep_every and progress.step % config.keep_every == 0:
+        write_atomic(run / f"step-{progress.step:08d}.safetensors", content)
+        for old in sorted(run.glob("step-*.safetensors"))[: -config.keep]:
+            old.unlink()
 
 
-def resume(run: Path, config: RunConfig, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
-    """Puts the run's last state into model and optimiser; a run without one starts at step 0.
+def resume(run: Path, config: RunConfig, learner: Learner) -> Progress:
+    """Puts the run's last state into the learner; a run without one starts at step 0.
+
+    What a killed process left half written is removed.
 
     Raises:
         CheckpointError: if the state is damaged, or was made under a configuration with other results.
     """
+    if not distributed.rank():
+        for left in (*run.glob(f".{LAST}.*"), *run.glob(f".{BEST}.*"), *run.glob(".step-*"), *run.glob(".*.json*.*")):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
     path = run / LAST
     if not path.exists():
         return Progress()
     header, tensors = _read(path)
     _check_fingerprint(path, header["fingerprint"], config.fingerprint())
-    part = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
     try:
-        model.load_state_dict(part)
+        learner.model.load_state_dict(_part(tensors, "model/"))
+        if learner.average is not None:
+            learner.average.load_state_dict(_part(tensors, "average/"))
     except RuntimeError as error:
         raise CheckpointError(f"{path}: is of another network. Train in a new folder (--out).") from error
-    _load_optimiser(optimiser, tensors)
+    _load_optimiser(learner.optimiser, tensors)
+    if header.get("scaler"):
+        learner.scaler.load_state_dict(header["scaler"])
     return Progress(**header["progress"])
+
+
+def load_model(path: Path) -> Segmenter:
+    """The network of a weights file or of a run's state (its moving average, where it has one), in eval mode.
+
+    Raises:
+        ValueError: if the file is neither.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            is_state = _HEADER in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        is_state = False
+    if not is_state:
+        return weights.load(path)
+    header, tensors = _read(path)
+    model = Segmenter(weights.config_from_json(header["model"]))
+    model.load_state_dict(_part(tensors, "average/module.") or _part(tensors, "model/"))
+    return model.eval()
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def write_atomic(path: Path, content: bytes) -> None:

@@ -17,7 +17,16 @@ from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from rsp_lab.models.weights import config_to_json
 
-MACHINE_FIELDS = ("device", "num_threads", "workers", "log_every", "checkpoint_every")
+MACHINE_FIELDS = (
+    "device",
+    "num_threads",
+    "workers",
+    "log_every",
+    "checkpoint_every",
+    "keep_every",
+    "keep",
+    "tensorboard",
+)
 """Fields that say where and how a run is executed, not what it computes; they may change on resuming."""
 
 
@@ -110,13 +119,36 @@ class Optimiser:
 
 
 @dataclass(frozen=True)
+class LossConfig:
+    """Cross entropy, always in float32, as a mean over labelled pixels.
+
+    Attributes:
+        kind: cross_entropy, or ohem: only hard pixels count, those whose true class gets a probability below
+            ``ohem_threshold``.
+        ohem_threshold: see ``kind``.
+        ohem_least: share of the labelled pixels that counts at least, the hardest ones.
+        balanced: weigh each class by the median class frequency over its own, counted once over the training labels.
+    """
+
+    kind: Literal["cross_entropy", "ohem"] = "cross_entropy"
+    ohem_threshold: float = 0.7
+    ohem_least: float = 0.0625
+    balanced: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("ohem_threshold", "ohem_least"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """A whole training run.
 
     Attributes:
         name: the run's name, by default also its folder under runs/.
         model: the network; chosen by the recipe.
-        data: the data set; its place is read from the environment (CAMVID_ROOT).
+        data: the data set; its place is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT).
         steps: updates in all.
         batch_size: crops an update.
         seed: fixes the initial weights, the order of the images and every augmentation.
@@ -126,11 +158,20 @@ class RunConfig:
         device: cpu or cuda; only a CPU repeats a run bit for bit.
         num_threads: threads of the computation; 0 leaves torch's default.
         workers: processes that load data; 0 loads in the training process.
+        loss: what is minimised.
+        precision: of the network under autocast; the loss is in float32 in any case.
+        accumulate: parts in which a batch passes through the network, for less memory; batch norm sees each part alone.
+        ema: decay of a moving average of the weights, which is then what is evaluated and kept; None is off.
+        pretrained: start the encoder from torchvision's ImageNet weights (downloads them).
+        overfit_one_batch: repeat the first batch; a network that cannot learn it has a fault.
+        keep_every: updates from one kept state to the next, as step-NNNNNNNN.safetensors; 0 keeps none.
+        keep: how many of those are retained, the latest ones.
+        tensorboard: write a TensorBoard log too; needs the package tensorboard.
     """
 
     name: str
     model: tyro.conf.Suppress[SegmenterConfig]
-    data: Literal["camvid"] = "camvid"
+    data: Literal["camvid", "cityscapes"] = "camvid"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)
@@ -143,16 +184,31 @@ class RunConfig:
     device: str = "cpu"
     num_threads: int = 0
     workers: int = 1
+    loss: LossConfig = field(default_factory=LossConfig)
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    accumulate: int = 1
+    ema: float | None = None
+    pretrained: bool = False
+    overfit_one_batch: bool = False
+    keep_every: int = 0
+    keep: int = 3
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every"):
+        for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every", "accumulate", "keep"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("seed", "num_threads", "workers"):
+        for name in ("seed", "num_threads", "workers", "keep_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}.")
         if self.device != "cpu" and not self.device.startswith("cuda"):
             raise ValueError(f"device must be cpu or cuda, got {self.device!r}.")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate {self.accumulate} must divide batch_size {self.batch_size}: parts are of one size."
+            )
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema must be between 0 and 1, got {self.ema}; 0.999 is usual, None is off.")
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update after ``step`` updates: the one function of the step that says so."""
@@ -164,9 +220,16 @@ class RunConfig:
         return plain
 
     def fingerprint(self) -> dict[str, Any]:
-        """What the result depends on: all fields by dotted name but those of :data:`MACHINE_FIELDS`."""
-        fields = json.loads(json.dumps(dataclasses.asdict(self)))
-        return {key: value for key, value in _flat(fields).items() if key.split(".")[0] not in MACHINE_FIELDS}
+        """What the result depends on: all fields by dotted name but those of :data:`MACHINE_FIELDS`.
+
+        Options that are off are left out, so that a run stays resumable when a new option comes to exist.
+        """
+        fields = _flat(json.loads(json.dumps(dataclasses.asdict(self))))
+        return {
+            key: value
+            for key, value in fields.items()
+            if key.split(".")[0] not in MACHINE_FIELDS and not (key in _OFF and value == _OFF[key])
+        }
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -177,6 +240,17 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+_OFF: dict[str, Any] = {
+    "precision": "float32",
+    "accumulate": 1,
+    "ema": None,
+    "pretrained": False,
+    "overfit_one_batch": False,
+    "augment.bootstrap": "reject",
+    **{f"loss.{option.name}": option.default for option in dataclasses.fields(LossConfig)},
+}
 
 
 def _cosine(start: float, end: float, share: float) -> float:

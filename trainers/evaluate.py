@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from jaxtyping import Int64, Integer
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from rsp_lab.data.sample import Sample
+from trainers import distributed
+from trainers.inference import Inference, predict
 
 
 @dataclass(frozen=True)
@@ -79,28 +82,40 @@ def confusion_matrix(
     return torch.bincount(truth * classes + prediction, minlength=classes * classes).view(classes, classes)
 
 
-def evaluate(model: nn.Module, samples: Iterable[Sample], classes: tuple[str, ...]) -> Evaluation:
+def evaluate(
+    model: nn.Module,
+    samples: Iterable[Sample] | Dataset[Sample],
+    classes: tuple[str, ...],
+    inference: Inference | None = None,
+) -> Evaluation:
     """Scores of the most likely class a pixel on whole images, one at a time.
 
-    The model is in evaluation mode during the call and as before after it.
+    The model is in evaluation mode during the call and as before after it. The processes of a run share the images.
 
     Raises:
         ValueError: if a sample has no label or a label outside the classes.
     """
     device = next(model.parameters()).device
-    confusion = torch.zeros(len(classes), len(classes), dtype=torch.int64)
-    images = 0
+    counts = torch.zeros(len(classes) ** 2 + 1, dtype=torch.int64)
     was_training = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            for sample in samples:
+            for sample in _share(samples):
                 if sample.label is None:
                     raise ValueError(f"{sample.name}: has no label, and evaluation needs one.")
                 image = sample.image[None].to(device).float() / 255
-                prediction = model(image)[0].argmax(0).cpu()
-                confusion += confusion_matrix(prediction, sample.label, len(classes))
-                images += 1
+                prediction = predict(model, image, inference).cpu()
+                counts[:-1] += confusion_matrix(prediction, sample.label, len(classes)).flatten()
+                counts[-1] += 1
     finally:
         model.train(was_training)
-    return Evaluation(classes, confusion, images)
+    counts = distributed.total(counts.to(device)).cpu()
+    return Evaluation(classes, counts[:-1].view(len(classes), len(classes)), int(counts[-1]))
+
+
+def _share(samples: Any) -> Iterable[Sample]:
+    """This process's images; a single process only needs to be able to iterate."""
+    if distributed.size() == 1:
+        return iter(samples)
+    return (samples[index] for index in range(distributed.rank(), len(samples), distributed.size()))

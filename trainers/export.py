@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from rsp_lab.data.camvid import TERMS, CamVid
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
-from trainers.checkpoint import BEST
+from trainers.checkpoint import BEST, CheckpointError
 from trainers.config import RunConfig
+from trainers.datasets import SOURCES, Samples
 from trainers.evaluate import Evaluation, evaluate
+from trainers.inference import Inference
 from trainers.logs import versions
 
 
@@ -24,7 +25,7 @@ def describe(config: RunConfig, scores: Evaluation, updates_done: int) -> dict[s
         "name": config.name,
         "recipe": config.name,
         "data": config.data,
-        "terms": TERMS,
+        "terms": SOURCES[config.data].terms,
         "budget": {
             "updates": config.steps,
             "updates_done": updates_done,
@@ -53,21 +54,43 @@ def best_weights(path: Path) -> Path:
     return path / BEST
 
 
-def score(model: Segmenter, samples: CamVid) -> Evaluation:
-    """The model's scores on a data set.
+def data_of(model: Segmenter) -> str:
+    """The data set whose class table the model was made for; camvid where it does not say."""
+    return model.config.label_table if model.config.label_table in SOURCES else "camvid"
 
-    Raises:
-        ValueError: if the model was made for other classes.
-    """
+
+def check_classes(model: Segmenter, samples: Samples) -> None:
+    """Raises a ValueError if the model was made for other classes than those of the samples."""
     if model.config.class_names != samples.table.classes:
         raise ValueError(
             f"these weights know the classes {', '.join(model.config.class_names)}, not those of {samples.table.name}. "
             "Evaluate weights that were trained on this data set."
         )
-    return evaluate(model, samples, model.config.class_names)
 
 
-def export_half(run: Path, output: Path, name: str, samples: CamVid) -> Evaluation:
+def score(model: Segmenter, samples: Samples, inference: Inference | None = None) -> Evaluation:
+    """The model's scores on a data set.
+
+    Raises:
+        ValueError: if the model was made for other classes.
+    """
+    check_classes(model, samples)
+    return evaluate(model, samples, model.config.class_names, inference)
+
+
+def save_weights(model: Segmenter, path: Path, metadata: dict[str, Any]) -> None:
+    """Writes a run's weights in full precision.
+
+    Raises:
+        CheckpointError: if the file cannot be written; one that was there before is left as it was.
+    """
+    try:
+        weights.save(model, path, metadata, dtype=torch.float32)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror}). Free some space.") from error
+
+
+def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluation:
     """Writes a run's best weights in half precision to ``output`` and returns their scores on ``samples``.
 
     The scores in the header are those of the rounded weights, not of the float32 ones.

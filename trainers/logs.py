@@ -4,21 +4,52 @@ from __future__ import annotations
 
 import json
 import platform
+import resource
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from rsp_lab._version import __version__
-from trainers.checkpoint import write_atomic
+from trainers import distributed
+from trainers.checkpoint import CheckpointError, write_atomic
 from trainers.config import RunConfig
+
+MACHINE_KEYS = ("images_per_s", "data_s", "eta_s", "val_s", "memory_mb")
+"""What a line of the log says about the machine; all else repeats bit for bit."""
 
 LOG = "log.jsonl"
 CONFIG = "config.json"
+
+
+def git_state() -> dict[str, str | bool] | None:
+    """Commit of the checkout that runs, and whether its files differ from it; None outside a checkout."""
+    try:
+        commit, changes = (
+            subprocess.run(
+                ("git", *command), cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=20
+            ).stdout.strip()
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "changed": bool(changes)}
+
+
+def memory_mb(device: str) -> int:
+    """Peak memory so far: of the GPU, or of this process on a CPU."""
+    if device.startswith("cuda"):
+        return round(torch.cuda.max_memory_allocated(device) / 2**20)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
 def versions() -> dict[str, str]:
@@ -41,10 +72,17 @@ class RunLog:
 
     def __init__(self, run: Path, config: RunConfig, start: int) -> None:
         self.config = config
-        description = {"config": config.to_dict(), "versions": versions()}
+        description = {
+            "config": config.to_dict(),
+            "versions": versions(),
+            "git": git_state(),
+            "processes": distributed.size(),
+        }
         write_atomic(run / CONFIG, (json.dumps(description, indent=2) + "\n").encode())
         self._keep_until(run / LOG, start)
-        self._file = (run / LOG).open("a", encoding="utf-8")
+        self._path = run / LOG
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = _tensorboard(run, start) if config.tensorboard else None
         self._bar = tqdm(total=config.steps, initial=start, desc=config.name, disable=not sys.stderr.isatty())
         self._start = self._last = start
         self._started = self._last_time = time.perf_counter()
@@ -57,8 +95,11 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with suppress(OSError):  # what could not be written was said when it was
+            self._file.close()
         self._bar.close()
+        if self._board is not None:
+            self._board.close()
 
     def waited(self, seconds: float) -> None:
         """Counts time that an update waited for its data."""
@@ -76,6 +117,7 @@ class RunLog:
             "images_per_s": round(steps * self.config.batch_size / seconds, 2),
             "data_s": round(self._data_seconds / max(steps, 1), 4),
             "eta_s": round(left),
+            "memory_mb": memory_mb(self.config.device),
         }
         self._write(record)
         self._bar.set_postfix(loss=f"{loss:.3f}", lr=f"{learning_rate:.1e}")
@@ -99,8 +141,14 @@ class RunLog:
         sys.stderr.flush()
 
     def _write(self, record: dict[str, Any]) -> None:
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise CheckpointError(f"{self._path}: cannot be written ({error.strerror}). Free some space.") from error
+        if self._board is not None:
+            for name, value in _flat(record):
+                self._board.add_scalar(name, value, record["step"])
 
     @staticmethod
     def _keep_until(path: Path, start: int) -> None:
@@ -109,6 +157,44 @@ class RunLog:
         lines = path.read_text(encoding="utf-8").splitlines()
         kept = [line for line in lines if _step(line) <= start] if start else []
         write_atomic(path, "".join(line + "\n" for line in kept).encode())
+
+
+class SilentLog:
+    """The log of all processes but the first."""
+
+    def __enter__(self) -> SilentLog:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def waited(self, seconds: float) -> None: ...
+
+    def training(self, step: int, loss: float, learning_rate: float) -> None: ...
+
+    def validation(self, step: int, scores: dict[str, Any], seconds: float) -> None: ...
+
+    def say(self, line: str) -> None: ...
+
+
+def open_log(run: Path, config: RunConfig, start: int) -> RunLog | SilentLog:
+    """The log of this process."""
+    return SilentLog() if distributed.rank() else RunLog(run, config, start)
+
+
+def _tensorboard(run: Path, start: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # heavy and optional
+    except ImportError as error:
+        raise ValueError("--tensorboard needs the package tensorboard. Install it: pip install tensorboard.") from error
+    return SummaryWriter(str(run / "tensorboard"), purge_step=start + 1)
+
+
+def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for name, value in record.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}/")
+        elif value is not None and name != "step":
+            yield f"{prefix}{name}", value
 
 
 def _step(line: str) -> float:

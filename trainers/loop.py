@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from rsp_lab.data.sample import Sample
+from trainers import distributed
 from trainers.batches import training_batches
 from trainers.checkpoint import Progress, resume, save_last
 from trainers.config import RunConfig
 from trainers.evaluate import Evaluation, evaluate
-from trainers.logs import RunLog
+from trainers.guard import NonFiniteLossError, guarded
+from trainers.learner import Learner
+from trainers.logs import open_log
+from trainers.losses import Criterion, class_weights
 from trainers.stop import StopSignal
 
-IGNORE = 255
-
-SaveBest = Callable[[Evaluation, int], None]
-"""Called with the model's scores and the updates done."""
+SaveBest = Callable[[nn.Module, Evaluation, int], None]
+"""Called with the network that was scored, its scores and the updates done."""
 
 
 class Interrupted(Exception):
@@ -33,7 +35,7 @@ def train(
     config: RunConfig,
     model: nn.Module,
     train_set: Dataset[Sample],
-    val_set: Iterable[Sample],
+    val_set: Sequence[Sample] | Dataset[Sample],
     run: Path,
     save_best: SaveBest,
 ) -> Progress:
@@ -44,22 +46,19 @@ def train(
     Args:
         model: maps images [b, 3, y, x] in [0, 1] to logits [b, class, y, x].
         run: the run's folder, for its log and its state.
-        save_best: keeps ``model`` with its scores; called whenever the validation mIoU is the best so far.
+        save_best: keeps the network with its scores; called whenever the validation mIoU is the best so far.
 
     Raises:
         CheckpointError: if the run's last state does not fit this configuration.
-        ValueError: if there is no such device, or the loss is no longer a number.
+        ValueError: if there is no such device, or the loss is no longer finite.
         Interrupted: on SIGINT or SIGTERM, after the state was saved.
     """
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"--device {config.device}: torch finds no CUDA device here. Use --device cpu.")
-    if config.num_threads:
-        torch.set_num_threads(config.num_threads)
-    model.to(config.device).train()
-    optimiser = config.optimiser.build(model.parameters())
-    progress = resume(run, config, model, optimiser)
+    check_machine(config)
+    learner = Learner.build(model, config)
+    progress = resume(run, config, learner)
+    criterion = build_criterion(config, train_set)
     batches = iter(training_batches(train_set, config, start=progress.step))
-    with RunLog(run, config, progress.step) as log, StopSignal() as stop:
+    with open_log(run, config, progress.step) as log, StopSignal() as stop:
         if progress.step:
             log.say(f"resumes {run} after {progress.step} of {config.steps} updates")
         while progress.step < config.steps:
@@ -67,8 +66,9 @@ def train(
             image, label = next(batches)
             log.waited(time.perf_counter() - asked)
 
+            with guarded(run, train_set, config, progress.step, image, label):
+                progress.losses.append(update(learner, criterion, image, label, config, progress.step))
             learning_rate = config.learning_rate(progress.step)
-            progress.losses.append(update(model, optimiser, image, label, learning_rate, config, progress.step))
             progress.step += 1
 
             last = progress.step == config.steps
@@ -77,51 +77,81 @@ def train(
                 progress.losses.clear()
             if last or progress.step % config.eval_every == 0:
                 began = time.perf_counter()
-                scores = evaluate(model, val_set, config.model.class_names)
+                scores = evaluate(learner.evaluated, val_set, config.model.class_names)
                 log.validation(progress.step, scores.to_dict(), time.perf_counter() - began)
-                keep_best(scores, progress, save_best)
-            if last or stop.asked or progress.step % config.checkpoint_every == 0:
-                save_last(run, config, progress, model, optimiser)
-            if stop.asked and not last:
+                keep_best(learner.evaluated, scores, progress, save_best)
+            stopping = distributed.anywhere(stop.asked, config.device)
+            if last or stopping or is_due(progress.step, config):
+                save_last(run, config, progress, learner)
+            if stopping and not last:
                 raise Interrupted(f"stopped after {progress.step} updates; the same command resumes {run} from there")
     return progress
 
 
-def update(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    image: Tensor,
-    label: Tensor,
-    learning_rate: float,
-    config: RunConfig,
-    step: int,
-) -> float:
-    """One update; returns the loss before it."""
+def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor, config: RunConfig, step: int) -> float:
+    """One update; returns the loss before it, a mean over the labelled pixels of all parts and processes.
+
+    Raises:
+        NonFiniteLossError: before the weights are touched.
+    """
     # Whatever draws random numbers inside the network must not depend on where a run was resumed.
-    torch.manual_seed(config.seed * 1_000_003 + step)
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate
-    optimiser.zero_grad(set_to_none=True)
-    logits = model(image.to(config.device, non_blocking=True))
-    loss = segmentation_loss(logits, label.to(config.device, non_blocking=True))
-    loss.backward()
-    if config.optimiser.clip_norm is not None:
-        nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip_norm)
-    optimiser.step()
-    value = float(loss.detach())
-    if value != value:
-        raise ValueError(f"the loss is not a number at step {step}; lower --optimiser.learning-rate.")
-    return value
+    torch.manual_seed(config.seed * 1_000_003 + step + (distributed.rank() << 40))
+    for group in learner.optimiser.param_groups:
+        group["lr"] = config.learning_rate(step)
+    learner.optimiser.zero_grad(set_to_none=True)
+    image = image.to(config.device, non_blocking=True)
+    label = label.to(config.device, non_blocking=True)
+    weight = distributed.total(criterion.weight(label)).clamp(min=1)
+    value = torch.zeros((), device=weight.device)
+    parts = list(zip(image.chunk(config.accumulate), label.chunk(config.accumulate), strict=True))
+    for number, (part, truth) in enumerate(parts, start=1):
+        with learner.synchronised(last=number == len(parts)):
+            with learner.autocast():
+                logits = learner.network(part)
+            loss = criterion.total(logits, truth) / weight
+            # The wrapper of several processes averages their gradients; their sum is that of the whole batch.
+            learner.scaler.scale(loss * distributed.size()).backward()
+        value += loss.detach()
+    mean = float(distributed.total(value))
+    if not math.isfinite(mean):
+        raise NonFiniteLossError(mean)
+    learner.step(config.optimiser.clip_norm)
+    return mean
 
 
-def segmentation_loss(logits: Tensor, label: Tensor) -> Tensor:
-    """Mean cross entropy, in float32, over the labelled pixels; zero where a batch has none."""
-    total = F.cross_entropy(logits.float(), label, ignore_index=IGNORE, reduction="sum")
-    return total / (label != IGNORE).sum().clamp(min=1)
+def check_machine(config: RunConfig) -> None:
+    """Sets the number of threads.
+
+    Raises:
+        ValueError: if the machine lacks the device, or the processes cannot share a batch.
+    """
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"--device {config.device}: torch finds no CUDA device here. Use --device cpu.")
+    if config.batch_size % (config.accumulate * distributed.size()):
+        raise ValueError(
+            f"--batch-size {config.batch_size} cannot be shared by {distributed.size()} processes in "
+            f"{config.accumulate} part(s) each. Choose a multiple of both."
+        )
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
 
 
-def keep_best(scores: Evaluation, progress: Progress, save_best: SaveBest) -> None:
-    """Has the model saved if its mIoU is the best so far."""
+def build_criterion(config: RunConfig, train_set: Dataset[Sample]) -> Criterion:
+    """The run's loss; class weights are counted over the training labels."""
+    if not config.loss.balanced:
+        return Criterion(config.loss)
+    samples = (train_set[index] for index in range(len(train_set)))  # type: ignore[arg-type]
+    return Criterion(config.loss, class_weights(samples, len(config.model.class_names)))
+
+
+def is_due(step: int, config: RunConfig) -> bool:
+    """Whether the state after ``step`` updates is saved."""
+    return step % config.checkpoint_every == 0 or (config.keep_every > 0 and step % config.keep_every == 0)
+
+
+def keep_best(model: nn.Module, scores: Evaluation, progress: Progress, save_best: SaveBest) -> None:
+    """Has the network saved by the first process if its mIoU is the best so far."""
     if progress.best_miou is None or scores.miou > progress.best_miou:
         progress.best_miou = scores.miou
-        save_best(scores, progress.step)
+        if not distributed.rank():
+            save_best(model, scores, progress.step)

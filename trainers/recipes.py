@@ -29,7 +29,8 @@ def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
         augment=AugmentConfig(crop=(256, 320)),
         optimiser=Optimiser("adamw", learning_rate=1e-3, weight_decay=1e-4, clip_norm=5.0),
         schedule=OneCycle(),
-        steps=3000,
+        steps=1800,
+        eval_every=600,
         batch_size=8,
         seed=0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -33,6 +34,9 @@ class AugmentConfig:
         max_class_share: crops in which one class has a greater share of the labelled pixels are drawn anew
             (the paper's crop bootstrapping) ...
         tries: ... at most this often; the last one is then taken.
+        bootstrap: which reading of the paper's crop bootstrapping: ``reject`` as above; ``centres`` draws one of the
+            image's classes, each alike, and centres the crop on a random pixel of it (as far as the image reaches);
+            it rejects nothing.
     """
 
     crop: tuple[int, int] = (512, 1024)
@@ -42,6 +46,7 @@ class AugmentConfig:
     colour: bool = True
     max_class_share: float = 0.75
     tries: int = 10
+    bootstrap: Literal["reject", "centres"] = "reject"
 
     def __post_init__(self) -> None:
         if min(self.crop) < 1:
@@ -56,6 +61,8 @@ class AugmentConfig:
             raise ValueError(f"max_class_share must be above 0 and at most 1, got {self.max_class_share}; 1 is off.")
         if self.tries < 1:
             raise ValueError(f"tries must be at least 1, got {self.tries}.")
+        if self.bootstrap not in ("reject", "centres"):
+            raise ValueError(f"bootstrap must be 'reject' or 'centres', got {self.bootstrap!r}.")
 
 
 @dataclass(frozen=True)
@@ -94,8 +101,10 @@ def augment(
     whole_label = Image.fromarray(sample.label.numpy())
     for _ in range(config.tries):
         box = draw_box(sample.size, config, rng)
+        if config.bootstrap == "centres":
+            box = centred(box, draw_centre(sample.label.numpy(), rng), sample.size, config.crop)
         label = cut(whole_label, box, config.crop, Image.Resampling.NEAREST, IGNORE)
-        if largest_class_share(label) <= config.max_class_share:
+        if config.bootstrap == "centres" or largest_class_share(label) <= config.max_class_share:
             break
     whole_image = Image.fromarray(sample.image.permute(1, 2, 0).contiguous().numpy())
     pixels = cut(whole_image, box, config.crop, Image.Resampling.BILINEAR, PADDING_RGB)
@@ -116,6 +125,27 @@ def draw_box(size: tuple[int, int], config: AugmentConfig, rng: np.random.Genera
     spare = [whole - part for whole, part in zip(scaled, config.crop, strict=True)]
     top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in spare)
     return CropBox(scaled, top, left)
+
+
+def draw_centre(label: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+    """A pixel (y, x) of a class drawn uniformly from those in the label; any pixel where nothing is labelled."""
+    counts = np.bincount(label.ravel(), minlength=IGNORE + 1)
+    present = np.flatnonzero(counts[:IGNORE])
+    chosen = int(rng.choice(present)) if present.size else IGNORE
+    place = np.flatnonzero(label.ravel() == chosen)[int(rng.integers(counts[chosen]))]
+    return divmod(int(place), label.shape[1])
+
+
+def centred(box: CropBox, centre: tuple[int, int], size: tuple[int, int], crop: tuple[int, int]) -> CropBox:
+    """The box moved to have ``centre`` (y, x of the image before scaling) in its middle, but not out of the image.
+
+    Along a side on which the whole image fits into the crop, the box stays where it is.
+    """
+    starts = []
+    for start, pixel, before, scaled, side in zip((box.top, box.left), centre, size, box.scaled, crop, strict=True):
+        wanted = int((pixel + 0.5) * scaled / before) - side // 2
+        starts.append(min(max(wanted, 0), scaled - side) if scaled > side else start)
+    return CropBox(box.scaled, *starts)
 
 
 def cut(

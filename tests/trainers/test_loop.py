@@ -17,7 +17,9 @@ from trainers import loop
 from trainers.batches import training_batches
 from trainers.checkpoint import BEST, LAST, CheckpointError
 from trainers.config import MultiStep, OneCycle, Optimiser, RunConfig
-from trainers.loop import Interrupted, segmentation_loss, train
+from trainers.logs import MACHINE_KEYS
+from trainers.loop import Interrupted, train
+from trainers.losses import segmentation_loss
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,9 @@ def run(config, scenes, folder, stop_after=None, monkeypatch=None, number=signal
 
 
 def log(folder):
-    """The log's lines without what a clock says."""
-    clock = {"images_per_s", "data_s", "eta_s", "val_s"}
+    """The log's lines without what they say about the machine."""
     lines = map(json.loads, (folder / "log.jsonl").read_text().splitlines())
-    return [{key: value for key, value in line.items() if key not in clock} for line in lines]
+    return [{key: value for key, value in line.items() if key not in MACHINE_KEYS} for line in lines]
 
 
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])

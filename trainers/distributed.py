@@ -1,0 +1,49 @@
+"""The processes of one run: one alone, or as many as ``torchrun`` started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed
+
+
+def rank() -> int:
+    """This process's number in the run; the first one, 0, writes the files."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def size() -> int:
+    """How many processes the run has."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def total(value: Tensor) -> Tensor:
+    """The sum over all processes; the value itself where there is one."""
+    if size() > 1:
+        value = value.clone()
+        distributed.all_reduce(value)
+    return value
+
+
+def anywhere(condition: bool, device: str) -> bool:
+    """Whether the condition holds in any process, so that all of them decide alike."""
+    return condition if size() == 1 else bool(total(torch.tensor(float(condition), device=device)) > 0)
+
+
+@contextmanager
+def joined(device: str) -> Iterator[str]:
+    """Joins the processes that torchrun started, if it did; gives the device of this one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield device
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,130 @@
+"""From an image to one class a pixel: whole or in windows, at one scale or several, and predictions as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rsp_lab.data.labels import ClassTable, colour
+from rsp_lab.data.sample import Sample
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How an image is passed through a network. The default, and the paper's way, is once and whole.
+
+    Attributes:
+        window: rows and columns of the windows that slide over the image; None takes it whole.
+        overlap: share of a window that it has in common with the next one, at least.
+        scales: sizes, as multiples of the image's, over which class probabilities are averaged.
+        flip: average with the mirrored image too.
+    """
+
+    window: tuple[int, int] | None = None
+    overlap: float = 0.33
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window is not None and min(self.window) < 1:
+            raise ValueError(f"window must be two positive numbers (rows, columns), got {self.window}.")
+        if not 0 <= self.overlap < 1:
+            raise ValueError(f"overlap is a share from 0 to below 1, got {self.overlap}.")
+        if not self.scales or min(self.scales) <= 0:
+            raise ValueError(f"scales must be positive numbers, at least one, got {self.scales}.")
+
+    @property
+    def plain(self) -> bool:
+        """One pass over the whole image."""
+        return self.window is None and self.scales == (1.0,) and not self.flip
+
+
+WHOLE = Inference()
+
+
+def predict(
+    model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inference | None = None
+) -> Int64[Tensor, "y x"]:
+    """The most likely class of each pixel; over several passes, by the mean of their probabilities."""
+    inference = inference or WHOLE
+    if inference.plain:
+        return model(image)[0].argmax(0)
+    size = image.shape[-2:]
+    mean: Tensor | int = 0
+    for scale in inference.scales:
+        scaled = image
+        if scale != 1:
+            sides = [max(1, round(side * scale)) for side in size]
+            scaled = F.interpolate(image, size=sides, mode="bilinear", align_corners=False, antialias=True)
+        for mirrored in (False, True) if inference.flip else (False,):
+            logits = slide(model, scaled.flip(3) if mirrored else scaled, inference)
+            logits = logits.flip(3) if mirrored else logits
+            mean = mean + F.interpolate(logits, size=size, mode="bilinear", align_corners=False).softmax(1)
+    return torch.as_tensor(mean)[0].argmax(0)
+
+
+def slide(model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inference) -> Float[Tensor, "1 class y x"]:
+    """Logits of the whole image; where windows overlap, the mean of theirs.
+
+    Windows are spread evenly and never reach outside; an image smaller than a window is passed whole along that side.
+    """
+    if inference.window is None:
+        return model(image).float()
+    rows, columns = (
+        _starts(side, part, inference.overlap) for side, part in zip(image.shape[-2:], inference.window, strict=True)
+    )
+    height, width = inference.window
+    total: Tensor | None = None
+    counts = torch.zeros(image.shape[-2:], device=image.device)
+    for y in rows:
+        for x in columns:
+            logits = model(image[..., y : y + height, x : x + width]).float()
+            if total is None:
+                total = logits.new_zeros((1, logits.shape[1], *image.shape[-2:]))
+            total[..., y : y + height, x : x + width] += logits
+            counts[y : y + height, x : x + width] += 1
+    assert total is not None  # there is at least one window
+    return total / counts
+
+
+def _starts(side: int, window: int, overlap: float) -> list[int]:
+    spare = side - window
+    if spare <= 0:
+        return [0]
+    count = 1 + int(np.ceil(spare / max(1.0, window * (1 - overlap))))
+    return [round(spare * index / (count - 1)) for index in range(count)]
+
+
+def dump_predictions(
+    model: nn.Module, samples: Iterable[Sample], table: ClassTable, folder: Path, inference: Inference
+) -> int:
+    """Writes ``NAME_color.png`` in the palette and ``NAME_labelIds.png`` in the data set's own ids; counts images.
+
+    The second kind is what the Cityscapes server takes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    to_raw = raw_ids(table)
+    device = next(model.parameters()).device
+    count = 0
+    model.eval()
+    with torch.inference_mode():
+        for sample in samples:
+            classes = predict(model, sample.image[None].to(device).float() / 255, inference).cpu().numpy()
+            Image.fromarray(colour(classes, table)).save(folder / f"{sample.name}_color.png")
+            Image.fromarray(to_raw[classes]).save(folder / f"{sample.name}_labelIds.png")
+            count += 1
+    return count
+
+
+def raw_ids(table: ClassTable) -> np.ndarray:
+    """The raw id uint8 of each train id, in order."""
+    raw = {train: label_id for label_id, train in reversed(table.raw_ids)}
+    return np.array([raw[train] for train in range(len(table))], dtype=np.uint8)
