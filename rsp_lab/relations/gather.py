@@ -1,13 +1,12 @@
-"""Windowed products by gathering: the two linear maps a relation is made of, their adjoint, and the fast path.
+"""Windowed products by gathering: the two linear maps a relation is made of, and their adjoint.
 
 A relation needs ``s_ij = q_i . k_j`` and ``sum_j w_ij v_j`` for the k * k cells j around each cell i. Both are what
 embedding tables are read with: a weighted sum of table rows is ``embedding_bag``, and the dot products of one vector
 with several rows are its derivative with respect to the weights. Those kernels fetch rows of a (cells, channels) table
 straight into registers, so neither unfolded copies nor padded ones are made and dilation costs nothing.
 
-:func:`window_dots` and :func:`window_sum` hold all k * k numbers a cell, for those who want to see them. The fast path
-(:func:`gathered_relation`) chains the same products block by block and keeps the numbers of one block only; its
-backward pass computes them again.
+:func:`window_dots` and :func:`window_sum` hold all k * k numbers a cell, for those who want to see them;
+:mod:`rsp_lab.relations.fast` chains the same products block by block.
 
 Maps here are (b, y, x, c). Suffixes: n cells of a block, s the k * k window positions, row-major.
 """
@@ -23,19 +22,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsp_lab.relations.once import first_order
-from rsp_lab.relations.window import relative_offsets
 from rsp_lab.shapes import Window
 
-# Relation weights that exist at one time on the fast path. The backward pass also needs those of neighbouring rows,
-# which larger blocks compute less often.
-_FORWARD_BLOCK, _BACKWARD_BLOCK = 1 << 16, 1 << 19
 # Blocks are sized for a CPU core's cache; an accelerator wants few, large launches.
 _ACCELERATOR_FACTOR = 64
 
 
 @dataclass(frozen=True)
-class _Block:
+class Block:
     """Rows of some images."""
 
     images: slice
@@ -45,12 +39,12 @@ class _Block:
     def on_map(self) -> tuple[slice, slice]:
         return self.images, self.rows
 
-    def grown(self, radius: int, height: int) -> _Block:
+    def grown(self, radius: int, height: int) -> Block:
         """With the rows whose windows reach into the block."""
-        return _Block(self.images, slice(max(self.rows.start - radius, 0), min(self.rows.stop + radius, height)))
+        return Block(self.images, slice(max(self.rows.start - radius, 0), min(self.rows.stop + radius, height)))
 
 
-class _Neighbourhood:
+class Neighbourhood:
     """Which cells the window of every cell of a (height, width) map sees; off the map, the nearest cell on it."""
 
     def __init__(self, height: int, width: int, window: Window, device: torch.device) -> None:
@@ -65,14 +59,14 @@ class _Neighbourhood:
         self._rows, self.rows_inside = axis(height)
         self._columns, self.columns_inside = axis(width)
 
-    def blocks(self, batch: int, budget: int) -> Iterator[_Block]:
+    def blocks(self, batch: int, budget: int) -> Iterator[Block]:
         """Blocks that cover the maps once, of about ``budget`` window positions each."""
         budget *= 1 if self._rows.device.type == "cpu" else _ACCELERATOR_FACTOR
         cells = max(1, budget // self.window.positions)
         rows = min(self.height, max(1, cells // self.width))
         images = max(1, cells // (rows * self.width)) if rows == self.height else 1
         for b, y in product(range(0, batch, images), range(0, self.height, rows)):
-            yield _Block(slice(b, min(b + images, batch)), slice(y, min(y + rows, self.height)))
+            yield Block(slice(b, min(b + images, batch)), slice(y, min(y + rows, self.height)))
 
     def index(self, images: int, rows: slice) -> Tensor:
         """Cells (n, s) that the block's windows see, counted through the block's images."""
@@ -86,11 +80,11 @@ class _Neighbourhood:
         return self.rows_inside[rows][:, None, :, None] & self.columns_inside[None, :, None, :]
 
 
-def _table(x: Tensor) -> Tensor:
+def table_of(x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[-1])
 
 
-def _dots(vectors: Tensor, table: Tensor, index: Tensor) -> Tensor:
+def gather_dots(vectors: Tensor, table: Tensor, index: Tensor) -> Tensor:
     """``vectors[n] . table[index[n, s]]`` as (n, s)."""
     count, size = index.shape
     bags = torch.arange(count, dtype=index.dtype, device=index.device)
@@ -100,19 +94,19 @@ def _dots(vectors: Tensor, table: Tensor, index: Tensor) -> Tensor:
     return products.view(count, size)
 
 
-def _bags(weights: Tensor, table: Tensor, index: Tensor) -> Tensor:
+def gather_sum(weights: Tensor, table: Tensor, index: Tensor) -> Tensor:
     """``sum_s weights[n, s] table[index[n, s]]`` as (n, c)."""
     return F.embedding_bag(index, table, per_sample_weights=weights, mode="sum")
 
 
-class _Adjoint:
+class Adjoint:
     """``sum_i w_ij v_i`` over the cells i whose windows hold cell j, for the cells j of ``block``.
 
     Seen from j, those cells are j's own window read backwards, so this too is a gather. Weights (b, y, x, s) and values
     (b, y, x, c) are those of the rows of ``grown``, which must reach the window's radius beyond the block.
     """
 
-    def __init__(self, hood: _Neighbourhood, block: _Block, grown: _Block) -> None:
+    def __init__(self, hood: Neighbourhood, block: Block, grown: Block) -> None:
         images, positions = block.images.stop - block.images.start, hood.window.positions
         span = (grown.rows.stop - grown.rows.start) * hood.width
         # Cells counted within the grown rows instead of the whole map.
@@ -125,7 +119,7 @@ class _Adjoint:
     def __call__(self, weights: Tensor, values: Tensor) -> Tensor:
         mirrored = torch.take(weights, self.backwards)
         mirrored.view(-1, *self.inside.shape).mul_(self.inside)
-        return _bags(mirrored, _table(values), self.index)
+        return gather_sum(mirrored, table_of(values), self.index)
 
 
 class _WindowDots(torch.autograd.Function):
@@ -133,15 +127,15 @@ class _WindowDots(torch.autograd.Function):
     def forward(ctx: Any, a: Tensor, b: Tensor, window: Window) -> Tensor:
         ctx.save_for_backward(a, b)
         ctx.window = window
-        hood = _Neighbourhood(a.shape[1], a.shape[2], window, a.device)
+        hood = Neighbourhood(a.shape[1], a.shape[2], window, a.device)
         rows = slice(0, hood.height)
-        dots = _dots(_table(a), _table(b), hood.index(a.shape[0], rows)).view(*a.shape[:3], -1)
+        dots = gather_dots(table_of(a), table_of(b), hood.index(a.shape[0], rows)).view(*a.shape[:3], -1)
         return dots.mul_(hood.inside(rows).flatten(2))
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         a, b = ctx.saved_tensors
-        hood = _Neighbourhood(a.shape[1], a.shape[2], ctx.window, a.device)
+        hood = Neighbourhood(a.shape[1], a.shape[2], ctx.window, a.device)
         grad = grad * hood.inside(slice(0, hood.height)).flatten(2)
         return window_sum(grad, b, ctx.window), _WindowSumAdjoint.apply(grad, a, ctx.window), None
 
@@ -151,10 +145,10 @@ class _WindowSum(torch.autograd.Function):
     def forward(ctx: Any, weights: Tensor, values: Tensor, window: Window) -> Tensor:
         ctx.save_for_backward(weights, values)
         ctx.window = window
-        hood = _Neighbourhood(values.shape[1], values.shape[2], window, values.device)
+        hood = Neighbourhood(values.shape[1], values.shape[2], window, values.device)
         rows = slice(0, hood.height)
         inside = weights * hood.inside(rows).flatten(2)
-        return _bags(_table(inside), _table(values), hood.index(len(values), rows)).view(values.shape)
+        return gather_sum(table_of(inside), table_of(values), hood.index(len(values), rows)).view(values.shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -169,9 +163,9 @@ class _WindowSumAdjoint(torch.autograd.Function):
     def forward(ctx: Any, weights: Tensor, values: Tensor, window: Window) -> Tensor:
         ctx.save_for_backward(weights, values)
         ctx.window = window
-        hood = _Neighbourhood(values.shape[1], values.shape[2], window, values.device)
-        whole = _Block(slice(0, len(values)), slice(0, hood.height))
-        return _Adjoint(hood, whole, whole)(weights, values).view(values.shape)
+        hood = Neighbourhood(values.shape[1], values.shape[2], window, values.device)
+        whole = Block(slice(0, len(values)), slice(0, hood.height))
+        return Adjoint(hood, whole, whole)(weights, values).view(values.shape)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -204,108 +198,3 @@ def window_sum(weights: Tensor, values: Tensor, window: Window) -> Tensor:
     """
     total: Tensor = _WindowSum.apply(weights, values, window)
     return total
-
-
-class _GatheredRelation(torch.autograd.Function):
-    """Context (b, y, x, c) from query, key, value and gaze of the same layout; saves its inputs only."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, gaze: Tensor, window: Window, softmax: bool
-    ) -> Tensor:
-        hood = _Neighbourhood(query.shape[1], query.shape[2], window, query.device)
-        context = torch.empty_like(value)
-        for block in hood.blocks(len(query), _FORWARD_BLOCK):
-            index = hood.index(block.images.stop - block.images.start, block.rows)
-            weights = _weights(query, key, gaze, hood, block, index, softmax)
-            part = _bags(weights, _table(value[block.images]), index)
-            if part.numel() == value.numel():
-                context = part.view(value.shape)
-                break
-            context[block.on_map] = part.view(context[block.on_map].shape)
-        ctx.save_for_backward(query, key, value, gaze)
-        ctx.window, ctx.softmax = window, softmax
-        return context
-
-    @staticmethod
-    @first_order
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, gaze = ctx.saved_tensors
-        grad = grad.contiguous()
-        window: Window = ctx.window
-        hood = _Neighbourhood(query.shape[1], query.shape[2], window, query.device)
-        grads = d_query, d_key, d_value, d_gaze = tuple(torch.empty_like(x) for x in (query, key, value, gaze))
-        offsets = relative_offsets(window, dtype=grad.dtype, device=grad.device)
-        for block in hood.blocks(len(query), _BACKWARD_BLOCK):
-            grown = block.grown(window.radius, hood.height)
-            index = hood.index(block.images.stop - block.images.start, grown.rows)
-            weights = _weights(query, key, gaze, hood, grown, index, ctx.softmax)
-            d_scores = _dots(_table(grad[grown.on_map]), _table(value[block.images]), index)
-            d_scores = _through_normalisation(d_scores, weights, hood, grown, ctx.softmax)
-            adjoint = _Adjoint(hood, block, grown)
-            _put(d_key, block, adjoint(d_scores, query[grown.on_map]))
-            _put(d_value, block, adjoint(weights, grad[grown.on_map]))
-
-            first = (block.rows.start - grown.rows.start) * hood.width
-            own = slice(first, first + (block.rows.stop - block.rows.start) * hood.width)
-            by_image = (-1, (grown.rows.stop - grown.rows.start) * hood.width, window.positions)
-            d_own, seen = (_table(x.view(by_image)[:, own]) for x in (d_scores, index))
-            _put(d_query, block, _bags(d_own, _table(key[block.images]), seen))
-            planes = d_own.unflatten(-1, (window.kernel_size, window.kernel_size))
-            _put(d_gaze, block, torch.stack([planes.sum(-1) @ offsets, planes.sum(-2) @ offsets], -1))
-        return *grads, None, None
-
-
-def _put(target: Tensor, block: _Block, rows: Tensor) -> None:
-    place = target[block.on_map]
-    place.copy_(rows.view(place.shape))
-
-
-def _through_normalisation(
-    d_weights: Tensor, weights: Tensor, hood: _Neighbourhood, block: _Block, softmax: bool
-) -> Tensor:
-    """Gradient of the scores from that of the weights, in place; (n, s)."""
-    if softmax:
-        return d_weights.sub_((d_weights * weights).sum(-1, keepdim=True)).mul_(weights)
-    positions = hood.window.positions
-    inside = hood.inside(block.rows).reshape(-1, positions)
-    d_weights.view(-1, *inside.shape).mul_(inside)
-    return d_weights.div_(positions)
-
-
-def _weights(
-    query: Tensor, key: Tensor, gaze: Tensor, hood: _Neighbourhood, block: _Block, index: Tensor, softmax: bool
-) -> Tensor:
-    """Relation weights (n, s) of one block; exactly 0 off the map.
-
-    Position and normalisation work on columns of cells, (wy, wx, b, y, x): rows of nine numbers are too short for
-    either to be fast.
-    """
-    window, k = hood.window, hood.window.kernel_size
-    content = _dots(_table(query[block.on_map]), _table(key[block.images]), index)
-    content = content.view(block.images.stop - block.images.start, -1, hood.width, k, k).permute(3, 4, 0, 1, 2)
-    offsets = relative_offsets(window, dtype=gaze.dtype, device=gaze.device).view(k, 1, 1, 1)
-    slopes = gaze[block.on_map]
-    rows, columns = offsets * slopes[..., 0], offsets * slopes[..., 1]
-    outside = ~hood.rows_inside[block.rows].mT[:, None, :, None], ~hood.columns_inside.mT[:, None, None, :]
-    if softmax:
-        rows.masked_fill_(outside[0], float("-inf"))
-        columns.masked_fill_(outside[1], float("-inf"))
-    scores = torch.add(content, rows.unsqueeze(1), out=content.new_empty(content.shape)).add_(columns)
-    if softmax:
-        weights = scores.flatten(2).flatten(0, 1).softmax(0)
-    else:
-        scores.masked_fill_(outside[0].unsqueeze(1), 0).masked_fill_(outside[1], 0)
-        weights = scores.div_(window.positions).flatten(2).flatten(0, 1)
-    return weights.mT.contiguous()
-
-
-def gathered_relation(
-    query: Tensor, key: Tensor, value: Tensor, gaze: Tensor, window: Window, *, softmax: bool
-) -> Tensor:
-    """Context (b, y, x, c) of maps (b, y, x, c) and gaze (b, y, x, 2), all contiguous, float32 or float64.
-
-    Equal to the explicit path up to rounding. Differentiable once.
-    """
-    context: Tensor = _GatheredRelation.apply(query, key, value, gaze, window, softmax)
-    return context

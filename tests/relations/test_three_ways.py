@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from rsp_lab.relations.gather import gathered_relation
+from rsp_lab.relations.fast import gathered_relation
 from rsp_lab.relations.reference import relate_reference
 from rsp_lab.relations.relate import Normalisation, normalise, propagate, relate, relation_scores
 from rsp_lab.relations.window import position_plane
