@@ -258,6 +258,12 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, OSError, MemoryError) as error:
         _say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")
         raise SystemExit(2) from None
+    except RuntimeError as error:
+        # torch has no class of its own for it.
+        if "can't allocate memory" not in str(error):
+            raise
+        _say("rsp-lab: not enough memory for this image; give a smaller one")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         _say("rsp-lab: interrupted; nothing was written")
         raise SystemExit(130) from None

@@ -40,7 +40,7 @@ def describe(config: RunConfig, scores: Evaluation, updates_done: int) -> dict[s
 
 
 def best_weights(path: Path) -> Path:
-    """The weights file that a path means: itself, or the best of a run's folder.
+    """The weights file that a path means: itself, the best of a run's folder, or shipped weights of that name.
 
     Raises:
         ValueError: if there is none.
@@ -48,7 +48,10 @@ def best_weights(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise ValueError(f"{path}: there is no such run or weights file. Check the path.")
+        names = weights.shipped()
+        if str(path) in names:
+            return names[str(path)]
+        raise ValueError(f"{path}: there is no such run or weights file. Check the path. Shipped: {', '.join(names)}.")
     if not (path / BEST).is_file():
         raise ValueError(f"{path}: holds no {BEST}; a run writes it at its first evaluation. Train longer.")
     return path / BEST
