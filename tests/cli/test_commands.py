@@ -204,7 +204,7 @@ def test_models_without_a_class_table_are_compared(scene: Path, tmp_path: Path) 
     ("arguments", "says"),
     [
         (["scenes", "-o", "out", "-n", "0"], "-n must be at least 1, got 0"),
-        (["scenes", "-o", "out", "--seed", "-1"], "--seed must not be negative, got -1"),
+        (["scenes", "-o", "out", "--seed", "-1"], "a seed is 0 or more, got -1"),
         (["bench", "relation", "--threads", "0"], "--threads must be at least 1, got 0"),
     ],
 )
