@@ -22,6 +22,7 @@ from rsp_lab.figures.panels import (
     lightened,
     mark_pixel,
     passes_all,
+    printable,
     rgb,
     share,
     show_picture,
@@ -159,7 +160,7 @@ def _draw_model(
 
 
 def _draw_on_photo(axes: Axes, comparison: Comparison, grid: RelationGrid, pixels_per_inch: float) -> None:
-    show_picture(axes, lightened(rgb(comparison.image)))
+    show_picture(axes, lightened(printable(rgb(comparison.image))), size=comparison.image_size)
     cmap, norm = weight_colours(comparison, grid.step)
     size = grid.window.kernel_size
     for row in range(size):

@@ -11,12 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.patheffects import Normal, Stroke
+from PIL import Image
 from torch import Tensor
 
 from rsp_lab.analysis.flow import StepFlow
 from rsp_lab.figures.style import DIVERGING, INK, TINY, level_colour, level_dash
 
 SIDES = ("left", "right")
+# A full page width at 300 dots an inch has 2148: more pixels cost time and file size and show nothing.
+_PRINTED_SIDE = 2400
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -94,9 +97,31 @@ def bare(axes: Axes) -> None:
     axes.set_yticks([])
 
 
-def show_picture(axes: Axes, picture: np.ndarray, *, exact: bool = False) -> None:
-    """An RGB picture; ``exact`` for label colours, which must never mix."""
-    axes.imshow(picture, interpolation="nearest" if exact else "auto", aspect="auto")
+def printable(picture: np.ndarray, *, exact: bool = False) -> np.ndarray:
+    """A picture (y, x, 3) with no more pixels than print can show; small ones as they are.
+
+    ``exact`` takes pixels as they are instead of averaging them: label colours must never mix.
+    """
+    step = -(-max(picture.shape[:2]) // _PRINTED_SIDE)
+    if step == 1:
+        return picture
+    if exact:
+        return picture[step // 2 :: step, step // 2 :: step]
+    return np.asarray(Image.fromarray(picture).reduce(step))
+
+
+def show_picture(axes: Axes, picture: np.ndarray, *, size: tuple[int, int] | None = None, exact: bool = False) -> None:
+    """An RGB picture in the coordinates of an image of ``size`` (y, x), its own by default.
+
+    ``exact`` is for label colours, which must never mix.
+    """
+    rows, columns = size or picture.shape[:2]
+    axes.imshow(
+        printable(picture, exact=exact),
+        interpolation="nearest" if exact else "auto",
+        aspect="auto",
+        extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
+    )
     bare(axes)
 
 
