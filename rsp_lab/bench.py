@@ -28,8 +28,8 @@ from rsp_lab.shapes import Window
 Report = Callable[[str], None]
 
 MIDDLE, VALUES = 64, 128
-# Level 4 and level 3 of a 1024 x 2048 image with the paper's window, and level 3 with its dilated one.
-RELATION_CASES = ((64, 128, Window(7)), (128, 256, Window(7)), (128, 256, Window(3, 3)))
+# Level 4 and level 3 of a 1024 x 2048 image, with the paper's window and with its dilated one.
+RELATION_CASES = ((64, 128, Window(7)), (128, 256, Window(7)), (64, 128, Window(3, 3)), (128, 256, Window(3, 3)))
 _CLASSES = tuple(f"class {i}" for i in range(19))
 
 
