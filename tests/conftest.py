@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -43,3 +45,11 @@ def chromium() -> str:
     if found is None:
         pytest.skip(f"no Chromium on PATH (looked for {', '.join(CHROMIUM_NAMES)})")
     return found
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Shapes in signatures are no assertions while this is in force, as for a user who installed the package."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

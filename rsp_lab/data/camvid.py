@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch.utils.data import Dataset
 
 from rsp_lab.data.images import ImageError, read_image, read_label
 from rsp_lab.data.labels import CAMVID, ClassTable
+from rsp_lab.data.roots import root_from
 from rsp_lab.data.sample import Sample
 
 SPLITS = ("train", "val")
@@ -23,15 +23,7 @@ def camvid_root() -> Path:
     Raises:
         ValueError: if the variable is not set or names no folder.
     """
-    value = os.environ.get("CAMVID_ROOT")
-    if not value:
-        raise ValueError(
-            "CAMVID_ROOT is not set. Set it to the CamVid folder that holds train/, trainannot/, val/ and valannot/."
-        )
-    root = Path(value)
-    if not root.is_dir():
-        raise ValueError(f"CAMVID_ROOT is {value}, which is not a folder. Set it to the folder that holds train/.")
-    return root
+    return root_from("CAMVID_ROOT", "train/, trainannot/, val/ and valannot/")
 
 
 class CamVid(Dataset[Sample]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -12,6 +11,7 @@ from torch.utils.data import Dataset
 
 from rsp_lab.data.images import ImageError, read_image, read_label
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
+from rsp_lab.data.roots import root_from
 from rsp_lab.data.sample import Sample
 
 SPLITS = ("train", "val", "test", "train_extra")
@@ -26,13 +26,7 @@ def cityscapes_root() -> Path:
     Raises:
         ValueError: if the variable is not set or names no folder.
     """
-    value = os.environ.get("CITYSCAPES_ROOT")
-    if not value:
-        raise ValueError("CITYSCAPES_ROOT is not set. Set it to the folder that holds leftImg8bit/ and gtFine/.")
-    root = Path(value)
-    if not root.is_dir():
-        raise ValueError(f"CITYSCAPES_ROOT is {value}, which is not a folder. Set it to the one with leftImg8bit/.")
-    return root
+    return root_from("CITYSCAPES_ROOT", "leftImg8bit/ and gtFine/")
 
 
 @dataclass(frozen=True)

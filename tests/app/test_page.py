@@ -116,7 +116,7 @@ def test_without_camvid_the_page_says_how_to_get_it(page: AppTest) -> None:
     page.selectbox(key="source").select("CamVid")
     run(page)
 
-    assert "Set it to the CamVid folder" in page.error[0].value
+    assert "CAMVID_ROOT is not set. Set it to the folder that holds train/" in page.error[0].value
 
 
 def test_camvid_files_are_chosen_by_name(page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import jaxtyping
 import pytest
 import torch
 
@@ -77,11 +76,3 @@ def build() -> Callable[..., Segmenter]:
         return Segmenter(config).eval()
 
     return seeded
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Shapes in signatures are no assertions while this is in force, as for a user who installed the package."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import jaxtyping
 import pytest
 import torch
 from torch import Tensor
@@ -36,11 +35,3 @@ def draw() -> Callable[..., Operands]:
         return normal(b, m, y, x), normal(b, m, y, x), normal(b, c, y, x), normal(m, channels) / 4
 
     return operands
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Shapes in signatures are no assertions while this is in force, as for a user who installed the package."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
