@@ -160,22 +160,29 @@ def _with_gradient(
 
 
 def _side_by_side(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Milliseconds of each call: the fastest of its rounds, as in timeit, since other work can only slow a call down.
+    """Milliseconds of each call: the fastest of all rounds, as in timeit, since other work can only slow a call down.
 
-    Calls take turns, so that a slow spell of the machine meets all of them.
+    Sides take turns, so that a slow spell of the machine meets all of them, and have the same time in each round, that
+    of the slowest one's call: a single call of two milliseconds would be at the mercy of a moment.
     """
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    fastest = {name: float("inf") for name in calls}
     with torch.no_grad():
-        for call in calls.values():
-            call()
+        turn = max(_seconds(call) for call in calls.values())
         for _ in range(rounds):
             for name, call in calls.items():
                 # The first call after another one pays for caches and freed memory that the other left behind.
                 call()
-                began = time.perf_counter()
-                call()
-                times[name].append((time.perf_counter() - began) * 1e3)
-    return {name: round(min(values), 3) for name, values in times.items()}
+                spent = 0.0
+                while spent == 0 or spent + fastest[name] <= turn:
+                    spent += (took := _seconds(call))
+                    fastest[name] = min(fastest[name], took)
+    return {name: round(seconds * 1e3, 3) for name, seconds in fastest.items()}
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
 
 
 def _peak_megabytes(call: Callable[[], Any]) -> float:

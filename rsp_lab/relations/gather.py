@@ -8,7 +8,8 @@ straight into registers, so neither unfolded copies nor padded ones are made and
 :func:`window_dots` and :func:`window_sum` hold all k * k numbers a cell, for those who want to see them;
 :mod:`rsp_lab.relations.fast` chains the same products block by block.
 
-Maps here are (b, y, x, c). Suffixes: n cells of a block, s the k * k window positions, row-major.
+Maps here are (b, y, x, c). Suffixes: n cells of a block, r its rows of cells (through all its images), s the k * k
+window positions, row-major.
 """
 
 from __future__ import annotations
@@ -54,10 +55,12 @@ class Neighbourhood:
 
         def axis(size: int) -> tuple[Tensor, Tensor]:
             cells = torch.arange(size, dtype=torch.int32, device=device)[:, None] + moves
-            return cells.clamp(0, size - 1), (cells >= 0) & (cells < size)
+            on_map = cells.clamp(0, size - 1)
+            return on_map, cells != on_map
 
-        self._rows, self.rows_inside = axis(height)
-        self._columns, self.columns_inside = axis(width)
+        self._rows, self.rows_outside = axis(height)
+        self._columns, self.columns_outside = axis(width)
+        self._columns_across = self._columns.mT.contiguous()
 
     def blocks(self, batch: int, budget: int) -> Iterator[Block]:
         """Blocks that cover the maps once, of about ``budget`` window positions each."""
@@ -68,30 +71,47 @@ class Neighbourhood:
         for b, y in product(range(0, batch, images), range(0, self.height, rows)):
             yield Block(slice(b, min(b + images, batch)), slice(y, min(y + rows, self.height)))
 
-    def index(self, images: int, rows: slice) -> Tensor:
-        """Cells (n, s) that the block's windows see, counted through the block's images."""
+    def seen(self, images: int, rows: slice) -> Tensor:
+        """Cells (r, s, x) that the block's windows see, counted through the block's images.
+
+        Written row by row of cells: with x last every operation runs over long contiguous stretches.
+        """
         images_ = torch.arange(images, dtype=torch.int32, device=self._rows.device).view(-1, 1, 1)
         first = images_ * (self.height * self.width)
-        row = (first + self._rows[rows] * self.width).view(images, -1, 1, self.window.kernel_size, 1)
-        return (row + self._columns.view(1, 1, self.width, 1, -1)).view(-1, self.window.positions)
+        row = (first + self._rows[rows] * self.width).view(-1, self.window.kernel_size, 1, 1)
+        return (row + self._columns_across).view(-1, self.window.positions, self.width)
+
+    def index(self, images: int, rows: slice) -> Tensor:
+        """The same cells (n, s), cell by cell."""
+        return by_cell(self.seen(images, rows))
 
     def inside(self, rows: slice) -> Tensor:
         """True where a window position lies on the map; (y, x, wy, wx)."""
-        return self.rows_inside[rows][:, None, :, None] & self.columns_inside[None, :, None, :]
+        return ~(self.rows_outside[rows][:, None, :, None] | self.columns_outside[None, :, None, :])
 
 
 def table_of(x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[-1])
 
 
-def gather_dots(vectors: Tensor, table: Tensor, index: Tensor) -> Tensor:
-    """``vectors[n] . table[index[n, s]]`` as (n, s)."""
-    count, size = index.shape
-    bags = torch.arange(count, dtype=index.dtype, device=index.device)
+def by_cell(x: Tensor) -> Tensor:
+    """(n, s) from (r, s, x)."""
+    return x.mT.contiguous().view(-1, x.shape[1])
+
+
+def gather_dots(vectors: Tensor, table: Tensor, seen: Tensor) -> Tensor:
+    """``vectors[r * width + x] . table[seen[r, s, x]]`` as (r, s, x)."""
+    rows, positions, width = seen.shape
+    cells = torch.arange(rows * width, dtype=seen.dtype, device=seen.device)
     products: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        vectors, table, index.reshape(-1), bags * size, bags.repeat_interleave(size), 0
+        vectors,
+        table,
+        seen.reshape(-1),
+        cells * positions,
+        cells.view(rows, 1, width).expand(seen.shape).reshape(-1),
+        0,
     )
-    return products.view(count, size)
+    return products.view(seen.shape)
 
 
 def gather_sum(weights: Tensor, table: Tensor, index: Tensor) -> Tensor:
@@ -129,7 +149,7 @@ class _WindowDots(torch.autograd.Function):
         ctx.window = window
         hood = Neighbourhood(a.shape[1], a.shape[2], window, a.device)
         rows = slice(0, hood.height)
-        dots = gather_dots(table_of(a), table_of(b), hood.index(a.shape[0], rows)).view(*a.shape[:3], -1)
+        dots = by_cell(gather_dots(table_of(a), table_of(b), hood.seen(a.shape[0], rows))).view(*a.shape[:3], -1)
         return dots.mul_(hood.inside(rows).flatten(2))
 
     @staticmethod

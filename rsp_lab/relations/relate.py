@@ -114,7 +114,8 @@ def relate(
         )
     with without_autocast(query.device):
         by_cell = _cells_last(query)
-        slope = by_cell @ plane.to(by_cell.dtype).mT
+        # (2, b, y, x): the product of a thin matrix from the left is the faster one, and each slope is contiguous.
+        slope = (plane.to(by_cell.dtype) @ by_cell.flatten(0, 2).mT).view(2, *by_cell.shape[:3])
         softmax = normalisation == "softmax"
         context = gathered_relation(by_cell, _cells_last(key), _cells_last(value), slope, window, softmax=softmax)
     return context.permute(0, 3, 1, 2).to(value.dtype)

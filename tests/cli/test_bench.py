@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from itertools import groupby
 
 import pytest
 import torch
@@ -39,8 +41,25 @@ def test_sides_take_turns() -> None:
     order: list[str] = []
     times = bench._side_by_side({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=2)
 
-    assert order == ["a", "b", "a", "a", "b", "b", "a", "a", "b", "b"]
+    assert [name for name, _ in groupby(order)] == ["a", "b", "a", "b", "a", "b"]
     assert set(times) == {"a", "b"}
+
+
+def test_sides_have_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, calls = 0.0, {"slow": 0, "fast": 0}
+
+    def spend(name: str, seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        calls[name] += 1
+
+    monkeypatch.setattr(bench.time, "perf_counter", lambda: now)
+    sides = {"slow": partial(spend, "slow", 8.0), "fast": partial(spend, "fast", 0.5)}
+    times = bench._side_by_side(sides, rounds=3)
+
+    assert times == {"slow": 8000.0, "fast": 500.0}
+    # Each is called once at first and once more a round without a clock.
+    assert calls == {"slow": 1 + 3 * 2, "fast": 1 + 3 * 17}
 
 
 def test_threads_are_given_back() -> None:

@@ -188,7 +188,8 @@ def test_autocast_changes_nothing(draw: Callable[..., Any]) -> None:
 
 def test_gradients_taken_inside_an_autocast_region_are_exact() -> None:
     # The fast path proper; the gaze before it is an ordinary product, which autograd rounds as the region says.
-    operands = [torch.randn(2, 11, 13, channels, requires_grad=True) for channels in (5, 5, 7, 2)]
+    shapes = [(2, 11, 13, 5), (2, 11, 13, 5), (2, 11, 13, 7), (2, 2, 11, 13)]
+    operands = [torch.randn(shape, requires_grad=True) for shape in shapes]
 
     def gradients() -> tuple[Tensor, ...]:
         context = gathered_relation(*operands, Window(5), softmax=True)
