@@ -108,7 +108,7 @@ def gather_dots(vectors: Tensor, table: Tensor, seen: Tensor) -> Tensor:
         table,
         seen.reshape(-1),
         cells * positions,
-        cells.view(rows, 1, width).expand(seen.shape).reshape(-1),
+        cells.view(rows, 1, width).expand(seen.shape).contiguous().view(-1),
         0,
     )
     return products.view(seen.shape)

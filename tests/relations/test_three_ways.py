@@ -87,6 +87,14 @@ def test_ways_agree_on_maps_that_are_worked_through_in_pieces(
     assert_all_close(values_and_gradients(fast, operands, window, normalisation), expected, 1e-10)
 
 
+@pytest.mark.parametrize("normalisation", NORMALISATIONS)
+def test_ways_agree_on_a_single_cell(normalisation: Normalisation, draw: Callable[..., Any]) -> None:
+    operands = draw(1, 1, b=1)
+    expected = values_and_gradients(relate_reference, operands, Window(7), normalisation)
+
+    assert_all_close(values_and_gradients(fast, operands, Window(7), normalisation), expected, 1e-10)
+
+
 def test_images_that_are_worked_through_together_do_not_mix(draw: Callable[..., Any]) -> None:
     operands = draw(3, 2, b=13)
     together = fast(*operands, Window(5), "softmax")
