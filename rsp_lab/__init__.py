@@ -3,8 +3,21 @@
 from rsp_lab._version import __version__
 from rsp_lab.analysis.compare import Comparison, compare
 from rsp_lab.analysis.flow import ContextFlow, StepFlow, context_flow
+from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.grids import RelationGrid, relation_grids
+from rsp_lab.analysis.ledger import ContextLedger, LedgerError, context_ledger, ledger_of
+from rsp_lab.analysis.ledger_difference import LedgerDifference, ledger_difference
+from rsp_lab.analysis.level_ledger import LevelLedger, level_ledger, level_ledger_of
 from rsp_lab.analysis.proof import context_residuals
+from rsp_lab.analysis.selection import (
+    RejectionMap,
+    SelectionGain,
+    rejection_map,
+    rejection_map_of,
+    selection_gain,
+    selection_gain_of,
+)
+from rsp_lab.analysis.targets import PixelTarget, RegionTarget
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.record import Record
@@ -15,18 +28,36 @@ from rsp_lab.models.weights import load
 __all__ = [
     "Comparison",
     "ContextFlow",
+    "ContextLedger",
+    "FrozenHead",
+    "LedgerDifference",
+    "LedgerError",
+    "LevelLedger",
+    "PixelTarget",
     "Record",
+    "RegionTarget",
+    "RejectionMap",
     "RelationGrid",
     "Segmenter",
     "SegmenterConfig",
+    "SelectionGain",
     "StepFlow",
     "__version__",
     "compare",
     "context_flow",
+    "context_ledger",
     "context_residuals",
     "hooks",
+    "ledger_difference",
+    "ledger_of",
+    "level_ledger",
+    "level_ledger_of",
     "load",
     "read_image",
+    "rejection_map",
+    "rejection_map_of",
     "relation_grids",
     "run_with_capture",
+    "selection_gain",
+    "selection_gain_of",
 ]

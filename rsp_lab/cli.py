@@ -32,7 +32,7 @@ from rsp_lab.models import paper_tables, weights
 _Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
 _Out = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
 _Image = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image file")]
-_Measure = Annotated[Literal["relation", "capture", "forward"], tyro.conf.Positional]
+_Measure = Annotated[Literal["relation", "capture", "forward", "analysis"], tyro.conf.Positional]
 
 _LARGE_PIXELS = 2_000_000
 FORMATS = ("png", "pdf")
@@ -221,11 +221,11 @@ def compare(
 
 
 def bench(what: _Measure, *, json: _Json = False, threads: int | None = None) -> None:
-    """Measures speed and memory side by side in one run: relation, capture, or whole forward passes.
+    """Measures speed and memory side by side in one run: relation, capture, whole forward passes, or analysis.
 
     Args:
         what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
-            against its baseline on ResNet-50.
+            against its baseline on ResNet-50; analysis: ledgers against forward passes of the same model.
         json: print JSON instead of a table.
         threads: of torch; default: torch's own choice.
     """
@@ -235,6 +235,7 @@ def bench(what: _Measure, *, json: _Json = False, threads: int | None = None) ->
         "relation": measurements.bench_relation,
         "capture": measurements.bench_capture,
         "forward": measurements.bench_forward,
+        "analysis": measurements.bench_analysis,
     }
     with measurements.threads(threads):
         _print_rows(runs[what](report=_say), json)

@@ -1,0 +1,87 @@
+"""Values of cells spread over the pixels they cover, sums preserved; and what falls on which kind of pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+FOOTPRINT_RULE = (
+    "a map's cells cover the image evenly; a cell's value is spread over the pixels under it in proportion to the area "
+    "they share, so that the sum stays"
+)
+
+
+def footprint_shares(cells: int, pixels: int) -> Float[Tensor, "cells pixels"]:
+    """Share of each cell that lies on each pixel along one axis; float64, rows sum to 1.
+
+    Where the stride divides the image, each of the ``stride`` pixels under a cell has the share 1 / stride.
+    """
+    edges = torch.arange(cells + 1, dtype=torch.float64) * pixels / cells
+    near = torch.arange(pixels, dtype=torch.float64)
+    overlap = torch.minimum(edges[1:, None], near + 1) - torch.maximum(edges[:-1, None], near)
+    overlap = overlap.clamp_min(0)
+    return overlap / overlap.sum(1, keepdim=True)
+
+
+def on_pixels(values: Float[Tensor, "v u"], size: tuple[int, int]) -> Float[Tensor, "y x"]:
+    """A map at image size by :data:`FOOTPRINT_RULE`; float64, the same sum up to rounding."""
+    rows = footprint_shares(values.shape[0], size[0]).to(values.device)
+    columns = footprint_shares(values.shape[1], size[1]).to(values.device)
+    return rows.T @ values.double() @ columns
+
+
+@dataclass(frozen=True, eq=False)
+class LevelTable:
+    """Contributions by level and kind of source pixel, in logits.
+
+    Attributes:
+        levels: rows, lowest first.
+        columns: kinds of pixels; every pixel is of one kind.
+        values: (level, column); a row sums to the level's contribution.
+        rule: what a column counts, in words.
+    """
+
+    levels: tuple[int, ...]
+    columns: tuple[str, ...]
+    values: Float[Tensor, "level column"]
+    rule: str
+
+    def __getitem__(self, key: tuple[int, str]) -> float:
+        """Value of a level and a column, by name."""
+        level, column = key
+        if level not in self.levels or column not in self.columns:
+            raise KeyError(f"no entry {key}; levels: {self.levels}, columns: {self.columns}.")
+        return float(self.values[self.levels.index(level), self.columns.index(column)])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "unit": "logits",
+            "rule": self.rule,
+            "levels": list(self.levels),
+            "columns": list(self.columns),
+            "values": [[round(v, 6) for v in row] for row in self.values.tolist()],
+        }
+
+
+def table_by_kind(
+    maps: dict[int, Tensor], kinds: Tensor, columns: tuple[str, ...], size: tuple[int, int], rule: str
+) -> LevelTable:
+    """Maps by level split over kinds of pixels.
+
+    Args:
+        maps: (v, u) by level.
+        kinds: (y, x), place of each pixel's kind in ``columns``.
+        columns: names of the kinds.
+        size: (y, x) of the image.
+        rule: see :class:`LevelTable`.
+    """
+    flat = kinds.long().flatten().cpu()
+    rows = [
+        torch.bincount(flat, weights=on_pixels(values, size).flatten().cpu(), minlength=len(columns))
+        for values in maps.values()
+    ]
+    return LevelTable(tuple(maps), columns, torch.stack(rows), rule)
