@@ -24,7 +24,7 @@ dev      := $(VENV)/.ready-dev
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test lint format bench tables train faults chromium pins clean
+.PHONY: help setup app test lint format bench tables train study faults chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ tables: $(core) ## print the paper's cost tables beside ours (ARGS=...)
 
 train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 	$(PY) -m trainers $(RECIPE) $(ARGS)
+
+study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
+	$(PY) -m trainers study -o runs/study $(ARGS)
+	$(PY) -m trainers results runs/study -o docs/results.md
 
 faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
 	$(PY) -m trainers.faults $(ARGS)

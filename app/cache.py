@@ -7,6 +7,7 @@ their file, so that weights replaced on disk are read again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -16,9 +17,10 @@ from torch import Tensor
 
 from rsp_lab.analysis.view import ModelView, view_model
 from rsp_lab.data.images import Readable, read_image
-from rsp_lab.data.labels import TABLES, ClassTable, table_for
+from rsp_lab.data.labels import CITYSCAPES, ClassTable, table_for
+from rsp_lab.data.planted import SIZE
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.street.scene import PlantedScene, plant_pair
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, read_header, shipped
@@ -49,10 +51,18 @@ class LoadedModel:
 
 @dataclass(frozen=True, eq=False)
 class Photograph:
-    """An image to look at and the digest that it is cached under."""
+    """An image to look at.
+
+    Attributes:
+        digest: of the image, which its views are cached under.
+        table: name of the label's class table; empty without a label.
+        planted: the scene that the image is, if it is one.
+    """
 
     sample: Sample
     digest: str
+    table: str = ""
+    planted: PlantedScene | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -83,8 +93,13 @@ def _cached_model(name: str, identity: str) -> LoadedModel:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def cached_scene(seed: int) -> Photograph:
-    return photograph(draw_scene(seed))
+def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
+    """Both readings of a planted scene."""
+    first, second = (
+        Photograph(scene.sample, _digest(scene.image), CITYSCAPES.name, scene)
+        for scene in plant_pair(seed, *SIZE, case=case, distance=distance)
+    )
+    return first, second
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -93,8 +108,8 @@ def cached_upload(digest: str, _file: Readable, name: str) -> Photograph:
     return photograph(Sample(name, read_image(_file, max_pixels=UPLOAD_PIXELS)))
 
 
-def photograph(sample: Sample) -> Photograph:
-    return Photograph(sample, _digest(sample.image))
+def photograph(sample: Sample, table: str = "") -> Photograph:
+    return Photograph(sample, _digest(sample.image), table)
 
 
 def _digest(image: Tensor) -> str:
@@ -113,24 +128,28 @@ def _cached_view(digest: str, identity: str, _shown: Photograph, _loaded: Loaded
         return view_model(_loaded.model, _shown.sample.image, _loaded.name)
 
 
-def payload_of(shown: Photograph, loaded: tuple[LoadedModel, LoadedModel], views: tuple[ModelView, ModelView]) -> bytes:
-    """The explorer's bytes, the same object for as long as image and models stay the same."""
-    return _cached_payload(
-        shown.digest, loaded[0].identity, loaded[1].identity, shown.sample.label is not None, shown, loaded, views
-    )
+def payload_of(
+    shown: Photograph,
+    loaded: tuple[LoadedModel, LoadedModel],
+    views: tuple[ModelView, ModelView],
+    outlined: Mapping[str, Tensor] | None = None,
+) -> bytes:
+    """The explorer's bytes, the same object for as long as image, label, outlines and models stay the same."""
+    known = f"{shown.digest} {shown.table} {'' if shown.planted is None else shown.planted.name}"
+    return _cached_payload(known, loaded[0].identity, loaded[1].identity, shown, loaded, views, outlined)
 
 
 @st.cache_data(max_entries=6, show_spinner=False)
 def _cached_payload(
-    digest: str,
+    known: str,
     left: str,
     right: str,
-    labelled: bool,
     _shown: Photograph,
     _loaded: tuple[LoadedModel, LoadedModel],
     _views: tuple[ModelView, ModelView],
+    _outlined: Mapping[str, Tensor] | None,
 ) -> bytes:
     models = _loaded[0].model, _loaded[1].model
     # The true label counts only where its classes are the models' own.
-    truth = _shown.sample.label if _loaded[0].table.name in TABLES else None
-    return build_payload(_shown.sample.image, models, _views, _loaded[0].table, truth)
+    truth = _shown.sample.label if _loaded[0].table.name == _shown.table else None
+    return build_payload(_shown.sample.image, models, _views, _loaded[0].table, truth, _outlined)

@@ -1,4 +1,4 @@
-"""The three places an image comes from: a drawn scene, an upload, a file of ``CAMVID_ROOT``."""
+"""The three places an image comes from: a planted scene, an upload, a file of ``CAMVID_ROOT``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.cache import UPLOAD_SIDE, Photograph, cached_scene, cached_upload, photograph
+from app.cache import UPLOAD_SIDE, Photograph, cached_upload, model_names, photograph
 from app.state import forget_pixel
 from rsp_lab.data.camvid import SPLITS, CamVid, camvid_root
 from rsp_lab.data.images import MIN_SIDE
+from rsp_lab.data.labels import CAMVID
 
-SCENE, UPLOAD, FOLDER = SOURCES = ("Drawn scene", "Your image", "CamVid")
-LAST_SCENE = 999
-_SCENE_HELP = "Scenes are drawn by the program: the same number gives the same image on every machine."
+SCENE, UPLOAD, FOLDER = SOURCES = ("Planted scene", "Your image", "CamVid")
+_PHOTOGRAPHS = "camvid-baseline", "camvid-rsp4"
+PAIRS = {SCENE: ("scenes-baseline", "scenes-rsp4"), UPLOAD: _PHOTOGRAPHS, FOLDER: _PHOTOGRAPHS}
+"""The models, left and right, that a source starts with: those trained on such images."""
 
 
 def choose_source() -> str:
@@ -24,21 +26,27 @@ def choose_source() -> str:
         SOURCES,
         key="source",
         bind="query-params",
-        on_change=forget_pixel,
+        on_change=_another_source,
     )
 
 
-def choose_image(source: str) -> Photograph | None:
-    """The image of a source, or None while the reader has not chosen one.
+def _another_source() -> None:
+    """Another source brings the models trained on such images; an upload keeps a pair that was chosen by hand."""
+    forget_pixel()
+    source, held = st.session_state["source"], (st.session_state.get("left"), st.session_state.get("right"))
+    if source == UPLOAD and held != PAIRS[SCENE]:
+        return
+    for side, name in zip(("left", "right"), PAIRS[source], strict=True):
+        if name in model_names():
+            st.session_state[side] = name
+
+
+def choose_photograph(source: str) -> Photograph | None:
+    """The image of an upload or a folder, or None while the reader has not chosen one.
 
     Raises:
         ValueError: if it cannot be used; the message says what to do.
     """
-    if source == SCENE:
-        seed = st.number_input(
-            "Scene", 0, LAST_SCENE, key="scene", bind="query-params", help=_SCENE_HELP, on_change=forget_pixel
-        )
-        return cached_scene(int(seed))
     return _uploaded() if source == UPLOAD else _from_camvid()
 
 
@@ -90,7 +98,7 @@ def _listing(root: str, *changed: int) -> tuple[str, ...]:
 def _camvid_image(root: str, name: str) -> Photograph:
     split, stem = name.split("/")
     data = CamVid(Path(root), split, cache=False)
-    return photograph(data[[path.stem for path, _ in data.paths].index(stem)])
+    return photograph(data[[path.stem for path, _ in data.paths].index(stem)], CAMVID.name)
 
 
 def describe_empty(source: str) -> str:

@@ -1,4 +1,6 @@
-"""One colour and one dash pattern for each level, the same in every picture: plain data, so that every room may use it.
+"""Colours and dashes that are the same in every picture: plain data, so that every room may use it.
+
+One colour and one dash pattern for each level.
 
 The sequence is ordered in lightness (CIE L* 42, 50, 59, 65, 74 from level 7 to level 3), any two of its colours lie at
 least 24 CIELAB units apart under normal, protan, deutan and tritan vision (Machado et al. 2009), and each keeps a
@@ -24,3 +26,16 @@ LEVEL_DASHES: dict[int, tuple[int, ...]] = {
     3: (7, 2, 2, 2),
 }
 """By level: lengths of stroke and gap in units of line width, repeated; empty for a solid line."""
+
+OUTLINE_COLOURS: dict[str, str] = {"region": "#FFFFFF", "cue": "#FFD400", "decoy": "#FF5FD2"}
+"""By what is planted in a scene, as #RRGGBB; drawn on a dark rim, so that they show on sky and asphalt alike."""
+
+OUTLINE_DASHES: dict[str, tuple[float, ...]] = {"region": (), "cue": (5, 1.5), "decoy": (2.2, 1.2)}
+"""By what is planted, in the units of :data:`LEVEL_DASHES`."""
+
+OUTLINE_WORDS: dict[str, str] = {
+    "region": "region: what is ambiguous",
+    "cue": "cue: what decides",
+    "decoy": "decoy: looks like a cue",
+}
+"""What each outline surrounds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jaxtyping
@@ -13,6 +13,26 @@ import numpy as np
 import pytest
 import torch
 
+from rsp_lab.data.labels import CAMVID, CITYSCAPES
+from rsp_lab.data.sample import Sample
+from rsp_lab.data.street.scene import LEAST, plant
+
+# CamVid's name of each class of Cityscapes that has another one there.
+_CAMVID_NAMES = {
+    "sidewalk": "pavement",
+    "wall": "building",
+    "traffic light": "sign symbol",
+    "traffic sign": "sign symbol",
+    "vegetation": "tree",
+    "terrain": "tree",
+    "person": "pedestrian",
+    "rider": "bicyclist",
+    "motorcycle": "bicyclist",
+    "bicycle": "bicyclist",
+    "truck": "car",
+    "bus": "car",
+    "train": "car",
+}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -25,6 +45,21 @@ def _fixed_seeds() -> None:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - libraries under test may draw from the global generator
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def street() -> Callable[[int, int, int], Sample]:
+    """``street(seed, height, width)``: a drawn street with CamVid's classes, every pixel labelled."""
+    ids = torch.full((256,), CAMVID.index("building"), dtype=torch.uint8)
+    for index, name in enumerate(CITYSCAPES.classes):
+        ids[index] = CAMVID.index(_CAMVID_NAMES.get(name, name))
+
+    def draw(seed: int, height: int, width: int) -> Sample:
+        scene = plant(seed, max(height, LEAST[0]), max(width, LEAST[1]))
+        image, label = scene.image[:, :height, :width].contiguous(), scene.label[:height, :width]
+        return Sample(scene.name, image, ids[label.long()])
+
+    return draw
 
 
 @pytest.fixture(scope="session")

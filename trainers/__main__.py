@@ -11,24 +11,24 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
-from torch import nn
 
 from rsp_lab.models import weights
-from rsp_lab.models.segmenter import Segmenter
-from trainers import distributed
 from trainers.batches import reason
+from trainers.bench import bench, bench_config, bench_samples
 from trainers.card import model_card
 from trainers.check_data import check_data
-from trainers.checkpoint import BEST, LAST, load_model, write_atomic
+from trainers.checkpoint import load_model, write_atomic
 from trainers.config import RunConfig
 from trainers.crops import crop_sheet
 from trainers.datasets import open_split
-from trainers.evaluate import Evaluation
-from trainers.export import best_weights, check_classes, data_of, describe, export_half, save_weights, score
+from trainers.export import best_weights, check_classes, data_of, export_half, score
 from trainers.inference import WHOLE, Inference, dump_predictions
-from trainers.loop import Interrupted, train
-from trainers.paper import PAPER_RECIPES, differences
-from trainers.recipes import RECIPES
+from trainers.loop import Interrupted
+from trainers.paper import PAPER_RECIPES
+from trainers.recipes import RECIPES, STUDY
+from trainers.results import write_results
+from trainers.run import run_recipe
+from trainers.study import run_study
 
 EXIT_INTERRUPTED = 130
 
@@ -43,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
         tyro.extras.subcommand_cli_from_dict(commands, prog="python -m trainers", args=arguments)
     except Interrupted as stopped:
         print(stopped, file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (ValueError, OSError) as error:
         print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
@@ -73,26 +76,6 @@ def _training(recipe: Callable[[], RunConfig]) -> Callable[..., None]:
     return command
 
 
-def run_recipe(config: RunConfig, run: Path) -> None:
-    """Trains a recipe in the folder ``run``, from where it was interrupted if it was; under torchrun in processes."""
-    with distributed.joined(config.device) as device:
-        config = replace(config, device=device)
-        train_set, val_set = (open_split(config.data, split, cache=True) for split in ("train", "val"))
-        for line in differences(config) if not distributed.rank() else ():
-            print(f"differs from the paper: {line}", file=sys.stderr)
-        torch.manual_seed(config.seed)
-        model = Segmenter(config.model, pretrained=config.pretrained and not (run / LAST).exists())
-
-        def save_best(scored: nn.Module, scores: Evaluation, updates_done: int) -> None:
-            assert isinstance(scored, Segmenter)
-            save_weights(scored, run / BEST, describe(config, scores, updates_done))
-
-        progress = train(config, model, train_set, val_set, run, save_best)
-        if not distributed.rank():
-            best = f"best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}"
-            print(f"{progress.step} updates done; {best}")
-
-
 def evaluate_command(
     checkpoint: tyro.conf.Positional[Path],
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
@@ -106,13 +89,14 @@ def evaluate_command(
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         json_output: print one JSON object instead of a table.
         num_threads: threads of the computation; 0 leaves torch's default.
-        data: camvid or cityscapes; by default the one whose classes the weights have.
+        data: camvid, cityscapes, scenes or small-scenes; by default the one the weights were trained on.
         inference: whole image, one scale, no flip by default.
     """
     if num_threads:
         torch.set_num_threads(num_threads)
-    model = load_model(best_weights(checkpoint))
-    scores = score(model, open_split(data or data_of(model), "val"), inference)
+    path = best_weights(checkpoint)
+    model = load_model(path)
+    scores = score(model, open_split(data or data_of(path, model), "val"), inference)
     print(json.dumps(scores.to_dict(), indent=2) if json_output else scores.table())
 
 
@@ -129,11 +113,12 @@ def predict_command(
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         output: the folder to write to.
         split: which split.
-        data: camvid or cityscapes; by default the one whose classes the weights have.
+        data: camvid, cityscapes, scenes or small-scenes; by default the one the weights were trained on.
         inference: whole image, one scale, no flip by default.
     """
-    model = load_model(best_weights(checkpoint))
-    samples = open_split(data or data_of(model), split)
+    path = best_weights(checkpoint)
+    model = load_model(path)
+    samples = open_split(data or data_of(path, model), split)
     check_classes(model, samples)
     count = dump_predictions(model, samples, samples.table, output, inference)
     print(f"wrote {2 * count} files to {output}")
@@ -215,6 +200,61 @@ def card_command(
     print(f"wrote {output}")
 
 
+def study_command(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("runs/study"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    heads: tuple[str, ...] = tuple(STUDY),
+    steps: int | None = None,
+    num_threads: int = 0,
+) -> None:
+    """Trains what the results page compares: all heads and seeds on small planted scenes; resumes.
+
+    Args:
+        output: folder of the runs, HEAD-SEED each.
+        seeds: one run of each head a seed.
+        heads: which heads.
+        steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
+    """
+    run_study(output, seeds, heads, steps, num_threads)
+
+
+def results_command(
+    runs: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
+) -> None:
+    """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
+
+    Args:
+        runs: folder of a study's runs.
+        output: the Markdown file to write.
+    """
+    for path in write_results(runs, output):
+        print(f"wrote {path}")
+
+
+def bench_command(
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    device: str = "cpu",
+    updates: int = 8,
+    rounds: int = 5,
+    workers: int = 0,
+) -> None:
+    """Measures our training loop beside a plain one as in torchvision's references, in turns: images per second.
+
+    Args:
+        json_output: print one JSON object instead of a line.
+        device: cpu or cuda.
+        updates: timed updates of a loop in each round.
+        rounds: how often each loop has its turn; the fastest one is reported.
+        workers: processes that load data for either loop; 0 loads in the training process.
+    """
+    figures = bench(bench_samples(), bench_config(device=device, workers=workers), rounds, updates)
+    ours, reference = figures["ours_images_per_s"], figures["reference_images_per_s"]
+    line = f"ours {ours} images/s, reference {reference} images/s, ratio {figures['ratio']}"
+    print(json.dumps(figures, indent=2) if json_output else line)
+
+
 ALL_RECIPES = RECIPES | PAPER_RECIPES
 COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate_command,
@@ -223,6 +263,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "card": card_command,
     "check-data": check_data_command,
     "crops": crops_command,
+    "study": study_command,
+    "results": results_command,
+    "bench": bench_command,
 }
 
 

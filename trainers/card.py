@@ -10,6 +10,7 @@ from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from rsp_lab.shapes import step_name
+from trainers.markdown import percent, table
 
 _NEEDED = ("name", "data", "terms", "recipe", "budget", "seed", "run", "validation", "versions")
 
@@ -29,8 +30,8 @@ def model_card(files: list[Path]) -> str:
     for path, score in zip(files, scores, strict=True):
         if list(score["iou"]) != classes:
             raise ValueError(f"{path}: has other classes than {files[0]}. Write one card for each class table.")
-    rows = [(name, [_percent(score["iou"][name]) for score in scores]) for name in classes]
-    rows += [(title, [_percent(score[key]) for score in scores]) for title, key in _SUMS]
+    rows = [[name, *(percent(score["iou"][name]) for score in scores)] for name in classes]
+    rows += [[title, *(percent(score[key]) for score in scores)] for title, key in _SUMS]
     network = [_network(config) for config, _ in headers]
     training = [_training(metadata) for _, metadata in headers]
     return "\n".join(
@@ -42,18 +43,17 @@ def model_card(files: list[Path]) -> str:
             "## Scores",
             "",
             f"IoU in percent over the {scores[0]['images']} images of the validation set, at full size and one "
-            "scale, from one confusion matrix; of the weights as stored. The weights are the best of those "
-            "evaluated during the run, chosen by mIoU on this same set.",
+            f"scale, from one confusion matrix; of the weights as stored. {_choice(headers)}",
             "",
-            *_table("class", names, rows),
+            *table(["class", *names], rows),
             "",
             "## Network",
             "",
-            *_table("", names, [(title, [facts[title] for facts in network]) for title in network[0]]),
+            *table(["", *names], [[title, *(facts[title] for facts in network)] for title in network[0]]),
             "",
             "## Training",
             "",
-            *_table("", names, [(title, [facts[title] for facts in training]) for title in training[0]]),
+            *table(["", *names], [[title, *(facts[title] for facts in training)] for title in training[0]]),
             "",
             "## Terms",
             "",
@@ -125,6 +125,8 @@ def _training(metadata: dict[str, Any]) -> dict[str, str]:
 def _bootstrapping(augment: dict[str, Any]) -> str:
     if augment.get("bootstrap") == "centres":
         return "crops are centred on a pixel of a class drawn uniformly from the image's"
+    if augment["max_class_share"] >= 1:
+        return "off"
     return (
         f"a crop in which one class exceeds {100 * augment['max_class_share']:g} % is drawn anew, "
         f"up to {augment['tries']} tries"
@@ -135,10 +137,8 @@ def _listed(facts: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None)
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def _table(corner: str, columns: list[str], rows: list[tuple[str, list[str]]]) -> list[str]:
-    lines = [[corner, *columns], ["---", *("---:" for _ in columns)], *([title, *cells] for title, cells in rows)]
-    return [f"| {' | '.join(line)} |" for line in lines]
+def _choice(headers: list[tuple[SegmenterConfig, dict[str, Any]]]) -> str:
+    """How the weights of a run were chosen among those it had on its way."""
+    if all(metadata["run"]["eval_every"] >= metadata["run"]["steps"] for _, metadata in headers):
+        return "The weights are the last ones of the run; none were chosen by a score."
+    return "The weights are the best of those evaluated during the run, chosen by mIoU on this same set."

@@ -47,6 +47,9 @@ class OneCycle:
     def __post_init__(self) -> None:
         if not 0 <= self.warm_share < 1:
             raise ValueError(f"warm_share is a share of all steps from 0 to below 1, got {self.warm_share}.")
+        for name in ("start_divisor", "end_divisor"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; 1 is the peak itself.")
 
     def factor(self, step: int, steps: int) -> float:
         """Learning rate of the update after ``step`` updates, as a multiple of the peak."""
@@ -148,7 +151,8 @@ class RunConfig:
     Attributes:
         name: the run's name, by default also its folder under runs/.
         model: the network; chosen by the recipe.
-        data: the data set; its place is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT).
+        data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT), scenes
+            are drawn.
         steps: updates in all.
         batch_size: crops an update.
         seed: fixes the initial weights, the order of the images and every augmentation.
@@ -171,7 +175,7 @@ class RunConfig:
 
     name: str
     model: tyro.conf.Suppress[SegmenterConfig]
-    data: Literal["camvid", "cityscapes"] = "camvid"
+    data: Literal["camvid", "cityscapes", "scenes", "small-scenes"] = "camvid"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)

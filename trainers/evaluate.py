@@ -11,6 +11,7 @@ from jaxtyping import Int64, Integer
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from trainers import distributed
 from trainers.inference import Inference, predict
@@ -67,7 +68,10 @@ class Evaluation:
 
 
 def confusion_matrix(
-    prediction: Integer[Tensor, "*pixels"], truth: Integer[Tensor, "*pixels"], classes: int, ignore_index: int = 255
+    prediction: Integer[Tensor, "*pixels"],
+    truth: Integer[Tensor, "*pixels"],
+    classes: int,
+    ignore_index: int = IGNORE_INDEX,
 ) -> Int64[Tensor, "truth prediction"]:
     """Pixel counts by true class (row) and predicted class (column), without the ignored pixels.
 

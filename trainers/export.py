@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,20 @@ def best_weights(path: Path) -> Path:
     return path / BEST
 
 
-def data_of(model: Segmenter) -> str:
-    """The data set whose class table the model was made for; camvid where it does not say."""
-    return model.config.label_table if model.config.label_table in SOURCES else "camvid"
+def data_of(path: Path, model: Segmenter) -> str:
+    """The data set that the weights in ``path`` were trained on; where they do not say, one with their class table.
+
+    Raises:
+        ValueError: if there is no such data set.
+    """
+    header: dict[str, Any] = {}
+    with suppress(weights.WeightsError):  # the state of a run has another header
+        header = weights.read_header(path)[1]
+    named = (str(header.get("data", "")), model.config.label_table)
+    for name in named:
+        if name in SOURCES:
+            return name
+    raise ValueError(f"{path}: does not say on which data it was trained. Name it: --data {' | '.join(SOURCES)}.")
 
 
 def check_classes(model: Segmenter, samples: Samples) -> None:

@@ -111,7 +111,7 @@ def dump_predictions(
     The second kind is what the Cityscapes server takes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    to_raw = raw_ids(table)
+    to_raw = table.train_to_raw()
     device = next(model.parameters()).device
     count = 0
     model.eval()
@@ -122,9 +122,3 @@ def dump_predictions(
             Image.fromarray(to_raw[classes]).save(folder / f"{sample.name}_labelIds.png")
             count += 1
     return count
-
-
-def raw_ids(table: ClassTable) -> np.ndarray:
-    """The raw id uint8 of each train id, in order."""
-    raw = {train: label_id for label_id, train in reversed(table.raw_ids)}
-    return np.array([raw[train] for train in range(len(table))], dtype=np.uint8)

@@ -150,8 +150,12 @@ def is_due(step: int, config: RunConfig) -> bool:
 
 
 def keep_best(model: nn.Module, scores: Evaluation, progress: Progress, save_best: SaveBest) -> None:
-    """Has the network saved by the first process if its mIoU is the best so far."""
-    if progress.best_miou is None or scores.miou > progress.best_miou:
+    """Has the network saved by the first process if its mIoU is the best so far.
+
+    An mIoU that is NaN is no score: it is never the best, and as the best of an older state it stands for none.
+    """
+    best = progress.best_miou
+    if scores.miou > (-math.inf if best is None or math.isnan(best) else best):
         progress.best_miou = scores.miou
         if not distributed.rank():
             save_best(model, scores, progress.step)

@@ -10,10 +10,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
+from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from trainers.config import LossConfig
-
-IGNORE = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,24 +29,25 @@ class Criterion:
 
     def weight(self, label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
         """The labelled pixels, each counted by its class's weight."""
-        labelled = label[label != IGNORE]
+        labelled = label[label != IGNORE_INDEX]
         if self.class_weights is None:
             return torch.tensor(labelled.numel(), dtype=torch.float32, device=label.device)
         return self.class_weights.to(label.device)[labelled].sum()
 
     def total(self, logits: Float[Tensor, "b class y x"], label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
-        """Cross entropy in float32, summed over the labelled pixels by weight.
+        """Cross entropy in float32 at least, summed over the labelled pixels by weight.
 
         Under ohem the mean over the hard pixels times this label's whole weight: hard pixels are chosen within each
         part of a batch, and a part counts by its labelled pixels.
         """
-        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        weights = None if self.class_weights is None else self.class_weights.to(logits)
         if self.config.kind == "cross_entropy":
-            return F.cross_entropy(logits.float(), label, weights, ignore_index=IGNORE, reduction="sum")
-        losses = F.cross_entropy(logits.float(), label, ignore_index=IGNORE, reduction="none")[label != IGNORE]
+            return F.cross_entropy(logits, label, weights, ignore_index=IGNORE_INDEX, reduction="sum")
+        losses = F.cross_entropy(logits, label, ignore_index=IGNORE_INDEX, reduction="none")[label != IGNORE_INDEX]
         if not losses.numel():
-            return logits.float().sum() * 0
-        shares = torch.ones_like(losses) if weights is None else weights[label[label != IGNORE]]
+            return logits.sum() * 0
+        shares = torch.ones_like(losses) if weights is None else weights[label[label != IGNORE_INDEX]]
         hard = losses.detach() > -torch.tensor(self.config.ohem_threshold, device=losses.device).log()
         least = max(1, round(self.config.ohem_least * losses.numel()))
         if int(hard.sum()) < least:
@@ -66,7 +66,7 @@ def class_weights(samples: Iterable[Sample], classes: int) -> Float[Tensor, " cl
     counts = torch.zeros(classes, dtype=torch.float64)
     for sample in samples:
         if sample.label is not None:
-            counts += torch.bincount(sample.label[sample.label != IGNORE].long(), minlength=classes)
+            counts += torch.bincount(sample.label[sample.label != IGNORE_INDEX].long(), minlength=classes)
     present = counts > 0
     if not present.any():
         raise ValueError("--loss.balanced: no training label has a class. Check the data (check-data).")

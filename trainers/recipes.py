@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rsp_lab.data.labels import CAMVID
+from rsp_lab.data import planted
+from rsp_lab.data.labels import CAMVID, CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
-from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
+from rsp_lab.models import presets
+from rsp_lab.models.fusion import AverageConfig
+from rsp_lab.models.heads import TopDownConfig
+from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from trainers.config import OneCycle, Optimiser, RunConfig
 
 
 def camvid_tiny_rsp4() -> RunConfig:
     """A tiny network with the RSP-4 head, from scratch on CamVid."""
-    return _camvid_tiny("camvid_tiny_rsp4", tiny_rsp4(CAMVID.classes, CAMVID.name))
+    return _camvid_tiny("camvid_tiny_rsp4", presets.tiny_rsp4(CAMVID.classes, CAMVID.name))
 
 
 def camvid_tiny_baseline() -> RunConfig:
     """The same network with the sum baseline's head over the same six levels, on the same budget."""
-    return _camvid_tiny("camvid_tiny_baseline", tiny_baseline(CAMVID.classes, CAMVID.name))
+    return _camvid_tiny("camvid_tiny_baseline", presets.tiny_baseline(CAMVID.classes, CAMVID.name))
 
 
 def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
@@ -36,6 +40,71 @@ def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
     )
 
 
+def scenes_tiny_rsp4() -> RunConfig:
+    """A tiny network with the RSP-4 head, from scratch on planted scenes of 256 x 512."""
+    return _scenes("scenes_tiny_rsp4", presets.tiny_rsp4(CITYSCAPES.classes, CITYSCAPES.name))
+
+
+def scenes_tiny_baseline() -> RunConfig:
+    """The same network with the sum baseline's head over the same six levels, on the same budget."""
+    return _scenes("scenes_tiny_baseline", presets.tiny_baseline(CITYSCAPES.classes, CITYSCAPES.name))
+
+
+def _scenes(name: str, model: SegmenterConfig) -> RunConfig:
+    return RunConfig(
+        name=name,
+        model=model,
+        data="scenes",
+        augment=AugmentConfig(crop=(256, 512), scale=(1.0, 1.25), colour=False, max_class_share=1.0),
+        optimiser=Optimiser("adamw", learning_rate=1e-3, weight_decay=1e-4, clip_norm=5.0),
+        schedule=OneCycle(),
+        steps=1400,
+        eval_every=1400,
+        batch_size=4,
+        seed=0,
+    )
+
+
+STUDY: dict[str, TopDownConfig] = {
+    "baseline": presets.top_down(top=5, channels=64),
+    "baseline_q67": presets.top_down(top=7, channels=64),
+    "rsp2": presets.top_down(top=5, at=(54, 43), channels=64),
+    "rsp4": presets.top_down(top=7, at=(76, 65, 54, 43), channels=64),
+    "self2": presets.top_down(top=5, at=(54, 43), fusion=RelationConfig(query_from="high"), channels=64),
+    "context2": presets.top_down(top=5, at=(54, 43), fusion=AverageConfig(), channels=64),
+}
+"""The heads that the results page compares on small scenes, in 64 channels."""
+
+
+def study(head: str) -> Callable[[], RunConfig]:
+    """The recipe of one head of :data:`STUDY`; they differ in the head alone."""
+
+    def recipe() -> RunConfig:
+        return RunConfig(
+            name=f"study_{head}",
+            model=presets.tiny(STUDY[head], CITYSCAPES.classes, CITYSCAPES.name),
+            data="small-scenes",
+            augment=AugmentConfig(crop=planted.SMALL, scale=(1.0, 1.0), colour=False, max_class_share=1.0),
+            optimiser=Optimiser("adamw", learning_rate=1e-3, weight_decay=1e-4, clip_norm=5.0),
+            schedule=OneCycle(),
+            steps=200,
+            eval_every=200,
+            batch_size=8,
+            seed=0,
+        )
+
+    recipe.__name__ = f"study_{head}"
+    recipe.__doc__ = f"Results page: {head} on small planted scenes (128 x 256), tiny encoder, from scratch."
+    return recipe
+
+
 RECIPES: dict[str, Callable[[], RunConfig]] = {
-    recipe.__name__: recipe for recipe in (camvid_tiny_rsp4, camvid_tiny_baseline)
+    recipe.__name__: recipe
+    for recipe in (
+        camvid_tiny_rsp4,
+        camvid_tiny_baseline,
+        scenes_tiny_rsp4,
+        scenes_tiny_baseline,
+        *(study(head) for head in STUDY),
+    )
 }

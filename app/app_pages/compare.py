@@ -8,7 +8,7 @@ import html
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import cache, sources, state
+from app import cache, planted, sources, state
 from app.details import channel_options, chosen_channel, draw_answers, draw_disagreements, draw_flow, draw_relations
 from app.viewer import draw_pin, draw_viewer
 from rsp_lab.analysis.compare import Comparison, assemble, check_comparable
@@ -18,26 +18,29 @@ _ROW = '<div class="rsp-skeleton" aria-hidden="true">{}</div>'
 SKELETON = _ROW.format("<i></i>" * 2) + _ROW.format("<i></i>" * 4)
 Models = tuple[cache.LoadedModel, cache.LoadedModel]
 Views = tuple[ModelView, ModelView]
-DEFAULT_LEFT, DEFAULT_RIGHT = "camvid-baseline", "camvid-rsp4"
+WIDTHS = 1.3, 1.6, 1.6, 1.6, 0.85, 0.85
+# Data sets of drawn scenes, as weights name what they were trained on.
+DRAWN = {"scenes", "small-scenes"}
 
 
 @st.fragment
 def draw_workbench() -> None:
     # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
     top = st.container() if "drawn" in st.session_state else st.container().empty()
-    places = st.container(key="selectors").columns([1.15, 1.5, 1.6, 1.6, 0.85, 0.85], vertical_alignment="bottom")
+    selectors = st.container(key="selectors")
+    places = selectors.columns(WIDTHS)
     notices = st.container(key="notices")
     for stale in stale_link():
         notices.warning(stale)
     with places[0]:
         source = sources.choose_source()
-    with places[2]:
-        left = choose_model("Left model", "left", DEFAULT_LEFT)
-    with places[3]:
-        right = choose_model("Right model", "right", DEFAULT_RIGHT)
+    left, right = choose_models(source, places[2], places[3])
     try:
-        with places[1]:
-            shown = sources.choose_image(source)
+        if source == sources.SCENE:
+            shown: cache.Photograph | None = planted.choose_planted(places[1], *selectors.columns(WIDTHS)[:3])
+        else:
+            with places[1]:
+                shown = sources.choose_photograph(source)
         if shown is None:
             draw_sentence(top, "Two models, one image: choose a photograph to compare them on.")
             notices.info(sources.describe_empty(source))
@@ -51,8 +54,9 @@ def draw_workbench() -> None:
     with notices:
         result = looked_at(loaded, views, shown)
     type_pixel(result, places[4], places[5])
-    draw_sentence(top, result.sentence(), pixel_note(result, loaded, source))
-    payload = cache.payload_of(shown, loaded, views)
+    draw_words(top, result, loaded, shown)
+    outlined = planted.outlined(shown.planted) if shown.planted is not None else None
+    payload = cache.payload_of(shown, loaded, views, outlined)
     draw_viewer(payload)
     st.session_state["drawn"] = True
     draw_below(result)
@@ -61,8 +65,7 @@ def draw_workbench() -> None:
 
 def stale_link() -> list[str]:
     names = cache.model_names()
-    scenes = tuple(map(str, range(sources.LAST_SCENE + 1)))
-    options = {"source": sources.SOURCES, "left": names, "right": names, "scene": scenes}
+    options = {"source": sources.SOURCES, "left": names, "right": names, **planted.link_options()}
     if st.query_params.get("file"):
         # Without the folder the source itself says what is missing.
         with contextlib.suppress(ValueError):
@@ -70,10 +73,14 @@ def stale_link() -> list[str]:
     return state.stale_choices(options)
 
 
-def choose_model(label: str, key: str, default: str) -> str:
-    names = cache.model_names()
-    index = names.index(default) if default in names else 0
-    return st.selectbox(label, names, index=index, key=key, bind="query-params")
+def choose_models(source: str, *places: DeltaGenerator) -> tuple[str, str]:
+    """Left and right; a source that nobody chose models for starts with those trained on such images."""
+    names, chosen = cache.model_names(), []
+    for place, side, default in zip(places, ("left", "right"), sources.PAIRS[source], strict=True):
+        index = names.index(default) if default in names else 0
+        label = f"{side.capitalize()} model"
+        chosen.append(place.selectbox(label, names, index=index, key=side, bind="query-params"))
+    return chosen[0], chosen[1]
 
 
 def computed(left: str, right: str, shown: cache.Photograph, top: DeltaGenerator) -> tuple[Models, Views]:
@@ -109,6 +116,8 @@ def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparis
     for text in [problem, *state.stale_choices({"channel": channel_options(channels)})]:
         if text:
             st.warning(text)
+    if pixel is None and shown.planted is not None:
+        pixel = planted.region_pixel(shown.planted)
     return assemble(shown.sample.image, models, views, pixel=pixel, channel=chosen_channel(channels))
 
 
@@ -120,17 +129,44 @@ def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -
         place.number_input(f"Pixel {name}", 0, size - 1, key=key, on_change=state.set_typed_pixel)
 
 
-def pixel_note(result: Comparison, loaded: Models, source: str) -> str:
-    notes = [] if result.pixel_rule == "given" else [f"Shown is the {result.pixel_rule}."]
-    trained_on = sorted({model.data for model in loaded if model.data} - {"scenes"})
-    if source == sources.SCENE and trained_on:
-        notes.append(f"Trained on {', '.join(trained_on)}: a drawn scene is unlike that, so read the labels with care.")
-    return " ".join(notes)
+def draw_words(top: DeltaGenerator, result: Comparison, loaded: Models, shown: cache.Photograph) -> None:
+    """First what is known of a planted region, then what both models say at the pixel."""
+    note = " ".join(filter(None, (pixel_note(result, shown), data_note(loaded, shown))))
+    scene = shown.planted
+    if scene is not None and planted.knows_region(loaded[0]):
+        region = planted.region_sentence(scene, (result.left, result.right)), planted.cue_note(scene)
+        draw_sentence(top, *region, below=(result.sentence(), note))
+    else:
+        hint = "" if scene is None else "Models of Cityscapes' classes, such as scenes-rsp4, answer for its region too."
+        draw_sentence(top, result.sentence(), f"{note} {hint}".strip())
 
 
-def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "") -> None:
-    quiet = f'<span class="rsp-quiet"> {html.escape(note)}</span>' if note else ""
-    place.html(f'<p class="rsp-sentence" role="heading" aria-level="1">{html.escape(sentence)}{quiet}</p>')
+def pixel_note(result: Comparison, shown: cache.Photograph) -> str:
+    if "pixel" in st.query_params:
+        return ""
+    return f"Shown is the {'region’s innermost pixel' if shown.planted is not None else result.pixel_rule}."
+
+
+def data_note(loaded: Models, shown: cache.Photograph) -> str:
+    """What the models were trained on, if the image is not of that kind."""
+    trained_on = {model.data for model in loaded if model.data}
+    if shown.planted is not None and trained_on - DRAWN:
+        names = ", ".join(sorted(trained_on - DRAWN))
+        return f"Trained on {names}: a drawn scene is unlike that, so read the labels with care."
+    if shown.planted is None and trained_on & DRAWN:
+        return "Trained on drawn scenes: a photograph is unlike them, so read the labels with care."
+    return ""
+
+
+def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
+    """The page's first sentence with a quiet note, and a second line of the same make below it."""
+    first, second = (_with_note(*line) for line in ((sentence, note), below))
+    second = f'<p class="rsp-second">{second}</p>' if second else ""
+    place.html(f'<p class="rsp-sentence" role="heading" aria-level="1">{first}</p>{second}')
+
+
+def _with_note(text: str, note: str) -> str:
+    return html.escape(text) + (f'<span class="rsp-quiet"> {html.escape(note)}</span>' if note else "")
 
 
 def draw_below(result: Comparison) -> None:

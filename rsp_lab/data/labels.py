@@ -10,6 +10,9 @@ import numpy as np
 
 Colour = tuple[int, int, int]
 
+IGNORE_INDEX = 255
+"""The train id of pixels that count in no loss and no score, in every table here."""
+
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -26,7 +29,7 @@ class ClassTable:
     name: str
     classes: tuple[str, ...]
     palette: tuple[Colour, ...]
-    ignore_index: int = 255
+    ignore_index: int = IGNORE_INDEX
     raw_ids: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
@@ -45,7 +48,7 @@ class ClassTable:
         if 0 <= self.ignore_index < len(self.classes):
             raise ValueError(
                 f"class table {self.name!r}: ignore_index {self.ignore_index} is the train id of "
-                f"{self.classes[self.ignore_index]!r}; use 255."
+                f"{self.classes[self.ignore_index]!r}; use {IGNORE_INDEX}."
             )
         allowed = {*range(len(self.classes)), self.ignore_index}
         wrong = sorted({train for _, train in self.raw_ids} - allowed)
@@ -74,6 +77,18 @@ class ClassTable:
             if 0 <= raw < 256:
                 table[raw] = train
         return table
+
+    def train_to_raw(self) -> np.ndarray:
+        """The raw id uint8 of each train id, in order; the first where several lead to one.
+
+        Raises:
+            ValueError: if a class has no raw id.
+        """
+        raw = {train: label_id for label_id, train in reversed(self.raw_ids)}
+        missing = [name for train, name in enumerate(self.classes) if train not in raw]
+        if missing:
+            raise ValueError(f"class table {self.name!r} has no raw id for {', '.join(missing)}; add it to raw_ids.")
+        return np.array([raw[train] for train in range(len(self))], dtype=np.uint8)
 
 
 def colour(label_map: np.ndarray, table: ClassTable) -> np.ndarray:
@@ -138,7 +153,7 @@ CAMVID = ClassTable(
     name="camvid",
     classes=tuple(name for name, _ in _CAMVID),
     palette=tuple(rgb for _, rgb in _CAMVID),
-    raw_ids=(*((i, i) for i in range(len(_CAMVID))), (len(_CAMVID), 255)),
+    raw_ids=(*((i, i) for i in range(len(_CAMVID))), (len(_CAMVID), IGNORE_INDEX)),
 )
 """CamVid in the 12-id version prepared for SegNet, with SegNet's colours; raw id 11 is unlabelled."""
 
@@ -147,11 +162,11 @@ CITYSCAPES = ClassTable(
     name="cityscapes",
     classes=tuple(name for name, _, _ in _CITYSCAPES),
     palette=tuple(rgb for _, rgb, _ in _CITYSCAPES),
-    raw_ids=tuple((raw, _CITYSCAPES_TRAIN.get(raw, 255)) for raw in range(34)),
+    raw_ids=tuple((raw, _CITYSCAPES_TRAIN.get(raw, IGNORE_INDEX)) for raw in range(34)),
 )
 """The 19 evaluated classes of Cityscapes; raw ids are those of ``*_labelIds.png`` (0 to 33)."""
 
-CITYSCAPES_LABEL_IDS: tuple[int, ...] = tuple(raw for _, _, raw in _CITYSCAPES)
+CITYSCAPES_LABEL_IDS: tuple[int, ...] = tuple(CITYSCAPES.train_to_raw().tolist())
 """Cityscapes' raw label id of each train id, for writing label files and submissions."""
 
 TABLES: dict[str, ClassTable] = {table.name: table for table in (CAMVID, CITYSCAPES)}

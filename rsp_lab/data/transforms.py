@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
 
+from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 
-IGNORE = 255
 PADDING_RGB = (124, 116, 104)
 """Colour outside the image: the ImageNet mean, which models that normalise by it see as zero."""
 
@@ -103,7 +103,7 @@ def augment(
         box = draw_box(sample.size, config, rng)
         if config.bootstrap == "centres":
             box = centred(box, draw_centre(sample.label.numpy(), rng), sample.size, config.crop)
-        label = cut(whole_label, box, config.crop, Image.Resampling.NEAREST, IGNORE)
+        label = cut(whole_label, box, config.crop, Image.Resampling.NEAREST, IGNORE_INDEX)
         if config.bootstrap == "centres" or largest_class_share(label) <= config.max_class_share:
             break
     whole_image = Image.fromarray(sample.image.permute(1, 2, 0).contiguous().numpy())
@@ -129,9 +129,9 @@ def draw_box(size: tuple[int, int], config: AugmentConfig, rng: np.random.Genera
 
 def draw_centre(label: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
     """A pixel (y, x) of a class drawn uniformly from those in the label; any pixel where nothing is labelled."""
-    counts = np.bincount(label.ravel(), minlength=IGNORE + 1)
-    present = np.flatnonzero(counts[:IGNORE])
-    chosen = int(rng.choice(present)) if present.size else IGNORE
+    counts = np.bincount(label.ravel(), minlength=IGNORE_INDEX + 1)
+    present = np.flatnonzero(counts[:IGNORE_INDEX])
+    chosen = int(rng.choice(present)) if present.size else IGNORE_INDEX
     place = np.flatnonzero(label.ravel() == chosen)[int(rng.integers(counts[chosen]))]
     return divmod(int(place), label.shape[1])
 
@@ -179,7 +179,7 @@ def cut(
 
 def largest_class_share(label: np.ndarray) -> float:
     """Share of the most frequent class among labelled pixels; 1 where nothing is labelled."""
-    counts = np.bincount(label.ravel(), minlength=IGNORE + 1)[:IGNORE]
+    counts = np.bincount(label.ravel(), minlength=IGNORE_INDEX + 1)[:IGNORE_INDEX]
     return float(counts.max() / counts.sum()) if counts.any() else 1.0
 
 

@@ -11,12 +11,13 @@ import io
 import json
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -24,8 +25,9 @@ from rsp_lab.analysis.flow import StepFlow
 from rsp_lab.analysis.proof import relation_modules
 from rsp_lab.analysis.view import ModelView
 from rsp_lab.data.labels import ClassTable
+from rsp_lab.explorer.outlines import trace
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
+from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import Window
 
@@ -82,6 +84,7 @@ def build_payload(
     views: tuple[ModelView, ModelView],
     table: ClassTable,
     truth: UInt8[Tensor, "y x"] | None = None,
+    outlined: Mapping[str, Bool[Tensor, "y x"]] | None = None,
 ) -> bytes:
     """The explorer's payload; it does not depend on the pixel looked at.
 
@@ -91,6 +94,8 @@ def build_payload(
         views: of the models.
         table: names and colours of the classes.
         truth: train ids that the image's label gives, where there is one.
+        outlined: masks to be outlined on both photographs, by their key in
+            :data:`rsp_lab.palette.OUTLINE_COLOURS`.
     """
     blocks = _Blocks()
     blocks.add("image", _jpeg(image), mime="image/jpeg")
@@ -105,6 +110,7 @@ def build_payload(
             for name, rgb in zip(table.classes, table.palette, strict=True)
         ],
         "levels": {str(n): {"colour": LEVEL_COLOURS[n], "dash": list(LEVEL_DASHES[n])} for n in LEVEL_COLOURS},
+        "outlines": [_outline(blocks, name, mask) for name, mask in (outlined or {}).items()],
         "truth": "truth" if truth is not None else None,
         "sides": sides,
         "blocks": blocks.index,
@@ -127,6 +133,16 @@ def payload_header(payload: bytes) -> dict[str, Any]:
     if header.get("format") != FORMAT:
         raise ValueError(f"this payload is of format {header.get('format')!r}, expected {FORMAT!r}. Build it again.")
     return header
+
+
+def _outline(blocks: _Blocks, name: str, mask: Bool[Tensor, "y x"]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "words": OUTLINE_WORDS[name],
+        "colour": OUTLINE_COLOURS[name],
+        "dash": list(OUTLINE_DASHES[name]),
+        "path": blocks.add_array(f"outline.{name}", trace(mask.numpy())),
+    }
 
 
 def _side(blocks: _Blocks, side: str, model: Segmenter, view: ModelView) -> dict[str, Any]:

@@ -17,20 +17,15 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.street.scene import Ambiguity, PlantedScene
 from rsp_lab.figures.sheet import Sheet, line_height, text_width
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, look
+from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
 Dash = Literal["solid"] | tuple[float, tuple[float, ...]]
 
 OUTLINES: dict[str, tuple[str, Dash]] = {
-    "region": ("#ffffff", "solid"),
-    "cue": ("#ffd400", "solid"),
-    "decoy": ("#ff5fd2", (0, (2.2, 1.2))),
+    name: (colour, (0, OUTLINE_DASHES[name]) if OUTLINE_DASHES[name] else "solid")
+    for name, colour in OUTLINE_COLOURS.items()
 }
 """Colour and dash of each outline."""
-_WORDS = {
-    "region": "region: the same pixels in both readings",
-    "cue": "cue: what decides",
-    "decoy": "decoy: looks like a cue",
-}
 _STROKE = 0.9
 _GAP = 0.08
 
@@ -68,7 +63,7 @@ def draw_contact_sheet(scenes: Sequence[PlantedScene], columns: int = 2, width: 
 
 def _draw_legend(sheet: Sheet) -> float:
     high, left = line_height(SMALL), 0.0
-    for name, words in _WORDS.items():
+    for name, words in OUTLINE_WORDS.items():
         colour, dash = OUTLINES[name]
         axes = sheet.axes(left, 0.02, 0.3, high, label=f"legend {name}")
         axes.set_axis_off()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from rsp_lab.analysis.compare import assemble, compare
 from rsp_lab.analysis.keyquery import key_query
 from rsp_lab.analysis.view import pixel_answer, view_model
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.sample import Sample
 from rsp_lab.models.presets import resnet_fpn, semantic_fpn, tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
 
@@ -28,8 +29,8 @@ def pair() -> Pair:
 
 
 @pytest.fixture(scope="module")
-def image() -> torch.Tensor:
-    return draw_scene(2, 130, 170).image
+def image(street: Callable[[int, int, int], Sample]) -> torch.Tensor:
+    return street(2, 130, 170).image
 
 
 def test_summary_is_plain_json_and_tells_the_truth(pair: Pair, image: torch.Tensor) -> None:

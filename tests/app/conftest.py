@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.sample import Sample
 
 
-def png(height: int, width: int) -> bytes:
+@pytest.fixture
+def upload_png(street: Callable[[int, int, int], Sample]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(draw_scene(1, height, width).image.permute(1, 2, 0).numpy()).save(buffer, "PNG")
+    Image.fromarray(street(1, 96, 128).image.permute(1, 2, 0).numpy()).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 @pytest.fixture
-def upload_png() -> bytes:
-    return png(96, 128)
-
-
-@pytest.fixture
-def small_camvid(tmp_path: Path) -> Path:
-    """Two images a split, of scenes."""
+def small_camvid(tmp_path: Path, street: Callable[[int, int, int], Sample]) -> Path:
+    """Two images a split, of drawn streets."""
     for split in ("train", "val"):
         for folder in (split, f"{split}annot"):
             (tmp_path / folder).mkdir()
         for seed in (1, 2):
-            sample = draw_scene(seed, 96, 128)
+            sample = street(seed, 96, 128)
             assert sample.label is not None
             Image.fromarray(sample.image.permute(1, 2, 0).numpy()).save(tmp_path / split / f"{split}_{seed}.png")
             Image.fromarray(sample.label.numpy()).save(tmp_path / f"{split}annot" / f"{split}_{seed}.png")

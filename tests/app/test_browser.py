@@ -94,7 +94,7 @@ def type_into(page: Page, label: str, value: int) -> None:
 
 def test_a_link_opens_on_its_pixel(page: Page) -> None:
     expect(explorer(page)).to_have_attribute("data-pick", "100,100")
-    expect(page.locator(".rsp-sentence")).to_contain_text("At y 100, x 100,")
+    expect(page.locator(".rsp-second")).to_contain_text("At y 100, x 100,")
 
 
 def test_one_screen_holds_it_all_and_nothing_comes_from_elsewhere(page: Page, traffic: Traffic, address: str) -> None:
@@ -115,8 +115,8 @@ def test_hovering_moves_both_cursors_and_all_grids_without_the_server(page: Page
     before = traffic.frames
     assert before > 0
 
-    photograph(page, "left").hover(position={"x": 40, "y": 300})
-    photograph(page, "left").hover(position={"x": 60, "y": 310})
+    photograph(page, "left").hover(position={"x": 40, "y": 200})
+    photograph(page, "left").hover(position={"x": 60, "y": 210})
 
     expect(explorer(page)).not_to_have_attribute("data-cursor", pinned)
     assert page.locator(".rsp-strip").inner_text() != grids
@@ -131,7 +131,7 @@ def test_a_click_pins_the_pixel_under_the_cursor_and_the_sentence_follows(page: 
     photograph(page, "right").click(position={"x": 100, "y": 200})
 
     y, x = str(explorer(page).get_attribute("data-pick")).split(",")
-    expect(page.locator(".rsp-sentence")).to_contain_text(f"At y {y}, x {x},")
+    expect(page.locator(".rsp-second")).to_contain_text(f"At y {y}, x {x},")
     expect(page.get_by_label("Pixel y")).to_have_value(y)
     page.wait_for_url(lambda url: f"pixel={y}%2C{x}" in url or f"pixel={y},{x}" in url)
 
@@ -140,7 +140,7 @@ def test_the_last_of_quick_picks_wins_and_a_typed_pixel_wins_over_it(page: Page)
     for x in (100, 140, 180):
         photograph(page, "left").click(position={"x": x, "y": 220})
     last = str(explorer(page).get_attribute("data-pick"))
-    expect(page.locator(".rsp-sentence")).to_contain_text("At y {}, x {},".format(*last.split(",")))
+    expect(page.locator(".rsp-second")).to_contain_text("At y {}, x {},".format(*last.split(",")))
     expect(explorer(page)).to_have_attribute("data-pick", last)
     page.locator(IDLE).wait_for()
 
@@ -159,7 +159,7 @@ def test_the_keyboard_moves_and_pins(page: Page) -> None:
     expect(explorer(page)).to_have_attribute("data-cursor", f"{y - 8},{x + 1}")
     page.keyboard.press("Enter")
 
-    expect(page.locator(".rsp-sentence")).to_contain_text(f"At y {y - 8}, x {x + 1},")
+    expect(page.locator(".rsp-second")).to_contain_text(f"At y {y - 8}, x {x + 1},")
 
 
 def test_a_grid_position_shows_its_weight(page: Page) -> None:
@@ -203,11 +203,37 @@ def test_both_themes_draw_on_their_own_ground(page: Page) -> None:
         assert page.locator(".rsp-pair canvas").last.evaluate(PAINTED) > 5000
 
 
+def test_outlines_are_drawn_until_they_are_switched_off(page: Page) -> None:
+    overlay = photograph(page, "left").locator("canvas").nth(1)
+    toggle = page.get_by_label("Outlines")
+    expect(page.locator(".rsp-outlines li")).to_have_count(3)
+    drawn = overlay.evaluate(PAINTED)
+
+    toggle.uncheck()
+    without = overlay.evaluate(PAINTED)
+    toggle.check()
+
+    assert drawn > without + 300
+    assert overlay.evaluate(PAINTED) == drawn
+
+
+def test_the_other_reading_is_a_link_and_keeps_the_pixel(page: Page) -> None:
+    pixel = f"{str(explorer(page).get_attribute('data-pick')).split(',')[0]},90"
+    type_into(page, "Pixel x", 90)
+    expect(explorer(page)).to_have_attribute("data-pick", pixel)
+
+    page.get_by_role("radio", name="rider").click()
+
+    expect(page.locator(".rsp-sentence")).to_contain_text("The region is rider")
+    expect(explorer(page)).to_have_attribute("data-pick", pixel)
+    page.wait_for_url(lambda url: "reading=rider" in url and "pixel=" in url)
+
+
 def test_another_scene_brings_another_picture_and_no_old_pixel(page: Page) -> None:
     before = str(explorer(page).get_attribute("data-pick"))
 
     type_into(page, "Scene", 1)
 
-    expect(page.locator(".rsp-sentence")).to_contain_text("Shown is the")
+    expect(page.locator(".rsp-second")).to_contain_text("Shown is the")
     expect(explorer(page)).not_to_have_attribute("data-pick", before)
     page.wait_for_url(lambda url: "scene=1" in url and "pixel=" not in url)

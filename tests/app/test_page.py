@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 import io
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -32,16 +34,28 @@ def run(page: AppTest) -> None:
     assert not page.exception
 
 
-def test_it_opens_on_a_drawn_scene_with_one_sentence(page: AppTest) -> None:
+def shown(page: AppTest) -> dict[str, Any]:
+    """The header of what the explorer shows."""
+    return payload_header(page.get("bidi_component")[0].proto.bytes)
+
+
+def test_it_opens_on_a_planted_scene_and_says_what_both_models_answer(page: AppTest) -> None:
     run(page)
 
-    assert "camvid-rsp4 says" in sentence(page)
+    assert re.search(
+        r"The region is person: scenes-baseline says [\w ]+ \(margin [+−][\d.]+ logits\), "
+        r"scenes-rsp4 says [\w ]+ \([+−][\d.]+\)\.",
+        sentence(page),
+    )
+    assert "Margin over rider; cue" in sentence(page)
     assert "The two differ on" in sentence(page)
-    assert "Trained on camvid: a drawn scene is unlike that" in sentence(page)
-    header = payload_header(page.get("bidi_component")[0].proto.bytes)
-    assert header["size"] == [360, 480]
-    assert [side["name"] for side in header["sides"]] == ["camvid-baseline", "camvid-rsp4"]
+    assert "Shown is the region’s innermost pixel." in sentence(page)
+    assert "Trained on" not in sentence(page)
+    header = shown(page)
+    assert header["size"] == [256, 512]
+    assert [side["name"] for side in header["sides"]] == ["scenes-baseline", "scenes-rsp4"]
     assert header["truth"] == "truth"
+    assert [outline["name"] for outline in header["outlines"]] == ["region", "cue", "decoy"]
     assert any("off by at most" in caption.value for caption in page.caption)
     assert [table.value.shape[0] for table in page.table] == [5, 4]
 
@@ -64,15 +78,15 @@ def test_a_typed_pixel_is_what_the_sentence_is_about_and_costs_no_forward_pass(
 
 
 def test_a_link_is_a_view(page: AppTest) -> None:
-    page.query_params["pixel"] = "300,77"
-    page.query_params["left"] = "camvid-rsp4"
+    page.query_params["pixel"] = "200,77"
+    page.query_params["left"] = "scenes-rsp4"
     page.query_params["channel"] = "5"
 
     run(page)
 
-    assert "At y 300, x 77," in sentence(page)
-    assert page.selectbox(key="left").value == "camvid-rsp4"
-    assert list(page.table[0].value.columns) == ["left: camvid-rsp4", "logit left", "right: camvid-rsp4", "logit right"]
+    assert "At y 200, x 77," in sentence(page)
+    assert page.selectbox(key="left").value == "scenes-rsp4"
+    assert list(page.table[0].value.columns) == ["left: scenes-rsp4", "logit left", "right: scenes-rsp4", "logit right"]
     assert [table.value.shape[0] for table in page.table] == [5, 8]
     assert any("Channel 5 of both models" in caption.value for caption in page.caption)
     assert not page.warning
@@ -93,10 +107,13 @@ def test_a_disagreement_is_one_click_away(page: AppTest) -> None:
     ("name", "value", "says"),
     [
         ("left", "camvid-rsp9", "Choose one of: camvid-baseline, camvid-rsp4"),
-        ("source", "../../etc", "Choose one of: Drawn scene"),
+        ("source", "../../etc", "Choose one of: Planted scene"),
         ("scene", "-4", "Choose one of: 0, 1"),
+        ("case", "car-tram", "Choose one of: person-rider, road-pavement, car-bus"),
+        ("distance", "77", "Choose one of: as drawn, 2, 3"),
+        ("reading", "bus", "Choose one of: person, rider"),
         ("channel", "4000", "Choose one of: by rule"),
-        ("pixel", "900,3", "outside this image of 360 x 480"),
+        ("pixel", "900,3", "outside this image of 256 x 512"),
         ("pixel", "12", "not of the form y,x"),
     ],
 )
@@ -107,7 +124,7 @@ def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, valu
 
     assert len(page.warning) == 1
     assert says in page.warning[0].value
-    assert "camvid-rsp4 says" in sentence(page)
+    assert "scenes-rsp4 says" in sentence(page)
 
 
 def test_without_camvid_the_page_says_how_to_get_it(page: AppTest) -> None:
@@ -128,7 +145,10 @@ def test_camvid_files_are_chosen_by_name(page: AppTest, small_camvid: Path, monk
 
     assert page.selectbox(key="file").options == ["val/val_1", "val/val_2", "train/train_1", "train/train_2"]
     assert page.selectbox(key="file").value == "train/train_2"
-    assert payload_header(page.get("bidi_component")[0].proto.bytes)["size"] == [96, 128]
+    header = shown(page)
+    assert header["size"] == [96, 128]
+    assert header["truth"] == "truth"
+    assert [side["name"] for side in header["sides"]] == ["camvid-baseline", "camvid-rsp4"]
 
 
 def test_a_path_in_a_link_reaches_no_file(page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +170,10 @@ def test_an_upload_is_compared(page: AppTest, upload_png: bytes) -> None:
     page.file_uploader(key="upload").upload("street [1].png", upload_png, "image/png")
     run(page)
 
-    header = payload_header(page.get("bidi_component")[0].proto.bytes)
+    header = shown(page)
     assert header["size"] == [96, 128]
     assert header["truth"] is None
+    assert header["outlines"] == []
 
 
 def _blank(height: int, width: int) -> bytes:

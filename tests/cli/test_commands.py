@@ -18,7 +18,7 @@ from PIL import Image
 
 from rsp_lab import cli
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
 from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
 from rsp_lab.models.pyramid import PyramidConfig
@@ -39,9 +39,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Path:
+def scene(tmp_path: Path, street: Callable[[int, int, int], Sample]) -> Path:
     path = tmp_path / "scene.png"
-    Image.fromarray(draw_scene(1, 120, 160).image.permute(1, 2, 0).numpy()).save(path)
+    Image.fromarray(street(1, 120, 160).image.permute(1, 2, 0).numpy()).save(path)
     return path
 
 

@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from rsp_lab.data.labels import CAMVID, CITYSCAPES, TABLES, ClassTable, colour, table_for
+from rsp_lab.data.labels import (
+    CAMVID,
+    CITYSCAPES,
+    CITYSCAPES_LABEL_IDS,
+    IGNORE_INDEX,
+    TABLES,
+    ClassTable,
+    colour,
+    table_for,
+)
 from rsp_lab.data.sample import Sample
 
 
@@ -17,6 +26,21 @@ def test_tables():
 def test_cityscapes_raw_ids_are_those_of_the_benchmark():
     evaluated = [raw for raw, train in CITYSCAPES.raw_ids if train != 255]
     assert evaluated == [7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33]
+    assert CITYSCAPES.train_to_raw().tolist() == list(CITYSCAPES_LABEL_IDS) == evaluated
+
+
+@pytest.mark.parametrize("table", [CAMVID, CITYSCAPES], ids=lambda table: table.name)
+def test_train_ids_go_to_raw_ids_and_back(table):
+    assert table.ignore_index == IGNORE_INDEX == 255
+    assert table.raw_to_train()[table.train_to_raw()].tolist() == list(range(len(table)))
+    assert table.train_to_raw().dtype == np.uint8
+
+
+def test_the_first_of_several_raw_ids_is_written_and_a_missing_one_named():
+    table = ClassTable("t", ("a", "b"), ((0, 0, 0), (1, 1, 1)), raw_ids=((3, 1), (5, 0), (7, 1)))
+    assert table.train_to_raw().tolist() == [5, 3]
+    with pytest.raises(ValueError, match="'t' has no raw id for b"):
+        ClassTable("t", ("a", "b"), ((0, 0, 0), (1, 1, 1)), raw_ids=((5, 0),)).train_to_raw()
 
 
 @pytest.mark.parametrize(("name", "hint"), [("bycyclist", "Did you mean 'bicyclist'"), ("zzz", "pavement")])

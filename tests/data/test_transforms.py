@@ -3,9 +3,9 @@ import pytest
 import torch
 from PIL import Image
 
+from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import (
-    IGNORE,
     PADDING_RGB,
     AugmentConfig,
     CropBox,
@@ -67,7 +67,7 @@ def test_outside_the_image_is_padding_that_is_ignored():
     one = Sample("flat", image, torch.zeros(64, 64, dtype=torch.uint8))
     config = AugmentConfig(crop=(100, 90), scale=(1.0, 1.0), flip=0.0, colour=False)
     pixels, label = augment(one, config, sample_rng(0, 0, 0))
-    inside = label != IGNORE
+    inside = label != IGNORE_INDEX
     assert inside.sum() == 64 * 64
     assert torch.allclose(pixels[:, inside], torch.tensor(7 / 255))
     assert torch.allclose(pixels[:, ~inside], torch.tensor(PADDING_RGB)[:, None] / 255)

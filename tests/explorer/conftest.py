@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.view import ModelView, view_model
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.sample import Sample
 from rsp_lab.explorer.module import module_source
 from rsp_lab.models.presets import top_down
 from rsp_lab.models.pyramid import PyramidConfig
@@ -43,10 +43,12 @@ async ([source, text, data]) => {
 
 
 @pytest.fixture(scope="session")
-def small() -> tuple[Tensor, Tensor, tuple[Segmenter, Segmenter], tuple[ModelView, ModelView]]:
+def small(
+    street: Callable[[int, int, int], Sample],
+) -> tuple[Tensor, Tensor, tuple[Segmenter, Segmenter], tuple[ModelView, ModelView]]:
     """A scene with its labels, and a summing and a relating model of random weights with their views of it."""
     torch.manual_seed(0)
-    sample = draw_scene(3, *SIZE)
+    sample = street(3, *SIZE)
     assert sample.label is not None
     relation = RelationConfig(window=Window(5, 2), reduction=2)
     heads = top_down(top=7, channels=64), top_down(top=7, at=(76, 65, 54, 43), fusion=relation, channels=64)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.compare import Comparison, compare
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.sample import Sample
 from rsp_lab.figures.comparison import draw_all
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
@@ -35,7 +35,7 @@ Compared = Callable[..., Comparison]
 
 
 @pytest.fixture(scope="session")
-def compared() -> Compared:
+def compared(street: Callable[[int, int, int], Sample]) -> Compared:
     """``compared("sum", "rsp4")``: the comparison of two kinds of head; made once a session."""
     made: dict[tuple[object, ...], Comparison] = {}
 
@@ -46,7 +46,7 @@ def compared() -> Compared:
         if key not in made:
             torch.manual_seed(1)
             models = tuple(Segmenter(tiny(HEADS[kind], CAMVID.classes, "camvid")).eval() for kind in (left, right))
-            image = draw_scene(3, max(height, 64), max(width, 64)).image[:, :height, :width]
+            image = street(3, height, width).image
             made[key] = compare(image, (models[0], models[1]), (f"{left} model", f"{right} model"), pixel=pixel)
         return made[key]
 

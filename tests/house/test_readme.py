@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab.data.scenes import draw_scene
+from rsp_lab.data.street.scene import plant
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Image.fromarray(draw_scene(3).image.permute(1, 2, 0).numpy()).save(tmp_path / "street.png")
+    Image.fromarray(plant(3).image.permute(1, 2, 0).numpy()).save(tmp_path / "street.png")
     monkeypatch.chdir(tmp_path)
     (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     names: dict[str, object] = {}
@@ -26,7 +26,7 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [grid.step for grid in grids] == ["step76", "step65", "step54", "step43"]  # type: ignore[attr-defined]
     logits = names["logits"]
     assert isinstance(logits, torch.Tensor)
-    assert logits.shape == (1, 11, 360, 480)
+    assert logits.shape == (1, 11, 256, 512)
 
 
 def test_linked_files_exist() -> None:

@@ -14,7 +14,6 @@ from PIL import Image
 
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes import draw_scene
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.segmenter import Segmenter
@@ -27,13 +26,13 @@ SMALL = ["--augment.crop", "64", "64", "--batch-size", "2", "--num-threads", "1"
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(tmp_path_factory, street):
     folder = tmp_path_factory.mktemp("camvid")
     for split, seeds in (("train", range(3)), ("val", range(3, 5))):
         (folder / split).mkdir()
         (folder / f"{split}annot").mkdir()
         for seed in seeds:
-            scene = draw_scene(seed, 64, 96)
+            scene = street(seed, 64, 96)
             Image.fromarray(scene.image.permute(1, 2, 0).contiguous().numpy()).save(folder / split / f"{seed}.png")
             Image.fromarray(scene.label.numpy()).save(folder / f"{split}annot" / f"{seed}.png")
     return folder

@@ -5,7 +5,6 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes import draw_scene
 from trainers.evaluate import Evaluation, confusion_matrix, evaluate
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -74,7 +73,7 @@ def test_a_whole_set_is_scored_and_the_model_left_as_it_was():
     assert model.seen == [(0, 1, False)] * 2
 
 
-def test_a_sample_without_label_is_refused():
-    scene = draw_scene(0, 64, 64)
+def test_a_sample_without_label_is_refused(street):
+    scene = street(0, 64, 64)
     with pytest.raises(ValueError, match="no label"):
         evaluate(Colours(), [Sample("bare", scene.image)], CAMVID.classes)

@@ -1,10 +1,11 @@
-"""Ten updates of three recipes give the losses kept as text: exactly on the build that wrote them, else to 1e-4.
+"""Ten updates of three recipes give the losses kept as text.
+
+In float64 and without the colour transforms: after ten updates two CPUs differ by parts in a thousand in float32.
 
 To write them anew after a change that is meant to change them: GOLDEN_WRITE=1 pytest tests/trainers/test_golden.py
 """
 
 import os
-import platform
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from trainers.paper import cityscapes
 from trainers.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
 
 FOLDER = Path(__file__).with_name("golden")
-TOLERANCE = 1e-4
+TOLERANCE = 1e-6
 UPDATES = 10
 
 
@@ -37,19 +38,22 @@ def cityscapes_sgd():
 RECIPES = {recipe.__name__: recipe for recipe in (camvid_tiny_rsp4, camvid_tiny_baseline, cityscapes_sgd)}
 
 
-def build() -> str:
-    """What must be equal for the losses to be equal to the last bit."""
-    cpu = next((line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")), "unknown")
-    return f"torch {torch.__version__}, {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {cpu}"
-
-
-def _cpu_lines() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+def initialised(model: Segmenter) -> Segmenter:
+    """With weights from numpy: torch's normal distribution differs in the last bit from CPU to CPU."""
+    rng = np.random.default_rng(1)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim > 1:
+                bound = (3 / weight[0].numel()) ** 0.5
+                weight.copy_(torch.from_numpy(rng.uniform(-bound, bound, weight.shape)))
+            elif name.endswith("bias"):
+                weight.zero_()
+    return model
 
 
 def losses(recipe) -> list[float]:
-    config = replace(recipe(), batch_size=2, workers=0, augment=AugmentConfig(crop=(64, 64), scale_step=8))
+    augment = AugmentConfig(crop=(64, 64), scale_step=8, colour=False)
+    config = replace(recipe(), batch_size=2, workers=0, augment=augment)
     rng = np.random.default_rng(0)
     samples = []
     for index in range(4):
@@ -57,11 +61,11 @@ def losses(recipe) -> list[float]:
         image = (label * 20 + rng.integers(0, 30, (3, 64, 80))).astype(np.uint8)
         samples.append(Sample(str(index), torch.from_numpy(image), torch.from_numpy(label)))
     torch.manual_seed(config.seed)
-    learner = Learner.build(Segmenter(config.model), config)
+    learner = Learner.build(initialised(Segmenter(config.model).double()), config)
     criterion = build_criterion(config, samples)
     batches = training_batches(samples, config, 0)
     return [
-        update(learner, criterion, image, label, config, step)
+        update(learner, criterion, image.double(), label, config, step)
         for step, (image, label) in zip(range(UPDATES), batches, strict=False)
     ]
 
@@ -76,10 +80,5 @@ def test_ten_updates_are_as_they_were(name):
         torch.set_num_threads(threads)
     path = FOLDER / f"{name}.txt"
     if os.environ.get("GOLDEN_WRITE"):
-        path.write_text("\n".join([f"# {build()}", *map(repr, ours), ""]))
-    header, *lines = path.read_text().splitlines()
-    kept = [float(line) for line in lines]
-    if header == f"# {build()}":
-        assert ours == kept
-    else:
-        assert ours == pytest.approx(kept, rel=TOLERANCE)
+        path.write_text("\n".join([*map(repr, ours), ""]))
+    assert ours == pytest.approx([float(line) for line in path.read_text().splitlines()], rel=TOLERANCE)

@@ -1,6 +1,7 @@
 """An interrupted run must end as one without a break, to the last bit."""
 
 import json
+import math
 import os
 import signal
 from dataclasses import dataclass, replace
@@ -11,14 +12,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes import draw_scene
 from rsp_lab.data.transforms import AugmentConfig
 from trainers import loop
 from trainers.batches import training_batches
-from trainers.checkpoint import BEST, LAST, CheckpointError
+from trainers.checkpoint import BEST, LAST, CheckpointError, Progress
 from trainers.config import MultiStep, OneCycle, Optimiser, RunConfig
 from trainers.logs import MACHINE_KEYS
-from trainers.loop import Interrupted, train
+from trainers.loop import Interrupted, keep_best, train
 from trainers.losses import segmentation_loss
 
 
@@ -44,8 +44,8 @@ class Net(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def scenes():
-    return [draw_scene(seed, 64, 80) for seed in range(5)]
+def scenes(street):
+    return [street(seed, 64, 80) for seed in range(5)]
 
 
 @pytest.fixture
@@ -106,6 +106,28 @@ def test_resuming_is_exact(config, scenes, tmp_path, monkeypatch, kind, number, 
     assert log(tmp_path / "whole") == log(tmp_path / "parts")
     assert progress == again
     assert (tmp_path / "whole" / LAST).read_bytes() == (tmp_path / "parts" / LAST).read_bytes()
+
+
+@dataclass(frozen=True)
+class Scores:
+    miou: float
+
+
+@pytest.mark.parametrize(
+    ("before", "mious", "saved", "best"),
+    [
+        (None, [math.nan, 0.0, math.nan, 0.3, 0.2], [2, 4], 0.3),
+        (math.nan, [math.nan, 0.1], [2], 0.1),
+        (0.5, [math.nan, 0.5, 0.6], [3], 0.6),
+        (None, [math.nan], [], None),
+    ],
+)
+def test_a_score_that_is_no_number_is_no_score(before, mious, saved, best):
+    progress, calls = Progress(best_miou=before), []
+    for progress.step, miou in enumerate(mious, start=1):
+        keep_best(Net(), Scores(miou), progress, lambda _model, scores, step: calls.append((step, scores.miou)))
+    assert calls == [(step, mious[step - 1]) for step in saved]
+    assert progress.best_miou == best
 
 
 def test_log_lines_after_the_last_state_are_dropped(config, scenes, tmp_path):
@@ -220,6 +242,13 @@ def test_one_cycle():
     assert rates[:26] == sorted(rates[:26])
     assert rates[25:] == sorted(rates[25:], reverse=True)
     assert OneCycle(warm_share=0).factor(0, 1) == 1
+
+
+@pytest.mark.parametrize("name", ["start_divisor", "end_divisor"])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.inf, math.nan])
+def test_a_cycle_divides_by_positive_numbers_only(name, wrong):
+    with pytest.raises(ValueError, match=f"{name} must be positive, got {wrong}"):
+        OneCycle(**{name: wrong})
 
 
 def test_schedule_of_the_paper():

@@ -3,18 +3,18 @@
 import { clampPixel } from "./geometry.js";
 import { relationAt, unpack } from "./payload.js";
 import { STYLE } from "./style.js";
-import { drawCell, drawCursor, drawFootprints, drawPhotograph, paintLabels, prepared } from "./draw.js";
+import { drawCell, drawCursor, drawFootprints, drawOutlines, drawPhotograph, outlinePaths, paintLabels, prepared } from "./draw.js";
 import { fillHint, fillSidePanel, fillStepPanel, make, pairedSteps, photographPanel, sidePanel, stepPanel } from "./panels.js";
 
 const GAP = 16;
 const SIDE_PANEL = 200;
 // What a page of one screen needs beside the photographs: sentence, selectors, captions, grids.
-const OTHER_HEIGHT = 430;
+const OTHER_HEIGHT = 460;
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 // Shows a payload inside `root`. `pick` is the pinned pixel [y, x]; `onPick` hears of every pixel the reader pins.
 export function mount(root, bytes, { pick = null, onPick = () => {} } = {}) {
-  const view = { root, onPick, pick, hover: null, marked: null, opacity: 0.4, active: null, generation: 0 };
+  const view = { root, onPick, pick, hover: null, marked: null, opacity: 0.4, outlined: true, active: null, generation: 0 };
   view.element = make("div", { className: "rsp" });
   root.append(make("style", { textContent: STYLE }), view.element);
   const observer = new ResizeObserver(() => layout(view));
@@ -62,7 +62,7 @@ function build(view) {
   const { header, blocks } = view.payload;
   view.labels = header.sides.map((side) => paintLabels(blocks[side.labels], header.classes));
   view.photographs = header.sides.map((side, i) => photographPanel(["left", "right"][i], side.name));
-  view.side = sidePanel(header, view.opacity);
+  view.side = sidePanel(header, view.opacity, view.outlined);
   const choose = (name) => {
     view.active = name;
     draw(view);
@@ -71,12 +71,16 @@ function build(view) {
   if (!view.steps.some((step) => step.name === view.active)) view.active = view.steps[Math.floor(view.steps.length / 2)].name;
   view.strip = make("div", { className: "rsp-strip" }, ...view.steps.map((step) => step.element));
   const figures = view.photographs.map((panel) => panel.figure);
-  view.element.replaceChildren(make("div", { className: "rsp-top" }, ...figures, view.side.element), view.strip);
+  view.element.replaceChildren(make("div", { className: "rsp-top" }, ...figures, view.side.element), view.side.legend, view.strip);
   view.photographs.forEach((panel) => listenToPhotograph(view, panel.frame));
   view.steps.forEach((step) => step.grids.forEach((grid, i) => listenToGrid(view, step, grid, i)));
   view.side.slider.addEventListener("input", () => {
     view.opacity = view.side.slider.value / 100;
     drawBase(view);
+  });
+  view.side.toggle.addEventListener("change", () => {
+    view.outlined = view.side.toggle.checked;
+    drawCursors(view);
   });
 }
 
@@ -165,6 +169,7 @@ function layout(view) {
   const photo = Math.floor(Math.min(room, (tallest * size[1]) / size[0]));
   view.element.dataset.width = kind;
   view.box = { width: photo, height: Math.round((photo * size[0]) / size[1]) };
+  view.outlines = outlinePaths(view.payload.header.outlines, view.payload.blocks, size, view.box);
   for (const { figure, frame } of view.photographs) {
     figure.style.width = frame.style.width = `${view.box.width}px`;
     frame.style.height = `${view.box.height}px`;
@@ -206,6 +211,7 @@ function drawCursors(view) {
     says.textContent = found[i] ? `says ${found[i].name}` : "";
     const context = prepared(overlay, view.box.width, view.box.height);
     drawFootprints(context, sides[i], view.active, header.levels, header.size, view.box);
+    if (view.outlined) drawOutlines(context, view.outlines);
     drawMarked(view, context, sides[i]);
     if (view.hover && view.pick) drawCursor(context, clampPixel(view.pick, header.size), header.size, view.box, true);
     drawCursor(context, pixel, header.size, view.box, !view.hover);

@@ -82,6 +82,37 @@ export function drawCell(context, cell, size, box) {
   context.strokeRect(...placed(cell, size, box));
 }
 
+// The outlines of masks as paths on a canvas that shows the whole image; a pair of NaN ends a line.
+export function outlinePaths(outlines, blocks, size, box) {
+  const [down, along] = [box.height / size[0], box.width / size[1]];
+  return outlines.map((outline) => {
+    const path = new Path2D();
+    const { values } = blocks[outline.path];
+    let first = true;
+    for (let i = 0; i < values.length; i += 2) {
+      const ended = Number.isNaN(values[i]);
+      if (!ended) path[first ? "moveTo" : "lineTo"]((values[i + 1] + 0.5) * along, (values[i] + 0.5) * down);
+      first = ended;
+    }
+    return { ...outline, path };
+  });
+}
+
+// On a dark rim, so that they show on sky and asphalt alike; the region last, since it lies inside the others' reach.
+export function drawOutlines(context, outlines) {
+  for (const { path, colour, dash } of [...outlines].reverse()) stroked(context, colour, dash, 1.75, () => context.stroke(path));
+}
+
+function stroked(context, colour, dash, width, stroke) {
+  for (const [line, style] of [[width + 1.5, "rgba(16, 16, 16, 0.85)"], [width, colour]]) {
+    context.lineWidth = line;
+    context.strokeStyle = style;
+    context.setLineDash(dash.map((length) => length * width));
+    stroke();
+  }
+  context.setLineDash([]);
+}
+
 // A cross that leaves its middle open, white on black; the pinned pixel has a ring.
 export function drawCursor(context, pixel, size, box, pinned) {
   const x = ((pixel[1] + 0.5) * box.width) / size[1];
@@ -159,6 +190,19 @@ function drawGridCell(context, [x, y, width, height], weight, largest, colour, i
     context.fillStyle = ink;
     context.fillRect(x + width / 4, y + height / 2 - 0.75, width / 2, 1.5);
   }
+}
+
+// An outline's colour and dash as the key to them, on the dark that its rim is made of.
+export function drawOutlineKey(canvas, { colour, dash }) {
+  const context = prepared(canvas, 30, 12);
+  context.fillStyle = "#4A4A4A";
+  context.fillRect(0, 0, 30, 12);
+  stroked(context, colour, dash, 1.75, () => {
+    context.beginPath();
+    context.moveTo(2, 6);
+    context.lineTo(28, 6);
+    context.stroke();
+  });
 }
 
 // A level's colour and dash as the key to them.

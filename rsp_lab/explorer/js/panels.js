@@ -1,8 +1,8 @@
 // The parts of the page around the canvases. Names come from files and models: they are only ever set as text.
 import { labelAt } from "./payload.js";
-import { drawGrid, drawKey, weightAt } from "./draw.js";
+import { drawGrid, drawKey, drawOutlineKey, weightAt } from "./draw.js";
 
-const HINT = "Move over a photograph: cursor and grids follow. Click to pin. Full colour is a grid's peak weight; own is the weight of the cursor's own cell.";
+const HINT = "Move over a photograph, click to pin. Full colour is a grid's peak weight; own is the weight of the cursor's own cell.";
 const PLAIN_WINDOW = { kernel_size: 7, dilation: 1 };
 
 export function make(tag, properties = {}, ...children) {
@@ -37,8 +37,9 @@ function named(found) {
   return make("td", {}, chip(found), found ? found.name : "no label");
 }
 
-// What stands at the cursor, the classes' colours, and how strongly the predictions cover the photographs.
-export function sidePanel(header, opacity) {
+// What stands at the cursor, how strongly the predictions cover the photographs, and the outlines; the classes' colours
+// apart, since they take a line of the whole width.
+export function sidePanel(header, opacity, outlined) {
   const where = make("div", { className: "rsp-where" });
   const rows = make("tbody");
   const classes = header.classes.map((c) => make("div", {}, chip(c), c.name));
@@ -48,9 +49,24 @@ export function sidePanel(header, opacity) {
   slider.addEventListener("input", () => (percent.textContent = `${slider.value} %`));
   const hint = make("p", { className: "rsp-hint", textContent: HINT });
   const legend = make("div", { className: "rsp-classes" }, ...classes);
-  const element = make("aside", {}, where, make("table", {}, rows), make("label", {}, "Predictions", slider, percent), legend, hint);
+  const outlines = outlineKeys(header.outlines, outlined);
+  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, percent), outlines.element);
+  const element = make("aside", {}, make("div", {}, where, make("table", {}, rows)), controls, hint);
   where.setAttribute("aria-live", "polite");
-  return { element, where, hint, rows, classes, slider };
+  return { element, where, hint, rows, classes, slider, legend, toggle: outlines.toggle };
+}
+
+// What is outlined, with its line; nothing where nothing is.
+function outlineKeys(outlines, outlined) {
+  const toggle = make("input", { type: "checkbox", checked: outlined });
+  const keys = outlines.map((outline) => {
+    const key = make("canvas");
+    key.style.cssText = "width: 30px; height: 12px";
+    drawOutlineKey(key, outline);
+    return make("li", {}, key, make("span", { textContent: outline.words }));
+  });
+  const element = make("div", { className: "rsp-outlines", hidden: !outlines.length }, make("label", {}, toggle, "Outlines"), make("ul", {}, ...keys));
+  return { element, toggle };
 }
 
 export function fillSidePanel(panel, payload, pixel, state) {

@@ -29,10 +29,18 @@ export const STYLE = `
 .rsp td:first-child { color: var(--quiet); padding-right: 10px; }
 .rsp-chip { display: inline-block; width: 11px; height: 11px; margin-right: 6px; border-radius: 2px;
   border: 1px solid color-mix(in srgb, var(--ink) 35%, transparent); vertical-align: -1px; }
-.rsp-classes { display: grid; grid-template-columns: 1fr 1fr; gap: 1px 10px; color: var(--quiet); font-size: 12px; }
+.rsp-classes { display: flex; flex-wrap: wrap; gap: 1px 10px; margin-top: 8px; color: var(--quiet); font-size: 11px; }
+.rsp-classes .rsp-chip { margin-right: 4px; }
 .rsp-classes .on { color: var(--ink); font-weight: 600; }
 .rsp label { display: flex; align-items: center; gap: 8px; color: var(--quiet); }
 .rsp input[type=range] { flex: 1; min-width: 60px; accent-color: var(--accent); }
+.rsp-controls { display: flex; flex-direction: column; gap: 8px; }
+.rsp-outlines[hidden] { display: none; }
+.rsp-outlines label { color: var(--ink); }
+.rsp-outlines input { margin: 0; accent-color: var(--accent); }
+.rsp-outlines ul { list-style: none; margin: 4px 0 0; padding: 0; font-size: 12px; color: var(--quiet); }
+.rsp-outlines li { display: flex; align-items: baseline; gap: 8px; line-height: 1.3; padding: 1px 0; }
+.rsp-outlines li canvas { flex: none; border-radius: 2px; transform: translateY(2px); }
 .rsp-strip { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 12px; margin-top: 10px; }
 .rsp-step { min-width: 0; border-top: 1px solid var(--line); padding-top: 4px; }
 .rsp-step button { display: flex; align-items: center; gap: 8px; width: 100%; height: 22px; padding: 0; border: 0;
@@ -48,7 +56,9 @@ export const STYLE = `
   overflow-wrap: anywhere; }
 .rsp-problem { padding: 12px; border: 1px solid var(--line); border-radius: 6px; }
 .rsp[data-width=medium] .rsp-top { grid-template-columns: auto auto; }
-.rsp[data-width=medium] aside { grid-column: 1 / -1; }
+.rsp[data-width=medium] aside { grid-column: 1 / -1; flex-flow: row wrap; gap: 10px 32px; }
+.rsp[data-width=medium] aside > * { flex: 1 1 220px; }
+.rsp:not([data-width=wide]) .rsp-hint { flex-basis: 100%; min-height: 0; }
 .rsp[data-width=narrow] .rsp-top { grid-template-columns: minmax(0, 1fr); }
 .rsp[data-width=narrow] .rsp-strip { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 .rsp[data-width=narrow] .rsp-pair { gap: 4px 6px; }

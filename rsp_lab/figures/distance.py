@@ -1,0 +1,95 @@
+"""How accuracy on planted regions falls with the distance of the deciding cue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, look
+
+_COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
+_MARKERS = "osD^vP"
+
+
+@dataclass(frozen=True)
+class DistanceCurve:
+    """Accuracy of one kind of model on one case.
+
+    Attributes:
+        model: what the legend calls it.
+        case: the panel it belongs to.
+        distances: of the cue, in pixels, rising.
+        values: a row a run, a column a distance; shares from 0 to 1.
+    """
+
+    model: str
+    case: str
+    distances: tuple[int, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+def draw_distance_curves(curves: Sequence[DistanceCurve], width: float = DOUBLE) -> Figure:
+    """One panel a case: the median over runs as a line, least and greatest as a bar at each distance.
+
+    Raises:
+        ValueError: if there is no curve.
+    """
+    if not curves:
+        raise ValueError("no curve to draw: train a study first (python -m trainers study).")
+    cases = list(dict.fromkeys(curve.case for curve in curves))
+    models = list(dict.fromkeys(curve.model for curve in curves))
+    with look():
+        figure = Figure(figsize=(width, 2.55))
+        panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
+        for axes, case in zip(panels, cases, strict=True):
+            _draw_panel(axes, case, [curve for curve in curves if curve.case == case], models)
+        panels[0].set_ylabel("right reading preferred (share of regions)")
+        figure.legend(
+            *panels[0].get_legend_handles_labels(),
+            loc="lower center",
+            ncols=len(models),
+            frameon=False,
+            fontsize=SMALL,
+            handlelength=2.2,
+            columnspacing=1.4,
+        )
+        figure.subplots_adjust(left=0.075, right=0.99, top=0.9, bottom=0.285, wspace=0.08)
+    return figure
+
+
+def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: Sequence[str]) -> None:
+    axes.axhline(0.5, color=FAINT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+    axes.text(
+        0.99, 0.485, "chance", transform=axes.get_yaxis_transform(), ha="right", va="top", color=QUIET, fontsize=SMALL
+    )
+    for curve in curves:
+        which = models.index(curve.model)
+        columns = list(zip(*curve.values, strict=True))
+        middle = [median(column) for column in columns]
+        # Models stand a little apart, so that bars at one distance can be told from each other.
+        places = [distance + 0.35 * (which - (len(models) - 1) / 2) for distance in curve.distances]
+        reach = [
+            [m - min(c) for m, c in zip(middle, columns, strict=True)],
+            [max(c) - m for m, c in zip(middle, columns, strict=True)],
+        ]
+        axes.errorbar(
+            places,
+            middle,
+            yerr=reach,
+            color=_COLOURS[which % len(_COLOURS)],
+            label=curve.model,
+            marker=_MARKERS[which % len(_MARKERS)],
+            markersize=3.2,
+            linewidth=1.0,
+            elinewidth=0.6,
+        )
+    axes.set_title(case.replace("-", " / "), fontsize=SMALL, color=INK)
+    axes.set_xlabel("distance of the cue (pixels)")
+    axes.set_xticks(curves[0].distances)
+    axes.set_ylim(0.28, 1.04)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,49 @@
+"""One run from its recipe to its best weights."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rsp_lab.models.segmenter import Segmenter
+from trainers import distributed
+from trainers.checkpoint import BEST, LAST, Progress
+from trainers.config import RunConfig
+from trainers.datasets import Samples, open_split
+from trainers.evaluate import Evaluation
+from trainers.export import describe, save_weights
+from trainers.loop import train
+from trainers.paper import differences
+
+
+def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | None = None) -> Progress:
+    """Trains a recipe in the folder ``run``, from where it was interrupted if it was; under torchrun in processes.
+
+    Args:
+        run: for state, weights and logs.
+        samples: train and val, where several runs share them in memory; opened from the recipe if not given.
+    """
+    with distributed.joined(config.device) as device:
+        config = replace(config, device=device)
+        train_set, val_set = samples or (
+            open_split(config.data, "train", cache=True),
+            open_split(config.data, "val", cache=True),
+        )
+        for line in differences(config) if not distributed.rank() else ():
+            print(f"differs from the paper: {line}", file=sys.stderr)
+        torch.manual_seed(config.seed)
+        model = Segmenter(config.model, pretrained=config.pretrained and not (run / LAST).exists())
+
+        def save_best(scored: nn.Module, scores: Evaluation, updates_done: int) -> None:
+            assert isinstance(scored, Segmenter)
+            save_weights(scored, run / BEST, describe(config, scores, updates_done))
+
+        progress = train(config, model, train_set, val_set, run, save_best)
+        if not distributed.rank():
+            best = f"best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}"
+            print(f"{progress.step} updates done; {best}")
+        return progress
