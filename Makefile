@@ -60,7 +60,8 @@ train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 
 study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
 	$(PY) -m trainers study -o runs/study $(ARGS)
-	$(PY) -m trainers results runs/study -o docs/results.md
+	$(PY) -m trainers study -o runs/study-long --steps 600 --heads rsp4 baseline_q67 $(ARGS)
+	$(PY) -m trainers results runs/study runs/study-long -o docs/results.md
 
 faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
 	$(PY) -m trainers.faults $(ARGS)

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jaxtyping
@@ -82,9 +83,24 @@ def chromium() -> str:
     return found
 
 
+@contextmanager
+def _shapes_unchecked() -> Iterator[None]:
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Shapes in signatures are no assertions while this is in force, as for a user who installed the package."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    with _shapes_unchecked():
+        yield
+
+
+@pytest.fixture(scope="module")
+def unchecked_module() -> Iterator[None]:
+    """The same for a whole module; for what draws hundreds of scenes, which the assertions slow down fivefold."""
+    with _shapes_unchecked():
+        yield

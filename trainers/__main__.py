@@ -220,13 +220,13 @@ def study_command(
 
 
 def results_command(
-    runs: tyro.conf.Positional[Path],
+    runs: tyro.conf.Positional[tuple[Path, ...]],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
 ) -> None:
     """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
 
     Args:
-        runs: folder of a study's runs.
+        runs: folder of a study's runs, then those of studies of another length to set beside it.
         output: the Markdown file to write.
     """
     for path in write_results(runs, output):

@@ -70,6 +70,7 @@ STUDY: dict[str, TopDownConfig] = {
     "baseline_q67": presets.top_down(top=7, channels=64),
     "rsp2": presets.top_down(top=5, at=(54, 43), channels=64),
     "rsp4": presets.top_down(top=7, at=(76, 65, 54, 43), channels=64),
+    "rsp4_none": presets.top_down(top=7, at=(76, 65, 54, 43), fusion=RelationConfig(normalisation="none"), channels=64),
     "self2": presets.top_down(top=5, at=(54, 43), fusion=RelationConfig(query_from="high"), channels=64),
     "context2": presets.top_down(top=5, at=(54, 43), fusion=AverageConfig(), channels=64),
 }

@@ -47,7 +47,7 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], width: float = DOUBLE)
         panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
         for axes, case in zip(panels, cases, strict=True):
             _draw_panel(axes, case, [curve for curve in curves if curve.case == case], models)
-        panels[0].set_ylabel("right reading preferred (share of regions)")
+        panels[0].set_ylabel("share of regions read right", fontsize=SMALL)
         figure.legend(
             *panels[0].get_legend_handles_labels(),
             loc="lower center",
@@ -88,8 +88,8 @@ def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: 
             elinewidth=0.6,
         )
     axes.set_title(case.replace("-", " / "), fontsize=SMALL, color=INK)
-    axes.set_xlabel("distance of the cue (pixels)")
+    axes.set_xlabel("distance of the cue (pixels)", fontsize=SMALL)
     axes.set_xticks(curves[0].distances)
-    axes.set_ylim(0.28, 1.04)
+    axes.set_ylim(0.4, 1.04)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

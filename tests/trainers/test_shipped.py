@@ -15,6 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 IMAGES = {"camvid": 101, "scenes": 120}
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("data", IMAGES)
 @pytest.mark.parametrize("head", ["baseline", "rsp4"])
 def test_evaluation_reproduces_the_header(

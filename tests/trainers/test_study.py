@@ -9,15 +9,18 @@ import pytest
 from rsp_lab.analysis.planted import RegionAnswer
 from rsp_lab.data import planted
 from rsp_lab.data.street.scene import CASES
-from trainers import results, study
+from trainers import study
 from trainers.__main__ import main
 from trainers.markdown import spread
 from trainers.paper import PAPER_RECIPES
-from trainers.results import StudyRun, results_page, write_results
+from trainers.printed import PRINTED
+from trainers.results import write_results
+from trainers.results_page import results_page
+from trainers.study_runs import StudyRun
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Path:
     """A study of two heads and one update, on four scenes."""
     root = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
@@ -64,10 +67,11 @@ def test_answers_of_other_weights_do_not_count(runs: Path, tmp_path: Path) -> No
 
 
 def test_the_page_is_written_with_its_figure(runs: Path, tmp_path: Path) -> None:
-    page, figure = write_results(runs, tmp_path / "results.md")
+    page, figure = write_results([runs, runs], tmp_path / "results.md")
 
     text = page.read_text()
-    assert "RSP-2 minus Baseline" in text
+    assert text.count("| RSP-2 minus Baseline |") == 2
+    assert "### With 1 updates" in text
     assert "RSP-2 minus + SELF" not in text
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert f"images/{figure.name}" in text
@@ -119,4 +123,4 @@ def test_spread() -> None:
 
 
 def test_every_printed_row_has_its_recipe() -> None:
-    assert {row.recipe for row in results.PRINTED} <= set(PAPER_RECIPES)
+    assert {row.recipe for row in PRINTED} <= set(PAPER_RECIPES)

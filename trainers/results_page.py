@@ -1,0 +1,214 @@
+"""The results page as Markdown; every number comes from a run, a header, or the paper's print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rsp_lab.data.street.scene import CASES
+from trainers.markdown import percent, spread, table
+from trainers.printed import PRINTED
+from trainers.recipes import study
+from trainers.study_runs import NAMES, StudyRun, distances_of
+from trainers.why import relation_section
+
+FIGURE = "cue_distance.png"
+PAIRS = (
+    ("rsp4", "baseline_q67"),
+    ("rsp2", "baseline"),
+    ("rsp2", "self2"),
+    ("rsp2", "context2"),
+    ("rsp4", "rsp4_none"),
+)
+"""Heads that differ in one thing only, better one by the paper first."""
+
+_BESIDE_THE_PAPER = (
+    "The paper's column is mIoU on Cityscapes val; ours is mIoU on small planted scenes for heads of the same "
+    "structure. The two are **not comparable in size**, only in order. What differs in ours: drawn scenes instead of "
+    "Cityscapes, a tiny encoder from scratch instead of a pretrained ResNet, 64 channels instead of 128, minutes "
+    "instead of days. The last column names the recipe of the paper's own run, which needs Cityscapes and GPUs and has "
+    "not been run here."
+)
+
+
+def results_page(
+    runs: Sequence[StudyRun], headers: Sequence[dict[str, Any]], others: Sequence[Sequence[StudyRun]] = ()
+) -> str:
+    """The page as Markdown."""
+    by_head = _grouped(runs)
+    parts = (
+        [
+            "# Results",
+            "",
+            "Written by `python -m trainers results` from run folders; no number is typed in but the"
+            " paper's own. Shares and IoU in percent: median (least to greatest) over seeds.",
+            "",
+        ],
+        _setting(runs),
+        _overview(by_head),
+        _paired(by_head, "Does the relation win?"),
+        _by_case(by_head),
+        _by_distance(by_head),
+        relation_section({NAMES[head]: [list(run.relations) for run in runs] for head, runs in by_head.items()}),
+        *(_other(runs) for runs in others),
+        _shipped(headers),
+        _paper(by_head),
+    )
+    return "\n".join(line for part in parts for line in part)
+
+
+def _setting(runs: Sequence[StudyRun]) -> list[str]:
+    config = study(runs[0].head)()
+    height, width = config.augment.crop
+    updates = sorted({run.updates for run in runs})
+    sample = runs[0].answers
+    distances = sorted({answer.distance for answer in sample})
+    return [
+        "## Planted scenes",
+        "",
+        f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
+        f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
+        f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, 64 channels, no augmentation but the "
+        "flip; the last weights, none chosen. Runs of one seed see the same scenes in the same order.",
+        "",
+        f"- **mIoU**: over the {2 * 60} val scenes, 19 classes, all pixels.",
+        f"- **Region IoU**: within the planted regions only; mean over both readings of each case, over "
+        f"{len(sample)} scenes never trained on.",
+        "- **Accuracy**: share of those regions for which the mean logit of the right class exceeds that of the other "
+        "reading. Each region comes in both readings with the same pixels, so that 50.0 is what any model reaches "
+        f"that looks at the region alone. Cues are {', '.join(map(str, distances))} pixels away.",
+        "",
+    ]
+
+
+def _overview(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    rows = [
+        [
+            NAMES[head],
+            ", ".join(str(run.seed) for run in runs),
+            f"{runs[0].parameters / 1e6:.2f}",
+            spread([run.miou for run in runs]),
+            spread([run.region_iou for run in runs]),
+            spread([run.score() for run in runs]),
+        ]
+        for head, runs in by_head.items()
+    ]
+    return [*table(["head", "seeds", "parameters (10^6)", "mIoU", "region IoU", "accuracy"], rows), ""]
+
+
+def _grouped(runs: Sequence[StudyRun]) -> dict[str, list[StudyRun]]:
+    return {head: [run for run in runs if run.head == head] for head in dict.fromkeys(run.head for run in runs)}
+
+
+def _other(runs: Sequence[StudyRun]) -> list[str]:
+    """A study of another length: what more updates change."""
+    updates = " or ".join(map(str, sorted({run.updates for run in runs})))
+    title = f"With {updates} updates"
+    return [
+        f"### {title}",
+        "",
+        *_overview(_grouped(runs)),
+        *_paired(_grouped(runs), f"{title}: does the relation win?"),
+    ]
+
+
+def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
+    measures: tuple[tuple[str, Callable[[StudyRun], float]], ...] = (
+        ("mIoU", lambda run: run.miou),
+        ("region IoU", lambda run: run.region_iou),
+        ("accuracy", lambda run: run.score()),
+    )
+    rows, words = [], []
+    for first, second in PAIRS:
+        others = {run.seed: run for run in by_head.get(second, ())}
+        pairs = [(run, others[run.seed]) for run in by_head.get(first, ()) if run.seed in others]
+        if not pairs:
+            continue
+        cells = []
+        for name, measure in measures:
+            gaps = [measure(a) - measure(b) for a, b in pairs]
+            cells.append(f"{spread(gaps, signed=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up")
+            words.append(_verdict(NAMES[first], NAMES[second], name, gaps))
+        rows.append([f"{NAMES[first]} minus {NAMES[second]}", *cells])
+    if not rows:
+        return []
+    return [
+        f"### {title}",
+        "",
+        "Differences within a seed, in percentage points.",
+        "",
+        *table(["pair", *(name for name, _ in measures)], rows),
+        "",
+        *(f"- {sentence}" for sentence in words if sentence),
+        "",
+    ]
+
+
+def _verdict(first: str, second: str, measure: str, gaps: Sequence[float]) -> str:
+    """A sentence where all seeds agree, or where they do not."""
+    if all(gap > 0 for gap in gaps):
+        return f"{measure}: {first} is above {second} in every seed."
+    if all(gap < 0 for gap in gaps):
+        return f"{measure}: {first} is **below** {second} in every seed."
+    return f"{measure}: between {first} and {second} the seeds do not agree; this study does not tell them apart."
+
+
+def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    rows = [
+        [NAMES[head], *(spread([run.score(case) for run in runs]) for case in CASES)] for head, runs in by_head.items()
+    ]
+    return ["### Accuracy by case", "", *table(["head", *(case.replace("-", " / ") for case in CASES)], rows), ""]
+
+
+def _by_distance(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    distances = distances_of(next(iter(by_head.values())))
+    rows = [
+        [NAMES[head], *(spread([run.score(distance=distance) for run in runs]) for distance in distances)]
+        for head, runs in by_head.items()
+    ]
+    return [
+        "### Accuracy by the cue's distance",
+        "",
+        f"![Accuracy against the distance of the cue, by case](images/{FIGURE})",
+        "",
+        *table(["head", *(f"{distance} px" for distance in distances)], rows),
+        "",
+    ]
+
+
+def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            f"`{header['name']}`",
+            header["data"],
+            str(header["seed"]),
+            str(header["budget"]["updates"]),
+            percent(header["validation"]["miou"]),
+            percent(header["validation"]["pixel_accuracy"]),
+        ]
+        for header in headers
+    ]
+    return [
+        "## Shipped weights",
+        "",
+        "One seed each, so a difference between two rows may be chance; the model cards give every class.",
+        "",
+        *table(["weights", "data", "seed", "updates", "mIoU", "pixel accuracy"], rows),
+        "",
+    ]
+
+
+def _paper(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    rows = []
+    for row in PRINTED:
+        ours = spread([run.miou for run in by_head[row.head]]) if row.head in by_head else "-"
+        printed = f"{row.miou:.1f}" + (f" ± {row.spread:.1f}" if row.spread else "")
+        rows.append([row.table, row.row, printed, ours, f"`{row.recipe}`"])
+    return [
+        "## The paper's Tables I, IV and VI",
+        "",
+        _BESIDE_THE_PAPER,
+        "",
+        *table(["table", "row", "paper: Cityscapes", "ours: small scenes", "recipe"], rows),
+        "",
+    ]
