@@ -1,7 +1,10 @@
 """rsp_lab: a workbench for looking inside cross-scale context aggregation in semantic segmentation."""
 
 from rsp_lab._version import __version__
+from rsp_lab.analysis import surgery_presets
 from rsp_lab.analysis.compare import Comparison, compare
+from rsp_lab.analysis.explain import Explanation, explain
+from rsp_lab.analysis.flips import FlipStories, flip_stories
 from rsp_lab.analysis.flow import ContextFlow, StepFlow, context_flow
 from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.grids import RelationGrid, relation_grids
@@ -17,6 +20,7 @@ from rsp_lab.analysis.selection import (
     selection_gain,
     selection_gain_of,
 )
+from rsp_lab.analysis.surgery import SurgeryResult, edited_weights, operate, predicted_change
 from rsp_lab.analysis.targets import PixelTarget, RegionTarget
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
@@ -29,6 +33,8 @@ __all__ = [
     "Comparison",
     "ContextFlow",
     "ContextLedger",
+    "Explanation",
+    "FlipStories",
     "FrozenHead",
     "LedgerDifference",
     "LedgerError",
@@ -42,17 +48,23 @@ __all__ = [
     "SegmenterConfig",
     "SelectionGain",
     "StepFlow",
+    "SurgeryResult",
     "__version__",
     "compare",
     "context_flow",
     "context_ledger",
     "context_residuals",
+    "edited_weights",
+    "explain",
+    "flip_stories",
     "hooks",
     "ledger_difference",
     "ledger_of",
     "level_ledger",
     "level_ledger_of",
     "load",
+    "operate",
+    "predicted_change",
     "read_image",
     "rejection_map",
     "rejection_map_of",
@@ -60,4 +72,5 @@ __all__ = [
     "run_with_capture",
     "selection_gain",
     "selection_gain_of",
+    "surgery_presets",
 ]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,18 +20,25 @@ from rich.table import Table
 from rsp_lab import bench as measurements
 from rsp_lab._version import __version__
 from rsp_lab.analysis import compare as comparison
+from rsp_lab.analysis import explain as explanation
+from rsp_lab.analysis.ledger import LedgerError
 from rsp_lab.data import images
 from rsp_lab.data.labels import table_for
 from rsp_lab.data.street import scene as planted
 from rsp_lab.data.street.files import write_cityscapes_layout
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.comparison import draw_all
+from rsp_lab.figures.contact_sheet import draw_contact_sheet
+from rsp_lab.figures.ledger import draw_ledger
 from rsp_lab.figures.style import save
 from rsp_lab.models import paper_tables, weights
 
 _Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
 _Out = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
-_Image = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image file")]
+_Image = Annotated[
+    Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 to 4096 x 4096")
+]
+_Model = Annotated[str, tyro.conf.arg(help="shipped name or path of a .safetensors file")]
 _Measure = Annotated[Literal["relation", "capture", "forward", "analysis"], tyro.conf.Positional]
 
 _LARGE_PIXELS = 2_000_000
@@ -65,7 +72,7 @@ def models(*, json: _Json = False) -> None:
             {
                 "name": name,
                 "encoder": config.pyramid.encoder,
-                "steps": " ".join(type(fusion).__name__.removesuffix("Config") for fusion in _fusions(config.head)),
+                "steps": " ".join(type(f).__name__.removesuffix("Config") for f in getattr(config.head, "fusions", ())),
                 "classes": len(config.class_names),
                 "val_miou": metadata.get("validation", {}).get("miou"),
                 "data": metadata.get("data"),
@@ -76,10 +83,6 @@ def models(*, json: _Json = False) -> None:
     if not rows:
         raise ValueError("no weights come with this installation; train some with `python -m trainers`.")
     _print_rows(rows, json)
-
-
-def _fusions(head: Any) -> tuple[Any, ...]:
-    return getattr(head, "fusions", ())
 
 
 def tables(*, json: _Json = False) -> None:
@@ -119,6 +122,7 @@ def scenes_(
     distance: int | None = None,
     split: Literal["train", "val", "test"] = "train",
     pairs: bool = False,
+    sheet: Path | None = None,
 ) -> None:
     """Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.
 
@@ -126,7 +130,6 @@ def scenes_(
     its cue and its decoys, and the facts as JSON.
 
     Args:
-        out: folder to write to; made if missing.
         n: scenes to draw.
         seed: of the first scene; the next ones count up.
         size: rows and columns, 64 128 to 2048 4096.
@@ -134,6 +137,7 @@ def scenes_(
         distance: from the region to its cue in pixels; default: at random.
         split: folder below leftImg8bit and gtFine.
         pairs: write both readings of each scene, which differ in the cue's pixels and the region's class alone.
+        sheet: also draw all scenes with their outlines on one sheet (.png, .pdf or .svg).
     """
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
@@ -145,6 +149,8 @@ def scenes_(
             drawn.append(planted.plant(number, *size, case=case, distance=distance))
     write_cityscapes_layout(drawn, out, split)
     _say(f"{len(drawn)} scenes in {out}")
+    if sheet is not None:
+        _say(f"sheet in {save(draw_contact_sheet(drawn), sheet, dpi=200)}")
 
 
 @contextmanager
@@ -180,8 +186,8 @@ def compare(
     image: _Image,
     out: _Out,
     *,
-    left: str = "camvid-baseline",
-    right: str = "camvid-rsp4",
+    left: _Model = "camvid-baseline",
+    right: _Model = "camvid-rsp4",
     pixel: tuple[int, int] | None = None,
     channel: int | None = None,
 ) -> None:
@@ -190,10 +196,6 @@ def compare(
     Writes predictions, context_flow, key_query and relation_grids as PNG and PDF, captions.txt and summary.json.
 
     Args:
-        image: any readable image of 64 x 64 to 4096 x 4096 pixels.
-        out: folder to write to; made if missing.
-        left: shipped name or path of a .safetensors file.
-        right: likewise.
         pixel: row and column to look at; default: inside the largest disagreement.
         channel: to show in the context flow; default: by class selectivity, the rule is written to summary.json.
     """
@@ -220,13 +222,45 @@ def compare(
     _say(f"wrote {out} in {time.perf_counter() - began:.1f} s")
 
 
+def explain(
+    image: _Image,
+    *,
+    pixel: tuple[int, int],
+    class_: Annotated[str | None, tyro.conf.arg(name="class")] = None,
+    rival: str | None = None,
+    left: _Model = "camvid-baseline",
+    right: _Model = "camvid-rsp4",
+    out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="DIR")] = None,
+    json: _Json = False,
+) -> None:
+    """The story of one pixel in two models: what each level and cell adds to the decision, what was refused, the gaze.
+
+    Args:
+        pixel: row and column.
+        class_: whose logit; default: what the right model says.
+        rival: class it is held against; default: what the left model says, or else the right model's runner-up.
+        out: folder for explain.png, explain.pdf and explain.json; made if missing. Default: nothing is written.
+    """
+    picture, pair = images.read_image(image), (weights.load(left), weights.load(right))
+    about: dict[str, Any] = {"pixel": pixel, "class_name": class_, "rival": rival}
+    explanation.check_explainable(picture, pair, (left, right), **about)
+    with nullcontext() if out is None else _whole_folder(out) as folder:
+        told = explanation.explain(picture, pair, (left, right), **about)
+        facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **told.to_dict()}
+        if folder is not None:
+            figure = draw_ledger(told)
+            for suffix in FORMATS:
+                save(figure, folder / f"explain.{suffix}")
+            (folder / "explain.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print(json_module.dumps(facts, indent=1) if json else told.text())
+
+
 def bench(what: _Measure, *, json: _Json = False, threads: int | None = None) -> None:
     """Measures speed and memory side by side in one run: relation, capture, whole forward passes, or analysis.
 
     Args:
         what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
             against its baseline on ResNet-50; analysis: ledgers against forward passes of the same model.
-        json: print JSON instead of a table.
         threads: of torch; default: torch's own choice.
     """
     if threads is not None and threads < 1:
@@ -243,20 +277,15 @@ def bench(what: _Measure, *, json: _Json = False, threads: int | None = None) ->
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
-    commands: dict[str, Callable[..., Any]] = {
-        "models": models,
-        "tables": tables,
-        "scenes": scenes_,
-        "compare": compare,
-        "bench": bench,
-    }
+    looks: dict[str, Callable[..., Any]] = {"compare": compare, "explain": explain, "bench": bench}
+    commands: dict[str, Callable[..., Any]] = {"models": models, "tables": tables, "scenes": scenes_, **looks}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=arguments)
     except BrokenPipeError:
         # The reader of the output, such as head, is gone; what is still buffered for it must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, OSError, MemoryError) as error:
+    except (ValueError, OSError, MemoryError, LedgerError) as error:
         _say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")
         raise SystemExit(2) from None
     except RuntimeError as error:

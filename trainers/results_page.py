@@ -66,6 +66,8 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
     return [
         "## Planted scenes",
         "",
+        "![Both readings of three scenes, with region, cue and decoys](images/scenes.png)",
+        "",
         f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
         f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
         f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, 64 channels, no augmentation but the "

@@ -157,7 +157,12 @@ class _WindowDots(torch.autograd.Function):
         a, b = ctx.saved_tensors
         hood = Neighbourhood(a.shape[1], a.shape[2], ctx.window, a.device)
         grad = grad * hood.inside(slice(0, hood.height)).flatten(2)
-        return window_sum(grad, b, ctx.window), _WindowSumAdjoint.apply(grad, a, ctx.window), None
+        by_a, by_b, _ = ctx.needs_input_grad
+        return (
+            window_sum(grad, b, ctx.window) if by_a else None,
+            _WindowSumAdjoint.apply(grad, a, ctx.window) if by_b else None,
+            None,
+        )
 
 
 class _WindowSum(torch.autograd.Function):
@@ -173,7 +178,12 @@ class _WindowSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         weights, values = ctx.saved_tensors
-        return window_dots(grad, values, ctx.window), _WindowSumAdjoint.apply(weights, grad, ctx.window), None
+        by_weights, by_values, _ = ctx.needs_input_grad
+        return (
+            window_dots(grad, values, ctx.window) if by_weights else None,
+            _WindowSumAdjoint.apply(weights, grad, ctx.window) if by_values else None,
+            None,
+        )
 
 
 class _WindowSumAdjoint(torch.autograd.Function):
@@ -190,7 +200,12 @@ class _WindowSumAdjoint(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         weights, values = ctx.saved_tensors
-        return window_dots(values, grad, ctx.window), window_sum(weights, grad, ctx.window), None
+        by_weights, by_values, _ = ctx.needs_input_grad
+        return (
+            window_dots(values, grad, ctx.window) if by_weights else None,
+            window_sum(weights, grad, ctx.window) if by_values else None,
+            None,
+        )
 
 
 def window_dots(a: Tensor, b: Tensor, window: Window) -> Tensor:

@@ -251,11 +251,20 @@ def test_models_lists_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> Non
     cli.main(["models", "--json"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
 
-    assert {"camvid-baseline", "camvid-rsp4"} <= rows.keys()
-    for row in rows.values():
+    assert {f"{data}-{head}" for data in ("camvid", "scenes") for head in ("baseline", "rsp4")} <= rows.keys()
+    for name, row in rows.items():
         assert row["megabytes"] < 15
         assert 0 < row["val_miou"] < 1
-        assert "non-commercial" in row["terms"]
+        assert ("non-commercial" in row["terms"]) == name.startswith("camvid")
+
+
+def test_scenes_on_one_sheet(tmp_path: Path) -> None:
+    cli.main(
+        ["scenes", "-o", str(tmp_path), "-n", "1", "--size", "64", "128", "--pairs", "--sheet", f"{tmp_path}/a.png"]
+    )
+
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width > 1000
 
 
 def test_scenes_are_the_same_every_time(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
