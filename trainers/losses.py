@@ -29,10 +29,10 @@ class Criterion:
 
     def weight(self, label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
         """The labelled pixels, each counted by its class's weight."""
-        labelled = label[label != IGNORE_INDEX]
+        labelled = label != IGNORE_INDEX
         if self.class_weights is None:
-            return torch.tensor(labelled.numel(), dtype=torch.float32, device=label.device)
-        return self.class_weights.to(label.device)[labelled].sum()
+            return labelled.sum().float()
+        return self.class_weights.to(label.device)[label[labelled]].sum()
 
     def total(self, logits: Float[Tensor, "b class y x"], label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
         """Cross entropy in float32 at least, summed over the labelled pixels by weight.

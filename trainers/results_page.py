@@ -148,10 +148,11 @@ def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
 
 def _verdict(first: str, second: str, measure: str, gaps: Sequence[float]) -> str:
     """A sentence where all seeds agree, or where they do not."""
+    seeds = f"each of the {len(gaps)} seeds" if len(gaps) > 1 else "the one seed there is"
     if all(gap > 0 for gap in gaps):
-        return f"{measure}: {first} is above {second} in every seed."
+        return f"{measure}: {first} is above {second} in {seeds}."
     if all(gap < 0 for gap in gaps):
-        return f"{measure}: {first} is **below** {second} in every seed."
+        return f"{measure}: {first} is **below** {second} in {seeds}."
     return f"{measure}: between {first} and {second} the seeds do not agree; this study does not tell them apart."
 
 

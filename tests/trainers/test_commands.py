@@ -20,8 +20,9 @@ from rsp_lab.models.segmenter import Segmenter
 from trainers.__main__ import main
 from trainers.checkpoint import BEST, LAST
 from trainers.evaluate import evaluate
-from trainers.recipes import RECIPES, camvid_tiny_baseline, camvid_tiny_rsp4
+from trainers.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
 
+PAIR = (camvid_tiny_rsp4.__name__, camvid_tiny_baseline.__name__)
 SMALL = ["--augment.crop", "64", "64", "--batch-size", "2", "--num-threads", "1", "--workers", "0", "--log-every", "1"]
 
 
@@ -49,7 +50,7 @@ def pair(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CAMVID_ROOT", str(root))
-        for recipe in RECIPES:
+        for recipe in PAIR:
             assert main([recipe, "--out", str(folder / recipe), "--steps", "3", *SMALL]) == 0
     return folder
 
@@ -82,7 +83,7 @@ def test_evaluate_agrees_with_the_run(pair, capsys):
 
 def test_exported_weights_carry_their_own_scores_and_a_card(pair, root, tmp_path, capsys):
     files = []
-    for recipe in RECIPES:
+    for recipe in PAIR:
         files.append(tmp_path / f"{recipe}.safetensors")
         assert main(["export", str(pair / recipe), "-o", str(files[-1]), "--name", recipe.replace("_", "-")]) == 0
         _, metadata = weights.read_header(files[-1])
@@ -110,8 +111,14 @@ def test_a_card_needs_what_a_card_says(tmp_path, capsys):
 
 def test_weights_of_other_classes_are_refused(tmp_path, capsys):
     weights.save(Segmenter(tiny_baseline(("cat", "dog"))), tmp_path / "pets.safetensors", {})
-    assert main(["evaluate", str(tmp_path / "pets.safetensors")]) == 2
+    assert main(["evaluate", str(tmp_path / "pets.safetensors"), "--data", "camvid"]) == 2
     assert "cat, dog" in one_line(capsys)
+
+
+def test_weights_that_name_no_data_set_are_asked_for_one(tmp_path, capsys):
+    weights.save(Segmenter(tiny_baseline(("cat", "dog"))), tmp_path / "pets.safetensors", {})
+    assert main(["evaluate", str(tmp_path / "pets.safetensors")]) == 2
+    assert "--data camvid | cityscapes" in one_line(capsys)
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_the_page_says_who_wins_and_where_seeds_disagree() -> None:
     ]
     page = results_page(wins, [])
 
-    assert "- accuracy: RSP-2 is above Baseline in every seed." in page
+    assert "- accuracy: RSP-2 is above Baseline in each of the 3 seeds." in page
     assert "- mIoU: between RSP-2 and Baseline the seeds do not agree" in page
     assert "| RSP-2 minus Baseline | +1.0 (-2.0 to +3.0), 2 of 3 up |" in page
     # 80 right of 100, and 20 of the other reading's 100 swapped: 80 / 120.
@@ -113,7 +113,7 @@ def test_the_page_says_who_wins_and_where_seeds_disagree() -> None:
 def test_a_loss_is_said_as_plainly() -> None:
     page = results_page([_run("baseline", 0, 0.6, True), _run("rsp2", 0, 0.5, False)], [])
 
-    assert "- mIoU: RSP-2 is **below** Baseline in every seed." in page
+    assert "- mIoU: RSP-2 is **below** Baseline in the one seed there is." in page
 
 
 def test_spread() -> None:
