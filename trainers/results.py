@@ -11,12 +11,12 @@ from rsp_lab.figures.distance import DistanceCurve, draw_distance_curves
 from rsp_lab.figures.style import save
 from rsp_lab.models import weights
 from trainers.checkpoint import write_atomic
-from trainers.results_page import FIGURE, results_page
+from trainers.results_page import figure_name, results_page
 from trainers.study_runs import NAMES, StudyRun, distances_of, read_study
 
 
 def write_results(roots: Sequence[Path], output: Path) -> list[Path]:
-    """Writes the page, and its figure into the folder images/ beside it.
+    """Writes the page, and its figures into the folder images/ beside it.
 
     Args:
         roots: the study, then studies of another length.
@@ -27,10 +27,12 @@ def write_results(roots: Sequence[Path], output: Path) -> list[Path]:
     if not roots:
         raise ValueError("the results page needs the folder of a study: python -m trainers study -o FOLDER.")
     runs, *others = map(read_study, roots)
-    figure = output.parent / "images" / FIGURE
-    save(draw_distance_curves(_curves(runs)), figure, dpi=200)
+    figures = []
+    for study_runs in (runs, *others):
+        figures.append(output.parent / "images" / figure_name(study_runs[0].updates))
+        save(draw_distance_curves(_curves(study_runs)), figures[-1], dpi=200)
     write_atomic(output, results_page(runs, shipped_headers(), others).encode())
-    return [output, figure]
+    return [output, *figures]
 
 
 def shipped_headers() -> list[dict[str, Any]]:

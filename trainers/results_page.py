@@ -12,7 +12,6 @@ from trainers.recipes import study
 from trainers.study_runs import NAMES, StudyRun, distances_of
 from trainers.why import relation_section
 
-FIGURE = "cue_distance.png"
 PAIRS = (
     ("rsp4", "baseline_q67"),
     ("rsp2", "baseline"),
@@ -29,6 +28,11 @@ _BESIDE_THE_PAPER = (
     "instead of days. The last column names the recipe of the paper's own run, which needs Cityscapes and GPUs and has "
     "not been run here."
 )
+
+
+def figure_name(updates: int) -> str:
+    """File name of the figure of a study of so many updates."""
+    return f"cue_distance_{updates}.png"
 
 
 def results_page(
@@ -104,13 +108,15 @@ def _grouped(runs: Sequence[StudyRun]) -> dict[str, list[StudyRun]]:
 
 def _other(runs: Sequence[StudyRun]) -> list[str]:
     """A study of another length: what more updates change."""
-    updates = " or ".join(map(str, sorted({run.updates for run in runs})))
-    title = f"With {updates} updates"
+    by_head = _grouped(runs)
+    title = f"With {' or '.join(map(str, sorted({run.updates for run in runs})))} updates"
     return [
         f"### {title}",
         "",
-        *_overview(_grouped(runs)),
-        *_paired(_grouped(runs), f"{title}: does the relation win?"),
+        *_overview(by_head),
+        f"![Accuracy against the distance of the cue, by case](images/{figure_name(runs[0].updates)})",
+        "",
+        *_paired(by_head, f"{title}: does the relation win?"),
     ]
 
 
@@ -164,15 +170,16 @@ def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
 
 
 def _by_distance(by_head: dict[str, list[StudyRun]]) -> list[str]:
-    distances = distances_of(next(iter(by_head.values())))
+    runs = next(iter(by_head.values()))
+    distances = distances_of(runs)
     rows = [
-        [NAMES[head], *(spread([run.score(distance=distance) for run in runs]) for distance in distances)]
-        for head, runs in by_head.items()
+        [NAMES[head], *(spread([run.score(distance=distance) for run in own]) for distance in distances)]
+        for head, own in by_head.items()
     ]
     return [
         "### Accuracy by the cue's distance",
         "",
-        f"![Accuracy against the distance of the cue, by case](images/{FIGURE})",
+        f"![Accuracy against the distance of the cue, by case](images/{figure_name(runs[0].updates)})",
         "",
         *table(["head", *(f"{distance} px" for distance in distances)], rows),
         "",

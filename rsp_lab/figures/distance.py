@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, look
 
-_COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7")
-_MARKERS = "osD^vP"
+_COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
+_MARKERS = "osD^vPX"
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_answers_of_other_weights_do_not_count(runs: Path, tmp_path: Path) -> No
 
 
 def test_the_page_is_written_with_its_figure(runs: Path, tmp_path: Path) -> None:
-    page, figure = write_results([runs, runs], tmp_path / "results.md")
+    page, figure, _ = write_results([runs, runs], tmp_path / "results.md")
 
     text = page.read_text()
     assert text.count("| RSP-2 minus Baseline |") == 2
