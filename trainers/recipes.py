@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from rsp_lab.data import planted
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
@@ -25,19 +26,21 @@ def camvid_tiny_baseline() -> RunConfig:
     return _camvid_tiny("camvid_tiny_baseline", presets.tiny_baseline(CAMVID.classes, CAMVID.name))
 
 
-def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
-    """What both share, so that the pair differs in the head only: budget, seed, data order and augmentation."""
+def _from_scratch(name: str, model: SegmenterConfig, augment: AugmentConfig, **changes: Any) -> RunConfig:
+    """What all runs of the tiny network share; those of one data set differ in the head only."""
     return RunConfig(
         name=name,
         model=model,
-        augment=AugmentConfig(crop=(256, 320)),
+        augment=augment,
         optimiser=Optimiser("adamw", learning_rate=1e-3, weight_decay=1e-4, clip_norm=5.0),
         schedule=OneCycle(),
-        steps=1800,
-        eval_every=600,
-        batch_size=8,
         seed=0,
+        **changes,
     )
+
+
+def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
+    return _from_scratch(name, model, AugmentConfig(crop=(256, 320)), steps=1800, eval_every=600, batch_size=8)
 
 
 def scenes_tiny_rsp4() -> RunConfig:
@@ -50,19 +53,14 @@ def scenes_tiny_baseline() -> RunConfig:
     return _scenes("scenes_tiny_baseline", presets.tiny_baseline(CITYSCAPES.classes, CITYSCAPES.name))
 
 
+def _drawn(size: tuple[int, int], scale: tuple[float, float] = (1.0, 1.0)) -> AugmentConfig:
+    """Augmentation of drawn scenes, whose light and colours vary by themselves."""
+    return AugmentConfig(crop=size, scale=scale, colour=False, max_class_share=1.0)
+
+
 def _scenes(name: str, model: SegmenterConfig) -> RunConfig:
-    return RunConfig(
-        name=name,
-        model=model,
-        data="scenes",
-        augment=AugmentConfig(crop=(256, 512), scale=(1.0, 1.25), colour=False, max_class_share=1.0),
-        optimiser=Optimiser("adamw", learning_rate=1e-3, weight_decay=1e-4, clip_norm=5.0),
-        schedule=OneCycle(),
-        steps=1400,
-        eval_every=1400,
-        batch_size=4,
-        seed=0,
-    )
+    augment = _drawn(planted.SIZE, (1.0, 1.25))
+    return _from_scratch(name, model, augment, data="scenes", steps=1400, eval_every=1400, batch_size=4)
 
 
 STUDY: dict[str, TopDownConfig] = {
@@ -81,17 +79,10 @@ def study(head: str) -> Callable[[], RunConfig]:
     """The recipe of one head of :data:`STUDY`; they differ in the head alone."""
 
     def recipe() -> RunConfig:
-        return RunConfig(
-            name=f"study_{head}",
-            model=presets.tiny(STUDY[head], CITYSCAPES.classes, CITYSCAPES.name),
-            data="small-scenes",
-            augment=AugmentConfig(crop=planted.SMALL, scale=(1.0, 1.0), colour=False, max_class_share=1.0),
-            optimiser=Optimiser("adamw", learning_rate=1e-3, weight_decay=1e-4, clip_norm=5.0),
-            schedule=OneCycle(),
-            steps=200,
-            eval_every=200,
-            batch_size=8,
-            seed=0,
+        model = presets.tiny(STUDY[head], CITYSCAPES.classes, CITYSCAPES.name)
+        augment = _drawn(planted.SMALL)
+        return _from_scratch(
+            f"study_{head}", model, augment, data="small-scenes", steps=200, eval_every=200, batch_size=8
         )
 
     recipe.__name__ = f"study_{head}"

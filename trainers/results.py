@@ -30,7 +30,7 @@ def write_results(roots: Sequence[Path], output: Path) -> list[Path]:
     figures = []
     for study_runs in (runs, *others):
         figures.append(output.parent / "images" / figure_name(study_runs[0].updates))
-        save(draw_distance_curves(_curves(study_runs)), figures[-1], dpi=200)
+        save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
     write_atomic(output, results_page(runs, shipped_headers(), others).encode())
     return [output, *figures]
 

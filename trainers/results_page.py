@@ -77,7 +77,7 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
         f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, 64 channels, no augmentation but the "
         "flip; the last weights, none chosen. Runs of one seed see the same scenes in the same order.",
         "",
-        f"- **mIoU**: over the {2 * 60} val scenes, 19 classes, all pixels.",
+        f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
         f"- **Region IoU**: within the planted regions only; mean over both readings of each case, over "
         f"{len(sample)} scenes never trained on.",
         "- **Accuracy**: share of those regions for which the mean logit of the right class exceeds that of the other "

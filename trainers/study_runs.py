@@ -32,6 +32,7 @@ class StudyRun:
         head: a key of :data:`trainers.recipes.STUDY`.
         seed: of weights, data order and augmentation.
         miou: over the val scenes, from 0 to 1.
+        images: how many val scenes.
         updates: done.
         parameters: of the whole network.
         answers: about the planted regions of the sweep.
@@ -41,6 +42,7 @@ class StudyRun:
     head: str
     seed: int
     miou: float
+    images: int
     updates: int
     parameters: int
     answers: tuple[RegionAnswer, ...]
@@ -71,8 +73,12 @@ def read_study(root: Path) -> list[StudyRun]:
         if head in STUDY:
             size = sum(p.numel() for p in weights.load(folder / BEST).parameters())
             budget = header["budget"]["updates_done"]
-            miou = header["validation"]["miou"]
-            runs.append(StudyRun(head, header["seed"], miou, budget, size, found.answers, found.relations))
+            scores = header["validation"]
+            runs.append(
+                StudyRun(
+                    head, header["seed"], scores["miou"], scores["images"], budget, size, found.answers, found.relations
+                )
+            )
     if not runs:
         raise ValueError(f"{root}: holds no finished run of a study. Train one: python -m trainers study -o {root}.")
     return sorted(runs, key=lambda run: (list(STUDY).index(run.head), run.seed))

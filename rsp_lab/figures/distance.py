@@ -32,8 +32,13 @@ class DistanceCurve:
     values: tuple[tuple[float, ...], ...]
 
 
-def draw_distance_curves(curves: Sequence[DistanceCurve], width: float = DOUBLE) -> Figure:
+def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] = (), width: float = DOUBLE) -> Figure:
     """One panel a case: the median over runs as a line, least and greatest as a bar at each distance.
+
+    Args:
+        curves: at least one.
+        order: all models that have a colour, so that one has the same in several figures; those at hand by default.
+        width: inches.
 
     Raises:
         ValueError: if there is no curve.
@@ -41,7 +46,7 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], width: float = DOUBLE)
     if not curves:
         raise ValueError("no curve to draw: train a study first (python -m trainers study).")
     cases = list(dict.fromkeys(curve.case for curve in curves))
-    models = list(dict.fromkeys(curve.model for curve in curves))
+    models = list(dict.fromkeys((*order, *(curve.model for curve in curves))))
     with look():
         figure = Figure(figsize=(width, 2.55))
         panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
