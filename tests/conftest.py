@@ -83,6 +83,15 @@ def chromium() -> str:
     return found
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For maps so small that handing them to a second thread costs more than it saves."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @contextmanager
 def _shapes_unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)

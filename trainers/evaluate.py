@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Int64, Integer
+from jaxtyping import Int64
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from rsp_lab.data.labels import IGNORE_INDEX
+from rsp_lab.analysis.scores import class_iou, confusion_matrix, mean_iou
 from rsp_lab.data.sample import Sample
 from trainers import distributed
 from trainers.inference import Inference, predict
@@ -34,15 +34,13 @@ class Evaluation:
     @property
     def iou(self) -> tuple[float | None, ...]:
         """Intersection over union of each class; None for one that neither occurs nor is predicted."""
-        hit = self.confusion.diagonal()
-        union = self.confusion.sum(0) + self.confusion.sum(1) - hit
-        return tuple(h / u if u else None for h, u in zip(hit.tolist(), union.tolist(), strict=True))
+        return class_iou(self.confusion)
 
     @property
     def miou(self) -> float:
         """Mean of the classes' intersection over union, over those that have one."""
-        known = [value for value in self.iou if value is not None]
-        return sum(known) / len(known) if known else float("nan")
+        mean = mean_iou(self.iou)
+        return float("nan") if mean is None else mean
 
     @property
     def pixel_accuracy(self) -> float:
@@ -65,25 +63,6 @@ class Evaluation:
         rows = [(c, "-" if v is None else f"{100 * v:.1f}") for c, v in zip(self.classes, self.iou, strict=True)]
         rows += [("mIoU", f"{100 * self.miou:.1f}"), ("pixel accuracy", f"{100 * self.pixel_accuracy:.1f}")]
         return "\n".join(f"{name:{width}}  {value:>5}" for name, value in rows)
-
-
-def confusion_matrix(
-    prediction: Integer[Tensor, "*pixels"],
-    truth: Integer[Tensor, "*pixels"],
-    classes: int,
-    ignore_index: int = IGNORE_INDEX,
-) -> Int64[Tensor, "truth prediction"]:
-    """Pixel counts by true class (row) and predicted class (column), without the ignored pixels.
-
-    Raises:
-        ValueError: if a label is neither a train id nor ``ignore_index``.
-    """
-    counted = truth != ignore_index
-    truth, prediction = truth[counted].long(), prediction[counted].long()
-    if truth.numel() and not 0 <= int(truth.min()) <= int(truth.max()) < classes:
-        wrong = sorted(int(i) for i in truth.unique() if not 0 <= i < classes)
-        raise ValueError(f"labels hold train ids {wrong}; expected 0 to {classes - 1}, or {ignore_index} to ignore.")
-    return torch.bincount(truth * classes + prediction, minlength=classes * classes).view(classes, classes)
 
 
 def evaluate(

@@ -15,14 +15,14 @@ from functools import cached_property
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
+from rsp_lab.analysis.proof import relation_modules
 from rsp_lab.analysis.targets import Target, cell_weights
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
-from rsp_lab.models.relation import RelationalSemanticsExtractor
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.relations.once import without_autocast
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
@@ -85,9 +85,9 @@ class FrozenHead:
         with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device):
             # What was made in inference mode can take no part in a gradient, a copy of it can.
             given = image.detach().to(dtype).clone()
-            _, record = run_with_capture(_Coarse(model), given, taps=_wanted)
+            _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
         head: TopDownHead | SemanticFPNHead = model.head
-        weights = {name: record[f"{name}.weights"] for name in relations_of(head)}
+        weights = {name: record[f"{name}.weights"] for name in relation_modules(head)}
         return cls(
             head=head,
             class_names=model.config.class_names,
@@ -164,7 +164,7 @@ class FrozenHead:
     def uniform_weights(self, name: str) -> Float[Tensor, "1 wy wx y x"]:
         """Equal weights on the window positions that lie on the map; they sum to 1."""
         height, width = self.relation_weights(name).shape[-2:]
-        inside = window_mask(height, width, relations_of(self.head)[name].config.window)
+        inside = window_mask(height, width, relation_modules(self.head)[name].config.window)
         return (inside / inside.sum((0, 1), dtype=torch.float64))[None].to(self.logits)
 
     def centre_weights(self, name: str) -> Float[Tensor, "1 wy wx y x"]:
@@ -220,7 +220,7 @@ class FrozenHead:
             return F.conv2d(top, weight[chosen], None if bias is None else bias[chosen])
 
     def _top_down(self, head: TopDownHead, q: Mapping[int, Tensor], seen: dict[str, StepValues] | None) -> Tensor:
-        top, relations = q[self.levels[-1]], relations_of(head)
+        top, relations = q[self.levels[-1]], relation_modules(head)
         steps = (step for step in head.steps if isinstance(step, TopDownStep))
         for low, step in zip(reversed(self.levels[:-1]), steps, strict=True):
             high = F.interpolate(top, size=q[low].shape[-2:], mode="bilinear", align_corners=False)
@@ -247,23 +247,6 @@ class FrozenHead:
                     f"the map of level {x} has the shape {tuple(q[x].shape)}, expected {tuple(held.shape)} "
                     "as on the image whose weights are held."
                 )
-
-
-class _Coarse(nn.Module):
-    """A segmenter that stops at stride 4: full-size logits of a large image are never held."""
-
-    def __init__(self, model: Segmenter) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.model.coarse_logits(image)
-
-
-def relations_of(head: TopDownHead | SemanticFPNHead) -> dict[str, RelationalSemanticsExtractor]:
-    """A head's relation modules by step name, highest step first."""
-    modules = (m for m in head.modules() if isinstance(m, RelationalSemanticsExtractor))
-    return {m.weights.name.partition(".")[0]: m for m in modules}
 
 
 def _wanted(tap: Tap) -> bool:

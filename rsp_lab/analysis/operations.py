@@ -16,8 +16,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rsp_lab.analysis.footprint import footprint_shares
-from rsp_lab.analysis.frozen import FrozenHead, relations_of
+from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.grids import check_pixel
+from rsp_lab.analysis.proof import relation_modules
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import pixel_to_cell, step_levels
@@ -43,7 +44,7 @@ class Site:
 
     @property
     def config(self) -> RelationConfig:
-        return relations_of(self.frozen.head)[self.step].config
+        return relation_modules(self.frozen.head)[self.step].config
 
     @property
     def inside(self) -> Bool[Tensor, "wy wx y x"]:
@@ -74,6 +75,8 @@ class Operation:
                 f"where must be a pixel (y, x) or a bool mask with the axes y x, got {self.where.dtype} of shape "
                 f"{tuple(self.where.shape)}: compare labels with a class id, as in labels == 3."
             )
+        if isinstance(self.where, Tensor) and not self.where.any():
+            raise ValueError("where is a mask without a pixel: the operation would do nothing. Mark at least one.")
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
         """New weights of every cell of the map; what lies outside ``site.cells`` is not used."""

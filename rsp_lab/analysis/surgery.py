@@ -16,9 +16,9 @@ from torch import Tensor
 
 from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.operations import Operation
+from rsp_lab.analysis.scores import class_iou, confusion_matrix, mean_iou
 from rsp_lab.analysis.targets import Target, target_value
 from rsp_lab.capture.hooks import Edit, hooks
-from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.relations.once import without_autocast
 
@@ -167,7 +167,7 @@ def operate(
     edited = {step for op in listed for step in op.acts_at(frozen)}
     size = frozen.image_size
     where = torch.stack([op.pixels(size) for op in listed]).any(0)
-    truth = None if label is None else _truth(label, size, len(frozen.class_names))
+    truth = None if label is None else _truth(label, size)
     if target is not None:
         target.check(size)
         target.direction(frozen.class_names)
@@ -177,7 +177,7 @@ def operate(
     def outcome(found: Tensor) -> Outcome:
         labels = labels_from_logits(found, size).cpu()
         value = None if target is None else target_value(found[0], target, size, frozen.class_names)
-        counts = None if truth is None else _confusion(labels, truth, len(frozen.class_names))
+        counts = None if truth is None else confusion_matrix(labels, truth, len(frozen.class_names))
         return Outcome(found, labels, value, counts)
 
     changes = {step: _weight_change(step in edited, frozen.weights[step], weights[step]) for step in frozen.steps}
@@ -224,19 +224,6 @@ def predicted_change(frozen: FrozenHead, weights: Mapping[str, Float[Tensor, "1 
     return after - before
 
 
-def class_iou(confusion: Int64[Tensor, "truth prediction"]) -> tuple[float | None, ...]:
-    """Intersection over union by class; None for a class that neither occurs nor is predicted."""
-    hit = confusion.diagonal()
-    union = confusion.sum(0) + confusion.sum(1) - hit
-    return tuple(h / u if u else None for h, u in zip(hit.tolist(), union.tolist(), strict=True))
-
-
-def mean_iou(iou: Sequence[float | None]) -> float | None:
-    """Mean over the classes that have one; None if none has."""
-    known = [value for value in iou if value is not None]
-    return sum(known) / len(known) if known else None
-
-
 def _run_edited(
     model: Segmenter,
     image: Tensor,
@@ -273,19 +260,11 @@ def _weight_change(edited: bool, before: Tensor, after: Tensor) -> WeightChange:
     )
 
 
-def _truth(label: Tensor | np.ndarray, size: tuple[int, int], classes: int) -> Tensor:
+def _truth(label: Tensor | np.ndarray, size: tuple[int, int]) -> Tensor:
     ids = torch.as_tensor(label).cpu().long()
     if tuple(ids.shape) != size:
         raise ValueError(f"the label map is {tuple(ids.shape)}, the image {size}: resize it with nearest neighbour.")
-    if bool(((ids != IGNORE_INDEX) & ((ids < 0) | (ids >= classes))).any()):
-        raise ValueError(f"the label map has ids other than 0 to {classes - 1} and {IGNORE_INDEX}: give train ids.")
     return ids
-
-
-def _confusion(labels: Tensor, truth: Tensor, classes: int) -> Tensor:
-    known = truth != IGNORE_INDEX
-    pairs = truth[known] * classes + labels[known]
-    return torch.bincount(pairs, minlength=classes * classes).view(classes, classes)
 
 
 def _share(changed: Tensor, where: Tensor) -> float | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from rsp_lab.analysis.flow import ContextFlow, context_flow
 from rsp_lab.analysis.grids import check_pixel
@@ -16,7 +16,7 @@ from rsp_lab.analysis.keyquery import KeyQuery, key_query
 from rsp_lab.analysis.proof import context_residuals
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
-from rsp_lab.models.segmenter import Segmenter, labels_from_logits, logits_at
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits, logits_at
 from rsp_lab.shapes import Tap
 
 
@@ -65,17 +65,6 @@ class PixelAnswer:
         }
 
 
-class _Coarse(nn.Module):
-    """A segmenter that stops at stride 4: full-size logits of a large image are never held."""
-
-    def __init__(self, model: Segmenter) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.model.coarse_logits(image)
-
-
 def _wanted(tap: Tap) -> bool:
     step, _, part = tap.name.partition(".")
     return tap.name == "logits" or (step.startswith("step") and step != "step32" and part != "scores")
@@ -95,7 +84,7 @@ def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> Mo
     """
     check_top_down(model, name)
     with torch.no_grad():
-        logits, record = run_with_capture(_Coarse(model), image[None].float() / 255, taps=_wanted)
+        logits, record = run_with_capture(CoarseSegmenter(model), image[None].float() / 255, taps=_wanted)
         residuals = context_residuals(model, record)
     labels = labels_from_logits(logits, (image.shape[-2], image.shape[-1])).to(torch.uint8).numpy()
     flow = context_flow(record)

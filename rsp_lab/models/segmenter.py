@@ -95,6 +95,18 @@ class Segmenter(nn.Module):
         return resize_logits(self.coarse_logits(image), (image.shape[-2], image.shape[-1]))
 
 
+class CoarseSegmenter(nn.Module):
+    """A segmenter that stops at stride 4: full-size logits of a large image are never held. Shares the weights."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
+        """Logits at stride 4 of RGB in [0, 1]."""
+        return self.model.coarse_logits(image)
+
+
 def resize_logits(logits: Float[Tensor, "b class v u"], size: tuple[int, int]) -> Float[Tensor, "b class y x"]:
     """Bilinear resizing of stride-4 logits to ``size`` (y, x), the paper's x4 upsampling for any image size."""
     return F.interpolate(logits, size=size, mode="bilinear", align_corners=False)

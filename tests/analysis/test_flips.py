@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -20,18 +19,10 @@ from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person", "sky")
 SIZE = (67, 131)
 LEAST = 30
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Maps here are so small that handing them to a second thread costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +27,7 @@ from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.relations.window import position_map
 from rsp_lab.shapes import Window
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person")
 # The smallest odd sides at which every relation step has more than one cell.
 SIZE = (67, 131)
@@ -44,15 +44,6 @@ HEADS: dict[str, HeadConfig] = {
     "semantic_fpn": presets.semantic_fpn(),
 }
 PIXEL = PixelTarget(20, 31, "rider", "person")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Maps here are so small that handing them to a second thread costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(head: HeadConfig, dtype: torch.dtype = torch.float64, **changes: Any) -> Segmenter:

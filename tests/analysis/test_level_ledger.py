@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -21,6 +20,7 @@ from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig, resize_logits
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person", "sky")
 SIZE = (67, 131)
 UNNORMALISED = presets.rsp4(RelationConfig(normalisation="none"))
@@ -34,15 +34,6 @@ HEADS: dict[str, HeadConfig] = {
     "rsp4 unnormalised": UNNORMALISED,
     "semantic_fpn": presets.semantic_fpn(),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Maps here are so small that handing them to a second thread costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:

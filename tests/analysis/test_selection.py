@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -21,6 +21,7 @@ from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig, resize_logits
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person")
 SIZE = (67, 131)
 HEADS: dict[str, TopDownConfig] = {
@@ -30,15 +31,6 @@ HEADS: dict[str, TopDownConfig] = {
     "rsp4 unnormalised": presets.rsp4(RelationConfig(normalisation="none")),
 }
 PIXEL = PixelTarget(20, 31, "rider", "person")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Maps here are so small that handing them to a second thread costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(head: TopDownConfig, dtype: torch.dtype = torch.float64) -> Segmenter:

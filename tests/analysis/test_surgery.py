@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -16,7 +16,8 @@ from torch import Tensor
 from rsp_lab.analysis import surgery_presets
 from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.operations import Centre, Operation, Shuffle, Temperature, Transplant, Uniform, ZeroNeighbours
-from rsp_lab.analysis.surgery import edited_weights, mean_iou, operate, predicted_change
+from rsp_lab.analysis.scores import mean_iou
+from rsp_lab.analysis.surgery import edited_weights, operate, predicted_change
 from rsp_lab.analysis.targets import PixelTarget, RegionTarget, target_value
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
@@ -30,6 +31,7 @@ from rsp_lab.models.segmenter import Segmenter, SegmenterConfig, resize_logits
 from rsp_lab.relations.window import position_map
 from rsp_lab.shapes import Window
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person")
 SIZE = (67, 131)
 HEADS: dict[str, TopDownConfig] = {
@@ -43,15 +45,6 @@ HEADS: dict[str, TopDownConfig] = {
 PIXEL = PixelTarget(20, 31, "rider", "person")
 # Weights of one cell by offset in window positions, for the positions on the map.
 Row = dict[tuple[int, int], float]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Maps here are so small that handing them to a second thread costs more than it saves."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def build(name: str, dtype: torch.dtype = torch.float64) -> Segmenter:
@@ -153,7 +146,7 @@ def test_identities_change_nothing(head: str, frozen_keys: bool) -> None:
     model = build(head)
     frozen = FrozenHead.of(model, picture())
     _, record = run_with_capture(model, picture().double())
-    same = [Temperature(1), Transplant(frozen.weights), Transplant(record), Uniform(where=block(0, 0, 0, 0))]
+    same = [Temperature(1), Transplant(frozen.weights), Transplant(record)]
 
     for operation in same:
         found = operate(model, picture(), operation, frozen_keys=frozen_keys)
@@ -287,11 +280,12 @@ def test_wrong_requests() -> None:
         operate(build("dilated4"), picture(), Transplant(frozen.weights))
     with pytest.raises(ValueError, match="Take a model with RSP steps"):
         operate(build("baseline"), picture(), Uniform())
-    for message, label in (("other than 0 to 2", torch.full(SIZE, 3)), ("nearest", torch.zeros(4, 4).long())):
+    for message, label in (("expected 0 to 2", torch.full(SIZE, 3)), ("nearest", torch.zeros(4, 4).long())):
         with pytest.raises(ValueError, match=message):
             operate(model, picture(), Uniform(), label=label)
     for message, made in (
         ("positive and finite", lambda: Temperature(0)),
+        ("mask without a pixel", lambda: Uniform(where=block(0, 0, 0, 0))),
         ("steps is empty", lambda: Uniform(steps=())),
         ("bool mask", lambda: Uniform(where=torch.ones(SIZE))),
     ):

@@ -3,9 +3,10 @@ import torch
 from torch import nn
 from torchmetrics.classification import MulticlassJaccardIndex
 
+from rsp_lab.analysis.scores import confusion_matrix
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from trainers.evaluate import Evaluation, confusion_matrix, evaluate
+from trainers.evaluate import Evaluation, evaluate
 
 NAMES = ("a", "b", "c", "d", "e")
 
