@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rsp_lab import bench, cli
+from rsp_lab.models import presets
 from rsp_lab.shapes import Window
 
 
@@ -60,6 +61,15 @@ def test_sides_have_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert times == {"slow": 8000.0, "fast": 500.0}
     # Each is called once at first and once more a round without a clock.
     assert calls == {"slow": 1 + 3 * 2, "fast": 1 + 3 * 17}
+
+
+def test_analysis_bench() -> None:
+    row = bench._analysis_case(presets.tiny_rsp4(("a", "class 1", "class 2")), (64, 96), 1)
+
+    assert row["levels"] == 6
+    named = {f"{what}_ms" for what in ("forward", "context_ledger", "ledger", "head", "level_ledger")}
+    assert {key for key in row if key.endswith("_ms")} == named
+    assert all(row[name] > 0 for name in named)
 
 
 def test_threads_are_given_back() -> None:

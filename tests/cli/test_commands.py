@@ -45,21 +45,6 @@ def scene(tmp_path: Path, street: Callable[[int, int, int], Sample]) -> Path:
     return path
 
 
-@pytest.fixture
-def fails(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
-    """Runs a command that must end with exit code 2; returns the one line it says."""
-
-    def run(arguments: list[str]) -> str:
-        with pytest.raises(SystemExit) as caught:
-            cli.main(arguments)
-        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("rsp-lab:")]
-        assert caught.value.code == 2
-        assert len(lines) == 1
-        return lines[0]
-
-    return run
-
-
 def test_compare_writes_everything(
     scene: Path, tmp_path: Path, models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -256,47 +241,6 @@ def test_models_lists_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> Non
         assert row["megabytes"] < 15
         assert 0 < row["val_miou"] < 1
         assert ("non-commercial" in row["terms"]) == name.startswith("camvid")
-
-
-def test_scenes_on_one_sheet(tmp_path: Path) -> None:
-    cli.main(
-        ["scenes", "-o", str(tmp_path), "-n", "1", "--size", "64", "128", "--pairs", "--sheet", f"{tmp_path}/a.png"]
-    )
-
-    with Image.open(tmp_path / "a.png") as sheet:
-        assert sheet.width > 1000
-
-
-def test_scenes_are_the_same_every_time(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
-    for folder in ("a", "b"):
-        cli.main(["scenes", "-o", str(tmp_path / folder), "-n", "2", "--seed", "7", "--size", "64", "128"])
-    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
-
-    assert len(files) == 2 * 9
-    images = [p.as_posix() for p in files if p.name.endswith("_leftImg8bit.png")]
-    assert [re.sub(r"[01]_left", "#_left", name) for name in images] == [
-        "leftImg8bit/train/car-bus/car-bus_000008_00000#_leftImg8bit.png",
-        "leftImg8bit/train/road-pavement/road-pavement_000007_00000#_leftImg8bit.png",
-    ]
-    for name in files:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert "at least 1" in fails(["scenes", "-o", str(tmp_path / "c"), "-n", "0"])
-    assert "2 to 19 pixels away" in fails(
-        ["scenes", "-o", str(tmp_path / "c"), "--size", "64", "128", "--distance", "60"]
-    )
-    assert "no planted case" in fails(["scenes", "-o", str(tmp_path / "c"), "--case", "tree-bush"])
-    assert not (tmp_path / "c").exists()
-
-
-def test_both_readings_of_a_scene(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
-    wanted = ["-n", "1", "--size", "64", "128", "--case", "car-bus", "--split", "val", "--pairs"]
-    cli.main(["scenes", "-o", str(tmp_path / "a"), *wanted])
-    facts = [json.loads(path.read_text()) for path in sorted((tmp_path / "a").rglob("*_facts.json"))]
-
-    assert [fact["ambiguities"][0]["class"] for fact in facts] == ["car", "bus"]
-    blocked = tmp_path / "file"
-    blocked.write_text("in the way")
-    assert "Choose another folder" in fails(["scenes", "-o", str(blocked / "out"), *wanted])
 
 
 def test_runs_as_a_module() -> None:

@@ -1,0 +1,24 @@
+"""What the tests of the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from rsp_lab import cli
+
+
+@pytest.fixture
+def fails(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
+    """Runs a command that must end with exit code 2; returns the one line it says."""
+
+    def run(arguments: list[str]) -> str:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("rsp-lab:")]
+        assert caught.value.code == 2
+        assert len(lines) == 1
+        return lines[0]
+
+    return run
