@@ -3,15 +3,18 @@
 from rsp_lab._version import __version__
 from rsp_lab.analysis import surgery_presets
 from rsp_lab.analysis.compare import Comparison, compare
+from rsp_lab.analysis.complementarity import Complementarity, complementarity
 from rsp_lab.analysis.explain import Explanation, explain
 from rsp_lab.analysis.flips import FlipStories, flip_stories
 from rsp_lab.analysis.flow import ContextFlow, StepFlow, context_flow
 from rsp_lab.analysis.frozen import FrozenHead
+from rsp_lab.analysis.gaze import StepGaze, explain_weights, gaze_steps
 from rsp_lab.analysis.grids import RelationGrid, relation_grids
 from rsp_lab.analysis.ledger import ContextLedger, LedgerError, context_ledger, ledger_of
 from rsp_lab.analysis.ledger_difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.level_ledger import LevelLedger, level_ledger, level_ledger_of
 from rsp_lab.analysis.proof import context_residuals
+from rsp_lab.analysis.reach import EffectiveField, LookingDistance, context_reach, effective_field, looking_distance
 from rsp_lab.analysis.selection import (
     RejectionMap,
     SelectionGain,
@@ -31,14 +34,17 @@ from rsp_lab.models.weights import load
 
 __all__ = [
     "Comparison",
+    "Complementarity",
     "ContextFlow",
     "ContextLedger",
+    "EffectiveField",
     "Explanation",
     "FlipStories",
     "FrozenHead",
     "LedgerDifference",
     "LedgerError",
     "LevelLedger",
+    "LookingDistance",
     "PixelTarget",
     "Record",
     "RegionTarget",
@@ -48,21 +54,28 @@ __all__ = [
     "SegmenterConfig",
     "SelectionGain",
     "StepFlow",
+    "StepGaze",
     "SurgeryResult",
     "__version__",
     "compare",
+    "complementarity",
     "context_flow",
     "context_ledger",
+    "context_reach",
     "context_residuals",
     "edited_weights",
+    "effective_field",
     "explain",
+    "explain_weights",
     "flip_stories",
+    "gaze_steps",
     "hooks",
     "ledger_difference",
     "ledger_of",
     "level_ledger",
     "level_ledger_of",
     "load",
+    "looking_distance",
     "operate",
     "predicted_change",
     "read_image",

@@ -72,7 +72,7 @@ class Ours:
 
 
 class Plain:
-    """The reference: the same network, optimiser, schedule and clipping, and none of our training code.
+    """The reference: the same network, update rule, rates and clipping, by torch's defaults and none of our loop.
 
     Its augmentation has the ranges of ours and is torchvision's own; both leave out the normalisation, which the
     network does.
@@ -83,7 +83,10 @@ class Plain:
         self.model = Segmenter(config.model).to(config.device).train()
         self.config = config
         self.crops = PlainCrops(samples, config.augment)
-        self.optimiser = config.optimiser.build(self.model.parameters())
+        rule = config.optimiser
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=rule.learning_rate, weight_decay=rule.weight_decay
+        )
         self.schedule = LambdaLR(self.optimiser, lambda step: config.schedule.factor(step, config.steps))
 
     def batches(self) -> Loader:

@@ -24,9 +24,9 @@ PAIRS = (
 _BESIDE_THE_PAPER = (
     "The paper's column is mIoU on Cityscapes val; ours is mIoU on small planted scenes for heads of the same "
     "structure. The two are **not comparable in size**, only in order. What differs in ours: drawn scenes instead of "
-    "Cityscapes, a tiny encoder from scratch instead of a pretrained ResNet, 64 channels instead of 128, minutes "
-    "instead of days. The last column names the recipe of the paper's own run, which needs Cityscapes and GPUs and has "
-    "not been run here."
+    "Cityscapes, a tiny encoder from scratch instead of a pretrained ResNet, 64 channels instead of 128, hundreds of "
+    "updates instead of 65 000. The last column names the recipe of the paper's own run, which needs Cityscapes and "
+    "GPUs and has not been run here."
 )
 
 
@@ -74,8 +74,8 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
         "",
         f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
         f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
-        f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, 64 channels, no augmentation but the "
-        "flip; the last weights, none chosen. Runs of one seed see the same scenes in the same order.",
+        f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, {config.model.head.channels} "
+        "channels, no augmentation but the flip; the last weights, none chosen. Runs of one seed see the same scenes in the same order.",
         "",
         f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
         f"- **Region IoU**: within the planted regions only; mean over both readings of each case, over "

@@ -26,6 +26,10 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
     Args:
         run: for state, weights and logs.
         samples: train and val, where several runs share them in memory; opened from the recipe if not given.
+
+    Raises:
+        ValueError: if the data, the device or the state in the folder cannot be used.
+        Interrupted: on SIGINT or SIGTERM, after the state was saved.
     """
     with distributed.joined(config.device) as device:
         config = replace(config, device=device)

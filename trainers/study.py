@@ -50,8 +50,10 @@ def run_study(
     Args:
         heads: keys of :data:`trainers.recipes.STUDY`.
         steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
 
     Raises:
+        CheckpointError: if a folder holds a run of another configuration, e.g. of another number of steps.
         ValueError: for an unknown head, or none, or no seed.
     """
     unknown = [head for head in heads if head not in STUDY]
