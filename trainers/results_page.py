@@ -75,7 +75,8 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
         f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
         f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
         f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, {config.model.head.channels} "
-        "channels, no augmentation but the flip; the last weights, none chosen. Runs of one seed see the same scenes in the same order.",
+        "channels, no augmentation but the flip; the last weights, none chosen. Runs of one seed see the "
+        "same scenes in the same order.",
         "",
         f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
         f"- **Region IoU**: within the planted regions only; mean over both readings of each case, over "
