@@ -236,8 +236,8 @@ def results_command(
 def bench_command(
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
     device: str = "cpu",
-    updates: int = 8,
-    rounds: int = 5,
+    updates: int = 3,
+    rounds: int = 20,
     workers: int = 0,
 ) -> None:
     """Measures our training loop beside a plain one as in torchvision's references, in turns: images per second.
@@ -246,7 +246,7 @@ def bench_command(
         json_output: print one JSON object instead of a line.
         device: cpu or cuda.
         updates: timed updates of a loop in each round.
-        rounds: how often each loop has its turn; the fastest one is reported.
+        rounds: how often each loop has its turn; medians are reported.
         workers: processes that load data for either loop; 0 loads in the training process.
     """
     figures = bench(bench_samples(), bench_config(device=device, workers=workers), rounds, updates)

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -155,8 +157,9 @@ def bench(samples: Sequence[Sample], config: RunConfig, rounds: int, updates: in
     """Images per second of both loops, data loading included, on the same samples held in memory.
 
     The loops take turns of ``updates`` timed updates, and go first in turn, so that a slow spell of the machine meets
-    both; nothing is loaded for a loop outside its turn. Its figure is its fastest round, as other work can only slow
-    it down; ``round_ratios`` are ours over the reference's within each round.
+    both; nothing is loaded for a loop outside its turn. A loop's figure is the median of its rounds. ``ratio`` is the
+    median of ``round_ratios``, ours over the reference's within each round, and ``ratio_quartiles`` say how far the
+    rounds differ.
     """
     if min(rounds, updates) < 1:
         raise ValueError(f"--rounds and --updates must be at least 1, got {rounds} and {updates}.")
@@ -170,14 +173,14 @@ def bench(samples: Sequence[Sample], config: RunConfig, rounds: int, updates: in
                 speeds[name].append(turn(sides[name], updates, config.device, bar.update))
             latest = ", ".join(f"{name} {speed[-1]:.2f}" for name, speed in speeds.items())
             tqdm.write(f"round {number}/{rounds}: {latest} images/s", file=sys.stderr)
-    ours, reference = (max(speed) for speed in speeds.values())
+    ratios = [a / b for a, b in zip(*speeds.values(), strict=True)]
     work = {"model": config.name, "data": config.data, "batch": config.batch_size, "crop": list(config.augment.crop)}
     run = {"device": config.device, "workers": config.workers, "updates": rounds * updates}
     figures = {
-        "ours_images_per_s": round(ours, 3),
-        "reference_images_per_s": round(reference, 3),
-        "ratio": round(ours / reference, 3),
-        "round_ratios": [round(a / b, 3) for a, b in zip(*speeds.values(), strict=True)],
+        **{f"{name}_images_per_s": round(median(speed), 3) for name, speed in speeds.items()},
+        "ratio": round(median(ratios), 3),
+        "ratio_quartiles": [round(float(bound), 3) for bound in np.quantile(ratios, (0.25, 0.75))],
+        "round_ratios": [round(ratio, 3) for ratio in ratios],
     }
     return work | run | figures
 
