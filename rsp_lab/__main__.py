@@ -1,4 +1,4 @@
-from rsp_lab.cli import main
+from rsp_lab.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rsp_lab import cli
+from rsp_lab.cli import main as cli
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from itertools import groupby
 import pytest
 import torch
 
-from rsp_lab import bench, cli
+from rsp_lab import bench
+from rsp_lab.cli import main as cli
 from rsp_lab.models import presets
 from rsp_lab.shapes import Window
 

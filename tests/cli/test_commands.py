@@ -16,7 +16,8 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rsp_lab import cli
+from rsp_lab.cli import looks
+from rsp_lab.cli import main as cli
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
@@ -121,7 +122,7 @@ def test_wrong_requests_write_nothing(
 def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_computed(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(cli.comparison, "compare", lambda *_, **__: pytest.fail("the models ran"))
+    monkeypatch.setattr(looks.comparison, "compare", lambda *_, **__: pytest.fail("the models ran"))
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
 
@@ -132,8 +133,8 @@ def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_computed
 def test_a_wrong_request_on_a_large_image_is_refused_before_its_cost_is_measured(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(cli, "_LARGE_PIXELS", 1)
-    monkeypatch.setattr(cli.comparison, "expected_cost", lambda *_: pytest.fail("the models ran"))
+    monkeypatch.setattr(looks, "_LARGE_PIXELS", 1)
+    monkeypatch.setattr(looks.comparison, "expected_cost", lambda *_: pytest.fail("the models ran"))
     headless = tmp_path / "headless.safetensors"
     config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
     weights.save(Segmenter(config), headless, {})
@@ -149,7 +150,7 @@ def test_an_interruption_leaves_no_folder(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "draw_all", interrupted)
+    monkeypatch.setattr(looks, "draw_all", interrupted)
     with pytest.raises(SystemExit) as caught:
         cli.main(["compare", str(scene), "-o", str(tmp_path / "deep" / "out"), *models])
 
@@ -160,7 +161,7 @@ def test_an_interruption_leaves_no_folder(
 def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(cli, "draw_all", lambda *_: {})
+    monkeypatch.setattr(looks, "draw_all", lambda *_: {})
     (tmp_path / "out" / "summary.json").mkdir(parents=True)
 
     assert "summary.json is a folder" in fails(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
@@ -170,7 +171,7 @@ def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
 def test_captions_are_utf8_whatever_the_locale(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "draw_all", lambda *_: {"context_flow": Figure()})
+    monkeypatch.setattr(looks, "draw_all", lambda *_: {"context_flow": Figure()})
     monkeypatch.setattr(io, "text_encoding", lambda encoding, stacklevel=2: encoding or "ascii")
     cli.main(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
 
@@ -207,7 +208,7 @@ def test_a_failure_while_drawing_leaves_the_old_results(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cli, "caption", full)
+    monkeypatch.setattr(looks, "caption", full)
     assert "No space left" in fails(["compare", str(scene), "-o", str(out), *models])
     assert [(p.name, p.read_text()) for p in out.iterdir()] == [("predictions.png", "old")]
 

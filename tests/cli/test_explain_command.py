@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab import cli
+from rsp_lab.cli import main as cli
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.street.scene import plant
 from rsp_lab.models import weights

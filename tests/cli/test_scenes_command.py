@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from rsp_lab import cli
+from rsp_lab.cli import main as cli
 
 
 def test_scenes_on_one_sheet(tmp_path: Path) -> None:
