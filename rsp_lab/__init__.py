@@ -4,7 +4,8 @@ from rsp_lab._version import __version__
 from rsp_lab.analysis import surgery_presets
 from rsp_lab.analysis.compare import Comparison, compare
 from rsp_lab.analysis.complementarity import Complementarity, complementarity
-from rsp_lab.analysis.explain import Explanation, explain
+from rsp_lab.analysis.explain import explain
+from rsp_lab.analysis.explanation import Explanation
 from rsp_lab.analysis.flips import FlipStories, flip_stories
 from rsp_lab.analysis.flow import ContextFlow, StepFlow, context_flow
 from rsp_lab.analysis.frozen import FrozenHead

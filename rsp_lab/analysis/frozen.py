@@ -20,6 +20,7 @@ from torch import Tensor
 from rsp_lab.analysis.proof import relation_modules
 from rsp_lab.analysis.targets import Target, cell_weights
 from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.capture.record import Record
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
@@ -81,11 +82,25 @@ class FrozenHead:
         Raises:
             ValueError: for a model in training mode or of another dtype, or an image that the model refuses.
         """
-        dtype = _check(model, image)
+        dtype = check_explainable_pass(model, image)
         with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device):
             # What was made in inference mode can take no part in a gradient, a copy of it can.
             given = image.detach().to(dtype).clone()
             _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
+        return cls.of_record(model, record, image)
+
+    @classmethod
+    def of_record(cls, model: Segmenter, record: Record, image: Float[Tensor, "1 3 y x"]) -> FrozenHead:
+        """The same from a pass that was captured already.
+
+        Args:
+            model: that the record is of.
+            record: of ``image`` alone, with the Q maps, the weights of every relation, and the logits at stride 4.
+            image: RGB in [0, 1].
+
+        Raises:
+            NotCapturedError: if one of these taps was not captured.
+        """
         head: TopDownHead | SemanticFPNHead = model.head
         weights = {name: record[f"{name}.weights"] for name in relation_modules(head)}
         return cls(
@@ -253,7 +268,8 @@ def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
 
 
-def _check(model: Segmenter, image: Tensor) -> torch.dtype:
+def check_explainable_pass(model: Segmenter, image: Tensor) -> torch.dtype:
+    """The dtype that a model computes in; raises ValueError for a model or image that no ledger can be made of."""
     if not isinstance(model.head, (TopDownHead, SemanticFPNHead)):
         raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
     dtype: torch.dtype = model.head.classifier.weight.dtype

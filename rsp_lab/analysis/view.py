@@ -13,11 +13,10 @@ from torch import Tensor
 from rsp_lab.analysis.flow import ContextFlow, context_flow
 from rsp_lab.analysis.grids import check_pixel
 from rsp_lab.analysis.keyquery import KeyQuery, key_query
+from rsp_lab.analysis.looked import Looked, look
 from rsp_lab.analysis.proof import context_residuals
-from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
-from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits, logits_at
-from rsp_lab.shapes import Tap
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits, logits_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +26,8 @@ class ModelView:
     Attributes:
         name: as shown.
         labels: (y, x) train ids at image size.
-        flow: the steps above level 3; the step 32 is the same sum in every head and is left out, as in Fig. 5.
-        record: the captured tensors.
+        flow: the steps above level 3.
+        looked: the captured pass.
         key_queries: one a relation, highest step first; empty for a model that only sums.
         residuals: by step, how far the context recomputed from captured query, key and value is off.
     """
@@ -36,9 +35,14 @@ class ModelView:
     name: str
     labels: np.ndarray
     flow: ContextFlow
-    record: Record
+    looked: Looked
     key_queries: tuple[KeyQuery, ...]
     residuals: dict[str, float]
+
+    @property
+    def record(self) -> Record:
+        """The captured tensors."""
+        return self.looked.record
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,6 @@ class PixelAnswer:
         }
 
 
-def _wanted(tap: Tap) -> bool:
-    step, _, part = tap.name.partition(".")
-    return tap.name == "logits" or (step.startswith("step") and step != "step32" and part != "scores")
-
-
 def check_top_down(model: Segmenter, name: str) -> None:
     """Raises ValueError unless the model has a step above level 3."""
     if len(model.steps) < 2:
@@ -83,13 +82,14 @@ def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> Mo
         ValueError: if the model has no step above level 3.
     """
     check_top_down(model, name)
+    looked = look(model, image[None].float() / 255)
+    record = looked.record
     with torch.no_grad():
-        logits, record = run_with_capture(CoarseSegmenter(model), image[None].float() / 255, taps=_wanted)
         residuals = context_residuals(model, record)
-    labels = labels_from_logits(logits, (image.shape[-2], image.shape[-1])).to(torch.uint8).numpy()
+    labels = labels_from_logits(record["logits"], record.image_size).to(torch.uint8).numpy()
     flow = context_flow(record)
     pairs = tuple(key_query(s.name, s.query, s.key) for s in flow if s.query is not None and s.key is not None)
-    return ModelView(name, labels, flow, record, pairs, residuals)
+    return ModelView(name, labels, flow, looked, pairs, residuals)
 
 
 def pixel_answer(view: ModelView, pixel: tuple[int, int], names: tuple[str, ...]) -> PixelAnswer:

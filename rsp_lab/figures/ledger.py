@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rsp_lab.analysis.explain import Explanation, PixelAccount
+from rsp_lab.analysis.explanation import Explanation, PixelAccount
 from rsp_lab.figures.panels import (
     SIDES,
     Scale,

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsp_lab.analysis.explain import Explanation, explain
+from rsp_lab.analysis.explain import explain
+from rsp_lab.analysis.explanation import Explanation
 from rsp_lab.analysis.gaze import explain_weights
 from rsp_lab.analysis.selection import rejection_map
 from rsp_lab.models.presets import tiny, top_down

@@ -10,7 +10,8 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.explain import Explanation, explain
+from rsp_lab.analysis.explain import explain
+from rsp_lab.analysis.explanation import Explanation
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.figures.ledger import detail, draw_ledger, signed
