@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
 import streamlit as st
 from torch import Tensor
 
+from app.run_folders import run_weights, runs_root
 from rsp_lab.analysis.view import ModelView, view_model
 from rsp_lab.data.images import Readable, read_image
 from rsp_lab.data.labels import CITYSCAPES, ClassTable, table_for
@@ -35,7 +37,7 @@ class LoadedModel:
     """A model that several readers share.
 
     Attributes:
-        name: of the shipped weights.
+        name: as chosen.
         identity: changes when the weights file does.
         data: name of the data set it was trained on; empty where the file does not say.
         lock: held during a forward pass, because capture hangs hooks on the model.
@@ -69,27 +71,33 @@ class Photograph:
         return self.sample.size
 
 
+def model_files() -> dict[str, Path]:
+    """Weights by the name they are chosen by: the shipped ones, then those of run folders."""
+    return {**shipped(), **run_weights(runs_root())}
+
+
 def model_names() -> tuple[str, ...]:
-    return tuple(shipped())
+    return tuple(model_files())
 
 
 def loaded_model(name: str) -> LoadedModel:
-    """A shipped model.
+    """A model chosen by its name in the listing: a name never becomes a path.
 
     Raises:
         WeightsError: if its file cannot be used.
     """
-    if name not in shipped():
-        raise ValueError(f"there is no model {name!r}. Choose one of {', '.join(shipped())}.")
-    facts = shipped()[name].stat()
-    return _cached_model(name, f"{name}-{facts.st_size}-{facts.st_mtime_ns}")
+    files = model_files()
+    if name not in files:
+        raise ValueError(f"there is no model {name!r} any more. Choose one of {', '.join(files)}.")
+    facts = files[name].stat()
+    return _cached_model(name, f"{name}-{facts.st_size}-{facts.st_mtime_ns}", str(files[name]))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _cached_model(name: str, identity: str) -> LoadedModel:
-    config, metadata = read_header(name)
+def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
+    config, metadata = read_header(_file)
     table = table_for(config.class_names, config.label_table)
-    return LoadedModel(name, identity, load(name), table, str(metadata.get("data", "")))
+    return LoadedModel(name, identity, load(_file), table, str(metadata.get("data", "")))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -8,11 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from app.flow_figure import flow_figure, flow_scales
-from app.state import set_pixel
+from app.state import BY_RULE, channel_options, set_pixel
+from app.words import plain
 from rsp_lab.analysis.compare import Comparison
 from rsp_lab.analysis.grids import RelationGrid
 
-BY_RULE = "by rule"
 TOP = 5
 
 MEASURES = """
@@ -94,18 +94,13 @@ def draw_disagreements(result: Comparison) -> None:
     for number, region in enumerate(result.disagreements, 1):
         y, x = region.pixel
         st.button(
-            f"{_plain(region.left)} / {_plain(region.right)}, {region.area:,} px",
+            f"{plain(region.left)} / {plain(region.right)}, {region.area:,} px",
             key=f"region-{number}",
             on_click=set_pixel,
             args=(region.pixel,),
             width="stretch",
             help=f"Looks at the innermost pixel of this region: y {y}, x {x}.",
         )
-
-
-def _plain(text: str) -> str:
-    """A class name inside a label that Streamlit reads as Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_[]$:#<>~" else c for c in text)
 
 
 def draw_flow(result: Comparison) -> None:
@@ -122,9 +117,7 @@ def draw_flow(result: Comparison) -> None:
             "the scale of a row, the same on both sides. Values are feature values and have no unit."
         )
     with st.popover("Why this channel"):
-        st.markdown(
-            f"Chosen {BY_RULE}: {_plain(chosen.rule)}." if chosen.left is not None else "It was chosen by hand."
-        )
+        st.markdown(f"Chosen {BY_RULE}: {plain(chosen.rule)}." if chosen.left is not None else "It was chosen by hand.")
         if chosen.left is not None:
             st.markdown(f"The measure is {chosen.left:.3g} in the left model and {chosen.right:.3g} in the right one.")
         st.markdown("Channels of separately trained models need not mean the same thing.")
@@ -132,16 +125,6 @@ def draw_flow(result: Comparison) -> None:
     scales = flow_scales(flows, chosen.channel)
     for side, view, place in zip(("left", "right"), (result.left, result.right), st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{_plain(view.name)}** ({side})")
+            st.markdown(f"**{plain(view.name)}** ({side})")
             figure = flow_figure(view.flow, chosen.channel, scales, dark=st.context.theme.type == "dark")
             st.plotly_chart(figure, key=f"flow-{side}", config={"displayModeBar": False})
-
-
-def channel_options(channels: int) -> tuple[str, ...]:
-    return (BY_RULE, *map(str, range(channels)))
-
-
-def chosen_channel(channels: int) -> int | None:
-    """The channel that the selector below holds already; None is the rule."""
-    asked = st.session_state.get("channel", st.query_params.get("channel", BY_RULE))
-    return int(asked) if asked in channel_options(channels)[1:] else None

@@ -21,6 +21,8 @@ from rsp_lab.models.segmenter import resize_logits
 
 LAST_SCENE = 999
 AS_DRAWN = "as drawn"
+KEYS = "case", "scene", "reading", "distance"
+"""Of the widgets here, and of what they add to a link."""
 DISTANCES = (AS_DRAWN, *map(str, range(MIN_DISTANCE, max_distance(*SIZE) + 1)))
 _CASE_HELP = "Which two classes the region could have: its own pixels do not decide between them."
 _SCENE_HELP = (

@@ -1,23 +1,27 @@
-"""The three places an image comes from: a planted scene, an upload, a file of ``CAMVID_ROOT``."""
+"""Where an image comes from: a planted scene, an upload, or a file of ``CAMVID_ROOT`` or ``CITYSCAPES_ROOT``."""
 
 from __future__ import annotations
 
 import hashlib
-import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
 from app.cache import UPLOAD_SIDE, Photograph, cached_upload, model_names, photograph
 from app.state import forget_pixel
-from rsp_lab.data.camvid import SPLITS, CamVid, camvid_root
+from rsp_lab.data import camvid
+from rsp_lab.data.camvid import CamVid, camvid_root
+from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.images import MIN_SIDE
-from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.labels import CAMVID, CITYSCAPES
 
-SCENE, UPLOAD, FOLDER = SOURCES = ("Planted scene", "Your image", "CamVid")
-_PHOTOGRAPHS = "camvid-baseline", "camvid-rsp4"
-PAIRS = {SCENE: ("scenes-baseline", "scenes-rsp4"), UPLOAD: _PHOTOGRAPHS, FOLDER: _PHOTOGRAPHS}
-"""The models, left and right, that a source starts with: those trained on such images."""
+SCENE, UPLOAD, CAMVID_FOLDER, CITYSCAPES_FOLDER = SOURCES = ("Planted scene", "Your image", "CamVid", "Cityscapes")
+_PHOTOGRAPHS, _DRAWN = ("camvid-baseline", "camvid-rsp4"), ("scenes-baseline", "scenes-rsp4")
+PAIRS = {SCENE: _DRAWN, UPLOAD: _PHOTOGRAPHS, CAMVID_FOLDER: _PHOTOGRAPHS, CITYSCAPES_FOLDER: _DRAWN}
+"""The models, left and right, that a source starts with: those trained on such images,
+or, for Cityscapes, on its classes."""
 
 
 def choose_source() -> str:
@@ -34,7 +38,7 @@ def _another_source() -> None:
     """Another source brings the models trained on such images; an upload keeps a pair that was chosen by hand."""
     forget_pixel()
     source, held = st.session_state["source"], (st.session_state.get("left"), st.session_state.get("right"))
-    if source == UPLOAD and held != PAIRS[SCENE]:
+    if source == UPLOAD and held != _DRAWN:
         return
     for side, name in zip(("left", "right"), PAIRS[source], strict=True):
         if name in model_names():
@@ -47,7 +51,7 @@ def choose_photograph(source: str) -> Photograph | None:
     Raises:
         ValueError: if it cannot be used; the message says what to do.
     """
-    return _uploaded() if source == UPLOAD else _from_camvid()
+    return _uploaded() if source == UPLOAD else _from_folder(source)
 
 
 def _uploaded() -> Photograph | None:
@@ -66,39 +70,71 @@ def _uploaded() -> Photograph | None:
     return cached_upload(hashlib.sha256(file.getbuffer()).hexdigest(), file, file.name)
 
 
-def _from_camvid() -> Photograph | None:
+def _from_folder(source: str) -> Photograph | None:
     """A file chosen by its name in a listing: what a link says never becomes a path."""
     try:
-        names = camvid_names()
+        names = file_names(source)
     except ValueError:
         st.selectbox("File", (), disabled=True, placeholder="no files", key="no-file")
         raise
+    if st.session_state.get("file") not in (None, *names):
+        del st.session_state["file"]
     name = st.selectbox("File", names, key="file", bind="query-params", on_change=forget_pixel)
-    return _camvid_image(str(camvid_root()), name) if name else None
+    return _folder_image(source, str(FOLDERS[source].root()), name) if name else None
 
 
-def camvid_names() -> tuple[str, ...]:
-    """Names ``split/stem`` of all images of ``CAMVID_ROOT``, those the shipped models were not trained on first.
+@dataclass(frozen=True)
+class Folder:
+    """A data set in a folder that the environment names.
+
+    Attributes:
+        root: the folder; raises ValueError where it is not set.
+        splits: those whose labels are fine, unseen ones first.
+        open: the samples of a root's split.
+        table: name of the class table.
+    """
+
+    root: Callable[[], Path]
+    splits: tuple[str, ...]
+    open: Callable[[str, str], CamVid | Cityscapes]
+    table: str
+
+
+FOLDERS = {
+    CAMVID_FOLDER: Folder(
+        camvid_root, tuple(reversed(camvid.SPLITS)), lambda root, split: CamVid(root, split, False), CAMVID.name
+    ),
+    CITYSCAPES_FOLDER: Folder(cityscapes_root, ("val", "train"), Cityscapes, CITYSCAPES.name),
+}
+
+
+def file_names(source: str) -> tuple[str, ...]:
+    """Names ``split/stem`` of all images of a folder, those the shipped models were not trained on first.
 
     Raises:
-        ValueError: if the variable is not set or the folder is not as expected.
+        ValueError: if the source is no folder, its variable is not set, or the folder is not as expected.
     """
-    root = camvid_root()
-    return _listing(
-        str(root), *(os.stat(root / split).st_mtime_ns if (root / split).is_dir() else 0 for split in SPLITS)
-    )
+    if source not in FOLDERS:
+        raise ValueError(f"{source!r} is no folder of images. Choose one of {', '.join(FOLDERS)}.")
+    root = FOLDERS[source].root()
+    # A split that is added or replaced while the workbench runs is listed again.
+    changed = (path.stat().st_mtime_ns for path in sorted(root.glob("*/")) if path.is_dir())
+    return _listing(source, str(root), *changed)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _listing(root: str, *changed: int) -> tuple[str, ...]:
-    return tuple(f"{split}/{path.stem}" for split in reversed(SPLITS) for path, _ in CamVid(root, split, False).paths)
+def _listing(source: str, root: str, *changed: int) -> tuple[str, ...]:
+    folder, names = FOLDERS[source], []
+    for split in folder.splits:
+        names += [f"{split}/{path.stem}" for path, _ in folder.open(root, split).paths]
+    return tuple(names)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _camvid_image(root: str, name: str) -> Photograph:
-    split, stem = name.split("/")
-    data = CamVid(Path(root), split, cache=False)
-    return photograph(data[[path.stem for path, _ in data.paths].index(stem)], CAMVID.name)
+def _folder_image(source: str, root: str, name: str) -> Photograph:
+    folder, (split, stem) = FOLDERS[source], name.split("/")
+    data = folder.open(root, split)
+    return photograph(data[[path.stem for path, _ in data.paths].index(stem)], folder.table)
 
 
 def describe_empty(source: str) -> str:

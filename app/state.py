@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 Pixel = tuple[int, int]
+BY_RULE = "by rule"
 
 _PIXEL = re.compile(r"([0-9]{1,5}),([0-9]{1,5})")
 
@@ -61,3 +62,14 @@ def stale_choices(options: Mapping[str, tuple[str, ...]]) -> list[str]:
             some = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
             problems.append(f"The link asks for {name} {asked[:60]!r}, which is not here. Choose one of: {some}.")
     return problems
+
+
+def channel_options(channels: int) -> tuple[str, ...]:
+    """The rule, or one of the channels."""
+    return (BY_RULE, *map(str, range(channels)))
+
+
+def chosen_channel(channels: int) -> int | None:
+    """The channel that the page's selector holds already; None is the rule."""
+    asked = st.session_state.get("channel", st.query_params.get("channel", BY_RULE))
+    return int(asked) if asked in channel_options(channels)[1:] else None

@@ -1,30 +1,34 @@
-"""Two models on one image: what each says at a pixel, and where its relations look."""
+"""The selectors above every page: image, left and right model, class, rival, pixel; and what is computed for them."""
 
 from __future__ import annotations
 
 import contextlib
-import html
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import cache, planted, sources, state
-from app.details import channel_options, chosen_channel, draw_answers, draw_disagreements, draw_flow, draw_relations
-from app.viewer import draw_pin, draw_viewer
+from app.selection import Selection
+from app.words import draw_sentence
 from rsp_lab.analysis.compare import Comparison, assemble, check_comparable
+from rsp_lab.analysis.explain import decision_target
+from rsp_lab.analysis.targets import PixelTarget
 from rsp_lab.analysis.view import ModelView
 
 _ROW = '<div class="rsp-skeleton" aria-hidden="true">{}</div>'
 SKELETON = _ROW.format("<i></i>" * 2) + _ROW.format("<i></i>" * 4)
 Models = tuple[cache.LoadedModel, cache.LoadedModel]
 Views = tuple[ModelView, ModelView]
-WIDTHS = 1.3, 1.6, 1.6, 1.6, 0.85, 0.85
+WIDTHS = 1.15, 1.25, 1.35, 1.35, 1.15, 1.15, 0.7, 0.7
 # Data sets of drawn scenes, as weights name what they were trained on.
 DRAWN = {"scenes", "small-scenes"}
+AS_PREDICTED = "as predicted"
+_CLASS_HELP = "Whose logit is explained; as predicted: what the right model says at the pixel."
+_RIVAL_HELP = "Held against it; as predicted: what the left model says, or else the right model's runner-up."
 
 
-@st.fragment
-def draw_workbench() -> None:
+def draw_frame() -> Selection | None:
+    """The selectors and the selection, or None where there is nothing to show yet, which the page then says."""
     # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
     top = st.container() if "drawn" in st.session_state else st.container().empty()
     selectors = st.container(key="selectors")
@@ -36,40 +40,47 @@ def draw_workbench() -> None:
         source = sources.choose_source()
     left, right = choose_models(source, places[2], places[3])
     try:
-        if source == sources.SCENE:
-            shown: cache.Photograph | None = planted.choose_planted(places[1], *selectors.columns(WIDTHS)[:3])
-        else:
-            with places[1]:
-                shown = sources.choose_photograph(source)
+        shown = choose_image(source, selectors, places[1])
         if shown is None:
             draw_sentence(top, "Two models, one image: choose a photograph to compare them on.")
             notices.info(sources.describe_empty(source))
-            return
+            return None
         with notices:
             loaded, views = computed(left, right, shown, top)
     except ValueError as problem:
         draw_sentence(top, "This selection cannot be shown.")
         notices.error(str(problem))
-        return
+        return None
     with notices:
         result = looked_at(loaded, views, shown)
-    type_pixel(result, places[4], places[5])
-    draw_words(top, result, loaded, shown)
-    outlined = planted.outlined(shown.planted) if shown.planted is not None else None
-    payload = cache.payload_of(shown, loaded, views, outlined)
-    draw_viewer(payload)
+    target, chosen = choose_classes(result, notices, *places[4:6])
+    type_pixel(result, *places[6:8])
     st.session_state["drawn"] = True
-    draw_below(result)
-    draw_pin(payload, result.pixel)
+    return Selection(shown, loaded, views, result, target, chosen, data_note(loaded, shown), top, notices)
+
+
+def keep_choices() -> None:
+    """On a page without selectors: what is chosen is not forgotten, as Streamlit would with widgets it does not see."""
+    for key in ("source", "left", "right", "class", "rival", "file", "channel", *planted.KEYS):
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
+def choose_image(source: str, selectors: DeltaGenerator, place: DeltaGenerator) -> cache.Photograph | None:
+    if source == sources.SCENE:
+        return planted.choose_planted(place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
+    with place:
+        return sources.choose_photograph(source)
 
 
 def stale_link() -> list[str]:
     names = cache.model_names()
     options = {"source": sources.SOURCES, "left": names, "right": names, **planted.link_options()}
+    source = st.query_params.get("source", "")
     if st.query_params.get("file"):
         # Without the folder the source itself says what is missing.
         with contextlib.suppress(ValueError):
-            options["file"] = sources.camvid_names()
+            options["file"] = sources.file_names(source)
     return state.stale_choices(options)
 
 
@@ -81,6 +92,25 @@ def choose_models(source: str, *places: DeltaGenerator) -> tuple[str, str]:
         label = f"{side.capitalize()} model"
         chosen.append(place.selectbox(label, names, index=index, key=side, bind="query-params"))
     return chosen[0], chosen[1]
+
+
+def choose_classes(result: Comparison, notices: DeltaGenerator, *places: DeltaGenerator) -> tuple[PixelTarget, str]:
+    """The class that is explained, and its rival."""
+    options, chosen = (AS_PREDICTED, *result.class_names), []
+    for stale in state.stale_choices({"class": options, "rival": options}):
+        notices.warning(stale)
+    for place, name, text in zip(places, ("class", "rival"), (_CLASS_HELP, _RIVAL_HELP), strict=True):
+        if st.session_state.get(name) not in (None, *options):
+            del st.session_state[name]
+        asked = place.selectbox(name.capitalize(), options, key=name, bind="query-params", help=text)
+        chosen.append(None if asked == AS_PREDICTED else asked)
+    if chosen[0] is not None and chosen[0] == chosen[1]:
+        notices.warning(
+            f"Class and rival are both {chosen[0]}, whose difference is 0. Shown instead: the default rival."
+        )
+        chosen[1] = None
+    names = result.left.name, result.right.name
+    return decision_target(result.pixel, result.answers, names, chosen[0], chosen[1])
 
 
 def computed(left: str, right: str, shown: cache.Photograph, top: DeltaGenerator) -> tuple[Models, Views]:
@@ -113,12 +143,12 @@ def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparis
     pixel, problem = state.pixel_in_link(shown.size)
     models = loaded[0].model, loaded[1].model
     channels = min(model.config.head.channels for model in models)
-    for text in [problem, *state.stale_choices({"channel": channel_options(channels)})]:
+    for text in [problem, *state.stale_choices({"channel": state.channel_options(channels)})]:
         if text:
             st.warning(text)
     if pixel is None and shown.planted is not None:
         pixel = planted.region_pixel(shown.planted)
-    return assemble(shown.sample.image, models, views, pixel=pixel, channel=chosen_channel(channels))
+    return assemble(shown.sample.image, models, views, pixel=pixel, channel=state.chosen_channel(channels))
 
 
 def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -> None:
@@ -127,24 +157,6 @@ def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -
         key = f"typed_{name}"
         st.session_state[key] = value
         place.number_input(f"Pixel {name}", 0, size - 1, key=key, on_change=state.set_typed_pixel)
-
-
-def draw_words(top: DeltaGenerator, result: Comparison, loaded: Models, shown: cache.Photograph) -> None:
-    """First what is known of a planted region, then what both models say at the pixel."""
-    note = " ".join(filter(None, (pixel_note(result, shown), data_note(loaded, shown))))
-    scene = shown.planted
-    if scene is not None and planted.knows_region(loaded[0]):
-        region = planted.region_sentence(scene, (result.left, result.right)), planted.cue_note(scene)
-        draw_sentence(top, *region, below=(result.sentence(), note))
-    else:
-        hint = "" if scene is None else "Models of Cityscapes' classes, such as scenes-rsp4, answer for its region too."
-        draw_sentence(top, result.sentence(), f"{note} {hint}".strip())
-
-
-def pixel_note(result: Comparison, shown: cache.Photograph) -> str:
-    if "pixel" in st.query_params:
-        return ""
-    return f"Shown is the {'region’s innermost pixel' if shown.planted is not None else result.pixel_rule}."
 
 
 def data_note(loaded: Models, shown: cache.Photograph) -> str:
@@ -156,28 +168,3 @@ def data_note(loaded: Models, shown: cache.Photograph) -> str:
     if shown.planted is None and trained_on & DRAWN:
         return "Trained on drawn scenes: a photograph is unlike them, so read the labels with care."
     return ""
-
-
-def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
-    """The page's first sentence with a quiet note, and a second line of the same make below it."""
-    first, second = (_with_note(*line) for line in ((sentence, note), below))
-    second = f'<p class="rsp-second">{second}</p>' if second else ""
-    place.html(f'<p class="rsp-sentence" role="heading" aria-level="1">{first}</p>{second}')
-
-
-def _with_note(text: str, note: str) -> str:
-    return html.escape(text) + (f'<span class="rsp-quiet"> {html.escape(note)}</span>' if note else "")
-
-
-def draw_below(result: Comparison) -> None:
-    first, second, third = st.columns([1.1, 1.1, 0.9], gap="medium")
-    with first:
-        draw_answers(result)
-    with second:
-        draw_relations(result)
-    with third:
-        draw_disagreements(result)
-    draw_flow(result)
-
-
-draw_workbench()

@@ -1,0 +1,1 @@
+"""One page a file: the shared selection -> analysis -> draw."""

@@ -1,0 +1,9 @@
+"""relations"""
+
+from __future__ import annotations
+
+from app.selection import Selection
+
+
+def draw(selection: Selection) -> None:
+    selection.say(selection.result.sentence())

@@ -1,0 +1,23 @@
+"""The page's first sentence, and text from outside inside labels that Streamlit reads as Markdown."""
+
+from __future__ import annotations
+
+import html
+
+from streamlit.delta_generator import DeltaGenerator
+
+
+def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
+    """The page's first sentence with a quiet note, and a second line of the same make below it."""
+    first, second = (_with_note(*line) for line in ((sentence, note), below))
+    second = f'<p class="rsp-second">{second}</p>' if second else ""
+    place.html(f'<p class="rsp-sentence" role="heading" aria-level="1">{first}</p>{second}')
+
+
+def _with_note(text: str, note: str) -> str:
+    return html.escape(text) + (f'<span class="rsp-quiet"> {html.escape(note)}</span>' if note else "")
+
+
+def plain(text: str) -> str:
+    """A name inside a label that Streamlit reads as Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_[]$:#<>~" else c for c in text)
