@@ -25,7 +25,6 @@ from rsp_lab.figures.style import save
 from rsp_lab.models import weights
 
 _LARGE_PIXELS = 2_000_000
-FORMATS = ("png", "pdf")
 
 
 def compare(
@@ -58,7 +57,7 @@ def compare(
         say("drawing")
         figures = draw_all(result, table_for(result.class_names, pair[1].config.label_table))
         for name, figure in figures.items():
-            for suffix in FORMATS:
+            for suffix in words.FORMATS:
                 save(figure, folder / f"{name}.{suffix}")
         captions = "\n\n".join(f"{name}: {caption(result, name)}" for name in figures)
         (folder / "captions.txt").write_text(captions + "\n", encoding="utf-8")
@@ -95,7 +94,7 @@ def explain(
         facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **told.to_dict()}
         if folder is not None:
             figure = draw_ledger(told)
-            for suffix in FORMATS:
+            for suffix in words.FORMATS:
                 save(figure, folder / f"explain.{suffix}")
             (folder / "explain.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(json_module.dumps(facts, indent=1) if json else told.text())

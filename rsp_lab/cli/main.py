@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import lists, looks, measure
+from rsp_lab.cli import lists, looks, measure, stories
 from rsp_lab.cli.output import say
 
 
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         "scenes": lists.scenes_,
         "compare": looks.compare,
         "explain": looks.explain,
+        "flips": stories.flips,
         "bench": measure.bench,
     }
     try:

@@ -14,3 +14,6 @@ Image = Annotated[
 ]
 Model = Annotated[str, tyro.conf.arg(help="shipped name or path of a .safetensors file")]
 Measure = Annotated[Literal["relation", "capture", "forward", "analysis"], tyro.conf.Positional]
+
+FORMATS = ("png", "pdf")
+"""Of every picture that a command writes."""
