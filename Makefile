@@ -13,7 +13,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 extras-core     :=
 extras-app      := [app]
 extras-training := [training]
-extras-dev      := [app,dev,training]
+extras-dev      := [app,dev,docs,notebooks,training]
 
 # A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
 core     := $(VENV)/.ready-core
@@ -24,7 +24,7 @@ dev      := $(VENV)/.ready-dev
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test lint format bench tables train study faults chromium pins clean
+.PHONY: help setup app test lint format bench tables train study faults docs chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ study: $(training) ## train what the results page compares, then write docs/resu
 
 faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
 	$(PY) -m trainers.faults $(ARGS)
+
+docs: $(dev) ## build the documentation site into build/docs
+	$(PY) -m sphinx -W --keep-going -b html docs build/docs $(ARGS)
 
 # Browser tests drive the system's Chromium. Where it can be neither found nor installed they skip, and say so.
 chromium:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
+from rsp_lab.data.sources import open_split
 from rsp_lab.models import weights
 from trainers.batches import reason
 from trainers.bench import bench, bench_config, bench_samples
@@ -20,7 +21,6 @@ from trainers.check_data import check_data
 from trainers.checkpoint import load_model, write_atomic
 from trainers.config import RunConfig
 from trainers.crops import crop_sheet
-from trainers.datasets import open_split
 from trainers.export import best_weights, check_classes, data_of, export_half, score
 from trainers.inference import WHOLE, Inference, dump_predictions
 from trainers.loop import Interrupted

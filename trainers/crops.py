@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from rsp_lab.data.labels import colour
+from rsp_lab.data.sources import Samples
 from trainers.batches import Crops
 from trainers.config import RunConfig
-from trainers.datasets import Samples
 
 _COLUMNS = 4
 _GAP = 4

@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from rsp_lab.data.sources import SOURCES, Samples
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
 from trainers.checkpoint import BEST, CheckpointError
 from trainers.config import RunConfig
-from trainers.datasets import SOURCES, Samples
 from trainers.evaluate import Evaluation, evaluate
 from trainers.inference import Inference
 from trainers.logs import versions

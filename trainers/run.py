@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.segmenter import Segmenter
 from trainers import distributed
 from trainers.checkpoint import BEST, LAST, Progress
 from trainers.config import RunConfig
-from trainers.datasets import Samples, open_split
 from trainers.evaluate import Evaluation
 from trainers.export import describe, save_weights
 from trainers.loop import train

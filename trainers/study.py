@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from rsp_lab.analysis.planted import RegionAnswer, region_answers, sweep, sweep_distances
 from rsp_lab.data import planted
+from rsp_lab.data.sources import open_split
 from rsp_lab.data.street.scene import CASES, PlantedScene
 from trainers.checkpoint import BEST, load_model, write_atomic
-from trainers.datasets import open_split
 from trainers.export import best_weights
 from trainers.recipes import STUDY, study
 from trainers.run import run_recipe

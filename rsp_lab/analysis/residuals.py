@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +18,15 @@ from rsp_lab.data.sample import Sample
 from rsp_lab.models.segmenter import Segmenter, logits_at
 
 PIXELS_PER_IMAGE = 10
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A data set, or a list of samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class Residuals:
 
 
 def ledger_residuals(
-    model: Segmenter, samples: Sequence[Sample], *, pixels: int = 100, dtype: torch.dtype = torch.float32, seed: int = 0
+    model: Segmenter, samples: Samples, *, pixels: int = 100, dtype: torch.dtype = torch.float32, seed: int = 0
 ) -> Residuals:
     """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels an image.
 

@@ -1,0 +1,61 @@
+"""Every command and every example of the docs runs, page by page, in the order of the page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rsp_lab.cli import main as cli
+from trainers.__main__ import main as trainers
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if "```sh" in path.read_text() or "```python" in path.read_text())
+BLOCK = re.compile(r"^ *```(sh|python)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+def run_command(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if not words:
+        return
+    program, arguments = (cli.main, words[1:]) if words[0] == "rsp-lab" else (trainers, words[3:])
+    assert program is cli.main or words[:3] == ["python", "-m", "trainers"], f"how is this run? {line}"
+    code: object = None
+    try:
+        code = program(arguments)
+    except SystemExit as stopped:
+        code = stopped.code
+    assert code in (None, 0), f"{line} ended with {code}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(DOCS).as_posix())
+@pytest.mark.usefixtures("unchecked_module")
+def test_a_page_does_what_it_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for kind, text in BLOCK.findall(page.read_text()):
+        block = "\n".join(line.strip() if kind == "sh" else line for line in text.splitlines())
+        if kind == "python":
+            exec(compile(block, str(page), "exec"), names)
+            continue
+        for line in block.splitlines():
+            run_command(line)
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = set(re.findall(r"^[\w/-]+$", (DOCS / "index.md").read_text(), re.MULTILINE))
+    pages = {path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")} - {"index"}
+    assert pages == listed
+
+
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx", reason="the docs extra is not installed")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": ""}, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "questions" / "how-far.html").is_file()
