@@ -270,6 +270,11 @@ def _wanted(tap: Tap) -> bool:
 
 def check_explainable_pass(model: Segmenter, image: Tensor) -> torch.dtype:
     """The dtype that a model computes in; raises ValueError for a model or image that no ledger can be made of."""
+    if not isinstance(model, Segmenter):
+        raise ValueError(
+            f"a ledger needs a Segmenter, whose head is known to be affine in its Q maps, got {type(model).__name__}: "
+            "for other networks use capture, edits and attribution."
+        )
     if not isinstance(model.head, (TopDownHead, SemanticFPNHead)):
         raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
     dtype: torch.dtype = model.head.classifier.weight.dtype

@@ -130,3 +130,13 @@ def test_images_of_another_kind_are_refused() -> None:
         FrozenHead.of(model, (255 * picture()).byte())
     with pytest.raises(ValueError, match="expected one image"):
         FrozenHead.of(model, picture().expand(2, -1, -1, -1))
+
+
+@pytest.mark.parametrize(
+    "ask", [FrozenHead.of, lambda model, image: context_ledger(model, image, PixelTarget(1, 1, "a"))]
+)
+@pytest.mark.usefixtures("unchecked")
+def test_a_foreign_network_is_refused_by_name(ask):
+    foreign = torch.nn.Conv2d(3, 2, 1).eval()
+    with pytest.raises(ValueError, match=r"Segmenter.*Conv2d.*attribution"):
+        ask(foreign, torch.rand(1, 3, 8, 8))
