@@ -24,7 +24,7 @@ dev      := $(VENV)/.ready-dev
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test lint format bench tables train study faults docs chromium pins clean
+.PHONY: help setup app test lint format bench tables train study faults docs licences chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ faults: $(training) ## break training on purpose and count what survives (ARGS="
 
 docs: $(dev) ## build the documentation site into build/docs
 	$(PY) -m sphinx -W --keep-going -b html docs build/docs $(ARGS)
+
+licences: $(dev) ## write the licences of all dependencies to docs/licences.md
+	$(PY) docs/licences.py
 
 # Browser tests drive the system's Chromium. Where it can be neither found nor installed they skip, and say so.
 chromium:
