@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 HEAD = """# Licences of dependencies
 
 By the packages' own metadata; `make licences` writes this page. Nothing of them is part of this repository.
-On Linux, torch's default build also installs NVIDIA's CUDA libraries, which have terms of their own and are not needed on a CPU.
+On Linux, torch's default build also installs NVIDIA's CUDA libraries, which have terms of their own; a CPU needs none.
 
 | package | needed for | licence |
 |---|---|---|
