@@ -2,6 +2,7 @@
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis import surgery_presets
+from rsp_lab.analysis.class_space import ZoneContributions, zone_contributions
 from rsp_lab.analysis.compare import Comparison, compare
 from rsp_lab.analysis.complementarity import Complementarity, complementarity
 from rsp_lab.analysis.explain import explain
@@ -26,6 +27,8 @@ from rsp_lab.analysis.selection import (
 )
 from rsp_lab.analysis.surgery import SurgeryResult, edited_weights, operate, predicted_change
 from rsp_lab.analysis.targets import PixelTarget, RegionTarget
+from rsp_lab.analysis.trade import TradeMatrix
+from rsp_lab.analysis.trade_run import trade_matrix
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.record import Record
@@ -57,6 +60,8 @@ __all__ = [
     "StepFlow",
     "StepGaze",
     "SurgeryResult",
+    "TradeMatrix",
+    "ZoneContributions",
     "__version__",
     "compare",
     "complementarity",
@@ -87,4 +92,6 @@ __all__ = [
     "selection_gain",
     "selection_gain_of",
     "surgery_presets",
+    "trade_matrix",
+    "zone_contributions",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import exactness, lists, looks, measure, stories
+from rsp_lab.cli import exactness, lists, looks, measure, stories, trade
 from rsp_lab.cli.output import say
 
 
@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
         "compare": looks.compare,
         "explain": looks.explain,
         "flips": stories.flips,
+        "trade": trade.trade,
         "residuals": exactness.residuals,
         "bench": measure.bench,
     }
