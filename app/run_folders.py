@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+LOG, CONFIG = "log.jsonl", "config.json"
+"""What a run writes into its folder, beside its weights."""
 _MOST = 200
 _DEPTH = 4
 # States of a run hold optimiser and progress, not a model to look at.
@@ -21,16 +23,30 @@ def runs_root() -> Path:
 
 def run_weights(root: Path) -> dict[str, Path]:
     """Weights files below ``root`` by name, e.g. ``"runs: tiny/best"``, newest first; no links that lead out."""
-    inside = root.resolve()
     files = [path for path in _files(root, "*.safetensors") if not path.name.startswith(_STATES)]
-    files = [path for path in files if path.resolve().is_relative_to(inside)]
-    files.sort(key=lambda path: -path.stat().st_mtime_ns)
+    files.sort(key=lambda path: -_changed(path))
     return {f"runs: {path.relative_to(root).with_suffix('').as_posix()}": path for path in files[:_MOST]}
+
+
+def run_folders(root: Path) -> dict[str, Path]:
+    """Folders below ``root`` with a log or a configuration by name, e.g. ``"tiny"``; the newest log first."""
+    found = {path.parent for name in (LOG, CONFIG) for path in _files(root, name)}
+    newest = sorted(found, key=lambda folder: (-max(_changed(folder / LOG), _changed(folder / CONFIG)), folder))
+    return {folder.relative_to(root).as_posix(): folder for folder in newest[:_MOST]}
 
 
 def _files(root: Path, pattern: str) -> list[Path]:
     found: list[Path] = []
+    inside = root.resolve()
     for depth in range(_DEPTH):
         # A run may remove a file while it is being listed.
         found += [path for path in root.glob("*/" * depth + pattern) if path.is_file()]
-    return found
+    return [path for path in found if path.resolve().is_relative_to(inside)]
+
+
+def _changed(path: Path) -> int:
+    """Nanoseconds; 0 for what is not there any more."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
