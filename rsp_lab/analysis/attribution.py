@@ -15,12 +15,13 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rsp_lab.analysis import attribution_methods as methods
-from rsp_lab.analysis.attribution_methods import RegionEffect, TargetFunction
-from rsp_lab.analysis.frozen import TOLERANCES, _digest
+from rsp_lab.analysis.attribution_methods import RegionEffect
+from rsp_lab.analysis.frozen import _digest
 from rsp_lab.analysis.references import blur_pixels, check_reference, reference_image
+from rsp_lab.analysis.target_function import TargetFunction, check_pass, class_names_of
 from rsp_lab.analysis.targets import Target
 from rsp_lab.capture.points import suggest
-from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.relations.once import without_autocast
 
 METHODS = ("gradient_x_input", "integrated_gradients", "layer_gradcam", "occlusion", "feature_ablation")
@@ -174,8 +175,8 @@ def attribute(
     """
     settings = _Settings(reference, steps, window, stride, layer, regions, region_names or {})
     size = (image.shape[-2], image.shape[-1])
-    names = _class_names(model, class_names)
-    anchor = _check_pass(model, image)
+    names = class_names_of(model, class_names)
+    anchor = check_pass(model, image)
     _check_settings(method, settings, size)
     function = TargetFunction(model, target, size, names, report)
     with torch.inference_mode(False), torch.enable_grad(), without_autocast(anchor.device):
@@ -250,32 +251,6 @@ def _expected_passes(function: TargetFunction, method: str, settings: _Settings)
         regions = settings.regions
         return 3 + (len(function.class_names) if regions is None else len(regions.unique()))
     return 2
-
-
-def _class_names(model: nn.Module, class_names: Sequence[str] | None) -> tuple[str, ...]:
-    if class_names is not None:
-        return tuple(class_names)
-    if isinstance(model, Segmenter):
-        return model.config.class_names
-    raise ValueError(
-        f"a {type(model).__name__} does not name its classes: give class_names in the order of its logits."
-    )
-
-
-def _check_pass(model: nn.Module, image: Tensor) -> Tensor:
-    """A parameter of the model, for its dtype and device; raises ValueError for what cannot be explained."""
-    anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), image)
-    if anchor.dtype not in TOLERANCES:
-        raise ValueError(f"the model computes in {anchor.dtype}, too coarse for differences: use model.float().")
-    if any(module.training for module in model.modules()):
-        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
-    if not image.is_floating_point():
-        raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
-    if image.ndim != 4 or image.shape[:2] != (1, 3):
-        raise ValueError(
-            f"expected one image with the axes 1 3 y x, got shape {tuple(image.shape)}: pass image[i : i + 1]."
-        )
-    return anchor
 
 
 def _check_settings(method: str, settings: _Settings, size: tuple[int, int]) -> None:

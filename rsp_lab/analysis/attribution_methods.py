@@ -1,13 +1,13 @@
 """captum's methods on one target: each takes the target as a function of the image and gives a map at image size.
 
 Nothing here holds more than one forward and backward pass of one image, or a forward pass of
-:data:`PIXELS_AT_ONCE` pixels.
+:data:`~rsp_lab.analysis.target_function.PIXELS_AT_ONCE` pixels.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,9 @@ from captum.attr import (
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rsp_lab.analysis.targets import Target, cell_weights
+from rsp_lab.analysis.target_function import TargetFunction, images_at_once
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points
-from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
-
-PIXELS_AT_ONCE = 1 << 20
-"""Perturbed images go through the network together up to this many pixels, and at least one at a time."""
 
 
 @dataclass(frozen=True)
@@ -50,82 +46,6 @@ class RegionEffect:
 
     def to_dict(self) -> dict[str, Any]:
         return {"number": self.number, "name": self.name, "pixels": self.pixels, "effect": round(self.effect, 6)}
-
-
-class TargetFunction:
-    """The target's value on each image of a batch, (b, 3, y, x) to (b,) in float64; differentiable.
-
-    It is :func:`~rsp_lab.analysis.targets.target_value` with the resizing moved to the weights, so that logits at
-    image size are never made.
-
-    Args:
-        model: a segmenter, or any network that answers logits (b, class, v, u) at any resolution, or a mapping that
-            has them under ``"out"``.
-        target: with its class named.
-        size: (y, x) of the images.
-        class_names: in the order of the logits.
-        report: called after each forward pass with the share of :attr:`expected` that is done.
-
-    Raises:
-        ValueError: for a target that does not fit the size or the classes.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        target: Target,
-        size: tuple[int, int],
-        class_names: Sequence[str],
-        report: Callable[[float], None] | None = None,
-    ) -> None:
-        self.model, self.target, self.size = model, target, size
-        self.class_names = tuple(class_names)
-        self.passes = 0
-        """Images that went through the network so far."""
-        self.expected = 1
-        """Images that will have gone through it in the end."""
-        self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else model
-        self._report = report
-        target.check(size)
-        direction = target.direction(class_names)
-        self._used = direction.nonzero()[:, 0]
-        self._signs = direction[self._used]
-        self._place = torch.zeros(0, 0)
-
-    def logits(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
-        """What the network answers, a segmenter at stride 4.
-
-        Raises:
-            ValueError: if that is not one map of logits for each class.
-        """
-        found = self._network(images)
-        if isinstance(found, Mapping):
-            found = found.get("out")
-        if not isinstance(found, Tensor) or found.ndim != 4:
-            what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-            raise ValueError(
-                f"the model must answer logits with the axes b class y x, got {what}: wrap it in a module that does."
-            )
-        if found.shape[1] != len(self.class_names):
-            raise ValueError(
-                f"the model answers {found.shape[1]} classes, class_names has {len(self.class_names)}: name each of "
-                "them, in the order of the logits."
-            )
-        self.passes += len(images)
-        if self._report is not None:
-            self._report(min(1.0, self.passes / self.expected))
-        return found
-
-    def value(self, logits: Float[Tensor, "b class v u"]) -> Float[Tensor, " b"]:
-        """The target's value, of logits at any resolution."""
-        cells = (logits.shape[-2], logits.shape[-1])
-        if self._place.shape != cells:
-            self._place = cell_weights(self.target, self.size, cells, logits.dtype).double()
-        used, signs, place = (x.to(logits.device) for x in (self._used, self._signs, self._place))
-        return torch.einsum("bcvu,c,vu->b", logits[:, used].double(), signs, place)
-
-    def __call__(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, " b"]:
-        return self.value(self.logits(images))
 
 
 def gradient_x_input(function: TargetFunction, image: Float[Tensor, "1 3 y x"]) -> Float[Tensor, "y x"]:
@@ -248,8 +168,3 @@ def feature_ablation(
     ]
     spread = (effects / pixels)[places].reshape(regions.shape)
     return spread, tuple(sorted(table, key=lambda region: -abs(region.effect)))
-
-
-def images_at_once(image: Float[Tensor, "1 3 y x"]) -> int:
-    """How many perturbed copies of an image go through the network together, by :data:`PIXELS_AT_ONCE`."""
-    return max(1, PIXELS_AT_ONCE // (image.shape[-2] * image.shape[-1]))
