@@ -21,6 +21,7 @@ from trainers.guard import NonFiniteLossError, guarded
 from trainers.learner import Learner
 from trainers.logs import open_log
 from trainers.losses import Criterion, class_weights
+from trainers.memory import keep_freed_memory
 from trainers.stop import StopSignal
 
 SaveBest = Callable[[nn.Module, Evaluation, int], None]
@@ -54,6 +55,7 @@ def train(
         Interrupted: on SIGINT or SIGTERM, after the state was saved.
     """
     check_machine(config)
+    keep_freed_memory()
     learner = Learner.build(model, config)
     progress = resume(run, config, learner)
     criterion = build_criterion(config, train_set)

@@ -13,7 +13,8 @@ from rsp_lab.data.transforms import AugmentConfig
 from trainers import __main__ as program
 from trainers import bench as bench_module
 from trainers.__main__ import main
-from trainers.bench import WARM_UP, Ours, Plain, bench, bench_config, turn
+from trainers.bench import WARM_UP, bench, bench_config, turn
+from trainers.bench_sides import Ours, Plain
 
 CROP = (48, 80)
 SIDES = pytest.mark.parametrize("side", [Ours, Plain], ids=["ours", "reference"])
@@ -69,24 +70,17 @@ def test_an_update_of_one_side_is_that_of_the_other(samples, config):
 def test_a_turn_goes_on_where_the_last_one_ended(samples, config, side, monkeypatch):
     one, seen = side(samples, config), []
     monkeypatch.setattr(one, "update", lambda image, label, update=one.update: seen.append(update(image, label)))
-    assert turn(one, 2, "cpu") > 0
+    assert turn(one, 2, "cpu")[0] == 2 * config.batch_size
     assert len(list(one.batches())) == config.steps - WARM_UP - 2
-    assert turn(one, 1, "cpu") > 0
+    images, seconds = turn(one, 1, "cpu")
+    assert images == config.batch_size
+    assert seconds > 0
     assert len(seen) == 2 * WARM_UP + 3
 
 
-def test_both_sides_do_the_same_amount_of_work(samples, config, monkeypatch):
-    seen = {Ours: [], Plain: []}
-    for side in seen:
-
-        def watched(self, image, label, side=side, update=side.update):
-            seen[side].append((image.shape, label.shape))
-            return update(self, image, label)
-
-        monkeypatch.setattr(side, "update", watched)
+def test_both_sides_do_the_same_amount_of_work(samples, config):
     figures = bench(samples, config, rounds=2, updates=1)
-    assert len(seen[Ours]) == 2 * (WARM_UP + 1)
-    assert seen[Ours] == seen[Plain]
+    assert figures["images"] == {"ours": 2 * config.batch_size, "reference": 2 * config.batch_size}
     assert figures["updates"] == 2
     assert figures["crop"] == list(CROP)
     assert len(figures["round_ratios"]) == 2
@@ -116,3 +110,8 @@ def test_ctrl_c_ends_the_bench_without_a_trace(samples, capsys, monkeypatch):
     monkeypatch.setattr(program, "bench", pressed)
     assert main(["bench"]) == program.EXIT_INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_loop_that_ends_on_an_error_ends_the_bench(samples, config):
+    with pytest.raises(RuntimeError, match="ended on an error"):
+        bench([replace(sample, label=None) for sample in samples], config, rounds=1, updates=1)
