@@ -1,4 +1,4 @@
-"""What stands below the photographs: the pixel's logits and relations, disagreements, and the context flow."""
+"""What stands below the photographs: the pixel's logits and relations, and disagreements."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from app.flow_figure import flow_figure, flow_scales
-from app.state import BY_RULE, channel_options, set_pixel
+from app.state import set_pixel
 from app.words import plain
 from rsp_lab.analysis.compare import Comparison
 from rsp_lab.analysis.grids import RelationGrid
@@ -101,30 +100,3 @@ def draw_disagreements(result: Comparison) -> None:
             width="stretch",
             help=f"Looks at the innermost pixel of this region: y {y}, x {x}.",
         )
-
-
-def draw_flow(result: Comparison) -> None:
-    """Both models' maps level by level, same channel, same scale."""
-    st.markdown("##### Context flow, level by level")
-    chosen = result.channel
-    pick, why = st.columns([1, 5], vertical_alignment="bottom")
-    channels = next(iter(result.right.flow)).fused.shape[0]
-    with pick:
-        st.selectbox("Channel", channel_options(channels), key="channel", bind="query-params")
-    with why:
-        st.caption(
-            f"Channel {chosen.channel} of both models. Red is above 0, blue below, and 0 has the page's colour; ± is "
-            "the scale of a row, the same on both sides. Values are feature values and have no unit."
-        )
-    with st.popover("Why this channel"):
-        st.markdown(f"Chosen {BY_RULE}: {plain(chosen.rule)}." if chosen.left is not None else "It was chosen by hand.")
-        if chosen.left is not None:
-            st.markdown(f"The measure is {chosen.left:.3g} in the left model and {chosen.right:.3g} in the right one.")
-        st.markdown("Channels of separately trained models need not mean the same thing.")
-    flows = result.left.flow, result.right.flow
-    scales = flow_scales(flows, chosen.channel)
-    for side, view, place in zip(("left", "right"), (result.left, result.right), st.columns(2), strict=True):
-        with place:
-            st.markdown(f"**{plain(view.name)}** ({side})")
-            figure = flow_figure(view.flow, chosen.channel, scales, dark=st.context.theme.type == "dark")
-            st.plotly_chart(figure, key=f"flow-{side}", config={"displayModeBar": False})

@@ -1,4 +1,4 @@
-"""One model's context flow in one channel: a row of maps for each step, coarse to fine."""
+"""One model's context flow in one channel: a row of maps for each step, one step large, and what it refused."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.charts import diverging, plain_figure
+from app.pictures import cell_map, frame_level, mark_pixel, picture_figure
 from rsp_lab.analysis.flow import ContextFlow, StepFlow
 
 PARTS = ("passed", "context", "own", "fused")
-# Diverging, and the middle is close to the page: a map of zeros shows nothing.
-_LIGHT = "RdBu_r"
-_DARK = ((0.0, "#8FD0FF"), (0.25, "#3B7FC4"), (0.5, "#20201F"), (0.75, "#C25445"), (1.0, "#FFB59E"))
+# Green for what was added, red for what was refused, as in Fig. 5; Okabe and Ito's two, which stay apart for all eyes.
+REFUSED_AND_ADDED = (
+    (0.0, "rgba(0,158,115,0.95)"),
+    (0.5, "rgba(128,128,128,0)"),
+    (1.0, "rgba(213,60,0,0.95)"),
+)
 _WIDTH = 590
 _TOP, _ROW_GAP = 26, 0.03
 
@@ -21,13 +26,13 @@ def flow_scales(flows: tuple[ContextFlow, ...], channel: int) -> dict[str, float
     scales: dict[str, float] = {}
     for flow in flows:
         for step in flow:
-            largest = max(float(_map(step, part, channel).max(initial=0)) for part in PARTS)
-            smallest = min(float(_map(step, part, channel).min(initial=0)) for part in PARTS)
+            largest = max(float(flow_map(step, part, channel).max(initial=0)) for part in PARTS)
+            smallest = min(float(flow_map(step, part, channel).min(initial=0)) for part in PARTS)
             scales[step.name] = max(scales.get(step.name, 0.0), largest, -smallest)
     return scales
 
 
-def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float], *, dark: bool = False) -> go.Figure:
+def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go.Figure:
     """Heatmaps of one model; the scale of a step is the one given, which both models share."""
     steps = list(flow)
     height, breadth = flow.image_size
@@ -43,7 +48,7 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float], *, da
     )
     for row, step in enumerate(steps, 1):
         for column, part in enumerate(PARTS, 1):
-            figure.add_trace(_heatmap(step, part, channel, scales[step.name], dark), row, column)
+            figure.add_trace(_heatmap(step, part, channel, scales[step.name]), row, column)
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed")
     figure.update_annotations(font_size=12)
@@ -60,18 +65,70 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float], *, da
     return figure
 
 
-def _heatmap(step: StepFlow, part: str, channel: int, scale: float, dark: bool) -> go.Heatmap:
+def _heatmap(step: StepFlow, part: str, channel: int, scale: float) -> go.Heatmap:
     reach = max(scale, float(np.finfo(np.float32).tiny))
     return go.Heatmap(
-        z=_map(step, part, channel),
+        z=flow_map(step, part, channel),
         zmin=-reach,
         zmax=reach,
-        colorscale=_DARK if dark else _LIGHT,
+        colorscale=diverging(),
         showscale=False,
         hovertemplate="cell y %{y}, x %{x}<br>%{z:.3g} (feature value, no unit)<extra>" + part + "</extra>",
     )
 
 
-def _map(step: StepFlow, part: str, channel: int) -> np.ndarray:
+def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
+    """One channel (y, x) of one of :data:`PARTS`."""
     values: np.ndarray = getattr(step, part)[channel].cpu().float().numpy()
     return values
+
+
+def step_figure(step: StepFlow, channel: int, scale: float, pixel: tuple[int, int], size: tuple[int, int]) -> go.Figure:
+    """The four maps of a step over an image of ``size`` (y, x), on one scale, framed by the level they come from."""
+    figure = make_subplots(
+        2,
+        2,
+        subplot_titles=_titles(step),
+        horizontal_spacing=0.02,
+        vertical_spacing=0.09,
+    )
+    for index, part in enumerate(PARTS):
+        place = {"row": 1 + index // 2, "col": 1 + index % 2}
+        values = flow_map(step, part, channel)
+        trace = cell_map(values, size, "", zmin=-scale, zmax=scale, colorscale=diverging(), showscale=False)
+        figure.add_trace(trace, **place)
+        frame_level(figure, step.high if part in ("passed", "context") else step.low, size, **place)
+        mark_pixel(figure, pixel, **place)
+    figure.update_xaxes(visible=False, range=[-0.5, size[1] - 0.5], constrain="domain")
+    figure.update_yaxes(visible=False, range=[size[0] - 0.5, -0.5])
+    figure.update_annotations(font_size=12)
+    each = (_WIDTH / 2) * size[0] / size[1]
+    return plain_figure(figure, round(min(760, 2.1 * each + 60)), margin={"l": 2, "r": 2, "t": 24, "b": 4})
+
+
+def _titles(step: StepFlow) -> list[str]:
+    high, low = step.high, step.low
+    took = "context taken (RSE)" if step.weights is not None else "context, all passed down"
+    return [f"Q′<sub>{high}</sub> offered", took, f"Q<sub>{low}</sub> own map", f"T<sub>{low}</sub> result"]
+
+
+def rejection_figure(
+    values: np.ndarray | None, scale: float, unit: str, pixel: tuple[int, int], ground: str, size: tuple[int, int]
+) -> go.Figure:
+    """Cells over the photograph: red where context for the class was refused, green where it was added.
+
+    Args:
+        values: (y, x), positive where refused; None for a model that refuses nothing.
+        scale: full colour.
+        unit: of the values.
+        pixel: (y, x), marked.
+        ground: the photograph.
+        size: (y, x) of the image.
+    """
+    figure = picture_figure(size, ground, opacity=0.75)
+    if values is not None:
+        figure.add_trace(
+            cell_map(values, size, unit, zmin=-scale, zmax=scale, colorscale=REFUSED_AND_ADDED, showscale=False)
+        )
+    mark_pixel(figure, pixel)
+    return figure

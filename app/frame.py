@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,7 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from app import cache, planted, sources, state
 from app.selection import Selection
 from app.words import draw_sentence
-from rsp_lab.analysis.compare import Comparison, assemble, check_comparable
+from rsp_lab.analysis.channels import ChannelChoice
+from rsp_lab.analysis.compare import Comparison, assemble, check_comparable, flow_channels
 from rsp_lab.analysis.explain import decision_target
 from rsp_lab.analysis.targets import PixelTarget
 from rsp_lab.analysis.view import ModelView
@@ -54,6 +56,7 @@ def draw_frame() -> Selection | None:
     with notices:
         result = looked_at(loaded, views, shown)
     target, chosen = choose_classes(result, notices, *places[4:6])
+    result = about_class(result, views, target)
     type_pixel(result, *places[6:8])
     st.session_state["drawn"] = True
     return Selection(shown, loaded, views, result, target, chosen, data_note(loaded, shown), top, notices)
@@ -148,7 +151,20 @@ def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparis
             st.warning(text)
     if pixel is None and shown.planted is not None:
         pixel = planted.region_pixel(shown.planted)
-    return assemble(shown.sample.image, models, views, pixel=pixel, channel=state.chosen_channel(channels))
+    channel = state.chosen_channel(channels)
+    if channel is None and len({model.config.head.channels for model in models}) > 1:
+        # Channels of heads of different widths have no measure in common to be ranked by.
+        channel = 0
+    return assemble(shown.sample.image, models, views, pixel=pixel, channel=channel)
+
+
+def about_class(result: Comparison, views: Views, target: PixelTarget) -> Comparison:
+    """By rule, the channel of the flow is one that speaks about the class that is explained."""
+    if result.channel.left is None or target.class_name in (None, result.answers[1].label):
+        return result
+    ranking = flow_channels(views, result.class_names, str(target.class_name))
+    best = ranking.channels[0]
+    return replace(result, channel=ChannelChoice(best.channel, ranking.rule, best.left, best.right))
 
 
 def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -> None:

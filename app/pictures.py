@@ -114,7 +114,7 @@ def mark_pixel(figure: go.Figure, pixel: tuple[int, int], **place: Any) -> None:
         )
 
 
-def frame_level(figure: go.Figure, level: int, size: tuple[int, int]) -> None:
+def frame_level(figure: go.Figure, level: int, size: tuple[int, int], **place: Any) -> None:
     """A frame around the picture in a level's colour and dash."""
     dash = LEVEL_DASHES[level]
     figure.add_shape(
@@ -128,6 +128,7 @@ def frame_level(figure: go.Figure, level: int, size: tuple[int, int]) -> None:
             "width": 2.5,
             "dash": ",".join(f"{2 * n:g}px" for n in dash) if dash else "solid",
         },
+        **place,
     )
 
 

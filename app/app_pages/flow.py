@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app import cache, planted
-from app.details import draw_answers, draw_disagreements, draw_flow, draw_relations
+from app.details import draw_answers, draw_disagreements, draw_relations
+from app.flow_channels import draw_flow
+from app.flow_steps import draw_step
 from app.selection import Selection
 from app.viewer import draw_pin, draw_viewer
 
@@ -23,8 +25,9 @@ def draw(selection: Selection) -> None:
         draw_relations(selection.result)
     with third:
         draw_disagreements(selection.result)
-    draw_flow(selection.result)
     draw_pin(payload, selection.result.pixel)
+    draw_flow(selection)
+    draw_step(selection)
 
 
 def draw_words(selection: Selection) -> None:

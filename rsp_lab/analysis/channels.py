@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,14 @@ SELECTIVITY_RULE = (
 )
 VARIANCE_RULE = (
     "the channel with the largest min(standard deviation left, right) of the map after {step}, "
+    "because {name} covers no cell or all cells of it in one of the models"
+)
+DIFFERENCE_RULE = (
+    "the channel c with the largest difference of |d'_left| and |d'_right|, where d' = (mean inside - mean outside) / "
+    "pooled standard deviation of channel c of the map after {step}, inside being the cells that a model labels {name}"
+)
+VARIANCE_DIFFERENCE_RULE = (
+    "the channel with the largest difference of the standard deviations left and right of the map after {step}, "
     "because {name} covers no cell or all cells of it in one of the models"
 )
 
@@ -58,6 +66,71 @@ def class_cells(coarse_logits: Float[Tensor, "class v u"], index: int, size: tup
     return resized.argmax(0) == index
 
 
+@dataclass(frozen=True)
+class RankedChannel:
+    """One channel in a :class:`ChannelRanking`.
+
+    Attributes:
+        channel: index, from 0.
+        left, right: each model's value of the measure, with its sign.
+        score: what it is ranked by.
+    """
+
+    channel: int
+    left: float
+    right: float
+    score: float
+
+
+@dataclass(frozen=True)
+class ChannelRanking:
+    """All channels, the best first.
+
+    Attributes:
+        rule: how they are ranked, in words.
+        channels: each once; of equal scores the lower index first.
+    """
+
+    rule: str
+    channels: tuple[RankedChannel, ...]
+
+
+def rank_channels(
+    left: Float[Tensor, "c y x"],
+    right: Float[Tensor, "c y x"],
+    inside_left: Bool[Tensor, "y x"],
+    inside_right: Bool[Tensor, "y x"],
+    *,
+    step: str,
+    name: str,
+    by: Literal["selectivity", "difference"] = "selectivity",
+) -> ChannelRanking:
+    """Channels by how well both models tell a class apart in them, or by how much better one of them does.
+
+    Both measures compare magnitudes of d', never values of the maps: channels of separately trained models need not
+    correspond, nor have the same sign. Where a model gives no cell or every cell the class, d' does not exist, and
+    the standard deviation over the map takes its place.
+
+    Raises:
+        ValueError: if the models have different numbers of channels.
+    """
+    if left.shape[0] != right.shape[0]:
+        raise ValueError(f"the models have {left.shape[0]} and {right.shape[0]} channels: give one with --channel.")
+    try:
+        measures = torch.stack([class_selectivity(left, inside_left), class_selectivity(right, inside_right)])
+        rules = {"selectivity": SELECTIVITY_RULE, "difference": DIFFERENCE_RULE}
+    except ValueError:
+        measures = torch.stack([left.flatten(1).std(1), right.flatten(1).std(1)])
+        rules = {"selectivity": VARIANCE_RULE, "difference": VARIANCE_DIFFERENCE_RULE}
+    sizes = measures.abs()
+    scores = sizes.amin(0) if by == "selectivity" else (sizes[1] - sizes[0]).abs()
+    ranked = tuple(
+        RankedChannel(c, float(measures[0, c]), float(measures[1, c]), float(scores[c]))
+        for c in scores.argsort(descending=True, stable=True).tolist()
+    )
+    return ChannelRanking(rules[by].format(step=step, name=name), ranked)
+
+
 def choose_channel(
     left: Float[Tensor, "c y x"],
     right: Float[Tensor, "c y x"],
@@ -67,26 +140,13 @@ def choose_channel(
     step: str,
     name: str,
 ) -> ChannelChoice:
-    """One channel for both models that tells a class apart in each of them.
+    """One channel for both models that tells a class apart in each of them: the first of :func:`rank_channels`.
 
-    Channels of separately trained models need not correspond; the rule therefore asks for a channel that speaks about
-    the class in both, and never picks by how different the two look.
+    The rule asks for a channel that speaks about the class in both, and never picks by how different the two look.
 
     Raises:
         ValueError: if the models have different numbers of channels.
     """
-    if left.shape[0] != right.shape[0]:
-        raise ValueError(f"the models have {left.shape[0]} and {right.shape[0]} channels: give one with --channel.")
-    try:
-        scores = torch.stack([class_selectivity(left, inside_left), class_selectivity(right, inside_right)])
-        rule = SELECTIVITY_RULE
-    except ValueError:
-        scores = torch.stack([left.flatten(1).std(1), right.flatten(1).std(1)])
-        rule = VARIANCE_RULE
-    channel = int(scores.abs().amin(0).argmax())
-    return ChannelChoice(
-        channel,
-        rule.format(step=step, name=name),
-        round(float(scores[0, channel]), 4),
-        round(float(scores[1, channel]), 4),
-    )
+    ranking = rank_channels(left, right, inside_left, inside_right, step=step, name=name)
+    best = ranking.channels[0]
+    return ChannelChoice(best.channel, ranking.rule, round(best.left, 4), round(best.right, 4))

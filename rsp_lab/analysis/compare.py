@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from jaxtyping import UInt8
 from torch import Tensor
 
-from rsp_lab.analysis.channels import ChannelChoice, choose_channel, class_cells
+from rsp_lab.analysis.channels import ChannelChoice, ChannelRanking, choose_channel, class_cells, rank_channels
 from rsp_lab.analysis.disagreement import Disagreement, disagreements
 from rsp_lab.analysis.grids import RelationGrid, check_pixel, relation_grids
+from rsp_lab.analysis.targets import class_index
 from rsp_lab.analysis.view import ModelView, PixelAnswer, check_top_down, pixel_answer, view_model
 from rsp_lab.models.segmenter import Segmenter
 
@@ -153,14 +155,38 @@ def assemble(
 def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel: int | None) -> ChannelChoice:
     if channel is not None:
         return ChannelChoice(channel, "given")
-    # The lowest step that both models have: there the whole flow has come together.
+    step, maps, inside = _class_maps(views, index)
+    return choose_channel(*maps, *inside, step=step, name=name)
+
+
+def flow_channels(
+    views: tuple[ModelView, ModelView],
+    class_names: Sequence[str],
+    name: str,
+    by: Literal["selectivity", "difference"] = "selectivity",
+) -> ChannelRanking:
+    """Channels of the flow by what they say about a class, see :func:`~rsp_lab.analysis.channels.rank_channels`.
+
+    They are ranked at the lowest step that both models have: there the whole flow has come together.
+
+    Raises:
+        ValueError: if the models have different numbers of channels, or there is no such class.
+    """
+    step, maps, inside = _class_maps(views, class_index(name, class_names))
+    return rank_channels(*maps, *inside, step=step, name=name, by=by)
+
+
+def _class_maps(
+    views: tuple[ModelView, ModelView], index: int
+) -> tuple[str, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The lowest step that both models have, their maps after it, and the cells that each labels with a class."""
     step = next(s.name for s in reversed(list(views[1].flow)) if s.name in {t.name for t in views[0].flow})
-    maps = [next(s.fused for s in view.flow if s.name == step) for view in views]
-    inside = [
+    left, right = (next(s.fused for s in view.flow if s.name == step) for view in views)
+    inside_left, inside_right = (
         class_cells(view.record["logits"][0], index, (m.shape[-2], m.shape[-1]))
-        for view, m in zip(views, maps, strict=True)
-    ]
-    return choose_channel(maps[0], maps[1], inside[0], inside[1], step=step, name=name)
+        for view, m in zip(views, (left, right), strict=True)
+    )
+    return step, (left, right), (inside_left, inside_right)
 
 
 def check_request(
