@@ -2,11 +2,13 @@
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis import surgery_presets
+from rsp_lab.analysis.attribution import Attribution, attribute
 from rsp_lab.analysis.class_space import ZoneContributions, zone_contributions
 from rsp_lab.analysis.compare import Comparison, compare
 from rsp_lab.analysis.complementarity import Complementarity, complementarity
 from rsp_lab.analysis.explain import explain
 from rsp_lab.analysis.explanation import Explanation
+from rsp_lab.analysis.faithfulness import Faithfulness, input_curves, input_curves_of
 from rsp_lab.analysis.flips import FlipStories, flip_stories
 from rsp_lab.analysis.flow import ContextFlow, StepFlow, context_flow
 from rsp_lab.analysis.frozen import FrozenHead
@@ -37,12 +39,14 @@ from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import load
 
 __all__ = [
+    "Attribution",
     "Comparison",
     "Complementarity",
     "ContextFlow",
     "ContextLedger",
     "EffectiveField",
     "Explanation",
+    "Faithfulness",
     "FlipStories",
     "FrozenHead",
     "LedgerDifference",
@@ -63,6 +67,7 @@ __all__ = [
     "TradeMatrix",
     "ZoneContributions",
     "__version__",
+    "attribute",
     "compare",
     "complementarity",
     "context_flow",
@@ -76,6 +81,8 @@ __all__ = [
     "flip_stories",
     "gaze_steps",
     "hooks",
+    "input_curves",
+    "input_curves_of",
     "ledger_difference",
     "ledger_of",
     "level_ledger",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from rsp_lab.analysis import attribution_methods as methods
@@ -143,7 +143,7 @@ def attribute(
     window: int = 32,
     stride: int = 16,
     layer: str = "step54.fused",
-    regions: Int[Tensor, "y x"] | None = None,
+    regions: Integer[Tensor, "y x"] | None = None,
     region_names: Mapping[int, str] | None = None,
     class_names: Sequence[str] | None = None,
     report: Callable[[float], None] | None = None,

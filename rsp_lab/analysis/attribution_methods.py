@@ -20,7 +20,7 @@ from captum.attr import (
     LayerGradCam,
     Occlusion,
 )
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from rsp_lab.analysis.target_function import TargetFunction, images_at_once
@@ -121,7 +121,10 @@ def occlusion(
     window: int,
     stride: int,
 ) -> Float[Tensor, "y x"]:
-    """Fall of the target when a window is replaced by the reference, the mean over the windows that hold a pixel."""
+    """Fall of the target when a window is replaced by the reference, the mean over the windows that hold a pixel.
+
+    captum takes that mean in float32, so that it is exact to about 1e-7 even for a model in float64.
+    """
     found = Occlusion(function).attribute(
         image,
         sliding_window_shapes=(3, window, window),
@@ -143,7 +146,7 @@ def feature_ablation(
     function: TargetFunction,
     image: Float[Tensor, "1 3 y x"],
     reference: Float[Tensor, "1 3 y x"],
-    regions: Int[Tensor, "y x"],
+    regions: Integer[Tensor, "y x"],
     names: Mapping[int, str],
 ) -> tuple[Float[Tensor, "y x"], tuple[RegionEffect, ...]]:
     """Fall of the target when a region is replaced by the reference, spread evenly over the region's pixels.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int64, Integer
 from scipy import ndimage
 from torch import Tensor
 
@@ -14,8 +14,8 @@ REST = "the rest"
 
 
 def connected_regions(
-    labels: Int[Tensor, "y x"], class_names: Sequence[str], *, least: int = 1
-) -> tuple[Int[Tensor, "y x"], dict[int, str]]:
+    labels: Integer[Tensor, "y x"], class_names: Sequence[str], *, least: int = 1
+) -> tuple[Int64[Tensor, "y x"], dict[int, str]]:
     """Number of each pixel's region, and the regions' names, e.g. ``"car 2"``.
 
     A region is what hangs together through shared edges and has one label. Within a class the largest is the first.

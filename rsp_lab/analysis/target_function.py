@@ -51,10 +51,12 @@ class TargetFunction:
         self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else model
         self._report = report
         target.check(size)
-        direction = target.direction(class_names)
-        self._used = direction.nonzero()[:, 0]
-        self._signs = direction[self._used]
-        self._place = torch.zeros(0, 0)
+        # What is made in inference mode can take no part in a gradient.
+        with torch.inference_mode(False):
+            direction = target.direction(class_names)
+            self._used = direction.nonzero()[:, 0]
+            self._signs = direction[self._used]
+            self._place = torch.zeros(0, 0)
 
     def logits(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
         """What the network answers, a segmenter at stride 4.
