@@ -82,13 +82,13 @@ def reached_cells(
         raise ValueError(f"sizes has no level {missing}: give the map size (y, x) of each of {list(config.levels)}.")
     by_axis = []
     for axis in (0, 1):
-        cells = _upsampled_from([pixel[axis]], image_size[axis], sizes[2][axis])
+        cells = upsampled_from([pixel[axis]], image_size[axis], sizes[2][axis])
         seen = {2: cells}
         for level, fusion in zip(config.levels[1:], reversed(config.fusions), strict=True):
             size = sizes[level - 1][axis]
             offsets = (0,) if isinstance(fusion, SumConfig) else fusion.window.offsets
             looked_at = {cell + offset for cell in cells for offset in offsets if 0 <= cell + offset < size}
-            seen[level] = cells = _upsampled_from(looked_at, size, sizes[level][axis])
+            seen[level] = cells = upsampled_from(looked_at, size, sizes[level][axis])
         by_axis.append(seen)
     return {level: (by_axis[0][level], by_axis[1][level]) for level in config.levels}
 
@@ -97,7 +97,7 @@ def _radius(fusion: FusionConfig) -> int:
     return 0 if isinstance(fusion, SumConfig) else fusion.window.radius
 
 
-def _upsampled_from(cells: Iterable[int], fine: int, coarse: int) -> Cells:
+def upsampled_from(cells: Iterable[int], fine: int, coarse: int) -> Cells:
     """Cells of a ``coarse`` axis that bilinear resizing to ``fine`` cells reads for ``cells``, weight 0 left out."""
     read = set()
     for cell in cells:
