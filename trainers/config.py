@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import torch
 import tyro
 from torch import nn
 
+from rsp_lab.analysis.proof import relation_modules
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from rsp_lab.models.weights import config_to_json
@@ -98,6 +98,7 @@ class Optimiser:
         weight_decay: on all parameters; decoupled under adamw.
         momentum: used by sgd only.
         clip_norm: gradients are scaled down to this total norm; None is off.
+        relation_rate: learning rate of the relation modules (f_q, f_k, f_v, f_p) over that of all else.
     """
 
     kind: Literal["adamw", "sgd"] = "adamw"
@@ -105,21 +106,36 @@ class Optimiser:
     weight_decay: float = 1e-4
     momentum: float = 0.9
     clip_norm: float | None = 5.0
+    relation_rate: float = 1.0
 
     def __post_init__(self) -> None:
         if self.learning_rate <= 0:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
         if self.clip_norm is not None and self.clip_norm <= 0:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}; None is off.")
+        if not 0 < self.relation_rate < math.inf:
+            raise ValueError(f"relation_rate must be positive, got {self.relation_rate}; 1 is the rate of all else.")
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The torch optimiser over all of these parameters."""
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimiser over all of a network's parameters."""
+        groups = self._groups(model)
         if self.kind == "sgd":
             return torch.optim.SGD(
-                parameters, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+                groups, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
             )
         # One pass over each parameter instead of one an operation.
-        return torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+        return torch.optim.AdamW(groups, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+
+    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """Parameters by their ``factor``, by which their learning rate differs from the schedule's."""
+        if self.relation_rate == 1:
+            return [{"params": list(model.parameters()), "factor": 1.0}]
+        relations = [p for module in relation_modules(model).values() for p in module.parameters()]
+        if not relations:
+            raise ValueError(f"relation_rate {self.relation_rate}: this network has no relation module; leave it at 1.")
+        own = {id(parameter) for parameter in relations}
+        others = [parameter for parameter in model.parameters() if id(parameter) not in own]
+        return [{"params": others, "factor": 1.0}, {"params": relations, "factor": self.relation_rate}]
 
 
 @dataclass(frozen=True)
@@ -254,6 +270,7 @@ _OFF: dict[str, Any] = {
     "pretrained": False,
     "overfit_one_batch": False,
     "augment.bootstrap": "reject",
+    "optimiser.relation_rate": 1.0,
     **{f"loss.{option.name}": option.default for option in dataclasses.fields(LossConfig)},
 }
 

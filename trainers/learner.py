@@ -45,7 +45,7 @@ class Learner:
         return cls(
             model=model,
             network=DistributedDataParallel(model) if distributed.size() > 1 else model,
-            optimiser=config.optimiser.build(model.parameters()),
+            optimiser=config.optimiser.build(model),
             scaler=torch.amp.GradScaler(torch.device(config.device).type, enabled=config.precision == "fp16"),
             average=_averaged(model, config.ema),
             device=config.device,

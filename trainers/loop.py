@@ -99,7 +99,7 @@ def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor,
     # Whatever draws random numbers inside the network must not depend on where a run was resumed.
     torch.manual_seed(config.seed * 1_000_003 + step + (distributed.rank() << 40))
     for group in learner.optimiser.param_groups:
-        group["lr"] = config.learning_rate(step)
+        group["lr"] = config.learning_rate(step) * group["factor"]
     learner.optimiser.zero_grad(set_to_none=True)
     image = image.to(config.device, non_blocking=True)
     label = label.to(config.device, non_blocking=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rsp_lab.data import planted
@@ -69,21 +70,27 @@ STUDY: dict[str, TopDownConfig] = {
     "rsp2": presets.top_down(top=5, at=(54, 43), channels=64),
     "rsp4": presets.top_down(top=7, at=(76, 65, 54, 43), channels=64),
     "rsp4_none": presets.top_down(top=7, at=(76, 65, 54, 43), fusion=RelationConfig(normalisation="none"), channels=64),
+    "rsp4_slow": presets.top_down(top=7, at=(76, 65, 54, 43), channels=64),
+    "rsp4_fast": presets.top_down(top=7, at=(76, 65, 54, 43), channels=64),
     "self2": presets.top_down(top=5, at=(54, 43), fusion=RelationConfig(query_from="high"), channels=64),
     "context2": presets.top_down(top=5, at=(54, 43), fusion=AverageConfig(), channels=64),
 }
-"""The heads that the results page compares on small scenes, in 64 channels."""
+"""The heads that the results pages compare on small scenes, in 64 channels."""
+RELATION_RATES: dict[str, float] = {"rsp4_slow": 0.3, "rsp4_fast": 3.0}
+"""Learning rate of the relation modules over that of all else, where it is not the same."""
 
 
 def study(head: str) -> Callable[[], RunConfig]:
-    """The recipe of one head of :data:`STUDY`; they differ in the head alone."""
+    """The recipe of one entry of :data:`STUDY`; they differ in the head, or by :data:`RELATION_RATES`, alone."""
 
     def recipe() -> RunConfig:
         model = presets.tiny(STUDY[head], CITYSCAPES.classes, CITYSCAPES.name)
         augment = _drawn(planted.SMALL)
-        return _from_scratch(
+        run = _from_scratch(
             f"study_{head}", model, augment, data="small-scenes", steps=200, eval_every=200, batch_size=8
         )
+        rate = RELATION_RATES.get(head, 1.0)
+        return replace(run, optimiser=replace(run.optimiser, relation_rate=rate))
 
     recipe.__name__ = f"study_{head}"
     recipe.__doc__ = f"Results page: {head} on small planted scenes (128 x 256), tiny encoder, from scratch."

@@ -29,9 +29,9 @@ def write_results(roots: Sequence[Path], output: Path) -> list[Path]:
     runs, *others = map(read_study, roots)
     figures = []
     for study_runs in (runs, *others):
-        figures.append(output.parent / "images" / figure_name(study_runs[0].updates))
+        figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
         save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
-    write_atomic(output, results_page(runs, shipped_headers(), others).encode())
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem).encode())
     return [output, *figures]
 
 

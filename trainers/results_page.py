@@ -18,8 +18,12 @@ PAIRS = (
     ("rsp2", "self2"),
     ("rsp2", "context2"),
     ("rsp4", "rsp4_none"),
+    ("rsp4_slow", "rsp4"),
+    ("rsp4_fast", "rsp4"),
+    ("rsp4_slow", "baseline_q67"),
+    ("rsp4_fast", "baseline_q67"),
 )
-"""Heads that differ in one thing only, better one by the paper first."""
+"""Runs that differ in one thing only, better one by the paper first; and other rates of the relations."""
 
 _BESIDE_THE_PAPER = (
     "The paper's column is mIoU on Cityscapes val; ours is mIoU on small planted scenes for heads of the same "
@@ -30,15 +34,18 @@ _BESIDE_THE_PAPER = (
 )
 
 
-def figure_name(updates: int) -> str:
-    """File name of the figure of a study of so many updates."""
-    return f"cue_distance_{updates}.png"
+def figure_name(page: str, updates: int) -> str:
+    """File name of a page's figure of a study of so many updates; ``page`` is its file's name without ending."""
+    return f"{page}_cue_distance_{updates}.png"
 
 
 def results_page(
-    runs: Sequence[StudyRun], headers: Sequence[dict[str, Any]], others: Sequence[Sequence[StudyRun]] = ()
+    runs: Sequence[StudyRun],
+    headers: Sequence[dict[str, Any]],
+    others: Sequence[Sequence[StudyRun]] = (),
+    page: str = "results",
 ) -> str:
-    """The page as Markdown."""
+    """The page as Markdown; ``page`` is its file's name without ending."""
     by_head = _grouped(runs)
     parts = (
         [
@@ -52,9 +59,9 @@ def results_page(
         _overview(by_head),
         _paired(by_head, "Does the relation win?"),
         _by_case(by_head),
-        _by_distance(by_head),
+        _by_distance(by_head, page),
         relation_section({NAMES[head]: [list(run.relations) for run in runs] for head, runs in by_head.items()}),
-        *(_other(runs) for runs in others),
+        *(_other(runs, page) for runs in others),
         _shipped(headers),
         _paper(by_head),
     )
@@ -107,7 +114,7 @@ def _grouped(runs: Sequence[StudyRun]) -> dict[str, list[StudyRun]]:
     return {head: [run for run in runs if run.head == head] for head in dict.fromkeys(run.head for run in runs)}
 
 
-def _other(runs: Sequence[StudyRun]) -> list[str]:
+def _other(runs: Sequence[StudyRun], page: str) -> list[str]:
     """A study of another length: what more updates change."""
     by_head = _grouped(runs)
     title = f"With {' or '.join(map(str, sorted({run.updates for run in runs})))} updates"
@@ -115,7 +122,7 @@ def _other(runs: Sequence[StudyRun]) -> list[str]:
         f"### {title}",
         "",
         *_overview(by_head),
-        f"![Accuracy against the distance of the cue, by case](images/{figure_name(runs[0].updates)})",
+        f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
         "",
         *_paired(by_head, f"{title}: does the relation win?"),
     ]
@@ -170,7 +177,7 @@ def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
     return ["### Accuracy by case", "", *table(["head", *(case.replace("-", " / ") for case in CASES)], rows), ""]
 
 
-def _by_distance(by_head: dict[str, list[StudyRun]]) -> list[str]:
+def _by_distance(by_head: dict[str, list[StudyRun]], page: str) -> list[str]:
     runs = next(iter(by_head.values()))
     distances = distances_of(runs)
     rows = [
@@ -180,7 +187,7 @@ def _by_distance(by_head: dict[str, list[StudyRun]]) -> list[str]:
     return [
         "### Accuracy by the cue's distance",
         "",
-        f"![Accuracy against the distance of the cue, by case](images/{figure_name(runs[0].updates)})",
+        f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
         "",
         *table(["head", *(f"{distance} px" for distance in distances)], rows),
         "",

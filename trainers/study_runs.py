@@ -19,6 +19,8 @@ NAMES = {
     "rsp2": "RSP-2",
     "rsp4": "RSP-4",
     "rsp4_none": "RSP-4 without softmax",
+    "rsp4_slow": "RSP-4, relations at 0.3 of the rate",
+    "rsp4_fast": "RSP-4, relations at 3 times the rate",
     "self2": "+ SELF x2",
     "context2": "+ CONTEXT x2",
 }

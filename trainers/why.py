@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rsp_lab.analysis.complementarity import Complementarity, complementarity
 from rsp_lab.analysis.gaze import StepGaze, explain_weights
 from rsp_lab.data.street.scene import PlantedScene
 from rsp_lab.models.segmenter import Segmenter
@@ -18,6 +19,15 @@ from trainers.markdown import table
 
 SCENES = 8
 """Scenes over which the facts are averaged."""
+_MEASURES = {
+    "entropy": "entropy",
+    "content": "explained by content",
+    "position": "by position",
+    "content_deviation": "deviation of content",
+    "position_deviation": "of position",
+    "complementarity": "complementarity",
+    "shuffled": "above shuffled pairs",
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,9 @@ class RelationFacts:
         content, position: how much of the selection either part of the scores alone explains, 1 all, 0 none.
         content_deviation, position_deviation: standard deviation of either part over the window, in score units; a
             softmax over scores that deviate by much less than 1 is nearly an average.
+        complementarity: score of query and key over the scenes, by
+            :data:`rsp_lab.analysis.complementarity.COMPLEMENTARITY_RULE`.
+        shuffled: percentile of that score among pairings of channels at random.
     """
 
     step: str
@@ -38,6 +51,8 @@ class RelationFacts:
     position: float
     content_deviation: float
     position_deviation: float
+    complementarity: float
+    shuffled: float
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -47,11 +62,13 @@ class RelationFacts:
 def relation_facts(model: Segmenter, scenes: Sequence[PlantedScene]) -> list[RelationFacts]:
     """The facts of every relation of a network in evaluation mode, highest step first; none without relations."""
     device = next(model.parameters()).device
-    looks = [explain_weights(model, scene.image[None].to(device).float() / 255) for scene in scenes[:SCENES]]
-    return [_mean_of(list(steps)) for steps in zip(*looks, strict=True)]
+    images = [scene.image[None].to(device).float() / 255 for scene in scenes[:SCENES]]
+    looks = [explain_weights(model, image) for image in images]
+    scores = {found.step: found for found in complementarity(model, images, random_models=0)}
+    return [_mean_of(list(steps), scores[steps[0].step]) for steps in zip(*looks, strict=True)]
 
 
-def _mean_of(steps: list[StepGaze]) -> RelationFacts:
+def _mean_of(steps: list[StepGaze], score: Complementarity) -> RelationFacts:
     return RelationFacts(
         step=steps[0].step,
         entropy=fmean(float(step.readings["full"].normalised_entropy.nanmean()) for step in steps),
@@ -59,6 +76,8 @@ def _mean_of(steps: list[StepGaze]) -> RelationFacts:
         position=fmean(step.explained("position") for step in steps),
         content_deviation=fmean(_deviation(step, step.content) for step in steps),
         position_deviation=fmean(_deviation(step, step.position) for step in steps),
+        complementarity=score.score,
+        shuffled=score.shuffled.percentile,
     )
 
 
@@ -77,21 +96,21 @@ def relation_section(by_head: dict[str, list[list[RelationFacts]]]) -> list[str]
     rows = []
     for head, runs in by_head.items():
         for same in zip(*runs, strict=True):
-            measures = [
-                median(getattr(facts, name) for facts in same)
-                for name in ("entropy", "content", "position", "content_deviation", "position_deviation")
-            ]
-            rows.append([head, same[0].step, *(f"{value:.2f}" for value in measures)])
+            measures = [median(getattr(facts, name) for facts in same) for name in _MEASURES]
+            rows.append([head, same[0].step, *(f"{value:.2f}" for value in measures[:-1]), f"{measures[-1]:.0f} %"])
     if not rows:
         return []
-    titles = ["head", "step", "entropy", "explained by content", "by position", "deviation of content", "of position"]
+    titles = ["head", "step", *_MEASURES.values()]
     return [
         "### What the relations do",
         "",
         f"Means over the cells of {SCENES} scenes, then medians over seeds. Entropy: of the relation weights, over "
         "that of a plain average (1 would mean that the relation selects nothing). Explained: how far the content "
         "part q·k or the position part of the scores alone gives the same weights (1 fully, 0 no better than a plain "
-        "average; below 0 worse). Deviation: of either part over the window, in score units.",
+        "average; below 0 worse). Deviation: of either part over the window, in score units. Complementarity: of key "
+        "and query maps, from -1 (they agree) to 1 (one is high where the other is low, as in the paper's Fig. 4); "
+        "beside it, which share of random pairings of channels scores lower. Under + SELF query and key come from "
+        "one map: the null of the cross-scale setting.",
         "",
         *table(titles, rows),
         "",

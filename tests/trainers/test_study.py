@@ -38,6 +38,7 @@ def test_every_head_and_seed_has_a_folder_with_its_answers(runs: Path) -> None:
     assert found is not None
     assert [facts.step for facts in found.relations] == ["step54", "step43"]
     assert all(0 < facts.entropy <= 1 for facts in found.relations)
+    assert all(-1 <= facts.complementarity <= 1 and 0 <= facts.shuffled <= 100 for facts in found.relations)
     answers = found.answers
     assert len(answers) == len(CASES) * 2 * 2
     assert {(a.case, a.distance, a.reading) for a in answers} == {
