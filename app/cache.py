@@ -84,13 +84,21 @@ def loaded_model(name: str) -> LoadedModel:
     """A model chosen by its name in the listing: a name never becomes a path.
 
     Raises:
-        WeightsError: if its file cannot be used.
+        ValueError: if there is no such model any more, or its file cannot be used.
     """
     files = model_files()
     if name not in files:
-        raise ValueError(f"there is no model {name!r} any more. Choose one of {', '.join(files)}.")
-    facts = files[name].stat()
+        raise _no_model(name, files)
+    try:
+        facts = files[name].stat()
+    except OSError:  # a run that is cleaned up between the listing and here
+        raise _no_model(name, files) from None
     return _cached_model(name, f"{name}-{facts.st_size}-{facts.st_mtime_ns}", str(files[name]))
+
+
+def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
+    others = ", ".join(other for other in list(files)[:6] if other != name)
+    return ValueError(f"there is no model {name!r} any more. Choose one of {others}.")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -12,11 +12,14 @@ from app.selection import Selection
 from app.words import plain
 
 
-def settle(selection: Selection, key: str, options: Sequence[str]) -> None:
-    """Before a widget is drawn: says what a link asks for in vain, and drops a choice that is no option any more."""
+def settle(selection: Selection, key: str, options: Sequence[str], shown: Sequence[str] = ()) -> None:
+    """Before a widget is drawn: says what a link asks for in vain, and drops a choice that is no option any more.
+
+    ``shown`` are the options in words, where a widget has them: the words are what stands in a link.
+    """
     if st.query_params.get(key):
-        for stale in state.stale_choices({key: tuple(options)}):
-            selection.notices.warning(stale)
+        for stale in state.stale_choices({key: tuple(shown or options)}):
+            selection.notices.warning(plain(stale))
     held = st.session_state.get(key)
     if isinstance(held, list):
         if not set(held) <= set(options):
@@ -62,8 +65,8 @@ def select(
     help: str | None = None,
 ) -> str:
     """One of many options, out of a list, shown in ``words`` if there are any; the first is the default."""
-    settle(selection, key, options)
     said = words or {}
+    settle(selection, key, options, [said.get(name, name) for name in options])
     chosen = place.selectbox(
         label, options, format_func=lambda name: said.get(name, name), key=key, bind="query-params", help=help
     )

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import cache, planted, sources, state
 from app.selection import Selection
-from app.words import draw_sentence
+from app.words import draw_sentence, plain
 from rsp_lab.analysis.channels import ChannelChoice
 from rsp_lab.analysis.compare import Comparison, assemble, check_comparable, flow_channels
 from rsp_lab.analysis.explain import decision_target
@@ -37,7 +37,7 @@ def draw_frame() -> Selection | None:
     places = selectors.columns(WIDTHS)
     notices = st.container(key="notices")
     for stale in stale_link():
-        notices.warning(stale)
+        notices.warning(plain(stale))
     with places[0]:
         source = sources.choose_source()
     left, right = choose_models(source, places[2], places[3])
@@ -45,13 +45,13 @@ def draw_frame() -> Selection | None:
         shown = choose_image(source, selectors, places[1])
         if shown is None:
             draw_sentence(top, "Two models, one image: choose a photograph to compare them on.")
-            notices.info(sources.describe_empty(source))
+            notices.info(plain(sources.describe_empty(source)))
             return None
         with notices:
             loaded, views = computed(left, right, shown, top)
     except ValueError as problem:
         draw_sentence(top, "This selection cannot be shown.")
-        notices.error(str(problem))
+        notices.error(plain(str(problem)))
         return None
     with notices:
         result = looked_at(loaded, views, shown)
@@ -101,7 +101,7 @@ def choose_classes(result: Comparison, notices: DeltaGenerator, *places: DeltaGe
     """The class that is explained, and its rival."""
     options, chosen = (AS_PREDICTED, *result.class_names), []
     for stale in state.stale_choices({"class": options, "rival": options}):
-        notices.warning(stale)
+        notices.warning(plain(stale))
     for place, name, text in zip(places, ("class", "rival"), (_CLASS_HELP, _RIVAL_HELP), strict=True):
         if st.session_state.get(name) not in (None, *options):
             del st.session_state[name]
@@ -109,7 +109,7 @@ def choose_classes(result: Comparison, notices: DeltaGenerator, *places: DeltaGe
         chosen.append(None if asked == AS_PREDICTED else asked)
     if chosen[0] is not None and chosen[0] == chosen[1]:
         notices.warning(
-            f"Class and rival are both {chosen[0]}, whose difference is 0. Shown instead: the default rival."
+            f"Class and rival are both {plain(chosen[0])}, whose difference is 0. Shown instead: the default rival."
         )
         chosen[1] = None
     names = result.left.name, result.right.name
@@ -148,7 +148,7 @@ def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparis
     channels = min(model.config.head.channels for model in models)
     for text in [problem, *state.stale_choices({"channel": state.channel_options(channels)})]:
         if text:
-            st.warning(text)
+            st.warning(plain(text))
     if pixel is None and shown.planted is not None:
         pixel = planted.region_pixel(shown.planted)
     channel = state.chosen_channel(channels)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import frame
+from app import faults, frame
 from app.app_pages import attribution, figures, flips, flow, key_query, ledger, relations, runs, surgery
 from app.selection import Selection
 
@@ -42,15 +42,16 @@ def main() -> None:
     ]
     about_runs = st.Page(runs.draw, title="Runs", url_path="runs")
     page = st.navigation([*pages, about_runs], position="top")
-    if page == about_runs:
-        frame.keep_choices()
-        page.run()
-        return
-    # The selectors stand outside the pages, so that every page shows the same choice.
-    selection = frame.draw_frame()
-    if selection is not None:
-        selected.append(selection)
-        page.run()
+    with faults.told():
+        if page == about_runs:
+            frame.keep_choices()
+            page.run()
+            return
+        # The selectors stand outside the pages, so that every page shows the same choice.
+        selection = frame.draw_frame()
+        if selection is not None:
+            selected.append(selection)
+            page.run()
 
 
 main()

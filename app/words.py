@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 from streamlit.delta_generator import DeltaGenerator
 
@@ -19,5 +20,5 @@ def _with_note(text: str, note: str) -> str:
 
 
 def plain(text: str) -> str:
-    """A name inside a label that Streamlit reads as Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_[]$:#<>~" else c for c in text)
+    """Text from outside inside a label or message that Streamlit reads as Markdown: no link, picture, HTML or icon."""
+    return re.sub(r"[\\`*_\[\]$#<>~]|:(?=\S)", lambda found: f"\\{found[0]}", text)

@@ -66,7 +66,7 @@ def draw(selection: Selection) -> None:
         found, account = worked_out(selection, edit)
     except (ValueError, LedgerError) as problem:
         selection.say("This operation cannot be done here.")
-        st.error(str(problem))
+        st.error(plain(str(problem)))
         return
     name = selection.names[edit.side]
     selection.say(sentence(selection, edit, found, account), "Nothing is retrained.")

@@ -173,6 +173,10 @@ def flow_channels(
         ValueError: if the models have different numbers of channels, or there is no such class.
     """
     step, maps, inside = _class_maps(views, class_index(name, class_names))
+    if maps[0].shape[0] != maps[1].shape[0]:
+        raise ValueError(
+            f"the models have {maps[0].shape[0]} and {maps[1].shape[0]} channels: choose one by its number."
+        )
     return rank_channels(*maps, *inside, step=step, name=name, by=by)
 
 

@@ -1,0 +1,24 @@
+"""What no page foresaw: a message for the reader, the stack trace for the terminal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+UNFORESEEN = "Something went wrong here that was not foreseen."
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Around a page: an error in it becomes a message that names no path and no content of the machine."""
+    try:
+        yield
+    except Exception as problem:
+        logging.getLogger(__name__).exception("a page failed")
+        st.error(
+            f"{UNFORESEEN} Reload the page, or open the workbench without what follows the question mark in its "
+            f"address. The terminal that runs it has the details ({type(problem).__name__})."
+        )
