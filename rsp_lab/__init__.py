@@ -2,6 +2,8 @@
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis import surgery_presets
+from rsp_lab.analysis.arena import ArenaResult
+from rsp_lab.analysis.arena_run import ArenaSettings, run_arena
 from rsp_lab.analysis.attribution import Attribution, attribute
 from rsp_lab.analysis.class_space import ZoneContributions, zone_contributions
 from rsp_lab.analysis.compare import Comparison, compare
@@ -39,6 +41,8 @@ from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import load
 
 __all__ = [
+    "ArenaResult",
+    "ArenaSettings",
     "Attribution",
     "Comparison",
     "Complementarity",
@@ -95,6 +99,7 @@ __all__ = [
     "rejection_map",
     "rejection_map_of",
     "relation_grids",
+    "run_arena",
     "run_with_capture",
     "selection_gain",
     "selection_gain_of",

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import exactness, lists, looks, measure, stories, trade
+from rsp_lab.cli import arena, exactness, lists, looks, measure, stories, trade
 from rsp_lab.cli.output import say
 
 
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
         "explain": looks.explain,
         "flips": stories.flips,
         "trade": trade.trade,
+        "arena": arena.arena,
         "residuals": exactness.residuals,
         "bench": measure.bench,
     }

@@ -1,0 +1,126 @@
+"""The command that sets the methods of explanation against each other."""
+
+from __future__ import annotations
+
+import csv
+import json as json_module
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from rsp_lab._version import __version__
+from rsp_lab.analysis.arena import ArenaResult
+from rsp_lab.analysis.arena_expectations import EXPECTATIONS, judge
+from rsp_lab.analysis.arena_methods import METHODS
+from rsp_lab.analysis.arena_page import arena_page, expectation_counts
+from rsp_lab.analysis.arena_run import ArenaSettings, run_arena
+from rsp_lab.cli import words
+from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.data.street.scene import CASES
+from rsp_lab.figures.arena import draw_arena
+from rsp_lab.figures.style import save
+from rsp_lab.models import weights
+
+_SAID_EVERY = 10.0
+"""Seconds between two lines of progress."""
+
+
+def arena(
+    out: words.Out,
+    *,
+    models: tuple[str, ...] = ("scenes-baseline", "scenes-rsp4"),
+    scenes: int = 1,
+    seeds: int = 3,
+    methods: Annotated[tuple[str, ...], tyro.conf.arg(help=f"of {', '.join(METHODS)}; default: all")] = (),
+    cases: Annotated[tuple[str, ...], tyro.conf.arg(help=f"of {', '.join(CASES)}; default: all")] = (),
+    distances: tuple[int, ...] = (),
+    size: tuple[int, int] = (256, 512),
+    page: Path | None = None,
+    fresh: bool = False,
+    json: words.Json = False,
+) -> None:
+    """Which method tells the truth about a model? Deletion and insertion, new parameters, and planted scenes.
+
+    Says first what is expected of each method. Writes arena.csv, arena.json, arena.md, arena.png and arena.pdf. It goes
+    on where it was interrupted, and with more scenes where it ended. About a minute a pair and model on two cores.
+
+    Args:
+        models: shipped names or .safetensors files, trained on planted scenes.
+        scenes: pairs for each case and distance.
+        seeds: random orders and maps a decision, the control.
+        distances: of the cue in pixels; default: the least, a middle and the greatest.
+        size: rows and columns of the scenes.
+        page: also write the page there, and its picture to images/ beside it.
+        fresh: forget what an earlier run has done.
+    """
+    settings = ArenaSettings(
+        size=size,
+        scenes=scenes,
+        distances=distances,
+        cases=cases or tuple(CASES),
+        methods=methods or tuple(METHODS),
+        seeds=seeds,
+    )
+    loaded = {name: weights.load(name) for name in models}
+    if len(loaded) < len(models):
+        raise ValueError("a model is named twice: name each once.")
+    say("Expected, before anything is measured:")
+    for expectation in EXPECTATIONS:
+        say(f"  {expectation.sentence()}: {expectation.reason}")
+    state = out / "state"
+    try:
+        result = run_arena(loaded, settings, state, fresh=fresh, report=_progress())
+    except KeyboardInterrupt:
+        say(f"rsp-lab: interrupted; what is done is kept in {state}, and the same command goes on")
+        raise SystemExit(130) from None
+    facts = _write(result, out)
+    if page is not None:
+        save(draw_arena(result), page.parent / "images" / "arena.png", dpi=200)
+        page.write_text(arena_page(result, "images/arena.png"), encoding="utf-8")
+    if json:
+        print(json_module.dumps(facts, indent=1))
+        return
+    verdicts = judge(result)
+    for verdict in verdicts:
+        print(f"{verdict.outcome:9s} {verdict.model}: {verdict.expectation.sentence()}: {verdict.found}")
+    say(f"{expectation_counts(verdicts)}; wrote {out}")
+
+
+def _write(result: ArenaResult, out: Path) -> dict[str, Any]:
+    facts = {
+        "rsp_lab": __version__,
+        "torch": torch.__version__,
+        **result.to_dict(),
+        "expectations": [verdict.to_dict() for verdict in judge(result)],
+    }
+    with whole_folder(out) as folder:
+        with (folder / "arena.csv").open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, ["model", "method", "measure", "mean", "low", "high", "pairs"])
+            table.writeheader()
+            table.writerows(result.rows())
+        (folder / "arena.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (folder / "arena.md").write_text(arena_page(result), encoding="utf-8")
+        figure = draw_arena(result)
+        for suffix in words.FORMATS:
+            save(figure, folder / f"arena.{suffix}")
+    return facts
+
+
+def _progress() -> Callable[[int, int], None]:
+    began, said = time.monotonic(), [0.0]
+    start: list[int] = []
+
+    def report(done: int, count: int) -> None:
+        start.append(done - 1)
+        now = time.monotonic() - began
+        if now - said[0] < (1.0 if sys.stderr.isatty() else _SAID_EVERY) and done < count:
+            return
+        said[0] = now
+        say(f"{done} of {count} pairs, about {now / (done - start[0]) * (count - done):.0f} s left")
+
+    return report
