@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 
@@ -17,6 +18,11 @@ def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: t
 
 def _with_note(text: str, note: str) -> str:
     return html.escape(text) + (f'<span class="rsp-quiet"> {html.escape(note)}</span>' if note else "")
+
+
+def draw_narrow_head(text: str) -> None:
+    """Names a column where columns stand below each other; beside each other the page's first row names them."""
+    st.html(f'<p class="rsp-narrow">{html.escape(text)}</p>')
 
 
 def plain(text: str) -> str:

@@ -1,9 +1,307 @@
-"""ledger"""
+"""Ledger: where a decision came from, level by level and cell by cell, in both models, with the sum adding up."""
 
 from __future__ import annotations
 
+import pandas as pd
+import streamlit as st
+
+from app import ledger_bars as bars
+from app import ledger_maps as maps
+from app import ledger_splits as splits
+from app import planted, whole_image
+from app.charts import draw as draw_chart
+from app.charts import is_dark
+from app.choices import choose, select
+from app.ledger_readings import (
+    DECISION,
+    GAIN,
+    READINGS,
+    REJECTION,
+    SIDES,
+    WHOLE,
+    Panel,
+    Panels,
+    panels_of,
+    strongest_level,
+)
+from app.ledger_splits import Split
+from app.ledger_target import (
+    BORDER,
+    LABELS,
+    LABELS_HELP,
+    MODE_HELP,
+    MODES,
+    PIXEL,
+    WITHIN,
+    Asked,
+    margin_words,
+    target_of,
+    where,
+)
+from app.picker import draw_picker
+from app.pictures import signed
+from app.results import results
 from app.selection import Selection
+from app.words import draw_narrow_head, plain
+from rsp_lab.analysis.ledger import LedgerError
+from rsp_lab.analysis.targets import RegionTarget, Target
+from rsp_lab.shapes import step_name
+
+STRONGEST, ALL = "strongest", "all"
+WIDTHS = 1, 2.55, 1.3, 1.1, 1
+IMAGE, CLOSE = VIEWS = ("whole image", "close")
+READING_HELP = (
+    "Decision: what each cell gives to class over rival. Selection gain: that minus the same with equal weights. "
+    "Rejection: what would change if a step passed each own cell down whole. Whole image: which level decides where."
+)
+
+MEASURES = """
+- **Contribution** of a cell of a level’s Q map: the derivative of the target through the head with its relation weights
+  held, times the cell. Bias and contributions add up to the logit exactly; **residual**: |bias + sum − the model’s own
+  logit| over max(1, |bias| + sum of magnitudes). Why the weights and Q maps are as they are is not explained.
+- **Right minus left** is entry by entry; a level that one model lacks counts as 0 there.
+- **Selection gain**: the ledger with the learnt weights minus that with equal weights on each window, Q maps and all
+  else held. It is a sum of the same kind.
+- **Rejection** of a step: the derivative with respect to the context of a cell, times (what lies at its own place minus
+  what it took). Red: context of the class was refused; blue: context was added. Each step’s total is exact by itself;
+  the steps together need not add up.
+- **Comes from**: each cell is spread over the pixels under it. A Q cell has seen more of the image than those pixels,
+  by the backbone: a contribution says where it enters the head.
+- **Share of |logits|**: of the sum of all magnitudes. Its control is the **share of pixels**, which contributions that
+  fall anywhere alike would have.
+- **Border, class zone, regions**: cut out of the map under “Labels of”; their logit is the mean over their pixels.
+"""
 
 
 def draw(selection: Selection) -> None:
-    selection.say(selection.result.sentence())
+    draw_picker()
+    reading, asked, chosen, close = choose_all(selection)
+    try:
+        if reading == WHOLE:
+            with selection.notices, st.spinner("Taking the levels apart", show_time=True):
+                ledgers = whole_image.ledgers_of(selection)
+            selection.say(whole_image.sentence(selection, ledgers))
+            whole_image.draw_whole(selection, ground_of(selection, None), chosen)
+            _measures()
+            return
+        target = target_of(selection, asked)
+        with selection.notices, st.spinner("Adding up the ledger", show_time=True):
+            panels = panels_of(selection, reading, target)
+            split = _class_split(selection, panels, asked, reading)
+    except (ValueError, LedgerError) as problem:
+        selection.say("This cannot be put in a ledger.")
+        st.error(plain(str(problem)))
+        return
+    selection.say(
+        sentence(selection, reading, panels, target, split), f"{selection.chosen}." if asked.mode == PIXEL else ""
+    )
+    words = _words(reading)
+    ground = ground_of(selection, target)
+    draw_maps(panels, ground, chosen, close, words)
+    draw_sums(selection, panels, reading, words)
+    draw_thumbs(panels, ground, words)
+    if reading != REJECTION:
+        draw_split(selection, panels, asked, reading)
+        draw_cells(panels)
+    _measures()
+
+
+def choose_all(selection: Selection) -> tuple[str, Asked, str, bool]:
+    """The page's controls: the reading, the target, the level shown, and whether the maps are shown close."""
+    first, second, third, fourth, fifth = st.columns(WIDTHS, vertical_alignment="bottom")
+    reading = select(selection, first, "Reading", "ledger_reading", READINGS, help=READING_HELP)
+    levels = sorted({x for one in selection.passes for x in one.frozen.levels}, reverse=True)
+    if reading == WHOLE:
+        options = (whole_image.DECIDING, *map(str, levels))
+        return reading, Asked(), choose(selection, second, "Level", "ledger_whole", options), False
+    mode = select(selection, fourth, "Target", "ledger_target", MODES, help=MODE_HELP)
+    labels = select(selection, fifth, "Labels of", "ledger_labels", LABELS, help=LABELS_HELP)
+    if reading == REJECTION:
+        steps = [x for x in levels if any(step_name(x) in one.frozen.steps for one in selection.passes)]
+        step = choose(selection, second, "Step", "ledger_step", (STRONGEST, *(f"{x}{x - 1}" for x in steps)))
+        # A step goes by the level that it takes from.
+        level = step if step == STRONGEST else step[0]
+    else:
+        level = choose(selection, second, "Level", "ledger_level", (STRONGEST, ALL, *map(str, levels)))
+    close = choose(selection, third, "Maps show", "ledger_view", VIEWS) == CLOSE
+    within = WITHIN
+    if mode == BORDER:
+        place = st.columns([4.85, 1.1, 1])[1]
+        within = int(place.number_input("Within, px", 1, 64, WITHIN, key="ledger_within", bind="query-params"))
+    return reading, Asked(mode, labels, within), level, close
+
+
+def _words(reading: str) -> dict[int, str]:
+    """What a part of the sum is called, by level."""
+    if reading == REJECTION:
+        return {x: f"step {x}{x - 1}" for x in range(3, 8)}
+    return {x: f"level {x}" for x in range(2, 8)}
+
+
+def sentence(selection: Selection, reading: str, panels: Panels, target: Target, split: Split | None) -> str:
+    """What a colleague would say; every number is on the page."""
+    # The same model may stand on both sides.
+    says = dict.fromkeys(_says(reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing)
+    return f"{where(target)}: {margin_words(target)} {'; '.join(says)}."
+
+
+def _says(reading: str, panel: Panel, side: int, split: Split | None) -> str:
+    sign = -1 if panel.total < 0 else 1
+    level = max(panel.sums, key=lambda x: sign * panel.sums[x])
+    part = signed(panel.sums[level])
+    if reading == REJECTION:
+        largest = max(panel.sums, key=lambda x: abs(panel.sums[x]))
+        return (
+            f"would change most in {panel.name} if step {largest}{largest - 1} passed each own cell down whole, by "
+            f"{signed(panel.sums[largest])} logits"
+        )
+    if reading == GAIN:
+        return (
+            f"gains {signed(panel.total)} logits in {panel.name} by choosing within its windows; level {level} gains "
+            f"most ({part})"
+        )
+    if sign * panel.sums[level] <= 0:
+        return f"is {signed(panel.total)} logits in {panel.name}, by the bias alone: no level gives to it"
+    source = None if split is None else splits.source_of(split, side, level, sign)
+    origin = "" if source is None else f", of which {signed(source[1])} from {source[0]}"
+    return f"is {signed(panel.total)} logits in {panel.name}, where level {level} gives most ({part}{origin})"
+
+
+def _class_split(selection: Selection, panels: Panels, asked: Asked, reading: str) -> Split | None:
+    """For the sentence."""
+    return None if reading == REJECTION else splits.split_of(selection, panels, splits.CLASS, asked.labels, reading)
+
+
+def ground_of(selection: Selection, target: Target | None) -> maps.Ground:
+    """The grey photograph with the target's region and what is planted outlined."""
+    image, digest = selection.shown.sample.image, selection.shown.digest
+    dark = is_dark()
+    large = results().get((digest, "grey", dark), lambda: maps.grey_uri(image, dark))
+    small = results().get((digest, "grey, small", dark), lambda: maps.grey_uri(image, dark, maps.THUMB_SIDE))
+    masks = dict(planted.outlined(selection.shown.planted)) if selection.shown.planted is not None else {}
+    if isinstance(target, RegionTarget):
+        masks = {**masks, "target": target.mask}
+    shown = {name: mask for name, mask in masks.items() if bool(mask.any())}
+    outline = maps.outline_uri(shown)
+    return maps.Ground(selection.shown.size, large, small, outline, selection.result.pixel, tuple(shown))
+
+
+def draw_maps(panels: Panels, ground: maps.Ground, chosen: str, close: bool, words: dict[int, str]) -> None:
+    """One level, or all, of both models and their difference, on one scale."""
+    level = None if chosen == ALL else strongest_level(panels) if chosen == STRONGEST else int(chosen)
+    shown = [maps.shown_map(panel, level, ground.size) for panel in panels]
+    held = [values for values in shown if values is not None]
+    end, most = maps.scale_of(held)
+    box = maps.close_box(held, ground) if close else None
+    unit = f"logits per {maps.FINEST} x {maps.FINEST} px" if level is None else "logits a cell"
+    for panel, values, place in zip(panels, shown, st.columns(3), strict=True):
+        with place:
+            head(panel)
+            draw_chart(maps.map_figure(values, ground, end, unit, level, box), f"ledger-map-{panel.side}")
+            if panel.missing:
+                st.caption(plain(panel.missing))
+            elif values is None:
+                st.caption(f"{plain(panel.name)} has no {'such level' if level is None else words[level]}.")
+    what = "All levels" if level is None else words[level].capitalize()
+    st.html(maps.scale_html(end, most, unit, f"{what}; one scale for all three. A click selects a pixel.", ground))
+
+
+def head(panel: Panel) -> None:
+    st.markdown(f"**{panel.side}**" if panel.side == SIDES[2] else f"**{plain(panel.name)}** ({panel.side})")
+
+
+def full_name(panel: Panel) -> str:
+    return panel.side if panel.side == SIDES[2] else f"{panel.name} ({panel.side})"
+
+
+def draw_sums(selection: Selection, panels: Panels, reading: str, words: dict[int, str]) -> None:
+    """Every level's bar begins where the one above it ended; the last bar is the margin."""
+    target = selection.target
+    margin = "margin" if target.rival else "logit"
+    total = {DECISION: f"= {margin}", GAIN: "= gain"}.get(reading, "")
+    title = {
+        DECISION: f"Levels and bias add up to the {margin}",
+        GAIN: "Levels add up to the gain",
+        REJECTION: "What taking each own cell whole would change, step by step",
+    }[reading]
+    st.markdown(f"##### {title}")
+    ends = bars.sum_ends(panels, summed=bool(total))
+    for panel, place in zip(panels, st.columns(3), strict=True):
+        with place:
+            if panel.missing:
+                continue
+            draw_narrow_head(full_name(panel))
+            draw_chart(bars.sum_figure(panel, ends, words, total), f"ledger-sum-{panel.side}")
+            st.caption(sum_words(panel))
+
+
+def sum_words(panel: Panel) -> str:
+    """The sum in one line, with its residual."""
+    if panel.bias is None:
+        return f"Each step by itself; relative residual at most {panel.residual:.1g}." if panel.side != SIDES[2] else ""
+    levels = sum(panel.sums.values())
+    sign = "−" if panel.bias < 0 else "+"
+    bias = f"{abs(round(panel.bias, 3)):.3g}"
+    words = f"Levels {signed(levels)} {sign} bias {bias} = {signed(levels + panel.bias)} logits"
+    if panel.side == SIDES[2]:
+        return f"{words}, entry by entry."
+    return f"{words}; the model’s own is {signed(panel.total)} (relative residual {panel.residual:.1g})."
+
+
+def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str]) -> None:
+    """Every level at once."""
+    levels = sorted({level for panel in panels for level in panel.maps})
+    ends = {x: maps.scale_of([panel.maps[x] for panel in panels if x in panel.maps])[0] for x in levels}
+    st.markdown("##### Level by level" if words[7].startswith("level") else "##### Step by step")
+    for panel, place in zip(panels, st.columns(3), strict=True):
+        with place:
+            if not panel.missing:
+                draw_narrow_head(full_name(panel))
+                draw_chart(maps.thumbs_figure(panel, ends, ground, words), f"ledger-thumbs-{panel.side}")
+    st.caption(
+        "Above each map the sum of its cells and, ±, the end of its scale in logits a cell, the same in all three."
+    )
+
+
+def draw_split(selection: Selection, panels: Panels, asked: Asked, reading: str) -> None:
+    """Where the contributions come from: by class, by distance, by part of a planted scene."""
+    known = splits.SPLITS if selection.shown.planted is not None else splits.SPLITS[:2]
+    first, second = st.columns([2.2, 4.7], vertical_alignment="bottom")
+    first.markdown("##### What it comes from")
+    by = choose(selection, second, "Split by", "ledger_split", known, default=splits.PART, help=splits.SPLIT_HELP)
+    split = splits.split_of(selection, panels, by, asked.labels, reading)
+    end = splits.split_end(split)
+    for number_, (panel, place) in enumerate(zip(panels, st.columns(3), strict=True)):
+        with place:
+            if split.tables[number_] is not None:
+                draw_narrow_head(full_name(panel))
+                draw_chart(splits.split_figure(split, number_, end), f"ledger-split-{panel.side}")
+    st.html(bars.level_legend(sorted({level for panel in panels for level in panel.maps}, reverse=True)))
+    if by == splits.PART:
+        st.table(pd.DataFrame(splits.planted_rows(selection, panels)).T, border="horizontal")
+        st.caption("Only the cue decides. The share of pixels is the control: what falls anywhere alike would have it.")
+
+
+def draw_cells(panels: Panels) -> None:
+    """The strongest cells of both models."""
+    st.markdown("##### Strongest cells")
+    for panel, place in zip(panels, st.columns(3), strict=True):
+        if panel.ledger is None:
+            continue
+        rows = [
+            {
+                "level": str(cell.level),
+                "cell y, x": f"{cell.y}, {cell.x}",
+                "around y, x": f"{cell.centre[0]:.0f}, {cell.centre[1]:.0f}",
+                "logits": signed(cell.value),
+            }
+            for cell in panel.ledger.strongest(5)
+        ]
+        with place:
+            draw_narrow_head(full_name(panel))
+            st.table(pd.DataFrame(rows).set_index("level"), border="horizontal")
+
+
+def _measures() -> None:
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)

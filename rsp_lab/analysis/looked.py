@@ -42,6 +42,12 @@ class Looked:
         return FrozenHead.of_record(self.model, self.record, self.image)
 
     @cached_property
+    def uniform(self) -> FrozenHead:
+        """The same head with equal weights at every relation; :attr:`frozen` itself without relations."""
+        frozen = self.frozen
+        return frozen.with_weights({x: frozen.uniform_weights(x) for x in frozen.steps}) if frozen.steps else frozen
+
+    @cached_property
     def gaze(self) -> tuple[StepGaze, ...]:
         """Every relation taken apart, highest step first; empty without relations."""
         return gaze_steps(self.model, self.record)

@@ -1,0 +1,158 @@
+"""What contributions come from: the class under them, their distance to the target, the parts of a planted scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.ledger_bars import finish_bars, level_colour, tidy
+from app.ledger_readings import Panels, kept
+from app.ledger_target import label_map, target_key
+from app.selection import Selection
+from rsp_lab.analysis.footprint import LevelTable
+from rsp_lab.analysis.ledger import UNLABELLED, ContextLedger
+from rsp_lab.analysis.planted_sources import PlantedSources, planted_sources
+
+CLASS, RING, PART = SPLITS = ("class", "distance", "part of the scene")
+SPLIT_HELP = (
+    "What lies at the pixels under a cell: the class in the map under “Labels of”; their distance to the target’s "
+    "centre; of a planted scene the cue, the decoys and the region."
+)
+MOST = 9
+REST = "all others"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Tables of the three panels, with the same rows in the same order.
+
+    Attributes:
+        tables: of left, right, and right minus left; None where a panel has no ledger.
+        kinds: what is shown, first on top.
+        others: kinds put together as :data:`REST`; empty if none are.
+    """
+
+    tables: tuple[LevelTable | None, ...]
+    kinds: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    def row(self, table: LevelTable, level: int) -> list[float]:
+        """One level's values in the order of the rows."""
+        found = [table[level, kind] for kind in self.kinds]
+        return [*found, sum(table[level, kind] for kind in self.others)] if self.others else found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.kinds, REST) if self.others else self.kinds
+
+
+def split_of(selection: Selection, panels: Panels, by: str, labels: str, reading: str) -> Split:
+    """The panels split by one of :data:`SPLITS`; kept.
+
+    Raises:
+        ValueError: for labels that the image does not have.
+    """
+    ids = label_map(selection, labels) if by == CLASS else None
+
+    def table(found: ContextLedger) -> LevelTable:
+        if ids is not None:
+            return found.by_class(ids)
+        return found.by_ring() if by == RING else parts_of(selection, found).table
+
+    tables = tuple(
+        None
+        if one.ledger is None
+        else kept().get(
+            (*selection.key, one.side, reading, target_key(one.ledger.target), by, labels if by == CLASS else ""),
+            lambda found=one.ledger: table(found),  # type: ignore[misc]
+        )
+        for one in panels
+    )
+    return _ranked(tables) if by == CLASS else Split(tables, _any(tables).columns)
+
+
+def parts_of(selection: Selection, found: ContextLedger) -> PlantedSources:
+    """The known answer of a planted scene."""
+    scene = selection.shown.planted
+    if scene is None:
+        raise ValueError("This is no planted scene, so the cue is not known: choose one above, or split by class.")
+    return planted_sources(found, scene)
+
+
+def _any(tables: Sequence[LevelTable | None]) -> LevelTable:
+    return next(one for one in tables if one is not None)
+
+
+def _ranked(tables: tuple[LevelTable | None, ...]) -> Split:
+    """Classes by the largest magnitude that any level of any panel has from them."""
+    columns = _any(tables).columns
+    sizes = np.max([one.values.abs().sum(0).numpy() for one in tables if one is not None], axis=0)
+    order = [columns[i] for i in np.argsort(-sizes, kind="stable").tolist() if sizes[i] > 0]
+    kinds = [name for name in order if name != UNLABELLED or sizes[columns.index(name)] > 0]
+    # One class more costs no more room than a row for it alone.
+    return (
+        Split(tables, tuple(kinds), ()) if len(kinds) <= MOST + 1 else Split(tables, (*kinds[:MOST],), (*kinds[MOST:],))
+    )
+
+
+def split_end(split: Split) -> float:
+    """One reach for the bars of all panels, in logits."""
+    ends = [0.0]
+    for one in split.tables:
+        if one is not None:
+            rows = np.array([split.row(one, level) for level in one.levels])
+            ends += [float(rows.clip(min=0).sum(0).max()), float(-rows.clip(max=0).sum(0).min())]
+    return 1.06 * max(ends) or 1.0
+
+
+def split_figure(split: Split, place: int, end: float) -> go.Figure:
+    """Bars stacked from the levels, below 0 and above apart; the sum stands at the right."""
+    table = split.tables[place]
+    assert table is not None
+    figure = go.Figure()
+    for level in sorted(table.levels, reverse=True):
+        figure.add_trace(
+            go.Bar(
+                x=split.row(table, level),
+                y=list(split.names),
+                orientation="h",
+                name=f"level {level}",
+                marker_color=level_colour(level),
+                hovertemplate=f"%{{y}}, level {level}: %{{x:+.3g}} logits<extra></extra>",
+            )
+        )
+    totals = np.sum([split.row(table, level) for level in table.levels], axis=0).tolist()
+    figure.update_layout(barmode="relative", bargap=0.3)
+    return finish_bars(figure, split.names, [tidy(value) for value in totals], (-end, end), "logits")
+
+
+def source_of(split: Split, place: int, level: int, sign: float) -> tuple[str, float] | None:
+    """The kind that gives most at a level in a direction; None where none does."""
+    table = split.tables[place]
+    if table is None or level not in table.levels:
+        return None
+    row = table.values[table.levels.index(level)]
+    best = int((sign * row).argmax())
+    value = float(row[best])
+    return (table.columns[best], value) if sign * value > 0 else None
+
+
+def planted_rows(selection: Selection, panels: Panels) -> dict[str, dict[str, str]]:
+    """By part: its share of the image, and of each model the logits and the share of all magnitude."""
+    rows: dict[str, dict[str, str]] = {}
+    for panel in panels[:2]:
+        if panel.ledger is None:
+            continue
+        found = parts_of(selection, panel.ledger)
+        for name in found.table.columns:
+            row = rows.setdefault(name, {"share of pixels": _percent(found.areas[name])})
+            row[f"{panel.side}: logits"] = tidy(found.sums[name])
+            row[f"{panel.side}: share of |logits|"] = _percent(found.magnitudes[name])
+    return rows
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

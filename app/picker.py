@@ -1,0 +1,25 @@
+"""A click on a chart that lies on the photograph selects its pixel, on every page that draws the picker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.state import set_pixel
+
+KEY = "picker"
+_picker = st.components.v2.component("rsp_lab.picker", js=(Path(__file__).parent / "picker.js").read_text("utf-8"))
+
+
+def draw_picker() -> None:
+    """Listens to the charts whose layout has the image's size under ``meta.pick``; takes no room of its own."""
+    _picker(key=KEY, on_pick_change=picked)
+
+
+def picked() -> None:
+    """Callback: the clicked pixel becomes the selected one. The size is checked when the link is read."""
+    pick = (st.session_state.get(KEY) or {}).get("pick") or {}
+    y, x = pick.get("y"), pick.get("x")
+    if isinstance(y, int) and isinstance(x, int) and y >= 0 and x >= 0:
+        set_pixel((y, x))
