@@ -57,16 +57,15 @@ def sum_figure(panel: Panel, ends: tuple[float, float], words: Mapping[int, str]
             hovertemplate="%{y}: %{customdata:+.4g} logits<extra></extra>",
         )
     )
-    for place in range(len(parts) if total else 0):
-        at = starts[place] + values[place]
-        figure.add_shape(
-            type="line",
-            x0=at,
-            x1=at,
-            y0=place - 0.31,
-            y1=place + 1.31,
-            line={"color": ink(), "width": 1, "dash": "dot"},
-        )
+    line = {"color": ink(), "width": 1, "dash": "dot"}
+    reached = [start + value for start, value in zip(starts, values, strict=True)][: len(parts) if total else 0]
+    # All at once: plotly looks through all that is there for each one that is added.
+    figure.update_layout(
+        shapes=[
+            {"type": "line", "x0": at, "x1": at, "y0": place - 0.31, "y1": place + 1.31, "line": line}
+            for place, at in enumerate(reached)
+        ]
+    )
     texts = [tidy(value) for value in values]
     if total:
         texts[-1] = f"<b>{texts[-1]}</b>"
@@ -82,21 +81,23 @@ def finish_bars(
     figure: go.Figure, names: Sequence[str], texts: Sequence[str], ends: tuple[float, float], unit: str
 ) -> go.Figure:
     """Rows from top to bottom, their values in a column of their own at the right."""
-    for name, text in zip(names, texts, strict=True):
-        font = {"size": 12, "color": ink()}
-        figure.add_annotation(x=1, xref="paper", xanchor="right", y=name, text=text, showarrow=False, font=font)
-    figure.update_xaxes(
-        range=list(ends),
-        domain=[0, 0.83],
-        zeroline=True,
-        zerolinecolor=ink(),
-        zerolinewidth=1,
-        fixedrange=True,
-        nticks=5,
-        title={"text": unit, "standoff": 4},
-        gridcolor="rgba(128,128,128,0.2)",
+    note = {"x": 1, "xref": "paper", "xanchor": "right", "showarrow": False, "font": {"size": 12, "color": ink()}}
+    across = {
+        "range": list(ends),
+        "domain": [0, 0.83],
+        "zeroline": True,
+        "zerolinecolor": ink(),
+        "zerolinewidth": 1,
+        "fixedrange": True,
+        "nticks": 5,
+        "title": {"text": unit, "standoff": 4},
+        "gridcolor": "rgba(128,128,128,0.2)",
+    }
+    figure.update_layout(
+        annotations=[{"y": name, "text": text, **note} for name, text in zip(names, texts, strict=True)],
+        xaxis=across,
+        yaxis={"autorange": "reversed", "fixedrange": True, "ticksuffix": "  ", "showgrid": False},
     )
-    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix="  ", showgrid=False)
     return plain_figure(figure, 52 + 23 * len(names), margin={"l": 4, "r": 2, "t": 4, "b": 4}, showlegend=False)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 
 from app.ledger_bars import finish_bars, level_colour, tidy
 from app.ledger_readings import Panels, kept
@@ -62,16 +64,27 @@ def split_of(selection: Selection, panels: Panels, by: str, labels: str, reading
             return found.by_class(ids)
         return found.by_ring() if by == RING else parts_of(selection, found).table
 
-    tables = tuple(
-        None
-        if one.ledger is None
-        else kept().get(
-            (*selection.key, one.side, reading, target_key(one.ledger.target), by, labels if by == CLASS else ""),
-            lambda found=one.ledger: table(found),  # type: ignore[misc]
-        )
-        for one in panels
-    )
+    found: list[LevelTable | None] = []
+    for panel in panels[:2]:
+        held = panel.ledger
+        if held is None:
+            found.append(None)
+            continue
+        key = (*selection.key, panel.side, reading, target_key(held.target), by, labels if by == CLASS else "")
+        found.append(kept().get(key, partial(table, held)))
+    left, right = found
+    tables = left, right, None if left is None or right is None else _minus(right, left)
     return _ranked(tables) if by == CLASS else Split(tables, _any(tables).columns)
+
+
+def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
+    """Entry by entry, which is the table of the ledgers' difference; a level that one lacks counts as 0."""
+    levels = tuple(sorted({*right.levels, *left.levels}))
+    rows = [
+        [sum(s * one[x, kind] for one, s in ((right, 1), (left, -1)) if x in one.levels) for kind in right.columns]
+        for x in levels
+    ]
+    return LevelTable(levels, right.columns, torch.tensor(rows, dtype=torch.float64), right.rule)
 
 
 def parts_of(selection: Selection, found: ContextLedger) -> PlantedSources:
