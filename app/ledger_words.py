@@ -7,6 +7,7 @@ from app.ledger_readings import GAIN, REJECTION, SIDES, Panel, Panels
 from app.ledger_splits import Split
 from app.ledger_target import margin_words, where
 from app.pictures import signed
+from app.selection import Selection
 from rsp_lab.analysis.targets import Target
 
 READING_HELP = (
