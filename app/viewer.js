@@ -2,6 +2,18 @@
 // clean up an older run after a newer one began: instances are kept by their parent element, the newest run owns it.
 const instances = new WeakMap();
 
+// The address of a view: the app's own parameters as they are, the pixel where the app keeps it, the rest as one text.
+function linkTo(text) {
+  const link = new URL(window.location.href);
+  const rest = new URLSearchParams(text);
+  const pixel = rest.get("pixel");
+  rest.delete("pixel");
+  if (pixel) link.searchParams.set("pixel", pixel);
+  if (rest.size) link.searchParams.set("view", rest.toString());
+  else link.searchParams.delete("view");
+  return link.href;
+}
+
 export default function ({ parentElement, data, setStateValue }) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   const { header } = readHeader(bytes);
@@ -12,6 +24,8 @@ export default function ({ parentElement, data, setStateValue }) {
     instance = { runs: 0, pinnedAt: 0, last: null, view: header.id };
     instance.report = setStateValue;
     instance.explorer = mount(root, bytes, {
+      view: new URLSearchParams(window.location.search).get("view") ?? "",
+      linkTo,
       onPick: ([y, x]) => {
         instance.pinnedAt = Date.now();
         instance.report("pick", { y, x, sequence: instance.pinnedAt });

@@ -37,6 +37,7 @@ from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.record import Record
 from rsp_lab.data.images import read_image
+from rsp_lab.explorer.widget import explore
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import load
 
@@ -82,6 +83,7 @@ __all__ = [
     "effective_field",
     "explain",
     "explain_weights",
+    "explore",
     "flip_stories",
     "gaze_steps",
     "hooks",

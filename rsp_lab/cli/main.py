@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import arena, exactness, lists, looks, measure, stories, trade
+from rsp_lab.cli import arena, exactness, export, lists, looks, measure, stories, trade
 from rsp_lab.cli.output import say
 
 
@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
         "compare": looks.compare,
         "explain": looks.explain,
         "flips": stories.flips,
+        "export-html": export.export_html,
         "trade": trade.trade,
         "arena": arena.arena,
         "residuals": exactness.residuals,

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib import resources
 
-PARTS = ("geometry.js", "payload.js", "style.js", "draw.js", "panels.js", "core.js")
+PARTS = (
+    "geometry.js",
+    "viewport.js",
+    "payload.js",
+    "chain.js",
+    "state.js",
+    "make.js",
+    "draw.js",
+    "grid.js",
+    "panels.js",
+    "toolbar.js",
+    "scene.js",
+    "actions.js",
+    "gestures.js",
+    "core.js",
+)
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 
 
@@ -17,4 +33,15 @@ def module_source(footer: str = "") -> str:
     """
     folder = resources.files("rsp_lab.explorer") / "js"
     parts = [_IMPORT.sub("", (folder / name).read_text(encoding="utf-8")) for name in PARTS]
-    return "\n".join([*parts, footer])
+    return "\n".join([f"export const STYLE = {json.dumps(style_sheet())};", *parts, footer])
+
+
+def style_sheet() -> str:
+    """The explorer's style, which the module also carries."""
+    return (resources.files("rsp_lab.explorer") / "js" / "style.css").read_text(encoding="utf-8")
+
+
+def host_source(name: str) -> str:
+    """The module for one of the hosts ``"page"`` and ``"widget"``."""
+    folder = resources.files("rsp_lab.explorer") / "hosts"
+    return module_source((folder / f"{name}.js").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ The tests share one open page, since opening one takes seconds; each leaves it u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -102,7 +103,9 @@ def test_one_screen_holds_it_all_and_nothing_comes_from_elsewhere(page: Page, tr
 
     assert box is not None
     assert box["y"] + box["height"] <= SCREEN["height"]
-    sizes = page.locator(".rsp-pair canvas").evaluate_all("all => all.map(c => [c.clientWidth, c.clientHeight].join())")
+    sizes = page.locator(".rsp-pair canvas:visible").evaluate_all(
+        "all => all.map(c => [c.clientWidth, c.clientHeight].join())"
+    )
     assert len(sizes) == 8
     assert len(set(sizes)) == 1
     assert traffic.problems == []
@@ -122,6 +125,7 @@ def test_hovering_moves_both_cursors_and_all_grids_without_the_server(page: Page
     assert page.locator(".rsp-strip").inner_text() != grids
     for side in ("left", "right"):
         assert photograph(page, side).locator("canvas").nth(1).evaluate(PAINTED) > 500
+        expect(photograph(page, side).locator("xpath=../figcaption/span")).to_have_text(re.compile(r"^says .+"))
     page.mouse.move(0, 0)
     expect(explorer(page)).to_have_attribute("data-cursor", pinned)
     assert traffic.frames == before
@@ -153,13 +157,43 @@ def test_the_keyboard_moves_and_pins(page: Page) -> None:
     photograph(page, "left").focus()
     y, x = map(int, str(explorer(page).get_attribute("data-cursor")).split(","))
 
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
     expect(explorer(page)).to_have_attribute("data-cursor", f"{y},{x + 1}")
-    page.keyboard.press("Shift+ArrowUp")
+    page.keyboard.press("ArrowUp")
     expect(explorer(page)).to_have_attribute("data-cursor", f"{y - 8},{x + 1}")
     page.keyboard.press("Enter")
 
     expect(page.locator(".rsp-second")).to_contain_text(f"At y {y - 8}, x {x + 1},")
+
+
+def test_chain_and_second_pixel_cost_no_message_and_a_link_brings_them_back(
+    page: Page, traffic: Traffic, browser: Browser, address: str
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+    before = traffic.frames
+    page.get_by_role("button", name="Chain").click()
+    page.get_by_role("button", name="Content").click()
+    photograph(page, "right").click(position={"x": 300, "y": 200}, modifiers=["Shift"])
+    expect(explorer(page)).not_to_have_attribute("data-second", "")
+    photograph(page, "left").hover(position={"x": 60, "y": 210})
+    page.mouse.move(0, 0)
+    pinned = {name: explorer(page).get_attribute(name) for name in ("data-pick", "data-second")}
+    assert traffic.frames == before
+
+    page.get_by_role("button", name="Copy a link to exactly this view").click()
+    expect(page.get_by_role("button", name="Copy a link to exactly this view")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    page.get_by_role("button", name="Pin a second pixel beside the first one").click()
+    page.get_by_role("button", name="Windows").click()
+    page.get_by_role("button", name="Weights").click()
+
+    other = browser.new_page(viewport=SCREEN)
+    open_view(other, link)
+    for name, value in pinned.items():
+        expect(explorer(other)).to_have_attribute(name, str(value))
+    for name in ("Chain", "Content"):
+        expect(other.get_by_role("button", name=name)).to_have_attribute("aria-pressed", "true")
+    other.close()
 
 
 def test_a_grid_position_shows_its_weight(page: Page) -> None:
@@ -200,7 +234,7 @@ def test_both_themes_draw_on_their_own_ground(page: Page) -> None:
             arg=scheme == "dark",
         )
         page.locator(IDLE).wait_for()
-        assert page.locator(".rsp-pair canvas").last.evaluate(PAINTED) > 5000
+        assert page.locator(".rsp-pair canvas:visible").last.evaluate(PAINTED) > 5000
 
 
 def test_outlines_are_drawn_until_they_are_switched_off(page: Page) -> None:

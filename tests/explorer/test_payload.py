@@ -12,7 +12,9 @@ import torch
 
 from rsp_lab.analysis.grids import relation_grids
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.explorer.payload import build_payload, entropies, payload_header, quantise
+from rsp_lab.explorer.payload import build_payload, payload_header
+from rsp_lab.explorer.quantise import quantise
+from rsp_lab.explorer.steps import entropies
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
 from rsp_lab.shapes import Window
 

@@ -1,5 +1,9 @@
-// Drawing on canvases: photographs, footprints, cursors and relation grids. Nothing here knows about events.
+// Drawing on the photographs: the picture itself, footprints, chains, gaze, outlines and marks. Nothing here knows about
+// events. A `port` says which part of the image is in sight (viewport.js).
 import { footprint } from "./geometry.js";
+import { placed, toScreen } from "./viewport.js";
+
+const RIM = "rgba(0, 0, 0, 0.45)";
 
 // A 2d context whose unit is the CSS pixel, cleared; the backing store follows the screen's pixel ratio.
 export function prepared(canvas, width, height) {
@@ -29,69 +33,144 @@ export function paintLabels(labels, classes) {
   return canvas;
 }
 
-export function drawPhotograph(canvas, box, photograph, labels, opacity) {
-  const context = prepared(canvas, box.width, box.height);
+export function drawPhotograph(canvas, port, photograph, labels, opacity) {
+  const context = prepared(canvas, port.width, port.height);
+  const [height, width] = [port.height / port.per[0], port.width / port.per[1]];
+  const part = [port.corner[1], port.corner[0], width, height, 0, 0, port.width, port.height];
+  // From here on single pixels are wanted sharp.
+  context.imageSmoothingEnabled = port.per[0] < 4;
   context.imageSmoothingQuality = "high";
-  context.drawImage(photograph, 0, 0, box.width, box.height);
+  context.drawImage(photograph, ...part);
   context.globalAlpha = opacity;
   context.imageSmoothingEnabled = false;
-  context.drawImage(labels, 0, 0, box.width, box.height);
+  context.drawImage(labels, ...part);
   context.globalAlpha = 1;
 }
 
-// The box [top, left, bottom, right] of image pixels on a canvas that shows the whole image.
-function placed([top, left, bottom, right], size, box) {
-  const [down, along] = [box.height / size[0], box.width / size[1]];
-  return [(left + 0.5) * along, (top + 0.5) * down, (right - left) * along, (bottom - top) * down];
-}
-
 // A level's line: a dark halo under its colour, so that it shows on any photograph.
-function outline(context, rectangle, level, width) {
+function levelLine(context, level, width, stroke) {
   context.lineWidth = width + 2;
-  context.strokeStyle = "rgba(0, 0, 0, 0.45)";
+  context.strokeStyle = RIM;
   context.setLineDash([]);
-  context.strokeRect(...rectangle);
+  stroke();
   context.lineWidth = width;
   context.strokeStyle = level.colour;
   context.setLineDash(level.dash.map((length) => length * width));
-  context.strokeRect(...rectangle);
+  stroke();
   context.setLineDash([]);
 }
 
 // Where the weights of the relations fall: every window's outline, and the active step's weights from transparent to
 // the level's full colour at its largest weight.
-export function drawFootprints(context, relations, active, levels, size, box) {
-  for (const { step, relation } of relations) {
+export function drawFootprints(context, port, seen, active, levels) {
+  for (const { step, relation } of seen) {
     const level = levels[step.high];
     if (step.name === active) {
       context.fillStyle = level.colour;
-      relation.positions.forEach(({ box: cell, inside }, i) => {
+      relation.positions.forEach(({ box, inside }, i) => {
         if (!inside) return;
         context.globalAlpha = 0.85 * Math.min(1, Math.abs(relation.weights[i]) / (relation.largest || 1));
-        context.fillRect(...placed(cell, size, box));
+        context.fillRect(...placed(port, box));
       });
       context.globalAlpha = 1;
     }
-    outline(context, placed(footprint(relation, size), size, box), level, step.name === active ? 2.5 : 1.25);
+    const rectangle = placed(port, footprint(relation, port.size));
+    levelLine(context, level, step.name === active ? 2.5 : 1.25, () => context.strokeRect(...rectangle));
   }
 }
 
-export function drawCell(context, cell, size, box) {
-  context.lineWidth = 2;
-  context.strokeStyle = "#FFFFFF";
-  context.strokeRect(...placed(cell, size, box));
+// The chain: on each level the outline of the fewest cells that hold its part of the shares, and the active step's
+// shares from transparent to the level's full colour at the largest.
+export function drawChain(context, port, seen, active, levels) {
+  for (const { step, link, held } of seen) {
+    const level = levels[step.high];
+    if (step.name === active) fillLink(context, port, link, held, level);
+    const path = keptOutline(port, link, held.kept);
+    levelLine(context, level, step.name === active ? 2.5 : 1.5, () => context.stroke(path));
+  }
 }
 
-// The outlines of masks as paths on a canvas that shows the whole image; a pair of NaN ends a line.
-export function outlinePaths(outlines, blocks, size, box) {
-  const [down, along] = [box.height / size[0], box.width / size[1]];
+function fillLink(context, port, link, { kept }, level) {
+  const largest = link.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  context.fillStyle = level.colour;
+  link.values.forEach((value, i) => {
+    if (!kept[i]) return;
+    const [row, column] = [Math.floor(i / link.width), i % link.width];
+    context.globalAlpha = 0.75 * (Math.abs(value) / largest);
+    context.fillRect(...placed(port, [...corner(port, link, row, column), ...corner(port, link, row + 1, column + 1)]));
+  });
+  context.globalAlpha = 1;
+}
+
+// The upper left corner of a link's cell in pixel coordinates.
+function corner({ size }, link, row, column) {
+  return [((link.top + row) * size[0]) / link.cells[0] - 0.5, ((link.left + column) * size[1]) / link.cells[1] - 0.5];
+}
+
+// The sides of cells that part the kept ones from the others, straight stretches in one piece.
+function keptOutline(port, link, kept) {
+  const path = new Path2D();
+  const { height, width } = link;
+  const on = (row, column) => row >= 0 && row < height && column >= 0 && column < width && kept[row * width + column] === 1;
+  const line = (...ends) => ends.forEach(([row, column], i) => {
+    const [y, x] = toScreen(port, corner(port, link, row, column));
+    path[i ? "lineTo" : "moveTo"](x, y);
+  });
+  const along = (lines, count, parts, at) => {
+    for (let i = 0; i <= lines; i++) {
+      let start = null;
+      for (let j = 0; j <= count; j++) {
+        const edge = j < count && parts(i, j);
+        if (edge && start === null) start = j;
+        if (edge || start === null) continue;
+        line(at(i, start), at(i, j));
+        start = null;
+      }
+    }
+  };
+  along(height, width, (i, j) => on(i - 1, j) !== on(i, j), (i, j) => [i, j]);
+  along(width, height, (i, j) => on(j, i - 1) !== on(j, i), (i, j) => [j, i]);
+  return path;
+}
+
+// Where each step would look from a pixel if position alone decided.
+export function drawGaze(context, port, pixel, arrows, levels) {
+  const from = toScreen(port, pixel);
+  for (const { step, arrow } of arrows) {
+    const to = toScreen(port, [pixel[0] + arrow[0], pixel[1] + arrow[1]]);
+    const [down, along] = [to[0] - from[0], to[1] - from[1]];
+    const length = Math.hypot(down, along);
+    if (length < 3) continue;
+    const path = new Path2D();
+    path.moveTo(from[1], from[0]);
+    path.lineTo(to[1], to[0]);
+    for (const turn of [2.6, -2.6]) {
+      const angle = Math.atan2(down, along) + turn;
+      path.moveTo(to[1], to[0]);
+      path.lineTo(to[1] + 9 * Math.cos(angle), to[0] + 9 * Math.sin(angle));
+    }
+    levelLine(context, { ...levels[step.high], dash: [] }, 2.5, () => context.stroke(path));
+  }
+}
+
+export function drawCell(context, port, cell) {
+  context.lineWidth = 2;
+  context.strokeStyle = "#FFFFFF";
+  context.strokeRect(...placed(port, cell));
+}
+
+// The outlines of masks as paths on a canvas; a pair of NaN ends a line.
+export function outlinePaths(outlines, blocks, port) {
   return outlines.map((outline) => {
     const path = new Path2D();
     const { values } = blocks[outline.path];
     let first = true;
     for (let i = 0; i < values.length; i += 2) {
       const ended = Number.isNaN(values[i]);
-      if (!ended) path[first ? "moveTo" : "lineTo"]((values[i + 1] + 0.5) * along, (values[i] + 0.5) * down);
+      if (!ended) {
+        const [y, x] = toScreen(port, [values[i], values[i + 1]]);
+        path[first ? "moveTo" : "lineTo"](x, y);
+      }
       first = ended;
     }
     return { ...outline, path };
@@ -103,7 +182,7 @@ export function drawOutlines(context, outlines) {
   for (const { path, colour, dash } of [...outlines].reverse()) stroked(context, colour, dash, 1.75, () => context.stroke(path));
 }
 
-function stroked(context, colour, dash, width, stroke) {
+export function stroked(context, colour, dash, width, stroke) {
   for (const [line, style] of [[width + 1.5, "rgba(16, 16, 16, 0.85)"], [width, colour]]) {
     context.lineWidth = line;
     context.strokeStyle = style;
@@ -113,16 +192,17 @@ function stroked(context, colour, dash, width, stroke) {
   context.setLineDash([]);
 }
 
-// A cross that leaves its middle open, white on black; the pinned pixel has a ring.
-export function drawCursor(context, pixel, size, box, pinned) {
-  const x = ((pixel[1] + 0.5) * box.width) / size[1];
-  const y = ((pixel[0] + 0.5) * box.height) / size[0];
+// A cross that leaves its middle open, white on black. Around the middle the pinned pixel has a ring, the second one a
+// diamond.
+export function drawMark(context, port, pixel, kind) {
+  const [y, x] = toScreen(port, pixel);
   for (const [width, colour] of [[3.5, "rgba(0, 0, 0, 0.7)"], [1.5, "#FFFFFF"]]) {
     context.lineWidth = width;
     context.strokeStyle = colour;
     context.beginPath();
-    if (pinned) context.arc(x, y, 5, 0, 2 * Math.PI);
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    if (kind === "pinned") context.arc(x, y, 5, 0, 2 * Math.PI);
+    if (kind === "second") diamond(context, x, y, 7);
+    for (const [dx, dy] of kind === "second" ? [] : [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
       context.moveTo(x + 5 * dx, y + 5 * dy);
       context.lineTo(x + 12 * dx, y + 12 * dy);
     }
@@ -130,89 +210,7 @@ export function drawCursor(context, pixel, size, box, pinned) {
   }
 }
 
-// Side by side, the grid of every step has the same k x k positions, whatever its cells measure in the image.
-export function drawGrid(canvas, relation, window, level, ink, marked) {
-  const width = canvas.clientWidth || 118;
-  const context = prepared(canvas, width, width);
-  const count = window.kernel_size;
-  const edge = (i) => 2 + Math.round(((width - 4) * i) / count);
-  const own = (count - 1) / 2;
-  context.fillStyle = ink;
-  context.globalAlpha = 0.06;
-  context.fillRect(2, 2, width - 4, width - 4);
-  for (let row = 0; row < count; row++) {
-    for (let column = 0; column < count; column++) {
-      const [x, y] = [edge(column), edge(row)];
-      const cell = [x, y, edge(column + 1) - x - 1, edge(row + 1) - y - 1];
-      drawGridCell(context, cell, weightAt(relation, row, column, count), relation.largest, level.colour, ink);
-    }
-  }
-  context.globalAlpha = 1;
-  context.strokeStyle = ink;
-  const at = marked === undefined ? own * count + own : marked;
-  for (const [index, line] of [[own * count + own, 1], [at, 2]]) {
-    const [row, column] = [Math.floor(index / count), index % count];
-    const [x, y] = [edge(column), edge(row)];
-    context.lineWidth = line;
-    context.strokeRect(x - 0.5, y - 0.5, edge(column + 1) - x, edge(row + 1) - y);
-  }
-  context.lineWidth = 2;
-  context.strokeStyle = level.colour;
-  context.setLineDash(level.dash.map((length) => length * 2));
-  context.strokeRect(1, 1, width - 2, width - 2);
-  context.setLineDash([]);
-}
-
-// Weight of a grid position; undefined off the map, 0 where everything is passed down from the own cell alone.
-export function weightAt(relation, row, column, count) {
-  const own = (count - 1) / 2;
-  if (relation.passes) return row === own && column === own ? 1 : 0;
-  const index = row * count + column;
-  return relation.positions[index].inside ? relation.weights[index] : undefined;
-}
-
-function drawGridCell(context, [x, y, width, height], weight, largest, colour, ink) {
-  if (weight === undefined) {
-    context.globalAlpha = 0.35;
-    context.strokeStyle = ink;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(x + 1, y + height - 1);
-    context.lineTo(x + width - 1, y + 1);
-    context.stroke();
-    return;
-  }
-  context.globalAlpha = Math.min(1, Math.abs(weight) / (largest || 1));
-  context.fillStyle = colour;
-  context.fillRect(x, y, width, height);
-  if (weight < 0) {
-    context.globalAlpha = 1;
-    context.fillStyle = ink;
-    context.fillRect(x + width / 4, y + height / 2 - 0.75, width / 2, 1.5);
-  }
-}
-
-// An outline's colour and dash as the key to them, on the dark that its rim is made of.
-export function drawOutlineKey(canvas, { colour, dash }) {
-  const context = prepared(canvas, 30, 12);
-  context.fillStyle = "#4A4A4A";
-  context.fillRect(0, 0, 30, 12);
-  stroked(context, colour, dash, 1.75, () => {
-    context.beginPath();
-    context.moveTo(2, 6);
-    context.lineTo(28, 6);
-    context.stroke();
-  });
-}
-
-// A level's colour and dash as the key to them.
-export function drawKey(canvas, level) {
-  const context = prepared(canvas, 26, 10);
-  context.strokeStyle = level.colour;
-  context.lineWidth = 3;
-  context.setLineDash(level.dash.map((length) => length * 1.5));
-  context.beginPath();
-  context.moveTo(0, 5);
-  context.lineTo(26, 5);
-  context.stroke();
+function diamond(context, x, y, radius) {
+  context.moveTo(x, y - radius);
+  for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) context.lineTo(x + radius * dx, y + radius * dy);
 }

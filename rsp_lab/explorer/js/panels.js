@@ -1,17 +1,16 @@
-// The parts of the page around the canvases. Names come from files and models: they are only ever set as text.
-import { labelAt } from "./payload.js";
-import { drawGrid, drawKey, drawOutlineKey, weightAt } from "./draw.js";
+// The parts of the page around the canvases: photographs, the side panel, and the grids of a step.
+import { answerAt, labelAt } from "./payload.js";
+import { drawGrid, drawKey, drawOutlineKey, gridOf, weightAt } from "./grid.js";
+import { chip, keyCanvas, make, number, rounded, share, signed } from "./make.js";
 
-const HINT = "Move over a photograph, click to pin. Full colour is a grid's peak weight; own is the weight of the cursor's own cell.";
 const PLAIN_WINDOW = { kernel_size: 7, dilation: 1 };
-
-export function make(tag, properties = {}, ...children) {
-  const { dataset, ...rest } = properties;
-  const element = Object.assign(document.createElement(tag), rest);
-  Object.assign(element.dataset, dataset);
-  element.append(...children);
-  return element;
-}
+const HINTS = {
+  weights: "Share of weight; own: the cursor's own cell.",
+  content: "Query times key, less the window's mean; score units, one scale a step.",
+  position: "The gaze's plane, less the window's mean; score units, one scale a step.",
+};
+const CHAIN_HINT = " Outlined: the fewest cells that hold 90 % of what a level gives the pixel, and how far they reach.";
+const ENDS = { weights: ["0", "grid's peak"], scores: ["−scale", "0", "+scale"] };
 
 export function photographPanel(side, title) {
   const base = make("canvas");
@@ -20,132 +19,180 @@ export function photographPanel(side, title) {
   frame.setAttribute("role", "application");
   frame.setAttribute(
     "aria-label",
-    `Photograph with the prediction of ${title}. Arrow keys move the cursor by a pixel, with Shift by a cell of ` +
-      "level 3; Enter pins it, Escape returns to the pinned pixel.",
+    `Photograph with the prediction of ${title}. Arrow keys move the cursor by a cell of level 3, with Shift by a pixel; ` +
+      "Enter pins it, Shift and Enter pin a second pixel, Delete takes that away, Escape returns to the pinned pixel; " +
+      "plus, minus and 0 zoom.",
   );
   const says = make("span");
   return { base, overlay, frame, says, figure: make("figure", {}, make("figcaption", {}, make("b", { textContent: title }), says), frame) };
 }
 
-function chip(found) {
-  const swatch = make("i", { className: "rsp-chip" });
-  swatch.style.background = found ? found.colour : "transparent";
-  return swatch;
+// What a model says at a pixel; the margin is that of the logits' own cell, whose label may differ next to an edge.
+export function answerText(found, answer) {
+  if (!found) return "";
+  if (!answer) return `says ${found.name}`;
+  if (answer.label !== found) return `says ${found.name}, at the edge of ${answer.label.name}`;
+  return `says ${found.name}, ${number(answer.margin)} logits over ${answer.runnerUp.name}`;
 }
 
 function named(found) {
   return make("td", {}, chip(found), found ? found.name : "no label");
 }
 
-// What stands at the cursor, how strongly the predictions cover the photographs, and the outlines; the classes' colours
-// apart, since they take a line of the whole width.
-export function sidePanel(header, opacity, outlined) {
+// What stands at the cursor and at the second pixel, how strongly the predictions cover the photographs, and the
+// outlines; the classes' colours apart, since they take a line of the whole width.
+export function sidePanel(header, view) {
+  const first = whereBlock();
+  const second = whereBlock();
+  const classes = header.classes.map((c) => make("div", {}, chip(c), c.name));
+  const percent = () => `${Math.round(100 * view.opacity)} %`;
+  const slider = make("input", { type: "range", min: 0, max: 100, value: Math.round(100 * view.opacity) });
+  slider.setAttribute("aria-label", "Opacity of the predictions in percent");
+  const said = make("span", { textContent: percent() });
+  slider.addEventListener("input", () => (said.textContent = `${slider.value} %`));
+  const scale = make("div", { className: "rsp-scale" });
+  const ends = make("div", { className: "rsp-ends" });
+  const hint = make("p", { className: "rsp-hint" });
+  const status = make("p", { className: "rsp-status" });
+  status.setAttribute("role", "status");
+  const legend = make("div", { className: "rsp-classes" }, ...classes);
+  const outlines = outlineKeys(header.outlines, view.outlined);
+  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, said), outlines.element);
+  const key = make("div", { className: "rsp-legend" }, scale, ends, hint);
+  const element = make("aside", {}, make("div", {}, first.element, second.element), controls, key, status);
+  return { element, first, second, scale, ends, hint, status, classes, slider, legend, toggle: outlines.toggle };
+}
+
+function whereBlock() {
   const where = make("div", { className: "rsp-where" });
   const rows = make("tbody");
-  const classes = header.classes.map((c) => make("div", {}, chip(c), c.name));
-  const slider = make("input", { type: "range", min: 0, max: 100, value: Math.round(100 * opacity) });
-  slider.setAttribute("aria-label", "Opacity of the predictions in percent");
-  const percent = make("span", { textContent: `${slider.value} %` });
-  slider.addEventListener("input", () => (percent.textContent = `${slider.value} %`));
-  const hint = make("p", { className: "rsp-hint", textContent: HINT });
-  const legend = make("div", { className: "rsp-classes" }, ...classes);
-  const outlines = outlineKeys(header.outlines, outlined);
-  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, percent), outlines.element);
-  const element = make("aside", {}, make("div", {}, where, make("table", {}, rows)), controls, hint);
-  where.setAttribute("aria-live", "polite");
-  return { element, where, hint, rows, classes, slider, legend, toggle: outlines.toggle };
+  return { where, rows, element: make("div", {}, where, make("table", {}, rows)) };
 }
 
 // What is outlined, with its line; nothing where nothing is.
 function outlineKeys(outlines, outlined) {
   const toggle = make("input", { type: "checkbox", checked: outlined });
   const keys = outlines.map((outline) => {
-    const key = make("canvas");
-    key.style.cssText = "width: 30px; height: 12px";
+    const key = keyCanvas(22, 12);
     drawOutlineKey(key, outline);
-    return make("li", {}, key, make("span", { textContent: outline.words }));
+    return make("li", { title: outline.words }, key, make("span", { textContent: outline.name }));
   });
   const element = make("div", { className: "rsp-outlines", hidden: !outlines.length }, make("label", {}, toggle, "Outlines"), make("ul", {}, ...keys));
   return { element, toggle };
 }
 
-export function fillSidePanel(panel, payload, pixel, state) {
+export function fillWhere(block, payload, pixel, state) {
   const { header } = payload;
-  panel.where.replaceChildren(`y ${pixel[0]}, x ${pixel[1]}`, make("small", { textContent: state }));
+  block.where.replaceChildren(`y ${pixel[0]}, x ${pixel[1]}`, make("small", { textContent: state }));
   const found = header.sides.map((side) => labelAt(payload, side.labels, pixel));
-  const rows = header.sides.map((side, i) => [side.name, found[i]]);
-  if (header.truth) rows.push(["true label", labelAt(payload, header.truth, pixel)]);
-  panel.rows.replaceChildren(
-    ...rows.map(([name, label]) => make("tr", {}, make("td", { textContent: name }), named(label))),
-  );
-  panel.classes.forEach((element, i) => element.classList.toggle("on", found.includes(header.classes[i])));
+  const rows = header.sides.map((side, i) => make("tr", {}, make("td", { textContent: side.name }), named(found[i])));
+  if (header.truth) rows.push(make("tr", {}, make("td", { textContent: "true label" }), named(labelAt(payload, header.truth, pixel))));
+  block.rows.replaceChildren(...rows);
   return found;
 }
 
-// The steps of both sides, coarse to fine; a side that lacks a step has undefined in its place.
-export function pairedSteps(header) {
-  const names = [...new Set(header.sides.flatMap((side) => side.steps.map((step) => step.name)))];
-  return names
-    .sort((a, b) => b.localeCompare(a))
-    .map((name) => ({ name, sides: header.sides.map((side) => side.steps.find((step) => step.name === name)) }));
+// The answers of both sides at a pixel, as their captions say them.
+export function answersAt(payload, pixel) {
+  return payload.header.sides.map((side) => answerText(labelAt(payload, side.labels, pixel), answerAt(payload, side, pixel)));
 }
 
-export function stepPanel(pair, header, onChoose) {
+export function markClasses(panel, header, found) {
+  panel.classes.forEach((element, i) => element.classList.toggle("on", found.includes(header.classes[i])));
+}
+
+// The steps of both sides by name, highest first; a side without a step of that name has undefined there.
+export function pairedSteps(header, names) {
+  return names.map((name) => ({ name, sides: header.sides.map((side) => side.steps.find((step) => step.name === name)) }));
+}
+
+export function stepPanel(pair, header, { choose, hide, hidden }) {
   const step = pair.sides.find(Boolean);
   const [height, width] = [0, 1].map((axis) => rounded(header.size[axis] / step.cells[axis], 3));
   const level = header.levels[step.high];
-  const key = make("canvas");
-  key.style.cssText = "width: 26px; height: 10px";
+  const key = keyCanvas(26, 10);
   const facts = `level ${step.high} → ${step.low}, cell ${height} × ${width} px`;
-  const button = make("button", { type: "button", title: `Show the weights of step ${step.high}${step.low} on the photographs` }, key,
-    make("b", { textContent: `${step.high}${step.low}` }), make("span", { textContent: facts }));
+  const title = `Show the weights of step ${step.high}${step.low} on the photographs`;
+  const button = make("button", { type: "button", title }, key, make("b", { textContent: `${step.high}${step.low}` }), make("span", { textContent: facts }));
+  const eye = make("input", { type: "checkbox", checked: !hidden, title: `Level ${step.high} on the photographs` });
+  eye.setAttribute("aria-label", eye.title);
+  const first = gridPair(pair);
+  const second = gridPair(pair);
+  const mark = make("div", { className: "rsp-mark" });
+  const below = make("div", {}, mark, second.element);
+  const element = make("div", { className: "rsp-step", dataset: { step: pair.name } }, make("div", { className: "rsp-head" }, button, eye), first.element, below);
+  element.style.setProperty("--level", level.colour);
+  button.addEventListener("click", () => choose(pair.name));
+  eye.addEventListener("change", () => hide(pair.name, !eye.checked));
+  const window = pair.sides.map((s) => s && s.window).find(Boolean) || PLAIN_WINDOW;
+  return { ...pair, element, button, key, eye, first, second, mark, below, level, window };
+}
+
+function gridPair(pair) {
   const grids = pair.sides.map(() => make("canvas"));
   const texts = pair.sides.map(() => make("p"));
   grids.forEach((grid) => grid.setAttribute("role", "img"));
-  const element = make("div", { className: "rsp-step", dataset: { step: pair.name } }, button,
-    make("div", { className: "rsp-pair" }, ...grids, ...texts));
-  element.style.setProperty("--level", level.colour);
-  button.addEventListener("click", () => onChoose(pair.name));
-  const window = pair.sides.map((s) => s && s.window).find(Boolean) || PLAIN_WINDOW;
-  return { ...pair, element, button, key, grids, texts, level, window };
+  return { grids, texts, element: make("div", { className: "rsp-pair" }, ...grids, ...texts) };
 }
 
-export function fillStepPanel(panel, relations, names, ink, marked) {
-  drawKey(panel.key, panel.level);
-  relations.forEach((relation, i) => {
-    const text = panel.texts[i];
-    if (!relation) return text.replaceChildren("has no such step");
-    drawGrid(panel.grids[i], relation, panel.window, panel.level, ink, marked);
-    const lines = relation.passes ? ["passes all down", "own cell 1"] : described(relation);
-    text.replaceChildren(names[i], ...lines.flatMap((line) => [make("br"), line]));
-    panel.grids[i].setAttribute("aria-label", `Relation grid of ${names[i]}, ${panel.name}: ${lines.join(", ")}`);
+// Both parts of both sides share a scale, so that what decides more is seen.
+export function scoreLimit(seen) {
+  const values = seen.flatMap((one) => (one?.scores ? [...one.scores.content, ...one.scores.position] : []));
+  return values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+}
+
+// `seen` is what each side sees at a pixel in this step, undefined where it has no such step.
+export function fillPair(panel, pair, seen, names, { kind, spread, ink, marked }) {
+  const limit = kind === "weights" ? 0 : scoreLimit(seen);
+  seen.forEach((one, i) => {
+    const text = pair.texts[i];
+    if (!one) return text.replaceChildren(`${names[i]} has no such step`);
+    const grid = gridOf(one.relation, one.scores, kind, limit, panel.level);
+    drawGrid(pair.grids[i], grid, panel.window, panel.level, ink, marked);
+    const lines = [...described(one, kind, limit, spread), spread === "chain" ? chainLine(one) : null].filter(Boolean);
+    text.replaceChildren(names[i], ...lines.slice(0, 2).flatMap((line) => [make("br"), line]));
+    pair.grids[i].setAttribute("aria-label", `${kind} of ${names[i]}, ${panel.name}: ${lines.join(", ")}`);
   });
 }
 
-function described(relation) {
+function described({ relation, scores }, kind, limit, spread) {
+  if (kind !== "weights") {
+    if (!scores) return ["scores nothing", spread === "chain" ? null : "own cell 1"];
+    const values = scores[kind].filter((_, i) => relation.positions[i].inside);
+    const range = `${number(Math.min(...values))} to ${number(Math.max(...values))} of ±${number(limit)}`;
+    return [range, spread === "chain" ? null : `mean ${number(scores.means[kind])}`];
+  }
+  if (relation.passes) return ["passes all down", spread === "chain" ? null : "own cell 1"];
   const entropy = Number.isNaN(relation.entropy) ? "not defined" : relation.entropy.toFixed(2);
-  return [`entropy ${entropy}`, `own ${share(relation.own)}, peak ${share(relation.largest)}`];
+  const peak = `peak ${share(relation.largest)}`;
+  return spread === "chain" ? [`entropy ${entropy}, ${peak}`] : [`entropy ${entropy}`, `own ${share(relation.own)}, ${peak}`];
 }
 
-function rounded(value, digits) {
-  return Number(value.toPrecision(digits));
+function chainLine({ held }) {
+  return `90 %: ${held.count} ${held.count === 1 ? "cell" : "cells"}, ${Math.round(held.reach)} px`;
 }
 
-// A weight with two significant digits; what is too small to be seen in a grid is only said to be so.
-function share(weight) {
-  if (Number.isInteger(weight)) return String(weight);
-  return Math.abs(weight) < 0.001 ? "<0.001" : weight.toPrecision(2);
+export function drawKeys(panels) {
+  panels.forEach(({ key, level }) => drawKey(key, level));
 }
 
-// One position of a grid in words, or how to use the page while the pointer is on none.
-export function fillHint(panel, relation, index, count) {
+// One position of a grid in words.
+export function positionText({ relation, scores }, index, count) {
   const [row, column] = [Math.floor(index / count), index % count];
-  const weight = relation && weightAt(relation, row, column, count);
   const own = (count - 1) / 2;
-  const dilation = relation && !relation.passes ? (relation.positions[1]?.offset[1] ?? 1) - relation.positions[0].offset[1] : 1;
-  const signed = (n) => (n > 0 ? `+${n}` : `${n}`);
-  const at = `${signed((row - own) * dilation)}, ${signed((column - own) * dilation)} cells`;
-  if (!relation) panel.hint.textContent = HINT;
-  else if (weight === undefined) panel.hint.textContent = `Off the map at ${at}.`;
-  else panel.hint.textContent = `Share of weight ${share(weight)} at ${at}.`;
+  const dilation = relation.passes ? 1 : (relation.positions[1]?.offset[1] ?? 1) - relation.positions[0].offset[1];
+  const offset = (n) => (n > 0 ? `+${n}` : `${n}`);
+  const at = `${offset((row - own) * dilation)}, ${offset((column - own) * dilation)} cells`;
+  const weight = weightAt(relation, row, column, count);
+  if (weight === undefined) return `Off the map at ${at}.`;
+  const text = `Share of weight ${share(weight)} at ${at}.`;
+  if (!scores) return text;
+  return `${text} Content ${signed(scores.content[index])}, position ${signed(scores.position[index])} score units.`;
+}
+
+// What the colours of the grids mean, and what to do while the pointer is on none of them.
+export function fillLegend(panel, view, marked) {
+  const kind = view.grids === "weights" ? "weights" : "scores";
+  if (panel.scale.dataset.kind !== kind) panel.ends.replaceChildren(...ENDS[kind].map((end) => make("span", { textContent: end })));
+  panel.scale.dataset.kind = kind;
+  panel.hint.textContent = marked ?? HINTS[view.grids] + (view.spread === "chain" ? CHAIN_HINT : "");
 }

@@ -1,7 +1,7 @@
-// Reading of a payload (rsp_lab/explorer/payload.py): header, label maps, and weights at one cell.
-import { windowAt } from "./geometry.js";
+// Reading of a payload (rsp_lab/explorer/payload.py): header, label maps, and one cell's weights, scores and gaze.
+import { pixelToCell, windowAt } from "./geometry.js";
 
-const FORMAT = "rsp_lab.explorer/1";
+const FORMAT = "rsp_lab.explorer/2";
 const TYPES = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array };
 
 // A payload may be an unaligned view into a larger buffer.
@@ -18,6 +18,13 @@ async function inflate(bytes) {
   return new Response(stream).arrayBuffer();
 }
 
+// Two values a byte, the first in the high half.
+export function unpackNibbles(bytes, count) {
+  const values = new Uint8Array(count);
+  for (let i = 0; i < count; i++) values[i] = i % 2 ? bytes[i >> 1] & 15 : bytes[i >> 1] >> 4;
+  return values;
+}
+
 // The header, and every block by name: a typed array with its shape, or a Blob where the block is a file.
 export async function unpack(bytes) {
   const { header, body } = readHeader(bytes);
@@ -25,17 +32,60 @@ export async function unpack(bytes) {
   await Promise.all(
     Object.entries(header.blocks).map(async ([name, facts]) => {
       const raw = body.subarray(facts.offset, facts.offset + facts.bytes);
-      if (facts.mime) blocks[name] = new Blob([raw], { type: facts.mime });
-      else blocks[name] = { values: new TYPES[facts.dtype](await inflate(raw)), shape: facts.shape };
+      if (facts.mime) {
+        blocks[name] = new Blob([raw], { type: facts.mime });
+        return;
+      }
+      const values = new TYPES[facts.dtype](await inflate(raw));
+      const count = facts.shape.reduce((product, n) => product * n, 1);
+      blocks[name] = { values: facts.bits === 4 ? unpackNibbles(values, count) : values, shape: facts.shape };
     }),
   );
   return { header, blocks };
 }
 
-// Class name index that a label map holds at a pixel; undefined where the label ignores it.
+// Class that a label map holds at a pixel; undefined where the label ignores it.
 export function labelAt(payload, block, pixel) {
   const { values, shape } = payload.blocks[block];
   return payload.header.classes[values[pixel[0] * shape[1] + pixel[1]]];
+}
+
+// What a side's logits say at the cell of their map (stride 4) that a pixel falls in: class, runner-up, and the margin
+// between them in logits. Null for models of a single class.
+export function answerAt(payload, side, pixel) {
+  if (!side.answers) return null;
+  const { shape } = payload.blocks[side.answers.label];
+  const [y, x] = [0, 1].map((axis) => pixelToCell(pixel[axis], shape[axis], payload.header.size[axis]));
+  const at = (name) => payload.blocks[side.answers[name]].values[y * shape[1] + x];
+  const { classes } = payload.header;
+  const margin = side.answers.largest * (at("margin") / 255) ** 2;
+  return { label: classes[at("label")], runnerUp: classes[at("runner_up")], margin };
+}
+
+// Which positions of a window around a cell lie on the map, row by row.
+function insideAt(step, cell) {
+  const { kernel_size: count, dilation } = step.window;
+  const half = (count - 1) / 2;
+  return Array.from({ length: count * count }, (_, i) => {
+    const y = cell[0] + (Math.floor(i / count) - half) * dilation;
+    const x = cell[1] + ((i % count) - half) * dilation;
+    return y >= 0 && y < step.cells[0] && x >= 0 && x < step.cells[1];
+  });
+}
+
+// The weights of a cell's window positions, row by row; 0 off the map.
+export function weightsAt(payload, step, cell) {
+  if (step.uniform) {
+    const inside = insideAt(step, cell);
+    const share = 1 / inside.filter(Boolean).length;
+    return inside.map((here) => (here ? share : 0));
+  }
+  const packed = payload.blocks[step.weights];
+  const scales = payload.blocks[step.scale];
+  const index = cell[0] * scales.shape[1] + cell[1];
+  const count = packed.shape[2] * packed.shape[3];
+  const scale = scales.values[index];
+  return Array.from(packed.values.subarray(index * count, (index + 1) * count), (value) => value * scale);
 }
 
 // One side's relation at a pixel: the window's positions with their weights, and what they come to.
@@ -43,20 +93,54 @@ export function labelAt(payload, block, pixel) {
 export function relationAt(payload, step, pixel) {
   const at = windowAt(step, payload.header.size, pixel);
   if (!step.window) return { ...at, passes: true, weights: [1], largest: 1, entropy: 0, own: 1 };
-  const packed = payload.blocks[step.weights];
-  const scales = payload.blocks[step.scale];
-  const cell = at.cell[0] * scales.shape[1] + at.cell[1];
-  const count = at.positions.length;
-  const weights = Array.from(
-    packed.values.subarray(cell * count, (cell + 1) * count),
-    (value) => value * scales.values[cell],
-  );
-  return {
-    ...at,
-    passes: false,
-    weights,
-    largest: weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0),
-    entropy: payload.blocks[step.entropy].values[cell],
-    own: payload.blocks[step.own].values[cell],
-  };
+  const weights = weightsAt(payload, step, at.cell);
+  const largest = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+  if (step.uniform) return { ...at, passes: false, weights, largest, entropy: 1, own: largest };
+  const index = at.cell[0] * step.cells[1] + at.cell[1];
+  const [entropy, own] = [payload.blocks[step.entropy].values[index], payload.blocks[step.own].values[index]];
+  return { ...at, passes: false, weights, largest, entropy, own };
+}
+
+// The slope [rows, columns] of a cell's position scores, in score units per half window.
+export function gazeAt(payload, step, cell) {
+  const { values } = payload.blocks[step.gaze];
+  const index = cell[0] * step.cells[1] + cell[1];
+  return [values[index], values[step.cells[0] * step.cells[1] + index]];
+}
+
+// The two parts of a relation's scores, each less its mean over the positions on the map, which no softmax feels, and
+// those means; null for a step that scores nothing.
+export function scoresAt(payload, step, relation) {
+  if (!step.content) return null;
+  const [y, x] = relation.cell;
+  const index = y * step.cells[1] + x;
+  const count = relation.positions.length;
+  const packed = payload.blocks[step.content].values.subarray(index * count, (index + 1) * count);
+  const low = payload.blocks[step.content_low].values[index];
+  const scale = payload.blocks[step.content_scale].values[index];
+  const slope = gazeAt(payload, step, relation.cell);
+  const own = (relation.side - 1) / 2;
+  const content = Array.from(packed, (value) => low + value * scale);
+  const position = relation.positions.map((_, i) => {
+    const [row, column] = [Math.floor(i / relation.side) - own, (i % relation.side) - own];
+    return (row * slope[0] + column * slope[1]) / Math.max(1, own);
+  });
+  const on = relation.positions.map((place) => place.inside);
+  const mean = (values) => values.reduce((sum, v, i) => sum + (on[i] ? v : 0), 0) / on.filter(Boolean).length;
+  const means = { content: mean(content), position: mean(position) };
+  const centred = (values, middle) => values.map((v, i) => (on[i] ? v - middle : 0));
+  return { content: centred(content, means.content), position: centred(position, means.position), means, slope };
+}
+
+// The gaze as an arrow [rows, columns] in pixels: the offset expected if position alone decided (analysis/gaze.py).
+export function gazeArrow(slope, step, size) {
+  const half = (step.window.kernel_size - 1) / 2;
+  const steps = Array.from({ length: step.window.kernel_size }, (_, i) => (i - half) / Math.max(1, half));
+  return slope.map((g, axis) => {
+    const most = Math.abs(g);
+    const shares = steps.map((r) => Math.exp(g * r - most));
+    const sum = shares.reduce((total, share) => total + share, 0);
+    const expected = shares.reduce((total, share, i) => total + share * steps[i], 0) / sum;
+    return (expected * half * step.window.dilation * size[axis]) / step.cells[axis];
+  });
 }

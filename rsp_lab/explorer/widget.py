@@ -1,0 +1,74 @@
+"""``rl.explore``: the explorer in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from rsp_lab.analysis.compare import check_request
+from rsp_lab.analysis.view import view_model
+from rsp_lab.data.labels import table_for
+from rsp_lab.explorer.payload import build_payload
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.weights import load
+
+if TYPE_CHECKING:
+    from rsp_lab.explorer.notebook import Explorer
+
+
+def explore(
+    left: Segmenter | str,
+    right: Segmenter | str,
+    image: UInt8[Tensor, "3 y x"],
+    *,
+    pixel: tuple[int, int] | None = None,
+    names: tuple[str, str] | None = None,
+    truth: UInt8[Tensor, "y x"] | None = None,
+) -> Explorer:
+    """Two models on one photograph, to be looked into with the pointer; shown by a notebook as the cell's last value.
+
+    One forward pass a model; after it everything is answered in the browser. The widget's ``pixel``, ``second`` and
+    ``view`` follow the reader.
+
+    Args:
+        left: model, or the shipped name or path of one.
+        right: model, or the shipped name or path of one.
+        image: RGB.
+        pixel: (y, x) to begin with; default the image's middle.
+        names: what the models are called; default their names as given, or "left" and "right".
+        truth: the image's labels as train ids, if there are any.
+
+    Raises:
+        ImportError: without anywidget.
+        ValueError: for models of different classes or without top-down steps, or a pixel outside the image.
+    """
+    widget = _widget_class()
+    called = names or (
+        left if isinstance(left, str) else "left",
+        right if isinstance(right, str) else "right",
+    )
+    pair = _loaded(left), _loaded(right)
+    check_request(image, pair, called, pixel=pixel)
+    views = view_model(pair[0], image, called[0]), view_model(pair[1], image, called[1])
+    table = table_for(pair[1].config.class_names, pair[1].config.label_table)
+    return widget(build_payload(image, pair, views, table, truth), pixel)
+
+
+def _loaded(model: Segmenter | str) -> Segmenter:
+    return load(model) if isinstance(model, str) else model
+
+
+def _widget_class() -> type[Explorer]:
+    # Optional, and heavy: only a notebook needs it.
+    try:
+        from rsp_lab.explorer.notebook import Explorer
+    except ModuleNotFoundError as error:
+        if error.name not in ("anywidget", "traitlets"):
+            raise
+        raise ImportError(
+            "the explorer in a notebook needs anywidget, which is not installed: pip install 'rsp-lab[notebooks]', "
+            "or write a file that any browser opens: rsp-lab export-html IMAGE -o x.html."
+        ) from error
+    return Explorer
