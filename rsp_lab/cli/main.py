@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import arena, exactness, export, lists, looks, measure, stories, trade
+from rsp_lab.cli import arena, exactness, export, lists, looks, measure, papers, stories, trade
 from rsp_lab.cli.output import say
 
 
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         "export-html": export.export_html,
         "trade": trade.trade,
         "arena": arena.arena,
+        "figures": papers.figures,
         "residuals": exactness.residuals,
         "bench": measure.bench,
     }

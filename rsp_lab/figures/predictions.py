@@ -22,19 +22,26 @@ _NARROWEST = 1.4
 _SWATCH = 0.11
 
 
-def draw_predictions(comparison: Comparison, table: ClassTable, *, width: float = DOUBLE) -> Figure:
-    """Photograph, left prediction and right prediction, side by side, or below one another where that is larger.
+def draw_predictions(
+    comparison: Comparison, table: ClassTable, *, truth: np.ndarray | None = None, width: float = DOUBLE
+) -> Figure:
+    """Photograph, truth where it is known, left and right prediction, arranged so that they are large.
 
-    The largest disagreements are boxed and numbered on all three; what each model says there stands below.
+    The largest disagreements are boxed and numbered on all of them; what each model says there stands below.
 
     Args:
         comparison: of two models.
         table: with the models' classes, for their colours.
+        truth: (y, x) true train ids of the image.
         width: of the figure in inches, :data:`~rsp_lab.figures.style.SINGLE` or ``DOUBLE``.
 
     Raises:
-        ValueError: if the table's classes are not the models'.
+        ValueError: if the table's classes are not the models', or the truth has another size than the image.
     """
+    if truth is not None and truth.shape != comparison.image_size:
+        raise ValueError(
+            f"the truth has the size {truth.shape}, the image {comparison.image_size}: give the image's own."
+        )
     if table.classes != comparison.class_names:
         raise ValueError(
             f"the models know {len(comparison.class_names)} classes ({comparison.class_names[0]}, ...), the table "
@@ -42,35 +49,47 @@ def draw_predictions(comparison: Comparison, table: ClassTable, *, width: float 
         )
     with look():
         sheet = Sheet(width)
-        top = _draw_pictures(sheet, comparison, table)
+        top = _draw_pictures(sheet, comparison, table, truth)
         top = _draw_regions(sheet, comparison, top + 0.05)
-        bottom = _draw_classes(sheet, comparison, table, top + 0.05)
+        bottom = _draw_classes(sheet, comparison, table, top + 0.05, truth)
         return sheet.finish(bottom + _MARGIN)
 
 
-def _draw_pictures(sheet: Sheet, comparison: Comparison, table: ClassTable) -> float:
-    pictures = (
-        ("photograph", rgb(comparison.image)),
-        (comparison.left.name, colour(comparison.left.labels, table)),
-        (comparison.right.name, colour(comparison.right.labels, table)),
-    )
+def _draw_pictures(sheet: Sheet, comparison: Comparison, table: ClassTable, truth: np.ndarray | None) -> float:
+    pictures = [("image", "photograph", rgb(comparison.image))]
+    if truth is not None:
+        pictures.append(("truth", "truth", colour(truth, table)))
+    for side, view in (("left", comparison.left), ("right", comparison.right)):
+        pictures.append((side, view.name, colour(view.labels, table)))
+    columns, (height, panel) = _arrange(sheet.width - 2 * _MARGIN, len(pictures), comparison.image_size)
     whole = sheet.width - 2 * _MARGIN
-    slot = (whole - 2 * _GAP) / 3
-    beside, stacked = fit(comparison.image_size, slot, _TALLEST), fit(comparison.image_size, whole, _TALLEST / 2)
-    stack = stacked[1] > 1.8 * beside[1]
-    height, panel = stacked if stack else beside
+    even = (whole - (columns - 1) * _GAP) / columns
     # Narrow panels stand close together, no closer than a name needs.
-    slot = whole if stack else max(panel, min(slot, _NARROWEST))
+    slot = even if columns == 1 else max(panel, min(even, _NARROWEST))
     head = line_height(TEXT) + 0.02
-    for index, (name, picture) in enumerate(pictures):
-        left = _MARGIN + (0 if stack else index * (slot + _GAP))
-        top = _MARGIN + (index * (height + head + _GAP) if stack else 0)
+    pitch = height + head + _GAP
+    for index, (label, name, picture) in enumerate(pictures):
+        row, column = divmod(index, columns)
+        left, top = _MARGIN + column * (slot + _GAP), _MARGIN + row * pitch
         sheet.text(left, top, shorten(name, slot - _GAP))
-        axes = sheet.axes(left, top + head, panel, height, label=("image", "left", "right")[index])
-        show_picture(axes, picture, exact=index > 0)
+        axes = sheet.axes(left, top + head, panel, height, label=label)
+        show_picture(axes, picture, exact=label != "image")
         _box_regions(axes, comparison, (height, panel))
         mark_pixel(axes, comparison.pixel)
-    return _MARGIN + (3 * (height + head) + 2 * _GAP if stack else height + head)
+    rows = -(-len(pictures) // columns)
+    return _MARGIN + rows * pitch - _GAP
+
+
+def _arrange(whole: float, count: int, image_size: tuple[int, int]) -> tuple[int, tuple[float, float]]:
+    """Pictures a row, and the size (height, width) of each: fewer a row only where that makes them much larger."""
+    best: tuple[int, tuple[float, float]] | None = None
+    for columns in (count, 2, 1) if count == 4 else (count, 1):
+        slot = (whole - (columns - 1) * _GAP) / columns
+        panel = fit(image_size, slot, _TALLEST if columns == count else _TALLEST / 2)
+        if best is None or panel[1] > 1.8 * best[1][1]:
+            best = columns, panel
+    assert best is not None
+    return best
 
 
 def _box_regions(axes: Axes, comparison: Comparison, panel: tuple[float, float]) -> None:
@@ -133,8 +152,11 @@ def _draw_regions(sheet: Sheet, comparison: Comparison, top: float) -> float:
     return _draw_entries(sheet, entries, top, extra=0.14)
 
 
-def _draw_classes(sheet: Sheet, comparison: Comparison, table: ClassTable, top: float) -> float:
-    present = sorted({*np.unique(comparison.left.labels).tolist(), *np.unique(comparison.right.labels).tolist()})
+def _draw_classes(
+    sheet: Sheet, comparison: Comparison, table: ClassTable, top: float, truth: np.ndarray | None
+) -> float:
+    maps = [comparison.left.labels, comparison.right.labels, *([] if truth is None else [truth])]
+    present = sorted({value for labels in maps for value in np.unique(labels).tolist()})
     known = [index for index in present if index < len(table)]
     entries = [table.classes[index] for index in known]
     colours = ["#{:02x}{:02x}{:02x}".format(*table.palette[index]) for index in known]
