@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from rsp_lab.analysis.compare import Comparison, check_request, compare
@@ -24,6 +22,7 @@ from rsp_lab.figures import paper_captions as captions
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.dataflow import draw_dataflow
 from rsp_lab.figures.distance import DistanceCurve, draw_distance_curves
+from rsp_lab.figures.drawn import Drawn
 from rsp_lab.figures.gaze import draw_gaze
 from rsp_lab.figures.keyquery import draw_key_query
 from rsp_lab.figures.ledger import draw_ledger
@@ -39,8 +38,6 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.structure import head_structure
 
 Pixel = tuple[int, int]
-Drawn = tuple[Figure, str, dict[str, Any]]
-"""A figure, its caption, and the data it shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +87,7 @@ def _fig1(subject: Subject) -> Drawn:
     figure = draw_reach(rgb(subject.image), reaches, subject.names, width=subject.width)
     words = captions.reach_caption(reaches, subject.names, subject.image_name)
     data = {name: reach.to_dict() for name, reach in zip(subject.names, reaches, strict=True)}
-    return figure, words, data
+    return Drawn(figure, words, data)
 
 
 def _fig2(subject: Subject) -> Drawn:
@@ -98,7 +95,7 @@ def _fig2(subject: Subject) -> Drawn:
     titles = [f"{name}: {head.name}" for name, head in zip(subject.names, heads, strict=True)]
     figure = draw_structure(heads, names=titles, width=subject.width)
     data = {name: head.to_dict() for name, head in zip(subject.names, heads, strict=True)}
-    return figure, captions.structure_caption(heads, subject.names), data
+    return Drawn(figure, captions.structure_caption(heads, subject.names), data)
 
 
 def _fig3(subject: Subject) -> Drawn:
@@ -111,14 +108,14 @@ def _fig3(subject: Subject) -> Drawn:
     grids = subject.comparison.grids[1] if flow.step.kind in ("RSP", "SELF") else ()
     grid = next((grid for grid in grids if grid.step == step), None)
     figure = draw_dataflow(flow, grid=grid, width=subject.width)
-    return figure, captions.dataflow_caption(flow, name, grid), {name: flow.to_dict()}
+    return Drawn(figure, captions.dataflow_caption(flow, name, grid), {name: flow.to_dict()})
 
 
 def _fig4(subject: Subject) -> Drawn:
     result = subject.comparison
     figure = draw_key_query(result)
     data = {view.name: [pair.to_dict() for pair in view.key_queries] for view in (result.left, result.right)}
-    return figure, f"{caption(result, 'key_query')} File: {subject.image_name}.", data
+    return Drawn(figure, f"{caption(result, 'key_query')} File: {subject.image_name}.", data)
 
 
 def _fig5a(subject: Subject) -> Drawn:
@@ -129,26 +126,28 @@ def _fig5a(subject: Subject) -> Drawn:
     if subject.truth is not None:
         words += " Truth: black where unlabelled."
     data = {"disagreements": [region.to_dict() for region in result.disagreements], "sentence": result.sentence()}
-    return figure, words, data
+    return Drawn(figure, words, data)
 
 
 def _fig5b(subject: Subject) -> Drawn:
     result = subject.comparison
     paths = context_paths(result)
     words = captions.paths_caption(result, paths, subject.image_name)
-    return draw_context_paths(result, paths), words, {path.name: path.to_dict() for path in paths}
+    return Drawn(draw_context_paths(result, paths), words, {path.name: path.to_dict() for path in paths})
 
 
 def _ledger(subject: Subject) -> Drawn:
     told = explain(subject.image, subject.models, subject.names, pixel=subject.comparison.pixel)
-    return draw_ledger(told), captions.ledger_caption(told, subject.image_name), told.to_dict()
+    return Drawn(draw_ledger(told), captions.ledger_caption(told, subject.image_name), told.to_dict())
 
 
 def _gaze(subject: Subject) -> Drawn:
     view = subject.comparison.right
     steps, name = view.looked.gaze, view.name
     figure = draw_gaze(subject.image, steps, width=subject.width)
-    return figure, captions.gaze_caption(steps, name, subject.image_name), {name: [step.to_dict() for step in steps]}
+    return Drawn(
+        figure, captions.gaze_caption(steps, name, subject.image_name), {name: [step.to_dict() for step in steps]}
+    )
 
 
 def _distance(subject: Subject) -> Drawn:
@@ -172,7 +171,7 @@ def _distance(subject: Subject) -> Drawn:
         "is chance. One run a model, so there is no spread to show."
     )
     data = {f"{curve.model}, {curve.case}": [list(curve.distances), list(curve.values[0])] for curve in curves}
-    return draw_distance_curves(curves), words, data
+    return Drawn(draw_distance_curves(curves), words, data)
 
 
 @dataclass(frozen=True)

@@ -148,13 +148,13 @@ def _draw(
         if subject.width < DOUBLE and not kind.column:
             say(f"{name} has the width of a page only")
         say(f"drawing {name}{f' of {stem}' if stem and kind.per_image else ''}")
-        figure, words_of, data = kind.draw(subject)
+        figure, caption, data = kind.draw(subject)
         base = f"{name}-{stem}" if stem and kind.per_image else name
         files = [save(figure, folder / f"{base}.{ending}").name for ending in dict.fromkeys(formats)]
-        (folder / f"{base}.txt").write_text(words_of + "\n", encoding="utf-8")
+        (folder / f"{base}.txt").write_text(caption + "\n", encoding="utf-8")
         shown = subject.image_name if kind.per_image else None
         record = {"figure": name, "image": shown, "models": [*subject.names], "files": [*files, f"{base}.txt"]}
-        records.append({**record, "caption": words_of, "data": data})
+        records.append({**record, "caption": caption, "data": data})
     return records
 
 
