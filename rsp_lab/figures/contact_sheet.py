@@ -51,7 +51,7 @@ def draw_contact_sheet(scenes: Sequence[PlantedScene], columns: int = 2, width: 
         sheet = Sheet(width)
         wide = (width - (columns - 1) * _GAP) / columns
         high = wide * rows / across
-        top = _draw_legend(sheet)
+        top = draw_outline_legend(sheet)
         step = high + line_height(SMALL) + 0.09
         for index, scene in enumerate(scenes):
             left, upper = (index % columns) * (wide + _GAP), top + (index // columns) * step
@@ -61,7 +61,8 @@ def draw_contact_sheet(scenes: Sequence[PlantedScene], columns: int = 2, width: 
         return sheet.finish(top + math.ceil(len(scenes) / columns) * step)
 
 
-def _draw_legend(sheet: Sheet) -> float:
+def draw_outline_legend(sheet: Sheet) -> float:
+    """What the outlines are, along the sheet's top; returns its height."""
     high, left = line_height(SMALL), 0.0
     for name, words in OUTLINE_WORDS.items():
         colour, dash = OUTLINES[name]
@@ -85,7 +86,7 @@ def _draw_scene(axes: Axes, scene: PlantedScene) -> None:
     for planted in scene.ambiguities:
         for name, masks in (("decoy", planted.decoys), ("cue", (planted.cue,)), ("region", (planted.region,))):
             for mask in masks:
-                _draw_outline(axes, mask.numpy(), name)
+                draw_outline(axes, mask.numpy(), name)
     axes.set_xlim(-0.5, scene.label.shape[1] - 0.5)
     axes.set_ylim(scene.label.shape[0] - 0.5, -0.5)
     axes.set_xticks([])
@@ -93,7 +94,8 @@ def _draw_scene(axes: Axes, scene: PlantedScene) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _draw_outline(axes: Axes, mask: np.ndarray, name: str) -> None:
+def draw_outline(axes: Axes, mask: np.ndarray, name: str) -> None:
+    """The outline of a mask (y, x) in the colour and dash of ``name``; nothing for an empty one."""
     if not mask.any():
         return
     colour, dash = OUTLINES[name]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 
+import pytest
+import torch
+
 from rsp_lab.analysis.arena import MEASURES, ArenaResult, PairOutcome
-from rsp_lab.analysis.arena_methods import METHODS
+from rsp_lab.analysis.arena_methods import METHODS, MethodMap
+from rsp_lab.data.street.scene import plant
 from rsp_lab.figures.arena import PANELS, draw_arena
+from rsp_lab.figures.arena_maps import draw_arena_maps
 from tests.figures.finding import axes_of, words_of
 
 NAMES = ("ledger", "occlusion", "random")
@@ -45,3 +50,16 @@ def test_what_was_not_measured_is_said_and_one_pair_is_drawn():
     figure = draw_arena(result(measures=("live_score",), count=1))
     axes = axes_of(figure, "input_score")
     assert [text.get_text() for text in axes.texts] == ["not measured"]
+
+
+def test_maps_stand_under_their_methods_names_with_the_known_answer_outlined():
+    scene = plant(4_999_998, 64, 128, case="car-bus", distance=4)
+    values = torch.randn(64, 128, dtype=torch.float64)
+    figure = draw_arena_maps(scene, {name: MethodMap(name, "input", values, {}) for name in NAMES})
+    for name in NAMES:
+        axes = axes_of(figure, name)
+        assert len(axes.images) == 2
+        assert len(axes.collections) >= 2
+        assert METHODS[name].title in words_of(figure)
+    with pytest.raises(ValueError, match="64 x 128 are needed"):
+        draw_arena_maps(scene, {})
