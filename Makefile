@@ -6,6 +6,8 @@ PORT   ?= 8501
 ARGS   ?=
 
 VENV   := .venv
+MINIMUM := .venv-minimum
+MINIMUM_TESTS := tests/test_shapes.py tests/relations tests/models tests/capture tests/cli
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 
@@ -20,14 +22,15 @@ core     := $(VENV)/.ready-core
 app      := $(VENV)/.ready-app
 training := $(VENV)/.ready-training
 dev      := $(VENV)/.ready-dev
+minimum  := $(MINIMUM)/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test lint format bench tables train study faults docs licences chromium pins clean
+.PHONY: help setup app test test-minimum lint format bench tables train study faults docs licences chromium pins clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(dev) ## install everything a developer needs into .venv
 
@@ -36,6 +39,10 @@ app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
 
 test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...")
 	$(PY) -m pytest $(ARGS)
+
+# Without the shape checks of the signatures, whose pytest plugin wants a newer jaxtyping.
+test-minimum: $(minimum) ## run the library's tests on the oldest dependencies that are allowed
+	PYTHONPATH=. $(MINIMUM)/bin/python -m pytest -o addopts="--import-mode=importlib --strict-markers" $(MINIMUM_TESTS) $(ARGS)
 
 lint: $(dev) ## ruff, mypy and the import contracts
 	$(PY) -m ruff check
@@ -94,6 +101,12 @@ $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	echo "rsp_lab needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing). Name another: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(MINIMUM)/.ready: pyproject.toml constraints-minimum.txt
+	$(PYTHON) -m venv $(MINIMUM)
+	$(MINIMUM)/bin/python -m pip --disable-pip-version-check install -c constraints-minimum.txt . pytest pytest-timeout
+	$(MINIMUM)/bin/python -m pip uninstall -y rsp-lab
 	@touch $@
 
 $(VENV)/.ready-%: pyproject.toml constraints.txt | $(VENV)/.created
