@@ -94,13 +94,14 @@ def with_block(
     for sample in samples:
         if by == "labels" and sample.label is None:
             raise ValueError(f"{sample.name} has no label: take labelled images, or zones of predictions.")
-        left, right = (_traded(model, sample, by) for model in models)
+        left, right = (traded(model, sample, by) for model in models)
         block.append((left, right))
         last = _digest(sample)
     return total.plus(block, last)
 
 
-def _traded(model: Segmenter, sample: Sample, by: str) -> ImageTrade:
+def traded(model: Segmenter, sample: Sample, by: str = "labels") -> ImageTrade:
+    """One image in one model, with zones of its label or of the model's prediction; see :func:`image_trade`."""
     head = FrozenHead.of(model, sample.image[None].to(model.mean.device).float() / 255)
     labels = labels_from_logits(head.logits, head.image_size) if by == "predictions" else sample.label
     assert labels is not None
