@@ -177,4 +177,6 @@ def _numbers(estimates: Estimates, place: tuple[int, ...]) -> dict[str, float | 
 
 def _listed(values: np.ndarray) -> Any:
     """Nested lists, rounded; None for not-a-number."""
-    return np.where(np.isnan(values), None, np.round(values, 6)).tolist()
+    listed = np.round(values, 6).astype(object)
+    listed[np.isnan(values)] = None
+    return listed.tolist()
