@@ -35,7 +35,7 @@ help: ## list the commands
 setup: $(dev) ## install everything a developer needs into .venv
 
 app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
-	$(PY) -m streamlit run app/streamlit_app.py --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
+	$(PY) -m app --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
 
 test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...")
 	$(PY) -m pytest $(ARGS)

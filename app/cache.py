@@ -24,6 +24,7 @@ from rsp_lab.data.planted import SIZE
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.street.scene import PlantedScene, plant_pair
 from rsp_lab.explorer.payload import build_payload
+from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, read_header, shipped
 
@@ -165,7 +166,18 @@ def _cached_payload(
     _views: tuple[ModelView, ModelView],
     _outlined: Mapping[str, Tensor] | None,
 ) -> bytes:
-    models = _loaded[0].model, _loaded[1].model
+    return built_payload(_shown, _loaded, _views, _outlined, BUDGET)
+
+
+def built_payload(
+    shown: Photograph,
+    loaded: tuple[LoadedModel, LoadedModel],
+    views: tuple[ModelView, ModelView],
+    outlined: Mapping[str, Tensor] | None,
+    budget: int,
+) -> bytes:
+    """A payload of at most ``budget`` bytes of weights, see :func:`rsp_lab.explorer.quantise.planned_bits`."""
+    models = loaded[0].model, loaded[1].model
     # The true label counts only where its classes are the models' own.
-    truth = _shown.sample.label if _loaded[0].table.name == _shown.table else None
-    return build_payload(_shown.sample.image, models, _views, _loaded[0].table, truth, _outlined)
+    truth = shown.sample.label if loaded[0].table.name == shown.table else None
+    return build_payload(shown.sample.image, models, views, loaded[0].table, truth, outlined, budget=budget)

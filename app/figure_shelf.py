@@ -12,11 +12,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from app import cache, planted
 from app.results import results
 from app.selection import Selection
+from rsp_lab._version import __version__
 from rsp_lab.analysis.explain import explain_passes
 from rsp_lab.analysis.flips import RANK_RULE, FlipStories, flip_stories
 from rsp_lab.capture.record import Record
+from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.flips import draw_flips
 from rsp_lab.figures.flow import draw_context_flow
@@ -190,6 +193,15 @@ def archive(figures: Mapping[str, Drawn]) -> bytes:
         words = "\n\n".join(f"{name}: {figure.caption}" for name, figure in figures.items())
         zipped.writestr(zipfile.ZipInfo("captions.txt"), words + "\n")
     return held.getvalue()
+
+
+def explorer_file(selection: Selection) -> bytes:
+    """The explorer of the selection as one offline HTML file, at the selected pixel."""
+    shown, (left, right) = selection.shown, selection.names
+    outlined = planted.outlined(shown.planted) if shown.planted is not None else None
+    payload = cache.built_payload(shown, selection.loaded, selection.views, outlined, file_budget(shown.size))
+    note = f"{left} beside {right} on {shown.sample.name}, {shown.size[0]} × {shown.size[1]} px. rsp_lab {__version__}."
+    return explorer_page(payload, f"Where do {left} and {right} look?", note, selection.result.pixel).encode()
 
 
 def record_bytes(record: Record) -> bytes:

@@ -63,7 +63,7 @@ SHOTS: dict[str, Shot] = {
     "workbench-surgery": Shot("surgery", height=1000),
     "workbench-attribution": Shot("attribution", height=1000),
     "workbench-runs": Shot("runs", height=1000),
-    "workbench-figures": Shot("figures", height=1000),
+    "workbench-figures": Shot("figures", height=1000, press="Draw it"),
 }
 Name: TypeAlias = Literal[
     "workbench",

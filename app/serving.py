@@ -36,7 +36,7 @@ def served(environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app" / "streamlit_app.py")]
+    command = [sys.executable, "-m", "app"]
     options = {
         "server.address": "localhost",
         "server.port": str(port),

@@ -1,4 +1,4 @@
-"""The workbench's entry point: ``make app``, or ``python -m streamlit run app/streamlit_app.py``."""
+"""The workbench's entry point: ``make app``, or ``python -m app``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import faults, frame, jump
+from app import faults, frame
 from app.app_pages import attribution, figures, flips, flow, key_query, ledger, relations, runs, surgery
 from app.selection import Selection
 
@@ -42,7 +42,6 @@ def main() -> None:
     ]
     about_runs = st.Page(runs.draw, title="Runs", url_path="runs")
     page = st.navigation([*pages, about_runs], position="top")
-    jump.know({path: target for (_, path, _), target in zip(PAGES, pages, strict=True)})
     with faults.told():
         if page == about_runs:
             frame.keep_choices()

@@ -28,6 +28,7 @@ def draw(selection: Selection) -> None:
     )
     _draw_one(selection, names)
     _draw_all(selection, names)
+    _draw_explorer(selection)
     _draw_records(selection)
 
 
@@ -111,6 +112,20 @@ def _draw_records(selection: Selection) -> None:
         "Read them with `rsp_lab.Record.load(path)`: Q maps, every step's maps and weights, logits at stride 4, each "
         "with its axes and stride."
     )
+
+
+def _draw_explorer(selection: Selection) -> None:
+    st.markdown("##### The explorer as one file")
+    st.download_button(
+        "Offline HTML",
+        lambda: shelf.explorer_file(selection),
+        f"{shelf.file_stem(selection)}-explorer.html",
+        "text/html",
+        key="download-html",
+        on_click="ignore",
+        help="At most 3 MB for 512 x 1024 pixels; written when pressed.",
+    )
+    st.caption("Opens in any browser from a folder, without a server, and fetches nothing.")
 
 
 def _writer(record: Record, selection: Selection, loaded: LoadedModel) -> Callable[[], bytes]:

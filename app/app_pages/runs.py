@@ -79,11 +79,10 @@ def _choose(names: Sequence[str]) -> list[str]:
     chosen = first.multiselect(
         "Runs",
         names,
-        default=list(names[:1]),
+        default=list(names[:2]),
         key=KEY,
         bind="query-params",
         max_selections=run_charts.MOST,
-        format_func=plain,
     )
     second.button("Read again", width="stretch", help="Reads what the runs have logged since.")
     return list(chosen)
@@ -157,7 +156,7 @@ def _draw_classes(runs: Sequence[RunFacts]) -> None:
     if len(scored) == 2:
         first, second = (run.name for run, _ in scored)
         table[f"{second} minus {first}"] = table[second] - table[first]
-    st.dataframe(table.style.format("{:.1f}", na_rep="–"), height="content")
+    st.dataframe(table.style.format("{:.1f}", na_rep="–"), height="content", width="content")
     st.caption("At each run's best evaluation; – for a class that neither occurs in the labels nor is predicted.")
 
 

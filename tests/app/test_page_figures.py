@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -53,8 +54,12 @@ def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyP
     assert "7 figures for print of" in said
     assert "at y 11, x 12" in said
     assert "Nothing is drawn yet" in page.info[0].value
-    # The two records can be had at once.
-    assert len(page.get("download_button")) == 2
+    # The offline file and the two records can be had at once: they are written when pressed.
+    assert [b.proto.label.split(",")[0] for b in page.get("download_button")] == [
+        "Offline HTML",
+        "scenes-baseline",
+        "scenes-rsp4",
+    ]
 
 
 def test_a_figure_is_drawn_once_with_its_caption(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +118,27 @@ def test_a_record_comes_back_from_its_bytes(tmp_path: Path) -> None:
     assert list(back) == list(record)
     assert torch.equal(back["step54.weights"], record["step54.weights"])
     assert len(content) == pytest.approx(figure_shelf.record_size(record), rel=0.02)
+
+
+def test_the_offline_file_holds_the_view_and_takes_names_as_text() -> None:
+    shown, _ = cache.cached_pair("person-rider", FIRST_SEED["test"], None)
+    sample = replace(shown.sample, name="<script>alert(1)</script>")
+    loaded = cache.loaded_model("scenes-baseline"), cache.loaded_model("scenes-rsp4")
+    selection: Any = SimpleNamespace(
+        shown=replace(shown, sample=sample),
+        loaded=loaded,
+        views=tuple(cache.view_of(model, shown) for model in loaded),
+        names=(loaded[0].name, loaded[1].name),
+        result=SimpleNamespace(pixel=(7, 9)),
+    )
+
+    text = figure_shelf.explorer_file(selection).decode()
+
+    assert text.startswith("<!doctype html>")
+    assert "Where do scenes-baseline and scenes-rsp4 look?" in text
+    assert 'data-view="pixel=7,9"' in text
+    assert "<script>alert" not in text
+    assert len(text) < 3e6
 
 
 @pytest.mark.parametrize(

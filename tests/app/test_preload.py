@@ -1,0 +1,37 @@
+"""What is prepared while the server starts is what the first page needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import cache, preload
+
+ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+
+
+def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache._cached_view.clear()
+    cache._cached_payload.clear()
+    preload.preload()
+    for work in ("view_model", "build_payload", "load"):
+        monkeypatch.setattr(cache, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
+
+    page = AppTest.from_file(str(ENTRY), default_timeout=240)
+    page.run()
+
+    assert not page.exception
+    assert not page.error
+    assert page.get("bidi_component")
+
+
+def test_what_cannot_be_prepared_stops_no_server(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cache, "cached_pair", lambda *_: (_ for _ in ()).throw(RuntimeError("no disk")))
+
+    preload.start().join(60)
+
+    assert "could not be prepared" in caplog.text
