@@ -31,7 +31,7 @@ from rsp_lab.analysis.selection import (
 )
 from rsp_lab.analysis.surgery import SurgeryResult, edited_weights, operate, predicted_change
 from rsp_lab.analysis.targets import PixelTarget, RegionTarget
-from rsp_lab.analysis.trade import TradeMatrix
+from rsp_lab.analysis.trade_matrix import TradeMatrix
 from rsp_lab.analysis.trade_run import trade_matrix
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks

@@ -22,9 +22,12 @@ from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.ledger import context_ledger, ledger_of
 from rsp_lab.analysis.level_ledger import level_ledger_of
 from rsp_lab.analysis.targets import PixelTarget
+from rsp_lab.analysis.trade_run import empty_sum, traded
+from rsp_lab.analysis.trade_sum import TradeSum
 from rsp_lab.capture.capture import run_with_capture
-from rsp_lab.models import presets
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.data.sample import Sample
+from rsp_lab.models import presets, weights
+from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.reference import relate_reference
 from rsp_lab.relations.relate import relate
 from rsp_lab.relations.window import position_plane
@@ -103,15 +106,8 @@ def bench_capture(*, rounds: int = 20, report: Report = lambda _: None) -> list[
             {"plain": partial(model, image), "captured": partial(run_with_capture, model, image, taps="step*")},
             repeats,
         )
-        rows.append(
-            {
-                "model": label,
-                "height": height,
-                "width": width,
-                "plain_ms": times["plain"],
-                "captured_ms": times["captured"],
-            }
-        )
+        milliseconds = {f"{name}_ms": value for name, value in times.items()}
+        rows.append({"model": label, "height": height, "width": width, **milliseconds})
     return rows
 
 
@@ -129,56 +125,76 @@ def bench_forward(*, rounds: int = 5, report: Report = lambda _: None) -> list[d
         torch.manual_seed(0)
         models[name] = Segmenter(presets.resnet_fpn("resnet50", head, _CLASSES)).eval()
     times = _side_by_side({name: partial(model, image) for name, model in models.items()}, rounds)
-    return [
-        {
-            "encoder": "resnet50",
-            "height": height,
-            "width": width,
-            "baseline_ms": times["baseline"],
-            "rsp4_ms": times["rsp4"],
-        }
-    ]
+    milliseconds = {f"{name}_ms": value for name, value in times.items()}
+    return [{"encoder": "resnet50", "height": height, "width": width, **milliseconds}]
 
 
 def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[dict[str, Any]]:
-    """What a ledger costs beside a plain forward pass of the same model, and a level ledger beside passes of the head.
+    """What analysis costs beside plain work of the same model: the shipped CamVid pair, and an untrained ResNet-50.
 
     Objects with ``model``, ``height``, ``width``, ``levels``; ``forward_ms``, a plain pass; ``ledger_ms``, one pixel's
     ledger of a head that is already frozen; ``context_ledger_ms``, the same from the image, its captured pass included;
     ``head_ms``, the model's own head on its pyramid; ``level_ledger_ms``, all pixels and classes of a frozen head, the
-    bias included: the fastest of all rounds. For a bar, ``ledger_ms`` is held to ``forward_ms`` and
-    ``level_ledger_ms`` to ``(levels + 1) * head_ms``.
+    bias included; ``plain_images_per_s``, plain inference from uint8 image to labels; ``trade_images_per_s``, the
+    model's part of a trade matrix, from uint8 image to statistics, on an image in which every class occurs: of the
+    fastest of all rounds. For a bar, ``ledger_ms`` is held to ``forward_ms``, ``level_ledger_ms`` to
+    ``(levels + 1) * head_ms``, ``trade_images_per_s`` to half of ``plain_images_per_s``.
     """
-    names = tuple(f"class {i}" for i in range(11))
-    large = presets.resnet_fpn("resnet50", presets.rsp4(), _CLASSES)
+    torch.manual_seed(0)
+    large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), _CLASSES)).eval()
     cases = (
-        ("RSP-4, tiny encoder", presets.tiny_rsp4(names), (360, 480), rounds),
-        ("baseline, tiny encoder", presets.tiny_baseline(names), (360, 480), rounds),
-        ("RSP-4, ResNet-50", large, (512, 1024), max(2, rounds // 2)),
+        ("camvid-rsp4", weights.load("camvid-rsp4"), (360, 480), rounds),
+        ("camvid-baseline", weights.load("camvid-baseline"), (360, 480), rounds),
+        ("RSP-4, ResNet-50", large, (512, 1024), max(2, rounds // 3)),
     )
     rows = []
-    for label, config, size, repeats in cases:
+    for label, model, size, repeats in cases:
         report(f"analysis, {label}, {size[0]} x {size[1]}")
-        rows.append({"model": label, **_analysis_case(config, size, repeats)})
+        rows.append({"model": label, **_analysis_case(model, size, repeats)})
     return rows
 
 
-def _analysis_case(config: SegmenterConfig, size: tuple[int, int], rounds: int) -> dict[str, Any]:
-    torch.manual_seed(0)
-    model, image = Segmenter(config).eval(), torch.rand(1, 3, *size)
-    target = PixelTarget(size[0] // 2, size[1] // 3, "class 1", "class 2")
+def _analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[str, Any]:
+    names = model.config.class_names
+    sample = _patchwork(size, len(names))
+    image = sample.image[None].float() / 255
+    target = PixelTarget(size[0] // 2, size[1] // 3, names[1], names[2])
     with torch.no_grad():
         pyramid = model.pyramid(_channels_last((image - model.mean) / model.std))
     frozen = FrozenHead.of(model, image)
+    empty = empty_sum((model, model), "labels")
     calls: dict[str, Callable[[], Any]] = {
         "forward": partial(model, image),
         "context_ledger": partial(context_ledger, model, image, target),
         "ledger": partial(ledger_of, frozen, target),
         "head": partial(model.head, pyramid),
         "level_ledger": partial(_whole_level_ledger, frozen),
+        "plain": partial(_plain_inference, model, sample),
+        "trade": partial(_trade_of_one, empty, model, sample),
     }
-    times = {f"{name}_ms": milliseconds for name, milliseconds in _side_by_side(calls, rounds).items()}
-    return {"height": size[0], "width": size[1], "levels": len(frozen.levels), **times}
+    times = _side_by_side(calls, rounds)
+    rates = {f"{name}_images_per_s": round(1e3 / times.pop(name), 3) for name in ("plain", "trade")}
+    milliseconds = {f"{name}_ms": value for name, value in times.items()}
+    return {"height": size[0], "width": size[1], "levels": len(frozen.levels), **milliseconds, **rates}
+
+
+def _patchwork(size: tuple[int, int], classes: int) -> Sample:
+    """Noise under labels in which every class occurs several times, and some pixels have none: the most zones there
+    can be."""
+    rows, columns = torch.arange(size[0])[:, None] // 24, torch.arange(size[1]) // 24
+    label = ((rows * 5 + columns) % (classes + 1)).to(torch.uint8)
+    image = torch.randint(0, 256, (3, *size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return Sample("patchwork", image, label)
+
+
+def _plain_inference(model: Segmenter, sample: Sample) -> Tensor:
+    return model(sample.image[None].float() / 255).argmax(1)
+
+
+def _trade_of_one(total: TradeSum, model: Segmenter, sample: Sample) -> TradeSum:
+    """One image of one model into the statistics of a pair, whose other half costs nothing."""
+    trade = traded(model, sample, "labels")
+    return total.plus([(trade, trade)])
 
 
 def _whole_level_ledger(frozen: FrozenHead) -> None:

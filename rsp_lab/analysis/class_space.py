@@ -66,8 +66,8 @@ def zone_contributions(
     places, directions = places.to(device, dtype), directions.to(device, dtype)
     with torch.inference_mode(False), without_autocast(device):
         with torch.no_grad():
-            steps, biases = _channel_vectors(frozen, directions)
-            leaves = {x: torch.einsum("tc,bcyx->btyx", steps[x], frozen.q[x]) for x in frozen.levels}
+            vectors, biases = _channel_vectors(frozen, directions)
+            leaves = {x: F.conv2d(frozen.q[x], vectors[x][:, :, None, None]) for x in frozen.levels}
         with torch.enable_grad():
             leaves = {x: leaf.requires_grad_() for x, leaf in leaves.items()}
             total = (_chain(frozen, leaves, biases)[0] * places).sum((1, 2))
@@ -77,7 +77,8 @@ def zone_contributions(
             maps = {x: (leaf.detach() * gradient)[0].double().cpu() for (x, leaf), gradient in pairs}
             nothing = {x: torch.zeros_like(leaf) for x, leaf in leaves.items()}
             bias = (_chain(frozen, nothing, biases)[0] * places).sum((1, 2)).double().cpu()
-    logit = torch.einsum("tvu,td,dvu->t", places.double(), directions.double(), frozen.logits[0].double()).cpu()
+    by_class = places.double().flatten(1) @ frozen.logits[0].double().flatten(1).T
+    logit = (by_class * directions.double()).sum(1).cpu()
     error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - logit).abs()
     scale = bias.abs() + sum(values.abs().sum((1, 2)) for values in maps.values())
     residual = float((error / scale.clamp_min(1)).max())

@@ -75,11 +75,12 @@ def _regions(mask: np.ndarray, left: str, right: str, most: int) -> list[Disagre
         rows, columns = boxes[index]
         inside = regions[rows, columns] == index + 1
         box = rows.start, columns.start, rows.stop, columns.stop
-        found.append(Disagreement(box, int(areas[index]), left, right, _innermost(inside, rows.start, columns.start)))
+        found.append(Disagreement(box, int(areas[index]), left, right, innermost(inside, rows.start, columns.start)))
     return found
 
 
-def _innermost(mask: np.ndarray, top: int, left: int) -> tuple[int, int]:
+def innermost(mask: np.ndarray, top: int = 0, left: int = 0) -> tuple[int, int]:
+    """(y, x) of the pixel of a mask that is farthest from its border; the mask begins at ``top`` and ``left``."""
     depth = ndimage.distance_transform_cdt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), depth.shape)
     return int(y) + top, int(x) + left

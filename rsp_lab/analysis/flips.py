@@ -7,22 +7,21 @@ right model's class over the left one's, so that the ledgers' difference is how 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
+from rsp_lab.analysis.flip_regions import FlipRegion, checked_labels, flip_regions
 from rsp_lab.analysis.footprint import LevelTable
 from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.ledger import ContextLedger, ledger_of
 from rsp_lab.analysis.ledger_difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.targets import RegionTarget
-from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -209,6 +208,7 @@ def flip_stories(
     least: int = 30,
     labels: Tensor | None = None,
     names: tuple[str, str] = ("left", "right"),
+    report: Callable[[float], None] | None = None,
 ) -> FlipStories:
     """The strongest flips between two models on an image; none at all where they agree.
 
@@ -220,6 +220,7 @@ def flip_stories(
         labels: true train ids (y, x): they say who is right, and name the source pixels. Without them each model's own
             prediction names its sources.
         names: of the models, for sentences.
+        report: called with the share of the stories told so far, 0 to 1; what it raises ends the work.
 
     Raises:
         ValueError: for models of different classes, heads of another image, or labels of another size.
@@ -228,12 +229,16 @@ def flip_stories(
     heads = [side if isinstance(side, FrozenHead) else FrozenHead.of(side, image) for side in (left, right)]
     _check(heads, image)
     size = heads[0].image_size
-    truth = None if labels is None else _checked(labels, size, len(heads[0].class_names))
+    truth = None if labels is None else checked_labels(labels, size, len(heads[0].class_names))
     says = [labels_from_logits(head.logits, size).cpu() for head in heads]
-    found = sorted(_flips(heads, says, least), key=lambda flip: -flip.score)
+    found = sorted(flip_regions(heads, says, least), key=lambda flip: -flip.score)
     sources, rule = (says, "each model's own prediction") if truth is None else ([truth, truth], "true labels")
-    stories = tuple(_story(flip, heads, sources, truth, names) for flip in found[:count])
-    return FlipStories(names, stories, len(found), rule)
+    stories = []
+    for place, flip in enumerate(found[:count]):
+        if report is not None:
+            report(place / min(count, len(found)))
+        stories.append(_story(flip, heads, sources, truth, names))
+    return FlipStories(names, tuple(stories), len(found), rule)
 
 
 def _check(heads: Sequence[FrozenHead], image: Tensor) -> None:
@@ -244,42 +249,12 @@ def _check(heads: Sequence[FrozenHead], image: Tensor) -> None:
         raise ValueError("the two heads, or a head and the image, are not of one image: make both on this image.")
 
 
-def _checked(labels: Tensor, size: tuple[int, int], classes: int) -> Tensor:
-    ids = torch.as_tensor(labels).cpu().long()
-    if tuple(ids.shape) != size:
-        raise ValueError(f"the labels are {tuple(ids.shape)}, the image {size}: resize them with nearest neighbour.")
-    # The id after the classes names the region itself: what has no class must have another one.
-    return torch.where((ids >= 0) & (ids < classes), ids, classes + 1)
-
-
-class _Flip(NamedTuple):
-    score: float
-    ids: tuple[int, int]
-    box: tuple[slice, ...]
-    inside: np.ndarray  # (y, x) of the box
-
-
-def _flips(heads: Sequence[FrozenHead], says: Sequence[Tensor], least: int) -> list[_Flip]:
-    left, right = says
-    found = []
-    classes = len(heads[0].class_names)
-    for code in (left * classes + right)[left != right].unique().tolist():
-        pair = divmod(code, classes)
-        regions, _ = ndimage.label(((left == pair[0]) & (right == pair[1])).numpy())
-        areas = np.bincount(regions.ravel())
-        kept = [index for index in range(1, len(areas)) if areas[index] >= max(least, 1)]
-        if not kept:
-            continue
-        ours, theirs = (resize_logits(h.logits[:, pair], h.image_size)[0].double().cpu() for h in heads)
-        gap = (ours[0] - ours[1]) + (theirs[1] - theirs[0])
-        boxes = ndimage.find_objects(regions)
-        for index, total in zip(kept, ndimage.sum_labels(gap.numpy(), regions, kept).tolist(), strict=True):
-            found.append(_Flip(total / 2, pair, boxes[index - 1], regions[boxes[index - 1]] == index))
-    return found
-
-
 def _story(
-    flip: _Flip, heads: Sequence[FrozenHead], sources: Sequence[Tensor], truth: Tensor | None, names: tuple[str, str]
+    flip: FlipRegion,
+    heads: Sequence[FrozenHead],
+    sources: Sequence[Tensor],
+    truth: Tensor | None,
+    names: tuple[str, str],
 ) -> FlipStory:
     classes = heads[0].class_names
     mask = torch.zeros(heads[0].image_size, dtype=torch.bool)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from rsp_lab.analysis.frozen import FrozenHead
-from rsp_lab.analysis.trade import SIDES, TRADE_RULE, ImageTrade, Moments, TradeMatrix, image_trade, source_names
+from rsp_lab.analysis.trade import TRADE_RULE, ImageTrade, image_trade
+from rsp_lab.analysis.trade_matrix import TradeMatrix
+from rsp_lab.analysis.trade_sum import TradeSum
 from rsp_lab.data.sample import Sample
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
 BY = ("labels", "predictions")
-SAVE_EVERY = 20
 _FORMAT = "rsp_lab.trade/1"
+_SAVE_SECONDS = 5.0
+_PATIENCE = timedelta(days=7)
+"""How long a process waits for the others: as long as the slowest one needs for its images."""
 
 
 @runtime_checkable
@@ -35,190 +38,132 @@ class Samples(Protocol):
     def __getitem__(self, index: int, /) -> Sample: ...
 
 
-@dataclass(frozen=True)
-class TradeQuestion:
-    """What a state is the answer to so far; a state of another question is not taken up.
-
-    Attributes:
-        names: of the left and the right model.
-        data: what the images are, e.g. ``"camvid val"``.
-        by: whose labels name targets and sources.
-        images: how many are asked about.
-        digests: of the models' weights.
-    """
-
-    names: tuple[str, str]
-    data: str
-    by: str
-    images: int
-    digests: tuple[str, str] = ("", "")
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "format": _FORMAT,
-            "rule": TRADE_RULE,
-            "models": list(self.names),
-            "digests": list(self.digests),
-            "data": self.data,
-            "by": self.by,
-            "images": self.images,
-        }
-
-
-class TradeSum:
-    """What is known after some images; it takes no more memory with each.
-
-    Attributes:
-        class_names: of both models.
-        levels: of either model, lowest first.
-        done: images looked at.
-    """
-
-    def __init__(self, class_names: tuple[str, ...], levels: tuple[int, ...]) -> None:
-        self.class_names, self.levels = class_names, levels
-        # The last two quantities are the bias and the logit.
-        self.moments = Moments.empty(len(class_names), len(levels) * (len(class_names) + 1) + 2)
-        self.pixels = np.zeros(len(class_names), dtype=np.int64)
-        self.residual = 0.0
-        self.done = 0
-
-    def add(self, trades: tuple[ImageTrade, ImageTrade], levels: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
-        """One image in both models; ``levels`` are those of their ledgers."""
-        flat = [self._flat(trade, own) for trade, own in zip(trades, levels, strict=True)]
-        left, right = (trade.present for trade in trades)
-        self.moments.add(np.stack([*flat, flat[1] - flat[0]]), np.stack([left, right, left & right]))
-        self.pixels += trades[0].pixels
-        self.residual = max(self.residual, *(trade.residual for trade in trades))
-        self.done += 1
-
-    def _flat(self, trade: ImageTrade, own: tuple[int, ...]) -> np.ndarray:
-        """(target, quantity) in the order of all levels; 0 for a level that the model lacks."""
-        values = np.zeros((len(trade.present), len(self.levels), trade.values.shape[2]))
-        values[:, [self.levels.index(level) for level in own]] = trade.values
-        flat = values.reshape(len(values), -1)
-        return np.concatenate([flat, trade.bias[:, None], trade.logit[:, None]], axis=1)
-
-    def merge(self, other: TradeSum) -> None:
-        """That of other images."""
-        self.moments.merge(other.moments)
-        self.pixels += other.pixels
-        self.residual = max(self.residual, other.residual)
-        self.done += other.done
-
-    def result(self, names: tuple[str, str], by: str) -> TradeMatrix:
-        shape = (len(SIDES), len(self.class_names), len(self.levels), len(self.class_names) + 1)
-        mean, half = self.moments.mean, self.moments.half_width()
-        return TradeMatrix(
-            names=names,
-            targets=self.class_names,
-            sources=source_names(self.class_names),
-            levels=self.levels,
-            images=self.moments.count.copy(),
-            pixels=self.pixels.copy(),
-            mean=mean[..., :-2].reshape(shape).copy(),
-            half_width=half[..., :-2].reshape(shape),
-            bias=mean[..., -2].copy(),
-            logit=mean[..., -1].copy(),
-            seen=self.done,
-            by=by,
-            residual=self.residual,
-        )
-
-    def save(self, path: Path, question: dict[str, Any]) -> None:
-        """Whole or not at all."""
-        moments = self.moments
-        tensors = {"count": moments.count, "mean": moments.mean, "m2": moments.m2, "pixels": self.pixels}
-        facts = {"question": question, "done": self.done, "residual": self.residual}
-        content = save(tensors, {"trade": json.dumps(facts)})
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            (Path(folder) / path.name).write_bytes(content)
-            os.replace(Path(folder) / path.name, path)
-
-    def load(self, path: Path, question: dict[str, Any]) -> None:
-        """Takes up what was saved.
-
-        Raises:
-            ValueError: if the file is damaged or answers another question.
-        """
-        try:
-            with safe_open(path, "np") as file:
-                facts = json.loads((file.metadata() or {})["trade"])
-                held = {name: file.get_tensor(name) for name in ("count", "mean", "m2", "pixels")}
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            raise ValueError(f"{path}: not a state of this command ({error}). Start over with --fresh.") from error
-        if facts["question"] != question:
-            asked = facts["question"]
-            differs = sorted(key for key in question if asked.get(key) != question[key])
-            raise ValueError(
-                f"{path} belongs to another question (other {', '.join(differs)}). "
-                "Give another folder with -o, or start over with --fresh."
-            )
-        self.moments = Moments(held["count"], held["mean"], held["m2"])
-        self.pixels, self.done, self.residual = held["pixels"], int(facts["done"]), float(facts["residual"])
-
-
 def trade_matrix(
     models: tuple[Segmenter, Segmenter],
     samples: Samples,
     *,
     names: tuple[str, str] = ("left", "right"),
     by: str = "labels",
-    report: Callable[[float], None] | None = None,
+    block: int = 1,
+    report: Callable[[int, int], object] = lambda done, count: None,
 ) -> TradeMatrix:
-    """Target class by source class by level over all samples, in both models and their difference.
+    """Target class by level by source class over all samples, in both models and their difference.
+
+    Memory does not grow with the samples. For many of them, :func:`run_trade` can be interrupted.
 
     Args:
         models: left and right, of the same classes, in eval mode.
         samples: with labels, unless ``by`` is ``"predictions"``.
         names: of the models.
         by: ``"labels"``: targets and sources are zones of the true label; ``"predictions"``: of each model's own.
-        report: called after each image with the share that is done.
+        block: how many successive images are one observation of the intervals: 1 for separate photographs, more for
+            frames of a video, which resemble each other.
+        report: called after each block with the number done and the number of all.
 
     Raises:
-        ValueError: for models of different classes, an unknown ``by``, or a sample without a label.
+        ValueError: for no samples, models of different classes, an unknown ``by``, or a sample without a label.
         LedgerError: if a ledger does not add up.
     """
-    total = new_sum(models, by)
-    for index in range(len(samples)):
-        add_image(total, models, samples[index], by)
-        if report is not None:
-            report((index + 1) / len(samples))
-    return total.result(names, by)
+    total = empty_sum(models, by)
+    for indices in _blocks(len(samples), block):
+        total = with_block(total, models, [samples[index] for index in indices], by)
+        report(total.done, len(samples))
+    return total.result(names, by, block)
 
 
-def new_sum(models: tuple[Segmenter, Segmenter], by: str) -> TradeSum:
-    """An empty sum for two models; raises ValueError as :func:`trade_matrix`."""
+def empty_sum(models: tuple[Segmenter, Segmenter], by: str) -> TradeSum:
+    """What is known of two models before the first image; raises ValueError as :func:`trade_matrix`."""
     if by not in BY:
         raise ValueError(f"by must be one of {', '.join(BY)}, got {by!r}.")
     left, right = (model.config for model in models)
     if left.class_names != right.class_names:
         raise ValueError("the two models know different classes: take models that were trained on the same ones.")
-    return TradeSum(left.class_names, tuple(sorted({*left.head.levels, *right.head.levels})))
+    return TradeSum.empty(left.class_names, tuple(sorted({*left.head.levels, *right.head.levels})))
 
 
-def add_image(total: TradeSum, models: tuple[Segmenter, Segmenter], sample: Sample, by: str) -> None:
-    """One forward pass of each model, and all class zones of the image."""
-    if by == "labels" and sample.label is None:
-        raise ValueError(f"{sample.name} has no label: take labelled images, or by='predictions'.")
-    heads = [FrozenHead.of(model, sample.image[None].float() / 255) for model in models]
-    trades = []
-    for head in heads:
-        labels = sample.label if by == "labels" else labels_from_logits(head.logits, head.image_size)
-        assert labels is not None
-        trades.append(image_trade(head, labels.cpu().long()))
-    total.add((trades[0], trades[1]), (heads[0].levels, heads[1].levels))
+def with_block(
+    total: TradeSum, models: tuple[Segmenter, Segmenter], samples: Iterable[Sample], by: str = "labels"
+) -> TradeSum:
+    """The sum with one more block: a forward pass of each model on each image, then all its class zones at once.
+
+    Raises:
+        ValueError: for a sample without a label that is needed, or as :meth:`FrozenHead.of`.
+        LedgerError: if a ledger does not add up.
+    """
+    block, last = [], ""
+    for sample in samples:
+        if by == "labels" and sample.label is None:
+            raise ValueError(f"{sample.name} has no label: take labelled images, or zones of predictions.")
+        left, right = (traded(model, sample, by) for model in models)
+        block.append((left, right))
+        last = _digest(sample)
+    return total.plus(block, last)
+
+
+def traded(model: Segmenter, sample: Sample, by: str = "labels") -> ImageTrade:
+    """One image in one model, with zones of its label or of the model's prediction; see :func:`image_trade`."""
+    head = FrozenHead.of(model, sample.image[None].to(model.mean.device).float() / 255)
+    labels = labels_from_logits(head.logits, head.image_size) if by == "predictions" else sample.label
+    assert labels is not None
+    return image_trade(head, labels.long())
+
+
+def _blocks(count: int, block: int) -> list[range]:
+    """Images of each block; the last one may be smaller."""
+    if count < 1 or block < 1:
+        raise ValueError(f"the number of images and of those in a block must be at least 1, got {count} and {block}.")
+    return [range(start, min(start + block, count)) for start in range(0, count, block)]
+
+
+@dataclass(frozen=True)
+class TradeQuestion:
+    """What a state is part of the answer to; the state of another question is not taken up.
+
+    Attributes:
+        names: of the left and the right model.
+        digests: of the models' weights.
+        data: what the images are, e.g. ``"camvid val"``.
+        by: whose labels name targets and sources.
+        block: how many successive images are one observation.
+        version: of the program.
+    """
+
+    names: tuple[str, str]
+    digests: tuple[str, str]
+    data: str
+    by: str = "labels"
+    block: int = 1
+    version: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, with the rule by which it is answered."""
+        return {
+            "format": _FORMAT,
+            "rule": TRADE_RULE,
+            **asdict(self),
+            "names": list(self.names),
+            "digests": list(self.digests),
+        }
 
 
 @dataclass(frozen=True)
 class Shard:
-    """This process's share of the images, as torchrun says: every ``size``-th from ``rank`` on."""
+    """A process's share: every ``size``-th block of images from ``rank`` on."""
 
     rank: int = 0
     size: int = 1
 
     @classmethod
     def of_environment(cls) -> Shard:
-        return cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+        """As ``torchrun`` says; all images without it.
+
+        Raises:
+            ValueError: for variables that are no share.
+        """
+        rank, size = (os.environ.get(name, default) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+        if not (rank.isdecimal() and size.isdecimal() and int(rank) < int(size)):
+            raise ValueError(f"RANK={rank} and WORLD_SIZE={size} name no process: start several with torchrun.")
+        return cls(int(rank), int(size))
 
 
 def run_trade(
@@ -227,40 +172,54 @@ def run_trade(
     question: TradeQuestion,
     folder: Path,
     *,
+    count: int | None = None,
     shard: Shard | None = None,
     fresh: bool = False,
-    report: Callable[[int, int], None] = lambda done, count: None,
+    report: Callable[[int, int], object] = lambda done, count: None,
 ) -> TradeMatrix | None:
-    """:func:`trade_matrix` of the first ``question.images`` samples with its state in ``folder``.
+    """:func:`trade_matrix` of the first ``count`` samples, with its state in ``folder`` every few seconds.
 
-    Interrupted, it keeps what is done, and a second call goes on; the result is the same to the bit. Of several
-    processes each has a state of its own, and the first one adds them up; the others return None.
+    Interrupted, it keeps the blocks that are done, and a second call goes on: the result is the same to the bit. So
+    does a call that asks for more images. Of several processes each has a state of its own, and the first one gets the
+    matrix of all, equal up to rounding to that of one process; the others return None.
+
+    Args:
+        models, samples: as for :func:`trade_matrix`.
+        question: what the folder's state must be about.
+        folder: exists.
+        count: only the first samples; None takes all.
+        shard: this process's share; default: as ``torchrun`` says.
+        fresh: forget the state.
+        report: called after each block of this process with the number of its images done and of all of them.
 
     Raises:
-        ValueError: also if the folder holds the state of another question.
+        ValueError: as :func:`trade_matrix`; for a state of another question, of other images, or of more of them.
+        LedgerError: if a ledger does not add up.
     """
     shard = Shard.of_environment() if shard is None else shard
-    total, mine = new_sum(models, question.by), range(shard.rank, question.images, shard.size)
+    count = len(samples) if count is None else min(count, len(samples))
+    mine = _blocks(count, question.block)[shard.rank :: shard.size]
+    total, images = empty_sum(models, question.by), sum(map(len, mine))
     path, asked = state_path(folder, shard), {**question.to_dict(), "shard": [shard.rank, shard.size]}
     if path.is_file() and not fresh:
-        total.load(path, asked)
-    with _processes(shard) as wait:
+        total = total.loaded(path, asked)
+        _check_state(total, samples, mine, path)
+    with _processes(shard):
+        # The last block may be cut short; a call that asks for more images must find the state before it.
+        whole, saved, when = total, total, time.monotonic()
         try:
-            for index in mine[total.done :]:
-                add_image(total, models, samples[index], question.by)
-                report(total.done, len(mine))
-                if total.done % SAVE_EVERY == 0:
-                    total.save(path, asked)
+            for indices in mine[total.blocks :]:
+                total = with_block(total, models, (samples[index] for index in indices), question.by)
+                whole = total if len(indices) == question.block else whole
+                report(total.done, images)
+                if time.monotonic() - when > _SAVE_SECONDS:
+                    whole.save(path, asked)
+                    saved, when = whole, time.monotonic()
         finally:
-            total.save(path, asked)
-        wait()
-        if shard.rank:
-            return None
-        for rank in range(1, shard.size):
-            other, theirs = new_sum(models, question.by), replace(shard, rank=rank)
-            other.load(state_path(folder, theirs), {**question.to_dict(), "shard": [rank, shard.size]})
-            total.merge(other)
-        return total.result(question.names, question.by)
+            if whole is not saved:
+                whole.save(path, asked)
+        every = _gathered(total, shard)
+    return reduce(TradeSum.joined, every).result(question.names, question.by, question.block) if every else None
 
 
 def state_path(folder: Path, shard: Shard) -> Path:
@@ -269,14 +228,44 @@ def state_path(folder: Path, shard: Shard) -> Path:
     return folder / f"trade{part}.state.safetensors"
 
 
+def _check_state(total: TradeSum, samples: Samples, mine: Sequence[range], path: Path) -> None:
+    if total.done > sum(map(len, mine)):
+        raise ValueError(
+            f"{path} has {total.done} images already, more than are asked for: ask for as many, or start over with "
+            "--fresh."
+        )
+    if total.blocks and _digest(samples[mine[total.blocks - 1][-1]]) != total.last:
+        raise ValueError(
+            f"{path} is about other images of that name: choose another folder with -o, or start over with --fresh."
+        )
+
+
+def _digest(sample: Sample) -> str:
+    """Of the image and its labels."""
+    found = hashlib.blake2b(sample.image.numpy().tobytes(), digest_size=8)
+    if sample.label is not None:
+        found.update(sample.label.numpy().tobytes())
+    return found.hexdigest()
+
+
 @contextmanager
-def _processes(shard: Shard) -> Iterator[Callable[[], object]]:
-    """What waits until every process has come so far."""
+def _processes(shard: Shard) -> Iterator[None]:
+    """The processes know each other meanwhile."""
     if shard.size == 1:
-        yield lambda: None
+        yield
         return
-    torch.distributed.init_process_group("gloo", rank=shard.rank, world_size=shard.size)
+    torch.distributed.init_process_group("gloo", rank=shard.rank, world_size=shard.size, timeout=_PATIENCE)
     try:
-        yield torch.distributed.barrier
+        yield
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _gathered(total: TradeSum, shard: Shard) -> list[TradeSum]:
+    """The sums of all processes, on the first one; empty on the others."""
+    if shard.size == 1:
+        return [total]
+    row = torch.from_numpy(total.packed())
+    rows = [torch.empty_like(row) for _ in range(shard.size)] if shard.rank == 0 else None
+    torch.distributed.gather(row, rows)
+    return [total.unpacked(found.numpy()) for found in rows or ()]

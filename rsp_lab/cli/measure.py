@@ -15,7 +15,8 @@ def bench(what: words.Measure, *, json: words.Json = False, threads: int | None 
 
     Args:
         what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
-            against its baseline on ResNet-50; analysis: ledgers against forward passes of the same model.
+            against its baseline on ResNet-50; analysis: ledgers and the trade matrix against plain work of the same
+            model.
         threads: of torch; default: torch's own choice.
     """
     if threads is not None and threads < 1:

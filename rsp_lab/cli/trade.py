@@ -7,26 +7,31 @@ import hashlib
 import json as json_module
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis.compare import check_comparable
-from rsp_lab.analysis.trade import SIDES, TradeMatrix
+from rsp_lab.analysis.targets import class_index
+from rsp_lab.analysis.trade_matrix import SIDES, TradeMatrix
 from rsp_lab.analysis.trade_run import Shard, TradeQuestion, run_trade
 from rsp_lab.cli import words
 from rsp_lab.cli.output import say, whole_folder
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.figures.style import save
-from rsp_lab.figures.trade import draw_trade
+from rsp_lab.figures.trade import draw_trade, trade_caption
 from rsp_lab.models import weights
 
 _SAID_EVERY = 10.0
-"""Seconds between two lines of progress."""
+"""Seconds between two lines of progress where there is no terminal for a bar."""
+COLUMNS = ("side", "target", "source", "level", "mean", "low", "high", "images", "blocks")
 
 
 def trade(
@@ -37,76 +42,114 @@ def trade(
     right: words.Model = "camvid-rsp4",
     split: str = "val",
     by: Literal["labels", "predictions"] = "labels",
+    block: int = 1,
+    target: str | None = None,
     limit: int | None = None,
     fresh: bool = False,
     json: words.Json = False,
 ) -> None:
     """What classes take from each other: target class by source class by level over a data set, in both models.
 
-    Writes trade.csv (one line an entry, with 95 % intervals over images), trade.json, trade.png and trade.pdf. It goes
-    on where it was interrupted; several processes share the images by torchrun -m rsp_lab trade ...
+    Writes trade.csv (one line a number, with its 95 % interval over images), trade.json, trade.png, trade.pdf and
+    trade.txt, the caption. Interrupted, the same command goes on where it was. Several processes share the images by
+    torchrun --nproc-per-node 2 -m rsp_lab trade ..., all with one folder.
 
     Args:
         split: of the data set.
         by: whose labels name targets and sources: the true ones, or each model's own predictions.
-        limit: only the first images.
-        fresh: forget what an interrupted run has done.
+        block: how many successive images are one observation of the intervals: more than 1 for frames of a video.
+        target: whose row the picture shows level by level; default: where context sets the models most apart.
+        limit: only the first images; a later call may ask for more and goes on.
+        fresh: forget what an earlier call has done.
     """
-    pair, names, shard = (weights.load(left), weights.load(right)), (left, right), Shard.of_environment()
+    for name, number in (("limit", limit), ("block", block)):
+        if number is not None and number < 1:
+            raise ValueError(f"--{name} must be at least 1, got {number}.")
+    shard, names = Shard.of_environment(), (left, right)
+    samples, pair = open_split(data, split), (weights.load(left), weights.load(right))
     check_comparable(pair, names)
-    samples = open_split(data, split)
     if SOURCES[data].table.classes != pair[0].config.class_names:
-        raise ValueError(f"{left} and {right} know other classes than {data}: choose weights trained on its classes.")
-    if limit is not None and limit < 1:
-        raise ValueError(f"--limit must be at least 1, got {limit}.")
-    images = len(samples) if limit is None else min(limit, len(samples))
-    digests = _digest(left), _digest(right)
-    question = TradeQuestion(names, f"{data} {split}", by, images, digests)
+        raise ValueError(
+            f"{left} and {right} know other classes than {data} has: name weights that were trained on it with --left "
+            "and --right."
+        )
+    if target is not None:
+        class_index(target, pair[0].config.class_names)
+    question = TradeQuestion(names, (_digest(left), _digest(right)), f"{data} {split}", by, block, __version__)
+    with whole_folder(out):
+        pass  # where nothing can be written, it is better to know before the work
     out.mkdir(parents=True, exist_ok=True)
-    result = run_trade(pair, samples, question, out, shard=shard, fresh=fresh, report=_progress(shard))
+    try:
+        with _progress(shard) as report:
+            result = run_trade(pair, samples, question, out, count=limit, shard=shard, fresh=fresh, report=report)
+    except KeyboardInterrupt:
+        say(f"rsp-lab: interrupted; what is done is kept in {out}, and the same command goes on")
+        raise SystemExit(130) from None
     if result is None:
         return
     facts = {"rsp_lab": __version__, "torch": torch.__version__, "data": question.data, **result.to_dict()}
+    _write(result, facts, out, target)
+    if json:
+        print(json_module.dumps(facts, allow_nan=False))
+        return
+    clear, tested = result.clear_entries()
+    print("\n".join(result.sentences()) or "No difference between the models has an interval that excludes 0.")
+    print(
+        f"{clear} of {tested} differences, on one level from one source, have a 95 % interval that excludes 0; "
+        f"about {0.05 * tested:.0f} would if there were none."
+    )
+    say(f"wrote {out}: {result.seen} images, largest relative residual of a ledger {result.residual:.1g}")
+
+
+def _write(result: TradeMatrix, facts: dict[str, Any], out: Path, target: str | None) -> None:
     with whole_folder(out) as folder:
         write_csv(result, folder / "trade.csv")
-        (folder / "trade.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        figure = draw_trade(result)
+        (folder / "trade.json").write_text(json_module.dumps(facts, allow_nan=False) + "\n", encoding="utf-8")
+        (folder / "trade.txt").write_text(trade_caption(result, target=target) + "\n", encoding="utf-8")
+        figure = draw_trade(result, target=target)
         for suffix in words.FORMATS:
             save(figure, folder / f"trade.{suffix}")
-    if json:
-        print(json_module.dumps(facts, indent=1))
-    else:
-        said = result.sentences()
-        print("\n".join(said) if said else "No difference between the models whose interval excludes 0.")
-        say(f"wrote {out}: {result.seen} images, largest residual of a ledger {result.residual:.1g}")
 
 
 def write_csv(result: TradeMatrix, path: Path) -> None:
-    """One line an entry; sides are the models' names and "right minus left"."""
+    """One line for each of :meth:`TradeMatrix.rows`; sides are the models' names and "right minus left"."""
     titles = dict(zip(SIDES, (*result.names, "right minus left"), strict=True))
-    rows = result.rows()
     with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, ["side", "target", "source", "level", "mean", "low", "high", "images"])
+        table = csv.DictWriter(file, COLUMNS)
         table.writeheader()
-        table.writerows({**row, "side": titles[row["side"]]} for row in rows)
+        table.writerows({**row, "side": titles[row["side"]]} for row in result.rows())
 
 
-def _progress(shard: Shard) -> Callable[[int, int], None]:
-    began, said = time.monotonic(), [0.0]
-    start: list[int] = []
+@contextmanager
+def _progress(shard: Shard) -> Iterator[Callable[[int, int], None]]:
+    """A bar for one process on a terminal, else lines now and then."""
+    if shard.size > 1 or not sys.stderr.isatty():
+        yield _lines(shard)
+        return
+    columns = TextColumn("trade"), BarColumn(), MofNCompleteColumn(), TextColumn("images"), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("trade", total=None)
+        yield lambda done, count: bar.update(task, completed=done, total=count)
+
+
+def _lines(shard: Shard) -> Callable[[int, int], None]:
+    began = said = time.monotonic()
+    before: int | None = None
 
     def report(done: int, count: int) -> None:
-        start.append(done - 1)
-        now = time.monotonic() - began
-        if now - said[0] < (1.0 if sys.stderr.isatty() else _SAID_EVERY) and done < count:
+        nonlocal said, before
+        before = done - 1 if before is None else before
+        now = time.monotonic()
+        if now - said < _SAID_EVERY and done < count:
             return
-        said[0] = now
-        left = now / (done - start[0]) * (count - done)
-        whose = f" (process {shard.rank + 1} of {shard.size})" if shard.size > 1 else ""
+        said = now
+        left = (now - began) / (done - before) * (count - done)
+        whose = f", process {shard.rank + 1} of {shard.size}" if shard.size > 1 else ""
         say(f"{done} of {count} images{whose}, about {left:.0f} s left")
 
     return report
 
 
 def _digest(name: str) -> str:
+    """Of a weights file."""
     return hashlib.sha256(weights.resolve(name).read_bytes()).hexdigest()[:16]

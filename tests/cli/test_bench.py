@@ -6,12 +6,15 @@ import json
 from functools import partial
 from itertools import groupby
 
+import numpy as np
 import pytest
 import torch
 
 from rsp_lab import bench
+from rsp_lab.analysis.trade_run import trade_matrix
 from rsp_lab.cli import main as cli
 from rsp_lab.models import presets
+from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Window
 
 
@@ -65,12 +68,28 @@ def test_sides_have_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_analysis_bench() -> None:
-    row = bench._analysis_case(presets.tiny_rsp4(("a", "class 1", "class 2")), (64, 96), 1)
+    torch.manual_seed(0)
+    model = Segmenter(presets.tiny_rsp4(("a", "b", "c"))).eval()
+    row = bench._analysis_case(model, (64, 96), 1)
 
     assert row["levels"] == 6
     named = {f"{what}_ms" for what in ("forward", "context_ledger", "ledger", "head", "level_ledger")}
-    assert {key for key in row if key.endswith("_ms")} == named
+    named |= {"plain_images_per_s", "trade_images_per_s"}
+    assert set(row) == {"height", "width", "levels", *named}
     assert all(row[name] > 0 for name in named)
+
+
+def test_the_trade_bench_has_every_zone() -> None:
+    """What is measured is the whole trade: the statistics of an image in which all classes occur."""
+    torch.manual_seed(0)
+    model = Segmenter(presets.tiny_rsp4(("a", "b", "c"))).eval()
+    sample = bench._patchwork((64, 96), 3)
+
+    assert set(sample.label.unique().tolist()) == {0, 1, 2, 3}
+    total = bench._trade_of_one(bench.empty_sum((model, model), "labels"), model, sample)
+    expected = trade_matrix((model, model), [sample])
+    np.testing.assert_array_equal(total.result(("left", "right"), "labels").values.mean, expected.values.mean)
+    assert bench._plain_inference(model, sample).shape == (1, 64, 96)
 
 
 def test_threads_are_given_back() -> None:
