@@ -8,6 +8,7 @@ from rsp_lab.analysis.attribution import Attribution, attribute
 from rsp_lab.analysis.class_space import ZoneContributions, zone_contributions
 from rsp_lab.analysis.compare import Comparison, compare
 from rsp_lab.analysis.complementarity import Complementarity, complementarity
+from rsp_lab.analysis.context_paths import ContextPaths, context_paths
 from rsp_lab.analysis.explain import explain
 from rsp_lab.analysis.explanation import Explanation
 from rsp_lab.analysis.faithfulness import Faithfulness, input_curves, input_curves_of
@@ -39,6 +40,7 @@ from rsp_lab.capture.record import Record
 from rsp_lab.data.images import read_image
 from rsp_lab.explorer.widget import explore
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.structure import HeadStructure, head_structure
 from rsp_lab.models.weights import load
 
 __all__ = [
@@ -49,11 +51,13 @@ __all__ = [
     "Complementarity",
     "ContextFlow",
     "ContextLedger",
+    "ContextPaths",
     "EffectiveField",
     "Explanation",
     "Faithfulness",
     "FlipStories",
     "FrozenHead",
+    "HeadStructure",
     "LedgerDifference",
     "LedgerError",
     "LevelLedger",
@@ -77,6 +81,7 @@ __all__ = [
     "complementarity",
     "context_flow",
     "context_ledger",
+    "context_paths",
     "context_reach",
     "context_residuals",
     "edited_weights",
@@ -86,6 +91,7 @@ __all__ = [
     "explore",
     "flip_stories",
     "gaze_steps",
+    "head_structure",
     "hooks",
     "input_curves",
     "input_curves_of",
