@@ -20,10 +20,13 @@ def know(pages: Mapping[str, Page]) -> None:
 
 
 def jump(path: str, pixel: Pixel, **choices: str) -> None:
-    """Selects a pixel and opens a page, with choices of that page as its link would have them."""
+    """Selects a pixel and opens a page, with choices of that page's widgets by key."""
     set_pixel(pixel)
+    for name, choice in choices.items():
+        st.session_state[name] = choice
     page = st.session_state.get(_KEY, {}).get(path)
     if page is None:
         # The page is shown alone, without the navigation.
         st.rerun()
-    st.switch_page(page, query_params={**st.query_params.to_dict(), **choices})
+    # What widgets put into the link they put there again; Streamlit refuses it from anybody else.
+    st.switch_page(page, query_params={"pixel": st.query_params["pixel"]})

@@ -9,6 +9,7 @@ import streamlit as st
 
 Pixel = tuple[int, int]
 BY_RULE = "by rule"
+_KEPT, _PAGE = "pixel kept", "page shown"
 
 _PIXEL = re.compile(r"([0-9]{1,5}),([0-9]{1,5})")
 
@@ -34,7 +35,19 @@ def pixel_in_link(size: tuple[int, int]) -> tuple[Pixel | None, str | None]:
     pixel, problem = parsed_pixel(st.query_params.get("pixel"), size)
     if problem is not None:
         forget_pixel()
+    st.session_state[_KEPT] = st.query_params.get("pixel")
     return pixel, problem
+
+
+def keep_pixel(page: str) -> None:
+    """To be called first of all: Streamlit's navigation takes the pixel out of the address.
+
+    Only a change of the page brings it back, so that the browser's way back to a view without a pixel stays open.
+    """
+    kept = st.session_state.get(_KEPT)
+    if st.session_state.get(_PAGE, page) != page and kept is not None and "pixel" not in st.query_params:
+        st.query_params["pixel"] = kept
+    st.session_state[_PAGE] = page
 
 
 def set_pixel(pixel: Pixel) -> None:

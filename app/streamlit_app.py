@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import faults, frame, jump
+from app import faults, frame, jump, state
 from app.app_pages import attribution, figures, flips, flow, key_query, ledger, relations, runs, surgery
 from app.selection import Selection
 
@@ -43,6 +43,7 @@ def main() -> None:
     about_runs = st.Page(runs.draw, title="Runs", url_path="runs")
     page = st.navigation([*pages, about_runs], position="top")
     jump.know({path: target for (_, path, _), target in zip(PAGES, pages, strict=True)})
+    state.keep_pixel(page.url_path)
     with faults.told():
         if page == about_runs:
             frame.keep_choices()

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from app.details import _bound
 from app.state import parsed_pixel
@@ -49,3 +50,32 @@ def test_the_entry_point_is_short_and_fetches_nothing() -> None:
 
     assert len(text.splitlines()) < 60
     assert not re.search(r"https?://|:material/", text)
+
+
+def _pages() -> None:
+    import streamlit as st
+
+    from app import state
+
+    state.keep_pixel(st.session_state["page asked for"])
+    st.text(str(state.pixel_in_link((100, 200))[0]))
+
+
+def test_another_page_keeps_the_pixel_and_the_same_page_without_one_forgets_it() -> None:
+    page = AppTest.from_function(_pages)
+
+    def shown(name: str, pixel: str | None) -> str:
+        page.session_state["page asked for"] = name
+        page.query_params.clear()
+        if pixel is not None:
+            page.query_params["pixel"] = pixel
+        page.run()
+        assert not page.exception
+        return str(page.text[0].value)
+
+    assert shown("flow", "12,34") == "(12, 34)"
+    assert shown("ledger", None) == "(12, 34)"
+    assert shown("ledger", None) == "None"
+    assert shown("flow", None) == "None"
+    assert shown("ledger", "1,2") == "(1, 2)"
+    assert shown("flow", "3,4") == "(3, 4)"
