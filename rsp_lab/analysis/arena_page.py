@@ -28,7 +28,12 @@ _BY_DISTANCE = ("raw_weights", "ledger", "gradient_x_input", "integrated_gradien
 def arena_page(result: ArenaResult, figure: str = "arena.png") -> str:
     """The page; ``figure`` is where its picture lies, seen from it."""
     verdicts = judge(result)
-    parts = [_head(result), _expected(result, verdicts), [f"![Every method by six measures]({figure})", ""]]
+    parts = [
+        _head(result),
+        _in_short(result),
+        _expected(result, verdicts),
+        [f"![Every method by six measures]({figure})", ""],
+    ]
     parts += [_group(result, group) for group in _GROUPS]
     parts += [_by_distance(result), _rules(), _limits()]
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
@@ -61,6 +66,10 @@ def _head(result: ArenaResult) -> list[str]:
         f"{', '.join(map(str, s['distances']))} pixels away, {s['scenes']} scene{'s' if s['scenes'] > 1 else ''} each; "
         f"{s['seeds']} random orders and maps a decision as the control. Numbers are {INTERVAL_RULE}.",
         "",
+        f"Integrated gradients take {s['method']['steps']} steps, occlusion windows of {s['method']['window']} pixels, "
+        f"{s['method']['stride']} apart, Grad-CAM the layer {s['method']['layer']}; absent is the "
+        f"{s['method']['reference']} of the photograph; curves at the input have {s['input_steps']} steps.",
+        "",
     ]
     lines += [
         f"- **{model}** reads {100 * right[model]:.0f} % of the regions right and uses the cue in {used[model]} of "
@@ -69,6 +78,47 @@ def _head(result: ArenaResult) -> list[str]:
         for model in result.models
     ]
     return [*lines, ""]
+
+
+def _in_short(result: ArenaResult) -> list[str]:
+    """Which methods do best, and which are told apart from a map that knows nothing."""
+    lines = ["## In short", ""]
+    for model in result.models:
+        lines += [f"**{model}**", ""]
+        for measure, where in (("live_score", "Inside the head (live)"), ("input_score", "At the input")):
+            table = {m: result.estimate(model, m, measure) for m in result.methods}
+            table = {m: found for m, found in table.items() if not math.isnan(found.mean)}
+            if table:
+                highest = max(table.values(), key=lambda found: found.mean)
+                best = [m for m, found in table.items() if highest.mean - found.mean < 1e-3]
+                beat = [m for m in table if result.estimate(model, m, measure, minus="random").low > 0]
+                lines.append(
+                    f"- {where}, highest: {_titles(best)}, {highest} (random {table['random']}). Above random "
+                    f"on the same pairs: {_titles(beat)}."
+                )
+        for measure, chance, where in (
+            ("cue_lift", 1.0, "More on the cue than a uniform map"),
+            ("follow", 0.0, "Following the cue's swap"),
+        ):
+            found = {m: result.estimate(model, m, measure) for m in result.methods}
+            above, below = [m for m in found if found[m].low > chance], [m for m in found if found[m].high < chance]
+            lines.append(f"- {where}: {_titles(above)}. The opposite: {_titles(below)}. The others are undecided.")
+        lines += [f"- Pairs in which a map has more on a used cue than a uniform one: {_counts(result, model)}.", ""]
+    return lines
+
+
+def _counts(result: ArenaResult, model: str) -> str:
+    """Lifts are skewed over cases, so that a mean may be undecided where every pair agrees."""
+    found = []
+    for method in result.methods:
+        own = [pair.values[method] for pair in result.of_model(model) if pair.used]
+        lifts = [values["cue_lift"] for values in own if "cue_lift" in values]
+        found.append((sum(lift > 1 for lift in lifts), len(lifts), METHODS[method].title))
+    return ", ".join(f"{title} {count} of {of}" for count, of, title in sorted(found, key=lambda entry: -entry[0]))
+
+
+def _titles(methods: Sequence[str]) -> str:
+    return ", ".join(METHODS[method].title for method in methods) or "none"
 
 
 def _expected(result: ArenaResult, verdicts: Sequence[Verdict]) -> list[str]:

@@ -39,7 +39,7 @@ class Panel:
 PANELS = (
     Panel("live_score", "delete, insert\ncells (live)", "→", None),
     Panel("input_score", "delete, insert\npixels", "→", None),
-    Panel("same_model", "same after\nnew parameters", "←", 0.0),
+    Panel("same_model", "same, new\nparameters", "←", 0.0),
     Panel("cue_lift", "mass on cue,\nx uniform", "→", 1.0),
     Panel("cue_preference", "cue rather\nthan decoy", "→", 0.5),
     Panel("follow", "follows the\ncue's swap", "→", 0.0),
