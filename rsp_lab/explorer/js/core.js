@@ -94,6 +94,8 @@ function keepChoices(view) {
 }
 
 function restore(view, text) {
+  // What was about to be reported is overtaken.
+  clearTimeout(view.reporting);
   Object.assign(view, parseView(text, view.payload.header), { hover: null });
   build(view);
   layout(view);
