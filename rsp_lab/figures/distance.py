@@ -52,6 +52,8 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] =
         panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
         for axes, case in zip(panels, cases, strict=True):
             _draw_panel(axes, case, [curve for curve in curves if curve.case == case], models)
+        least = min(value for curve in curves for row in curve.values for value in row)
+        panels[0].set_ylim(min(0.4, least - 0.04), 1.04)  # of all panels, which share it
         panels[0].set_ylabel("share of regions read right", fontsize=SMALL)
         figure.legend(
             *panels[0].get_legend_handles_labels(),
@@ -95,6 +97,5 @@ def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: 
     axes.set_title(case.replace("-", " / "), fontsize=SMALL, color=INK)
     axes.set_xlabel("distance of the cue (pixels)", fontsize=SMALL)
     axes.set_xticks(curves[0].distances)
-    axes.set_ylim(0.4, 1.04)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
