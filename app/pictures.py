@@ -76,7 +76,9 @@ def picture_figure(
     figure.add_trace(go.Scatter(x=[0], y=[0], mode="markers", marker_opacity=0, hoverinfo="skip"))
     height = min(460, max(120, round(width * rows / columns)))
     margin = {"l": 0, "r": right, "t": _EDGE, "b": _EDGE}
-    return plain_figure(figure, height + 2 * _EDGE, margin=margin, showlegend=False)
+    # Where a page draws the picker, a click selects the pixel under it.
+    meta = {"pick": [rows, columns]}
+    return plain_figure(figure, height + 2 * _EDGE, margin=margin, showlegend=False, meta=meta)
 
 
 def cell_map(values: np.ndarray, size: tuple[int, int], unit: str, **heatmap: Any) -> go.Heatmap:
