@@ -6,6 +6,7 @@ Edits of weights act above the Q maps, which therefore are those of the captured
 from __future__ import annotations
 
 import copy
+from itertools import chain
 from threading import Lock
 
 from torch import Tensor, nn
@@ -42,3 +43,15 @@ def held_model(looked: Looked, lock: Lock) -> Segmenter:
     held.pyramid = _Given({x: looked.record[f"q{x}"] for x in levels})  # type: ignore[assignment]
     held.head.transforms = nn.ModuleDict({f"q{x}": nn.Identity() for x in levels})
     return held
+
+
+def private_copy(model: Segmenter, lock: Lock) -> Segmenter:
+    """A copy with modules of its own and the model's own weights, which nobody waits for while it works.
+
+    Args:
+        model: that is shared; left alone.
+        lock: of the model, held while it is copied, since hooks that hang on it would be copied too.
+    """
+    with lock:
+        weights = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
+        return copy.deepcopy(model, weights)
