@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import arena, exactness, export, lists, looks, measure, papers, stories, trade
+from rsp_lab.cli import arena, attributing, exactness, export, lists, looks, measure, papers, stories, trade
 from rsp_lab.cli.output import say
 
 
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         "scenes": lists.scenes_,
         "compare": looks.compare,
         "explain": looks.explain,
+        "attribute": attributing.attribution,
         "flips": stories.flips,
         "export-html": export.export_html,
         "trade": trade.trade,
