@@ -16,6 +16,7 @@ from app import cache, planted
 from app.results import results
 from app.selection import Selection
 from rsp_lab._version import __version__
+from rsp_lab.analysis.context_paths import context_paths
 from rsp_lab.analysis.explain import explain_passes
 from rsp_lab.analysis.flips import RANK_RULE, FlipStories, flip_stories
 from rsp_lab.capture.record import Record
@@ -23,9 +24,12 @@ from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.flips import draw_flips
 from rsp_lab.figures.flow import draw_context_flow
+from rsp_lab.figures.gaze import draw_gaze
 from rsp_lab.figures.grids import draw_relation_grids
 from rsp_lab.figures.keyquery import draw_key_query
 from rsp_lab.figures.ledger import draw_ledger
+from rsp_lab.figures.paper_captions import gaze_caption, paths_caption
+from rsp_lab.figures.paths import draw_context_paths
 from rsp_lab.figures.predictions import draw_predictions
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 
@@ -77,6 +81,19 @@ def _predictions(width: float) -> Callable[[Selection], tuple[Figure, str]]:
 
 def _of_comparison(name: str, drawing: Callable[[Selection], Figure]) -> Callable[[Selection], tuple[Figure, str]]:
     return lambda selection: (drawing(selection), caption(selection.result, name))
+
+
+def _paths(selection: Selection) -> tuple[Figure, str]:
+    result = selection.result
+    paths = context_paths(result, selection.target)
+    return draw_context_paths(result, paths), paths_caption(result, paths, selection.shown.sample.name)
+
+
+def _gaze(selection: Selection) -> tuple[Figure, str]:
+    """Of the right model; of the left one where the right one has no relations."""
+    view = next(view for view in reversed(selection.views) if view.looked.gaze)
+    steps = view.looked.gaze
+    return draw_gaze(selection.result.image, steps), gaze_caption(steps, view.name, selection.shown.sample.name)
 
 
 def _ledger(selection: Selection) -> tuple[Figure, str]:
@@ -138,6 +155,17 @@ SHELF: dict[str, Kind] = {
         "Relation weights",
         "Where every step looks from the selected pixel, 7.16 inches wide.",
         _of_comparison("relation_grids", lambda selection: draw_relation_grids(selection.result)),
+        relations=True,
+    ),
+    "context_paths": Kind(
+        "Context paths",
+        "What went down to the decision and what was refused on the way (Fig. 5 b), 7.16 inches wide.",
+        _paths,
+    ),
+    "gaze": Kind(
+        "Gaze fields",
+        "Where position alone and the full weights look, over the image, 7.16 inches wide.",
+        _gaze,
         relations=True,
     ),
     "ledger": Kind("Ledger", "What every level and cell adds to the decision, 7.16 inches wide.", _ledger),

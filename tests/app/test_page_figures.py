@@ -51,7 +51,7 @@ def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyP
 
     said = run(page)
 
-    assert "7 figures for print of" in said
+    assert "9 figures for print of" in said
     assert "at y 11, x 12" in said
     assert "Nothing is drawn yet" in page.info[0].value
     # The offline file and the two records can be had at once: they are written when pressed.
@@ -83,7 +83,7 @@ def test_without_relations_their_figures_are_not_offered(page: AppTest) -> None:
     page.query_params["right"] = "scenes-baseline"
     run(page)
 
-    assert not {"Key and query", "Relation weights"} & set(page.selectbox(key="figure").options)
+    assert not {"Key and query", "Relation weights", "Gaze fields"} & set(page.selectbox(key="figure").options)
     assert "Context flow" in page.selectbox(key="figure").options
 
 
