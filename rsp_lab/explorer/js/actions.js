@@ -1,6 +1,6 @@
 // What a reader can do to a view. Every action ends in one drawing; those that change what a link leads to are reported.
 import { clampPixel } from "./geometry.js";
-import { cursor, schedule } from "./scene.js";
+import { cursor, draw, schedule } from "./scene.js";
 import { viewText } from "./state.js";
 import { copyLink } from "./toolbar.js";
 import { bringingIntoSight, panned, wholeImage, zoomedAt } from "./viewport.js";
@@ -31,12 +31,15 @@ export function moved(view, pixel) {
 
 export function pin(view, pixel = cursor(view)) {
   view.pick = pixel;
+  // A click is answered at once: there are no more of them than a reader can make.
+  draw(view);
   changed(view);
   view.onPick(pixel);
 }
 
 export function pinSecond(view, pixel = cursor(view)) {
   Object.assign(view, { second: pixel, awaiting: false });
+  draw(view);
   changed(view);
 }
 

@@ -19,8 +19,7 @@ export function gridOf(relation, scores, kind, limit, level) {
   return { value, largest: limit, colours: SIGNED, signed: false };
 }
 
-export function drawGrid(canvas, grid, window, level, ink, marked) {
-  const width = canvas.clientWidth || 118;
+export function drawGrid(canvas, width, grid, window, level, ink, marked) {
   const context = prepared(canvas, width, width);
   const count = window.kernel_size;
   const edge = (i) => 2 + Math.round(((width - 4) * i) / count);

@@ -141,13 +141,13 @@ export function scoreLimit(seen) {
 }
 
 // `seen` is what each side sees at a pixel in this step, undefined where it has no such step.
-export function fillPair(panel, pair, seen, names, { kind, spread, ink, marked }) {
+export function fillPair(panel, pair, seen, names, { kind, spread, ink, width, marked }) {
   const limit = kind === "weights" ? 0 : scoreLimit(seen);
   seen.forEach((one, i) => {
     const text = pair.texts[i];
     if (!one) return text.replaceChildren(`${names[i]} has no such step`);
     const grid = gridOf(one.relation, one.scores, kind, limit, panel.level);
-    drawGrid(pair.grids[i], grid, panel.window, panel.level, ink, marked);
+    drawGrid(pair.grids[i], width, grid, panel.window, panel.level, ink, marked);
     const lines = [...described(one, kind, limit, spread), spread === "chain" ? chainLine(one) : null].filter(Boolean);
     text.replaceChildren(names[i], ...lines.slice(0, 2).flatMap((line) => [make("br"), line]));
     pair.grids[i].setAttribute("aria-label", `${kind} of ${names[i]}, ${panel.name}: ${lines.join(", ")}`);

@@ -56,8 +56,8 @@ export function draw(view) {
       frame.style.touchAction = view.look.zoom > 1 ? "none" : "pan-y";
     });
   }
-  fillToolbar(view.bar, view);
   drawLinked(view);
+  fillToolbar(view.bar, view);
 }
 
 // Everything that depends on the pixel.
@@ -65,15 +65,18 @@ function drawLinked(view) {
   const { payload } = view;
   const { header } = payload;
   const pixel = cursor(view);
+  // The page is measured once, before anything in it changes: each later look would lay it out again.
+  const ink = getComputedStyle(view.element).color;
+  const width = view.steps[0].first.grids[0].clientWidth || 112;
   const seen = seenAt(view, pixel);
-  const other = view.second && seenAt(view, view.second);
+  const other = view.second && seenFromSecond(view);
   const found = fillWhere(view.side.first, payload, pixel, view.hover ? "cursor" : "pinned");
   markClasses(view.side, header, found);
   view.side.second.element.hidden = !other;
   if (other) fillWhere(view.side.second, payload, view.second, "◇ second");
   const texts = answersAt(payload, pixel);
   view.photographs.forEach(({ says }, i) => (says.textContent = texts[i]));
-  fillSteps(view, seen, other);
+  fillSteps(view, seen, other, { kind: view.grids, spread: view.spread, ink, width });
   view.photographs.forEach(({ overlay }, i) => drawOverlay(view, overlay, pixel, seen[i], other && other[i]));
   Object.assign(view.element.dataset, {
     cursor: pixel.join(),
@@ -83,10 +86,16 @@ function drawLinked(view) {
   });
 }
 
-function fillSteps(view, seen, other) {
+// The second pixel stays where it is while the cursor moves.
+function seenFromSecond(view) {
+  const key = [view.payload.header.id, view.second, view.grids, view.spread].join();
+  if (view.held?.key !== key) view.held = { key, seen: seenAt(view, view.second) };
+  return view.held.seen;
+}
+
+function fillSteps(view, seen, other, options) {
   const { header } = view.payload;
   const names = header.sides.map((side) => side.name);
-  const ink = getComputedStyle(view.element).color;
   const of = (sides, name) => sides.map((side) => side.find(({ step }) => step.name === name));
   let marked = null;
   for (const panel of view.steps) {
@@ -94,14 +103,15 @@ function fillSteps(view, seen, other) {
     panel.element.dataset.active = active ? "1" : "0";
     panel.button.setAttribute("aria-pressed", String(active));
     const mark = view.marked?.step === panel.name ? view.marked : null;
-    const options = { kind: view.grids, spread: view.spread, ink };
     const here = of(seen, panel.name);
     fillPair(panel, panel.first, here, names, { ...options, marked: mark && !mark.second ? mark.index : undefined });
     panel.below.hidden = !other;
     if (other) {
       const there = of(other, panel.name);
       panel.mark.textContent = `◇ y ${view.second[0]}, x ${view.second[1]}`;
-      fillPair(panel, panel.second, there, names, { ...options, marked: mark?.second ? mark.index : undefined });
+      const again = JSON.stringify([view.held.key, options, mark?.second && mark.index]);
+      if (panel.filled !== again) fillPair(panel, panel.second, there, names, { ...options, marked: mark?.second ? mark.index : undefined });
+      panel.filled = again;
       if (mark?.second && there[mark.side]) marked = positionText(there[mark.side], mark.index, panel.window.kernel_size);
     }
     if (mark && !mark.second && here[mark.side]) marked = positionText(here[mark.side], mark.index, panel.window.kernel_size);

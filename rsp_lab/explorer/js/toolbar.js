@@ -67,8 +67,9 @@ export function fillToolbar(bar, view) {
   bar.grids.mark(view.grids);
   bar.spread.mark(view.spread);
   bar.gaze.checked = view.gaze;
-  bar.whole.textContent = `${view.look.zoom < 9.95 ? Number(view.look.zoom.toFixed(1)) : Math.round(view.look.zoom)}×`;
-  bar.second.textContent = view.awaiting ? "◇ Click a pixel" : view.second ? "◇ Remove second" : "◇ Second pixel";
+  const say = (button, words) => button.textContent !== words && (button.textContent = words);
+  say(bar.whole, `${view.look.zoom < 9.95 ? Number(view.look.zoom.toFixed(1)) : Math.round(view.look.zoom)}×`);
+  say(bar.second, view.awaiting ? "◇ Click a pixel" : view.second ? "◇ Remove second" : "◇ Second pixel");
   bar.second.setAttribute("aria-pressed", String(Boolean(view.awaiting)));
 }
 
