@@ -1,4 +1,4 @@
-"""``python -m app [STREAMLIT OPTIONS]``: the workbench, with its first view in preparation from the start."""
+"""``python -m app [STREAMLIT OPTIONS]``: the workbench; whoever connects finds its first view ready."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 from app import preload
+from app.memory import share_arenas
 
 if __name__ == "__main__":
-    preload.start()
+    share_arenas()
+    print("Preparing the first view: two models, one forward pass each.", file=sys.stderr, flush=True)
+    # Not beside the server: both would share one interpreter, and a page that is there but waits says less.
+    preload.prepare()
     preload.serve([str(Path(__file__).with_name("streamlit_app.py")), *sys.argv[1:]])

@@ -67,7 +67,7 @@ class Measured:
     """Seconds unless named otherwise; memory is the resident set of the server's process.
 
     Attributes:
-        start: until the server answers, from the start of its process.
+        start: until the server answers, from the start of its process; the first view is prepared within.
         first_view: of the first browser that ever connects, until both photographs are painted.
         second_view: the same of a second browser, with everything cached.
         click_to_sentence: median from a click on a photograph to the sentence about its pixel.

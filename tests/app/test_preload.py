@@ -1,13 +1,14 @@
-"""What is prepared while the server starts is what the first page needs."""
+"""What is prepared before the server starts is what the first page needs."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache, preload
+from app import cache, memory, preload
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -32,6 +33,12 @@ def test_what_cannot_be_prepared_stops_no_server(
 ) -> None:
     monkeypatch.setattr(cache, "cached_pair", lambda *_: (_ for _ in ()).throw(RuntimeError("no disk")))
 
-    preload.start().join(60)
+    preload.prepare()
 
     assert "could not be prepared" in caplog.text
+
+
+def test_threads_share_heaps_where_the_system_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert memory.share_arenas() is (sys.platform == "linux")
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    assert memory.share_arenas() is False
