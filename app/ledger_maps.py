@@ -13,17 +13,17 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from app.charts import plain_figure
-from app.ledger_bars import level_colour, tidy
 from app.ledger_readings import Panel
-from app.pictures import frame_level, ink, mark_pixel, picture_figure, picture_uri
+from app.pictures import frame_level, mark_pixel, picture_figure, picture_uri
 from rsp_lab.analysis.footprint import footprint_shares, on_pixels
 from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
 from rsp_lab.shapes import cell_to_pixel
 
 Size = tuple[int, int]
 # Red and blue by their own alpha: what contributes nothing leaves the photograph as it is.
-_AGAINST, _FOR = "42,110,196", "200,48,34"
+AGAINST, FOR = "42,110,196", "200,48,34"
+# Opacity of a contribution just above 0, and of one at the end of the scale.
+FAINT, FULL = 0.04, 0.96
 THUMB_SIDE = 240
 _SIDE = 800
 # A map keeps its colours where a few cells are far out; the scale then says so.
@@ -31,11 +31,6 @@ _SHARE = 0.99
 # Of the largest contribution of a level: what is less is left out of the part that is shown close.
 _SEEN = 1e-3
 _LEAST_SHOWN = 0.12
-# Height of a line above a thumbnail.
-_TITLE = 20
-# Between thumbnails, over the width of one.
-_GAP = 0.06
-_ACROSS = 3
 FINEST = 4
 # End of the scale of maps without any value.
 TINY = float(np.finfo(np.float32).tiny)
@@ -88,12 +83,11 @@ def outline_uri(masks: Mapping[str, Tensor]) -> str:
 
 def signed_colours() -> list[list[Any]]:
     """Blue below 0, nothing at 0, red above."""
-    faint, full = 0.04, 0.96
     return [
-        [0.0, f"rgba({_AGAINST},{full})"],
-        [0.5, f"rgba({_AGAINST},{faint})"],
-        [0.5, f"rgba({_FOR},{faint})"],
-        [1.0, f"rgba({_FOR},{full})"],
+        [0.0, f"rgba({AGAINST},{FULL})"],
+        [0.5, f"rgba({AGAINST},{FAINT})"],
+        [0.5, f"rgba({FOR},{FAINT})"],
+        [1.0, f"rgba({FOR},{FULL})"],
     ]
 
 
@@ -154,23 +148,27 @@ def map_figure(
     if level is not None and level in LEVEL_COLOURS:
         frame_level(figure, level, ground.size)
     mark_pixel(figure, ground.pixel)
-    figure.update_layout(meta={"pick": list(ground.size)}, dragmode="zoom")
-    figure.update_xaxes(fixedrange=False)
-    figure.update_yaxes(fixedrange=False)
+    across: dict[str, Any] = {"fixedrange": False}
+    down: dict[str, Any] = {"fixedrange": False}
     if box is not None:
         top, left, bottom, right = box
-        figure.update_xaxes(range=[left, right])
-        figure.update_yaxes(range=[bottom, top])
+        across["range"], down["range"] = [left, right], [bottom, top]
+    figure.update_layout(dragmode="zoom", xaxis=across, yaxis=down)
     return figure
+
+
+def nonzero_part(values: np.ndarray) -> tuple[int, int, np.ndarray]:
+    """(top, left) and the smallest rectangle of cells with all that are not 0, in single precision; some must be."""
+    rows, columns = (np.flatnonzero((values != 0).any(axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    return top, left, values[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.float32)
 
 
 def signed_cells(values: Tensor, size: Size, end: float, unit: str) -> go.Heatmap:
     """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour."""
     found = values.detach().cpu().double().numpy()
     height, width = found.shape
-    rows, columns = (np.flatnonzero((found != 0).any(axis)) for axis in (1, 0))
-    top, left = int(rows[0]), int(columns[0])
-    part = found[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.float32)
+    top, left, part = nonzero_part(found)
     part[part == 0] = np.nan
     cells = np.stack(np.meshgrid(*(np.arange(n) for n in part.shape), indexing="ij"), -1) + np.array((top, left))
     return go.Heatmap(
@@ -192,82 +190,10 @@ def signed_cells(values: Tensor, size: Size, end: float, unit: str) -> go.Heatma
     )
 
 
-def thumbs_figure(panel: Panel, ends: Mapping[int, float], ground: Ground, words: Mapping[int, str]) -> go.Figure:
-    """Every level of one panel, coarse to fine, three in a row; each level has a scale that both models share."""
-    levels = sorted(ends, reverse=True)
-    # As data, checked once: adding part by part takes plotly a third of a second.
-    layout: dict[str, Any] = {"images": [], "annotations": [], "meta": {"pick": list(ground.size)}}
-    traces: list[Any] = []
-    rows = -(-len(levels) // _ACROSS)
-    for place, level in enumerate(levels):
-        axis = "" if place == 0 else str(place + 1)
-        end = f", ±{ends[level]:.2g}" if ends[level] > TINY else ""
-        title = f"{words[level].split()[1]}  {tidy(panel.sums.get(level, 0.0))}{end}"
-        title = f'<span style="color:{level_colour(level)}">■</span> {title}'
-        _place_thumb(layout, ground, axis, divmod(place, _ACROSS), rows, title)
-        traces += _thumb_traces(panel.maps.get(level), ground, ends[level], axis)
-    margin = {"l": 0, "r": 0, "t": _TITLE, "b": 0}
-    height = rows * (_thumb_height(ground.size) + _TITLE)
-    return plain_figure(go.Figure(traces, layout), height, margin=margin, showlegend=False)
-
-
-def _thumb_height(size: Size) -> int:
-    return round(126 * size[0] / size[1])
-
-
-def _place_thumb(layout: dict[str, Any], ground: Ground, axis: str, at: tuple[int, int], rows: int, title: str) -> None:
-    """Axes, photograph and title of the thumbnail in a row and column."""
-    high, wide = ground.size
-    picture = _thumb_height(ground.size)
-    # In shares of the figure without the titles of its first row, which stand in the margin.
-    tall = rows * (picture + _TITLE) - _TITLE
-    width, height = 1 / (_ACROSS + (_ACROSS - 1) * _GAP), picture / tall
-    left, top = at[1] * width * (1 + _GAP), 1 - at[0] * (picture + _TITLE) / tall
-    plain = {"visible": False, "constrain": "domain", "fixedrange": True}
-    layout[f"xaxis{axis}"] = {
-        "domain": [left, min(1.0, left + width)],
-        "anchor": f"y{axis}",
-        "range": [-0.5, wide - 0.5],
-        **plain,
-    }
-    layout[f"yaxis{axis}"] = {
-        "domain": [max(0.0, top - height), top],
-        "anchor": f"x{axis}",
-        "range": [high - 0.5, -0.5],
-        "scaleanchor": f"x{axis}",
-        **plain,
-    }
-    place = {"xref": f"x{axis}", "yref": f"y{axis}", "x": -0.5, "y": -0.5, "sizex": wide, "sizey": high}
-    layout["images"].append({"source": ground.small, "sizing": "stretch", "layer": "below", **place})
-    middle = {
-        "x": left + width / 2,
-        "y": top,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "center",
-        "yanchor": "bottom",
-    }
-    font = {"size": 11, "color": ink()}
-    layout["annotations"].append({"text": title, "showarrow": False, "font": font, **middle})
-
-
-def _thumb_traces(values: Tensor | None, ground: Ground, end: float, axis: str) -> list[Any]:
-    axes = {"xaxis": f"x{axis}", "yaxis": f"y{axis}"}
-    traces: list[Any] = []
-    if values is not None and bool((values != 0).any()):
-        traces.append(signed_cells(values, ground.size, end, "logits").update(axes))
-    y, x = ground.pixel
-    for colour, width in (("#111111", 4), ("#FFFFFF", 2)):
-        marker = {"symbol": "circle-open", "size": 6, "color": colour, "line": {"width": width}}
-        mark = {"type": "scatter", "x": [x], "y": [y], "mode": "markers", "marker": marker, "hoverinfo": "skip"}
-        traces.append({**mark, **axes})
-    return traces
-
-
 def scale_html(end: float, most: float, unit: str, words: str, ground: Ground) -> str:
     """The one scale of the three maps, printed, and what is outlined."""
     beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
-    bar = f"linear-gradient(90deg,rgb({_AGAINST}),rgba({_AGAINST},.04) 50%,rgba({_FOR},.04) 50%,rgb({_FOR}))"
+    bar = f"linear-gradient(90deg,rgb({AGAINST}),rgba({AGAINST},.04) 50%,rgba({FOR},.04) 50%,rgb({FOR}))"
     chips = "".join(
         '<span style="display:inline-flex;align-items:center;gap:.35em"><i style="width:.8em;height:.8em;'
         f'background:#111;border:2px solid {OUTLINE_COLOURS.get(name, "#FFFFFF")}"></i>'

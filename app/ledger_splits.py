@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 
-from app.ledger_bars import finish_bars, level_colour, tidy
-from app.ledger_readings import Panels, kept
+from app.bar_rows import Bar, Row
+from app.ledger_bars import level_colour, tidy
+from app.ledger_readings import Panel, Panels, kept
 from app.ledger_target import label_map, target_key
+from app.pictures import signed
 from app.selection import Selection
 from rsp_lab.analysis.footprint import LevelTable
 from rsp_lab.analysis.ledger import UNLABELLED, ContextLedger
@@ -59,10 +60,10 @@ def split_of(selection: Selection, panels: Panels, by: str, labels: str, reading
     """
     ids = label_map(selection, labels) if by == CLASS else None
 
-    def table(found: ContextLedger) -> LevelTable:
+    def table(panel: Panel, found: ContextLedger) -> LevelTable:
         if ids is not None:
             return found.by_class(ids)
-        return found.by_ring() if by == RING else parts_of(selection, found).table
+        return found.by_ring() if by == RING else parts_of(selection, panel, reading).table
 
     found: list[LevelTable | None] = []
     for panel in panels[:2]:
@@ -71,7 +72,7 @@ def split_of(selection: Selection, panels: Panels, by: str, labels: str, reading
             found.append(None)
             continue
         key = (*selection.key, panel.side, reading, target_key(held.target), by, labels if by == CLASS else "")
-        found.append(kept().get(key, partial(table, held)))
+        found.append(kept().get(key, partial(table, panel, held)))
     left, right = found
     tables = left, right, None if left is None or right is None else _minus(right, left)
     return _ranked(tables) if by == CLASS else Split(tables, _any(tables).columns)
@@ -87,12 +88,17 @@ def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
     return LevelTable(levels, right.columns, torch.tensor(rows, dtype=torch.float64), right.rule)
 
 
-def parts_of(selection: Selection, found: ContextLedger) -> PlantedSources:
-    """The known answer of a planted scene."""
-    scene = selection.shown.planted
-    if scene is None:
+def parts_of(selection: Selection, panel: Panel, reading: str) -> PlantedSources:
+    """The known answer of a planted scene, for a panel with a ledger; kept.
+
+    Raises:
+        ValueError: if the image is no planted scene.
+    """
+    scene, found = selection.shown.planted, panel.ledger
+    if scene is None or found is None:
         raise ValueError("This is no planted scene, so the cue is not known: choose one above, or split by class.")
-    return planted_sources(found, scene)
+    key = (*selection.key, panel.side, reading, target_key(found.target), "parts with their control")
+    return kept().get(key, lambda: planted_sources(found, scene))
 
 
 def _any(tables: Sequence[LevelTable | None]) -> LevelTable:
@@ -121,25 +127,21 @@ def split_end(split: Split) -> float:
     return 1.06 * max(ends) or 1.0
 
 
-def split_figure(split: Split, place: int, end: float) -> go.Figure:
+def split_rows(split: Split, place: int) -> tuple[Row, ...]:
     """Bars stacked from the levels, below 0 and above apart; the sum stands at the right."""
     table = split.tables[place]
     assert table is not None
-    figure = go.Figure()
-    for level in sorted(table.levels, reverse=True):
-        figure.add_trace(
-            go.Bar(
-                x=split.row(table, level),
-                y=list(split.names),
-                orientation="h",
-                name=f"level {level}",
-                marker_color=level_colour(level),
-                hovertemplate=f"%{{y}}, level {level}: %{{x:+.3g}} logits<extra></extra>",
-            )
-        )
-    totals = np.sum([split.row(table, level) for level in table.levels], axis=0).tolist()
-    figure.update_layout(barmode="relative", bargap=0.3)
-    return finish_bars(figure, split.names, [tidy(value) for value in totals], (-end, end), "logits")
+    levels = sorted(table.levels, reverse=True)
+    columns = zip(*(split.row(table, level) for level in levels), strict=True)
+    return tuple(_stacked(name, levels, values) for name, values in zip(split.names, columns, strict=True))
+
+
+def _stacked(name: str, levels: Sequence[int], values: Sequence[float]) -> Row:
+    bars, ends = [], {False: 0.0, True: 0.0}
+    for level, value in zip(levels, values, strict=True):
+        bars.append(Bar(ends[value < 0], value, level_colour(level), f"{name}, level {level}: {signed(value)} logits"))
+        ends[value < 0] += value
+    return Row(name, tuple(bars), tidy(sum(values)))
 
 
 def source_of(split: Split, place: int, level: int, sign: float) -> tuple[str, float] | None:
@@ -153,13 +155,13 @@ def source_of(split: Split, place: int, level: int, sign: float) -> tuple[str, f
     return (table.columns[best], value) if sign * value > 0 else None
 
 
-def planted_rows(selection: Selection, panels: Panels) -> dict[str, dict[str, str]]:
+def planted_rows(selection: Selection, panels: Panels, reading: str) -> dict[str, dict[str, str]]:
     """By part: its share of the image, and of each model the logits and the share of all magnitude."""
     rows: dict[str, dict[str, str]] = {}
     for panel in panels[:2]:
         if panel.ledger is None:
             continue
-        found = parts_of(selection, panel.ledger)
+        found = parts_of(selection, panel, reading)
         for name in found.table.columns:
             row = rows.setdefault(name, {"share of pixels": _percent(found.areas[name])})
             row[f"{panel.side}: logits"] = tidy(found.sums[name])

@@ -2,7 +2,41 @@
 // Plotly's own click event knows cells with a value only; a chart says in its layout that it wants this.
 const NEAR = 4;
 
+// A small map is a picture in a box that names the image's size. The place under the cursor, as shares of height, width.
+function placeOn(map, event) {
+  const box = map.getBoundingClientRect();
+  return [(event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width];
+}
+
+function pixelOn(map, event) {
+  const size = map.dataset.pick.split(",").map(Number);
+  const within = (share, most) => Math.min(most - 1, Math.max(0, Math.floor(share * most)));
+  const [y, x] = placeOn(map, event).map((share, axis) => within(share, size[axis]));
+  return { y, x };
+}
+
+// Its numbers are those of the smallest rectangle with all cells that are not 0.
+function describe(event) {
+  const map = event.target.closest?.(".rsp-thumbs [data-pick]");
+  const picture = map?.querySelector("[data-values]");
+  if (!picture) return;
+  const [high, wide, top, left, rows, columns] = picture.dataset.shape.split(",").map(Number);
+  const [down, across] = placeOn(map, event);
+  const y = Math.floor(down * high), x = Math.floor(across * wide);
+  const inside = y >= top && x >= left && y < top + rows && x < left + columns;
+  picture.values ??= new Float32Array(Uint8Array.from(atob(picture.dataset.values), (c) => c.charCodeAt(0)).buffer);
+  const value = inside ? picture.values[(y - top) * columns + x - left] : 0;
+  const number = `${value > 0 ? "+" : ""}${Number(value.toPrecision(3))}`.replace("-", "−");
+  const size = map.dataset.pick.split(",").map(Number);
+  const centre = [(y + 0.5) * size[0] / high - 0.5, (x + 0.5) * size[1] / wide - 0.5].map((at) => at.toFixed(0));
+  map.title = value
+    ? `${number} logits\ncell y ${y}, x ${x}\naround pixel y ${centre[0]}, x ${centre[1]}`
+    : "";
+}
+
 function pixelAt(event) {
+  const map = event.target.closest?.(".rsp-thumbs [data-pick]");
+  if (map) return pixelOn(map, event);
   const area = event.target.closest?.(".nsewdrag");
   const chart = area?.closest(".js-plotly-plot");
   const size = chart?.layout?.meta?.pick;
@@ -34,6 +68,7 @@ export default function ({ setStateValue }) {
   };
   document.addEventListener("pointerdown", press, options);
   document.addEventListener("pointerup", release, options);
+  document.addEventListener("pointermove", describe, options);
   document.addEventListener("pointercancel", () => (pressed = null), options);
   return () => listening.abort();
 }

@@ -13,7 +13,7 @@ _picker = st.components.v2.component("rsp_lab.picker", js=(Path(__file__).parent
 
 
 def draw_picker() -> None:
-    """Listens to the charts whose layout has the image's size under ``meta.pick``; takes no room of its own."""
+    """Listens to charts with the image's size under ``meta.pick`` and to small maps; takes no room of its own."""
     _picker(key=KEY, on_pick_change=picked)
 
 

@@ -8,8 +8,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from app.bar_rows import Bar, Row, rows_html
 from app.charts import draw as draw_chart
-from app.ledger_bars import finish_bars, level_colour, level_legend
+from app.ledger_bars import level_colour, level_legend
 from app.ledger_maps import Ground, map_figure, scale_html, scale_of
 from app.ledger_readings import SIDES
 from app.pictures import mark_pixel, picture_figure, picture_uri, signed
@@ -120,9 +121,9 @@ def _draw_shares(ledgers: Ledgers) -> None:
     end = 1.05 * max(abs(value) for column in columns for value in column)
     for side, values, place in zip(SIDES, columns, st.columns(3), strict=True):
         with place:
-            draw_chart(
-                _share_figure(levels, values, end, "points" if side == SIDES[2] else "%"), f"ledger-share-{side}"
-            )
+            points = side == SIDES[2]
+            rows, ends = _share_rows(levels, values, points=points), (-end if points else 0.0, end)
+            st.html(rows_html(rows, ends, "points" if points else "% of the image"))
     residuals = " and ".join(f"{found.residual:.1g} ({side})" for found, side in zip(ledgers, SIDES, strict=False))
     st.caption(
         "A level decides where it gives most to the first class over the second. Bias and levels add up to every logit "
@@ -130,17 +131,10 @@ def _draw_shares(ledgers: Ledgers) -> None:
     )
 
 
-def _share_figure(levels: tuple[int, ...], values: list[float], end: float, unit: str) -> go.Figure:
-    names = [f"level {level}" for level in levels]
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=names,
-            orientation="h",
-            marker_color=[level_colour(level) for level in levels],
-            hovertemplate=f"%{{y}}: %{{x:.3g}} {unit}<extra></extra>",
-        )
+def _share_rows(levels: tuple[int, ...], values: list[float], *, points: bool) -> tuple[Row, ...]:
+    texts = [signed(value) if points else f"{value:.3g} %" for value in values]
+    unit = " points" if points else ""
+    return tuple(
+        Row(f"level {level}", (Bar(0.0, value, level_colour(level), f"level {level}: {text}{unit}"),), text)
+        for level, value, text in zip(levels, values, texts, strict=True)
     )
-    points = unit == "points"
-    texts = [f"{signed(value)}" if points else f"{value:.3g} %" for value in values]
-    return finish_bars(figure, names, texts, (-end if points else 0.0, end), "points" if points else "% of the image")

@@ -9,6 +9,7 @@ from app import ledger_bars as bars
 from app import ledger_maps as maps
 from app import ledger_splits as splits
 from app import planted, whole_image
+from app.bar_rows import rows_html
 from app.charts import draw as draw_chart
 from app.charts import is_dark
 from app.choices import choose, select
@@ -36,6 +37,7 @@ from app.ledger_target import (
     Asked,
     target_of,
 )
+from app.ledger_thumbs import thumbs_html
 from app.ledger_words import MEASURES, READING_HELP, part_words, sentence, sum_words
 from app.picker import draw_picker
 from app.pictures import signed
@@ -173,7 +175,7 @@ def draw_sums(selection: Selection, panels: Panels, reading: str, words: dict[in
             if panel.missing:
                 continue
             draw_narrow_head(full_name(panel))
-            draw_chart(bars.sum_figure(panel, ends, words, total), f"ledger-sum-{panel.side}")
+            st.html(rows_html(bars.sum_rows(panel, words, total), ends, "logits"))
             st.caption(sum_words(panel))
 
 
@@ -186,7 +188,7 @@ def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str]) -> N
         with place:
             if not panel.missing:
                 draw_narrow_head(full_name(panel))
-                draw_chart(maps.thumbs_figure(panel, ends, ground, words), f"ledger-thumbs-{panel.side}")
+                st.html(thumbs_html(panel, ends, ground, words))
     st.caption(
         "Above each map the sum of its cells and, ±, the end of its scale in logits a cell, the same in all three."
     )
@@ -204,10 +206,10 @@ def draw_split(selection: Selection, panels: Panels, asked: Asked, reading: str)
         with place:
             if split.tables[number_] is not None:
                 draw_narrow_head(full_name(panel))
-                draw_chart(splits.split_figure(split, number_, end), f"ledger-split-{panel.side}")
+                st.html(rows_html(splits.split_rows(split, number_), (-end, end), "logits", thick=0.7))
     st.html(bars.level_legend(sorted({level for panel in panels for level in panel.maps}, reverse=True)))
     if by == splits.PART:
-        st.table(pd.DataFrame(splits.planted_rows(selection, panels)).T, border="horizontal")
+        st.table(pd.DataFrame(splits.planted_rows(selection, panels, reading)).T, border="horizontal")
         st.caption("Only the cue decides. The share of pixels is the control: what falls anywhere alike would have it.")
 
 

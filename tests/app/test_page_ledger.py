@@ -11,7 +11,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app import cache, ledger_bars, ledger_maps
+from app import bar_rows, cache, ledger_bars, ledger_maps, ledger_thumbs
 from app.ledger_readings import Panel
 from app.planted import region_pixel
 from rsp_lab.analysis.explain import explain_passes
@@ -118,7 +118,10 @@ def test_it_opens_and_its_sentence_is_the_ledger(page: AppTest) -> None:
         part = f"level {level} gives most ({signed(found.sums[level])}, of which {signed(table[level, source])}"
         assert f"{signed(found.logit)} logits in {name}, where {part} from {source})" in said, side
     check_sums(page, both)
-    assert len(page.get("plotly_chart")) == 12
+    assert len(page.get("plotly_chart")) == 3
+    bodies = [element.proto.body for element in page.get("html")]
+    assert sum('class="rsp-bars"' in body for body in bodies) == 6
+    assert sum(body.count("data-pick") for body in bodies) == 18
 
 
 @pytest.mark.parametrize("mode", ["connected region", "class zone", "border", "flipped region"])
@@ -321,15 +324,36 @@ def test_maps_keep_their_sum_and_cells_stand_at_their_place() -> None:
     assert tuple(np.asarray(trace.customdata)[y, x]) == (strongest.y, strongest.x)
 
 
+def test_bars_stand_on_one_axis_and_names_are_only_text() -> None:
+    assert bar_rows.ticks(-1.3, 2.2) == [-1, 0, 1, 2]
+    assert bar_rows.ticks(0, 0.21) == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+    row = bar_rows.Row("<b>", (bar_rows.Bar(1.0, -2.0, "#123456", "a&b"),), "−2")
+
+    drawn = bar_rows.rows_html((row,), (-2.0, 2.0), "logits")
+
+    assert "left:25.000%;width:calc(75.000% - 25.000%);background:#123456" in drawn
+    assert "&lt;b&gt;" in drawn
+    assert 'title="a&amp;b"' in drawn
+
+
+def test_a_small_map_is_blue_below_0_and_red_above() -> None:
+    picture = ledger_thumbs.cell_picture(np.array([[-1.0, 0.0], [0.25, 3.0]]), 1.0)
+
+    assert picture[0, 0].tolist() == [42, 110, 196, round(255 * 0.96)]
+    assert picture[0, 1].tolist() == [0, 0, 0, 0]
+    assert picture[1, 0].tolist() == [200, 48, 34, round(255 * 0.27)]
+    assert picture[1, 1, 3] == round(255 * 0.96)
+
+
 def test_the_last_bar_is_where_the_parts_end() -> None:
     found = ledgers(target())[0]
     panel = Panel("left", NAMES[0], found.maps, found.logit, found.bias, found)
 
     ends = ledger_bars.sum_ends((panel, panel, panel), summed=True)
-    bars = ledger_bars.sum_figure(panel, ends, {}, "= margin").data[0]
+    *parts, last = (row.bars[0] for row in ledger_bars.sum_rows(panel, {}, "= margin"))
 
-    reached = bars.base[-2] + bars.x[-2]
-    assert reached == pytest.approx(found.logit, abs=1e-4)
-    assert bars.x[-1] == found.logit
-    assert all(bars.base[i] + bars.x[i] == pytest.approx(bars.base[i + 1]) for i in range(len(bars.x) - 2))
-    assert ends[0] < min(bars.base) <= max(bars.base) < ends[1]
+    starts = [bar.start for bar in parts]
+    assert parts[-1].start + parts[-1].value == pytest.approx(found.logit, abs=1e-4)
+    assert (last.start, last.value) == (0, found.logit)
+    assert all(bar.start + bar.value == pytest.approx(start) for bar, start in zip(parts, starts[1:], strict=False))
+    assert ends[0] < min(starts) <= max(starts) < ends[1]
