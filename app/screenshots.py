@@ -164,6 +164,7 @@ def settled(page: Page, explorer: bool = False) -> None:
     if explorer:
         page.locator(READY).wait_for(timeout=TIMEOUT_MS)
     page.locator(IDLE).wait_for(timeout=TIMEOUT_MS)
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')", timeout=TIMEOUT_MS)
     page.wait_for_function(
         "() => document.querySelectorAll('.stPlotlyChart').length"
         " === document.querySelectorAll('.stPlotlyChart .main-svg:first-child').length",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,11 +35,19 @@ _CAMVID_NAMES = {
     "bus": "car",
     "train": "car",
 }
+_MAIN = sys.modules["__main__"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_configure() -> None:
     torch.set_num_threads(2)
+
+
+@pytest.fixture(autouse=True)
+def _own_main() -> Iterator[None]:
+    """A simulated run of a Streamlit script leaves it behind as the main module, which spawned processes then run."""
+    yield
+    sys.modules["__main__"] = _MAIN
 
 
 @pytest.fixture(autouse=True)

@@ -49,7 +49,7 @@ def results_page(
     by_head = _grouped(runs)
     parts = (
         [
-            "# Results",
+            f"# {page.replace('_', ' ').capitalize()}",
             "",
             "Written by `python -m trainers results` from run folders; no number is typed in but the"
             " paper's own. Shares and IoU in percent: median (least to greatest) over seeds.",
