@@ -248,7 +248,7 @@ def draw_weights(found: Operated, name: str) -> None:
         for step, change in found.live.weights.items()
     ]
     st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
-    st.caption(f"Of {plain(name)}, live. {plain(found.operation.describe())}.")
+    st.caption(f"Of {plain(name)}, live: {plain(found.operation.describe())}.")
 
 
 def draw_iou(found: Operated) -> None:
