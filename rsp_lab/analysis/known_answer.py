@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rsp_lab.analysis.map_mass import zone_shares
 from rsp_lab.analysis.targets import RegionTarget
 from rsp_lab.data.street.scene import Ambiguity
 
@@ -41,16 +42,14 @@ def known_answer(values: Float[Tensor, "y x"], ambiguity: Ambiguity) -> dict[str
         ambiguity: of the scene.
     """
     decoys = torch.stack(ambiguity.decoys).any(0)
-    positive = values.double().clamp_min(0)
-    total = float(positive.sum())
-    if not total > 0:
-        return {}
     zones = {"cue": ambiguity.cue, "decoy": decoys, "region": ambiguity.region}
-    mass = {name: float(positive[zone].sum()) for name, zone in zones.items()}
-    found = {f"{name}_share": mass[name] / total for name in zones if zones[name].any()}
+    shares = zone_shares(values, zones)
+    if shares is None:
+        return {}
+    found = {f"{name}_share": share for name, share in shares.items() if zones[name].any()}
     found["cue_lift"] = found["cue_share"] / area_share(ambiguity.cue)
     if decoys.any():
-        on_cue, on_decoys = mass["cue"] / int(ambiguity.cue.sum()), mass["decoy"] / int(decoys.sum())
+        on_cue, on_decoys = shares["cue"] / int(ambiguity.cue.sum()), shares["decoy"] / int(decoys.sum())
         if on_cue + on_decoys > 0:
             found["cue_preference"] = on_cue / (on_cue + on_decoys)
     found["pointing"] = _pointing(values, ambiguity.cue, torch.ones_like(ambiguity.cue))

@@ -97,12 +97,17 @@ def attribution(
     else:
         print(f"{chosen}.")
         for name, (maps, along) in zip(names, found, strict=True):
-            for method in methods:
-                print(f"{name}: {maps[method].sentence()}.")
-                if along:
-                    print(f"  {along[method].sentence()}.")
+            _tell(name, maps, along)
     if out is not None:
         say(f"wrote {out}")
+
+
+def _tell(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> None:
+    """What the maps of one model say, each with its curves beneath where there are any."""
+    for method, found in maps.items():
+        print(f"{name}: {found.sentence()}.")
+        if along:
+            print(f"  {along[method].sentence()}.")
 
 
 def _answer(model: Segmenter, image: Tensor, pixel: tuple[int, int]) -> PixelAnswer:

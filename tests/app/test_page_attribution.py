@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from functools import cache as once
 from threading import Lock
@@ -23,6 +22,7 @@ from rsp_lab.data.planted import FIRST_SEED
 from rsp_lab.data.street.scene import LEAST, PlantedScene
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, shipped
+from tests.app.running import run
 
 MODELS = "scenes-baseline", "scenes-rsp4"
 # What the scene asks: the two readings of its region.
@@ -55,16 +55,6 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     for name, value in SHORT.items():
         monkeypatch.setattr(attributed, name, value)
     return AppTest.from_function(_script, default_timeout=240)
-
-
-def run(page: AppTest, **link: str) -> str:
-    """Runs the page; what its sentence says."""
-    for name, value in link.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
 
 
 @once

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from functools import cache as once
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from rsp_lab.data.sample import Sample
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
+from tests.app.running import run
 
 NAMES = "scenes-baseline", "scenes-rsp4"
 WORDS = {"better": "right better", "worse": "left better", "neither": "neither", None: "unknown"}
@@ -39,16 +39,6 @@ def _script() -> None:
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
     return AppTest.from_function(_script, default_timeout=240)
-
-
-def run(page: AppTest, **link: str) -> str:
-    """Runs the page; what its sentence says."""
-    for name, value in link.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
 
 
 def sample() -> Sample:

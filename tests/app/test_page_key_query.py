@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from functools import cache as once
 
@@ -19,6 +18,7 @@ from rsp_lab.analysis.looked import Looked, look
 from rsp_lab.data.planted import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
+from tests.app.running import run
 
 FEW = "8"
 
@@ -38,16 +38,6 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     page = AppTest.from_function(_script, default_timeout=240)
     page.query_params["keyquery_random"] = FEW
     return page
-
-
-def run(page: AppTest, **link: str) -> str:
-    """Runs the page; what its sentence says."""
-    for name, value in link.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
 
 
 @once

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import replace
 from functools import cache as once
 from threading import Lock
@@ -26,6 +25,7 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.planted import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
+from tests.app.running import run
 
 
 def _script() -> None:
@@ -41,16 +41,6 @@ def _script() -> None:
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
     return AppTest.from_function(_script, default_timeout=240)
-
-
-def run(page: AppTest, **link: str) -> str:
-    """Runs the page; what its sentence says."""
-    for name, value in link.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
 
 
 def photograph() -> cache.Photograph:
