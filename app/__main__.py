@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 
 from app import preload
-from app.memory import share_arenas
 
 if __name__ == "__main__":
-    share_arenas()
     print("Preparing the first view: two models, one forward pass each.", file=sys.stderr, flush=True)
     # Not beside the server: both would share one interpreter, and a page that is there but waits says less.
     preload.prepare()

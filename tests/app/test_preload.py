@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache, memory, preload
+from app import cache, preload
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -36,9 +35,3 @@ def test_what_cannot_be_prepared_stops_no_server(
     preload.prepare()
 
     assert "could not be prepared" in caplog.text
-
-
-def test_threads_share_heaps_where_the_system_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert memory.share_arenas() is (sys.platform == "linux")
-    monkeypatch.setattr(memory.sys, "platform", "darwin")
-    assert memory.share_arenas() is False
