@@ -1,8 +1,9 @@
 # The one list of commands. Each sets up .venv by itself, and does nothing twice.
-#   make app PORT=8600      make test ARGS="-k window -x"      make train RECIPE=NAME ARGS="--help"
+#   make app PORT=8600      make test ARGS="-k window -x" WORKERS=0      make train RECIPE=NAME ARGS="--help"
 
 PYTHON ?= python3
 PORT   ?= 8501
+WORKERS ?= 2
 ARGS   ?=
 
 VENV   := .venv
@@ -37,8 +38,8 @@ setup: $(dev) ## install everything a developer needs into .venv
 app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
 	$(PY) -m app --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
 
-test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...")
-	$(PY) -m pytest $(ARGS)
+test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...", WORKERS=0 for one process)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # Without the shape checks of the signatures, whose pytest plugin wants a newer jaxtyping.
 test-minimum: $(minimum) ## run the library's tests on the oldest dependencies that are allowed

@@ -40,7 +40,11 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_configure() -> None:
-    torch.set_num_threads(2)
+    """Workers side by side have a thread each, and so has what they start; a single process has two."""
+    beside = "PYTEST_XDIST_WORKER" in os.environ
+    torch.set_num_threads(1 if beside else 2)
+    if beside:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

@@ -12,15 +12,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from app.screenshots import IDLE, TIMEOUT_MS, open_view, running_workbench
+from tests.canvas import overlay, painted, photograph
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 SCREEN = {"width": 1280, "height": 800}
-PAINTED = """canvas => {
-  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  let count = 0;
-  for (let i = 3; i < data.length; i += 4) count += data[i] > 0;
-  return count;
-}"""
 
 
 class Traffic:
@@ -79,10 +74,6 @@ def traffic(opened: tuple[Page, Traffic]) -> Traffic:
     return opened[1]
 
 
-def photograph(page: Page, side: str) -> Locator:
-    return page.locator(f'.rsp-photo[data-side="{side}"]')
-
-
 def explorer(page: Page) -> Locator:
     return page.locator(".rsp")
 
@@ -124,7 +115,7 @@ def test_hovering_moves_both_cursors_and_all_grids_without_the_server(page: Page
     expect(explorer(page)).not_to_have_attribute("data-cursor", pinned)
     assert page.locator(".rsp-strip").inner_text() != grids
     for side in ("left", "right"):
-        assert photograph(page, side).locator("canvas").nth(1).evaluate(PAINTED) > 500
+        assert painted(overlay(page, side)) > 500
         expect(photograph(page, side).locator("xpath=../figcaption/span")).to_have_text(re.compile(r"^says .+"))
     page.mouse.move(0, 0)
     expect(explorer(page)).to_have_attribute("data-cursor", pinned)
@@ -234,21 +225,21 @@ def test_both_themes_draw_on_their_own_ground(page: Page) -> None:
             arg=scheme == "dark",
         )
         page.locator(IDLE).wait_for()
-        assert page.locator(".rsp-pair canvas:visible").last.evaluate(PAINTED) > 5000
+        assert painted(page.locator(".rsp-pair canvas:visible").last) > 5000
 
 
 def test_outlines_are_drawn_until_they_are_switched_off(page: Page) -> None:
-    overlay = photograph(page, "left").locator("canvas").nth(1)
+    canvas = overlay(page, "left")
     toggle = page.get_by_label("Outlines")
     expect(page.locator(".rsp-outlines li")).to_have_count(3)
-    drawn = overlay.evaluate(PAINTED)
+    drawn = painted(canvas)
 
     toggle.uncheck()
-    without = overlay.evaluate(PAINTED)
+    without = painted(canvas)
     toggle.check()
 
     assert drawn > without + 300
-    assert overlay.evaluate(PAINTED) == drawn
+    assert painted(canvas) == drawn
 
 
 def test_the_other_reading_is_a_link_and_keeps_the_pixel(page: Page) -> None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from app.screenshots import IDLE, READY, TIMEOUT_MS, open_view
 from app.serving import running_workbench
@@ -23,6 +24,7 @@ from rsp_lab.capture.record import Record
 from tests.app.run_files import write_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+TRY_MS = 5_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 420, "height": 900}
 PAGES = {
     "Relations": "relations",
@@ -89,9 +91,21 @@ def go(page: Page, title: str) -> None:
 
 
 def pick(page: Page, label: str, option: str) -> None:
-    """Chooses from a list by typing."""
-    page.get_by_role("combobox", name=label).click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Chooses from a list. Scrolling closes an open list, even when late, so it is opened again as a reader would."""
+    box, choice = page.get_by_role("combobox", name=label), page.get_by_role("option", name=option, exact=True)
+    for _ in range(TIMEOUT_MS // TRY_MS):
+        at_rest(page)
+        if not choice.is_visible():
+            box.scroll_into_view_if_needed()
+            box.click()
+        try:
+            choice.click(timeout=TRY_MS)
+        except PlaywrightTimeout:
+            page.keyboard.press("Escape")
+        else:
+            break
+    else:
+        pytest.fail(f"no option {option!r} of {label!r} could be clicked")
     at_rest(page)
 
 

@@ -27,12 +27,14 @@ export function photographPanel(side, title) {
   return { base, overlay, frame, says, figure: make("figure", {}, make("figcaption", {}, make("b", { textContent: title }), says), frame) };
 }
 
-// What a model says at a pixel; the margin is that of the logits' own cell, whose label may differ next to an edge.
+// What a model says at a pixel, and its margin as far as the logits' cells around the pixel tell it.
 export function answerText(found, answer) {
   if (!found) return "";
   if (!answer) return `says ${found.name}`;
-  if (answer.label !== found) return `says ${found.name}, at the edge of ${answer.label.name}`;
-  return `says ${found.name}, ${number(answer.margin)} logits over ${answer.runnerUp.name}`;
+  if (answer.atLeast !== undefined) return `says ${found.name}, by at least ${number(answer.atLeast)} logits`;
+  if (answer.margin === undefined) return `says ${found.name}, at the edge of ${answer.beside.find((c) => c !== found).name}`;
+  const rival = answer.label === found ? answer.runnerUp : answer.label;
+  return `says ${found.name}, ${number(answer.margin)} logits over ${rival.name}`;
 }
 
 function named(found) {

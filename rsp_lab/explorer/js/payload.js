@@ -1,5 +1,5 @@
 // Reading of a payload (rsp_lab/explorer/payload.py): header, label maps, and one cell's weights, scores and gaze.
-import { pixelToCell, windowAt } from "./geometry.js";
+import { windowAt } from "./geometry.js";
 
 const FORMAT = "rsp_lab.explorer/2";
 const TYPES = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array };
@@ -50,16 +50,40 @@ export function labelAt(payload, block, pixel) {
   return payload.header.classes[values[pixel[0] * shape[1] + pixel[1]]];
 }
 
-// What a side's logits say at the cell of their map (stride 4) that a pixel falls in: class, runner-up, and the margin
-// between them in logits. Null for models of a single class.
+// The two cells of one axis between which a map, resized as the logits are, is read at a pixel, and their shares.
+function readAt(pixel, cells, pixels) {
+  const place = Math.max(0, ((pixel + 0.5) * cells) / pixels - 0.5);
+  const first = Math.min(cells - 1, Math.floor(place));
+  return [[first, 1 - place + first], [Math.min(cells - 1, first + 1), place - first]];
+}
+
+// What a side's logits say at a pixel, where their map (stride 4) is read between four cells: the class, the runner-up
+// and the margin between them in logits. Where the four cells have the same two classes on top, the margin follows
+// exactly from theirs. Where they agree on the class alone, theirs give the least it can be, and the runner-up stays
+// open; elsewhere classes meet, and only the class next door is known. Null for models of a single class.
 export function answerAt(payload, side, pixel) {
   if (!side.answers) return null;
-  const { shape } = payload.blocks[side.answers.label];
-  const [y, x] = [0, 1].map((axis) => pixelToCell(pixel[axis], shape[axis], payload.header.size[axis]));
-  const at = (name) => payload.blocks[side.answers[name]].values[y * shape[1] + x];
-  const { classes } = payload.header;
-  const margin = side.answers.largest * (at("margin") / 255) ** 2;
-  return { label: classes[at("label")], runnerUp: classes[at("runner_up")], margin };
+  const { header, blocks } = payload;
+  const { shape } = blocks[side.answers.label];
+  const [rows, columns] = [0, 1].map((axis) => readAt(pixel[axis], shape[axis], header.size[axis]));
+  const corners = rows.flatMap(([y, down]) => columns.map(([x, along]) => cellAnswer(blocks, side.answers, y * shape[1] + x, down * along)));
+  const read = corners.filter((corner) => corner.share > 0).sort((a, b) => b.share - a.share);
+  const [{ label, rival }] = read;
+  const name = (id) => header.classes[id];
+  const alike = read.every((c) => (c.label === label && c.rival === rival) || (c.label === rival && c.rival === label));
+  const margin = read.reduce((sum, c) => sum + c.share * c.margin * (c.label === label || !alike ? 1 : -1), 0);
+  if (alike) {
+    const [over, under] = margin < 0 ? [rival, label] : [label, rival];
+    return { label: name(over), runnerUp: name(under), margin: Math.abs(margin) };
+  }
+  const beside = read.find((c) => c.label !== label);
+  if (!beside) return { label: name(label), atLeast: margin };
+  return { beside: [...new Set(read.map((c) => c.label))].map(name) };
+}
+
+function cellAnswer(blocks, answers, index, share) {
+  const at = (part) => blocks[answers[part]].values[index];
+  return { label: at("label"), rival: at("runner_up"), margin: answers.largest * (at("margin") / 255) ** 2, share };
 }
 
 // Which positions of a window around a cell lie on the map, row by row.
