@@ -26,6 +26,7 @@ from trainers.inference import WHOLE, Inference, dump_predictions
 from trainers.loop import Interrupted
 from trainers.paper import PAPER_RECIPES
 from trainers.recipes import RECIPES, STUDY
+from trainers.repeats import run_repeats
 from trainers.results import write_results
 from trainers.run import run_recipe
 from trainers.study import run_study
@@ -74,6 +75,12 @@ def _training(recipe: Callable[[], RunConfig]) -> Callable[..., None]:
         out: the run's folder; runs/NAME if not given.
     """
     return command
+
+
+def _recipe(name: str) -> Callable[[], RunConfig]:
+    if name not in ALL_RECIPES:
+        raise ValueError(f"{name!r} is no recipe; expected one of {', '.join(ALL_RECIPES)}.")
+    return ALL_RECIPES[name]
 
 
 def evaluate_command(
@@ -162,9 +169,7 @@ def crops_command(
         number: how many crops.
         bootstrap: another reading of crop bootstrapping than the recipe's.
     """
-    if recipe not in ALL_RECIPES:
-        raise ValueError(f"{recipe!r} is no recipe; expected one of {', '.join(ALL_RECIPES)}.")
-    config = ALL_RECIPES[recipe]()
+    config = _recipe(recipe)()
     if bootstrap is not None:
         config = replace(config, augment=replace(config.augment, bootstrap=bootstrap))
     crop_sheet(open_split(config.data, "train"), config, number).save(output)
@@ -219,17 +224,38 @@ def study_command(
     run_study(output, seeds, heads, steps, num_threads)
 
 
+def repeat_command(
+    recipes: tyro.conf.Positional[tuple[str, ...]],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    seeds: tuple[int, ...] = (0, 1, 2),
+    steps: int | None = None,
+    num_threads: int = 0,
+) -> None:
+    """Trains recipes of one data set under several seeds, scored once at the end of each run; resumes.
+
+    Args:
+        recipes: their names.
+        output: folder of the runs, RECIPE-SEED each.
+        seeds: one run of each recipe a seed.
+        steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
+    """
+    run_repeats(output, [_recipe(name) for name in recipes], seeds, steps, num_threads)
+
+
 def results_command(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
+    repeats: Path | None = None,
 ) -> None:
     """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
 
     Args:
         runs: folder of a study's runs, then those of studies of another length to set beside it.
         output: the Markdown file to write.
+        repeats: folder of runs that ``repeat`` trained on another data set, for a section of their own.
     """
-    for path in write_results(runs, output):
+    for path in write_results(runs, output, repeats):
         print(f"wrote {path}")
 
 
@@ -264,6 +290,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "check-data": check_data_command,
     "crops": crops_command,
     "study": study_command,
+    "repeat": repeat_command,
     "results": results_command,
     "bench": bench_command,
 }

@@ -11,15 +11,17 @@ from rsp_lab.figures.distance import DistanceCurve, draw_distance_curves
 from rsp_lab.figures.style import save
 from rsp_lab.models import weights
 from trainers.checkpoint import write_atomic
+from trainers.repeats import read_repeats
 from trainers.results_page import figure_name, results_page
 from trainers.study_runs import NAMES, StudyRun, distances_of, read_study
 
 
-def write_results(roots: Sequence[Path], output: Path) -> list[Path]:
+def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = None) -> list[Path]:
     """Writes the page, and its figures into the folder images/ beside it.
 
     Args:
         roots: the study, then studies of another length.
+        repeats: folder of recipes repeated under several seeds, on another data set.
 
     Raises:
         ValueError: if no study is given, or one holds no finished run.
@@ -31,7 +33,8 @@ def write_results(roots: Sequence[Path], output: Path) -> list[Path]:
     for study_runs in (runs, *others):
         figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
         save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
-    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem).encode())
+    repeated = read_repeats(repeats) if repeats else ()
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated).encode())
     return [output, *figures]
 
 

@@ -7,8 +7,11 @@ from typing import Any
 
 from rsp_lab.data.street.scene import CASES
 from trainers.markdown import percent, spread, table
+from trainers.pairs import gap_cell, verdict
 from trainers.printed import PRINTED
 from trainers.recipes import study
+from trainers.repeats import RepeatedRun
+from trainers.repeats_section import repeats_section
 from trainers.study_runs import NAMES, StudyRun, distances_of
 from trainers.why import relation_section
 
@@ -44,8 +47,9 @@ def results_page(
     headers: Sequence[dict[str, Any]],
     others: Sequence[Sequence[StudyRun]] = (),
     page: str = "results",
+    repeats: Sequence[RepeatedRun] = (),
 ) -> str:
-    """The page as Markdown; ``page`` is its file's name without ending."""
+    """The page as Markdown; ``page`` is its file's name without ending, ``repeats`` are runs on another data set."""
     by_head = _grouped(runs)
     parts = (
         [
@@ -62,6 +66,7 @@ def results_page(
         _by_distance(by_head, page),
         relation_section({NAMES[head]: [list(run.relations) for run in runs] for head, runs in by_head.items()}),
         *(_other(runs, page) for runs in others),
+        repeats_section(repeats) if repeats else [],
         _shipped(headers),
         _paper(by_head),
     )
@@ -143,8 +148,8 @@ def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
         cells = []
         for name, measure in measures:
             gaps = [measure(a) - measure(b) for a, b in pairs]
-            cells.append(f"{spread(gaps, signed=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up")
-            words.append(_verdict(NAMES[first], NAMES[second], name, gaps))
+            cells.append(gap_cell(gaps))
+            words.append(verdict(NAMES[first], NAMES[second], name, gaps))
         rows.append([f"{NAMES[first]} minus {NAMES[second]}", *cells])
     if not rows:
         return []
@@ -158,16 +163,6 @@ def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
         *(f"- {sentence}" for sentence in words if sentence),
         "",
     ]
-
-
-def _verdict(first: str, second: str, measure: str, gaps: Sequence[float]) -> str:
-    """A sentence where all seeds agree, or where they do not."""
-    seeds = f"each of the {len(gaps)} seeds" if len(gaps) > 1 else "the one seed there is"
-    if all(gap > 0 for gap in gaps):
-        return f"{measure}: {first} is above {second} in {seeds}."
-    if all(gap < 0 for gap in gaps):
-        return f"{measure}: {first} is **below** {second} in {seeds}."
-    return f"{measure}: between {first} and {second} the seeds do not agree; this study does not tell them apart."
 
 
 def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
