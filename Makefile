@@ -5,7 +5,6 @@ PYTHON ?= python3
 PORT   ?= 8501
 WORKERS ?= 2
 ARGS   ?=
-SHORT  := baseline_q67 rsp4 rsp4_slow rsp4_fast self2
 
 VENV   := .venv
 MINIMUM := .venv-minimum
@@ -68,10 +67,10 @@ train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 	$(PY) -m trainers $(RECIPE) $(ARGS)
 
 study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
-	$(PY) -m trainers study -o runs/study --steps 600 $(ARGS)
-	$(PY) -m trainers study -o runs/study-short --heads $(SHORT) $(ARGS)
+	$(PY) -m trainers study -o runs/study $(ARGS)
+	$(PY) -m trainers study -o runs/study-long --steps 600 --heads rsp4 baseline_q67 $(ARGS)
 	$(PY) -m trainers repeat camvid_tiny_baseline camvid_tiny_rsp4 -o runs/camvid --steps 300 $(ARGS)
-	$(PY) -m trainers results runs/study runs/study-short --repeats runs/camvid -o docs/results.md
+	$(PY) -m trainers results runs/study runs/study-long --repeats runs/camvid -o docs/results.md
 
 faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
 	$(PY) -m trainers.faults $(ARGS)

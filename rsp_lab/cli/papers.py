@@ -162,7 +162,8 @@ def _write_tables(folder: Path, scores: Path | None) -> dict[str, Any]:
     say("counting the tables' costs")
     tables = paired_tables(_read_scores(scores))
     (folder / "tables.md").write_text("\n".join(map(markdown_table, tables)), encoding="utf-8")
-    (folder / "tables.tex").write_text("\n".join(map(latex_table, tables)), encoding="utf-8")
+    text = "\n".join(["% Needs \\usepackage{booktabs} in the preamble.", *map(latex_table, tables)])
+    (folder / "tables.tex").write_text(text, encoding="utf-8")
     data = [table.to_dict() for table in tables]
     return {"figure": "tables", "image": None, "files": ["tables.md", "tables.tex"], "data": data}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rsp_lab.models.printed_tables import PairedCell, PairedTable
 
 NOTHING = "-"
@@ -31,7 +33,7 @@ def markdown_table(table: PairedTable) -> str:
 
 
 def latex_table(table: PairedTable) -> str:
-    """A ``table*`` environment that needs the package booktabs; the label is ``tab:rsp-`` and the number."""
+    r"""A ``table*`` environment that needs ``\usepackage{booktabs}``; the label is ``tab:rsp-`` and the number."""
     columns = "l" * len(table.labels) + "r" * (2 * len(table.measures))
     first = [escape(name) for name in table.labels] + [
         rf"\multicolumn{{2}}{{c}}{{{escape(m)}}}" for m in table.measures
@@ -45,6 +47,7 @@ def latex_table(table: PairedTable) -> str:
         [
             r"\begin{table*}",
             r"\centering",
+            r"\setlength{\belowcaptionskip}{4pt}",
             rf"\caption{{{escape(table.title)}. {notes}}}",
             rf"\label{{tab:rsp-{table.number.lower()}}}",
             rf"\begin{{tabular}}{{{columns}}}",
@@ -63,8 +66,10 @@ def latex_table(table: PairedTable) -> str:
 
 
 def escape(words: str) -> str:
-    """Words with the characters that LaTeX reads otherwise escaped."""
-    return "".join(_SPECIAL.get(letter, letter) for letter in words)
+    """Words with the characters that LaTeX reads otherwise escaped; powers and sizes are set as mathematics."""
+    text = "".join(_SPECIAL.get(letter, letter) for letter in words)
+    text = re.sub(r"(\d+)\\textasciicircum\{\}(\d+)", r"$\1^{\2}$", text)
+    return re.sub(r"(\d+) x (\d+)", r"$\1 \\times \2$", text)
 
 
 def _numbers(cells: tuple[PairedCell, ...]) -> list[str]:

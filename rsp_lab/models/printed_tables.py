@@ -225,7 +225,7 @@ def _system_table(given: dict[str, float]) -> PairedTable:
         rows.append((key, (model, backbone), cells))
         if note != _NOT_HERE:
             notes.append(f"{key}: {note}")
-    notes.append(f"the other rows: {_NOT_HERE}")
+    notes.append(f"The other rows: {_NOT_HERE}")
     title = "Systems on Cityscapes val, whole networks"
     return PairedTable(
         "II", title, ("Model", "Backbone"), ("mIoU", "FLOPs (T)", "memory (G)"), tuple(rows), tuple(notes)

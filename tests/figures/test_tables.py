@@ -100,3 +100,4 @@ def test_latex_is_balanced_and_escaped(tables: dict[str, PairedTable]) -> None:
         assert not re.search(r"(?<!\\)[#%_]", text)
         assert len(re.findall(r"\\begin\{", text)) == len(re.findall(r"\\end\{", text))
     assert escape("a_b & 5 % ± #1") == r"a\_b \& 5 \% $\pm$ \#1"
+    assert escape("10^9 at 1024 x 2048") == r"$10^{9}$ at $1024 \times 2048$"
