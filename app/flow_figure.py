@@ -103,7 +103,8 @@ def step_figure(step: StepFlow, channel: int, scale: float, pixel: tuple[int, in
     figure.update_yaxes(visible=False, range=[size[0] - 0.5, -0.5])
     figure.update_annotations(font_size=12)
     each = (_WIDTH / 2) * size[0] / size[1]
-    return plain_figure(figure, round(min(760, 2.1 * each + 60)), margin={"l": 2, "r": 2, "t": 24, "b": 4})
+    height = round(min(760, 2.1 * each + 60))
+    return plain_figure(figure, height, margin={"l": 2, "r": 2, "t": 24, "b": 4}, meta={"pick": list(size)})
 
 
 def _titles(step: StepFlow) -> list[str]:

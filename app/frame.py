@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import cache, planted, sources, state
+from app.picker import draw_picker
 from app.selection import Selection
 from app.words import draw_sentence, plain
 from rsp_lab.analysis.channels import ChannelChoice
@@ -58,6 +59,7 @@ def draw_frame() -> Selection | None:
     target, chosen = choose_classes(result, notices, *places[4:6])
     result = about_class(result, views, target)
     type_pixel(result, *places[6:8])
+    draw_picker()
     st.session_state["drawn"] = True
     return Selection(shown, loaded, views, result, target, chosen, data_note(loaded, shown), top, notices)
 

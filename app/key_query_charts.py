@@ -107,7 +107,7 @@ def pair_figure(pair: Pair, scale: float, size: Pixel, pixel: Pixel) -> go.Figur
         )
     height = len(PARTS) * min(240.0, _COLUMN * size[0] / size[1]) * 1.02
     margin = {"l": 2, "r": 2, "t": 2, "b": 2}
-    return plain_figure(figure, round(height) + 4, margin=margin, showlegend=False)
+    return plain_figure(figure, round(height) + 4, margin=margin, showlegend=False, meta={"pick": list(size)})
 
 
 def null_figure(score: Score, ends: tuple[float, float]) -> go.Figure:

@@ -1,4 +1,4 @@
-"""A click on a chart that lies on the photograph selects its pixel, on every page that draws the picker."""
+"""A click on a chart that lies on the photograph selects its pixel, on every page."""
 
 from __future__ import annotations
 

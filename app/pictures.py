@@ -79,7 +79,7 @@ def picture_figure(
     figure = go.Figure([nothing], {"images": images, "xaxis": across, "yaxis": down})
     height = min(460, max(120, round(width * rows / columns)))
     margin = {"l": 0, "r": right, "t": _EDGE, "b": _EDGE}
-    # Where a page draws the picker, a click selects the pixel under it.
+    # A click selects the pixel under it (app/picker.py).
     meta = {"pick": [rows, columns]}
     return plain_figure(figure, height + 2 * _EDGE, margin=margin, showlegend=False, meta=meta)
 

@@ -14,7 +14,6 @@ from app.choices import choose, select
 from app.flip_pictures import LEFT, NEITHER, RIGHT, UNKNOWN, VERDICTS, Flip
 from app.jump import jump
 from app.ledger_target import FLIP, TRUE, has_true_labels, label_map
-from app.picker import draw_picker
 from app.pictures import number, photograph_uri
 from app.results import Results, Stoppable, results, was_stopped
 from app.selection import Selection
@@ -45,7 +44,6 @@ MEASURES = f"""
 
 
 def draw(selection: Selection) -> None:
-    draw_picker()
     first, second, third, fourth = st.columns([2.3, 1.1, 1, 1.4], vertical_alignment="bottom")
     shown = choose(selection, first, "Show", "flips_show", (ALL, *VERDICTS))
     order = select(selection, second, "Sorted by", "flips_order", tuple(ORDERS))

@@ -39,7 +39,6 @@ from app.ledger_target import (
 )
 from app.ledger_thumbs import thumbs_html
 from app.ledger_words import MEASURES, READING_HELP, part_words, sentence, sum_words
-from app.picker import draw_picker
 from app.pictures import signed
 from app.results import results
 from app.selection import Selection
@@ -54,7 +53,6 @@ IMAGE, CLOSE = VIEWS = ("whole image", "close")
 
 
 def draw(selection: Selection) -> None:
-    draw_picker()
     reading, asked, chosen, close = choose_all(selection)
     try:
         if reading == WHOLE:

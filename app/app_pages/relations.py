@@ -10,7 +10,6 @@ import streamlit as st
 from app import relations_charts as charts
 from app.charts import draw as draw_chart
 from app.choices import choose, select
-from app.picker import draw_picker
 from app.pictures import number, photograph_uri, signed
 from app.relation_steps import StepSide, digits, no_relations, step_sides, steps_with_relations
 from app.selection import Selection
@@ -62,7 +61,6 @@ def draw(selection: Selection) -> None:
     name = select(selection, second, "Map of", "relations_map", tuple(charts.READINGS))
     shown = choose(selection, third, "Drawn as", "relations_drawn", (OVER, MAP))
     arrows = choose(selection, fourth, "Arrows", "relations_arrows", tuple(charts.ARROWS))
-    draw_picker()
     sides = step_sides(selection, step)
     selection.say(sentence(sides, selection.result.pixel), note(sides))
     draw_maps(selection, sides, name, shown == OVER)

@@ -10,7 +10,6 @@ import streamlit as st
 from app import surgery_charts as charts
 from app.charts import draw as draw_chart
 from app.choices import choose, select, settle
-from app.picker import draw_picker
 from app.pictures import number, signed
 from app.relation_steps import SIDES, digits, no_relations
 from app.results import results
@@ -60,7 +59,6 @@ def draw(selection: Selection) -> None:
         selection.say("There are no relation weights to operate on here.")
         st.info(plain(no_relations(selection)))
         return
-    draw_picker()
     edit = choose_edit(selection, sides)
     try:
         if edit.name == TRANSPLANT:

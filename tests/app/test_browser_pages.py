@@ -6,6 +6,7 @@ The tests share one server, one browser and one open page; each leaves the page 
 from __future__ import annotations
 
 import io
+import re
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
@@ -153,6 +154,22 @@ def test_another_model_is_another_sentence(page: Page) -> None:
     expect(page.locator(".rsp-sentence").first).not_to_contain_text("scenes-baseline")
     pick(page, "Left model", "scenes-baseline")
     expect(page.locator(".rsp-sentence").first).to_contain_text("scenes-baseline")
+
+
+@pytest.mark.parametrize("title", ["Relations", "Key and query", "Surgery", "Attribution"])
+def test_a_click_on_a_chart_selects_the_pixel_under_it(page: Page, title: str) -> None:
+    go(page, title)
+    area = page.locator(".js-plotly-plot .nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    assert box is not None
+    # Another share of the way down and across the picture of 256 x 512 pixels on every page.
+    share = {"Relations": 0.25, "Key and query": 0.3, "Surgery": 0.35, "Attribution": 0.4}[title]
+    area.click(position={"x": share * box["width"], "y": share * box["height"]})
+
+    expect(page.get_by_label("Pixel y")).to_have_value(re.compile(f"^{round(256 * share)}$|^{round(256 * share) - 1}$"))
+    expect(page.get_by_label("Pixel x")).to_have_value(re.compile(f"^{round(512 * share)}$|^{round(512 * share) - 1}$"))
+    at_rest(page)
 
 
 def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app import cache
 from app.faults import UNFORESEEN
 from rsp_lab.explorer.payload import payload_header
+from tests.app.shown import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -43,7 +44,7 @@ def said(message: Any) -> str:
 
 def shown(page: AppTest) -> dict[str, Any]:
     """The header of what the explorer shows."""
-    return payload_header(page.get("bidi_component")[0].proto.bytes)
+    return payload_header(explorer_payloads(page)[0])
 
 
 def test_it_opens_on_a_planted_scene_and_says_what_both_models_answer(page: AppTest) -> None:
@@ -71,7 +72,7 @@ def test_a_typed_pixel_is_what_the_sentence_is_about_and_costs_no_forward_pass(
     page: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(page)
-    before = page.get("bidi_component")[0].proto.bytes
+    before = explorer_payloads(page)[0]
     monkeypatch.setattr(cache, "view_model", lambda *_: pytest.fail("a new pixel ran a forward pass"))
 
     page.number_input(key="typed_y").set_value(10)
@@ -81,7 +82,7 @@ def test_a_typed_pixel_is_what_the_sentence_is_about_and_costs_no_forward_pass(
 
     assert sentence(page).count("At y 10, x 20,") == 1
     assert page.query_params["pixel"] == "10,20"
-    assert page.get("bidi_component")[0].proto.bytes == before
+    assert explorer_payloads(page)[0] == before
 
 
 def test_a_link_is_a_view(page: AppTest) -> None:

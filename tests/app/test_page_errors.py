@@ -21,6 +21,7 @@ from rsp_lab.models import presets
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import save
+from tests.app.shown import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil.example/x.png) :material/home:"
@@ -120,7 +121,7 @@ def test_a_file_that_is_no_model_says_what_to_do(page: AppTest, root: Path, cont
 
     assert says in said(page.error)
     assert "This selection cannot be shown." in sentence(page)
-    assert not page.get("bidi_component")
+    assert not explorer_payloads(page)
 
 
 def test_models_that_do_not_fit_each_other_say_so(page: AppTest) -> None:

@@ -15,6 +15,7 @@ from app.planted import outlined, reading_names, region_pixel
 from rsp_lab.data.planted import FIRST_SEED
 from rsp_lab.data.street.scene import CASES, plant, plant_pair
 from rsp_lab.explorer.payload import payload_header
+from tests.app.shown import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -36,7 +37,7 @@ def run(page: AppTest, **link: str) -> str:
 
 
 def header(page: AppTest) -> dict[str, Any]:
-    return payload_header(page.get("bidi_component")[0].proto.bytes)
+    return payload_header(explorer_payloads(page)[0])
 
 
 def models(page: AppTest) -> tuple[str, str]:

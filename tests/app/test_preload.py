@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import cache, preload
+from tests.app.shown import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -24,7 +25,7 @@ def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatc
 
     assert not page.exception
     assert not page.error
-    assert page.get("bidi_component")
+    assert explorer_payloads(page)
 
 
 def test_what_cannot_be_prepared_stops_no_server(
