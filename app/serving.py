@@ -49,17 +49,24 @@ def served(environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log, stderr=subprocess.STDOUT
         )
-        try:
+        with ended(process):
             address = f"http://localhost:{port}"
             _wait_until_healthy(process, address)
             yield Serving(address, process.pid)
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes], patience: float = 20) -> Iterator[None]:
+    """A process that does not outlive the block: asked to stop, and killed where it does not."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 @contextmanager

@@ -16,24 +16,16 @@ from rsp_lab.models import presets
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import HeadConfig
 from rsp_lab.models.pyramid import PyramidConfig
-from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.shapes import Window
+from tests.heads import TOP_DOWN_HEADS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person", "sky")
 SIZE = (67, 131)
-HEADS: dict[str, HeadConfig] = {
-    "baseline_q67": presets.baseline_q67(),
-    "rsp2": presets.rsp2(),
-    "rsp4": presets.rsp4(),
-    "rsp4_d": presets.rsp4_d(),
-    "self2": presets.self2(),
-    "context2": presets.context2(),
+HEADS: dict[str, HeadConfig] = TOP_DOWN_HEADS | {
     "context2 dilated": presets.top_down(top=5, at=(54, 43), fusion=AverageConfig(Window(3, 3))),
     "one relation among sums": presets.top_down(top=7, at=(54,)),
-    "rsp4 unnormalised": presets.rsp4(RelationConfig(Window(5), 4, "none")),
-    "rsp2 without norm": replace(presets.rsp2(), norm="none"),
     "semantic_fpn": presets.semantic_fpn(),
 }
 

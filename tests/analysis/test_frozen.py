@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rsp_lab.analysis.frozen import FrozenHead
 from rsp_lab.analysis.ledger import LedgerError, context_ledger, ledger_of
@@ -14,24 +12,16 @@ from rsp_lab.analysis.targets import PixelTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.heads import HeadConfig
-from rsp_lab.models.pyramid import PyramidConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.segmenter import Segmenter
+from tests.analysis import small
+from tests.analysis.small import picture
 
 NAMES = ("road", "rider", "person")
-SIZE = (67, 131)
 PIXEL = PixelTarget(20, 31, "rider", "person")
 
 
 def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
-    torch.manual_seed(0)
-    config = SegmenterConfig(
-        PyramidConfig("tiny", 32, top=head.levels[-1]), replace(head, channels=8, norm="none"), NAMES
-    )
-    return Segmenter(config).eval().to(dtype)
-
-
-def picture() -> Tensor:
-    return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(4))
+    return small.build(head, NAMES, dtype)
 
 
 def test_images_in_either_precision_are_one_image() -> None:

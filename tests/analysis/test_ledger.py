@@ -26,23 +26,14 @@ from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.relations.window import position_map
 from rsp_lab.shapes import Window
+from tests.heads import TOP_DOWN_HEADS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person")
 # The smallest odd sides at which every relation step has more than one cell.
 SIZE = (67, 131)
 _CHECKED_CELLS = 30
-HEADS: dict[str, HeadConfig] = {
-    "baseline_q67": presets.baseline_q67(),
-    "rsp2": presets.rsp2(),
-    "rsp4": presets.rsp4(),
-    "rsp4_d": presets.rsp4_d(),
-    "self2": presets.self2(),
-    "context2": presets.context2(),
-    "rsp4 unnormalised": presets.rsp4(RelationConfig(Window(5), 4, "none")),
-    "rsp2 without norm": replace(presets.rsp2(), norm="none"),
-    "semantic_fpn": presets.semantic_fpn(),
-}
+HEADS: dict[str, HeadConfig] = TOP_DOWN_HEADS | {"semantic_fpn": presets.semantic_fpn()}
 PIXEL = PixelTarget(20, 31, "rider", "person")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -16,36 +15,23 @@ from rsp_lab.analysis.targets import PixelTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.heads import HeadConfig
-from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig, resize_logits
+from rsp_lab.models.segmenter import Segmenter, resize_logits
+from tests.analysis import small
+from tests.analysis.small import SIZE, picture
+from tests.heads import PLAIN_HEADS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person", "sky")
-SIZE = (67, 131)
 UNNORMALISED = presets.rsp4(RelationConfig(normalisation="none"))
-HEADS: dict[str, HeadConfig] = {
-    "baseline_q67": presets.baseline_q67(),
-    "rsp2": presets.rsp2(),
-    "rsp4": presets.rsp4(),
-    "rsp4_d": presets.rsp4_d(),
-    "self2": presets.self2(),
-    "context2": presets.context2(),
+HEADS: dict[str, HeadConfig] = PLAIN_HEADS | {
     "rsp4 unnormalised": UNNORMALISED,
     "semantic_fpn": presets.semantic_fpn(),
 }
 
 
 def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
-    torch.manual_seed(0)
-    config = SegmenterConfig(
-        PyramidConfig("tiny", 32, top=head.levels[-1]), replace(head, channels=8, norm="none"), NAMES
-    )
-    return Segmenter(config).eval().to(dtype)
-
-
-def picture() -> Tensor:
-    return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(4))
+    return small.build(head, NAMES, dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

@@ -1,14 +1,16 @@
-"""A folder in CamVid's layout, and pictures in memory."""
+"""A folder in CamVid's layout, pictures in memory, and a browser."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from app.screenshots import TIMEOUT_MS
 from rsp_lab.data.sample import Sample
 
 
@@ -31,3 +33,13 @@ def small_camvid(tmp_path: Path, street: Callable[[int, int, int], Sample]) -> P
             Image.fromarray(sample.image.permute(1, 2, 0).numpy()).save(tmp_path / split / f"{split}_{seed}.png")
             Image.fromarray(sample.label.numpy()).save(tmp_path / f"{split}annot" / f"{split}_{seed}.png")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A Chromium with an expectation's patience for a slow machine."""
+    expect.set_options(timeout=TIMEOUT_MS)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.screenshots import IDLE, TIMEOUT_MS, open_view, running_workbench
 from tests.canvas import overlay, painted, photograph
@@ -41,15 +41,6 @@ class Traffic:
 def address() -> Iterator[str]:
     with running_workbench({"OMP_NUM_THREADS": "2", "CAMVID_ROOT": ""}) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=TIMEOUT_MS)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from app.planted import outlined, reading_names, region_pixel
 from rsp_lab.data.planted import FIRST_SEED
 from rsp_lab.data.street.scene import CASES, plant, plant_pair
 from rsp_lab.explorer.payload import payload_header
+from tests.app.running import run
 from tests.app.shown import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
@@ -24,16 +24,6 @@ ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
     return AppTest.from_file(str(ENTRY), default_timeout=240)
-
-
-def run(page: AppTest, **link: str) -> str:
-    """Runs the page; what its sentences say."""
-    for name, value in link.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
 
 
 def header(page: AppTest) -> dict[str, Any]:

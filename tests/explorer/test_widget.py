@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 import rsp_lab as rl
+from app.serving import ended
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.payload import build_payload
 
@@ -77,7 +78,7 @@ def running_jupyter(folder: Path) -> Iterator[str]:
     log = (folder / "jupyter.log").open("w")
     command = [sys.executable, "-m", "jupyterlab", *options]
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
+    with log, ended(process):
         deadline = time.monotonic() + 120
         while True:
             assert process.poll() is None, (folder / "jupyter.log").read_text()
@@ -86,14 +87,6 @@ def running_jupyter(folder: Path) -> Iterator[str]:
                 break
             time.sleep(0.2)
         yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
 
 
 def write_notebook(path: Path) -> None:

@@ -16,19 +16,10 @@ from rsp_lab.models.heads import HeadConfig, SemanticFPNHead, TopDownConfig, Top
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.relations.reference import relate_reference
 from rsp_lab.shapes import Tap, Window
+from tests.heads import TOP_DOWN_HEADS
 
 INPUTS, CLASSES = 6, 5
-HEADS: dict[str, TopDownConfig] = {
-    "baseline": presets.baseline(),
-    "baseline_q67": presets.baseline_q67(),
-    "rsp2": presets.rsp2(),
-    "rsp4": presets.rsp4(),
-    "rsp4_d": presets.rsp4_d(),
-    "self2": presets.self2(),
-    "context2": presets.context2(),
-    "rsp4 unnormalised": presets.rsp4(RelationConfig(Window(5), 4, "none")),
-    "rsp2 without norm": replace(presets.rsp2(), norm="none"),
-}
+HEADS = {"baseline": presets.baseline()} | TOP_DOWN_HEADS
 
 
 def head_and_maps(config: HeadConfig, batch: int = 2) -> tuple[TopDownHead | SemanticFPNHead, dict[int, Tensor]]:

@@ -22,22 +22,10 @@ from rsp_lab.relations.relate import (
 )
 from rsp_lab.relations.window import position_plane, relative_offsets, window_mask
 from rsp_lab.shapes import Window
+from tests.relations.ways import explicit, fast
 
 NORMALISATIONS: list[Normalisation] = ["softmax", "none"]
 WINDOWS = [Window(k, d) for k in (1, 3, 5, 7) for d in (1, 2, 3)]
-
-
-def explicit(
-    query: Tensor, key: Tensor, value: Tensor, f_p: Tensor, window: Window, normalisation: Normalisation
-) -> Tensor:
-    scores = relation_scores(query, key, position_plane(f_p), window)
-    return propagate(normalise(scores, window, normalisation), value, window)
-
-
-def fast(
-    query: Tensor, key: Tensor, value: Tensor, f_p: Tensor, window: Window, normalisation: Normalisation
-) -> Tensor:
-    return relate(query, key, value, position_plane(f_p), window, normalisation)
 
 
 @pytest.mark.parametrize("way", [relate_reference, explicit, fast])

@@ -13,27 +13,15 @@ from torch.utils._pytree import tree_iter
 
 from rsp_lab.relations.fast import gathered_relation
 from rsp_lab.relations.reference import relate_reference
-from rsp_lab.relations.relate import Normalisation, normalise, propagate, relate, relation_scores
+from rsp_lab.relations.relate import Normalisation, relate
 from rsp_lab.relations.window import position_plane
 from rsp_lab.shapes import Window
+from tests.relations.ways import explicit, fast
 
 NORMALISATIONS: list[Normalisation] = ["softmax", "none"]
 WINDOWS = [Window(k, d) for k in (1, 3, 5, 7) for d in (1, 2, 3)]
 # Smaller than the window, one cell, one row, one column, and odd sides larger than a tile.
 SIZES = [(1, 1), (1, 5), (5, 1), (2, 3), (11, 13)]
-
-
-def explicit(
-    query: Tensor, key: Tensor, value: Tensor, f_p: Tensor, window: Window, normalisation: Normalisation
-) -> Tensor:
-    scores = relation_scores(query, key, position_plane(f_p), window)
-    return propagate(normalise(scores, window, normalisation), value, window)
-
-
-def fast(
-    query: Tensor, key: Tensor, value: Tensor, f_p: Tensor, window: Window, normalisation: Normalisation
-) -> Tensor:
-    return relate(query, key, value, position_plane(f_p), window, normalisation)
 
 
 def values_and_gradients(way: Callable[..., Tensor], operands: Any, window: Window, normalisation: str) -> list[Tensor]:
