@@ -7,7 +7,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.charts import diverging, plain_figure
-from app.pictures import cell_map, frame_level, mark_pixel, picture_figure
+from app.picker import is_narrow
+from app.pictures import PHONE, cell_map, frame_level, mark_pixel, picture_figure
 from rsp_lab.analysis.flow import ContextFlow, StepFlow
 
 PARTS = ("passed", "context", "own", "fused")
@@ -18,6 +19,8 @@ REFUSED_AND_ADDED = (
     (1.0, "rgba(213,60,0,0.95)"),
 )
 _WIDTH = 590
+_LONG = "Q′ₓ₊₁ offered", "context taken", "Qₓ own map", "Tₓ result"
+_SHORT = "Q′ₓ₊₁", "taken", "Qₓ", "Tₓ"
 _TOP, _ROW_GAP = 26, 0.03
 
 
@@ -36,7 +39,7 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go
     """Heatmaps of one model; the scale of a step is the one given, which both models share."""
     steps = list(flow)
     height, breadth = flow.image_size
-    titles = ["Q′ₓ₊₁ offered", "context taken", "Qₓ own map", "Tₓ result"]
+    titles = list(_SHORT if is_narrow() else _LONG)
     rows = [f"{s.high} → {s.low}<br>±{scales[s.name]:.3g}" for s in steps]
     figure = make_subplots(
         len(steps),
@@ -52,7 +55,7 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed")
     figure.update_annotations(font_size=12)
-    each = (_WIDTH - 70) / len(PARTS) * height / breadth
+    each = (_across() - 70) / len(PARTS) * height / breadth
     figure.update_layout(
         height=round(_TOP + len(steps) * each * (1 + _ROW_GAP) + 8),
         margin={"l": 0, "r": 62, "t": _TOP, "b": 4},
@@ -102,9 +105,13 @@ def step_figure(step: StepFlow, channel: int, scale: float, pixel: tuple[int, in
     figure.update_xaxes(visible=False, range=[-0.5, size[1] - 0.5], constrain="domain")
     figure.update_yaxes(visible=False, range=[size[0] - 0.5, -0.5])
     figure.update_annotations(font_size=12)
-    each = (_WIDTH / 2) * size[0] / size[1]
+    each = (_across() / 2) * size[0] / size[1]
     height = round(min(760, 2.1 * each + 60))
     return plain_figure(figure, height, margin={"l": 2, "r": 2, "t": 24, "b": 4}, meta={"pick": list(size)})
+
+
+def _across() -> int:
+    return PHONE if is_narrow() else _WIDTH
 
 
 def _titles(step: StepFlow) -> list[str]:

@@ -11,7 +11,8 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from app.charts import diverging, plain_figure, reach
-from app.pictures import cell_map, ink, mark_pixel, number, paper
+from app.picker import is_narrow
+from app.pictures import PHONE, cell_map, ink, mark_pixel, number, paper
 from app.relation_steps import digits
 from rsp_lab.analysis.complementarity import Null
 from rsp_lab.palette import LEVEL_COLOURS
@@ -105,7 +106,7 @@ def pair_figure(pair: Pair, scale: float, size: Pixel, pixel: Pixel) -> go.Figur
             font={"size": 12, "color": ink()},
             **place,
         )
-    height = len(PARTS) * min(240.0, _COLUMN * size[0] / size[1]) * 1.02
+    height = len(PARTS) * min(240.0, (PHONE if is_narrow() else _COLUMN) * size[0] / size[1]) * 1.02
     margin = {"l": 2, "r": 2, "t": 2, "b": 2}
     return plain_figure(figure, round(height) + 4, margin=margin, showlegend=False, meta={"pick": list(size)})
 

@@ -51,8 +51,17 @@ function pixelAt(event) {
   return { y: within(y, size[0]), x: within(x, size[1]) };
 }
 
-export default function ({ setStateValue }) {
+// As wide as this, columns stand below each other: pictures get the whole width, and their height follows from it.
+const NARROW = "(max-width: 640px)";
+
+export default function ({ data, setStateValue }) {
   const listening = new AbortController();
+  const width = window.matchMedia(NARROW);
+  const tell = () => {
+    if (width.matches !== data.narrow) setStateValue("narrow", width.matches);
+  };
+  width.addEventListener("change", tell, { signal: listening.signal });
+  tell();
   const options = { capture: true, signal: listening.signal };
   let pressed = null;
   // Plotly covers the page while the button is down, so the place is taken before; a drag is a zoom.

@@ -1,4 +1,4 @@
-"""A click on a chart that lies on the photograph selects its pixel, on every page."""
+"""What the page hears from the browser: clicks on charts, which select a pixel, and whether the window is narrow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ _picker = st.components.v2.component("rsp_lab.picker", js=(Path(__file__).parent
 
 def draw_picker() -> None:
     """Listens to charts with the image's size under ``meta.pick`` and to small maps; takes no room of its own."""
-    _picker(key=KEY, on_pick_change=picked)
+    _picker(key=KEY, data={"narrow": is_narrow()}, on_pick_change=picked, on_narrow_change=lambda: None)
+
+
+def is_narrow() -> bool:
+    """Whether columns stand below each other, as on a telephone."""
+    return bool((st.session_state.get(KEY) or {}).get("narrow"))
 
 
 def picked() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.charts import is_dark, plain_figure
+from app.picker import is_narrow
 from app.results import results
 from app.selection import Selection
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
@@ -20,6 +21,8 @@ from rsp_lab.shapes import cell_to_pixel
 # What a chart is drawn at in the browser; more pixels would only be sent.
 _SIDE = 1024
 _EDGE = 3
+PHONE = 388
+"""Screen pixels across that a chart gets in a narrow window."""
 
 
 def photograph_uri(selection: Selection) -> str:
@@ -49,11 +52,12 @@ def picture_figure(
     """Axes over an image of ``size`` (y, x), rows downwards, on pictures laid over each other.
 
     Args:
-        width: in screen pixels that the picture is expected to get; its height follows from it.
+        width: in screen pixels that the picture is expected to get beside others; its height follows from it.
         right: margin there, for a colour bar.
         opacity: of the grounds.
     """
     rows, columns = size
+    width = PHONE - right if is_narrow() else width
     images = [
         {
             "source": ground,

@@ -74,9 +74,11 @@ def curve_figure(
     title = f"{name}, {unit}" if unit else name
     grid = "rgba(255,255,255,0.12)" if is_dark() else "rgba(0,0,0,0.09)"
     figure.update_xaxes(title="updates", rangemode="tozero", gridcolor=grid, zeroline=False)
-    figure.update_yaxes(
-        title=title, type="log" if log else "linear", gridcolor=grid, zeroline=False, exponentformat="power"
-    )
+    figure.update_yaxes(title=title, gridcolor=grid, zeroline=False, exponentformat="power")
+    if log:
+        # Plotly's own ticks of a logarithmic axis are the digits alone.
+        ticks = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
+        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     return plain_figure(figure, _HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest")
 
 

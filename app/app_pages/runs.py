@@ -152,11 +152,14 @@ def _draw_classes(runs: Sequence[RunFacts]) -> None:
     st.markdown("##### IoU of each class, %")
     classes = dict.fromkeys(name for _, best in scored if best for name in best.iou)
     columns = {run.name: [_score(best.iou.get(name)) for name in classes] for run, best in scored if best}
-    table = pd.DataFrame(columns, index=pd.Index(list(classes), name="class"))
+    words = {name: [_points(value) for value in values] for name, values in columns.items()}
     if len(scored) == 2:
         first, second = (run.name for run, _ in scored)
-        table[f"{second} minus {first}"] = table[second] - table[first]
-    st.dataframe(table.style.format("{:.1f}", na_rep="–"), height="content", width="content")
+        gaps = [b - a for a, b in zip(columns[first], columns[second], strict=True)]
+        words[f"{second} minus {first}"] = [_points(gap, signed=True) for gap in gaps]
+    table = pd.DataFrame(words, index=pd.Index(list(classes), name="class"))
+    right = {name: st.column_config.TextColumn(alignment="right") for name in words}
+    st.dataframe(table, height="content", width="content", column_config=right)
     st.caption("At each run's best evaluation; – for a class that neither occurs in the labels nor is predicted.")
 
 
@@ -187,6 +190,13 @@ def _settings(rows: dict[str, list[Any]], runs: Sequence[RunFacts]) -> pd.DataFr
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}" if share == share else "–"
+
+
+def _points(value: float, *, signed: bool = False) -> str:
+    """Percent or percentage points; a dash where there is no score."""
+    if value != value:
+        return "–"
+    return f"{value:+.1f}".replace("-", "−") if signed else f"{value:.1f}"
 
 
 def _score(share: float | None) -> float:

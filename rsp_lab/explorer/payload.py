@@ -28,7 +28,7 @@ from rsp_lab.explorer.steps import pack_steps, window_positions
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
-FORMAT = "rsp_lab.explorer/2"
+FORMAT = "rsp_lab.explorer/3"
 MAGIC = b"RSPX"
 SIDES = ("left", "right")
 _JPEG_QUALITY = 92

@@ -13,6 +13,7 @@ from rsp_lab.analysis.gaze import gaze_steps
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.payload import build_payload, payload_header
 from rsp_lab.explorer.quantise import (
+    MARGIN_STEPS,
     packed_nibbles,
     planned_bits,
     quantise,
@@ -70,9 +71,9 @@ def test_margins_are_off_by_no_more_than_stated() -> None:
     packed = quantise_margins(margins)
 
     s = packed.values.astype(float)
-    error = np.abs(packed.largest * (s / 255) ** 2 - margins.double().numpy())
-    assert (error <= packed.largest * (s / 255**2 + 1 / (4 * 255**2)) + 1e-9).all()
-    for margin, most in ((0.001, 0.0002), (1, 0.0155), (15, 0.06)):
+    error = np.abs(packed.largest * (s / MARGIN_STEPS) ** 2 - margins.double().numpy())
+    assert (error <= packed.largest * (s / MARGIN_STEPS**2 + 1 / (4 * MARGIN_STEPS**2)) + 1e-9).all()
+    for margin, most in ((1, 0.00006), (15, 0.0003)):
         assert error[margins.numpy() <= margin].max() <= most
     assert quantise_margins(torch.zeros(2, 3)).values.max() == 0
 
@@ -160,8 +161,8 @@ def test_margins_in_the_browser_are_those_of_the_resized_logits(small: Any, run_
         logits = resize_logits(view.record["logits"], SIZE)[0]
         values, order = (part.flatten(1) for part in logits.topk(2, dim=0))
         packed = quantise_margins(-view.record["logits"][0].topk(2, dim=0).values.diff(dim=0)[0])
-        s = torch.from_numpy(packed.values).float()
-        bound = packed.largest * (s / 255**2 + 1 / (4 * 255**2))
+        s = torch.from_numpy(packed.values.astype(float))
+        bound = packed.largest * (s / MARGIN_STEPS**2 + 1 / (4 * MARGIN_STEPS**2))
         off = resize_logits(bound[None, None], SIZE).flatten() + 1e-5
         for i, (name, rival, margin, least, beside) in enumerate(answers):
             says, second = (CAMVID.classes[index] for index in order[:, i])

@@ -1,8 +1,10 @@
 // Reading of a payload (rsp_lab/explorer/payload.py): header, label maps, and one cell's weights, scores and gaze.
 import { windowAt } from "./geometry.js";
 
-const FORMAT = "rsp_lab.explorer/2";
-const TYPES = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array };
+const FORMAT = "rsp_lab.explorer/3";
+const TYPES = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, float32: Float32Array };
+// As MARGIN_STEPS in rsp_lab/explorer/quantise.py.
+const MARGIN_STEPS = 65535;
 
 // A payload may be an unaligned view into a larger buffer.
 export function readHeader(bytes) {
@@ -83,7 +85,7 @@ export function answerAt(payload, side, pixel) {
 
 function cellAnswer(blocks, answers, index, share) {
   const at = (part) => blocks[answers[part]].values[index];
-  return { label: at("label"), rival: at("runner_up"), margin: answers.largest * (at("margin") / 255) ** 2, share };
+  return { label: at("label"), rival: at("runner_up"), margin: answers.largest * (at("margin") / MARGIN_STEPS) ** 2, share };
 }
 
 // Which positions of a window around a cell lie on the map, row by row.
