@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from trainers.markdown import spread
 
@@ -12,11 +12,25 @@ def gap_cell(gaps: Sequence[float]) -> str:
     return f"{spread(gaps, signed=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up"
 
 
-def verdict(first: str, second: str, measure: str, gaps: Sequence[float]) -> str:
-    """A sentence where all seeds agree, or where they do not; ``gaps`` are first minus second."""
-    seeds = f"each of the {len(gaps)} seeds" if len(gaps) > 1 else "the one seed there is"
-    if all(gap > 0 for gap in gaps):
-        return f"{measure}: {first} is above {second} in {seeds}."
-    if all(gap < 0 for gap in gaps):
-        return f"{measure}: {first} is **below** {second} in {seeds}."
-    return f"{measure}: between {first} and {second} the seeds do not agree; this study does not tell them apart."
+def verdict(first: str, second: str, gaps: Mapping[str, Sequence[float]]) -> str:
+    """One sentence on all measures; ``gaps`` are first minus second, one a seed, by the measure's name."""
+    count = len(next(iter(gaps.values())))
+    above = [name for name, values in gaps.items() if all(value > 0 for value in values)]
+    below = [name for name, values in gaps.items() if all(value < 0 for value in values)]
+    mixed = [name for name in gaps if name not in (*above, *below)]
+    each = "in each seed" if count > 1 else "in the one seed there is"
+    parts = [(above, f"above {each}"), (below, f"**below** {each}"), (mixed, "not told apart, the seeds do not agree")]
+    said = "; ".join(f"{_listed(names)} {words}" for names, words in parts if names)
+    return f"{first} against {second}, {count} seed{'s' if count > 1 else ''}: {said}."
+
+
+def by_chance(seeds: int) -> str:
+    """How much an agreement of all seeds is worth."""
+    return (
+        f"Were there no difference, {seeds} seeds would still agree on the sign of a measure in {200 / 2**seeds:.3g} % "
+        "of the cases."
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainers.markdown import spread, table
-from trainers.pairs import gap_cell, verdict
+from trainers.pairs import by_chance, gap_cell, verdict
 from trainers.repeats import RepeatedRun
 
 _TITLES = {"camvid": "CamVid", "cityscapes": "Cityscapes"}
@@ -55,10 +55,10 @@ def _differences(by_recipe: dict[str, list[RepeatedRun]], first: str, second: st
         for title in measures
     ]
     return [
-        f"Differences within a seed, `{first}` minus `{second}`, in percentage points:",
+        f"Differences within a seed, `{first}` minus `{second}`, in percentage points. {by_chance(len(pairs))}",
         "",
         *table(["", f"`{second}`", f"`{first}`", "difference"], rows),
         "",
-        *(f"- {verdict(f'`{first}`', f'`{second}`', title, gaps[title])}" for title in _SUMS),
+        verdict(f"`{first}`", f"`{second}`", gaps),
         "",
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from rsp_lab.data.street.scene import CASES
 from trainers.markdown import percent, spread, table
-from trainers.pairs import gap_cell, verdict
+from trainers.pairs import by_chance, gap_cell, verdict
 from trainers.printed import PRINTED
 from trainers.recipes import study
 from trainers.repeats import RepeatedRun
@@ -139,28 +139,26 @@ def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
         ("region IoU", lambda run: run.region_iou),
         ("accuracy", lambda run: run.score()),
     )
-    rows, words = [], []
+    rows, words, most = [], [], 1
     for first, second in PAIRS:
         others = {run.seed: run for run in by_head.get(second, ())}
         pairs = [(run, others[run.seed]) for run in by_head.get(first, ()) if run.seed in others]
         if not pairs:
             continue
-        cells = []
-        for name, measure in measures:
-            gaps = [measure(a) - measure(b) for a, b in pairs]
-            cells.append(gap_cell(gaps))
-            words.append(verdict(NAMES[first], NAMES[second], name, gaps))
-        rows.append([f"{NAMES[first]} minus {NAMES[second]}", *cells])
+        gaps = {name: [measure(a) - measure(b) for a, b in pairs] for name, measure in measures}
+        most = max(most, len(pairs))
+        words.append(verdict(NAMES[first], NAMES[second], gaps))
+        rows.append([f"{NAMES[first]} minus {NAMES[second]}", *map(gap_cell, gaps.values())])
     if not rows:
         return []
     return [
         f"### {title}",
         "",
-        "Differences within a seed, in percentage points.",
+        f"Differences within a seed, in percentage points. {by_chance(most)}",
         "",
         *table(["pair", *(name for name, _ in measures)], rows),
         "",
-        *(f"- {sentence}" for sentence in words if sentence),
+        *(f"- {sentence}" for sentence in words),
         "",
     ]
 

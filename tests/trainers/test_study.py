@@ -104,8 +104,9 @@ def test_the_page_says_who_wins_and_where_seeds_disagree() -> None:
     ]
     page = results_page(wins, [])
 
-    assert "- accuracy: RSP-2 is above Baseline in each of the 3 seeds." in page
-    assert "- mIoU: between RSP-2 and Baseline the seeds do not agree" in page
+    said = "RSP-2 against Baseline, 3 seeds: region IoU and accuracy above in each seed; mIoU not told apart"
+    assert f"- {said}, the seeds do not agree." in page
+    assert "3 seeds would still agree on the sign of a measure in 25 % of the cases." in page
     assert "| RSP-2 minus Baseline | +1.0 (-2.0 to +3.0), 2 of 3 up |" in page
     # 80 right of 100, and 20 of the other reading's 100 swapped: 80 / 120.
     assert "| RSP-2 | 0, 1, 2 | 1.00 | 51.0 (48.0 to 53.0) | 66.7 (66.7 to 66.7) | 100.0 (100.0 to 100.0) |" in page
@@ -114,7 +115,7 @@ def test_the_page_says_who_wins_and_where_seeds_disagree() -> None:
 def test_a_loss_is_said_as_plainly() -> None:
     page = results_page([_run("baseline", 0, 0.6, True), _run("rsp2", 0, 0.5, False)], [])
 
-    assert "- mIoU: RSP-2 is **below** Baseline in the one seed there is." in page
+    assert "- RSP-2 against Baseline, 1 seed: mIoU, region IoU and accuracy **below** in the one seed there is." in page
 
 
 def test_spread() -> None:
