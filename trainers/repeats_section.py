@@ -59,6 +59,12 @@ def _differences(by_recipe: dict[str, list[RepeatedRun]], first: str, second: st
         "",
         *table(["", f"`{second}`", f"`{first}`", "difference"], rows),
         "",
-        verdict(f"`{first}`", f"`{second}`", gaps),
+        f"{verdict(f'`{first}`', f'`{second}`', {title: gaps[title] for title in _SUMS})} {_classes_agreeing(gaps)}",
         "",
     ]
+
+
+def _classes_agreeing(gaps: dict[str, list[float]]) -> str:
+    classes = {title: values for title, values in gaps.items() if title not in _SUMS}
+    agree = sum(all(v > 0 for v in values) or all(v < 0 for v in values) for values in classes.values())
+    return f"Of {len(classes)} classes {agree} {'has' if agree == 1 else 'have'} one sign in all seeds."

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, look
 
-_COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
-_MARKERS = "osD^vPX"
+_COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5cc4")
+_MARKERS = "osD^vPX<*"
+# Inches: of the figure, above its panels, below them with one row of the legend, and of each further row.
+_HEIGHT, _ABOVE, _BELOW, _ROW = 2.55, 0.255, 0.727, 0.17
+# Letters of the legend that stand beside each other in an inch, each name with its mark and a gap.
+_LETTERS, _MARK = 19.0, 9
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,11 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] =
     cases = list(dict.fromkeys(curve.case for curve in curves))
     models = list(dict.fromkeys((*order, *(curve.model for curve in curves))))
     with look():
-        figure = Figure(figsize=(width, 2.55))
+        names = list(dict.fromkeys(curve.model for curve in curves))
+        across = _legend_columns(names, width)
+        more = _ROW * (math.ceil(len(names) / across) - 1)
+        height = _HEIGHT + more
+        figure = Figure(figsize=(width, height))
         panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
         for axes, case in zip(panels, cases, strict=True):
             _draw_panel(axes, case, [curve for curve in curves if curve.case == case], models)
@@ -58,14 +68,25 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] =
         figure.legend(
             *panels[0].get_legend_handles_labels(),
             loc="lower center",
-            ncols=len(models),
+            ncols=across,
             frameon=False,
             fontsize=SMALL,
             handlelength=2.2,
             columnspacing=1.4,
         )
-        figure.subplots_adjust(left=0.075, right=0.99, top=0.9, bottom=0.285, wspace=0.08)
+        top, bottom = 1 - _ABOVE / height, (_BELOW + more) / height
+        figure.subplots_adjust(left=0.075, right=0.99, top=top, bottom=bottom, wspace=0.08)
     return figure
+
+
+def _legend_columns(names: Sequence[str], width: float) -> int:
+    """As many names beside each other as fit, every column as wide as its longest."""
+    for columns in range(len(names), 1, -1):
+        # As matplotlib fills them: one after the other, the first ones with one name more.
+        longest = [max(map(len, part)) for part in np.array_split(np.array(names, dtype=object), columns)]
+        if sum(letters + _MARK for letters in longest) <= _LETTERS * width:
+            return columns
+    return 1
 
 
 def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: Sequence[str]) -> None:
