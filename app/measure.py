@@ -111,11 +111,12 @@ def measure(wanted: Wanted) -> Measured:
         clicks = statistics.median(_click(page, place) for place in range(wanted.clicks))
         pages = {path: _visit(page, path) for path in _PAGES}
         ledger = statistics.median(_typed(page, place) for place in range(wanted.clicks))
-        # Quarter by quarter: memory that is bounded stops growing.
-        for scene in range(wanted.images):
-            _look_at_image(page, serving.address, scene)
-            if (scene + 1) * 4 % wanted.images < 4:
-                memory[f"after {scene + 1} images"] = resident_mb(serving.pid)
+        # Memory that is bounded stops growing.
+        quarters = {-(-wanted.images * part // 4) for part in (1, 2, 3, 4)}
+        for seen in range(1, wanted.images + 1):
+            _look_at_image(page, serving.address, seen - 1)
+            if seen in quarters:
+                memory[f"after {seen} images"] = resident_mb(serving.pid)
         page.close()
         soak = soaked(browser, serving, wanted.tabs, wanted.seconds) if wanted.tabs else None
         browser.close()

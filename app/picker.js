@@ -54,8 +54,13 @@ function pixelAt(event) {
 // As wide as this, columns stand below each other: pictures get the whole width, and their height follows from it.
 const NARROW = "(max-width: 640px)";
 
-export default function ({ data, setStateValue }) {
+const listeners = new WeakMap();
+
+export default function ({ parentElement, data, setStateValue }) {
+  // Other data call this again, and one click is to be heard once.
+  listeners.get(parentElement)?.abort();
   const listening = new AbortController();
+  listeners.set(parentElement, listening);
   const width = window.matchMedia(NARROW);
   const tell = () => {
     if (width.matches !== data.narrow) setStateValue("narrow", width.matches);

@@ -14,6 +14,7 @@ _picker = st.components.v2.component("rsp_lab.picker", js=(Path(__file__).parent
 
 def draw_picker() -> None:
     """Listens to charts with the image's size under ``meta.pick`` and to small maps; takes no room of its own."""
+    # Without a callback of its own a value of the component is not kept.
     _picker(key=KEY, data={"narrow": is_narrow()}, on_pick_change=picked, on_narrow_change=lambda: None)
 
 

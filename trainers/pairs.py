@@ -26,6 +26,8 @@ def verdict(first: str, second: str, gaps: Mapping[str, Sequence[float]]) -> str
 
 def by_chance(seeds: int) -> str:
     """How much an agreement of all seeds is worth."""
+    if seeds == 1:
+        return "With one seed, a difference may be chance."
     return (
         f"Were there no difference, {seeds} seeds would still agree on the sign of a measure in {200 / 2**seeds:.3g} % "
         "of the cases."

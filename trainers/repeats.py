@@ -19,19 +19,26 @@ class RepeatedRun:
     """One finished run.
 
     Attributes:
-        recipe: its name.
         header: of its weights: data, seed, budget, validation scores, and the run's configuration.
     """
 
-    recipe: str
     header: dict[str, Any]
+
+    @property
+    def recipe(self) -> str:
+        return str(self.header["recipe"])
 
     @property
     def seed(self) -> int:
         return int(self.header["seed"])
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that have an IoU: they occur in the labels or are predicted."""
+        return tuple(name for name, iou in self.header["validation"]["iou"].items() if iou is not None)
+
     def score(self, name: str) -> float:
-        """``"miou"``, ``"pixel_accuracy"``, or the IoU of a class, from 0 to 1."""
+        """``"miou"``, ``"pixel_accuracy"``, or the IoU of a class in :attr:`classes`, from 0 to 1."""
         validation = self.header["validation"]
         return float(validation[name] if name in validation else validation["iou"][name])
 
@@ -82,7 +89,7 @@ def read_repeats(root: Path) -> list[RepeatedRun]:
             continue
         _, header = weights.read_header(folder / BEST)
         if header["budget"]["updates_done"] == header["budget"]["updates"]:
-            found.append(RepeatedRun(header["recipe"], header))
+            found.append(RepeatedRun(header))
     if not found:
         raise ValueError(f"{root}: holds no finished run. Train some: python -m trainers repeat RECIPE -o {root}.")
     settings = {repr([run.header[key] for key in ("data", "budget")] + [_setting(run)]) for run in found}

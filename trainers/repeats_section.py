@@ -43,7 +43,8 @@ def _differences(by_recipe: dict[str, list[RepeatedRun]], first: str, second: st
     pairs = [(run, others[run.seed]) for run in by_recipe[first] if run.seed in others]
     if not pairs:
         return []
-    measures = _SUMS | {name: name for name in pairs[0][0].header["validation"]["iou"]}
+    shared = [name for name in pairs[0][0].classes if all(name in run.classes for pair in pairs for run in pair)]
+    measures = _SUMS | {name: name for name in shared}
     gaps = {title: [a.score(key) - b.score(key) for a, b in pairs] for title, key in measures.items()}
     rows = [
         [

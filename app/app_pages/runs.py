@@ -151,12 +151,12 @@ def _draw_classes(runs: Sequence[RunFacts]) -> None:
         return
     st.markdown("##### IoU of each class, %")
     classes = dict.fromkeys(name for _, best in scored if best for name in best.iou)
-    columns = {run.name: [_score(best.iou.get(name)) for name in classes] for run, best in scored if best}
-    words = {name: [_points(value) for value in values] for name, values in columns.items()}
+    columns = {run.name: [best.iou.get(name) for name in classes] for run, best in scored if best}
+    words = {name: ["–" if share is None else _percent(share) for share in own] for name, own in columns.items()}
     if len(scored) == 2:
         first, second = (run.name for run, _ in scored)
-        gaps = [b - a for a, b in zip(columns[first], columns[second], strict=True)]
-        words[f"{second} minus {first}"] = [_points(gap, signed=True) for gap in gaps]
+        pairs = zip(columns[first], columns[second], strict=True)
+        words[f"{second} minus {first}"] = [_gap(a, b) for a, b in pairs]
     table = pd.DataFrame(words, index=pd.Index(list(classes), name="class"))
     right = {name: st.column_config.TextColumn(alignment="right") for name in words}
     st.dataframe(table, height="content", width="content", column_config=right)
@@ -192,12 +192,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}" if share == share else "–"
 
 
-def _points(value: float, *, signed: bool = False) -> str:
-    """Percent or percentage points; a dash where there is no score."""
-    if value != value:
-        return "–"
-    return f"{value:+.1f}".replace("-", "−") if signed else f"{value:.1f}"
-
-
-def _score(share: float | None) -> float:
-    return float("nan") if share is None else 100 * share
+def _gap(first: float | None, second: float | None) -> str:
+    """Second minus first in percentage points."""
+    return "–" if first is None or second is None else f"{100 * (second - first):+.1f}".replace("-", "−")

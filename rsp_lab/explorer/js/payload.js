@@ -70,17 +70,16 @@ export function answerAt(payload, side, pixel) {
   const [rows, columns] = [0, 1].map((axis) => readAt(pixel[axis], shape[axis], header.size[axis]));
   const corners = rows.flatMap(([y, down]) => columns.map(([x, along]) => cellAnswer(blocks, side.answers, y * shape[1] + x, down * along)));
   const read = corners.filter((corner) => corner.share > 0).sort((a, b) => b.share - a.share);
-  const [{ label, rival }] = read;
   const name = (id) => header.classes[id];
-  const alike = read.every((c) => (c.label === label && c.rival === rival) || (c.label === rival && c.rival === label));
-  const margin = read.reduce((sum, c) => sum + c.share * c.margin * (c.label === label || !alike ? 1 : -1), 0);
-  if (alike) {
+  const [{ label, rival }] = read;
+  const labels = new Set(read.map((c) => c.label));
+  const sum = (sign) => read.reduce((total, c) => total + sign(c) * c.share * c.margin, 0);
+  if (new Set(read.map((c) => `${Math.min(c.label, c.rival)},${Math.max(c.label, c.rival)}`)).size === 1) {
+    const margin = sum((c) => (c.label === label ? 1 : -1));
     const [over, under] = margin < 0 ? [rival, label] : [label, rival];
     return { label: name(over), runnerUp: name(under), margin: Math.abs(margin) };
   }
-  const beside = read.find((c) => c.label !== label);
-  if (!beside) return { label: name(label), atLeast: margin };
-  return { beside: [...new Set(read.map((c) => c.label))].map(name) };
+  return labels.size === 1 ? { label: name(label), atLeast: sum(() => 1) } : { beside: [...labels].map(name) };
 }
 
 function cellAnswer(blocks, answers, index, share) {
