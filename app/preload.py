@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import pkgutil
 
 from streamlit.web import cli
 
-from app import app_pages, cache, planted, sources
-from rsp_lab.data.planted import FIRST_SEED
-from rsp_lab.data.street.scene import CASES
+from app.shell import scenes, sources
+from app.store import models
+from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.scenes.scene import CASES
 
 
 def prepare() -> None:
@@ -23,13 +22,13 @@ def prepare() -> None:
 
 def preload() -> None:
     """Imports every page, and brings the default view of the first one into the caches that all readers share."""
-    for page in pkgutil.iter_modules(app_pages.__path__, f"{app_pages.__name__}."):
-        importlib.import_module(page.name)
-    shown = cache.cached_pair(next(iter(CASES)), FIRST_SEED["test"], None)[0]
-    left, right = (cache.loaded_model(name) for name in sources.PAIRS[sources.SCENE])
-    views = cache.view_of(left, shown), cache.view_of(right, shown)
+    from app.app_pages import pages  # noqa: F401  (the libraries that they load are what takes long)
+
+    shown = models.cached_pair(next(iter(CASES)), FIRST_SEED["test"], None)[0]
+    left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.SCENE])
+    views = models.view_of(left, shown), models.view_of(right, shown)
     if shown.planted is not None:
-        cache.payload_of(shown, (left, right), views, planted.outlined(shown.planted))
+        models.payload_of(shown, (left, right), views, scenes.outlined(shown.planted))
 
 
 def serve(arguments: list[str]) -> None:

@@ -7,22 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import faults, frame, jump, state
-from app.app_pages import attribution, figures, flips, flow, key_query, ledger, relations, runs, surgery
-from app.selection import Selection
+from app.app_pages.pages import PAGES, RUNS
+from app.shell import errors, frame, link, navigation
+from app.shell.selection import Selection
 
 HERE = Path(__file__).parent
-# Title, address and drawing of every page about the one selection.
-PAGES: tuple[tuple[str, str, Callable[[Selection], None]], ...] = (
-    ("Context flow", "flow", flow.draw),
-    ("Relations", "relations", relations.draw),
-    ("Key and query", "key-query", key_query.draw),
-    ("Ledger", "ledger", ledger.draw),
-    ("Flips", "flips", flips.draw),
-    ("Surgery", "surgery", surgery.draw),
-    ("Attribution", "attribution", attribution.draw),
-    ("Figures", "figures", figures.draw),
-)
 
 
 def _about(draw: Callable[[Selection], None], selected: list[Selection]) -> Callable[[], None]:
@@ -40,11 +29,12 @@ def main() -> None:
         st.Page(_about(draw, selected), title=title, url_path=path, default=path == "flow")
         for title, path, draw in PAGES
     ]
-    about_runs = st.Page(runs.draw, title="Runs", url_path="runs")
+    title, path, draw = RUNS
+    about_runs = st.Page(draw, title=title, url_path=path)
     page = st.navigation([*pages, about_runs], position="top")
-    jump.know({path: target for (_, path, _), target in zip(PAGES, pages, strict=True)})
-    state.keep_pixel(page.url_path)
-    with faults.told():
+    navigation.know({path: target for (_, path, _), target in zip(PAGES, pages, strict=True)})
+    link.keep_pixel(page.url_path)
+    with errors.told():
         if page == about_runs:
             frame.keep_choices()
             page.run()

@@ -1,28 +1,20 @@
 """rsp_lab: a workbench for looking inside cross-scale context aggregation in semantic segmentation."""
 
 from rsp_lab._version import __version__
-from rsp_lab.analysis import surgery_presets
-from rsp_lab.analysis.arena import ArenaResult
-from rsp_lab.analysis.arena_run import ArenaSettings, run_arena
-from rsp_lab.analysis.attribution import Attribution, attribute
-from rsp_lab.analysis.class_space import ZoneContributions, zone_contributions
-from rsp_lab.analysis.compare import Comparison, compare
-from rsp_lab.analysis.complementarity import Complementarity, complementarity
-from rsp_lab.analysis.context_paths import ContextPaths, context_paths
-from rsp_lab.analysis.explain import explain
-from rsp_lab.analysis.explanation import Explanation
-from rsp_lab.analysis.faithfulness import Faithfulness, input_curves, input_curves_of
-from rsp_lab.analysis.flips import FlipStories, flip_stories
-from rsp_lab.analysis.flow import ContextFlow, StepFlow, context_flow
-from rsp_lab.analysis.frozen import FrozenHead
-from rsp_lab.analysis.gaze import StepGaze, explain_weights, gaze_steps
-from rsp_lab.analysis.grids import RelationGrid, relation_grids
-from rsp_lab.analysis.ledger import ContextLedger, LedgerError, context_ledger, ledger_of
-from rsp_lab.analysis.ledger_difference import LedgerDifference, ledger_difference
-from rsp_lab.analysis.level_ledger import LevelLedger, level_ledger, level_ledger_of
-from rsp_lab.analysis.proof import context_residuals
-from rsp_lab.analysis.reach import EffectiveField, LookingDistance, context_reach, effective_field, looking_distance
-from rsp_lab.analysis.selection import (
+from rsp_lab.analysis.arena.result import ArenaResult
+from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
+from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+from rsp_lab.analysis.comparison.compare import Comparison, compare
+from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_paths
+from rsp_lab.analysis.comparison.explain import explain
+from rsp_lab.analysis.comparison.explanation import Explanation
+from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves, input_curves_of
+from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger, ledger_of
+from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger, level_ledger_of
+from rsp_lab.analysis.ledger.selection import (
     RejectionMap,
     SelectionGain,
     rejection_map,
@@ -30,17 +22,31 @@ from rsp_lab.analysis.selection import (
     selection_gain,
     selection_gain_of,
 )
-from rsp_lab.analysis.surgery import SurgeryResult, edited_weights, operate, predicted_change
-from rsp_lab.analysis.targets import PixelTarget, RegionTarget
-from rsp_lab.analysis.trade_matrix import TradeMatrix
-from rsp_lab.analysis.trade_run import trade_matrix
+from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
+from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
+from rsp_lab.analysis.passes.proof import context_residuals
+from rsp_lab.analysis.receptive_field.reach import (
+    EffectiveField,
+    LookingDistance,
+    context_reach,
+    effective_field,
+    looking_distance,
+)
+from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
+from rsp_lab.analysis.relation_weights.gaze import StepGaze, explain_weights, gaze_steps
+from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
+from rsp_lab.analysis.surgery import presets as surgery_presets
+from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
+from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
+from rsp_lab.analysis.trade.matrix import TradeMatrix
+from rsp_lab.analysis.trade.run import trade_matrix
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.record import Record
 from rsp_lab.data.images import read_image
 from rsp_lab.explorer.widget import explore
+from rsp_lab.models.inspection.structure import HeadStructure, head_structure
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
-from rsp_lab.models.structure import HeadStructure, head_structure
 from rsp_lab.models.weights import load
 
 __all__ = [

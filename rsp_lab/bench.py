@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from rsp_lab.analysis.frozen import FrozenHead
-from rsp_lab.analysis.ledger import context_ledger, ledger_of
-from rsp_lab.analysis.level_ledger import level_ledger_of
-from rsp_lab.analysis.targets import PixelTarget
-from rsp_lab.analysis.trade_run import empty_sum, traded
-from rsp_lab.analysis.trade_sum import TradeSum
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import context_ledger, ledger_of
+from rsp_lab.analysis.ledger.levels import level_ledger_of
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.analysis.trade.run import empty_sum, traded
+from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import presets, weights

@@ -131,3 +131,13 @@ def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:
     """Pixel coordinates of the near and the far edge of a cell along one axis."""
     scale = pixels / cells
     return cell * scale - 0.5, (cell + 1) * scale - 0.5
+
+
+def check_pixel(pixel: tuple[int, int], image_size: tuple[int, int]) -> None:
+    """Raises ValueError unless (y, x) lies on the image."""
+    (y, x), (height, width) = pixel, image_size
+    if not (0 <= y < height and 0 <= x < width):
+        raise ValueError(
+            f"pixel (y, x) = ({y}, {x}) lies outside the image of {height} x {width}: "
+            f"y goes from 0 to {height - 1}, x from 0 to {width - 1}."
+        )

@@ -17,7 +17,7 @@ import torch
 
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.street.scene import LEAST, plant
+from rsp_lab.data.scenes.scene import LEAST, plant
 
 # CamVid's name of each class of Cityscapes that has another one there.
 _CAMVID_NAMES = {

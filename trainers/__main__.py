@@ -14,22 +14,22 @@ import tyro
 
 from rsp_lab.data.sources import open_split
 from rsp_lab.models import weights
-from trainers.batches import reason
-from trainers.bench import bench, bench_config, bench_samples
-from trainers.card import model_card
-from trainers.check_data import check_data
-from trainers.checkpoint import load_model, write_atomic
-from trainers.config import RunConfig
-from trainers.crops import crop_sheet
-from trainers.export import best_weights, check_classes, data_of, export_half, score
-from trainers.inference import WHOLE, Inference, dump_predictions
-from trainers.loop import Interrupted
-from trainers.paper import PAPER_RECIPES
-from trainers.recipes import RECIPES, STUDY
-from trainers.repeats import run_repeats
-from trainers.results import write_results
-from trainers.run import run_recipe
-from trainers.study import run_study
+from trainers.bench.bench import bench, bench_config, bench_samples
+from trainers.config.paper import PAPER_RECIPES
+from trainers.config.recipes import RECIPES, STUDY
+from trainers.config.run import RunConfig
+from trainers.data.check import check_data
+from trainers.data.crops import crop_sheet
+from trainers.reports.card import model_card
+from trainers.reports.write import write_results
+from trainers.runs.export import best_weights, check_classes, data_of, export_half, score
+from trainers.runs.repeats import run_repeats
+from trainers.runs.run import run_recipe
+from trainers.runs.study import run_study
+from trainers.training.batches import reason
+from trainers.training.checkpoint import load_model, write_atomic
+from trainers.training.inference import WHOLE, Inference, dump_predictions
+from trainers.training.loop import Interrupted
 
 EXIT_INTERRUPTED = 130
 

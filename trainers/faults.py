@@ -25,9 +25,9 @@ import tyro
 from PIL import Image
 
 from trainers.__main__ import main as trainers_main
-from trainers.checkpoint import BEST, LAST, write_atomic
-from trainers.logs import LOG, MACHINE_KEYS
-from trainers.losses import Criterion
+from trainers.training.checkpoint import BEST, LAST, write_atomic
+from trainers.training.logs import LOG, MACHINE_KEYS
+from trainers.training.losses import Criterion
 
 _RECIPE = "camvid_tiny_baseline"
 _SHORT: tuple[str, ...] = (

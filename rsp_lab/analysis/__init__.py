@@ -1,1 +1,1 @@
-
+"""Captured passes in, labelled results out."""

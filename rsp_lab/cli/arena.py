@@ -14,15 +14,15 @@ import torch
 import tyro
 
 from rsp_lab._version import __version__
-from rsp_lab.analysis.arena import ArenaResult
-from rsp_lab.analysis.arena_expectations import EXPECTATIONS, judge
-from rsp_lab.analysis.arena_methods import METHODS
-from rsp_lab.analysis.arena_page import arena_page, expectation_counts
-from rsp_lab.analysis.arena_run import ArenaSettings, run_arena
-from rsp_lab.cli import words
+from rsp_lab.analysis.arena.expectations import EXPECTATIONS, judge
+from rsp_lab.analysis.arena.methods import METHODS
+from rsp_lab.analysis.arena.page import arena_page, expectation_counts
+from rsp_lab.analysis.arena.result import ArenaResult
+from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
+from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say, whole_folder
-from rsp_lab.data.street.scene import CASES
-from rsp_lab.figures.arena import draw_arena
+from rsp_lab.data.scenes.scene import CASES
+from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
 from rsp_lab.models import weights
 
@@ -31,7 +31,7 @@ _SAID_EVERY = 10.0
 
 
 def arena(
-    out: words.Out,
+    out: arguments.Out,
     *,
     models: tuple[str, ...] = ("scenes-baseline", "scenes-rsp4"),
     scenes: int = 1,
@@ -42,7 +42,7 @@ def arena(
     size: tuple[int, int] = (256, 512),
     page: Path | None = None,
     fresh: bool = False,
-    json: words.Json = False,
+    json: arguments.Json = False,
 ) -> None:
     """Which method tells the truth about a model? Deletion and insertion, new parameters, and planted scenes.
 
@@ -106,7 +106,7 @@ def _write(result: ArenaResult, out: Path) -> dict[str, Any]:
         (folder / "arena.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
         (folder / "arena.md").write_text(arena_page(result), encoding="utf-8")
         figure = draw_arena(result)
-        for suffix in words.FORMATS:
+        for suffix in arguments.FORMATS:
             save(figure, folder / f"arena.{suffix}")
     return facts
 

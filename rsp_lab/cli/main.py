@@ -9,27 +9,41 @@ from typing import Any
 
 import tyro
 
-from rsp_lab.analysis.ledger import LedgerError
-from rsp_lab.cli import arena, attributing, exactness, export, lists, looks, measure, papers, stories, trade
+from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.cli import (
+    arena,
+    attribute,
+    bench,
+    compare,
+    explain,
+    export_html,
+    figures,
+    flips,
+    models,
+    residuals,
+    scenes,
+    tables,
+    trade,
+)
 from rsp_lab.cli.output import say
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
     commands: dict[str, Callable[..., Any]] = {
-        "models": lists.models,
-        "tables": lists.tables,
-        "scenes": lists.scenes_,
-        "compare": looks.compare,
-        "explain": looks.explain,
-        "attribute": attributing.attribution,
-        "flips": stories.flips,
-        "export-html": export.export_html,
+        "models": models.models,
+        "tables": tables.tables,
+        "scenes": scenes.scenes,
+        "compare": compare.compare,
+        "explain": explain.explain,
+        "attribute": attribute.attribute,
+        "flips": flips.flips,
+        "export-html": export_html.export_html,
         "trade": trade.trade,
         "arena": arena.arena,
-        "figures": papers.figures,
-        "residuals": exactness.residuals,
-        "bench": measure.bench,
+        "figures": figures.figures,
+        "residuals": residuals.residuals,
+        "bench": bench.bench,
     }
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=arguments)

@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rsp_lab._version import __version__
-from rsp_lab.analysis.compare import check_comparable
-from rsp_lab.analysis.targets import class_index
-from rsp_lab.analysis.trade_matrix import SIDES, TradeMatrix
-from rsp_lab.analysis.trade_run import Shard, TradeQuestion, run_trade
-from rsp_lab.cli import words
+from rsp_lab.analysis.comparison.compare import check_comparable
+from rsp_lab.analysis.targets.target import class_index
+from rsp_lab.analysis.trade.matrix import SIDES, TradeMatrix
+from rsp_lab.analysis.trade.run import Shard, TradeQuestion, run_trade
+from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say, whole_folder
 from rsp_lab.data.sources import SOURCES, open_split
+from rsp_lab.figures.results.trade import draw_trade, trade_caption
 from rsp_lab.figures.style import save
-from rsp_lab.figures.trade import draw_trade, trade_caption
 from rsp_lab.models import weights
 
 _SAID_EVERY = 10.0
@@ -36,17 +36,17 @@ COLUMNS = ("side", "target", "source", "level", "mean", "low", "high", "images",
 
 def trade(
     data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(help=f"one of {', '.join(SOURCES)}")],
-    out: words.Out,
+    out: arguments.Out,
     *,
-    left: words.Model = "camvid-baseline",
-    right: words.Model = "camvid-rsp4",
+    left: arguments.Model = "camvid-baseline",
+    right: arguments.Model = "camvid-rsp4",
     split: str = "val",
     by: Literal["labels", "predictions"] = "labels",
     block: int = 1,
     target: str | None = None,
     limit: int | None = None,
     fresh: bool = False,
-    json: words.Json = False,
+    json: arguments.Json = False,
 ) -> None:
     """What classes take from each other: target class by source class by level over a data set, in both models.
 
@@ -107,7 +107,7 @@ def _write(result: TradeMatrix, facts: dict[str, Any], out: Path, target: str | 
         (folder / "trade.json").write_text(json_module.dumps(facts, allow_nan=False) + "\n", encoding="utf-8")
         (folder / "trade.txt").write_text(trade_caption(result, target=target) + "\n", encoding="utf-8")
         figure = draw_trade(result, target=target)
-        for suffix in words.FORMATS:
+        for suffix in arguments.FORMATS:
             save(figure, folder / f"trade.{suffix}")
 
 

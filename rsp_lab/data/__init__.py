@@ -1,1 +1,1 @@
-
+"""Data sets, images and labels; paths in, samples out."""

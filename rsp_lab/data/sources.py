@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rsp_lab.data import camvid, cityscapes, planted
+from rsp_lab.data import camvid, cityscapes
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.cityscapes import Cityscapes
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, ClassTable
-from rsp_lab.data.planted import PlantedScenes
+from rsp_lab.data.scenes import dataset
+from rsp_lab.data.scenes.dataset import PlantedScenes
 
 Samples = CamVid | Cityscapes | PlantedScenes
 
@@ -34,8 +35,8 @@ SOURCES: dict[str, Source] = {
     "cityscapes": Source(
         lambda split, _cache: Cityscapes(cityscapes.cityscapes_root(), split), CITYSCAPES, cityscapes.TERMS
     ),
-    "scenes": Source(lambda split, cache: PlantedScenes(split, planted.SIZE, cache), CITYSCAPES, planted.TERMS),
-    "small-scenes": Source(lambda split, cache: PlantedScenes(split, planted.SMALL, cache), CITYSCAPES, planted.TERMS),
+    "scenes": Source(lambda split, cache: PlantedScenes(split, dataset.SIZE, cache), CITYSCAPES, dataset.TERMS),
+    "small-scenes": Source(lambda split, cache: PlantedScenes(split, dataset.SMALL, cache), CITYSCAPES, dataset.TERMS),
 }
 
 

@@ -1,1 +1,1 @@
-
+"""Two models on one image as an interactive view: payload, module, hosts."""

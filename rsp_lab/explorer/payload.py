@@ -19,7 +19,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 from torch import Tensor
 
-from rsp_lab.analysis.view import ModelView
+from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.data.labels import ClassTable
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.outlines import trace

@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.flow import StepFlow
-from rsp_lab.analysis.proof import relation_modules
-from rsp_lab.analysis.view import ModelView
+from rsp_lab.analysis.passes.flow import StepFlow
+from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.quantise import quantise, quantise_scores
 from rsp_lab.models.fusion import AverageFusion, TopDownStep
+from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.relate import gaze
 from rsp_lab.relations.window import relative_offsets, window_mask
@@ -50,7 +50,7 @@ def window_positions(model: Segmenter, view: ModelView) -> dict[str, int]:
 
 
 def entropies(weights: Float[Tensor, "wy wx y x"], window: Window) -> Float[np.ndarray, "y x"]:
-    """Every cell's :attr:`rsp_lab.analysis.grids.RelationGrid.entropy`, from the weights before quantisation."""
+    """Entropy of every cell (:attr:`rsp_lab.analysis.relation_weights.grids.RelationGrid.entropy`), not quantised."""
     height, width = weights.shape[-2:]
     inside = window_mask(height, width, window).flatten(0, 1)
     shares = weights.detach().cpu().double().flatten(0, 1)
@@ -123,7 +123,7 @@ def _taken_apart(
     step: str, window: Window, plane: Tensor, view: ModelView
 ) -> tuple[Float[Tensor, "2 y x"], Float[Tensor, "wy wx y x"]]:
     """The gaze, and the content scores: captured scores less the plane that the gaze gives, as in
-    :mod:`rsp_lab.analysis.gaze`; what is off the map is meaningless."""
+    :mod:`rsp_lab.analysis.relation_weights.gaze`; what is off the map is meaningless."""
     query, scores = view.record[f"{step}.query"].detach(), view.record[f"{step}.scores"].detach()
     slope = gaze(query, plane)[0]
     r = relative_offsets(window, dtype=slope.dtype, device=slope.device)[:, None, None]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from jaxtyping import UInt8
 from torch import Tensor
 
-from rsp_lab.analysis.compare import check_request
-from rsp_lab.analysis.view import view_model
+from rsp_lab.analysis.comparison.compare import check_request
+from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.data.labels import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.segmenter import Segmenter

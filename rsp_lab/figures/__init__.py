@@ -1,1 +1,1 @@
-
+"""Results drawn as matplotlib figures for print."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rsp_lab.analysis.compare import Comparison
-from rsp_lab.analysis.keyquery import KEY_QUERY_RULE
-from rsp_lab.analysis.view import ModelView
-from rsp_lab.figures.flow import PERCENTILE, flow_scale, flow_steps
-from rsp_lab.figures.grids import NOTE, grid_steps, weight_limit, weight_words, without_weights
-from rsp_lab.figures.keyquery import key_query_scale, key_query_steps
-from rsp_lab.figures.panels import symbol, three
+from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.passes.view import ModelView
+from rsp_lab.analysis.relation_weights.key_query import KEY_QUERY_RULE
+from rsp_lab.figures.drawing.panels import symbol, three
+from rsp_lab.figures.paper.flow import PERCENTILE, flow_scale, flow_steps
+from rsp_lab.figures.paper.grids import NOTE, grid_steps, weight_limit, weight_words, without_weights
+from rsp_lab.figures.paper.key_query import key_query_scale, key_query_steps
 from rsp_lab.shapes import step_levels
 
 NAMES = ("predictions", "context_flow", "key_query", "relation_grids")

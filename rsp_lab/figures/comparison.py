@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.compare import Comparison
+from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.data.labels import ClassTable
-from rsp_lab.figures.flow import draw_context_flow
-from rsp_lab.figures.grids import draw_relation_grids
-from rsp_lab.figures.keyquery import draw_key_query
-from rsp_lab.figures.predictions import draw_predictions
+from rsp_lab.figures.paper.flow import draw_context_flow
+from rsp_lab.figures.paper.grids import draw_relation_grids
+from rsp_lab.figures.paper.key_query import draw_key_query
+from rsp_lab.figures.paper.predictions import draw_predictions
 
 
 def draw_all(comparison: Comparison, table: ClassTable) -> dict[str, Figure]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rsp_lab.analysis.compare import Comparison
-from rsp_lab.analysis.context_paths import PATHS_RULE, ContextPaths
-from rsp_lab.analysis.explanation import Explanation
-from rsp_lab.analysis.gaze import StepGaze
-from rsp_lab.analysis.grids import RelationGrid
-from rsp_lab.analysis.reach_geometry import ReachGeometry
-from rsp_lab.figures import gaze, ledger
-from rsp_lab.figures.flow import PERCENTILE, flow_scale
-from rsp_lab.figures.panels import symbol, three
-from rsp_lab.figures.paths import SHARE
-from rsp_lab.models.dataflow import StepDataflow
-from rsp_lab.models.structure import HeadStructure
+from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.comparison.context_paths import PATHS_RULE, ContextPaths
+from rsp_lab.analysis.comparison.explanation import Explanation
+from rsp_lab.analysis.receptive_field.geometry import ReachGeometry
+from rsp_lab.analysis.relation_weights.gaze import StepGaze
+from rsp_lab.analysis.relation_weights.grids import RelationGrid
+from rsp_lab.figures.drawing.panels import symbol, three
+from rsp_lab.figures.paper.flow import PERCENTILE, flow_scale
+from rsp_lab.figures.paper.paths import SHARE
+from rsp_lab.figures.results import gaze, ledger
+from rsp_lab.models.inspection.dataflow import StepDataflow
+from rsp_lab.models.inspection.structure import HeadStructure
 
 
 def image_words(image_size: tuple[int, int], image: str) -> str:
@@ -24,7 +24,7 @@ def image_words(image_size: tuple[int, int], image: str) -> str:
 
 
 def reach_caption(reaches: Sequence[ReachGeometry], names: Sequence[str], image: str) -> str:
-    """Of :func:`rsp_lab.figures.reach.draw_reach`."""
+    """Of :func:`rsp_lab.figures.paper.reach.draw_reach`."""
     shown, (y, x) = reaches[-1], reaches[-1].pixel
     return " ".join(
         [
@@ -42,7 +42,7 @@ def reach_caption(reaches: Sequence[ReachGeometry], names: Sequence[str], image:
 
 
 def structure_caption(heads: Sequence[HeadStructure], names: Sequence[str]) -> str:
-    """Of :func:`rsp_lab.figures.structure.draw_structure`."""
+    """Of :func:`rsp_lab.figures.paper.structure.draw_structure`."""
     parts = "; ".join(
         f"{name} ({head.name}), {head.parameters / 1e6:.3g} million parameters"
         for name, head in zip(names, heads, strict=True)
@@ -55,7 +55,7 @@ def structure_caption(heads: Sequence[HeadStructure], names: Sequence[str]) -> s
 
 
 def dataflow_caption(flow: StepDataflow, name: str, grid: RelationGrid | None) -> str:
-    """Of :func:`rsp_lab.figures.dataflow.draw_dataflow`."""
+    """Of :func:`rsp_lab.figures.paper.dataflow.draw_dataflow`."""
     step, (rows, columns) = flow.step, flow.image_size
     words = [
         f"Data flow of step {step.name.removeprefix('step')} of {name} ({step.kind}): (a) extraction, (b) propagation.",
@@ -71,7 +71,7 @@ def dataflow_caption(flow: StepDataflow, name: str, grid: RelationGrid | None) -
 
 
 def paths_caption(comparison: Comparison, paths: tuple[ContextPaths, ContextPaths], image: str) -> str:
-    """Of :func:`rsp_lab.figures.paths.draw_context_paths`."""
+    """Of :func:`rsp_lab.figures.paper.paths.draw_context_paths`."""
     scale, channel, (y, x) = flow_scale(comparison), comparison.channel, comparison.pixel
     values = " and ".join(f"{path.name} {three(path.value)}" for path in paths)
     residual = max(path.residual for path in paths)
@@ -94,7 +94,7 @@ def paths_caption(comparison: Comparison, paths: tuple[ContextPaths, ContextPath
 
 
 def ledger_caption(told: Explanation, image: str) -> str:
-    """Of :func:`rsp_lab.figures.ledger.draw_ledger`."""
+    """Of :func:`rsp_lab.figures.results.ledger.draw_ledger`."""
     (y, x), names = told.pixel, " and ".join(account.name for account in told.accounts)
     return " ".join(
         [
@@ -107,7 +107,7 @@ def ledger_caption(told: Explanation, image: str) -> str:
 
 
 def gaze_caption(steps: Sequence[StepGaze], name: str, image: str) -> str:
-    """Of :func:`rsp_lab.figures.gaze.draw_gaze`."""
+    """Of :func:`rsp_lab.figures.results.gaze.draw_gaze`."""
     residual = max(step.score_residual for step in steps)
     return " ".join(
         [

@@ -1,1 +1,1 @@
-
+"""The networks of the paper, their presets and their weights files."""

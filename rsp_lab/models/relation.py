@@ -80,3 +80,9 @@ class RelationalSemanticsExtractor(nn.Module):
         scores = self.scores(relation_scores(query, key, self.plane, config.window))
         weights = self.weights(normalise(scores, config.window, config.normalisation))
         return propagate(weights, value, config.window)
+
+
+def relation_modules(model: nn.Module) -> dict[str, RelationalSemanticsExtractor]:
+    """The model's relation modules by step name, highest step first; empty for a model that only sums."""
+    modules = (m for m in model.modules() if isinstance(m, RelationalSemanticsExtractor))
+    return {m.query.name.partition(".")[0]: m for m in modules}

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rsp_lab.relations.backward import first_order
 from rsp_lab.relations.gather import Adjoint, Block, Neighbourhood, by_cell, gather_dots, gather_sum, table_of
-from rsp_lab.relations.once import first_order
 from rsp_lab.relations.window import relative_offsets
 from rsp_lab.shapes import Window
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from rsp_lab.analysis.frozen import FrozenHead
-from rsp_lab.analysis.targets import RegionTarget
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.models import presets

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from app.screenshots import TIMEOUT_MS
+from app.tools.screenshots import TIMEOUT_MS
 from rsp_lab.data.sample import Sample
 
 

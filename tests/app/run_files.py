@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from trainers.logs import RunLog
-from trainers.recipes import RECIPES
+from trainers.config.recipes import RECIPES
+from trainers.training.logs import RunLog
 
 CLASSES = ("road", "person", "rider")
 

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache, preload
+from app import preload
+from app.store import models
 from tests.app.shown import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
 
 def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cache._cached_view.clear()
-    cache._cached_payload.clear()
+    models._cached_view.clear()
+    models._cached_payload.clear()
     preload.preload()
     for work in ("view_model", "build_payload", "load"):
-        monkeypatch.setattr(cache, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
+        monkeypatch.setattr(models, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
 
     page = AppTest.from_file(str(ENTRY), default_timeout=240)
     page.run()
@@ -31,7 +32,7 @@ def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatc
 def test_what_cannot_be_prepared_stops_no_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(cache, "cached_pair", lambda *_: (_ for _ in ()).throw(RuntimeError("no disk")))
+    monkeypatch.setattr(models, "cached_pair", lambda *_: (_ for _ in ()).throw(RuntimeError("no disk")))
 
     preload.prepare()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rsp_lab.cli import main as cli
+from rsp_lab.cli import main
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
 
     def run(arguments: list[str]) -> str:
         with pytest.raises(SystemExit) as caught:
-            cli.main(arguments)
+            main.main(arguments)
         lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("rsp-lab:")]
         assert caught.value.code == 2
         assert len(lines) == 1

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from rsp_lab import bench
-from rsp_lab.analysis.trade_run import trade_matrix
-from rsp_lab.cli import main as cli
+from rsp_lab.analysis.trade.run import trade_matrix
+from rsp_lab.cli import main
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Window
@@ -20,7 +20,7 @@ from rsp_lab.shapes import Window
 
 def test_relation_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench, "RELATION_CASES", ((24, 32, Window(7)), (24, 32, Window(3, 3))))
-    cli.main(["bench", "relation", "--json"])
+    main.main(["bench", "relation", "--json"])
     rows = json.loads(capsys.readouterr().out)
 
     keys = {"height", "width", "kernel_size", "dilation", "reference_extra_mb", "fast_extra_mb"}

@@ -16,8 +16,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rsp_lab.cli import looks
-from rsp_lab.cli import main as cli
+from rsp_lab.cli import compare, main
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
@@ -50,7 +49,7 @@ def test_compare_writes_everything(
     scene: Path, tmp_path: Path, models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "deep" / "out"
-    cli.main(["compare", str(scene), "-o", str(out), *models, "--pixel", "70", "80", "--channel", "5"])
+    main.main(["compare", str(scene), "-o", str(out), *models, "--pixel", "70", "80", "--channel", "5"])
     summary = json.loads((out / "summary.json").read_text())
 
     assert sorted(p.name for p in out.iterdir()) == FILES
@@ -69,7 +68,7 @@ def test_compare_takes_images_of_any_kind(tmp_path: Path, models: list[str]) -> 
     """Sixteen bits, palette and alpha in one go is for the image tests; here one odd image goes all the way."""
     path = tmp_path / "grey16.png"
     Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16).save(path)
-    cli.main(["compare", str(path), "-o", str(tmp_path / "out"), *models])
+    main.main(["compare", str(path), "-o", str(tmp_path / "out"), *models])
 
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["image_size"] == [64, 64]
 
@@ -122,7 +121,7 @@ def test_wrong_requests_write_nothing(
 def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_computed(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(looks.comparison, "compare", lambda *_, **__: pytest.fail("the models ran"))
+    monkeypatch.setattr(compare.comparison, "compare", lambda *_, **__: pytest.fail("the models ran"))
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
 
@@ -133,8 +132,8 @@ def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_computed
 def test_a_wrong_request_on_a_large_image_is_refused_before_its_cost_is_measured(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(looks, "_LARGE_PIXELS", 1)
-    monkeypatch.setattr(looks.comparison, "expected_cost", lambda *_: pytest.fail("the models ran"))
+    monkeypatch.setattr(compare, "_LARGE_PIXELS", 1)
+    monkeypatch.setattr(compare.comparison, "expected_cost", lambda *_: pytest.fail("the models ran"))
     headless = tmp_path / "headless.safetensors"
     config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
     weights.save(Segmenter(config), headless, {})
@@ -150,9 +149,9 @@ def test_an_interruption_leaves_no_folder(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(looks, "draw_all", interrupted)
+    monkeypatch.setattr(compare, "draw_all", interrupted)
     with pytest.raises(SystemExit) as caught:
-        cli.main(["compare", str(scene), "-o", str(tmp_path / "deep" / "out"), *models])
+        main.main(["compare", str(scene), "-o", str(tmp_path / "deep" / "out"), *models])
 
     assert caught.value.code == 130
     assert not (tmp_path / "deep").exists()
@@ -161,7 +160,7 @@ def test_an_interruption_leaves_no_folder(
 def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(looks, "draw_all", lambda *_: {})
+    monkeypatch.setattr(compare, "draw_all", lambda *_: {})
     (tmp_path / "out" / "summary.json").mkdir(parents=True)
 
     assert "summary.json is a folder" in fails(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
@@ -171,9 +170,9 @@ def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
 def test_captions_are_utf8_whatever_the_locale(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "draw_all", lambda *_: {"context_flow": Figure()})
+    monkeypatch.setattr(compare, "draw_all", lambda *_: {"context_flow": Figure()})
     monkeypatch.setattr(io, "text_encoding", lambda encoding, stacklevel=2: encoding or "ascii")
-    cli.main(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
+    main.main(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
 
     assert "Q′₇" in (tmp_path / "out" / "captions.txt").read_bytes().decode()
 
@@ -181,7 +180,7 @@ def test_captions_are_utf8_whatever_the_locale(
 def test_models_without_a_class_table_are_compared(scene: Path, tmp_path: Path) -> None:
     name = str(tmp_path / "bare.safetensors")
     weights.save(Segmenter(tiny_baseline(("a", "b"))), name, {})
-    cli.main(["compare", str(scene), "-o", str(tmp_path / "out"), "--left", name, "--right", name])
+    main.main(["compare", str(scene), "-o", str(tmp_path / "out"), "--left", name, "--right", name])
 
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["classes"] == ["a", "b"]
 
@@ -208,13 +207,13 @@ def test_a_failure_while_drawing_leaves_the_old_results(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(looks, "caption", full)
+    monkeypatch.setattr(compare, "caption", full)
     assert "No space left" in fails(["compare", str(scene), "-o", str(out), *models])
     assert [(p.name, p.read_text()) for p in out.iterdir()] == [("predictions.png", "old")]
 
 
 def test_tables_agree_with_the_print(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["tables", "--json"])
+    main.main(["tables", "--json"])
     rows = json.loads(capsys.readouterr().out)
     off = [
         (row["table"], row["row"])
@@ -227,14 +226,14 @@ def test_tables_agree_with_the_print(capsys: pytest.CaptureFixture[str]) -> None
     assert off == [("I", "RSP-2-D, ResNet-101-FPN"), ("I", "RSP-4-D, ResNet-101-FPN"), ("V", "(b) d = 1 (128)")]
     assert all(row["note"] for row in rows if (row["table"], row["row"]) in off)
 
-    cli.main(["tables"])
+    main.main(["tables"])
     printed = capsys.readouterr().out
     assert "no reading of the text gives" in printed
     assert "copy slip" in printed
 
 
 def test_models_lists_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["models", "--json"])
+    main.main(["models", "--json"])
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
 
     assert {f"{data}-{head}" for data in ("camvid", "scenes") for head in ("baseline", "rsp4")} <= rows.keys()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rsp_lab.cli import main as cli
+from rsp_lab.cli import main
 from trainers.__main__ import main as trainers
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -23,8 +23,8 @@ def run_command(line: str) -> None:
     words = shlex.split(line, comments=True)
     if not words:
         return
-    program, arguments = (cli.main, words[1:]) if words[0] == "rsp-lab" else (trainers, words[3:])
-    assert program is cli.main or words[:3] == ["python", "-m", "trainers"], f"how is this run? {line}"
+    program, arguments = (main.main, words[1:]) if words[0] == "rsp-lab" else (trainers, words[3:])
+    assert program is main.main or words[:3] == ["python", "-m", "trainers"], f"how is this run? {line}"
     code: object = None
     try:
         code = program(arguments)

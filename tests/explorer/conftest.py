@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsp_lab.analysis.view import ModelView, view_model
+from rsp_lab.analysis.passes.view import ModelView, view_model
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.explorer.module import module_source

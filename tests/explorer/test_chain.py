@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsp_lab.analysis.view import ModelView, view_model
+from rsp_lab.analysis.passes.view import ModelView, view_model
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.presets import top_down

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from rsp_lab.cli import main as cli
+from rsp_lab.cli import main
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.explorer.html import FILE_BUDGET, explorer_page, file_budget
@@ -247,7 +247,7 @@ def test_the_command_writes_a_file_of_at_most_3_mb(
     Image.fromarray(street(3, 512, 1024).image.permute(1, 2, 0).numpy()).save(tmp_path / "street.png")
     out = tmp_path / "deep" / "x.html"
 
-    cli.main(
+    main.main(
         ["export-html", str(tmp_path / "street.png"), "-o", str(out), "--left", "camvid-rsp4", "--pixel", "9", "7"]
     )
 
@@ -265,7 +265,7 @@ def test_what_cannot_be_written_is_said_in_one_line(
     picture = tmp_path / "street.png"
     Image.fromarray(street(3, 64, 128).image.permute(1, 2, 0).numpy()).save(picture)
     with pytest.raises(SystemExit) as caught:
-        cli.main(["export-html", str(picture), "-o", str(tmp_path / out)])
+        main.main(["export-html", str(picture), "-o", str(tmp_path / out)])
 
     assert caught.value.code == 2
     assert "-o" in capsys.readouterr().err.splitlines()[-1]

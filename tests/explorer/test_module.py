@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rsp_lab.analysis.grids import relation_grids
+from rsp_lab.analysis.relation_weights.grids import relation_grids
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.module import PARTS, module_source
 from rsp_lab.explorer.payload import build_payload

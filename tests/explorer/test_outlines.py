@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from rsp_lab.data.street.scene import plant
+from rsp_lab.data.scenes.scene import plant
 from rsp_lab.explorer.outlines import trace
 from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from rsp_lab.analysis.grids import relation_grids
+from rsp_lab.analysis.relation_weights.grids import relation_grids
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.payload import build_payload, payload_header
 from rsp_lab.explorer.quantise import quantise

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rsp_lab.analysis.gaze import gaze_steps
+from rsp_lab.analysis.relation_weights.gaze import gaze_steps
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.payload import build_payload, payload_header
 from rsp_lab.explorer.quantise import (

@@ -18,14 +18,14 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 import rsp_lab as rl
-from app.serving import ended
+from app.tools.serving import ended
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.payload import build_payload
 
 ROOT = Path(__file__).parents[2]
 CELLS = (
     "import rsp_lab as rl\n"
-    "from rsp_lab.data.street.scene import plant\n"
+    "from rsp_lab.data.scenes.scene import plant\n"
     'explorer = rl.explore("scenes-baseline", "scenes-rsp4", plant(3, 128, 256).image, pixel=(64, 100))\n'
     "explorer",
     'print("pinned", explorer.pixel, explorer.second)\nexplorer.show("pixel=5,6&spread=chain")',

@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.compare import Comparison, compare
+from rsp_lab.analysis.comparison.compare import Comparison, compare
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.figures.comparison import draw_all

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from rsp_lab.analysis.compare import Comparison
+from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.figures import style
 from rsp_lab.figures.caption import NAMES, caption
 

@@ -15,15 +15,15 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rsp_lab.analysis.reach_geometry import reach_geometry
+from rsp_lab.analysis.receptive_field.geometry import reach_geometry
 from rsp_lab.figures import style
-from rsp_lab.figures.dataflow import draw_dataflow
-from rsp_lab.figures.reach import draw_reach
-from rsp_lab.figures.structure import draw_structure
+from rsp_lab.figures.paper.dataflow import draw_dataflow
+from rsp_lab.figures.paper.reach import draw_reach
+from rsp_lab.figures.paper.structure import draw_structure
 from rsp_lab.models import presets
-from rsp_lab.models.dataflow import step_dataflow
 from rsp_lab.models.heads import HeadConfig, build_head
-from rsp_lab.models.structure import head_structure
+from rsp_lab.models.inspection.dataflow import step_dataflow
+from rsp_lab.models.inspection.structure import head_structure
 
 GOLDEN = Path(__file__).with_name("golden")
 DPI, BLOCK = 60, 4

@@ -15,7 +15,7 @@ from PIL import Image
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.figures import style
 from rsp_lab.figures.comparison import draw_all
-from rsp_lab.figures.grids import draw_relation_grids
+from rsp_lab.figures.paper.grids import draw_relation_grids
 
 LEVELS = (7, 6, 5, 4, 3)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab.data.street.scene import plant
+from rsp_lab.data.scenes.scene import plant
 
 README = Path(__file__).parents[2] / "README.md"
 

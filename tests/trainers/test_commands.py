@@ -18,9 +18,9 @@ from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.segmenter import Segmenter
 from trainers.__main__ import main
-from trainers.checkpoint import BEST, LAST
-from trainers.evaluate import evaluate
-from trainers.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
+from trainers.config.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
+from trainers.training.checkpoint import BEST, LAST
+from trainers.training.evaluate import evaluate
 
 PAIR = (camvid_tiny_rsp4.__name__, camvid_tiny_baseline.__name__)
 SMALL = ["--augment.crop", "64", "64", "--batch-size", "2", "--num-threads", "1", "--workers", "0", "--log-every", "1"]

@@ -1,0 +1,169 @@
+"""Charts of input attribution: maps on one scale, and deletion and insertion beside random orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from app.charts.on_image import cell_map, ink, mark_pixel, picture_figure
+from app.charts.theme import diverging, is_dark, plain_figure, reach
+from rsp_lab.analysis.attribution.attribute import Attribution
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
+from rsp_lab.explorer.outlines import trace
+from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES
+
+Pixel = tuple[int, int]
+SUMMED = {"integrated_gradients", "gradient_x_input", "feature_ablation"}
+"""Methods whose values add up, or would if the model were linear: a drawn cell is the sum of its pixels."""
+# A map keeps the rest of its colours where few cells are far out.
+SHARE = 0.995
+_FINEST, _MOST_CELLS = 4, 160
+_BAR = 60
+# Opacity by share of the scale.
+_ALPHAS = (1.0, 0.95), (0.5, 0.62), (0.0, 0.0)
+
+
+def drawn_cell(size: Pixel) -> int:
+    """Side in pixels of a drawn cell: that of the models' finest level, or more on a large image."""
+    return max(_FINEST, -(-max(size) // _MOST_CELLS))
+
+
+def drawn(found: Attribution) -> np.ndarray:
+    """The map in cells of :func:`drawn_cell`: sums where values add up, else means."""
+    cell = drawn_cell(found.image_size)
+    means = block_means(found.values, cell).numpy()
+    if found.method not in SUMMED:
+        return means
+    counts = [np.minimum(cell, pixels - cell * np.arange(-(-pixels // cell))) for pixels in found.image_size]
+    summed: np.ndarray = means * np.outer(*counts)
+    return summed
+
+
+def unit(found: Attribution) -> str:
+    """Of a drawn cell."""
+    return "logits a cell" if found.method in SUMMED else "" if found.unit == "arbitrary" else found.unit
+
+
+def scale_of(maps: tuple[Attribution, Attribution]) -> float:
+    """The one end of the scale for both models."""
+    return reach(*map(drawn, maps), share=SHARE)
+
+
+def map_figure(
+    found: Attribution, end: float, pixel: Pixel, ground: str, over: bool, outlines: Mapping[str, Tensor]
+) -> go.Figure:
+    """A map over the photograph, with the outlines of what is planted."""
+    figure = picture_figure(found.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
+    bar: dict[str, Any] = {"thickness": 10, "len": 1, "y": 0.5, "x": 1.0, "xpad": 6, "tickfont_size": 11, "nticks": 5}
+    figure.add_trace(
+        cell_map(
+            drawn(found),
+            found.image_size,
+            unit(found),
+            zmin=-end,
+            zmax=end,
+            colorscale=_laid_over() if over else diverging(),
+            colorbar=bar,
+        )
+    )
+    for name, mask in outlines.items():
+        _outline(figure, name, mask)
+    mark_pixel(figure, pixel)
+    return figure
+
+
+def _laid_over() -> list[tuple[float, str]]:
+    """The diverging scale with nothing at 0, so that the photograph shows where the map says nothing."""
+    blue, red = ("143,208,255", "255,150,125") if is_dark() else ("5,70,160", "170,10,35")
+    ends = (
+        (0.0, blue, 0.95),
+        (0.25, blue, 0.62),
+        (0.5, blue, 0.0),
+        (0.5, red, 0.0),
+        (0.75, red, 0.62),
+        (1.0, red, 0.95),
+    )
+    return [(place, f"rgba({colour},{alpha})") for place, colour, alpha in ends]
+
+
+def _outline(figure: go.Figure, name: str, mask: Tensor) -> None:
+    lines = trace(mask.numpy())
+    dash = OUTLINE_DASHES[name]
+    for colour, width, pattern in (
+        ("#111111", 3.2, "solid"),
+        (OUTLINE_COLOURS[name], 1.6, ",".join(f"{1.6 * n:g}px" for n in dash) if dash else "solid"),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=lines[:, 1],
+                y=lines[:, 0],
+                mode="lines",
+                line={"color": colour, "width": width, "dash": pattern},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+
+
+def value_range(both: tuple[Faithfulness, Faithfulness]) -> tuple[float, float]:
+    """Of the logits of all curves of both models, with some room."""
+    values = [
+        value
+        for one in both
+        for curves in (one.curves, *one.control.curves)
+        for value in (*curves.deletion, *curves.insertion)
+    ]
+    room = 0.06 * (max(values) - min(values)) or 1.0
+    return min(values) - room, max(values) + room
+
+
+def curves_figure(found: Faithfulness, ends: tuple[float, float]) -> go.Figure:
+    """Deletion and insertion side by side, along the map and along random orders, on one scale of logits."""
+    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.05, subplot_titles=("replaced", "put back"))
+    shares = [100 * share for share in found.shares]
+    pairs = ((found.deletion, found.control.deletion), (found.insertion, found.control.insertion))
+    for column, (values, spreads) in enumerate(pairs, 1):
+        place = {"row": 1, "col": column}
+        low, high = [one.least for one in spreads], [one.largest for one in spreads]
+        figure.add_trace(
+            go.Scatter(
+                x=[*shares, *reversed(shares)],
+                y=[*high, *reversed(low)],
+                fill="toself",
+                fillcolor="rgba(128,128,128,0.28)",
+                line_width=0,
+                hoverinfo="skip",
+                name="random, range",
+                showlegend=column == 1,
+            ),
+            **place,
+        )
+        hover = "%{y:.3g} logits at %{x:.0f} %"
+        for name, points, line in (
+            ("random, median", [one.median for one in spreads], {"color": "#8A8A8A", "width": 1.5, "dash": "dot"}),
+            (found.name, values, {"color": ink(), "width": 2.2}),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=shares,
+                    y=list(points),
+                    mode="lines",
+                    line=line,
+                    name=name,
+                    hovertemplate=f"{hover}<extra>{name}</extra>",
+                    showlegend=column == 1,
+                ),
+                **place,
+            )
+    axis = {"gridcolor": "rgba(128,128,128,0.18)", "zeroline": False, "fixedrange": True}
+    figure.update_xaxes(range=[0, 100], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"], **axis)
+    figure.update_yaxes(range=list(ends), **axis)
+    figure.update_yaxes(title_text="logits", title_standoff=4, col=1)
+    figure.update_annotations(font_size=12)
+    legend = {"orientation": "h", "y": -0.16, "x": 0, "font_size": 11}
+    return plain_figure(figure, 250, legend=legend, margin={"l": 8, "r": 8, "t": 24, "b": 8})

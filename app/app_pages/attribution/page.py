@@ -1,0 +1,293 @@
+"""Attribution: which pixels of the photograph a decision rests on, by captum, and whether the map is true."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+from torch import Tensor
+
+from app.app_pages.attribution import charts
+from app.app_pages.attribution.results import (
+    CELL,
+    METHODS,
+    SEEDS,
+    STEPS,
+    Request,
+    attributions,
+    curves,
+    held,
+    layers_of,
+    region_kinds,
+)
+from app.charts.on_image import number, photograph_uri, signed
+from app.charts.theme import draw as draw_chart
+from app.shell.choices import choose, select
+from app.shell.scenes import knows_region, outlined
+from app.shell.selection import Selection
+from app.shell.steps import SIDES
+from app.shell.text import plain
+from app.store.results import was_stopped
+from rsp_lab.analysis.attribution.attribute import RULES, Attribution
+from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
+from rsp_lab.analysis.attribution.references import REFERENCES
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness
+from rsp_lab.analysis.faithfulness.curves import LEAST_CHANGE, Spread
+from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.palette import OUTLINE_WORDS
+
+OVER, MAP = "over the image", "alone"
+IG_STEPS, WINDOWS = ("16", "8", "32", "64"), ("48", "32", "64", "96")
+WINDOW_LABEL = "Window’s side, px (every half of it)"
+MUCH = 0.1
+"""A larger residual comes with advice."""
+REGION, CUE, DECOY = "region", "cue", "decoy"
+
+MEASURES = f"""
+- **What a map says** differs by method. {"; ".join(f"**{METHODS[name]}**: {rule}" for name, rule in RULES.items())}.
+- **Reference**: what takes the place of what is taken away: the image blurred by a sixteenth of its shorter side,
+  black, or its mean colour. It decides much of the result: try another one.
+- **Residual** of integrated gradients: how far the pixels’ sum is from the change of the target, over that change (or
+  over 1 logit where it is smaller). More steps make it smaller.
+- **Replaced, put back** (deletion and insertion): blocks of {CELL} x {CELL} pixels are replaced by the reference, or
+  put back on it, in the order of the map, in {STEPS} steps. If the map is true to the model, the target falls
+  early in the one and rises early in the other. The mean is over the share from 0 to 1, by trapezoids.
+- **Random orders**: {SEEDS} orders drawn by lot, their median and range. Such images are unlike any photograph, so a
+  curve says something only beside them.
+- **Normalised**: (mean − reference) / (image − reference); not given where the image raises the target by less than
+  {LEAST_CHANGE} logits over the reference.
+- **Half of the mass**: radius of the circle around the pixel that holds half of the map’s absolute mass.
+- **Share of mass** on what is planted: of the positive values alone; an even map gets the share of the area.
+"""
+
+
+def draw(selection: Selection) -> None:
+    request, over = choose_request(selection)
+    what = f"{METHODS[request.method]} of both models at y {selection.target.y}, x {selection.target.x}"
+    try:
+        if not ready(selection, request, "map", what, "Work out the maps"):
+            selection.say(f"The maps of {_lower(request)} are not worked out: they were stopped.")
+            return
+        maps = attributions(selection, request, what)
+    except ValueError as problem:
+        selection.say("This attribution cannot be worked out here.")
+        st.error(plain(str(problem)))
+        return
+    selection.say(*sentence(selection, request, maps))
+    draw_maps(selection, maps, over)
+    draw_known(selection, maps)
+    draw_faithfulness(selection, request, maps)
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)
+
+
+def choose_request(selection: Selection) -> tuple[Request, bool]:
+    """The page's controls: the method, what belongs to it, the reference, and how maps are drawn."""
+    first, second, third, fourth = st.columns([1.4, 1.4, 1.3, 1.3], vertical_alignment="bottom")
+    methods = {name: method for method, name in METHODS.items()}
+    method = methods[select(selection, first, "Method", "attribution_method", tuple(methods))]
+    detail: dict[str, str | int] = {}
+    if method == "integrated_gradients":
+        detail["steps"] = int(select(selection, second, "Steps from the reference", "attribution_steps", IG_STEPS))
+    elif method == "occlusion":
+        fitting = tuple(side for side in WINDOWS if int(side) <= min(selection.shown.size)) or WINDOWS[1:2]
+        detail["window"] = int(select(selection, second, WINDOW_LABEL, "attribution_window", fitting))
+    elif method == "layer_gradcam":
+        detail["layer"] = select(selection, second, "Layer", "attribution_layer", layers_of(selection))
+    elif method == "feature_ablation":
+        kinds = region_kinds(selection)
+        detail["regions"] = select(selection, second, "Regions", "attribution_regions", kinds)
+    reference = choose(selection, third, "Reference", "attribution_reference", REFERENCES)
+    shown = choose(selection, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
+    return Request(method, reference, **detail), shown == OVER  # type: ignore[arg-type]
+
+
+def ready(selection: Selection, request: Request, what: str, text: str, label: str) -> bool:
+    """Whether to go on: not where the reader stopped this very work, until its button is pressed."""
+    if held(selection, request, what) or not was_stopped(text):
+        return True
+    if st.button(label, key=f"attribution-go-{what}"):
+        del st.session_state["stopped"]
+        return True
+    return False
+
+
+def _lower(request: Request) -> str:
+    name = METHODS[request.method]
+    return name[0].lower() + name[1:]
+
+
+def sentence(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> tuple[str, str]:
+    """How far each model looks by its map, or on a scene how much of it lies on the cue; and the logits."""
+    target = selection.target
+    margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
+    head = f"For {margin} at y {target.y}, x {target.x}, by {_lower(request)}"
+    sides = list(zip(reversed(selection.names), reversed(maps), strict=True))
+    scene = selection.shown.planted
+    if scene is not None and asks_the_scene(selection, scene):
+        zones = outlined(scene)
+        shares = {name: zone_shares(found.values, zones) for name, found in sides}
+        says = [f"{_percent(share[CUE])} for {name}" for name, share in shares.items() if share is not None]
+        if says:
+            even = f"An even map would have {_percent(float(zones[CUE].double().mean()))} there."
+            return f"{head} the share of the positive mass on the cue is {', '.join(says)}.", even
+    radii = {name: half_radius(found.values, (target.y, target.x)) for name, found in sides}
+    says = [f"within {radius:.3g} px for {name}" for name, radius in radii.items() if radius is not None]
+    if not says:
+        return f"{head} no pixel changes the target: the maps are 0 everywhere.", ""
+    return f"{head} half of the mass lies {', '.join(says)}.", ""
+
+
+def asks_the_scene(selection: Selection, scene: PlantedScene) -> bool:
+    """Whether the target is what the cue decides: in the region, its class over that of the other reading."""
+    planted, target = scene.ambiguities[0], selection.target
+    if not knows_region(selection.loaded[0]):
+        return False
+    names = {selection.class_names[planted.class_id], selection.class_names[planted.alternative_id]}
+    return bool(planted.region[target.y, target.x]) and {target.class_name, target.rival} == names
+
+
+def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over: bool) -> None:
+    """Both maps on one scale, each with what it promises."""
+    end, ground, pixel = charts.scale_of(maps), photograph_uri(selection), selection.result.pixel
+    scene = selection.shown.planted
+    outlines = {} if scene is None else {name: mask for name, mask in outlined(scene).items() if mask.any()}
+    for side, name, found, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
+        with place:
+            st.markdown(f"**{plain(name)}** ({side}): {signed(found.logit)} logits")
+            draw_chart(charts.map_figure(found, end, pixel, ground, over, outlines), f"attribution-map-{side}")
+            st.caption(f"{plain(_promise(found))} {_mass(found, selection)}")
+    cell = charts.drawn_cell(maps[0].image_size)
+    how = "the sum" if maps[0].method in charts.SUMMED else "the mean"
+    unit = charts.unit(maps[0]) or "without a unit"
+    lines = f" Outlined: {'; '.join(OUTLINE_WORDS[zone] for zone in outlines)}." if outlines else ""
+    st.caption(
+        f"A cell is {how} over {cell} x {cell} pixels. Red speaks for the target, blue against it; scale "
+        f"±{number(end)} {unit}, the same left and right; up to {100 * (1 - charts.SHARE):.1g} % of cells lie "
+        f"beyond it.{lines} {plain(selection.chosen)}."
+    )
+
+
+def _promise(found: Attribution) -> str:
+    """What the values add up to, and by how much they miss it."""
+    if found.residual is not None:
+        assert found.reference_logit is not None
+        total = float(found.values.sum())
+        change = found.logit - found.reference_logit
+        more = " More steps make it smaller." if found.residual > MUCH else ""
+        return (
+            f"The pixels add up to {signed(total)} logits; from the reference ({found.reference}) to the image the "
+            f"target changes by {signed(change)}: residual {found.residual:.2g}.{more}"
+        )
+    if found.regions:
+        first = found.regions[:3]
+        effects = ", ".join(f"{region.name} {signed(region.effect)}" for region in first)
+        return f"Fall of the target in logits, each of {len(found.regions)} regions replaced alone: {effects}."
+    if found.method == "occlusion":
+        windows = found.settings["windows"]
+        return f"Fall of the target for each of {windows} windows replaced alone; they promise no sum."
+    if found.method == "layer_gradcam":
+        return f"{found.settings['layer']}, {found.settings['cells']} cells; without a unit, and no sum is promised."
+    return "Relative to black, to first order; no sum is promised."
+
+
+def _mass(found: Attribution, selection: Selection) -> str:
+    radius = half_radius(found.values, (selection.target.y, selection.target.x))
+    return "" if radius is None else f"Half of the mass: within {radius:.3g} px of the pixel."
+
+
+def draw_known(selection: Selection, maps: tuple[Attribution, Attribution]) -> None:
+    """On a planted scene: how much of each map's positive mass lies on cue, decoys and region."""
+    scene = selection.shown.planted
+    if scene is None:
+        return
+    zones = {name: mask for name, mask in outlined(scene).items() if mask.any()}
+    zones["elsewhere"] = ~_union(zones)
+    shares = [zone_shares(found.values, zones) for found in maps]
+    st.markdown("##### Share of the positive mass on what is planted")
+    order = [name for name in (CUE, DECOY, REGION, "elsewhere") if name in zones]
+    rows = {
+        name: {
+            "area": _percent(float(zones[name].double().mean())),
+            **{
+                f"{model} ({side})": "–" if share is None else _percent(share[name])
+                for side, model, share in zip(SIDES, selection.names, shares, strict=True)
+            },
+        }
+        for name in order
+    }
+    st.table(pd.DataFrame(rows).T, border="horizontal")
+    asks = asks_the_scene(selection, scene)
+    first = (
+        "The cue decides this target, decoys look like it, the region’s own pixels cannot tell."
+        if asks
+        else "The cue decides the region’s two classes; this target is another one, so the cue need not matter."
+    )
+    st.caption(f"{first} Area: what an even map would have.")
+
+
+def _union(zones: dict[str, Tensor]) -> Tensor:
+    first, *others = zones.values()
+    together = first.clone()
+    for mask in others:
+        together |= mask
+    return together
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> None:
+    """Deletion and insertion of both models beside random orders."""
+    st.markdown("##### Is the map true to the model?")
+    text = f"Replacing in the order of {_lower(request)}, at y {selection.target.y}, x {selection.target.x}"
+    if not ready(selection, request, "curves", text, "Measure faithfulness"):
+        st.caption("Not measured: it was stopped.")
+        return
+    both = curves(selection, request, maps, text)
+    ends = charts.value_range(both)
+    for side, name, found, place in zip(SIDES, selection.names, both, st.columns(2), strict=True):
+        with place:
+            st.markdown(f"**{plain(name)}** ({side}): {_verdict(found)}")
+            draw_chart(charts.curves_figure(found, ends), f"attribution-curves-{side}")
+    st.caption(
+        f"Share of {both[0].blocks:,} blocks of {both[0].cell} x {both[0].cell} pixels replaced by the reference "
+        f"({both[0].reference}), or put back on it, first those that the map ranks first; the target in logits. Grey: "
+        f"{_orders(both[0])}."
+    )
+    rows = [row for side, found in zip(SIDES, both, strict=True) for row in _rows(side, found)]
+    st.table(pd.DataFrame(rows).set_index(""), border="horizontal")
+
+
+def _orders(found: Faithfulness) -> str:
+    count = len(found.control.seeds)
+    return f"{count} random order{'s' if count > 1 else ''}"
+
+
+def _verdict(found: Faithfulness) -> str:
+    beats = found.beats_random
+    if all(beats.values()):
+        return f"better than {_orders(found)}, both ways"
+    if not any(beats.values()):
+        return f"no better than {_orders(found)}"
+    ways = ("replaced", "put back") if beats["deletion"] else ("put back", "replaced")
+    return f"better than {_orders(found)} when {ways[0]}, not when {ways[1]}"
+
+
+def _rows(side: str, found: Faithfulness) -> list[dict[str, str]]:
+    ours, control = found.curves, found.control
+
+    def row(what: str, mean: float, random: Spread, share: float | None, better: str) -> dict[str, str]:
+        return {
+            "": f"{side}, {what}",
+            "mean, logits": number(mean),
+            "random: median": number(random.median),
+            "random: range": f"{number(random.least)} to {number(random.largest)}",
+            "normalised": "not given" if share is None else f"{share:.2f}".replace("-", "−"),
+            "better is": better,
+        }
+
+    return [
+        row("replaced", ours.deletion_area, control.deletion_area, ours.normalised_deletion, "lower"),
+        row("put back", ours.insertion_area, control.insertion_area, ours.normalised_insertion, "higher"),
+    ]

@@ -1,0 +1,143 @@
+"""Figures: every picture of the selection for print, the captured record, and the explorer as one offline file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.app_pages.figures import shelf
+from app.shell.choices import select
+from app.shell.selection import Selection
+from app.shell.text import plain
+from app.store.models import LoadedModel
+from app.store.results import Stoppable, results, was_stopped
+from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.capture.record import Record
+
+KEY = "figure"
+_ALL = "Drawing all figures"
+
+
+def draw(selection: Selection) -> None:
+    names = shelf.on_shelf(selection)
+    (y, x), target = selection.result.pixel, selection.target
+    selection.say(
+        f"{len(names)} figures for print of {target.class_name} over {target.rival} at y {y}, x {x}.",
+        "Each is drawn when asked, in the selection's image, models, pixel and classes.",
+    )
+    _draw_one(selection, names)
+    _draw_all(selection, names)
+    _draw_explorer(selection)
+    _draw_records(selection)
+
+
+def _draw_one(selection: Selection, names: tuple[str, ...]) -> None:
+    first, second, _ = st.columns([2, 1, 3], vertical_alignment="bottom")
+    words = {name: shelf.SHELF[name].words for name in names}
+    name = select(selection, first, "Figure", KEY, names, words=words)
+    asked = second.button("Draw it", key="draw-figure", type="primary", width="stretch")
+    st.caption(shelf.SHELF[name].says)
+    if not asked and not shelf.is_drawn(selection, name):
+        st.info("Nothing is drawn yet: press Draw it. It takes a few seconds, and is kept.")
+        return
+    try:
+        with selection.notices, st.spinner(f"Drawing {shelf.SHELF[name].words}", show_time=True):
+            figure = shelf.drawn(selection, name)
+    except (ValueError, LedgerError) as problem:
+        st.error(plain(str(problem)))
+        return
+    st.image(figure.files["png"], width="stretch")
+    row = st.container(horizontal=True, vertical_alignment="center")
+    for ending, mime in shelf.FORMATS.items():
+        content = figure.files[ending]
+        row.download_button(
+            f"{ending.upper()}, {_size(len(content))}",
+            content,
+            f"{shelf.file_stem(selection)}-{name}.{ending}",
+            mime,
+            key=f"download-{ending}",
+            on_click="ignore",
+        )
+    st.markdown("###### Caption")
+    st.code(figure.caption, language=None, wrap_lines=True)
+
+
+def _draw_all(selection: Selection, names: tuple[str, ...]) -> None:
+    st.markdown("##### All of them")
+    asked = st.button(f"Draw all {len(names)}", key="draw-all")
+    if asked:
+        st.session_state.pop("stopped", None)
+    ready = all(shelf.is_drawn(selection, name) for name in names)
+    if not asked and not ready:
+        if was_stopped(_ALL):
+            st.caption("Stopped. What was drawn before is kept.")
+        return
+    bar = Stoppable(_ALL)
+    figures, problems = {}, []
+    for number, name in enumerate(names):
+        bar.report(number / len(names))
+        try:
+            figures[name] = shelf.drawn(selection, name)
+        except (ValueError, LedgerError) as problem:
+            problems.append(f"{shelf.SHELF[name].words}: {problem}")
+    bar.close()
+    for text in problems:
+        st.error(plain(text))
+    content = results().get((*shelf.key_of(selection, "all"), tuple(figures)), lambda: shelf.archive(figures))
+    st.download_button(
+        f"ZIP of PDF, SVG, PNG and captions, {_size(len(content))}",
+        content,
+        f"{shelf.file_stem(selection)}-figures.zip",
+        "application/zip",
+        key="download-all",
+        on_click="ignore",
+    )
+
+
+def _draw_records(selection: Selection) -> None:
+    st.markdown("##### The captured tensors")
+    row = st.container(horizontal=True, vertical_alignment="center")
+    for side, loaded, looked in zip(("left", "right"), selection.loaded, selection.passes, strict=True):
+        row.download_button(
+            f"{plain(loaded.name)}, safetensors, {_size(shelf.record_size(looked.record))}",
+            _writer(looked.record, selection, loaded),
+            f"{shelf.file_stem(selection)}-{shelf.safe(loaded.name)}.safetensors",
+            "application/octet-stream",
+            key=f"download-record-{side}",
+            on_click="ignore",
+            help=f"Every tap of the {side} model on this image; written when pressed.",
+        )
+    st.caption(
+        "Read them with `rsp_lab.Record.load(path)`: Q maps, every step's maps and weights, logits at stride 4, each "
+        "with its axes and stride."
+    )
+
+
+def _draw_explorer(selection: Selection) -> None:
+    st.markdown("##### The explorer as one file")
+    st.download_button(
+        "Offline HTML",
+        lambda: shelf.explorer_file(selection),
+        f"{shelf.file_stem(selection)}-explorer.html",
+        "text/html",
+        key="download-html",
+        on_click="ignore",
+        help="At most 3 MB for 512 x 1024 pixels; written when pressed.",
+    )
+    st.caption("Opens in any browser from a folder, without a server, and fetches nothing.")
+
+
+def _writer(record: Record, selection: Selection, loaded: LoadedModel) -> Callable[[], bytes]:
+    meta = {"model": loaded.name, "image": selection.shown.sample.name, "image_digest": selection.shown.digest}
+
+    def write() -> bytes:
+        told = record.select("*")
+        told.meta.update(meta)
+        return shelf.record_bytes(told)
+
+    return write
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.2g} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"

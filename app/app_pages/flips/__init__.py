@@ -1,0 +1,1 @@
+"""Page Flips: regions where two models disagree, ranked, each with its story."""

@@ -1,0 +1,214 @@
+"""Flips: where the two models part, strongest first, whichever is right, and what tipped each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+import torch
+
+from app.app_pages.flips import pictures
+from app.app_pages.flips.pictures import LEFT, NEITHER, RIGHT, UNKNOWN, VERDICTS, Flip
+from app.charts.on_image import number, photograph_uri
+from app.charts.theme import draw as draw_chart
+from app.shell.choices import choose, select
+from app.shell.link import set_pixel
+from app.shell.navigation import jump
+from app.shell.region_target import FLIP, TRUE, has_true_labels, label_map
+from app.shell.selection import Selection
+from app.shell.text import plain
+from app.store.results import Results, Stoppable, results, was_stopped
+from rsp_lab.analysis.comparison.flips import RANK_RULE, TIPPING_RULE, FlipStories, flip_stories
+from rsp_lab.analysis.ledger.ledger import LedgerError
+
+ALL = "all"
+COUNTS = ("10", "20", "40")
+LEAST = 30
+ORDERS: dict[str, Callable[[Flip], float]] = {
+    "strength": lambda flip: flip.story.score,
+    "size": lambda flip: flip.story.pixels,
+    "right margin": lambda flip: flip.story.margins[1],
+    "left margin": lambda flip: flip.story.margins[0],
+}
+
+MEASURES = f"""
+- **Flip**: a connected region in which the left model says one class and the right model another; smaller ones than
+  the least size are mostly jitter of boundaries and are left out.
+- **Strength**, by which flips are numbered: {RANK_RULE}.
+- **Margin** of a model: its own class over the other model’s, mean over the region, in logits.
+- **Better**: the right model is right on more of the region’s labelled pixels than the left one; **neither**: both on
+  as many, often none; **unknown**: no pixel of it is labelled.
+- **Tipped by**: {TIPPING_RULE}. Every number in a sentence is one of a ledger, whose sum is proven.
+"""
+
+
+def draw(selection: Selection) -> None:
+    first, second, third, fourth = st.columns([2.3, 1.1, 1, 1.4], vertical_alignment="bottom")
+    shown = choose(selection, first, "Show", "flips_show", (ALL, *VERDICTS))
+    order = select(selection, second, "Sorted by", "flips_order", tuple(ORDERS))
+    least = third.number_input("Least size, px", 1, 9999, LEAST, key="flips_least", bind="query-params")
+    count = choose(selection, fourth, "Strongest", "flips_count", COUNTS, default=COUNTS[0])
+    try:
+        stories = stories_of(selection, int(count), int(least))
+    except (ValueError, LedgerError) as problem:
+        selection.say("The flips of these models cannot be told.")
+        st.error(plain(str(problem)))
+        return
+    if stories is None:
+        selection.say("The flips were not told to the end.")
+        st.info("You stopped it. Press the button above, or choose fewer flips.")
+        return
+    flips = pictures.flips_of(stories.stories)
+    selection.say(sentence(selection, stories), _true_words(selection, stories))
+    if not flips:
+        st.info(
+            f"No region of {least} px or more is labelled differently. Choose a smaller least size, or other models."
+        )
+        return
+    picked = sorted((f for f in flips if shown in (ALL, f.verdict)), key=lambda flip: -ORDERS[order](flip))
+    draw_overview(selection, stories, flips, picked)
+    st.markdown(f"##### {'Flips' if shown == ALL else f'Flips, {shown}'}")
+    if not picked:
+        st.info(f"None of the {len(flips)} strongest flips is “{shown}”. Show all, or more of them.")
+    for flip in picked:
+        draw_flip(selection, flip)
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)
+
+
+@st.cache_resource(show_spinner=False)
+def close_looks() -> Results:
+    """Pictures of flips, of 10 kB each; apart from the store of all pages, which they would fill."""
+    return Results(200)
+
+
+def stories_of(selection: Selection, count: int, least: int) -> FlipStories | None:
+    """From the captured passes; kept. None where the reader stopped the work.
+
+    Raises:
+        ValueError, LedgerError: as :func:`rsp_lab.analysis.comparison.flips.flip_stories`.
+    """
+    key = (*selection.key, selection.shown.sample.name, selection.shown.table, "flips", count, least)
+    text = "Telling what tipped each flip"
+    if not results().held(key) and was_stopped(text):
+        if not st.button(f"Tell the {count} strongest flips", key="flips-go"):
+            return None
+        del st.session_state["stopped"]
+
+    def work() -> FlipStories:
+        with selection.notices:
+            bar = Stoppable(text)
+        try:
+            return flip_stories(
+                selection.passes[0].frozen,
+                selection.passes[1].frozen,
+                selection.passes[0].image,
+                count=count,
+                least=least,
+                labels=label_map(selection, TRUE) if has_true_labels(selection) else None,
+                names=selection.names,
+                report=bar.report,
+            )
+        finally:
+            bar.close()
+
+    return results().get(key, work)
+
+
+def pixel_counts(selection: Selection) -> dict[str, int]:
+    """Of all pixels that the models label differently, by who is right there."""
+    left, right = (torch.from_numpy(view.labels).long() for view in selection.views)
+    apart = left != right
+    if not has_true_labels(selection):
+        return {RIGHT: 0, LEFT: 0, NEITHER: 0, UNKNOWN: int(apart.sum())}
+    truth = label_map(selection, TRUE)
+    known = apart & (truth >= 0) & (truth < len(selection.class_names))
+    ours, theirs = known & (right == truth), known & (left == truth)
+    counts = {RIGHT: int(ours.sum()), LEFT: int(theirs.sum()), NEITHER: int((known & ~ours & ~theirs).sum())}
+    return {**counts, UNKNOWN: int((apart & ~known).sum())}
+
+
+def sentence(selection: Selection, stories: FlipStories) -> str:
+    """How often they part, and how often each is right there."""
+    left, right = selection.names
+    share = f"{100 * selection.result.disagreeing_share:.3g} % of the image"
+    regions = f"{stories.regions:,} region{'' if stories.regions == 1 else 's'}"
+    if not has_true_labels(selection):
+        return f"{right} and {left} part on {share}, in {regions}; without labels nobody can say which is right."
+    counts = pixel_counts(selection)
+    return (
+        f"{right} and {left} part on {share}, in {regions}: there {right} is right on {counts[RIGHT]:,} px, {left} on "
+        f"{counts[LEFT]:,} px, neither on {counts[NEITHER]:,} px."
+    )
+
+
+def _true_words(selection: Selection, stories: FlipStories) -> str:
+    told = f"The {len(stories.stories)} strongest are told; sources are named by {stories.source_rule}."
+    return told if stories.stories else ""
+
+
+def draw_overview(selection: Selection, stories: FlipStories, flips: Sequence[Flip], picked: Sequence[Flip]) -> None:
+    """The flips on the photograph, and how many there are both ways."""
+    ground, size = photograph_uri(selection), selection.shown.size
+    first, second = st.columns([1.75 if size[1] > 1.6 * size[0] else 1.2, 1], gap="medium")
+    with first:
+        figure = pictures.overview_figure(picked, size, ground, selection.result.pixel)
+        draw_chart(figure, "flips-overview")
+        st.html(pictures.verdict_legend())
+    with second:
+        st.markdown("##### Both ways")
+        everywhere = pixel_counts(selection)
+        rows = {
+            verdict: {
+                "flips told": str(sum(flip.verdict == verdict for flip in flips)),
+                "their px": f"{sum(flip.story.pixels for flip in flips if flip.verdict == verdict):,}",
+                "px, all": f"{everywhere[verdict]:,}",
+            }
+            for verdict in VERDICTS
+        }
+        st.table(pd.DataFrame(rows).T, border="horizontal")
+        st.caption("Told: the strongest. All: every pixel that is labelled differently, by who is right at that pixel.")
+        _draw_groups(stories)
+
+
+def _draw_groups(stories: FlipStories) -> None:
+    """Flips with one story."""
+    groups = [(key, count) for key, count in stories.groups().most_common(5) if count > 1]
+    st.markdown("##### The same story more than once")
+    if not groups:
+        st.caption("No two of the flips told have the same classes and were tipped by the same.")
+        return
+    rows = [
+        {
+            "left / right": f"{left} / {right}",
+            "tipped by": source if level is None else f"{source}, level {level}",
+            "flips": str(count),
+        }
+        for (left, right, level, source), count in groups
+    ]
+    st.table(pd.DataFrame(rows).set_index("left / right"), border="horizontal")
+
+
+def draw_flip(selection: Selection, flip: Flip) -> None:
+    """One flip: how it looks, its story, and the ways to look closer."""
+    story = flip.story
+    looks, words, ways = st.columns([0.85, 3, 0.85], gap="small")
+    key = (*selection.key, "close look", flip.verdict, story.box, story.left_class, story.right_class)
+    looks.html(close_looks().get(key, lambda: pictures.close_look(selection.shown.sample.image, flip)))
+    left, right = story.margins
+    words.markdown(
+        f"**{flip.number}. {plain(story.left_class)} (left) / {plain(story.right_class)} (right)**, "
+        f"{story.pixels:,} px, {flip.verdict}"
+    )
+    words.markdown(plain(story.sentence()))
+    words.caption(
+        f"Margins over the other’s class: left {number(left)}, right {number(right)} logits. Strength "
+        f"{number(story.score)} logit pixels. Residual at most {max(story.left.residual, story.right.residual):.1g}."
+    )
+    for path, label, choices in (("ledger", "Ledger", {"ledger_target": FLIP}), ("flow", "Context flow", {})):
+        if ways.button(f"{label}", key=f"flips-{path}-{flip.number}", width="stretch"):
+            jump(path, flip.pixel, **choices)
+    ways.button(
+        "Select its pixel", key=f"flips-pixel-{flip.number}", on_click=set_pixel, args=(flip.pixel,), width="stretch"
+    )

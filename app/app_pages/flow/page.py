@@ -1,0 +1,50 @@
+"""Context flow: the explorer, and both models' maps level by level (Fig. 5b)."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.app_pages.flow.channels import draw_flow
+from app.app_pages.flow.details import draw_answers, draw_disagreements, draw_relations
+from app.app_pages.flow.steps import draw_step
+from app.app_pages.flow.viewer import draw_pin, draw_viewer
+from app.shell import scenes
+from app.shell.selection import Selection
+from app.store import models
+
+
+def draw(selection: Selection) -> None:
+    draw_words(selection)
+    shown = selection.shown
+    outlined = scenes.outlined(shown.planted) if shown.planted is not None else None
+    payload = models.payload_of(shown, selection.loaded, selection.views, outlined)
+    draw_viewer(payload)
+    first, second, third = st.columns([1.1, 1.1, 0.9], gap="medium")
+    with first:
+        draw_answers(selection.result)
+    with second:
+        draw_relations(selection.result)
+    with third:
+        draw_disagreements(selection.result)
+    draw_pin(payload, selection.result.pixel)
+    draw_flow(selection)
+    draw_step(selection)
+
+
+def draw_words(selection: Selection) -> None:
+    """First what is known of a planted region, then what both models say at the pixel."""
+    result, scene = selection.result, selection.shown.planted
+    note = pixel_note(selection)
+    if scene is not None and scenes.knows_region(selection.loaded[0]):
+        region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene)
+        selection.say(*region, below=(result.sentence(), note))
+    else:
+        hint = "" if scene is None else "Models of Cityscapes' classes, such as scenes-rsp4, answer for its region too."
+        selection.say(result.sentence(), f"{note} {hint}".strip())
+
+
+def pixel_note(selection: Selection) -> str:
+    if "pixel" in st.query_params:
+        return ""
+    rule = "region’s innermost pixel" if selection.shown.planted is not None else selection.result.pixel_rule
+    return f"Shown is the {rule}."

@@ -1,0 +1,121 @@
+"""One step of the context flow, large: its maps in both models, and what was refused and added there (Fig. 5 b)."""
+
+from __future__ import annotations
+
+import streamlit as st
+from torch import Tensor
+
+from app.app_pages.flow.figure import flow_map, rejection_figure, step_figure
+from app.charts.on_image import number, photograph_uri, signed
+from app.charts.theme import draw as draw_chart
+from app.charts.theme import reach
+from app.shell.choices import choose, settle
+from app.shell.selection import Selection
+from app.shell.text import plain
+from app.store.results import results
+from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection, rejection_map_of
+from rsp_lab.analysis.targets.regions import whole_image
+from rsp_lab.shapes import step_levels
+
+KEY = "flow_step"
+FIRST = "54"
+EVERYWHERE, HERE = "the whole image", "this pixel"
+# A map keeps the rest of its colours where a hundredth of its cells is far out.
+_SHARE = 0.99
+
+MEASURES = """
+- What is compared: the context that a cell took through its relation weights, with what the baseline's rule would have
+  passed down, weight 1 on the cell's own position, both through the same f_v.
+- **Value of a cell**: derivative of the logit difference with respect to the cell's context, times (passed − taken).
+  Above 0, red: context for the class was **refused**; below 0, green: it was **added** from elsewhere in the window.
+- The sum over the cells is exactly how much the logit difference would change if this step alone passed everything
+  down; the **residual** is how far that is off, over the size of what was added up.
+- **The whole image**: the logit difference is the mean over all pixels, and a cell's value is in logits at its own
+  place. **This pixel**: the values of all cells are in logits and add up.
+- A model that sums passes all context down: it refuses and adds nothing, by definition.
+"""
+
+
+def draw_step(selection: Selection) -> None:
+    """The slider through the steps, the step's maps, and the rejection overlay."""
+    steps = tuple(sorted({s.name for view in selection.views for s in view.flow}, reverse=True))
+    digits = tuple(step.removeprefix("step") for step in steps)
+    st.markdown("##### One step, large")
+    settle(selection, KEY, digits)
+    chosen = st.select_slider(
+        "Step, from the coarse end to the fine one",
+        digits,
+        value=FIRST if FIRST in digits else digits[0],
+        key=KEY,
+        bind="query-params",
+    )
+    name = f"step{chosen}"
+    _draw_maps(selection, name)
+    _draw_rejection(selection, name)
+
+
+def _draw_maps(selection: Selection, name: str) -> None:
+    channel, size, pixel = selection.result.channel.channel, selection.shown.size, selection.result.pixel
+    found = [next((s for s in view.flow if s.name == name), None) for view in selection.views]
+    maps = [flow_map(step, part, channel) for step in found if step for part in ("passed", "context", "own", "fused")]
+    scale = reach(*maps)
+    for side, step, model, place in zip(("left", "right"), found, selection.names, st.columns(2), strict=True):
+        with place:
+            st.markdown(f"**{plain(model)}** ({side})")
+            if step is None:
+                st.caption(f"{plain(model)} has no such step, as its top level is lower.")
+                continue
+            draw_chart(step_figure(step, channel, scale, pixel, size), f"step-{side}")
+    high, low = step_levels(name)
+    st.caption(
+        f"Channel {channel}. Frames have the colour of the level that a map comes from, {high} or {low}; ring: the "
+        f"selected pixel. One scale for all maps left and right, ±{number(scale)}, no unit."
+    )
+
+
+def _draw_rejection(selection: Selection, name: str) -> None:
+    st.markdown("##### What the step refused and added")
+    first, second = st.columns([2, 5], vertical_alignment="bottom")
+    of = choose(selection, first, "For the decision at", "rejection_of", (EVERYWHERE, HERE))
+    with second.popover("What these measures are"):
+        st.markdown(MEASURES)
+    with selection.notices, st.spinner("Working out what was refused", show_time=True):
+        sides = [rejection(selection, side, of == EVERYWHERE) for side in range(2)]
+    steps = [next((s for s in found.steps if s.step == name), None) if found else None for found in sides]
+    scale = reach(*(_values(s, of).numpy() for s in steps if s is not None), share=_SHARE)
+    unit = "logits at its place" if of == EVERYWHERE else "logits"
+    ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
+    for side, step, found, model, place in zip(
+        ("left", "right"), steps, sides, selection.names, st.columns(2), strict=True
+    ):
+        with place:
+            st.markdown(f"**{plain(model)}** ({side})")
+            values = None if step is None else _values(step, of).numpy()
+            draw_chart(rejection_figure(values, scale, unit, pixel, ground, size), f"rejection-{side}")
+            st.caption(_words(selection, plain(model), step, found))
+    st.caption(f"Red: refused, green: added; full colour at {number(scale)} {unit}, the same left and right.")
+
+
+def rejection(selection: Selection, side: int, everywhere: bool) -> RejectionMap | None:
+    """What one model refused for the selected class over its rival; None for a model without relations."""
+    frozen, target = selection.passes[side].frozen, selection.target
+    if not frozen.steps:
+        return None
+    asked = whole_image(selection.shown.size, target.class_name, target.rival) if everywhere else target
+    place = "everywhere" if everywhere else (target.y, target.x)
+    key = ("rejection", selection.key[0], selection.key[1 + side], place, target.class_name, target.rival)
+    return results().get(key, lambda: rejection_map_of(frozen, asked))
+
+
+def _values(step: StepRejection, of: str) -> Tensor:
+    return step.density if of == EVERYWHERE else step.values
+
+
+def _words(selection: Selection, model: str, step: StepRejection | None, found: RejectionMap | None) -> str:
+    if step is None or found is None:
+        return f"{model} passes all context down here: it refuses and adds nothing, by definition."
+    return (
+        f"Of {plain(found.target.describe())}: taken here {signed(float(step.taken.sum()))} logits, refused "
+        f"{signed(step.refused)}, added {signed(step.added)}. Passing everything down at this step would change it by "
+        f"{signed(step.total)} (residual {found.residual:.1g})."
+    )

@@ -1,0 +1,1 @@
+"""Page Key and query: do query and key of a step complement each other?"""

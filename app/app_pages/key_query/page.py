@@ -1,0 +1,249 @@
+"""Key and query of every relation (Fig. 4), and whether the two complement each other beyond chance."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+import torch
+
+from app.app_pages.key_query import charts
+from app.app_pages.key_query.charts import Pair, Score
+from app.charts.on_image import number
+from app.charts.theme import draw as draw_chart
+from app.shell.choices import choose, select
+from app.shell.selection import Selection
+from app.shell.steps import SIDES, digits, no_relations, steps_with_relations
+from app.shell.text import plain
+from app.store.models import LoadedModel
+from app.store.results import Stoppable, results, was_stopped
+from rsp_lab.analysis.passes.captured import Looked
+from rsp_lab.analysis.relation_weights.complementarity import (
+    channel_correlations,
+    complementarity,
+    complementarity_score,
+    null_of,
+    shuffled_scores,
+)
+from rsp_lab.analysis.relation_weights.key_query import key_query
+from rsp_lab.models.segmenter import Segmenter
+
+BY_RULE, MEAN = "by rule", "mean over all"
+DRAWS = 2000
+RANDOM_MODELS = ("8", "19", "39")
+LEVEL = 0.05
+
+MEASURES = """
+- **Complementarity score**: minus the mean, over the middle channels c, of the correlation over the map of query
+  channel c with key channel c. Above 0 the two complement each other, below 0 they agree; within −1 to 1.
+- **Shuffled pairs**: the same maps with query channels paired with key channels at random, 2,000 times. **p** is the
+  share of draws at least as far from their mean as the score, two-sided; the score counts as a draw itself.
+- **Random weights**: scores of models of the same architecture before training, on the same image; with n of them p is
+  never below 1 / (n + 1).
+- **Covariance**: of query with key over the map, summed over the middle channels, in score units. No change of basis
+  of the middle channels changes it, while it does change the score.
+- **By rule**: the channel with the largest standard deviation over the map of query · key, which moves the scores
+  most. **r** is the correlation of the two maps shown; the median over all channels is the control beside it.
+- The cells of a map are not independent of each other, and one image is one image: p says how the score lies among
+  these draws, and nothing about other images.
+"""
+
+
+def draw(selection: Selection) -> None:
+    steps = steps_with_relations(selection)
+    if not steps:
+        selection.say("There is no key and no query to look at here.")
+        st.info(plain(no_relations(selection)))
+        return
+    first, second, third = st.columns([1, 1.4, 2.6], vertical_alignment="bottom")
+    options = (BY_RULE, MEAN, *map(str, range(_channels(selection.passes))))
+    channel = select(selection, first, "Middle channel", "keyquery_channel", options)
+    models = choose(
+        selection, second, "Models with random weights", "keyquery_random", RANDOM_MODELS, default=RANDOM_MODELS[1]
+    )
+    with third.popover("What these measures are"):
+        st.markdown(MEASURES)
+    scores = [_scores(selection, side) for side in range(2)]
+    selection.say(*sentence(selection.names, scores))
+    draw_maps(selection, steps, channel)
+    st.markdown("##### Do key and query complement each other?")
+    scores = [with_random(selection, side, found, int(models)) for side, found in enumerate(scores)]
+    draw_scores(selection, scores)
+
+
+def _channels(passes: tuple[Looked, Looked]) -> int:
+    """Middle channels that every relation of both models has."""
+    return min(one.record[f"{step}.query"].shape[1] for one in passes for step in one.frozen.steps)
+
+
+def sentence(names: tuple[str, str], scores: list[tuple[Score, ...]]) -> tuple[str, str]:
+    """How the scores of each model lie, and of how many things that was worked out."""
+    says = list(dict.fromkeys(_says(names[side], scores[side]) for side in (1, 0) if scores[side]))
+    both = [score for side in scores for score in side]
+    channels = " and ".join(map(str, sorted({score.channels for score in both})))
+    counts = f"n = 1 image, {channels} middle channels a step, {len(both[0].draws):,} shuffles."
+    return f"On this image {'; '.join(says)}.", counts
+
+
+def _says(name: str, scores: tuple[Score, ...]) -> str:
+    values = [score.score for score in scores]
+    ends = _two(min(values)), _two(max(values))
+    span = f"scores from {ends[0]} to {ends[1]}" if len(scores) > 1 else f"score {ends[0]}"
+    apart = [score for score in scores if score.shuffled.p < LEVEL]
+    if not apart:
+        return f"key and query of {name} neither complement each other nor agree beyond chance ({span}, p ≥ {LEVEL})"
+    complement = [digits(s.step) for s in apart if s.score > s.shuffled.mean]
+    agree = [digits(s.step) for s in apart if s.score <= s.shuffled.mean]
+    parts = [
+        f"{verb} at step{'s' if len(steps) > 1 else ''} {', '.join(steps)}"
+        for verb, steps in (("complement each other", complement), ("agree", agree))
+        if steps
+    ]
+    rest = len(scores) - len(apart)
+    chance = f", and are as by chance at {rest} other step{'s' if rest > 1 else ''}" if rest else ""
+    return f"key and query of {name} {' and '.join(parts)}{chance} ({span}; shuffled pairs p < {LEVEL})"
+
+
+def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> None:
+    """Query above key at every step, one scale a step for both maps and both models."""
+    pairs = [_pairs(looked, channel) for looked in selection.passes]
+    scales = charts.pair_scales(pairs)
+    size, pixel = selection.shown.size, selection.result.pixel
+    for side, name, shown in zip(SIDES, selection.names, pairs, strict=True):
+        if not shown:
+            st.markdown(f"**{plain(name)}** ({side}) has no relation: it computes no key and no query.")
+            continue
+        st.markdown(f"**{plain(name)}** ({side})")
+        by_step = {pair.step: pair for pair in shown}
+        for step, place in zip(steps, st.columns(max(3, len(steps))), strict=False):
+            pair = by_step.get(step)
+            if pair is None:
+                place.caption(f"Step {digits(step)} has no relation here.")
+                continue
+            with place:
+                draw_chart(charts.pair_figure(pair, scales[step], size, pixel), f"keyquery-maps-{side}-{step}")
+                st.caption(f"**{digits(step)}** {pair.what}, ±{scales[step]:.3g}: {pair.words}")
+    st.caption(
+        "Red is above 0, blue below; activations have no unit. ± is a step’s scale, the same for both maps and both "
+        "models. r: correlation of the two maps, negative where they complement each other; median: over all channels."
+    )
+
+
+def _pairs(looked: Looked, channel: str) -> tuple[Pair, ...]:
+    found = []
+    for step in looked.frozen.steps:
+        query, key = (looked.record[f"{step}.{part}"][0].detach() for part in charts.PARTS)
+        ruled = key_query(step, query, key)
+        if channel == MEAN:
+            what, maps = f"mean of {len(query)}", (query.mean(0), key.mean(0))
+        else:
+            index = ruled.channel if channel == BY_RULE else int(channel)
+            what, maps = f"channel {index}", (query[index], key[index])
+        r = float(channel_correlations(maps[0][None], maps[1][None])[0, 0])
+        words = f"r = {_two(r)} (median {_two(ruled.median_correlation)})"
+        found.append(Pair(step, what, *maps, words))
+    return tuple(found)
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _scores(selection: Selection, side: int) -> tuple[Score, ...]:
+    """The score of every relation and its shuffled pairs, from the captured pass."""
+    key = selection.shown.digest, selection.loaded[side].identity, "complementarity"
+    return results().get(key, lambda: shuffled_of(selection.passes[side]))
+
+
+def shuffled_of(looked: Looked) -> tuple[Score, ...]:
+    """Scores of this image alone with their draws (:mod:`rsp_lab.analysis.relation_weights.complementarity`)."""
+    found = []
+    for step in looked.frozen.steps:
+        query, key = (looked.record[f"{step}.{part}"][0].detach() for part in charts.PARTS)
+        correlations = channel_correlations(query, key).cpu()
+        score, draws = complementarity_score(correlations), shuffled_scores(correlations, DRAWS, 0)
+        centred = [part.double() - part.double().mean((1, 2), keepdim=True) for part in (query, key)]
+        covariance = float((centred[0] * centred[1]).mean((1, 2)).sum())
+        null = null_of("shuffled channels", score, draws)
+        cells = query.shape[-2], query.shape[-1]
+        found.append(Score(step, cells, len(query), score, covariance, draws.numpy(), null))
+    return tuple(found)
+
+
+def with_random(selection: Selection, side: int, scores: tuple[Score, ...], models: int) -> tuple[Score, ...]:
+    """The same with the scores of models with random weights; without them where the reader stopped that."""
+    loaded = selection.loaded[side]
+    key = selection.shown.digest, loaded.identity, "complementarity", models
+    text = f"Models with random weights look at the image, as {loaded.name} would before training"
+    if not scores:
+        return scores
+    if not results().held(key) and was_stopped(text):
+        if not st.button(
+            f"Draw {models} models with random weights for {plain(loaded.name)}", key=f"keyquery-go-{side}"
+        ):
+            return scores
+        del st.session_state["stopped"]
+    drawn = results().get(key, lambda: _random_scores(loaded, selection.passes[side], models, text))
+    return tuple(_held_against(score, tuple(one[score.step] for one in drawn)) for score in scores)
+
+
+def _held_against(score: Score, drawn: tuple[float, ...]) -> Score:
+    null = null_of("random weights", score.score, torch.tensor(drawn, dtype=torch.float64))
+    return Score(**{**vars(score), "random_draws": drawn, "random": null})
+
+
+def _random_scores(loaded: LoadedModel, looked: Looked, models: int, text: str) -> list[dict[str, float]]:
+    bar = Stoppable(text)
+    found = []
+    try:
+        for seed in range(models):
+            bar.report(seed / models)
+            found.append(random_scores(loaded.model, looked, seed))
+    finally:
+        bar.close()
+    return found
+
+
+def random_scores(model: Segmenter, looked: Looked, seed: int) -> dict[str, float]:
+    """The score by step of a model of the same architecture with weights as drawn before training."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        drawn = Segmenter(model.config)
+    drawn = drawn.to(looked.image).eval()
+    return {one.step: one.score for one in complementarity(drawn, [looked.image], draws=1, random_models=0)}
+
+
+def draw_scores(selection: Selection, scores: list[tuple[Score, ...]]) -> None:
+    """The observed score among the draws, step by step; then the numbers."""
+    both = [score for side in scores for score in side]
+    ends = charts.null_ends(both)
+    across = max(len(side) for side in scores)
+    for side, name, shown in zip(SIDES, selection.names, scores, strict=True):
+        if not shown:
+            continue
+        st.markdown(f"**{plain(name)}** ({side})")
+        for score, place in zip(shown, st.columns(max(3, across)), strict=False):
+            with place:
+                draw_chart(charts.null_figure(score, ends), f"keyquery-null-{side}-{score.step}")
+    drawn = ", ".join(f"{n}" for n in sorted({len(score.random_draws) for score in both}))
+    st.caption(
+        f"Coloured line: this model. Grey: {len(both[0].draws):,} shuffled pairs of its own maps. Ticks below: models "
+        f"with random weights (n = {drawn}). Above 0 key and query complement each other, below 0 they agree."
+    )
+    rows = [_row(score, side) for side, shown in zip(SIDES, scores, strict=True) for score in shown]
+    st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
+
+
+def _row(score: Score, side: str) -> dict[str, str]:
+    shuffled, random = score.shuffled, score.random
+    return {
+        "step": f"{digits(score.step)} {side}",
+        "cells": f"{score.cells[0]} x {score.cells[1]}",
+        "score": number(round(score.score, 3)),
+        "shuffled pairs, middle 95 %": f"{_two(shuffled.low)} to {_two(shuffled.high)}",
+        "p, shuffled": f"{shuffled.p:.2g}",
+        "random weights, all": "–"
+        if random is None
+        else f"{_two(min(score.random_draws))} to {_two(max(score.random_draws))}",
+        "p, random": "–" if random is None else f"{random.p:.2g}",
+        "covariance, score units": number(score.covariance),
+    }

@@ -1,0 +1,1 @@
+"""Page Ledger: signed contributions of levels and cells that add up to the margin."""

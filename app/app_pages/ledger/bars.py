@@ -1,0 +1,67 @@
+"""Bars of ledgers: the levels adding up to the margin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from app.app_pages.ledger.readings import Panel, Panels
+from app.charts.bar_rows import Bar, Row
+from app.charts.on_image import ink, signed
+from rsp_lab.palette import LEVEL_COLOURS
+
+_BIAS = "#8A8A88"
+
+
+def level_colour(level: int) -> str:
+    """A level below those that relations take from is grey."""
+    return LEVEL_COLOURS.get(level, _BIAS)
+
+
+def sum_ends(panels: Panels, *, summed: bool) -> tuple[float, float]:
+    """Ends of the one axis on which all three panels' bars run; see :func:`sum_rows`."""
+    reached = [0.0]
+    for panel in panels:
+        values = [value for _, value, _ in _parts(panel, {})]
+        reached += [*np.cumsum(values).tolist(), panel.total] if summed else values
+    low, high = min(reached), max(reached)
+    room = 0.06 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def _parts(panel: Panel, words: Mapping[int, str]) -> list[tuple[str, float, str]]:
+    found = [(words.get(x, f"level {x}"), v, level_colour(x)) for x, v in sorted(panel.sums.items(), reverse=True)]
+    return found if panel.bias is None else [*found, ("bias", panel.bias, _BIAS)]
+
+
+def sum_rows(panel: Panel, words: Mapping[int, str], total: str) -> tuple[Row, ...]:
+    """Each part begins where the one above it ended, and the last bar, ``total``, is the whole; without one, from 0."""
+    rows, start = [], 0.0
+    for name, value, shade in _parts(panel, words):
+        bar = Bar(start, value, shade, f"{name}: {_four(value)} logits")
+        start = start + value if total else 0.0
+        rows.append(Row(name, (bar,), tidy(value), reached=start if total else None))
+    if total:
+        whole = Bar(0.0, panel.total, ink(), f"{total}: {_four(panel.total)} logits")
+        rows.append(Row(total, (whole,), tidy(panel.total), strong=True))
+    return tuple(rows)
+
+
+def _four(value: float) -> str:
+    return f"{value:+.4g}".replace("-", "−")
+
+
+def tidy(value: float) -> str:
+    """A signed number of logits in a column of such: three digits, none beyond the third decimal."""
+    return signed(round(value, 3))
+
+
+def level_legend(levels: Sequence[int]) -> str:
+    """The levels' colours."""
+    chips = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.35em"><i style="width:.8em;height:.8em;'
+        f'border-radius:2px;background:{level_colour(level)}"></i>level {level}</span>'
+        for level in levels
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:.3em 1.1em;font-size:.82rem;margin-bottom:.4em">{chips}</div>'

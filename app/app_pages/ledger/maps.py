@@ -1,0 +1,208 @@
+"""Maps of ledgers: signed cells of each level at their place on the photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+
+from app.app_pages.ledger.readings import Panel
+from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
+from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
+from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
+from rsp_lab.shapes import cell_to_pixel
+
+Size = tuple[int, int]
+# Red and blue by their own alpha: what contributes nothing leaves the photograph as it is.
+AGAINST, FOR = "42,110,196", "200,48,34"
+# Opacity of a contribution just above 0, and of one at the end of the scale.
+FAINT, FULL = 0.04, 0.96
+THUMB_SIDE = 240
+_SIDE = 800
+# A map keeps its colours where a few cells are far out; the scale then says so.
+_SHARE = 0.99
+# Of the largest contribution of a level: what is less is left out of the part that is shown close.
+_SEEN = 1e-3
+_LEAST_SHOWN = 0.12
+FINEST = 4
+# End of the scale of maps without any value.
+TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What lies below the cells.
+
+    Attributes:
+        size: (y, x) of the image.
+        photograph, small: grey, as sources of a picture; the second for thumbnails.
+        outline: of the target's region and of what is planted; empty without any.
+        pixel: (y, x) that is selected.
+        outlined: names of what is.
+    """
+
+    size: Size
+    photograph: str
+    small: str
+    outline: str
+    pixel: Size
+    outlined: tuple[str, ...] = ()
+
+
+def grey_uri(image: Tensor, dark: bool, side: int = _SIDE) -> str:
+    """The photograph without colour, so that red and blue are the contributions' alone."""
+    red, green, blue = image.float()
+    grey = 0.299 * red + 0.587 * green + 0.114 * blue
+    grey = 0.75 * grey + (0 if dark else 62)
+    drawn = Image.fromarray(grey.clamp(0, 255).byte().numpy())
+    drawn.thumbnail((side, side))
+    return picture_uri(np.asarray(drawn.convert("RGB")), "JPEG")
+
+
+def outline_uri(masks: Mapping[str, Tensor]) -> str:
+    """Edges of masks on nothing, each in its colour on a dark rim; a name without one is white."""
+    if not masks:
+        return ""
+    picture = np.zeros((*next(iter(masks.values())).shape, 4), np.uint8)
+    for name, mask in masks.items():
+        inside = mask.numpy()
+        rim = ndimage.binary_dilation(inside, iterations=1) & ~inside
+        edge = inside & ~ndimage.binary_erosion(inside, border_value=1)
+        shade = OUTLINE_COLOURS.get(name, "#FFFFFF")
+        picture[rim] = (0, 0, 0, 190)
+        picture[edge] = (*(int(shade[i : i + 2], 16) for i in (1, 3, 5)), 255)
+    return picture_uri(picture)
+
+
+def signed_colours() -> list[list[Any]]:
+    """Blue below 0, nothing at 0, red above."""
+    return [
+        [0.0, f"rgba({AGAINST},{FULL})"],
+        [0.5, f"rgba({AGAINST},{FAINT})"],
+        [0.5, f"rgba({FOR},{FAINT})"],
+        [1.0, f"rgba({FOR},{FULL})"],
+    ]
+
+
+def shown_map(panel: Panel, level: int | None, size: Size) -> Tensor | None:
+    """Cells of one level, or of all in cells of 4 x 4 pixels; None where the panel has none."""
+    if panel.missing or (level is not None and level not in panel.maps):
+        return None
+    if level is not None:
+        return panel.maps[level]
+    whole = sum((on_pixels(values, size) for values in panel.maps.values()), torch.zeros(size, dtype=torch.float64))
+    # Each pixel gives to the cell that covers it; where 4 divides the sides this is a plain sum.
+    rows, columns = (_gathering(-(-side // FINEST), side) for side in size)
+    return rows @ whole @ columns.T
+
+
+def _gathering(cells: int, pixels: int) -> Tensor:
+    """(cells, pixels): the share of each pixel that lies under each cell; columns sum to 1."""
+    shares = footprint_shares(cells, pixels)
+    return shares / shares.sum(0, keepdim=True)
+
+
+def scale_of(maps: list[Tensor]) -> tuple[float, float]:
+    """End of one scale for maps that are compared, and the largest magnitude, which may lie beyond it."""
+    sizes = torch.cat([values.abs().flatten() for values in maps]) if maps else torch.zeros(1)
+    sizes = sizes[sizes > _SEEN * sizes.max()] if sizes.max() > 0 else sizes
+    end, most = float(sizes.quantile(_SHARE)), float(sizes.max())
+    return max(end, TINY), most
+
+
+def close_box(maps: list[Tensor], ground: Ground) -> tuple[float, float, float, float]:
+    """(top, left, bottom, right) in pixels: the part of the image, in its proportions, with all that contributes."""
+    rows, columns = ground.size
+    share, spans = _LEAST_SHOWN, []
+    for axis, pixels in enumerate(ground.size):
+        near = far = float(ground.pixel[axis])
+        for values in maps:
+            used = (values.abs().amax(1 - axis) > _SEEN * values.abs().max()).nonzero().flatten()
+            if len(used):
+                cell = pixels / values.shape[axis]
+                near, far = min(near, float(used[0]) * cell), max(far, float(used[-1] + 1) * cell)
+        spans.append((near, far))
+        share = max(share, 1.15 * (far - near) / pixels)
+    share = min(share, 1.0)
+    starts = []
+    for (near, far), pixels in zip(spans, ground.size, strict=True):
+        starts.append(min(max((near + far - share * pixels) / 2, 0.0), (1 - share) * pixels) - 0.5)
+    return starts[0], starts[1], starts[0] + share * rows, starts[1] + share * columns
+
+
+def map_figure(
+    values: Tensor | None, ground: Ground, end: float, unit: str, level: int | None, box: tuple[float, ...] | None
+) -> go.Figure:
+    """One panel's cells over the photograph; a drag zooms, a double click shows all, a click selects."""
+    grounds = filter(None, (ground.photograph, ground.outline))
+    figure = picture_figure(ground.size, *grounds, width=395)
+    if values is not None and bool((values != 0).any()):
+        figure.add_trace(signed_cells(values, ground.size, end, unit))
+    if level is not None and level in LEVEL_COLOURS:
+        frame_level(figure, level, ground.size)
+    mark_pixel(figure, ground.pixel)
+    across: dict[str, Any] = {"fixedrange": False}
+    down: dict[str, Any] = {"fixedrange": False}
+    if box is not None:
+        top, left, bottom, right = box
+        across["range"], down["range"] = [left, right], [bottom, top]
+    figure.update_layout(dragmode="zoom", xaxis=across, yaxis=down)
+    return figure
+
+
+def nonzero_part(values: np.ndarray) -> tuple[int, int, np.ndarray]:
+    """(top, left) and the smallest rectangle of cells with all that are not 0, in single precision; some must be."""
+    rows, columns = (np.flatnonzero((values != 0).any(axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    return top, left, values[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.float32)
+
+
+def signed_cells(values: Tensor, size: Size, end: float, unit: str) -> go.Heatmap:
+    """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour."""
+    found = values.detach().cpu().double().numpy()
+    height, width = found.shape
+    top, left, part = nonzero_part(found)
+    part[part == 0] = np.nan
+    cells = np.stack(np.meshgrid(*(np.arange(n) for n in part.shape), indexing="ij"), -1) + np.array((top, left))
+    return go.Heatmap(
+        z=part,
+        x0=cell_to_pixel(left, width, size[1]),
+        dx=size[1] / width,
+        y0=cell_to_pixel(top, height, size[0]),
+        dy=size[0] / height,
+        zmin=-end,
+        zmax=end,
+        colorscale=signed_colours(),
+        showscale=False,
+        hoverongaps=False,
+        customdata=cells.astype(np.int16),
+        hovertemplate=(
+            f"%{{z:+.3g}} {unit}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
+            "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
+        ),
+    )
+
+
+def scale_html(end: float, most: float, unit: str, words: str, ground: Ground) -> str:
+    """The one scale of the three maps, printed, and what is outlined."""
+    beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
+    bar = f"linear-gradient(90deg,rgb({AGAINST}),rgba({AGAINST},.04) 50%,rgba({FOR},.04) 50%,rgb({FOR}))"
+    chips = "".join(
+        '<span style="display:inline-flex;align-items:center;gap:.35em"><i style="width:.8em;height:.8em;'
+        f'background:#111;border:2px solid {OUTLINE_COLOURS.get(name, "#FFFFFF")}"></i>'
+        f"{OUTLINE_WORDS.get(name, 'target: whose mean is explained')}</span>"
+        for name in ground.outlined
+    )
+    return (
+        '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:.2em .5em;font-size:.82rem;'
+        'font-variant-numeric:tabular-nums"><span>'
+        f'−{end:.3g}</span><i style="width:150px;height:.7em;border:1px solid #8888;background:{bar}"></i>'
+        f'<span>+{end:.3g} {unit}{beyond}</span><span style="opacity:.7">{words}</span>{chips}</div>'
+    )

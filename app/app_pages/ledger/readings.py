@@ -1,0 +1,172 @@
+"""What the page of ledgers reads from two captured passes: the decision, the gain of selecting, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from app.shell.region_target import target_key
+from app.shell.selection import Selection
+from app.store.results import Results
+from rsp_lab.analysis.ledger.difference import ledger_difference
+from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
+from rsp_lab.analysis.ledger.selection import RejectionMap, SelectionGain, rejection_map_of
+from rsp_lab.analysis.passes.captured import Looked
+from rsp_lab.analysis.targets.target import Target
+from rsp_lab.shapes import step_levels
+
+DECISION, GAIN, REJECTION, WHOLE = READINGS = ("decision", "selection gain", "rejection", "whole image")
+SIDES = LEFT, RIGHT, DIFFERENCE = "left", "right", "right minus left"
+# A ledger of six levels at 360 x 480 takes 0.1 MB, one at 1024 x 2048 1.4 MB.
+MOST = 64
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One column of the page: a model, or the difference of the two.
+
+    Attributes:
+        side: one of :data:`SIDES`.
+        name: of the model; of the difference what it says.
+        maps: signed logits a cell, (v, u) by level, lowest first. A step stands under the level that it takes from.
+        total: what the panel is about, in logits.
+        bias: what no cell contributes; None where the parts are not a sum.
+        ledger: of which the maps are, for splits; None for what is no ledger.
+        residual: how far the parts are from the total, relative; of the difference the larger one of the two.
+        missing: why there is nothing; then all else is empty.
+    """
+
+    side: str
+    name: str
+    maps: dict[int, Tensor]
+    total: float = 0.0
+    bias: float | None = None
+    ledger: ContextLedger | None = None
+    residual: float = 0.0
+    missing: str = ""
+
+    @property
+    def sums(self) -> dict[int, float]:
+        """By level."""
+        return {level: float(values.sum()) for level, values in self.maps.items()}
+
+
+Panels = tuple[Panel, Panel, Panel]
+
+
+@st.cache_resource(show_spinner=False)
+def kept() -> Results:
+    """Ledgers of the last targets; apart from the store of all pages, which many clicks would empty."""
+    return Results(MOST)
+
+
+def _of_side(selection: Selection, side: int, target: Target, what: str, work: Callable[[], T]) -> T:
+    key = selection.shown.digest, selection.loaded[side].identity, what, target_key(target)
+    return kept().get(key, work)
+
+
+def ledger(selection: Selection, side: int, target: Target) -> ContextLedger:
+    """From the captured pass; kept."""
+    looked = selection.passes[side]
+    return _of_side(selection, side, target, "ledger", lambda: ledger_of(looked.frozen, target))
+
+
+def gain(selection: Selection, side: int, target: Target) -> SelectionGain | None:
+    """Selection gain (:func:`rsp_lab.analysis.ledger.selection.selection_gain_of`); None for a head that sums."""
+    looked = selection.passes[side]
+    if not looked.frozen.steps:
+        return None
+    uniform = _of_side(selection, side, target, "uniform", lambda: ledger_of(looked.uniform, target))
+    return SelectionGain(looked.frozen.steps, ledger(selection, side, target), uniform)
+
+
+def rejection(selection: Selection, side: int, target: Target) -> RejectionMap | None:
+    """From the captured pass; kept. None for a head without relations."""
+    looked: Looked = selection.passes[side]
+    if not looked.frozen.steps:
+        return None
+    return _of_side(selection, side, target, "rejection", lambda: rejection_map_of(looked.frozen, target))
+
+
+def panels_of(selection: Selection, reading: str, target: Target) -> Panels:
+    """Left, right, and right minus left.
+
+    Raises:
+        ValueError: for a target that does not fit, or a reading that neither model has.
+        LedgerError: if something does not add up.
+    """
+    if reading == REJECTION:
+        left, right = (_rejection_panel(selection, side, target) for side in range(2))
+    elif reading == GAIN:
+        left, right = (_gain_panel(selection, side, target) for side in range(2))
+    else:
+        left, right = (_ledger_panel(selection, side, ledger(selection, side, target)) for side in range(2))
+    if left.missing and right.missing:
+        raise ValueError(
+            "Neither model selects: both pass everything down. Choose a model with an RSP head above, e.g. scenes-rsp4 "
+            f"or camvid-rsp4, or the reading “{DECISION}”."
+        )
+    return left, right, _difference(left, right)
+
+
+def _ledger_panel(selection: Selection, side: int, found: ContextLedger) -> Panel:
+    return Panel(SIDES[side], selection.names[side], found.maps, found.logit, found.bias, found, found.residual)
+
+
+def _missing(selection: Selection, side: int) -> Panel:
+    name = selection.names[side]
+    return Panel(
+        SIDES[side], name, {}, missing=f"{name} has no relation: it passes everything down and selects nothing."
+    )
+
+
+def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
+    found = gain(selection, side, target)
+    if found is None:
+        return _missing(selection, side)
+    # A gain is the difference of two ledgers, entry by entry, and so a ledger itself.
+    residual = max(found.learnt.residual, found.uniform.residual)
+    as_ledger = replace(found.learnt, maps=found.maps, bias=found.bias, logit=found.total, residual=residual)
+    return _ledger_panel(selection, side, as_ledger)
+
+
+def _rejection_panel(selection: Selection, side: int, target: Target) -> Panel:
+    found = rejection(selection, side, target)
+    if found is None:
+        return _missing(selection, side)
+    maps = {step_levels(step.step)[0]: step.values for step in reversed(found.steps)}
+    total = sum(step.total for step in found.steps)
+    return Panel(SIDES[side], selection.names[side], maps, total, residual=found.residual)
+
+
+def _difference(left: Panel, right: Panel) -> Panel:
+    if left.missing or right.missing:
+        lacking = left if left.missing else right
+        return Panel(DIFFERENCE, DIFFERENCE, {}, missing=f"No difference: {lacking.name} has no relation.")
+    maps, residual = _minus(right.maps, left.maps), max(left.residual, right.residual)
+    if left.ledger is None or right.ledger is None:
+        return Panel(DIFFERENCE, DIFFERENCE, maps, right.total - left.total, residual=residual)
+    apart = ledger_difference(right.ledger, left.ledger)
+    as_ledger = replace(right.ledger, maps=maps, bias=apart.bias, logit=apart.logit, residual=residual)
+    return Panel(DIFFERENCE, DIFFERENCE, maps, apart.logit, apart.bias, as_ledger, residual)
+
+
+def _minus(right: dict[int, Tensor], left: dict[int, Tensor]) -> dict[int, Tensor]:
+    """Cell by cell; a level that one lacks contributes 0 there. Levels have the same cells in every model."""
+    levels = sorted({*right, *left})
+    shapes = {level: (right if level in right else left)[level] for level in levels}
+    nothing = {level: torch.zeros_like(values) for level, values in shapes.items()}
+    return {x: right.get(x, nothing[x]) - left.get(x, nothing[x]) for x in levels}
+
+
+def strongest_level(panels: Panels) -> int:
+    """The level that gives most in the direction of the right model's total, or of the left one's without a right."""
+    panel = next(one for one in (panels[1], panels[0]) if not one.missing)
+    sign = -1 if panel.total < 0 else 1
+    return max(panel.sums, key=lambda level: sign * panel.sums[level])

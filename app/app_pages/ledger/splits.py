@@ -1,0 +1,173 @@
+"""What contributions come from: the class under them, their distance to the target, the parts of a planted scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from app.app_pages.ledger.bars import level_colour, tidy
+from app.app_pages.ledger.readings import Panel, Panels, kept
+from app.charts.bar_rows import Bar, Row
+from app.charts.on_image import signed
+from app.shell.region_target import label_map, target_key
+from app.shell.selection import Selection
+from rsp_lab.analysis.ledger.footprint import LevelTable
+from rsp_lab.analysis.ledger.ledger import UNLABELLED, ContextLedger
+from rsp_lab.analysis.scenes.sources import PlantedSources, planted_sources
+
+CLASS, RING, PART = SPLITS = ("class", "distance", "part of the scene")
+SPLIT_HELP = (
+    "What lies at the pixels under a cell: the class in the map under “Labels of”; their distance to the target’s "
+    "centre; of a planted scene the cue, the decoys and the region."
+)
+MOST = 9
+REST = "all others"
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Tables of the three panels, with the same rows in the same order.
+
+    Attributes:
+        tables: of left, right, and right minus left; None where a panel has no ledger.
+        kinds: what is shown, first on top.
+        others: kinds put together as :data:`REST`; empty if none are.
+    """
+
+    tables: tuple[LevelTable | None, ...]
+    kinds: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    def row(self, table: LevelTable, level: int) -> list[float]:
+        """One level's values in the order of the rows."""
+        found = [table[level, kind] for kind in self.kinds]
+        return [*found, sum(table[level, kind] for kind in self.others)] if self.others else found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.kinds, REST) if self.others else self.kinds
+
+
+def split_of(selection: Selection, panels: Panels, by: str, labels: str, reading: str) -> Split:
+    """The panels split by one of :data:`SPLITS`; kept.
+
+    Raises:
+        ValueError: for labels that the image does not have.
+    """
+    ids = label_map(selection, labels) if by == CLASS else None
+
+    def table(panel: Panel, found: ContextLedger) -> LevelTable:
+        if ids is not None:
+            return found.by_class(ids)
+        return found.by_ring() if by == RING else parts_of(selection, panel, reading).table
+
+    found: list[LevelTable | None] = []
+    for panel in panels[:2]:
+        held = panel.ledger
+        if held is None:
+            found.append(None)
+            continue
+        key = (*selection.key, panel.side, reading, target_key(held.target), by, labels if by == CLASS else "")
+        found.append(kept().get(key, partial(table, panel, held)))
+    left, right = found
+    tables = left, right, None if left is None or right is None else _minus(right, left)
+    return _ranked(tables) if by == CLASS else Split(tables, _any(tables).columns)
+
+
+def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
+    """Entry by entry, which is the table of the ledgers' difference; a level that one lacks counts as 0."""
+    levels = tuple(sorted({*right.levels, *left.levels}))
+    rows = [
+        [sum(s * one[x, kind] for one, s in ((right, 1), (left, -1)) if x in one.levels) for kind in right.columns]
+        for x in levels
+    ]
+    return LevelTable(levels, right.columns, torch.tensor(rows, dtype=torch.float64), right.rule)
+
+
+def parts_of(selection: Selection, panel: Panel, reading: str) -> PlantedSources:
+    """The known answer of a planted scene, for a panel with a ledger; kept.
+
+    Raises:
+        ValueError: if the image is no planted scene.
+    """
+    scene, found = selection.shown.planted, panel.ledger
+    if scene is None or found is None:
+        raise ValueError("This is no planted scene, so the cue is not known: choose one above, or split by class.")
+    key = (*selection.key, panel.side, reading, target_key(found.target), "parts with their control")
+    return kept().get(key, lambda: planted_sources(found, scene))
+
+
+def _any(tables: Sequence[LevelTable | None]) -> LevelTable:
+    return next(one for one in tables if one is not None)
+
+
+def _ranked(tables: tuple[LevelTable | None, ...]) -> Split:
+    """Classes by the largest magnitude that any level of any panel has from them."""
+    columns = _any(tables).columns
+    sizes = np.max([one.values.abs().sum(0).numpy() for one in tables if one is not None], axis=0)
+    order = [columns[i] for i in np.argsort(-sizes, kind="stable").tolist() if sizes[i] > 0]
+    kinds = [name for name in order if name != UNLABELLED or sizes[columns.index(name)] > 0]
+    # One class more costs no more room than a row for it alone.
+    return (
+        Split(tables, tuple(kinds), ()) if len(kinds) <= MOST + 1 else Split(tables, (*kinds[:MOST],), (*kinds[MOST:],))
+    )
+
+
+def split_end(split: Split) -> float:
+    """One reach for the bars of all panels, in logits."""
+    ends = [0.0]
+    for one in split.tables:
+        if one is not None:
+            rows = np.array([split.row(one, level) for level in one.levels])
+            ends += [float(rows.clip(min=0).sum(0).max()), float(-rows.clip(max=0).sum(0).min())]
+    return 1.06 * max(ends) or 1.0
+
+
+def split_rows(split: Split, place: int) -> tuple[Row, ...]:
+    """Bars stacked from the levels, below 0 and above apart; the sum stands at the right."""
+    table = split.tables[place]
+    assert table is not None
+    levels = sorted(table.levels, reverse=True)
+    columns = zip(*(split.row(table, level) for level in levels), strict=True)
+    return tuple(_stacked(name, levels, values) for name, values in zip(split.names, columns, strict=True))
+
+
+def _stacked(name: str, levels: Sequence[int], values: Sequence[float]) -> Row:
+    bars, ends = [], {False: 0.0, True: 0.0}
+    for level, value in zip(levels, values, strict=True):
+        bars.append(Bar(ends[value < 0], value, level_colour(level), f"{name}, level {level}: {signed(value)} logits"))
+        ends[value < 0] += value
+    return Row(name, tuple(bars), tidy(sum(values)))
+
+
+def source_of(split: Split, place: int, level: int, sign: float) -> tuple[str, float] | None:
+    """The kind that gives most at a level in a direction; None where none does."""
+    table = split.tables[place]
+    if table is None or level not in table.levels:
+        return None
+    row = table.values[table.levels.index(level)]
+    best = int((sign * row).argmax())
+    value = float(row[best])
+    return (table.columns[best], value) if sign * value > 0 else None
+
+
+def planted_rows(selection: Selection, panels: Panels, reading: str) -> dict[str, dict[str, str]]:
+    """By part: its share of the image, and of each model the logits and the share of all magnitude."""
+    rows: dict[str, dict[str, str]] = {}
+    for panel in panels[:2]:
+        if panel.ledger is None:
+            continue
+        found = parts_of(selection, panel, reading)
+        for name in found.table.columns:
+            row = rows.setdefault(name, {"share of pixels": _percent(found.areas[name])})
+            row[f"{panel.side}: logits"] = tidy(found.sums[name])
+            row[f"{panel.side}: share of |logits|"] = _percent(found.magnitudes[name])
+    return rows
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,82 @@
+"""What the page of ledgers says: its first sentence, its sums in one line, and what its measures are."""
+
+from __future__ import annotations
+
+from app.app_pages.ledger import splits
+from app.app_pages.ledger.readings import GAIN, REJECTION, SIDES, Panel, Panels
+from app.app_pages.ledger.splits import Split
+from app.charts.on_image import signed
+from app.shell.region_target import margin_words, where
+from app.shell.selection import Selection
+from rsp_lab.analysis.targets.target import Target
+
+READING_HELP = (
+    "Decision: what each cell gives to class over rival. Selection gain: that minus the same with equal weights. "
+    "Rejection: what would change if a step passed each own cell down whole. Whole image: which level decides where."
+)
+
+MEASURES = """
+- **Contribution** of a cell of a level’s Q map: the derivative of the target through the head with its relation weights
+  held, times the cell. Bias and contributions add up to the logit exactly; **residual**: |bias + sum − the model’s own
+  logit| over max(1, |bias| + sum of magnitudes). Why the weights and Q maps are as they are is not explained.
+- **Right minus left** is entry by entry; a level that one model lacks counts as 0 there.
+- **Selection gain**: the ledger with the learnt weights minus that with equal weights on each window, Q maps and all
+  else held. It is a sum of the same kind.
+- **Rejection** of a step: the derivative with respect to the context of a cell, times (what lies at its own place minus
+  what it took). Red: context of the class was refused; blue: context was added. Each step’s total is exact by itself;
+  the steps together need not add up.
+- **Comes from**: each cell is spread over the pixels under it. A Q cell has seen more of the image than those pixels,
+  by the backbone: a contribution says where it enters the head.
+- **Share of |logits|**: of the sum of all magnitudes. Its control is the **share of pixels**, which contributions that
+  fall anywhere alike would have.
+- **Border, class zone, regions**: cut out of the map under “Labels of”; their logit is the mean over their pixels.
+"""
+
+
+def part_words(reading: str) -> dict[int, str]:
+    """What a part of the sum is called, by level."""
+    if reading == REJECTION:
+        return {x: f"step {x}{x - 1}" for x in range(3, 8)}
+    return {x: f"level {x}" for x in range(2, 8)}
+
+
+def sentence(selection: Selection, reading: str, panels: Panels, target: Target, split: Split | None) -> str:
+    """What a colleague would say; every number is on the page."""
+    # The same model may stand on both sides.
+    says = dict.fromkeys(_says(reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing)
+    return f"{where(target)}: {margin_words(target)} {'; '.join(says)}."
+
+
+def _says(reading: str, panel: Panel, side: int, split: Split | None) -> str:
+    sign = -1 if panel.total < 0 else 1
+    level = max(panel.sums, key=lambda x: sign * panel.sums[x])
+    part = signed(panel.sums[level])
+    if reading == REJECTION:
+        largest = max(panel.sums, key=lambda x: abs(panel.sums[x]))
+        return (
+            f"would change most in {panel.name} if step {largest}{largest - 1} passed each own cell down whole, by "
+            f"{signed(panel.sums[largest])} logits"
+        )
+    if reading == GAIN:
+        return (
+            f"gains {signed(panel.total)} logits in {panel.name} by choosing within its windows; level {level} gains "
+            f"most ({part})"
+        )
+    if sign * panel.sums[level] <= 0:
+        return f"is {signed(panel.total)} logits in {panel.name}, by the bias alone: no level gives to it"
+    source = None if split is None else splits.source_of(split, side, level, sign)
+    origin = "" if source is None else f", of which {signed(source[1])} from {source[0]}"
+    return f"is {signed(panel.total)} logits in {panel.name}, where level {level} gives most ({part}{origin})"
+
+
+def sum_words(panel: Panel) -> str:
+    """The sum in one line, with its residual."""
+    if panel.bias is None:
+        return f"Each step by itself; relative residual at most {panel.residual:.1g}." if panel.side != SIDES[2] else ""
+    levels = sum(panel.sums.values())
+    sign = "−" if panel.bias < 0 else "+"
+    bias = f"{abs(round(panel.bias, 3)):.3g}"
+    words = f"Levels {signed(levels)} {sign} bias {bias} = {signed(levels + panel.bias)} logits"
+    if panel.side == SIDES[2]:
+        return f"{words}, entry by entry."
+    return f"{words}; the model’s own is {signed(panel.total)} (relative residual {panel.residual:.1g})."

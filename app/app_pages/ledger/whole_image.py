@@ -1,0 +1,140 @@
+"""The level ledger on the page: which level decides each place of the image, and what a level gives there."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+import torch
+from torch import Tensor
+
+from app.app_pages.ledger.bars import level_colour, level_legend
+from app.app_pages.ledger.maps import Ground, map_figure, scale_html, scale_of
+from app.app_pages.ledger.readings import SIDES
+from app.charts.bar_rows import Bar, Row, rows_html
+from app.charts.on_image import mark_pixel, picture_figure, picture_uri, signed
+from app.charts.theme import draw as draw_chart
+from app.shell.selection import Selection
+from app.shell.text import plain
+from rsp_lab.analysis.ledger.levels import LevelLedger
+
+DECIDING = "deciding"
+Ledgers = tuple[LevelLedger, LevelLedger]
+
+
+def ledgers_of(selection: Selection) -> Ledgers:
+    """Of both passes; worked out once, then kept with the pass."""
+    left, right = (looked.level_ledger for looked in selection.passes)
+    return left, right
+
+
+def levels_of(ledgers: Ledgers) -> tuple[int, ...]:
+    """Levels that either model reads, coarse to fine."""
+    return tuple(sorted({*ledgers[0].levels, *ledgers[1].levels}, reverse=True))
+
+
+def shares(found: LevelLedger) -> dict[int, float]:
+    """Share of the places that each level decides."""
+    deciding = found.deciding_level()
+    return {level: float((deciding == level).double().mean()) for level in found.levels}
+
+
+def sentence(selection: Selection, ledgers: Ledgers) -> str:
+    """Which level decides most of the image in each model."""
+    says = []
+    for name, found in reversed(list(zip(selection.names, ledgers, strict=True))):
+        ranked = sorted(shares(found).items(), key=lambda item: -item[1])[:2]
+        first, *rest = (f"level {level} ({100 * share:.0f} %)" for level, share in ranked)
+        says.append(f"in {name} {first} decides most of this image{''.join(f', then {one}' for one in rest)}")
+    said = "; ".join(dict.fromkeys(says))
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def margin_of(found: LevelLedger, level: int, selection: Selection) -> Tensor:
+    """What a level gives to class over rival at every place, (v, u); 0 for a level that the model lacks."""
+    target = selection.target
+    if level not in found.levels:
+        return torch.zeros(found.logits.shape[-2:], dtype=torch.float64)
+    return found.margin(str(target.class_name), target.rival)[found.levels.index(level)].double().cpu()
+
+
+def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:
+    """Both models and their difference, and the share of the image that each level decides."""
+    ledgers = ledgers_of(selection)
+    if chosen == DECIDING:
+        deciding = [found.deciding_level().cpu() for found in ledgers]
+        figures = [_deciding_figure(one, ground) for one in deciding]
+        apart = (deciding[1] - deciding[0]).double()
+        end = max(1.0, float(apart.abs().max()))
+        figures.append(map_figure(apart, ground, end, "levels", None, None))
+        scale = scale_html(
+            end, end, "levels", "right minus left: red where a coarser level decides on the right", ground
+        )
+    else:
+        values = [margin_of(found, int(chosen), selection) for found in ledgers]
+        maps = [*values, values[1] - values[0]]
+        end, most = scale_of(maps)
+        figures = [map_figure(one, ground, end, "logits", int(chosen), None) for one in maps]
+        target = selection.target
+        words = f"what level {chosen} gives to {target.class_name} over {target.rival} at every place of 4 x 4 pixels"
+        scale = scale_html(end, most, "logits", words, ground)
+    for side, name, figure, place in zip(SIDES, (*selection.names, ""), figures, st.columns(3), strict=True):
+        with place:
+            st.markdown(f"**{plain(name)}** ({side})" if name else f"**{side}**")
+            draw_chart(figure, f"ledger-whole-{side}")
+    st.html(f"{level_legend(levels_of(ledgers)) if chosen == DECIDING else ''}{scale}")
+    _draw_shares(ledgers)
+
+
+def _deciding_figure(deciding: Tensor, ground: Ground) -> go.Figure:
+    picture = np.zeros((*deciding.shape, 4), np.uint8)
+    for level in deciding.unique().tolist():
+        shade = level_colour(level)
+        picture[(deciding == level).numpy()] = (*(int(shade[i : i + 2], 16) for i in (1, 3, 5)), 175)
+    figure = picture_figure(
+        ground.size, *filter(None, (ground.photograph, picture_uri(picture), ground.outline)), width=395
+    )
+    height, width = deciding.shape
+    # Invisible: it answers the cursor.
+    figure.add_trace(
+        go.Heatmap(
+            z=deciding.numpy().astype(np.int8),
+            x0=ground.size[1] / width / 2 - 0.5,
+            dx=ground.size[1] / width,
+            y0=ground.size[0] / height / 2 - 0.5,
+            dy=ground.size[0] / height,
+            opacity=0,
+            showscale=False,
+            hovertemplate="level %{z} decides<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>",
+        )
+    )
+    mark_pixel(figure, ground.pixel)
+    return figure.update_layout(meta={"pick": list(ground.size)})
+
+
+def _draw_shares(ledgers: Ledgers) -> None:
+    """Share of the places that each level decides; the difference in points."""
+    levels, both = levels_of(ledgers), [shares(found) for found in ledgers]
+    columns = [[100 * one.get(level, 0.0) for level in levels] for one in both]
+    columns.append([right - left for left, right in zip(*columns, strict=True)])
+    st.markdown("##### Share of the image that each level decides")
+    end = 1.05 * max(abs(value) for column in columns for value in column)
+    for side, values, place in zip(SIDES, columns, st.columns(3), strict=True):
+        with place:
+            points = side == SIDES[2]
+            rows, ends = _share_rows(levels, values, points=points), (-end if points else 0.0, end)
+            st.html(rows_html(rows, ends, "points" if points else "% of the image"))
+    residuals = " and ".join(f"{found.residual:.1g} ({side})" for found, side in zip(ledgers, SIDES, strict=False))
+    st.caption(
+        "A level decides where it gives most to the first class over the second. Bias and levels add up to every logit "
+        f"at stride 4: relative residual at most {residuals}."
+    )
+
+
+def _share_rows(levels: tuple[int, ...], values: list[float], *, points: bool) -> tuple[Row, ...]:
+    texts = [signed(value) if points else f"{value:.3g} %" for value in values]
+    unit = " points" if points else ""
+    return tuple(
+        Row(f"level {level}", (Bar(0.0, value, level_colour(level), f"level {level}: {text}{unit}"),), text)
+        for level, value, text in zip(levels, values, texts, strict=True)
+    )

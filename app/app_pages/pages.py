@@ -1,0 +1,30 @@
+"""Title, address and drawing of every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.app_pages.attribution import page as attribution
+from app.app_pages.figures import page as figures
+from app.app_pages.flips import page as flips
+from app.app_pages.flow import page as flow
+from app.app_pages.key_query import page as key_query
+from app.app_pages.ledger import page as ledger
+from app.app_pages.relations import page as relations
+from app.app_pages.runs import page as runs
+from app.app_pages.surgery import page as surgery
+from app.shell.selection import Selection
+
+PAGES: tuple[tuple[str, str, Callable[[Selection], None]], ...] = (
+    ("Context flow", "flow", flow.draw),
+    ("Relations", "relations", relations.draw),
+    ("Key and query", "key-query", key_query.draw),
+    ("Ledger", "ledger", ledger.draw),
+    ("Flips", "flips", flips.draw),
+    ("Surgery", "surgery", surgery.draw),
+    ("Attribution", "attribution", attribution.draw),
+    ("Figures", "figures", figures.draw),
+)
+"""The pages about the one selection."""
+RUNS: tuple[str, str, Callable[[], None]] = ("Runs", "runs", runs.draw)
+"""The page about training runs, which needs no selection."""

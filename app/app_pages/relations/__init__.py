@@ -1,0 +1,1 @@
+"""Page Relations: relation weights of the selected pixel, content and position apart."""

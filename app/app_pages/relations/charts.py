@@ -1,0 +1,262 @@
+"""Charts of relations: readings of the weights over the image, the gaze as arrows, and one pixel's windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_figure, signed
+from app.charts.theme import diverging, plain_figure, reach, sequential
+from app.shell.steps import StepSide
+from rsp_lab.analysis.relation_weights.gaze import StepGaze
+from rsp_lab.palette import LEVEL_COLOURS
+from rsp_lab.relations.window import window_mask
+from rsp_lab.shapes import cell_to_pixel, pixel_to_cell, step_levels
+
+Pixel = tuple[int, int]
+# A map keeps the rest of its colours where a hundredth of its cells is far out.
+_SHARE = 0.99
+_MOST_ARROWS = 190
+# Room of a colour bar; the same on both sides, whether there is one or not.
+_BAR = 52
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A quantity with one value a cell.
+
+    Attributes:
+        read: from a relation.
+        unit: empty for shares.
+        signed: whether 0 is its middle.
+        most: upper end of the scale where the quantity has one.
+    """
+
+    read: Callable[[StepGaze], Tensor]
+    unit: str = ""
+    signed: bool = False
+    most: float | None = None
+
+
+def _peak(axis: int) -> Callable[[StepGaze], Tensor]:
+    return lambda step: step.readings["full"].peak[axis] * step.readings["full"].pixels_per_cell[axis]
+
+
+READINGS: dict[str, Reading] = {
+    "Normalised entropy": Reading(lambda s: s.readings["full"].normalised_entropy, most=1.0),
+    "Reach": Reading(lambda s: s.readings["full"].reach, "px"),
+    "Expected offset, down": Reading(lambda s: s.readings["full"].offset[0], "px", signed=True),
+    "Expected offset, right": Reading(lambda s: s.readings["full"].offset[1], "px", signed=True),
+    "Peak offset, down": Reading(_peak(0), "px", signed=True),
+    "Peak offset, right": Reading(_peak(1), "px", signed=True),
+    "Position’s share of score variance": Reading(lambda s: s.position_spread, signed=True),
+    "Content alone: total variation from full": Reading(lambda s: s.variation["content"], most=1.0),
+    "Position alone: total variation from full": Reading(lambda s: s.variation["position"], most=1.0),
+}
+ARROWS: dict[str, Callable[[StepGaze], Tensor]] = {
+    "gaze": lambda step: step.arrow,
+    "expected offset": lambda step: step.readings["full"].offset,
+}
+GRIDS = ("weights", "content<br>score", "position<br>score", "weights,<br>content alone", "weights,<br>position alone")
+
+
+def values_of(step: StepGaze, reading: Reading) -> np.ndarray:
+    values: np.ndarray = reading.read(step).detach().cpu().double().numpy()
+    return values
+
+
+def scale_of(reading: Reading, sides: tuple[StepSide, StepSide]) -> tuple[float, float]:
+    """The one scale of a reading for both models."""
+    if reading.most is not None:
+        return 0.0, reading.most
+    end = reach(*(values_of(one.gaze, reading) for one in sides if one.gaze is not None), share=_SHARE)
+    return (-end, end) if reading.signed else (0.0, end)
+
+
+def reading_figure(
+    one: StepSide, reading: Reading, scale: tuple[float, float], pixel: Pixel, ground: str, size: Pixel, over: bool
+) -> go.Figure:
+    """A reading over the photograph; a step without a relation shows the photograph and its own cell."""
+    figure = picture_figure(size, ground, right=_BAR)
+    if one.gaze is not None:
+        colours = diverging() if reading.signed else sequential()
+        bar: dict[str, Any] = {
+            "thickness": 10,
+            "len": 1,
+            "y": 0.5,
+            "x": 1.0,
+            "xpad": 6,
+            "tickfont_size": 11,
+            "nticks": 5,
+        }
+        if reading.unit:
+            bar["ticksuffix"] = f" {reading.unit}"
+        figure.add_trace(
+            cell_map(
+                values_of(one.gaze, reading),
+                size,
+                reading.unit,
+                zmin=scale[0],
+                zmax=scale[1],
+                colorscale=colours,
+                colorbar=bar,
+                opacity=0.62 if over else 1.0,
+            )
+        )
+        frame_level(figure, step_levels(one.gaze.step)[0], size)
+    mark_pixel(figure, pixel)
+    return figure
+
+
+def arrow_figure(
+    one: StepSide, kind: Callable[[StepGaze], Tensor], pixel: Pixel, ground: str, size: Pixel
+) -> tuple[go.Figure, int]:
+    """Arrows at every n-th cell, in input pixels, and n; dots on each own cell for a sum."""
+    figure = picture_figure(size, ground, right=_BAR, opacity=0.8)
+    every = 1
+    if one.gaze is not None:
+        every = _every(one.gaze)
+        _add_arrows(figure, kind(one.gaze).detach().cpu().double().numpy(), every, step_levels(one.gaze.step)[0], size)
+        frame_level(figure, step_levels(one.gaze.step)[0], size)
+    mark_pixel(figure, pixel)
+    return figure, every
+
+
+def _every(step: StepGaze) -> int:
+    height, width = step.gaze.shape[-2:]
+    every = 1
+    while -(-height // every) * -(-width // every) > _MOST_ARROWS:
+        every += 1
+    return every
+
+
+def _add_arrows(figure: go.Figure, arrows: np.ndarray, every: int, level: int, size: Pixel) -> None:
+    _, height, width = arrows.shape
+    xs: list[float | None] = []
+    ys: list[float | None] = []
+    words: list[str] = []
+    for y in range(every // 2, height, every):
+        for x in range(every // 2, width, every):
+            down, right = arrows[:, y, x].tolist()
+            tail_x, tail_y = cell_to_pixel(x, width, size[1]), cell_to_pixel(y, height, size[0])
+            xs += [tail_x, tail_x + right, None]
+            ys += [tail_y, tail_y + down, None]
+            text = f"cell y {y}, x {x}: {signed(down)} px down, {signed(right)} px right"
+            words += [text, text, ""]
+    heads = [0, 1, 0] * (len(xs) // 3)
+    for colour, width_px, head in (("rgba(255,255,255,0.9)", 3.6, 10.5), (LEVEL_COLOURS[level], 2.0, 8)):
+        figure.add_trace(
+            go.Scatter(
+                x=xs,
+                y=ys,
+                text=words,
+                mode="lines+markers",
+                line={"color": colour, "width": width_px},
+                marker={
+                    "symbol": "arrow",
+                    "angleref": "previous",
+                    "size": [head * n for n in heads],
+                    "color": colour,
+                    "opacity": 1,
+                    "line": {"width": 0},
+                },
+                cliponaxis=True,
+                hovertemplate="%{text}<extra></extra>",
+                showlegend=False,
+            )
+        )
+
+
+def windows_at(step: StepGaze, pixel: Pixel) -> tuple[np.ndarray, ...]:
+    """The windows (wy, wx) of the cell under a pixel, in the order of :data:`GRIDS`; NaN off the map."""
+    height, width = step.gaze.shape[-2:]
+    y = pixel_to_cell(pixel[0], height, step.image_size[0])
+    x = pixel_to_cell(pixel[1], width, step.image_size[1])
+    inside = window_mask(height, width, step.window)[:, :, y, x]
+    parts = (step.weights["full"], step.content, step.position, step.weights["content"], step.weights["position"])
+    nowhere = torch.full(inside.shape, torch.nan, dtype=torch.float64)
+    return tuple(torch.where(inside, part[:, :, y, x].detach().cpu().double(), nowhere).numpy() for part in parts)
+
+
+def window_scales(sides: tuple[StepSide, StepSide], pixel: Pixel) -> tuple[tuple[float, float], float]:
+    """Ends of the weights' scale, and the reach of the scores', for all windows of both models."""
+    windows = [windows_at(one.gaze, pixel) for one in sides if one.gaze is not None]
+    weights = [each[i] for each in windows for i in (0, 3, 4)]
+    scores = [each[i] for each in windows for i in (1, 2)]
+    least = min((float(np.nanmin(w)) for w in weights), default=0.0)
+    end = reach(*weights)
+    return (-end if least < 0 else 0.0, end), reach(*scores)
+
+
+def windows_figure(one: StepSide, pixel: Pixel, scales: tuple[tuple[float, float], float]) -> go.Figure:
+    """One pixel's windows side by side: weights, the two parts of the scores, and the weights of each part alone."""
+    assert one.gaze is not None
+    (low, high), score = scales
+    windows = windows_at(one.gaze, pixel)
+    figure = make_subplots(1, len(GRIDS), subplot_titles=GRIDS, horizontal_spacing=0.025)
+    offsets = list(one.gaze.window.offsets)
+    for column, (name, values) in enumerate(zip(GRIDS, windows, strict=True), 1):
+        is_score = column in (2, 3)
+        ends = (-score, score) if is_score else (low, high)
+        colours = diverging() if low < 0 or is_score else weight_colours(one.gaze.step)
+        figure.add_trace(_window(values, offsets, ends, name, colours), 1, column)
+        half = one.gaze.window.dilation / 2
+        box = {"x0": -half, "x1": half, "y0": -half, "y1": half, "line": {"color": ink(), "width": 1.5}}
+        figure.add_shape(type="rect", **box, row=1, col=column)
+    _finish_windows(figure, offsets)
+    return figure
+
+
+def fixed_figure(one: StepSide, other: StepGaze) -> go.Figure:
+    """The weights that a step without a relation has at every cell, in the other model's window."""
+    weights = one.fixed_weights(other.window)
+    radius = (len(weights) // 2) * (one.window or other.window).dilation
+    offsets = np.linspace(-radius, radius, len(weights)).astype(int).tolist()
+    figure = make_subplots(1, len(GRIDS), subplot_titles=("weights",), horizontal_spacing=0.025)
+    figure.add_trace(_window(weights, offsets, (0.0, 1.0), "weights", weight_colours(other.step)), 1, 1)
+    _finish_windows(figure, offsets)
+    for column in range(2, len(GRIDS) + 1):
+        figure.update_xaxes(visible=False, row=1, col=column)
+        figure.update_yaxes(visible=False, row=1, col=column)
+    return figure
+
+
+def weight_colours(step: str) -> Any:
+    """The colour of the level that a step takes from, from transparent to full."""
+    colour = LEVEL_COLOURS[step_levels(step)[0]]
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return [[0.0, f"rgba({red},{green},{blue},0.06)"], [1.0, f"rgb({red},{green},{blue})"]]
+
+
+def _window(values: np.ndarray, offsets: list[int], ends: tuple[float, float], name: str, colours: Any) -> go.Heatmap:
+    return go.Heatmap(
+        z=values,
+        x=offsets,
+        y=offsets,
+        zmin=ends[0],
+        zmax=ends[1],
+        colorscale=colours,
+        showscale=False,
+        hoverongaps=False,
+        xgap=1,
+        ygap=1,
+        hovertemplate="%{y:+d} cells down, %{x:+d} right<br>%{z:.3g}<extra>" + name.replace("<br>", " ") + "</extra>",
+    )
+
+
+def _finish_windows(figure: go.Figure, offsets: list[int]) -> None:
+    pitch = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1) or 1
+    ends = offsets[0] - pitch / 2, offsets[-1] + pitch / 2
+    figure.update_xaxes(visible=False, range=ends, constrain="domain", fixedrange=True)
+    figure.update_yaxes(visible=False, range=ends[::-1], constrain="domain", constraintoward="top", fixedrange=True)
+    for column in range(1, len(GRIDS) + 1):
+        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
+    figure.update_annotations(font_size=11, yshift=2)
+    plain_figure(figure, 158, margin={"l": 0, "r": 0, "t": 38, "b": 4}, showlegend=False)

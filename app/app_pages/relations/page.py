@@ -1,0 +1,231 @@
+"""Relations: where the weights of a step lie, how much of that content and position explain, and one pixel's window."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from app.app_pages.relations import charts
+from app.charts.on_image import number, photograph_uri, signed
+from app.charts.theme import draw as draw_chart
+from app.shell.choices import choose, select
+from app.shell.selection import Selection
+from app.shell.steps import StepSide, digits, no_relations, step_sides, steps_with_relations
+from app.shell.text import plain
+from rsp_lab.analysis.relation_weights.gaze import StepGaze
+from rsp_lab.shapes import pixel_to_cell
+
+Sides = tuple[StepSide, StepSide]
+MAP, OVER = "map", "over the photograph"
+FIRST = "54"
+COLUMNS = (
+    "entropy",
+    "reach, px",
+    "ring",
+    "position’s share of variance",
+    "explained by content",
+    "explained by position",
+)
+
+MEASURES = """
+- **Weights** are those of one step; each cell has one weight for every position of its window. All readings are of
+  the shares |w| / Σ|w|, which under softmax are the weights.
+- **Normalised entropy**: 1 looks everywhere alike, 0 looks at one position.
+- **Expected offset**: mean of the offsets from the cell, weighted; **peak offset**: to the largest weight; **reach**:
+  root mean square distance. All in input pixels.
+- **Score** = **content** (query · key) + **position** (a plane over the window). The slope of the plane is the
+  **gaze**; its arrow is the expected offset if position alone decided, far from the border.
+- **Position’s share of score variance**: cov(position, score) / var(score); content has the rest. Below 0 or above 1
+  where the two work against each other.
+- **Total variation** from the full weights: 0 the same, 1 nothing in common. **Explained** by one part alone: one
+  minus its mean total variation over that of equal weights; the two need not add up to 1.
+- **Ring**: share of weight on the outermost positions; equal weights have 24 of 49 there in a 7 x 7 window.
+- **Residual**: largest |content + position − captured score|, over the largest captured score.
+"""
+
+
+def draw(selection: Selection) -> None:
+    steps = steps_with_relations(selection)
+    if not steps:
+        selection.say("There are no relations to look at here.")
+        st.info(plain(no_relations(selection)))
+        return
+    with selection.notices, st.spinner("Taking the relations apart", show_time=True):
+        for looked in selection.passes:
+            looked.gaze  # noqa: B018 - worked out once, then kept with the pass
+    first, second, third, fourth = st.columns([1.1, 1.6, 1.25, 1.05], vertical_alignment="bottom")
+    options = tuple(digits(step) for step in steps)
+    step = f"step{choose(selection, first, 'Step', 'relations_step', options, default=FIRST)}"
+    name = select(selection, second, "Map of", "relations_map", tuple(charts.READINGS))
+    shown = choose(selection, third, "Drawn as", "relations_drawn", (OVER, MAP))
+    arrows = choose(selection, fourth, "Arrows", "relations_arrows", tuple(charts.ARROWS))
+    sides = step_sides(selection, step)
+    selection.say(sentence(sides, selection.result.pixel), note(sides))
+    draw_maps(selection, sides, name, shown == OVER)
+    draw_windows(selection, sides)
+    draw_arrows(selection, sides, arrows)
+    draw_means(selection, steps)
+
+
+def sentence(sides: Sides, pixel: tuple[int, int]) -> str:
+    """What each model's step does at the pixel."""
+    step = next(one.gaze.step for one in sides if one.gaze is not None)
+    # The same model may stand on both sides.
+    says = "; ".join(dict.fromkeys(_says(one, pixel) for one in reversed(sides)))
+    return f"Step {digits(step)} at y {pixel[0]}, x {pixel[1]}: {says}."
+
+
+def _says(one: StepSide, pixel: tuple[int, int]) -> str:
+    if one.gaze is None:
+        return f"{one.name} {one.rule}"
+    readings = one.gaze.readings["full"]
+    y, x = cell_at(one.gaze, pixel)
+    down, right = readings.offset[:, y, x].tolist()
+    return (
+        f"{one.name} looks {abs(down):.3g} px {'down' if down >= 0 else 'up'} and {abs(right):.3g} px "
+        f"{'right' if right >= 0 else 'left'} on average, with a reach of "
+        f"{float(readings.reach[y, x]):.3g} px and an entropy of {float(readings.normalised_entropy[y, x]):.2f}"
+    )
+
+
+def note(sides: Sides) -> str:
+    """How much each part alone explains, over the whole map."""
+    said = []
+    for one in reversed(sides):
+        if one.gaze is None:
+            continue
+        content, position = one.gaze.explained("content"), one.gaze.explained("position")
+        if math.isnan(content):
+            said.append(f"{one.name} has equal weights everywhere: there is nothing to explain.")
+        else:
+            said.append(
+                f"Over the whole map content alone explains {100 * content:.0f} % of {one.name}’s selection, "
+                f"position alone {100 * position:.0f} %."
+            )
+    return " ".join(dict.fromkeys(said))
+
+
+def cell_at(step: StepGaze, pixel: tuple[int, int]) -> tuple[int, int]:
+    """The cell (y, x) under a pixel."""
+    height, width = step.gaze.shape[-2:]
+    return pixel_to_cell(pixel[0], height, step.image_size[0]), pixel_to_cell(pixel[1], width, step.image_size[1])
+
+
+def draw_maps(selection: Selection, sides: Sides, name: str, over: bool) -> None:
+    """One reading of both models over the image, on one scale."""
+    reading = charts.READINGS[name]
+    scale = charts.scale_of(reading, sides)
+    ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
+    for one, place in zip(sides, st.columns(2), strict=True):
+        with place:
+            head(one)
+            figure = charts.reading_figure(one, reading, scale, pixel, ground, size, over)
+            draw_chart(figure, f"relations-map-{one.side}")
+            st.caption(_map_words(one, name, scale))
+
+
+def head(one: StepSide) -> None:
+    st.markdown(f"**{plain(one.name)}** ({one.side})")
+
+
+def _map_words(one: StepSide, name: str, scale: tuple[float, float]) -> str:
+    if one.gaze is None:
+        words = "" if one.absent else " What it does is the same at every cell."
+        return f"No map: {plain(one.name)} {one.rule}.{words}"
+    reading = charts.READINGS[name]
+    values = charts.values_of(one.gaze, reading)
+    known = values[~pd.isna(values)]
+    unit = f" {reading.unit}" if reading.unit else ""
+    mean = f"mean {number(known.mean())}{unit}" if known.size else "not defined anywhere"
+    ends = f"±{scale[1]:.3g}" if scale[0] < 0 else f"0 to {scale[1]:.3g}"
+    cells = f"{values.shape[0]} x {values.shape[1]} cells"
+    return f"{name}: {mean}; {cells}; scale {ends}{unit}, the same left and right."
+
+
+def draw_windows(selection: Selection, sides: Sides) -> None:
+    """The selected pixel's window in both models."""
+    pixel = selection.result.pixel
+    st.markdown(f"##### The window at y {pixel[0]}, x {pixel[1]}")
+    scales = charts.window_scales(sides, pixel)
+    other = next(one.gaze for one in sides if one.gaze is not None)
+    for one, place in zip(sides, st.columns(2), strict=True):
+        with place:
+            if one.gaze is None:
+                if not one.absent:
+                    draw_chart(charts.fixed_figure(one, other), f"relations-window-{one.side}")
+                st.caption(f"{plain(one.name)} {one.rule}. There are no scores.")
+            else:
+                draw_chart(charts.windows_figure(one, pixel, scales), f"relations-window-{one.side}")
+                st.caption(_window_words(one.gaze, pixel, scales))
+
+
+def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[float, float], float]) -> str:
+    y, x = cell_at(step, pixel)
+    down, right = step.arrow[:, y, x].tolist()
+    content, position = (float(step.variation[part][y, x]) for part in ("content", "position"))
+    return (
+        f"{step.window.describe()} around cell y {y}, x {x} (framed); empty positions lie off the map. Weights "
+        f"{scales[0][0]:.3g} to {scales[0][1]:.3g}, scores ±{scales[1]:.3g}, the same left and right. Gaze "
+        f"{signed(down)} px down, {signed(right)} px right. Total variation from the full weights: content alone "
+        f"{content:.2f}, position alone {position:.2f}."
+    )
+
+
+def draw_arrows(selection: Selection, sides: Sides, kind: str) -> None:
+    """The gaze field, or the expected offsets, in input pixels."""
+    st.markdown("##### Gaze field" if kind == "gaze" else "##### Expected offsets")
+    ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
+    for one, place in zip(sides, st.columns(2), strict=True):
+        with place:
+            head(one)
+            figure, every = charts.arrow_figure(one, charts.ARROWS[kind], pixel, ground, size)
+            draw_chart(figure, f"relations-arrows-{one.side}")
+            if one.gaze is None:
+                st.caption(f"No arrows: {plain(one.name)} {one.rule}.")
+                continue
+            longest = float(charts.ARROWS[kind](one.gaze).norm(dim=0).max())
+            cells = "each cell" if every == 1 else f"one cell in {every} along both axes"
+            what = "if position alone decided" if kind == "gaze" else "by the full weights"
+            st.caption(
+                f"From {cells} to where it looks on average {what}; true length in input pixels, at most "
+                f"{longest:.3g} px. Arrows that leave the image are cut off."
+            )
+
+
+def draw_means(selection: Selection, steps: tuple[str, ...]) -> None:
+    """Means over the map, step by step, of both models."""
+    st.markdown("##### Means over the map")
+    rows = [_means(one, digits(step)) for step in steps for one in step_sides(selection, step)]
+    st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
+    residuals = [gaze.score_residual for looked in selection.passes for gaze in looked.gaze]
+    st.caption(
+        f"Content + position give the captured scores: off by at most {max(residuals):.1g} of the largest score."
+    )
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)
+
+
+def _means(one: StepSide, step: str) -> dict[str, str]:
+    row = {"step": f"{step} {one.side}"}
+    if one.gaze is None:
+        is_sum = one.window is None and not one.absent
+        fixed = "own cell 1" if is_sum else "none" if one.window is None else f"{one.window.describe()}, equal"
+        # One position has no entropy, no reach and no ring: that is known without a relation.
+        known = dict(zip(COLUMNS, ("0.00", "0", "0 %"), strict=False)) if is_sum else {}
+        return row | {"window": fixed, **dict.fromkeys(COLUMNS, "–"), **known}
+    readings, spread = one.gaze.readings["full"], float(one.gaze.position_spread.nanmean())
+    means = (
+        f"{float(readings.normalised_entropy.mean()):.2f}",
+        f"{float(readings.reach.mean()):.3g}",
+        f"{100 * float(readings.ring.mean()):.0f} %",
+        _percent(spread),
+        _percent(one.gaze.explained("content")),
+        _percent(one.gaze.explained("position")),
+    )
+    return row | {"window": one.gaze.window.describe(), **dict(zip(COLUMNS, means, strict=True))}
+
+
+def _percent(share: float) -> str:
+    return "not defined" if math.isnan(share) else f"{100 * share:.0f} %"

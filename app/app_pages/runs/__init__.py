@@ -1,0 +1,1 @@
+"""Page Runs: training curves and configurations."""

@@ -1,0 +1,1 @@
+"""Page Surgery: edited relation weights and what they change."""

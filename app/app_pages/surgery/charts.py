@@ -1,0 +1,101 @@
+"""Charts of surgery: label maps before and after, the pixels that changed, and the ledger's account by level."""
+
+from __future__ import annotations
+
+import html
+
+import numpy as np
+import plotly.graph_objects as go
+from scipy import ndimage
+from torch import Tensor
+
+from app.app_pages.surgery.edits import label_shares
+from app.charts.on_image import ink, mark_pixel, picture_figure, picture_uri, signed
+from app.charts.theme import plain_figure
+from rsp_lab.analysis.ledger.difference import LedgerDifference
+from rsp_lab.analysis.surgery.operate import SurgeryResult
+from rsp_lab.data.labels import ClassTable, colour
+from rsp_lab.palette import LEVEL_COLOURS
+
+Pixel = tuple[int, int]
+_WIDTH = 390
+
+
+def label_figure(labels: Tensor, table: ClassTable, where: Tensor | None, pixel: Pixel) -> go.Figure:
+    """A label map in the data set's colours, with the edge of the edited pixels."""
+    size = labels.shape[0], labels.shape[1]
+    figure = picture_figure(size, picture_uri(_edged(colour(labels.numpy(), table), where)), width=_WIDTH)
+    mark_pixel(figure, pixel)
+    return figure
+
+
+def changed_figure(
+    result: SurgeryResult, image: Tensor, table: ClassTable, where: Tensor | None, pixel: Pixel
+) -> go.Figure:
+    """The photograph, grey and faint, and in their new colour the pixels whose label changed."""
+    size = image.shape[-2], image.shape[-1]
+    grey = image.float().mean(0).numpy()[..., None].repeat(3, 2)
+    picture = (0.45 * grey + 0.55 * 205).astype(np.uint8)
+    changed = result.changed.numpy()
+    picture[changed] = colour(result.after.labels.numpy(), table)[changed]
+    figure = picture_figure(size, picture_uri(_edged(picture, where)), width=_WIDTH)
+    mark_pixel(figure, pixel)
+    return figure
+
+
+def _edged(picture: np.ndarray, where: Tensor | None) -> np.ndarray:
+    """White on black along the edge of a mask; a picture without a mask stays as it is."""
+    if where is None:
+        return picture
+    mask = where.numpy()
+    outer, inner = ndimage.binary_dilation(mask), ndimage.binary_erosion(mask, border_value=1)
+    edged = picture.copy()
+    edged[outer & ~mask] = 0
+    edged[mask & ~inner] = 255
+    return edged
+
+
+def legend(result: SurgeryResult, table: ClassTable) -> str:
+    """Colours and names of the classes that occur, with their share of the image before and after."""
+    chips = []
+    for index, (before, after) in sorted(label_shares(result).items(), key=lambda item: -sum(item[1])):
+        red, green, blue = table.palette[index]
+        first, second = f"{100 * before:.3g}", f"{100 * after:.3g}"
+        shares = f"{first} %" if first == second else f"{first} → {second} %"
+        chips.append(
+            '<span style="display:inline-flex;align-items:center;gap:.35em;white-space:nowrap">'
+            f'<i style="width:.8em;height:.8em;border-radius:2px;background:rgb({red},{green},{blue})"></i>'
+            f'{html.escape(result.class_names[index])}<span style="opacity:.65">{shares}</span></span>'
+        )
+    style = "display:flex;flex-wrap:wrap;gap:.3em 1.1em;font-size:.82rem;font-variant-numeric:tabular-nums"
+    return f'<div style="{style}">{"".join(chips)}</div>'
+
+
+def levels_figure(predicted: LedgerDifference) -> go.Figure:
+    """The predicted change of the margin by the level that it comes from, coarse to fine, and from the bias."""
+    rows = [(f"level {x}", value, LEVEL_COLOURS.get(x, "#8A8A88")) for x, value in predicted.sums.items()]
+    rows = [("bias", predicted.bias, "#8A8A88"), *rows]
+    figure = go.Figure(
+        go.Bar(
+            x=[value for _, value, _ in rows],
+            y=[name for name, _, _ in rows],
+            orientation="h",
+            marker_color=[shade for _, _, shade in rows],
+            text=[signed(round(value, 6)) for _, value, _ in rows],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:+.3g} logits<extra></extra>",
+        )
+    )
+    end = 1.3 * max(*(abs(value) for _, value, _ in rows), 1e-6)
+    figure.update_xaxes(
+        range=[-end, end],
+        zeroline=True,
+        zerolinecolor=ink(),
+        zerolinewidth=1,
+        fixedrange=True,
+        nticks=5,
+        title={"text": "predicted change, logits", "standoff": 6},
+    )
+    figure.update_yaxes(fixedrange=True, ticksuffix="  ")
+    return plain_figure(figure, 60 + 27 * len(rows), margin={"l": 4, "r": 4, "t": 4, "b": 4}, bargap=0.3)

@@ -1,0 +1,274 @@
+"""Surgery: relation weights edited in the running model, nothing retrained, and what becomes of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from app.app_pages.surgery import charts
+from app.app_pages.surgery.edits import (
+    EDITS,
+    PLACES,
+    POSITIONS,
+    PRESETS,
+    SHUFFLE,
+    TEMPERATURE,
+    TRANSPLANT,
+    ZERO,
+    Account,
+    Edit,
+    Operated,
+    account_of,
+    fitting_steps,
+    operated,
+    operation_of,
+    place_key,
+    place_of,
+)
+from app.charts.on_image import number, signed
+from app.charts.theme import draw as draw_chart
+from app.shell.choices import choose, select, settle
+from app.shell.selection import Selection
+from app.shell.steps import SIDES, digits, no_relations
+from app.shell.text import plain
+from app.store.results import results
+from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.metrics import mean_iou
+from rsp_lab.analysis.surgery.operations import Where
+
+MEASURES = """
+- **Nothing is retrained**: an edited model is the trained one, answering on context that it was never trained to get.
+  A preset has the name of an ablation and is none.
+- **Live**: the edited network runs from its Q maps on. A step below an edited one computes its weights from its own
+  query and from keys of the edited map.
+- **Predicted**: the ledger of the head with the edited weights minus the ledger with the captured ones, everything
+  else held: queries, keys, the weights of all other steps, Q maps. It is exact for the **held** run, where the weights
+  of the other steps are kept, and the distance to it is printed.
+- **Reaction**: live minus predicted, what the weights of lower steps add because their keys changed.
+- **Moved**: mean over the changed cells of half the sum of absolute differences of the weights; under softmax the
+  share of a cell’s weight that went elsewhere.
+- **IoU**: on this one image, against its label map, where its classes are the models’ own.
+"""
+
+
+def draw(selection: Selection) -> None:
+    sides = [side for side in (1, 0) if selection.passes[side].frozen.steps]
+    if not sides:
+        selection.say("There are no relation weights to operate on here.")
+        st.info(plain(no_relations(selection)))
+        return
+    edit = choose_edit(selection, sides)
+    try:
+        if edit.name == TRANSPLANT:
+            edit = transplanted(selection, edit, chosen=bool(st.session_state.get("surgery_steps")))
+        found, account = worked_out(selection, edit)
+    except (ValueError, LedgerError) as problem:
+        selection.say("This operation cannot be done here.")
+        st.error(plain(str(problem)))
+        return
+    name = selection.names[edit.side]
+    selection.say(sentence(selection, edit, found, account), "Nothing is retrained.")
+    draw_pictures(selection, edit, found)
+    first, second, third = st.columns([1.15, 1.1, 0.9], gap="medium")
+    with first:
+        draw_margin(selection, account)
+        draw_iou(found)
+    with second:
+        draw_prediction(account)
+    with third:
+        draw_weights(found, name)
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)
+
+
+def choose_edit(selection: Selection, sides: list[int]) -> Edit:
+    """The page's controls; the model edited is the right one where both have relations."""
+    first, second, third, fourth = st.columns([1.25, 1.7, 1.1, 1.75], vertical_alignment="bottom")
+    options = [SIDES[side] for side in sides]
+    words = {SIDES[side]: f"{SIDES[side]}: {selection.names[side]}" for side in sides}
+    model = select(selection, first, "Model edited", "surgery_model", options, words=words)
+    name = select(selection, second, "Operation", "surgery_edit", EDITS)
+    side = SIDES.index(model)
+    steps = selection.passes[side].frozen.steps
+    known = [digits(step) for step in steps]
+    settle(selection, "surgery_steps", known)
+    chosen = third.pills(
+        "Steps (none: all)", known, selection_mode="multi", key="surgery_steps", bind="query-params", wrap=False
+    )
+    place = choose(selection, fourth, "Where", "surgery_where", PLACES)
+    # In the order of the steps, so that one choice has one result.
+    asked = tuple(step for step in steps if digits(step) in chosen) or steps
+    return _detailed(selection, Edit(side, name, asked, place))
+
+
+def _detailed(selection: Selection, edit: Edit) -> Edit:
+    """The same with the fields of the operations that have any."""
+    if edit.name not in (ZERO, TEMPERATURE, SHUFFLE):
+        return edit
+    first, second, _ = st.columns([1.25, 1.7, 2.85], vertical_alignment="bottom")
+    if edit.name == ZERO:
+        positions = select(selection, first, "Positions set to 0", "surgery_positions", POSITIONS)
+        scaled = second.toggle("Scale the rest to sum to 1", True, key="surgery_renormalise", bind="query-params")
+        return replace(edit, positions=positions, renormalise=scaled)
+    if edit.name == TEMPERATURE:
+        label = "Temperature: below 1 sharpens, above 1 flattens"
+        asked = second.number_input(label, 0.05, 20.0, 2.0, 0.05, key="surgery_temperature", bind="query-params")
+        return replace(edit, temperature=float(asked))
+    seed = first.number_input("Seed", 0, 9999, 0, 1, key="surgery_seed", bind="query-params")
+    return replace(edit, seed=int(seed))
+
+
+def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
+    """A transplant at the steps that fit, unless the reader named steps.
+
+    Raises:
+        ValueError: if no step fits.
+    """
+    fitting = fitting_steps(selection, edit.side)
+    if not fitting:
+        other, this = selection.names[1 - edit.side], selection.names[edit.side]
+        raise ValueError(
+            f"{other} has no relation of {this}’s window and size, so there are no weights to transplant: choose a "
+            f"model with such relations on the {SIDES[1 - edit.side]}, e.g. {this} itself, or another operation."
+        )
+    return edit if chosen else replace(edit, steps=fitting)
+
+
+def worked_out(selection: Selection, edit: Edit) -> tuple[Operated, Account]:
+    """The edited model's answer and the margin's account; both kept."""
+    where = place_of(selection, edit.place)
+    frozen = selection.passes[edit.side].frozen
+    operation = operation_of(selection, edit, where)
+    key = (*selection.key, "surgery", edit, place_key(where))
+
+    def work() -> Operated:
+        with selection.notices, st.spinner(f"{selection.names[edit.side]} runs edited", show_time=True):
+            return operated(selection, edit, operation)
+
+    found = results().get(key, work)
+    account = results().get((key, selection.target), lambda: account_of(frozen, found, selection.target))
+    return found, account
+
+
+def sentence(selection: Selection, edit: Edit, found: Operated, account: Account) -> str:
+    """What the edit does to the labels and to the decision at the pixel."""
+    changed = float(found.live.changed.double().mean())
+    target, name = selection.target, selection.names[edit.side]
+    labels = f"{100 * changed:.3g} % of the labels change" if changed else "no label changes"
+    steps = ", ".join(digits(step) for step in edit.steps)
+    where = {PLACES[0]: "on the whole image", PLACES[1]: "in the region", PLACES[2]: "at the pixel"}[edit.place]
+    margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
+    return (
+        f"With {name} {_said(edit)} at step{'s' if len(edit.steps) > 1 else ''} {steps} {where}, {labels}; at "
+        f"y {target.y}, x {target.x} {margin} goes from {signed(account.before)} to {signed(account.after)} logits."
+    )
+
+
+def _said(edit: Edit) -> str:
+    if edit.name in PRESETS:
+        return edit.name
+    return {
+        ZERO: f"given weight 0 on {edit.positions}",
+        TEMPERATURE: f"at temperature {edit.temperature:g}",
+        SHUFFLE: "choosing shuffled places of its windows",
+        TRANSPLANT: "given the other model’s weights",
+    }.get(edit.name, f"given {edit.name}")
+
+
+def draw_pictures(selection: Selection, edit: Edit, found: Operated) -> None:
+    """Labels before and after, and the pixels that changed."""
+    table, pixel, live = selection.loaded[edit.side].table, selection.result.pixel, found.live
+    where: Where = None if found.operation.where is None else live.where
+    mask = where if not isinstance(where, tuple) else None
+    pictures = (
+        ("before", charts.label_figure(live.before.labels, table, mask, pixel)),
+        ("after", charts.label_figure(live.after.labels, table, mask, pixel)),
+        ("changed pixels", charts.changed_figure(live, selection.shown.sample.image, table, mask, pixel)),
+    )
+    for (name, figure), place in zip(pictures, st.columns(3), strict=True):
+        with place:
+            st.markdown(f"**{plain(selection.names[edit.side])}**, {name}")
+            draw_chart(figure, f"surgery-{name.partition(' ')[0]}")
+    st.html(charts.legend(live, table))
+    inside, outside = live.changed_inside, live.changed_outside
+    shares = (
+        ""
+        if inside is None or outside is None
+        else (
+            f" Labels changed on {100 * inside:.3g} % of the edited pixels and on {100 * outside:.3g} % of the others;"
+            " the white line on black is the edge of the edited pixels."
+        )
+    )
+    st.caption(f"Changed pixels have the colour of their new label; shares are of the image.{shares}")
+
+
+def draw_margin(selection: Selection, account: Account) -> None:
+    """Logits of class and rival at the pixel, and the margin."""
+    target = selection.target
+    st.markdown(f"##### Logits at y {target.y}, x {target.x}")
+    rows = [(name, *pair) for name, pair in account.classes.items()]
+    if target.rival:
+        rows.append(("margin", account.before, account.after))
+    table = [
+        {"": name, "before": number(before), "after": number(after), "change": signed(after - before)}
+        for name, before, after in rows
+    ]
+    st.table(pd.DataFrame(table).set_index(""), border="horizontal")
+    st.caption(f"{plain(selection.chosen)}.")
+
+
+def draw_prediction(account: Account) -> None:
+    """The live change beside the ledger's prediction with everything else held."""
+    st.markdown("##### Change of the margin, in logits")
+    rows = {
+        "live: lower steps react": signed(account.change),
+        "predicted: all else held": signed(account.predicted.logit),
+        "reaction of lower steps": signed(account.reaction),
+    }
+    st.table(pd.DataFrame({"logits": rows}), border="horizontal")
+    off = abs(account.held - account.predicted.logit)
+    st.caption(f"The prediction is off by {off:.1g} logits from a run with the other steps’ weights held.")
+    draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
+
+
+def draw_weights(found: Operated, name: str) -> None:
+    """What became of the weights, step by step."""
+    st.markdown("##### Weights")
+    rows = [
+        {
+            "step": digits(step),
+            "edited": "yes" if change.edited else "reacts",
+            "cells changed": f"{change.changed:,} of {change.cells:,}",
+            "moved": f"{100 * change.moved:.3g} %",
+        }
+        for step, change in found.live.weights.items()
+    ]
+    st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
+    st.caption(f"Of {plain(name)}, live: {plain(found.operation.describe())}.")
+
+
+def draw_iou(found: Operated) -> None:
+    """Intersection over union before and after, where the image has labels in the model's classes."""
+    st.markdown("##### IoU on this image")
+    before, after = found.live.before.iou, found.live.after.iou
+    if before is None or after is None:
+        st.caption("Not known: the image has no label map in this model’s classes.")
+        return
+    means = mean_iou(before), mean_iou(after)
+    columns = {"mean": means, **dict(zip(found.live.class_names, zip(before, after, strict=True), strict=True))}
+    rows = {
+        name: {"before": _percent(pair[0]), "after": _percent(pair[1]), "change, points": _points(*pair)}
+        for name, pair in columns.items()
+        if pair != (None, None)
+    }
+    st.table(pd.DataFrame(rows).T, border="horizontal")
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.3g} %"
+
+
+def _points(before: float | None, after: float | None) -> str:
+    return "–" if before is None or after is None else signed(100 * (after - before))

@@ -1,0 +1,162 @@
+"""Charts that lie on the photograph: axes in input pixels, maps of cells, the selected pixel, a level's frame."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+from torch import Tensor
+
+from app.charts.theme import is_dark, plain_figure
+from app.shell.picker import is_narrow
+from app.shell.selection import Selection
+from app.store.results import results
+from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
+from rsp_lab.shapes import cell_to_pixel
+
+# What a chart is drawn at in the browser; more pixels would only be sent.
+_SIDE = 1024
+_EDGE = 3
+PHONE = 388
+"""Screen pixels across that a chart gets in a narrow window."""
+
+
+def photograph_uri(selection: Selection) -> str:
+    """The image as the source of a chart's ground."""
+    return results().get((selection.shown.digest, "photograph uri"), lambda: _jpeg(selection.shown.sample.image))
+
+
+def _jpeg(image: Tensor) -> str:
+    return picture_uri(image.permute(1, 2, 0).numpy(), "JPEG")
+
+
+def picture_uri(picture: np.ndarray, kind: str = "PNG") -> str:
+    """RGB or RGBA (y, x, channel) as a data address, at most 1024 pixels a side; PNG keeps colours as they are."""
+    drawn = Image.fromarray(picture)
+    share = _SIDE / max(drawn.size)
+    if share < 1:
+        size = (max(1, round(drawn.width * share)), max(1, round(drawn.height * share)))
+        drawn = drawn.resize(size, Image.Resampling.NEAREST if kind == "PNG" else Image.Resampling.LANCZOS)
+    held = io.BytesIO()
+    drawn.save(held, kind, **({"quality": 88} if kind == "JPEG" else {}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(held.getvalue()).decode()}"
+
+
+def picture_figure(
+    size: tuple[int, int], *grounds: str, width: int = 545, right: int = 0, opacity: float = 1.0
+) -> go.Figure:
+    """Axes over an image of ``size`` (y, x), rows downwards, on pictures laid over each other.
+
+    Args:
+        width: in screen pixels that the picture is expected to get beside others; its height follows from it.
+        right: margin there, for a colour bar.
+        opacity: of the grounds.
+    """
+    rows, columns = size
+    width = PHONE - right if is_narrow() else width
+    images = [
+        {
+            "source": ground,
+            "xref": "x",
+            "yref": "y",
+            "x": -0.5,
+            "y": -0.5,
+            # Plotly draws one image alone of those that have the very same place and size.
+            "sizex": columns * (1 + 1e-6 * place),
+            "sizey": rows,
+            "sizing": "stretch",
+            "layer": "below",
+            "opacity": opacity,
+        }
+        for place, ground in enumerate(grounds)
+    ]
+    plain: dict[str, Any] = {"visible": False, "constrain": "domain", "fixedrange": True}
+    across = {"range": [-0.5, columns - 0.5], "constraintoward": "left", **plain}
+    down = {"range": [rows - 0.5, -0.5], "constraintoward": "top", "scaleanchor": "x", **plain}
+    # Without a trace plotly draws no axes, and so no ground.
+    nothing = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip"}
+    # As data, checked once: adding part by part takes plotly many times as long.
+    figure = go.Figure([nothing], {"images": images, "xaxis": across, "yaxis": down})
+    height = min(460, max(120, round(width * rows / columns)))
+    margin = {"l": 0, "r": right, "t": _EDGE, "b": _EDGE}
+    # A click selects the pixel under it (app/shell/picker.py).
+    meta = {"pick": [rows, columns]}
+    return plain_figure(figure, height + 2 * _EDGE, margin=margin, showlegend=False, meta=meta)
+
+
+def cell_map(values: np.ndarray, size: tuple[int, int], unit: str, **heatmap: Any) -> go.Heatmap:
+    """A map (y, x) of cells over an image of ``size`` (y, x); NaN stays empty."""
+    height, width = values.shape
+    cells = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), -1)
+    options: dict[str, Any] = {"hoverongaps": False, **heatmap}
+    return go.Heatmap(
+        z=values,
+        x0=cell_to_pixel(0, width, size[1]),
+        dx=size[1] / width,
+        y0=cell_to_pixel(0, height, size[0]),
+        dy=size[0] / height,
+        customdata=cells,
+        hovertemplate=(
+            f"%{{z:.3g}}{f' {unit}' if unit else ''}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
+            "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
+        ),
+        **options,
+    )
+
+
+def mark_pixel(figure: go.Figure, pixel: tuple[int, int], **place: Any) -> None:
+    """The selected pixel (y, x): a ring with a dark and a light rim, which shows on every ground."""
+    for size, colour, line in ((13, "#111111", 4), (13, "#FFFFFF", 2)):
+        figure.add_trace(
+            go.Scatter(
+                x=[pixel[1]],
+                y=[pixel[0]],
+                mode="markers",
+                marker={"symbol": "circle-open", "size": size, "color": colour, "line": {"width": line}},
+                hovertemplate=f"selected pixel: y {pixel[0]}, x {pixel[1]}<extra></extra>",
+                showlegend=False,
+            ),
+            **place,
+        )
+
+
+def frame_level(figure: go.Figure, level: int, size: tuple[int, int], **place: Any) -> None:
+    """A frame around the picture in a level's colour and dash."""
+    dash = LEVEL_DASHES[level]
+    figure.add_shape(
+        type="rect",
+        x0=-0.5,
+        x1=size[1] - 0.5,
+        y0=-0.5,
+        y1=size[0] - 0.5,
+        line={
+            "color": LEVEL_COLOURS[level],
+            "width": 2.5,
+            "dash": ",".join(f"{2 * n:g}px" for n in dash) if dash else "solid",
+        },
+        **place,
+    )
+
+
+def ink() -> str:
+    """Colour of what is drawn on the page itself."""
+    return "#E8E8E6" if is_dark() else "#222222"
+
+
+def paper() -> str:
+    """Ground of a few words that lie on a picture."""
+    return "rgba(24,24,23,0.8)" if is_dark() else "rgba(255,255,255,0.85)"
+
+
+def number(value: float) -> str:
+    """Three digits, e.g. ``"−1.2"``."""
+    return f"{value:.3g}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Three digits with a sign, e.g. ``"−1.2"``."""
+    return f"{value:+.3g}".replace("-", "−") if value else "0"

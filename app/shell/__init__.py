@@ -1,0 +1,1 @@
+"""What stands around every page: selectors, link, navigation, errors, text."""

@@ -1,0 +1,189 @@
+"""The selectors above every page: image, left and right model, class, rival, pixel; and what is computed for them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.shell import link, scenes, sources
+from app.shell.picker import draw_picker
+from app.shell.selection import Selection
+from app.shell.text import draw_sentence, plain
+from app.store import models as cache
+from rsp_lab.analysis.comparison.channels import ChannelChoice
+from rsp_lab.analysis.comparison.compare import Comparison, assemble, check_comparable, flow_channels
+from rsp_lab.analysis.comparison.explain import decision_target
+from rsp_lab.analysis.passes.view import ModelView
+from rsp_lab.analysis.targets.target import PixelTarget
+
+_ROW = '<div class="rsp-skeleton" aria-hidden="true">{}</div>'
+SKELETON = _ROW.format("<i></i>" * 2) + _ROW.format("<i></i>" * 4)
+Models = tuple[cache.LoadedModel, cache.LoadedModel]
+Views = tuple[ModelView, ModelView]
+WIDTHS = 1.15, 1.25, 1.35, 1.35, 1.15, 1.15, 0.7, 0.7
+# Data sets of drawn scenes, as weights name what they were trained on.
+DRAWN = {"scenes", "small-scenes"}
+AS_PREDICTED = "as predicted"
+_CLASS_HELP = "Whose logit is explained; as predicted: what the right model says at the pixel."
+_RIVAL_HELP = "Held against it; as predicted: what the left model says, or else the right model's runner-up."
+
+
+def draw_frame() -> Selection | None:
+    """The selectors and the selection, or None where there is nothing to show yet, which the page then says."""
+    # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
+    top = st.container() if "drawn" in st.session_state else st.container().empty()
+    selectors = st.container(key="selectors")
+    places = selectors.columns(WIDTHS)
+    notices = st.container(key="notices")
+    for stale in stale_link():
+        notices.warning(plain(stale))
+    with places[0]:
+        source = sources.choose_source()
+    left, right = choose_models(source, places[2], places[3])
+    try:
+        shown = choose_image(source, selectors, places[1])
+        if shown is None:
+            draw_sentence(top, "Two models, one image: choose a photograph to compare them on.")
+            notices.info(plain(sources.describe_empty(source)))
+            return None
+        with notices:
+            loaded, views = computed(left, right, shown, top)
+    except ValueError as problem:
+        draw_sentence(top, "This selection cannot be shown.")
+        notices.error(plain(str(problem)))
+        return None
+    with notices:
+        result = looked_at(loaded, views, shown)
+    target, chosen = choose_classes(result, notices, *places[4:6])
+    result = about_class(result, views, target)
+    type_pixel(result, *places[6:8])
+    draw_picker()
+    st.session_state["drawn"] = True
+    return Selection(shown, loaded, views, result, target, chosen, data_note(loaded, shown), top, notices)
+
+
+def keep_choices() -> None:
+    """On a page without selectors: what is chosen is not forgotten, as Streamlit would with widgets it does not see."""
+    for key in ("source", "left", "right", "class", "rival", "file", "channel", *scenes.KEYS):
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
+def choose_image(source: str, selectors: DeltaGenerator, place: DeltaGenerator) -> cache.Photograph | None:
+    if source == sources.SCENE:
+        return scenes.choose_planted(place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
+    with place:
+        return sources.choose_photograph(source)
+
+
+def stale_link() -> list[str]:
+    names = cache.model_names()
+    options = {"source": sources.SOURCES, "left": names, "right": names, **scenes.link_options()}
+    source = st.query_params.get("source", "")
+    if st.query_params.get("file"):
+        # Without the folder the source itself says what is missing.
+        with contextlib.suppress(ValueError):
+            options["file"] = sources.file_names(source)
+    return link.stale_choices(options)
+
+
+def choose_models(source: str, *places: DeltaGenerator) -> tuple[str, str]:
+    """Left and right; a source that nobody chose models for starts with those trained on such images."""
+    names, chosen = cache.model_names(), []
+    for place, side, default in zip(places, ("left", "right"), sources.PAIRS[source], strict=True):
+        index = names.index(default) if default in names else 0
+        label = f"{side.capitalize()} model"
+        chosen.append(place.selectbox(label, names, index=index, key=side, bind="query-params"))
+    return chosen[0], chosen[1]
+
+
+def choose_classes(result: Comparison, notices: DeltaGenerator, *places: DeltaGenerator) -> tuple[PixelTarget, str]:
+    """The class that is explained, and its rival."""
+    options, chosen = (AS_PREDICTED, *result.class_names), []
+    for stale in link.stale_choices({"class": options, "rival": options}):
+        notices.warning(plain(stale))
+    for place, name, text in zip(places, ("class", "rival"), (_CLASS_HELP, _RIVAL_HELP), strict=True):
+        if st.session_state.get(name) not in (None, *options):
+            del st.session_state[name]
+        asked = place.selectbox(name.capitalize(), options, key=name, bind="query-params", help=text)
+        chosen.append(None if asked == AS_PREDICTED else asked)
+    if chosen[0] is not None and chosen[0] == chosen[1]:
+        notices.warning(
+            f"Class and rival are both {plain(chosen[0])}, whose difference is 0. Shown instead: the default rival."
+        )
+        chosen[1] = None
+    names = result.left.name, result.right.name
+    return decision_target(result.pixel, result.answers, names, chosen[0], chosen[1])
+
+
+def computed(left: str, right: str, shown: cache.Photograph, top: DeltaGenerator) -> tuple[Models, Views]:
+    """Both models and their views; what takes a while says what it is.
+
+    Raises:
+        ValueError: if a model cannot be used, or both cannot be compared.
+    """
+    skeleton = st.empty()
+    # A page that shows a view already keeps it until the next one is there.
+    if "drawn" not in st.session_state:
+        draw_sentence(top, "Two models look at one image.")
+        skeleton.html(SKELETON)
+    try:
+        with st.spinner("Loading the models", show_time=True):
+            loaded = cache.loaded_model(left), cache.loaded_model(right)
+        check_comparable((loaded[0].model, loaded[1].model), (left, right))
+        views = []
+        for number, model in enumerate(loaded, 1):
+            text = f"Model {number} of 2: {model.name} looks at {shown.size[0]} x {shown.size[1]} pixels"
+            with st.spinner(text, show_time=True):
+                views.append(cache.view_of(model, shown))
+    finally:
+        skeleton.empty()
+    return loaded, (views[0], views[1])
+
+
+def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparison:
+    """The comparison at the link's pixel and channel; what the link asks for in vain is said."""
+    pixel, problem = link.pixel_in_link(shown.size)
+    models = loaded[0].model, loaded[1].model
+    channels = min(model.config.head.channels for model in models)
+    for text in [problem, *link.stale_choices({"channel": link.channel_options(channels)})]:
+        if text:
+            st.warning(plain(text))
+    if pixel is None and shown.planted is not None:
+        pixel = scenes.region_pixel(shown.planted)
+    channel = link.chosen_channel(channels)
+    if channel is None and len({model.config.head.channels for model in models}) > 1:
+        # Channels of heads of different widths have no measure in common to be ranked by.
+        channel = 0
+    return assemble(shown.sample.image, models, views, pixel=pixel, channel=channel)
+
+
+def about_class(result: Comparison, views: Views, target: PixelTarget) -> Comparison:
+    """By rule, the channel of the flow is one that speaks about the class that is explained."""
+    if result.channel.left is None or target.class_name in (None, result.answers[1].label):
+        return result
+    ranking = flow_channels(views, result.class_names, str(target.class_name))
+    best = ranking.channels[0]
+    return replace(result, channel=ChannelChoice(best.channel, ranking.rule, best.left, best.right))
+
+
+def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -> None:
+    """The two number fields show the selected pixel, and set it."""
+    for place, name, value, size in zip((at_y, at_x), "yx", result.pixel, result.image_size, strict=True):
+        key = f"typed_{name}"
+        st.session_state[key] = value
+        place.number_input(f"Pixel {name}", 0, size - 1, key=key, on_change=link.set_typed_pixel)
+
+
+def data_note(loaded: Models, shown: cache.Photograph) -> str:
+    """What the models were trained on, if the image is not of that kind."""
+    trained_on = {model.data for model in loaded if model.data}
+    if shown.planted is not None and trained_on - DRAWN:
+        names = ", ".join(sorted(trained_on - DRAWN))
+        return f"Trained on {names}: a drawn scene is unlike that, so read the labels with care."
+    if shown.planted is None and trained_on & DRAWN:
+        return "Trained on drawn scenes: a photograph is unlike them, so read the labels with care."
+    return ""

@@ -1,0 +1,135 @@
+"""Planted scenes on the page: which one, where its parts are, and what both models answer for its region."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import streamlit as st
+import torch
+from scipy import ndimage
+from streamlit.delta_generator import DeltaGenerator
+from torch import Tensor
+
+from app.shell.link import Pixel, forget_pixel
+from app.store.models import LoadedModel, Photograph, cached_pair
+from rsp_lab.analysis.passes.view import ModelView
+from rsp_lab.analysis.scenes.answers import region_answer
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
+from rsp_lab.data.scenes.scene import CASES, LEAST, MIN_DISTANCE, PlantedScene, max_distance, plant_pair
+from rsp_lab.models.segmenter import resize_logits
+
+LAST_SCENE = 999
+AS_DRAWN = "as drawn"
+KEYS = "case", "scene", "reading", "distance"
+"""Of the widgets here, and of what they add to a link."""
+DISTANCES = (AS_DRAWN, *map(str, range(MIN_DISTANCE, max_distance(*SIZE) + 1)))
+_CASE_HELP = "Which two classes the region could have: its own pixels do not decide between them."
+_SCENE_HELP = (
+    "Scenes are drawn by the program, the same ones on every machine. "
+    f"Scene n has seed {FIRST_SEED['test']:,} + n: no shipped model was trained on it."
+)
+_DISTANCE_HELP = "From the region to the cue that decides its class, in pixels; as drawn: the scene's own distance."
+_READING_HELP = "The counterfactual: another reading has the same pixels in the region, and another cue."
+
+
+@cache
+def reading_names(case: str) -> tuple[str, str]:
+    """The region's class in both readings of a case."""
+    first, second = plant_pair(0, *LEAST, case=case)
+    return _class_names(first)[0], _class_names(second)[0]
+
+
+def _class_names(scene: PlantedScene) -> tuple[str, str]:
+    """The region's class, and the one that it has in the other reading."""
+    planted = scene.ambiguities[0]
+    return CITYSCAPES.classes[planted.class_id], CITYSCAPES.classes[planted.alternative_id]
+
+
+def link_options() -> dict[str, tuple[str, ...]]:
+    """What a link may ask of a planted scene, by parameter."""
+    case = st.query_params.get("case")
+    return {
+        "case": tuple(CASES),
+        "scene": tuple(map(str, range(LAST_SCENE + 1))),
+        "distance": DISTANCES,
+        "reading": reading_names(case if case in CASES else next(iter(CASES))),
+    }
+
+
+def choose_planted(*places: DeltaGenerator) -> Photograph:
+    """Case, scene, reading and distance of the cue, each in its place."""
+    with places[0]:
+        case = st.selectbox(
+            "Case", tuple(CASES), key="case", bind="query-params", help=_CASE_HELP, on_change=_another_case
+        )
+    with places[1]:
+        number = st.number_input(
+            "Scene", 0, LAST_SCENE, key="scene", bind="query-params", help=_SCENE_HELP, on_change=forget_pixel
+        )
+    names = reading_names(case)
+    with places[2]:
+        reading = st.segmented_control(
+            "Reading",
+            (0, 1),
+            format_func=lambda index: names[index],
+            default=0,
+            required=True,
+            key="reading",
+            bind="query-params",
+            help=_READING_HELP,
+            width="stretch",
+        )
+    with places[3]:
+        distance = st.select_slider(
+            "Distance of the cue, px",
+            DISTANCES,
+            key="distance",
+            bind="query-params",
+            help=_DISTANCE_HELP,
+            on_change=forget_pixel,
+        )
+    pixels = None if distance == AS_DRAWN else int(distance)
+    return cached_pair(case, FIRST_SEED["test"] + int(number), pixels)[reading or 0]
+
+
+def _another_case() -> None:
+    """The readings of another case are other classes: it starts from the first."""
+    forget_pixel()
+    st.session_state["reading"] = 0
+
+
+def region_pixel(scene: PlantedScene) -> Pixel:
+    """The pixel of the region that is farthest from its border."""
+    region = scene.ambiguities[0].region
+    depth = ndimage.distance_transform_cdt(torch.nn.functional.pad(region, (1, 1, 1, 1)).numpy())[1:-1, 1:-1]
+    y, x = divmod(int(depth.argmax()), region.shape[1])
+    return y, x
+
+
+def outlined(scene: PlantedScene) -> dict[str, Tensor]:
+    """The masks that the page outlines, by what they are."""
+    planted = scene.ambiguities[0]
+    decoys = torch.stack(planted.decoys).any(0) if planted.decoys else torch.zeros_like(planted.cue)
+    return {"region": planted.region, "cue": planted.cue, "decoy": decoys}
+
+
+def knows_region(loaded: LoadedModel) -> bool:
+    return loaded.table.name == CITYSCAPES.name
+
+
+def region_sentence(scene: PlantedScene, views: tuple[ModelView, ModelView]) -> str:
+    """What each model answers for the region; the models have Cityscapes' classes."""
+    planted, (name, _) = scene.ambiguities[0], _class_names(scene)
+    says = []
+    for view in views:
+        answer = region_answer(resize_logits(view.record["logits"], view.record.image_size)[0], scene)
+        most = int(torch.from_numpy(view.labels)[planted.region].bincount().argmax())
+        sign = "−" if answer.margin < 0 else "+"
+        says.append((f"{view.name} says {CITYSCAPES.classes[most]}", f"{sign}{abs(answer.margin):.3g}"))
+    (left, first), (right, second) = says
+    return f"The region is {name}: {left} (margin {first} logits), {right} ({second})."
+
+
+def cue_note(scene: PlantedScene) -> str:
+    return f"Margin over {_class_names(scene)[1]}; cue {scene.ambiguities[0].distance:.3g} px away."

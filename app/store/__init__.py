@@ -1,0 +1,1 @@
+"""Caches of models, passes and results, and the readers of run folders."""

@@ -1,0 +1,183 @@
+"""What the workbench keeps between reruns, each with a bound: models, images, views and payloads.
+
+Nothing here belongs to one reader. Images are known by a digest of their content, models by name, size and time of
+their file, so that weights replaced on disk are read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import streamlit as st
+from torch import Tensor
+
+from app.store.run_folders import run_weights, runs_root
+from rsp_lab.analysis.passes.view import ModelView, view_model
+from rsp_lab.data.images import Readable, read_image
+from rsp_lab.data.labels import CITYSCAPES, ClassTable, table_for
+from rsp_lab.data.sample import Sample
+from rsp_lab.data.scenes.dataset import SIZE
+from rsp_lab.data.scenes.scene import PlantedScene, plant_pair
+from rsp_lab.explorer.payload import build_payload
+from rsp_lab.explorer.quantise import BUDGET
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.weights import load, read_header, shipped
+
+# A forward pass holds about 10 times this many bytes at its peak, and a view up to 140 MB.
+UPLOAD_SIDE = 2048
+UPLOAD_PIXELS = UPLOAD_SIDE * UPLOAD_SIDE
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model that several readers share.
+
+    Attributes:
+        name: as chosen.
+        identity: changes when the weights file does.
+        data: name of the data set it was trained on; empty where the file does not say.
+        lock: held during a forward pass, because capture hangs hooks on the model.
+    """
+
+    name: str
+    identity: str
+    model: Segmenter
+    table: ClassTable
+    data: str
+    lock: Lock = field(default_factory=Lock)
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """An image to look at.
+
+    Attributes:
+        digest: of the image, which its views are cached under.
+        table: name of the label's class table; empty without a label.
+        planted: the scene that the image is, if it is one.
+    """
+
+    sample: Sample
+    digest: str
+    table: str = ""
+    planted: PlantedScene | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.sample.size
+
+
+def model_files() -> dict[str, Path]:
+    """Weights by the name they are chosen by: the shipped ones, then those of run folders."""
+    return {**shipped(), **run_weights(runs_root())}
+
+
+def model_names() -> tuple[str, ...]:
+    return tuple(model_files())
+
+
+def loaded_model(name: str) -> LoadedModel:
+    """A model chosen by its name in the listing: a name never becomes a path.
+
+    Raises:
+        ValueError: if there is no such model any more, or its file cannot be used.
+    """
+    files = model_files()
+    if name not in files:
+        raise _no_model(name, files)
+    try:
+        facts = files[name].stat()
+    except OSError:  # a run that is cleaned up between the listing and here
+        raise _no_model(name, files) from None
+    return _cached_model(name, f"{name}-{facts.st_size}-{facts.st_mtime_ns}", str(files[name]))
+
+
+def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
+    others = ", ".join(other for other in list(files)[:6] if other != name)
+    return ValueError(f"there is no model {name!r} any more. Choose one of {others}.")
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
+    config, metadata = read_header(_file)
+    table = table_for(config.class_names, config.label_table)
+    return LoadedModel(name, identity, load(_file), table, str(metadata.get("data", "")))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
+    """Both readings of a planted scene."""
+    first, second = (
+        Photograph(scene.sample, _digest(scene.image), CITYSCAPES.name, scene)
+        for scene in plant_pair(seed, *SIZE, case=case, distance=distance)
+    )
+    return first, second
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def cached_upload(digest: str, _file: Readable, name: str) -> Photograph:
+    """An uploaded picture; a picture that cannot be used raises ImageError and is not kept."""
+    return photograph(Sample(name, read_image(_file, max_pixels=UPLOAD_PIXELS)))
+
+
+def photograph(sample: Sample, table: str = "") -> Photograph:
+    return Photograph(sample, _digest(sample.image), table)
+
+
+def _digest(image: Tensor) -> str:
+    pixels: np.ndarray = image.contiguous().numpy()
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:16]
+
+
+def view_of(loaded: LoadedModel, shown: Photograph) -> ModelView:
+    """One model's view of one image: the only place where the workbench runs a network."""
+    return _cached_view(shown.digest, loaded.identity, shown, loaded)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _cached_view(digest: str, identity: str, _shown: Photograph, _loaded: LoadedModel) -> ModelView:
+    with _loaded.lock:
+        return view_model(_loaded.model, _shown.sample.image, _loaded.name)
+
+
+def payload_of(
+    shown: Photograph,
+    loaded: tuple[LoadedModel, LoadedModel],
+    views: tuple[ModelView, ModelView],
+    outlined: Mapping[str, Tensor] | None = None,
+) -> bytes:
+    """The explorer's bytes, the same object for as long as image, label, outlines and models stay the same."""
+    known = f"{shown.digest} {shown.table} {'' if shown.planted is None else shown.planted.name}"
+    return _cached_payload(known, loaded[0].identity, loaded[1].identity, shown, loaded, views, outlined)
+
+
+@st.cache_data(max_entries=6, show_spinner=False)
+def _cached_payload(
+    known: str,
+    left: str,
+    right: str,
+    _shown: Photograph,
+    _loaded: tuple[LoadedModel, LoadedModel],
+    _views: tuple[ModelView, ModelView],
+    _outlined: Mapping[str, Tensor] | None,
+) -> bytes:
+    return built_payload(_shown, _loaded, _views, _outlined, BUDGET)
+
+
+def built_payload(
+    shown: Photograph,
+    loaded: tuple[LoadedModel, LoadedModel],
+    views: tuple[ModelView, ModelView],
+    outlined: Mapping[str, Tensor] | None,
+    budget: int,
+) -> bytes:
+    """A payload of at most ``budget`` bytes of weights, see :func:`rsp_lab.explorer.quantise.planned_bits`."""
+    models = loaded[0].model, loaded[1].model
+    # The true label counts only where its classes are the models' own.
+    truth = shown.sample.label if loaded[0].table.name == shown.table else None
+    return build_payload(shown.sample.image, models, views, loaded[0].table, truth, outlined, budget=budget)

@@ -1,0 +1,1 @@
+"""Programs about the workbench: a server for tests, screenshots, measurements."""

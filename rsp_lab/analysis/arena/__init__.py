@@ -1,0 +1,1 @@
+"""Methods of explanation measured against each other."""

@@ -1,0 +1,218 @@
+"""The arena's page as Markdown: what was expected beside what came, then the tables; every number from the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from rsp_lab.analysis.arena.expectations import Verdict, judge
+from rsp_lab.analysis.arena.methods import METHODS
+from rsp_lab.analysis.arena.result import INTERVAL_RULE, MEASURES, SWING_RULE, USED, ArenaResult, Estimate
+from rsp_lab.analysis.scenes.known_answer import FOLLOW_RULE, KNOWN_RULES
+
+OUTCOMES = ("held", "failed", "undecided")
+_GROUPS = {
+    "relation": ("Inside the head", "Q cells of all levels, deleted and inserted in the order of each map."),
+    "input": ("At the input", "Blocks of pixels, deleted and inserted in the order of each map."),
+    "randomised": ("Parameters drawn anew", "Rank correlation of the map before and after: low is what a map of the "
+    "model should give. All at once, nothing cascaded; at the middle distance only."),
+    "known": ("Against the known answer", "Over the pairs whose cue the model uses."),
+}  # fmt: skip
+_SAME_TWICE = ("frozen_fall", "frozen_rise")
+"""Equal, since the frozen head is affine, and so no more than its score says."""
+_BY_DISTANCE = ("raw_weights", "ledger", "gradient_x_input", "integrated_gradients", "occlusion", "feature_ablation")
+
+
+def arena_page(result: ArenaResult, figure: str = "arena.png") -> str:
+    """The page; ``figure`` is where its picture lies, seen from it."""
+    verdicts = judge(result)
+    parts = [
+        _head(result),
+        _in_short(result),
+        _expected(result, verdicts),
+        [f"![Every method by six measures]({figure})", ""],
+    ]
+    parts += [_group(result, group) for group in _GROUPS]
+    parts += [_by_distance(result), _rules(), _limits()]
+    return "\n".join(line for part in parts for line in part).rstrip() + "\n"
+
+
+def expectation_counts(verdicts: Sequence[Verdict]) -> str:
+    """E.g. ``"12 held, 3 failed, 9 undecided"``."""
+    return ", ".join(f"{sum(v.outcome == outcome for v in verdicts)} {outcome}" for outcome in OUTCOMES)
+
+
+def _head(result: ArenaResult) -> list[str]:
+    s: dict[str, Any] = dict(result.settings)
+    height, width = s["size"]
+    used = {model: sum(pair.used for pair in result.of_model(model)) for model in result.models}
+    right = {
+        model: fmean(margin > 0 for pair in result.of_model(model) for margin in pair.margins)
+        for model in result.models
+    }
+    pairs = len(result.of_model(result.models[0]))
+    lines = [
+        "# The faithfulness arena",
+        "",
+        "Written by `rsp-lab arena`; no number is typed in. The expectations stand in the code "
+        "(`rsp_lab/analysis/arena/expectations.py`), and the command prints them before it measures anything.",
+        "",
+        "Every method explains the same decisions: on a planted scene, the class of the ambiguous region over that of "
+        "its other reading. The two readings' pictures differ on the cue alone, so what a model's answer gains from "
+        "it is known. "
+        f"{pairs} pairs of {height} x {width} pixels a model: {len(s['cases'])} cases, cues "
+        f"{', '.join(map(str, s['distances']))} pixels away, {s['scenes']} scene{'s' if s['scenes'] > 1 else ''} each; "
+        f"{s['seeds']} random orders and maps a decision as the control. Numbers are {INTERVAL_RULE}.",
+        "",
+        f"Integrated gradients take {s['method']['steps']} steps, occlusion windows of {s['method']['window']} pixels, "
+        f"{s['method']['stride']} apart, Grad-CAM the layer {s['method']['layer']}; absent is the "
+        f"{s['method']['reference']} of the photograph; curves at the input have {s['input_steps']} steps.",
+        "",
+    ]
+    lines += [
+        f"- **{model}** reads {100 * right[model]:.0f} % of the regions right and uses the cue in {used[model]} of "
+        f"{pairs} pairs (at least {USED:g} logits when it is swapped). Largest residual of a ledger "
+        f"{max(pair.residual for pair in result.of_model(model)):.1g}."
+        for model in result.models
+    ]
+    return [*lines, ""]
+
+
+def _in_short(result: ArenaResult) -> list[str]:
+    """Which methods do best, and which are told apart from a map that knows nothing."""
+    lines = ["## In short", ""]
+    for model in result.models:
+        lines += [f"**{model}**", ""]
+        for measure, where in (("live_score", "Inside the head (live)"), ("input_score", "At the input")):
+            table = {m: result.estimate(model, m, measure) for m in result.methods}
+            table = {m: found for m, found in table.items() if not math.isnan(found.mean)}
+            if table:
+                highest = max(table.values(), key=lambda found: found.mean)
+                best = [m for m, found in table.items() if highest.mean - found.mean < 1e-3]
+                beat = [m for m in table if result.estimate(model, m, measure, minus="random").low > 0]
+                lines.append(
+                    f"- {where}, highest: {_titles(best)}, {highest} (random {table['random']}). Above random "
+                    f"on the same pairs: {_titles(beat)}."
+                )
+        for measure, chance, where in (
+            ("cue_lift", 1.0, "More on the cue than a uniform map"),
+            ("follow", 0.0, "Following the cue's swap"),
+        ):
+            found = {m: result.estimate(model, m, measure) for m in result.methods}
+            above, below = [m for m in found if found[m].low > chance], [m for m in found if found[m].high < chance]
+            lines.append(f"- {where}: {_titles(above)}. The opposite: {_titles(below)}. The others are undecided.")
+        lines += [f"- Pairs in which a map has more on a used cue than a uniform one: {_counts(result, model)}.", ""]
+    return lines
+
+
+def _counts(result: ArenaResult, model: str) -> str:
+    """Lifts are skewed over cases, so that a mean may be undecided where every pair agrees."""
+    found = []
+    for method in result.methods:
+        own = [pair.values[method] for pair in result.of_model(model) if pair.used]
+        lifts = [values["cue_lift"] for values in own if "cue_lift" in values]
+        found.append((sum(lift > 1 for lift in lifts), len(lifts), METHODS[method].title))
+    return ", ".join(f"{title} {count} of {of}" for count, of, title in sorted(found, key=lambda entry: -entry[0]))
+
+
+def _titles(methods: Sequence[str]) -> str:
+    return ", ".join(METHODS[method].title for method in methods) or "none"
+
+
+def _expected(result: ArenaResult, verdicts: Sequence[Verdict]) -> list[str]:
+    lines = [
+        "## What was expected, and what came",
+        "",
+        "Held: the 95 % interval of the difference lies wholly where it was expected. Failed: wholly elsewhere. "
+        "Undecided: neither, or fewer than two pairs. Each is judged alone, so of many true ones a few fail by chance.",
+        "",
+    ]
+    lines += [f"- {model}: {expectation_counts([v for v in verdicts if v.model == model])}." for model in result.models]
+    by_claim: dict[str, dict[str, Verdict]] = {}
+    for verdict in verdicts:
+        by_claim.setdefault(verdict.expectation.sentence(), {})[verdict.model] = verdict
+    rows = []
+    for sentence, found in by_claim.items():
+        reason = next(iter(found.values())).expectation.reason
+        cells = [_outcome(found[m]) if m in found else "–" for m in result.models]
+        rows.append([sentence, reason, *cells])
+    return [*lines, "", *_table(["expected", "because", *result.models], rows, left=2), ""]
+
+
+def _outcome(verdict: Verdict) -> str:
+    word = f"**{verdict.outcome}**" if verdict.outcome == "failed" else verdict.outcome
+    return f"{word} ({_signed(verdict.found)})"
+
+
+def _signed(found: Estimate) -> str:
+    return "–" if math.isnan(found.mean) else f"{'' if found.mean < 0 else '+'}{found}"
+
+
+def _group(result: ArenaResult, group: str) -> list[str]:
+    title, words = _GROUPS[group]
+    measures = [name for name, measure in MEASURES.items() if measure.group == group and name not in _SAME_TWICE]
+    lines = [f"## {title}", "", words, ""]
+    for model in result.models:
+        rows = [
+            [METHODS[method].title, *(str(result.estimate(model, method, measure)) for measure in measures)]
+            for method in result.methods
+        ]
+        if all(cell == "–" for row in rows for cell in row[1:]):
+            continue
+        if group == "known":
+            share = str(result.uniform(model))
+            rows.append(["*a uniform map*", *({"cue_share": share, "cue_lift": "1"}.get(m, "") for m in measures)])
+        lines += [f"### {title}: {model}", "", *_table(["method", *(MEASURES[m].title for m in measures)], rows), ""]
+    return lines
+
+
+def _by_distance(result: ArenaResult) -> list[str]:
+    methods = [method for method in _BY_DISTANCE if method in result.methods]
+    lines = [
+        "## By case and distance",
+        "",
+        f"Swing: {SWING_RULE}. Then the cue's share of each map's positive mass over what a uniform map gets, of all "
+        f"pairs. Below a swing of {USED:g} logits the map owes the cue nothing; such pairs are left out above.",
+        "",
+    ]
+    for model in result.models:
+        rows = []
+        for case, distance in sorted({(pair.case, pair.distance) for pair in result.of_model(model)}):
+            own = [p for p in result.of_model(model) if (p.case, p.distance) == (case, distance)]
+            lifts = [[p.values[m]["cue_lift"] for p in own if "cue_lift" in p.values[m]] for m in methods]
+            swing = f"{fmean(p.swing for p in own):+.2f}"
+            rows.append([f"{case}, {distance} px", swing, *(f"{fmean(v):.2f}" if v else "–" for v in lifts)])
+        titles = ["case and distance", "swing", *(METHODS[m].title for m in methods)]
+        lines += [f"### By case and distance: {model}", "", *_table(titles, rows), ""]
+    return lines
+
+
+def _rules() -> list[str]:
+    lines = ["## Definitions", ""]
+    lines += [f"- **{method.title}** ({method.level} level): {method.rule}." for method in METHODS.values()]
+    lines += [""]
+    whole = [m for name, m in MEASURES.items() if m.group != "known" and not name.endswith(("_fall", "_rise"))]
+    lines += [f"- *{m.title}*: {m.rule}." for m in whole]
+    lines += ["- *deletion*, *insertion*: mean fall, and mean rise, of the target along the one curve, over the same."]
+    lines += [f"- *{MEASURES[name].title}*: {rule}." for name, rule in {**KNOWN_RULES, "follow": FOLLOW_RULE}.items()]
+    return [*lines, ""]
+
+
+def _limits() -> list[str]:
+    return [
+        "## What this does not show",
+        "",
+        "- The ledger, the weights and gradient x Q speak of the head: what the backbone carried to a cell of a Q map "
+        "from elsewhere is booked at that cell. A cue that reaches the region through the backbone is theirs to miss.",
+        "- Replaced blocks and zeroed cells are off the data. Only differences from the random control say something.",
+        "- A pixel map reaches cells, and a cell map pixels, by area alone; each is at home on its own level.",
+        "- Occlusion's windows and Grad-CAM's cells are coarse beside a small cue, which costs them share.",
+        "- One trained model of each kind: intervals are over scenes, not over trainings.",
+    ]
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    rule = ["---"] * left + ["---:"] * (len(titles) - left)
+    return [f"| {' | '.join(line)} |" for line in (titles, rule, *rows)]

@@ -1,0 +1,186 @@
+"""One planted pair of the arena in one model: every method, every measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from rsp_lab.analysis.arena.methods import METHODS, MethodMap, MethodSettings, Question, method_map, noise
+from rsp_lab.analysis.arena.result import PairOutcome
+from rsp_lab.analysis.faithfulness.at_input import input_curves_of
+from rsp_lab.analysis.faithfulness.in_head import cell_order, frozen_curves, live_curves
+from rsp_lab.analysis.faithfulness.randomisation import PARTS, randomised, rank_correlation
+from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
+from rsp_lab.analysis.targets.target import target_value
+from rsp_lab.data.scenes.scene import Ambiguity, PlantedScene, plant_pair
+from rsp_lab.models.segmenter import Segmenter
+
+Maps = Mapping[str, MethodMap]
+_DRAWS = 1000
+"""Apart by this much, random draws of two readings never meet."""
+
+
+@dataclass(frozen=True)
+class PairPlace:
+    """One planted pair of the arena.
+
+    Attributes:
+        case, distance, seed: of the pair; no two pairs have one seed.
+        size: (y, x) in pixels.
+        randomised: whether parameters are drawn anew as well.
+    """
+
+    case: str
+    distance: int
+    seed: int
+    size: tuple[int, int]
+    randomised: bool
+
+
+def pair_outcome(
+    name: str,
+    model: Segmenter,
+    place: PairPlace,
+    methods: Sequence[str],
+    *,
+    settings: MethodSettings,
+    seeds: int = 3,
+    input_steps: int = 4,
+) -> PairOutcome:
+    """Both readings of one pair in one model.
+
+    The known answer is measured on both readings; deletion, insertion and randomisation on reading 0 of even seeds and
+    on reading 1 of odd ones.
+
+    Args:
+        name: of the model.
+        model: in eval mode.
+        place: which pair.
+        methods: ``"random"`` is always among them.
+        settings: of the methods.
+        seeds: random orders and maps a decision.
+        input_steps: of deletion and insertion at the input.
+    """
+    scenes = plant_pair(place.seed, *place.size, case=place.case, distance=place.distance)
+    asked = [_question(model, s, _DRAWS * (2 * place.seed + r), settings) for r, s in enumerate(scenes)]
+    maps = [{method: method_map(method, question) for method in methods} for question in asked]
+    ambiguities = [scene.ambiguities[0] for scene in scenes]
+    dear = place.seed % 2
+    values: dict[str, dict[str, float]] = {method: {} for method in methods}
+    found = [
+        _known(methods, asked, maps, ambiguities, seeds),
+        _in_the_head(asked[dear], maps[dear], seeds),
+        _at_the_input(asked[dear], maps[dear], seeds, input_steps),
+    ]
+    if place.randomised:
+        found.append(_randomised(scenes[dear], place.seed, asked[dear], maps[dear]))
+    for part in found:
+        for method, measured in part.items():
+            values[method] |= {measure: value for measure, value in measured.items() if math.isfinite(value)}
+    margins = [target_value(q.frozen.logits[0], q.target, q.frozen.image_size, q.frozen.class_names) for q in asked]
+    residual = max(ledger_of(question.frozen, question.target).residual for question in asked)
+    return PairOutcome(
+        model=name,
+        case=place.case,
+        distance=place.distance,
+        seed=place.seed,
+        margins=(margins[0], margins[1]),
+        uniform=area_share(ambiguities[0].cue),
+        residual=residual,
+        values=values,
+    )
+
+
+def _question(model: Segmenter, scene: PlantedScene, seed: int, settings: MethodSettings) -> Question:
+    target = scene_target(scene.ambiguities[0], model.config.class_names)
+    return Question.of(model, scene.image[None].float() / 255, target, settings, seed)
+
+
+def _known(
+    methods: Sequence[str], asked: Sequence[Question], maps: Sequence[Maps], where: Sequence[Ambiguity], seeds: int
+) -> dict[str, dict[str, float]]:
+    """Mean over the readings; of the random map, over its seeds too."""
+    table = {}
+    for method in methods:
+        draws: list[list[Tensor]] = [[reading[method].pixels for reading in maps]]
+        if method == "random":
+            draws = [[noise(q.frozen.image_size, q.seed + i) for q in asked] for i in range(seeds)]
+        found: dict[str, list[float]] = {}
+        for own, other in draws:
+            for values, ambiguity in zip((own, other), where, strict=True):
+                for measure, value in known_answer(values, ambiguity).items():
+                    found.setdefault(measure, []).append(value)
+            turned = follow(own, other, where[0].cue, signed=METHODS[method].signed)
+            if turned is not None:
+                found.setdefault("follow", []).append(turned)
+        table[method] = {measure: fmean(values) for measure, values in found.items()}
+    return table
+
+
+def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[str, float]]:
+    book = ledger_of(question.frozen, question.target)
+    cells = sum(values.numel() for values in book.maps.values())
+    table = {}
+    for method, found in maps.items():
+        orders = [cell_order(found.cells, question.seed)]
+        if method == "random":
+            # A projection would put large cells first, which is not random.
+            orders = [_shuffled(cells, question.seed + i) for i in range(seeds)]
+        frozen = [frozen_curves(book, order) for order in orders]
+        live = [live_curves(question.frozen, question.target, order, frozen[0].scale) for order in orders]
+        table[method] = {
+            f"{head}_{part}": fmean(getattr(curve, part) for curve in curves)
+            for head, curves in (("frozen", frozen), ("live", live))
+            for part in ("score", "fall", "rise")
+        }
+    return table
+
+
+def _shuffled(cells: int, seed: int) -> Tensor:
+    return torch.randperm(cells, generator=torch.Generator().manual_seed(seed))
+
+
+def _at_the_input(question: Question, maps: Maps, seeds: int, steps: int) -> dict[str, dict[str, float]]:
+    asked = {(method, 0): found.pixels for method, found in maps.items()}
+    size = question.frozen.image_size
+    asked |= {("random", i): noise(size, question.seed + i) for i in range(seeds)}
+    found = input_curves_of(
+        question.model,
+        question.image,
+        question.target,
+        {f"{method} {i}": values for (method, i), values in asked.items()},
+        reference=question.settings.reference,
+        steps=steps,
+        seed=question.seed,
+        # Random maps take part like the others: this control deletes and inserts in mirrored orders, whose gap is 0.
+        random_seeds=1,
+    )
+    curves = {key: found[f"{key[0]} {key[1]}"].curves for key in asked}
+    seen = [value for own in curves.values() for value in (*own.deletion, *own.insertion)]
+    scale = max(seen) - min(seen)
+    if not scale > 0:
+        return {}
+    table: dict[str, dict[str, float]] = {}
+    for method in maps:
+        own = [curve for (name, _), curve in curves.items() if name == method]
+        table[method] = {
+            "input_score": fmean(curve.gap for curve in own) / scale,
+            "input_fall": fmean(curve.deletion[0] - curve.deletion_area for curve in own) / scale,
+            "input_rise": fmean(curve.insertion_area - curve.insertion[0] for curve in own) / scale,
+        }
+    return table
+
+
+def _randomised(scene: PlantedScene, seed: int, question: Question, maps: Maps) -> dict[str, dict[str, float]]:
+    table: dict[str, dict[str, float]] = {method: {} for method in maps}
+    for part in PARTS:
+        other = _question(randomised(question.model, part, seed), scene, question.seed + _DRAWS // 2, question.settings)
+        for method, before in maps.items():
+            table[method][f"same_{part}"] = rank_correlation(before.pixels, method_map(method, other).pixels)
+    return table

@@ -1,0 +1,243 @@
+"""The faithfulness arena: every method on the same decisions, by the same measures, with intervals over scenes.
+
+One observation is one planted pair, both readings of one scene, in one model; no two pairs share a scene. Values of a
+pair's readings are averaged first, and intervals are t intervals over pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from rsp_lab.analysis.faithfulness import in_head, randomisation
+from rsp_lab.analysis.scenes import known_answer
+
+USED = 0.5
+"""A model is said to use a cue that moves its margin by at least this many logits, the right way."""
+LEVEL = 0.95
+INTERVAL_RULE = "mean over pairs with its 95 % t interval; a pair is both readings of one scene, averaged first"
+INPUT_RULE = (
+    "blocks of 8 x 8 pixels of the photograph replaced by a blurred one, in equal steps; the range is the largest "
+    "minus the least target on the curves of all methods of this decision, random maps among them"
+)
+SWING_RULE = "how far the margin of reading 0's class over reading 1's falls when the cue is swapped, in logits"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One column.
+
+    Attributes:
+        title: in a few words.
+        group: ``"relation"``, ``"input"``, ``"randomised"`` or ``"known"``.
+        rule: what it is.
+        better: ``"high"``, ``"low"``, or ``""`` where neither is.
+        needs_use: only pairs whose cue the model uses are counted: a map owes nothing to a cue that does nothing.
+    """
+
+    title: str
+    group: str
+    rule: str
+    better: str = "high"
+    needs_use: bool = False
+
+
+def _cells(head: str, weights: str) -> dict[str, Measure]:
+    parts = {
+        "score": ("", in_head.SCORE_RULE),
+        "fall": (", deletion", in_head.FALL_RULE),
+        "rise": (", insertion", in_head.RISE_RULE),
+    }
+    return {
+        f"{head}_{part}": Measure(
+            f"cells, {head} head{title}",
+            "relation",
+            f"Q cells set to zero, relation weights {weights}: {rule}; area: {in_head.AREA_RULE}",
+        )
+        for part, (title, rule) in parts.items()
+    }
+
+
+MEASURES: Mapping[str, Measure] = {
+    **_cells("frozen", "held"),
+    **_cells("live", "worked out anew"),
+    "input_score": Measure(
+        "pixels, whole model", "input", f"(area under insertion - area under deletion) / range; {INPUT_RULE}"
+    ),
+    "input_fall": Measure("pixels, deletion", "input", f"mean fall of the target / range; {INPUT_RULE}"),
+    "input_rise": Measure("pixels, insertion", "input", f"mean rise of the target / range; {INPUT_RULE}"),
+    "same_head": Measure("new head", "randomised", f"head drawn anew: {randomisation.RANK_RULE}", "low"),
+    "same_model": Measure("new model", "randomised", f"all drawn anew: {randomisation.RANK_RULE}", "low"),
+    "cue_share": Measure("on the cue", "known", known_answer.KNOWN_RULES["cue_share"], "high", True),
+    "decoy_share": Measure("on decoys", "known", known_answer.KNOWN_RULES["decoy_share"], "low", True),
+    "region_share": Measure("on the region", "known", known_answer.KNOWN_RULES["region_share"], "", True),
+    "cue_lift": Measure("cue over uniform", "known", known_answer.KNOWN_RULES["cue_lift"], "high", True),
+    "cue_preference": Measure("cue or decoy", "known", known_answer.KNOWN_RULES["cue_preference"], "high", True),
+    "pointing": Measure("peak in the cue", "known", known_answer.KNOWN_RULES["pointing"], "high", True),
+    "pointing_context": Measure(
+        "peak in the cue, region aside", "known", known_answer.KNOWN_RULES["pointing_context"], "high", True
+    ),
+    "follow": Measure("follows the swap", "known", known_answer.FOLLOW_RULE, "high", True),
+}
+"""By name, in the order of the tables."""
+
+
+@dataclass(frozen=True)
+class PairOutcome:
+    """What came of one planted pair in one model.
+
+    Attributes:
+        model: its name.
+        case, distance, seed: of the pair; the distance in pixels as asked for.
+        margins: logits of each reading's own class over the other's, mean over the region.
+        uniform: share of the image that the cue covers, which is what a uniform map puts on it.
+        residual: of the ledgers.
+        values: by method and measure; what is not defined, or was not measured on this pair, is missing.
+    """
+
+    model: str
+    case: str
+    distance: int
+    seed: int
+    margins: tuple[float, float]
+    uniform: float
+    residual: float
+    values: Mapping[str, Mapping[str, float]]
+
+    @property
+    def swing(self) -> float:
+        """By :data:`SWING_RULE`; the pictures differ on the cue alone, so all of it is the cue's doing."""
+        return sum(self.margins)
+
+    @property
+    def used(self) -> bool:
+        """Whether the model uses the cue, by :data:`USED`."""
+        return self.swing >= USED
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> PairOutcome:
+        first, second = facts["margins"]
+        return cls(**{**facts, "margins": (first, second)})
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over pairs.
+
+    Attributes:
+        mean: nan without a pair.
+        half_width: of the t interval; nan for fewer than two pairs.
+        pairs: how many.
+    """
+
+    mean: float
+    half_width: float
+    pairs: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Estimate:
+        if len(values) < 2:
+            return cls(values[0] if values else math.nan, math.nan, len(values))
+        spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+        reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * spread
+        return cls(float(np.mean(values)), reach, len(values))
+
+    @property
+    def low(self) -> float:
+        return self.mean - self.half_width
+
+    @property
+    def high(self) -> float:
+        return self.mean + self.half_width
+
+    def __str__(self) -> str:
+        if math.isnan(self.mean):
+            return "–"
+        return f"{self.mean:.2f}" + ("" if math.isnan(self.half_width) else f" ± {self.half_width:.2f}")
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        mean, low, high = (None if math.isnan(v) else round(v, 6) for v in (self.mean, self.low, self.high))
+        return {"mean": mean, "low": low, "high": high, "pairs": self.pairs}
+
+
+@dataclass(frozen=True)
+class ArenaResult:
+    """All outcomes of a run.
+
+    Attributes:
+        models: names, in the order of the tables.
+        relations: whether each has relation weights.
+        methods: names, in the order of the tables.
+        pairs: outcomes.
+        settings: of the run, as plain data.
+    """
+
+    models: tuple[str, ...]
+    relations: Mapping[str, bool]
+    methods: tuple[str, ...]
+    pairs: tuple[PairOutcome, ...]
+    settings: Mapping[str, Any]
+
+    def of_model(self, model: str) -> tuple[PairOutcome, ...]:
+        return tuple(pair for pair in self.pairs if pair.model == model)
+
+    def estimate(
+        self,
+        model: str,
+        method: str,
+        measure: str,
+        *,
+        minus: str | None = None,
+        where: Callable[[PairOutcome], bool] = lambda pair: True,
+    ) -> Estimate:
+        """One number of the tables.
+
+        Args:
+            model, method, measure: which.
+            minus: another method, whose value on the same pair is subtracted.
+            where: keeps a pair or not, beside what the measure needs.
+        """
+        needs_use = MEASURES[measure].needs_use
+        found = []
+        for pair in self.of_model(model):
+            if (needs_use and not pair.used) or not where(pair):
+                continue
+            terms = [
+                pair.values.get(name, {}).get(measure) for name in ((method,) if minus is None else (method, minus))
+            ]
+            known = [term for term in terms if term is not None]
+            if len(known) == len(terms):
+                found.append(known[0] - sum(known[1:]))
+        return Estimate.of(found)
+
+    def uniform(self, model: str) -> Estimate:
+        """What a uniform map puts on the cue, over the pairs whose cue the model uses."""
+        return Estimate.of([pair.uniform for pair in self.of_model(model) if pair.used])
+
+    def rows(self) -> Iterable[dict[str, Any]]:
+        """One flat object a model, method and measure."""
+        for model in self.models:
+            for method in self.methods:
+                for measure in MEASURES:
+                    found = self.estimate(model, method, measure)
+                    if found.pairs:
+                        yield {"model": model, "method": method, "measure": measure, **found.to_dict()}
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "interval_rule": INTERVAL_RULE,
+            "swing_rule": SWING_RULE,
+            "used_from_logits": USED,
+            "settings": dict(self.settings),
+            "measures": {name: asdict(measure) for name, measure in MEASURES.items()},
+            "table": list(self.rows()),
+            "pairs": [pair.to_dict() | {"swing": pair.swing, "used": pair.used} for pair in self.pairs],
+        }

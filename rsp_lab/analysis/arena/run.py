@@ -1,0 +1,211 @@
+"""Running the arena: pair by pair, each with its state in a file, so that it goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rsp_lab.analysis.arena.methods import METHODS, MethodSettings, check_method
+from rsp_lab.analysis.arena.pair import PairPlace, pair_outcome
+from rsp_lab.analysis.arena.result import ArenaResult, PairOutcome
+from rsp_lab.analysis.scenes.answers import sweep_distances
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, max_distance
+from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.segmenter import Segmenter
+
+FIRST_SEED = 4_000_000
+"""Seed of the arena's first scene; no split of the data set and no sweep reaches it."""
+_FORMAT = "rsp_lab.arena/1"
+_ASKED = "question.json"
+
+
+@dataclass(frozen=True)
+class ArenaSettings:
+    """What is asked.
+
+    Attributes:
+        size: (y, x) of the scenes, in pixels.
+        scenes: pairs for each case and distance.
+        distances: of the cue, in pixels; empty: the sweep's least, middle and greatest.
+        cases: keys of :data:`~rsp_lab.data.scenes.scene.CASES`.
+        methods: names; ``"random"`` is always among them.
+        seeds: random orders and maps a decision.
+        input_steps: of deletion and insertion at the input.
+        method: what the dearer methods take.
+    """
+
+    size: tuple[int, int] = (256, 512)
+    scenes: int = 1
+    distances: tuple[int, ...] = ()
+    cases: tuple[str, ...] = tuple(CASES)
+    methods: tuple[str, ...] = tuple(METHODS)
+    seeds: int = 3
+    input_steps: int = 4
+    method: MethodSettings = field(default_factory=MethodSettings)
+
+    def __post_init__(self) -> None:
+        for name, value in (("scenes", self.scenes), ("seeds", self.seeds), ("input_steps", self.input_steps)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}.")
+        unknown = [case for case in self.cases if case not in CASES]
+        if unknown or not self.cases:
+            raise ValueError(f"cases must name some of {', '.join(CASES)}, got {', '.join(self.cases) or 'none'}.")
+        chosen = {check_method(name) for name in self.methods} - {"random"}
+        if not chosen:
+            raise ValueError("methods names no method beside the random control: name one or more.")
+        object.__setattr__(self, "methods", tuple(name for name in METHODS if name in chosen | {"random"}))
+        greatest = max_distance(*self.size)
+        if wrong := [distance for distance in self.distances if not MIN_DISTANCE <= distance <= greatest]:
+            raise ValueError(
+                f"at {self.size[0]} x {self.size[1]} pixels a cue can be {MIN_DISTANCE} to {greatest} pixels away, got "
+                f"{', '.join(map(str, wrong))}: choose others, or larger scenes."
+            )
+        if not self.distances:
+            object.__setattr__(self, "distances", sweep_distances(*self.size)[::2])
+
+    def pairs(self) -> Iterator[PairPlace]:
+        """Their places; more scenes only add to the end. Parameters are drawn anew at the middle distance."""
+        middle = sorted(self.distances)[len(self.distances) // 2]
+        for number in range(self.scenes):
+            for distance in self.distances:
+                for case in self.cases:
+                    seed = FIRST_SEED + (1000 * number + distance) * len(CASES) + list(CASES).index(case)
+                    yield PairPlace(case, distance, seed, self.size, distance == middle)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        facts: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return facts
+
+    def question(self) -> dict[str, Any]:
+        """What a kept outcome is the answer to, however many scenes are asked for."""
+        facts = self.to_dict()
+        del facts["scenes"], facts["cases"]
+        return {"format": _FORMAT, **facts}
+
+
+def run_arena(
+    models: Mapping[str, Segmenter],
+    settings: ArenaSettings,
+    folder: Path | None = None,
+    *,
+    fresh: bool = False,
+    report: Callable[[int, int], None] = lambda done, count: None,
+) -> ArenaResult:
+    """Every method on every pair in every model.
+
+    With a folder, each pair's outcome is written there as soon as it is known, and taken up by a later call with the
+    same settings; of scenes and cases more may be asked for. What is taken up equals what would come anew.
+
+    Args:
+        models: by name, in eval mode, of Cityscapes' classes.
+        settings: what is asked.
+        folder: for the state; None keeps nothing.
+        fresh: forget what is there.
+        report: called after each pair with how many are done, and of how many.
+
+    Raises:
+        ValueError: for a model that does not know the scenes' classes, a damaged file, or a folder that holds other
+            settings' state.
+        LedgerError: if a ledger does not add up.
+    """
+    _check_models(models)
+    if folder is not None:
+        _open(folder, settings.question(), fresh)
+    work = [(name, place) for place in settings.pairs() for name in models]
+    digests = {name: _digest(model) for name, model in models.items()}
+    outcomes: list[PairOutcome] = []
+    for done, (name, place) in enumerate(work, 1):
+        path = None if folder is None else folder / _file_name(name, digests[name], place)
+        kept = _read(path) if path is not None and path.is_file() else None
+        outcomes.append(kept or _outcome(name, models[name], place, settings))
+        if path is not None and kept is None:
+            _write(path, outcomes[-1].to_dict())
+        report(done, len(work))
+    relations = {name: bool(relation_modules(model)) for name, model in models.items()}
+    facts = {**settings.to_dict(), "digests": digests}
+    return ArenaResult(tuple(models), relations, settings.methods, tuple(outcomes), facts)
+
+
+def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSettings) -> PairOutcome:
+    found = pair_outcome(
+        name,
+        model,
+        place,
+        settings.methods,
+        settings=settings.method,
+        seeds=settings.seeds,
+        input_steps=settings.input_steps,
+    )
+    # As it will be read again: a run that was interrupted must not differ from one that was not.
+    return PairOutcome.from_dict(json.loads(json.dumps(found.to_dict())))
+
+
+def _check_models(models: Mapping[str, Segmenter]) -> None:
+    if not models:
+        raise ValueError("no model takes part: name one or more.")
+    for name, model in models.items():
+        if tuple(model.config.class_names) != tuple(CITYSCAPES.classes):
+            raise ValueError(f"{name} does not know the classes of the planted scenes: take weights trained on them.")
+
+
+def _open(folder: Path, question: dict[str, Any], fresh: bool) -> None:
+    """Makes the folder, or raises ValueError if what is in it answers another question."""
+    path = folder / _ASKED
+    if fresh:
+        for kept in folder.glob("*.json"):
+            kept.unlink()
+    if path.is_file():
+        held = _load(path)
+        differs = sorted(key for key in question if held.get(key) != question[key])
+        if differs:
+            raise ValueError(
+                f"{folder} belongs to another question (other {', '.join(differs)}). "
+                "Give another folder with -o, or start over with --fresh."
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(path, question)
+
+
+def _file_name(name: str, digest: str, place: PairPlace) -> str:
+    label = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(name).stem)
+    return f"{label}-{digest}-{place.case}-{place.distance}-{place.seed}.json"
+
+
+def _read(path: Path) -> PairOutcome:
+    try:
+        return PairOutcome.from_dict(_load(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not an outcome of this command ({error}). Start over with --fresh.") from error
+
+
+def _load(path: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return facts
+
+
+def _write(path: Path, facts: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _digest(model: Segmenter) -> str:
+    """Of the parameters and buffers."""
+    found = hashlib.blake2b(digest_size=6)
+    for key, value in sorted(model.state_dict().items()):
+        found.update(key.encode())
+        found.update(value.detach().cpu().contiguous().float().numpy().tobytes())
+    return found.hexdigest()

@@ -1,0 +1,1 @@
+"""Input attribution by methods of captum."""

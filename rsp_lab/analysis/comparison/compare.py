@@ -1,0 +1,251 @@
+"""Two models on one photograph: labels, disagreements, context flow, key and query, and one pixel's relation grids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from rsp_lab.analysis.comparison.channels import (
+    ChannelChoice,
+    ChannelRanking,
+    choose_channel,
+    class_cells,
+    rank_channels,
+)
+from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
+from rsp_lab.analysis.passes.view import ModelView, PixelAnswer, check_top_down, pixel_answer, view_model
+from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
+from rsp_lab.analysis.targets.target import class_index
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.shapes import check_pixel
+
+Pixel = tuple[int, int]
+# Peak resident memory of a comparison with the shipped models, measured at 1024 x 1024 and 4096 x 4096.
+_BASE_BYTES, _BYTES_PER_PIXEL = 950e6, 190
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two models on one image, and what both do at one pixel.
+
+    Attributes:
+        image: RGB.
+        class_names: by train id.
+        left, right: the models' views.
+        disagreements: the largest regions with different labels.
+        disagreeing_share: share of the image's pixels with different labels.
+        pixel: (y, x) that the following fields are about, chosen as ``pixel_rule`` says.
+        answers: of left and right at the pixel.
+        grids: of left and right at the pixel; empty for a model that only sums.
+        channel: shown for both in the context flow.
+    """
+
+    image: UInt8[Tensor, "3 y x"]
+    class_names: tuple[str, ...]
+    left: ModelView
+    right: ModelView
+    disagreements: tuple[Disagreement, ...]
+    disagreeing_share: float
+    pixel: Pixel
+    pixel_rule: str
+    answers: tuple[PixelAnswer, PixelAnswer]
+    grids: tuple[tuple[RelationGrid, ...], tuple[RelationGrid, ...]]
+    channel: ChannelChoice
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        return self.image.shape[-2], self.image.shape[-1]
+
+    def sentence(self) -> str:
+        """What a colleague would say, with numbers from the results."""
+        (y, x), (left, right) = self.pixel, self.answers
+        return (
+            f"At y {y}, x {x}, {self.right.name} says {right.label}, {right.margin:.3g} logits over {right.runner_up}; "
+            f"{self.left.name} says {left.label}, {left.margin:.3g} logits over {left.runner_up}. "
+            f"The two differ on {100 * self.disagreeing_share:.3g} % of the image."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary, JSON-able."""
+        sides = {
+            side: {
+                "model": view.name,
+                "at_pixel": answer.to_dict(),
+                "context_residual": {step: float(f"{value:.2e}") for step, value in view.residuals.items()},
+                "relation_grids": [grid.to_dict() for grid in grids],
+                "key_query": [pair.to_dict() for pair in view.key_queries],
+                "flow": view.flow.to_dict(),
+            }
+            for side, view, answer, grids in zip(
+                ("left", "right"), (self.left, self.right), self.answers, self.grids, strict=True
+            )
+        }
+        return {
+            "image_size": list(self.image_size),
+            "classes": list(self.class_names),
+            "sentence": self.sentence(),
+            "pixel": list(self.pixel),
+            "pixel_rule": self.pixel_rule,
+            "channel": self.channel.to_dict(),
+            "disagreeing_share": round(self.disagreeing_share, 5),
+            "disagreements": [region.to_dict() for region in self.disagreements],
+            **sides,
+        }
+
+
+def compare(
+    image: UInt8[Tensor, "3 y x"],
+    models: tuple[Segmenter, Segmenter],
+    names: tuple[str, str],
+    *,
+    pixel: Pixel | None = None,
+    channel: int | None = None,
+) -> Comparison:
+    """Left and right model on one RGB image; see :func:`assemble` for ``pixel`` and ``channel``.
+
+    Raises:
+        ValueError: for models of different classes, a pixel outside the image, or a channel that does not exist.
+    """
+    check_request(image, models, names, pixel=pixel, channel=channel)
+    views = view_model(models[0], image, names[0]), view_model(models[1], image, names[1])
+    return assemble(image, models, views, pixel=pixel, channel=channel)
+
+
+def assemble(
+    image: UInt8[Tensor, "3 y x"],
+    models: tuple[Segmenter, Segmenter],
+    views: tuple[ModelView, ModelView],
+    *,
+    pixel: Pixel | None = None,
+    channel: int | None = None,
+) -> Comparison:
+    """A comparison from two views that exist already: no forward pass, so that a new pixel costs next to nothing.
+
+    Args:
+        image: RGB, the image of both views.
+        models: left and right.
+        views: of the models.
+        pixel: (y, x) to look at; default: the innermost pixel of the largest disagreement, else the image's centre.
+        channel: to show in the context flow; default: :func:`rsp_lab.analysis.comparison.channels.choose_channel` for
+            the class that the right model gives the pixel.
+    """
+    left, right = views
+    names = models[0].config.class_names
+    regions = disagreements(left.labels, right.labels, names)
+    if pixel is not None:
+        rule = "given"
+    elif regions:
+        pixel, rule = regions[0].pixel, "innermost pixel of the largest disagreement"
+    else:
+        pixel, rule = (image.shape[-2] // 2, image.shape[-1] // 2), "centre of the image, as the models do not disagree"
+    answers = pixel_answer(left, pixel, names), pixel_answer(right, pixel, names)
+    return Comparison(
+        image=image,
+        class_names=names,
+        left=left,
+        right=right,
+        disagreements=regions,
+        disagreeing_share=float((left.labels != right.labels).mean()),
+        pixel=pixel,
+        pixel_rule=rule,
+        answers=answers,
+        grids=(relation_grids(models[0], left.record, pixel), relation_grids(models[1], right.record, pixel)),
+        channel=_channel(views, names.index(answers[1].label), answers[1].label, channel),
+    )
+
+
+def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel: int | None) -> ChannelChoice:
+    if channel is not None:
+        return ChannelChoice(channel, "given")
+    step, maps, inside = _class_maps(views, index)
+    return choose_channel(*maps, *inside, step=step, name=name)
+
+
+def flow_channels(
+    views: tuple[ModelView, ModelView],
+    class_names: Sequence[str],
+    name: str,
+    by: Literal["selectivity", "difference"] = "selectivity",
+) -> ChannelRanking:
+    """Channels of the flow ranked for a class by :func:`~rsp_lab.analysis.comparison.channels.rank_channels`.
+
+    They are ranked at the lowest step that both models have: there the whole flow has come together.
+
+    Raises:
+        ValueError: if the models have different numbers of channels, or there is no such class.
+    """
+    step, maps, inside = _class_maps(views, class_index(name, class_names))
+    if maps[0].shape[0] != maps[1].shape[0]:
+        raise ValueError(
+            f"the models have {maps[0].shape[0]} and {maps[1].shape[0]} channels: choose one by its number."
+        )
+    return rank_channels(*maps, *inside, step=step, name=name, by=by)
+
+
+def _class_maps(
+    views: tuple[ModelView, ModelView], index: int
+) -> tuple[str, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The lowest step that both models have, their maps after it, and the cells that each labels with a class."""
+    step = next(s.name for s in reversed(list(views[1].flow)) if s.name in {t.name for t in views[0].flow})
+    left, right = (next(s.fused for s in view.flow if s.name == step) for view in views)
+    inside_left, inside_right = (
+        class_cells(view.record["logits"][0], index, (m.shape[-2], m.shape[-1]))
+        for view, m in zip(views, (left, right), strict=True)
+    )
+    return step, (left, right), (inside_left, inside_right)
+
+
+def check_request(
+    image: UInt8[Tensor, "3 y x"],
+    models: tuple[Segmenter, Segmenter],
+    names: tuple[str, str],
+    *,
+    pixel: Pixel | None = None,
+    channel: int | None = None,
+) -> None:
+    """Raises ValueError for what :func:`compare` would refuse, before anything is computed."""
+    check_comparable(models, names)
+    for model, name in zip(models, names, strict=True):
+        check_top_down(model, name)
+    if pixel is not None:
+        check_pixel(pixel, (image.shape[-2], image.shape[-1]))
+    if channel is not None:
+        check_channel(channel, models)
+
+
+def check_comparable(models: tuple[Segmenter, Segmenter], names: tuple[str, str]) -> None:
+    """Raises ValueError unless both models know the same classes in the same order."""
+    left, right = (m.config.class_names for m in models)
+    if left != right:
+        raise ValueError(
+            f"{names[0]} has {len(left)} classes ({left[0]}, ...), {names[1]} has {len(right)} ({right[0]}, ...): "
+            "compare models that were trained on the same classes."
+        )
+
+
+def check_channel(channel: int, models: tuple[Segmenter, Segmenter]) -> None:
+    """Raises ValueError unless both heads have the channel."""
+    channels = min(m.config.head.channels for m in models)
+    if not 0 <= channel < channels:
+        raise ValueError(f"channel {channel} does not exist: the heads have channels 0 to {channels - 1}.")
+
+
+def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmenter], names: tuple[str, str]) -> str:
+    """What a comparison of a large image will cost, in words: memory as measured with the shipped models, time scaled
+    from a corner of the image that both models run on now."""
+    height, width = image.shape[-2:]
+    corner = image[:, :512, :512]
+    for _ in range(2):
+        # The first pass also pays for one-off set-up, which does not grow with the image.
+        began = time.perf_counter()
+        for model, name in zip(models, names, strict=True):
+            view_model(model, corner, name)
+        seconds = time.perf_counter() - began
+    seconds *= height * width / (corner.shape[-2] * corner.shape[-1])
+    gigabytes = (_BASE_BYTES + _BYTES_PER_PIXEL * height * width) / 1e9
+    return f"expect about {seconds:.2g} s for the models and {gigabytes:.2g} GB of memory at the peak"

@@ -1,0 +1,130 @@
+"""The story of one pixel in two models: what each says, what each level and cell adds, what was refused, the gaze."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from rsp_lab.analysis.comparison.compare import check_comparable
+from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAccount, PixelGaze
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.selection import rejection_map_of
+from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.passes.view import PixelAnswer
+from rsp_lab.analysis.relation_weights.gaze import StepGaze
+from rsp_lab.analysis.targets.target import PixelTarget, class_index
+from rsp_lab.models.segmenter import Segmenter, logits_at
+from rsp_lab.shapes import check_pixel, pixel_to_cell
+
+
+def explain(
+    image: UInt8[Tensor, "3 y x"],
+    models: tuple[Segmenter, Segmenter],
+    names: tuple[str, str],
+    pixel: Pixel,
+    *,
+    class_name: str | None = None,
+    rival: str | None = None,
+) -> Explanation:
+    """The story of one pixel of an RGB image in a left and a right model: one forward pass each.
+
+    Args:
+        image: RGB.
+        models: left and right, in eval mode.
+        names: of the models.
+        pixel: (y, x).
+        class_name: whose logit; default: what the right model predicts at the pixel.
+        rival: class whose logit is subtracted; default: what the left model predicts, or where that is the class
+            itself, the right model's highest other class.
+
+    Raises:
+        ValueError: for models of different classes, a class that does not exist, or a pixel outside the image.
+        LedgerError: if a ledger does not add up.
+    """
+    check_explainable(image, models, names, pixel, class_name=class_name, rival=rival)
+    passes = [look(model, image[None].float() / 255) for model in models]
+    return explain_passes(image, (passes[0], passes[1]), names, pixel, class_name=class_name, rival=rival)
+
+
+def explain_passes(
+    image: UInt8[Tensor, "3 y x"],
+    passes: tuple[Looked, Looked],
+    names: tuple[str, str],
+    pixel: Pixel,
+    *,
+    class_name: str | None = None,
+    rival: str | None = None,
+) -> Explanation:
+    """The same from passes that were captured already, so that another pixel costs no forward pass."""
+    heads = [one.frozen for one in passes]
+    answers = [_answer(head, pixel) for head in heads]
+    target, chosen = decision_target(pixel, answers, names, class_name, rival)
+    left, right = (
+        PixelAccount(
+            name,
+            answer,
+            ledger_of(head, target),
+            rejection=rejection_map_of(head, target) if head.steps else None,
+            gaze=_gaze(one.gaze, pixel),
+        )
+        for name, answer, head, one in zip(names, answers, heads, passes, strict=True)
+    )
+    return Explanation(image, target, left, right, chosen)
+
+
+def check_explainable(
+    image: UInt8[Tensor, "3 y x"],
+    models: tuple[Segmenter, Segmenter],
+    names: tuple[str, str],
+    pixel: Pixel,
+    *,
+    class_name: str | None = None,
+    rival: str | None = None,
+) -> None:
+    """Raises ValueError for what :func:`explain` would refuse, before anything is computed."""
+    check_comparable(models, names)
+    check_pixel(pixel, (image.shape[-2], image.shape[-1]))
+    for name in (class_name, rival):
+        if name is not None:
+            class_index(name, models[0].config.class_names)
+    if len(models[0].config.class_names) < 2:
+        raise ValueError("the models have one class only: there is no second one to compare with.")
+    PixelTarget(*pixel, class_name, rival)
+
+
+def _answer(head: FrozenHead, pixel: Pixel) -> PixelAnswer:
+    here = logits_at(head.logits, pixel, head.image_size).double().cpu()
+    logits = dict(zip(head.class_names, here.tolist(), strict=True))
+    first, second = sorted(logits, key=lambda name: -logits[name])[:2]
+    return PixelAnswer(first, second, logits[first] - logits[second], logits)
+
+
+def decision_target(
+    pixel: Pixel, answers: Sequence[PixelAnswer], names: tuple[str, str], class_name: str | None, rival: str | None
+) -> tuple[PixelTarget, str]:
+    """What is asked at a pixel, and how it was chosen, in words; None is filled in as :func:`explain` says."""
+    left, right = answers
+    ways = [(right.label, f"what {names[1]} says"), (right.runner_up, f"the runner-up of {names[1]}")]
+    how = "given"
+    if class_name is None:
+        class_name, how = next(way for way in ways if way[0] != rival)
+    against = "given"
+    if rival is None:
+        rival, against = next(way for way in [(left.label, f"what {names[0]} says"), *ways] if way[0] != class_name)
+    return PixelTarget(*pixel, class_name, rival), f"{class_name} ({how}) over {rival} ({against})"
+
+
+def _gaze(steps: Sequence[StepGaze], pixel: Pixel) -> tuple[PixelGaze, ...]:
+    found = []
+    for step in steps:
+        height, width = step.gaze.shape[-2:]
+        y = pixel_to_cell(pixel[0], height, step.image_size[0])
+        x = pixel_to_cell(pixel[1], width, step.image_size[1])
+        readings = step.readings["full"]
+        (down, right), (offset_down, offset_right) = (v[:, y, x].tolist() for v in (step.arrow, readings.offset))
+        reach = float(readings.reach[y, x])
+        found.append(PixelGaze(step.step, (y, x), (down, right), (offset_down, offset_right), reach))
+    return tuple(found)

@@ -1,0 +1,197 @@
+"""What two models' passes come to at one pixel: the story as objects, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import UInt8
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
+from rsp_lab.analysis.ledger.ledger import ContextLedger
+from rsp_lab.analysis.ledger.selection import RejectionMap
+from rsp_lab.analysis.passes.view import PixelAnswer
+from rsp_lab.analysis.targets.target import PixelTarget
+
+Pixel = tuple[int, int]
+_CELLS = 5
+
+
+@dataclass(frozen=True)
+class PixelGaze:
+    """Where one relation looks from the cell under a pixel; offsets are (down, right) in input pixels.
+
+    Attributes:
+        step: e.g. ``"step54"``.
+        cell: (y, x) on the low level.
+        gaze: where position alone would look, see :func:`rsp_lab.analysis.relation_weights.gaze.gaze_arrow`.
+        offset: where the weights look on average.
+        reach: root mean square distance of the weights from the cell, in input pixels.
+    """
+
+    step: str
+    cell: tuple[int, int]
+    gaze: tuple[float, float]
+    offset: tuple[float, float]
+    reach: float
+
+    def to_dict(self) -> dict[str, Any]:
+        places = {"gaze_pixels": self.gaze, "offset_pixels": self.offset}
+        rounded = {name: [round(v, 2) for v in place] for name, place in places.items()}
+        return {"step": self.step, "cell": list(self.cell), **rounded, "reach_pixels": round(self.reach, 2)}
+
+
+@dataclass(frozen=True, eq=False)
+class PixelAccount:
+    """One model at one pixel.
+
+    Attributes:
+        name: of the model.
+        answer: its prediction, runner-up and margin.
+        ledger: of the class over the rival.
+        rejection: of the same; None for a model without relations.
+        gaze: one a relation, highest step first; empty for a model without relations.
+    """
+
+    name: str
+    answer: PixelAnswer
+    ledger: ContextLedger
+    rejection: RejectionMap | None
+    gaze: tuple[PixelGaze, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.name,
+            "answer": self.answer.to_dict(),
+            "ledger": self.ledger.to_dict(),
+            "rejection": None if self.rejection is None else self.rejection.to_dict(),
+            "gaze": [gaze.to_dict() for gaze in self.gaze],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Two models on one decision.
+
+    Attributes:
+        image: RGB.
+        target: the pixel, the class and its rival.
+        left, right: the models' accounts.
+        chosen: how class and rival were chosen, in words.
+    """
+
+    image: UInt8[Tensor, "3 y x"]
+    target: PixelTarget
+    left: PixelAccount
+    right: PixelAccount
+    chosen: str
+
+    @property
+    def pixel(self) -> Pixel:
+        """(y, x)."""
+        return self.target.y, self.target.x
+
+    @property
+    def accounts(self) -> tuple[PixelAccount, PixelAccount]:
+        """Left, right."""
+        return self.left, self.right
+
+    @property
+    def difference(self) -> LedgerDifference:
+        """Right minus left."""
+        return ledger_difference(self.right.ledger, self.left.ledger)
+
+    def sentence(self) -> str:
+        """What a colleague would say, with numbers from the ledgers."""
+        left, right, apart = self.left.ledger, self.right.ledger, self.difference
+        level = max(apart.levels, key=lambda x: apart.sums[x] if apart.logit >= 0 else -apart.sums[x])
+        return (
+            f"At y {self.target.y}, x {self.target.x}, {self.right.name} says {self.right.answer.label} and "
+            f"{self.left.name} {self.left.answer.label}: {self.target.class_name} over {self.target.rival} is "
+            f"{right.logit:+.3g} and {left.logit:+.3g} logits. What sets them apart most is level {level}: "
+            f"{right.sums.get(level, 0.0):+.3g} and {left.sums.get(level, 0.0):+.3g}."
+        )
+
+    def text(self) -> str:
+        """The whole story as plain text; every number is in logits unless its unit is printed."""
+        return "\n\n".join(
+            [
+                f"{self.sentence()}\nClass and rival: {self.chosen}.",
+                _answers(self.accounts),
+                _levels(self),
+                *(_cells(account) for account in self.accounts),
+                *(_selection(account) for account in self.accounts),
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        apart = self.difference
+        return {
+            "sentence": self.sentence(),
+            "image_size": list(self.left.ledger.image_size),
+            "pixel": list(self.pixel),
+            "class": self.target.class_name,
+            "rival": self.target.rival,
+            "chosen": self.chosen,
+            "unit": "logits",
+            "left": self.left.to_dict(),
+            "right": self.right.to_dict(),
+            "right_minus_left": {
+                "logit": round(apart.logit, 6),
+                "bias": round(apart.bias, 6),
+                "levels": {str(x): round(value, 6) for x, value in apart.sums.items()},
+            },
+        }
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their content, the first to the left and the others to the right."""
+    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join([row[0].ljust(wide[0]), *map(str.rjust, row[1:], wide[1:])]) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"
+
+
+def _answers(accounts: Sequence[PixelAccount]) -> str:
+    rows = [("at the pixel", "says", "runner-up", "by, logits")]
+    rows += [(a.name, a.answer.label, a.answer.runner_up, f"{a.answer.margin:.3g}") for a in accounts]
+    return _table(rows)
+
+
+def _levels(told: Explanation) -> str:
+    left, right, apart = told.left.ledger, told.right.ledger, told.difference
+    head = f"{told.target.class_name} over {told.target.rival}, logits"
+    rows: list[tuple[str, ...]] = [(head, told.left.name, told.right.name, "right minus left")]
+    for x in reversed(apart.levels):
+        values = (left.sums.get(x), right.sums.get(x), apart.sums[x])
+        rows.append((f"level {x}", *("-" if value is None else _signed(value) for value in values)))
+    rows.append(("bias", *map(_signed, (left.bias, right.bias, apart.bias))))
+    rows.append(("= logit", *map(_signed, (left.logit, right.logit, apart.logit))))
+    rows.append(("residual", f"{left.residual:.1g}", f"{right.residual:.1g}", ""))
+    return _table(rows)
+
+
+def _cells(account: PixelAccount) -> str:
+    rows = [(f"strongest cells, {account.name}", "cell y, x", "pixels y", "pixels x", "logits")]
+    for cell in account.ledger.strongest(_CELLS):
+        top, left, bottom, right = cell.box
+        spans = f"{top + 0.5:.0f} to {bottom - 0.5:.0f}", f"{left + 0.5:.0f} to {right - 0.5:.0f}"
+        rows.append((f"level {cell.level}", f"{cell.y}, {cell.x}", *spans, _signed(cell.value)))
+    return _table(rows)
+
+
+def _selection(account: PixelAccount) -> str:
+    if account.rejection is None:
+        return f"{account.name} passes all context down: it refuses nothing and has no gaze."
+    head = ("taken", "refused", "added", "gaze down, right px", "weights down, right px", "reach px")
+    rows: list[tuple[str, ...]] = [(f"selection, {account.name}, logits", *head)]
+    for step, gaze in zip(account.rejection.steps, account.gaze, strict=True):
+        sums = map(_signed, (float(step.taken.sum()), step.refused, step.added))
+        places = (f"{down:+.0f}, {right:+.0f}" for down, right in (gaze.gaze, gaze.offset))
+        rows.append((f"step {step.step.removeprefix('step')}", *sums, *places, f"{gaze.reach:.0f}"))
+    return f"{_table(rows)}\nresidual of what was refused {account.rejection.residual:.1g}"

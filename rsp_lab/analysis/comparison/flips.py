@@ -1,0 +1,274 @@
+"""Where two models part, as stories: each region of one flip with both ledgers, and what tipped it.
+
+A flip is a connected region in which the left model says one class and the right model another. Its target is the
+right model's class over the left one's, so that the ledgers' difference is how far the two are apart, in logits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rsp_lab.analysis.comparison.flip_regions import FlipRegion, checked_labels, flip_regions
+from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
+from rsp_lab.analysis.ledger.footprint import LevelTable
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
+from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+
+RANK_RULE = (
+    "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
+    "the region; in logit pixels"
+)
+TIPPING_RULE = (
+    "the entry with the largest difference, right minus left, towards the right model's class, among level x kind of "
+    "source pixel and the bias; the region's own pixels are a kind of their own, as their labels differ by definition"
+)
+GROUP = ("left_class", "right_class", "level", "source")
+ITSELF = "the region itself"
+BIAS = "the bias"
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One entry of two ledgers, in logits: 0 for a level that a model lacks. The bias has no level."""
+
+    level: int | None
+    source: str
+    left: float
+    right: float
+
+    @property
+    def difference(self) -> float:
+        """Right minus left."""
+        return self.right - self.left
+
+    def words(self) -> str:
+        """Where it comes from, e.g. ``"bicycle cells on level 5"``."""
+        place = self.source if self.source in (BIAS, ITSELF) else f"{self.source} cells"
+        return place if self.level is None else f"{place} on level {self.level}"
+
+
+@dataclass(frozen=True, eq=False)
+class FlipStory:
+    """One region in which two models part, and what tipped it.
+
+    Attributes:
+        mask: (y, x) of the image's size.
+        box: (top, left, bottom, right) in pixels, bottom and right exclusive.
+        names: of the left and the right model.
+        left_class, right_class: what each model calls the region.
+        difference: ``a`` is the right model's ledger, ``b`` the left one's.
+        tables: contributions of left and right by level and kind of source pixel; see :data:`TIPPING_RULE`.
+        correct: share of the region's labelled pixels on which left and right are right; None without true labels.
+    """
+
+    mask: Bool[Tensor, "y x"]
+    box: tuple[int, int, int, int]
+    names: tuple[str, str]
+    left_class: str
+    right_class: str
+    difference: LedgerDifference
+    tables: tuple[LevelTable, LevelTable]
+    correct: tuple[float, float] | None
+
+    @property
+    def left(self) -> ContextLedger:
+        return self.difference.b
+
+    @property
+    def right(self) -> ContextLedger:
+        return self.difference.a
+
+    @property
+    def pixels(self) -> int:
+        return self.right.target.pixels
+
+    @property
+    def margins(self) -> tuple[float, float]:
+        """Of left and right, each its own class over the other's, mean over the region, in logits."""
+        return -self.left.logit, self.right.logit
+
+    @property
+    def score(self) -> float:
+        """By :data:`RANK_RULE`."""
+        return self.pixels * sum(self.margins) / 2
+
+    @property
+    def verdict(self) -> str | None:
+        """``"better"`` or ``"worse"`` where the right model is right on more or fewer pixels, else ``"neither"``."""
+        if self.correct is None:
+            return None
+        left, right = self.correct
+        return "neither" if left == right else "better" if right > left else "worse"
+
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """All entries, the largest difference first; the differences add up to that of the logits."""
+        found = [LedgerEntry(None, BIAS, self.left.bias, self.right.bias)]
+        for level in self.difference.levels:
+            for source in self.tables[0].columns:
+                both = (table[level, source] if level in table.levels else 0.0 for table in self.tables)
+                found.append(LedgerEntry(level, source, *both))
+        return tuple(sorted(found, key=lambda entry: -entry.difference))
+
+    @property
+    def tipping(self) -> LedgerEntry:
+        """By :data:`TIPPING_RULE`."""
+        return self.entries()[0]
+
+    def sentence(self) -> str:
+        """The story in words; every number is a ledger's."""
+        first, *_, last = self.entries()
+        y, x = (round(place) for place in self.right.target.centre)
+        words = (
+            f"{self.right_class} over {self.left_class} around ({y}, {x}), {self.pixels} pixels: "
+            f"{first.right:+.3g} from {first.words()} in {self.names[1]}, {first.left:+.3g} in {self.names[0]}; "
+            f"in all {self.right.logit:+.3g} against {self.left.logit:+.3g} logits."
+        )
+        if last.difference < 0 and -last.difference > first.difference:
+            words += f" Most against it: {last.right:+.3g} from {last.words()}, {last.left:+.3g} in {self.names[0]}."
+        if self.correct is not None:
+            left, right = self.correct
+            words += (
+                f" Right here: {self.names[1]} on {right:.0%}, {self.names[0]} on {left:.0%} of the labelled pixels."
+            )
+        return words
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "sentence": self.sentence(),
+            "box": list(self.box),
+            "pixels": self.pixels,
+            "classes": [self.left_class, self.right_class],
+            "margins": [round(margin, 6) for margin in self.margins],
+            "score": round(self.score, 3),
+            "tipping": asdict(self.tipping),
+            "most_against": asdict(self.entries()[-1]),
+            "correct": None if self.correct is None else [round(share, 4) for share in self.correct],
+            "verdict": self.verdict,
+            "difference": self.difference.to_dict(),
+            "residual": max(self.left.residual, self.right.residual),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class FlipStories:
+    """The strongest flips of an image, by :data:`RANK_RULE`.
+
+    Attributes:
+        names: of the left and the right model.
+        stories: strongest first.
+        regions: how many regions were ranked.
+        source_rule: whose labels name the source pixels.
+    """
+
+    names: tuple[str, str]
+    stories: tuple[FlipStory, ...]
+    regions: int
+    source_rule: str
+
+    def better(self) -> FlipStories:
+        """Only the stories in which the right model is right on more pixels; none without true labels."""
+        return replace(self, stories=tuple(story for story in self.stories if story.verdict == "better"))
+
+    def worse(self) -> FlipStories:
+        """Only the stories in which the right model is right on fewer pixels; none without true labels."""
+        return replace(self, stories=tuple(story for story in self.stories if story.verdict == "worse"))
+
+    def groups(self) -> Counter[tuple[str, str, int | None, str]]:
+        """How many stories have the same left class, right class, tipping level (None: the bias) and source."""
+        return Counter((s.left_class, s.right_class, s.tipping.level, s.tipping.source) for s in self.stories)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "models": list(self.names),
+            "unit": "logits",
+            "rank_rule": RANK_RULE,
+            "tipping_rule": TIPPING_RULE,
+            "sources": self.source_rule,
+            "regions": self.regions,
+            "stories": [story.to_dict() for story in self.stories],
+            "groups": [{**dict(zip(GROUP, key, strict=True)), "count": n} for key, n in self.groups().most_common()],
+        }
+
+
+def flip_stories(
+    left: Segmenter | FrozenHead,
+    right: Segmenter | FrozenHead,
+    image: Float[Tensor, "1 3 y x"],
+    *,
+    count: int = 10,
+    least: int = 30,
+    labels: Tensor | None = None,
+    names: tuple[str, str] = ("left", "right"),
+    report: Callable[[float], None] | None = None,
+) -> FlipStories:
+    """The strongest flips between two models on an image; none at all where they agree.
+
+    Args:
+        left, right: models, or frozen heads of them on this image, which saves their forward passes.
+        image: RGB in [0, 1].
+        count: stories at the most.
+        least: smaller regions, in pixels, are left out: they are mostly boundary jitter.
+        labels: true train ids (y, x): they say who is right, and name the source pixels. Without them each model's own
+            prediction names its sources.
+        names: of the models, for sentences.
+        report: called with the share of the stories told so far, 0 to 1; what it raises ends the work.
+
+    Raises:
+        ValueError: for models of different classes, heads of another image, or labels of another size.
+        LedgerError: if a ledger does not add up.
+    """
+    heads = [side if isinstance(side, FrozenHead) else FrozenHead.of(side, image) for side in (left, right)]
+    _check(heads, image)
+    size = heads[0].image_size
+    truth = None if labels is None else checked_labels(labels, size, len(heads[0].class_names))
+    says = [labels_from_logits(head.logits, size).cpu() for head in heads]
+    found = sorted(flip_regions(heads, says, least), key=lambda flip: -flip.score)
+    sources, rule = (says, "each model's own prediction") if truth is None else ([truth, truth], "true labels")
+    stories = []
+    for place, flip in enumerate(found[:count]):
+        if report is not None:
+            report(place / min(count, len(found)))
+        stories.append(_story(flip, heads, sources, truth, names))
+    return FlipStories(names, tuple(stories), len(found), rule)
+
+
+def _check(heads: Sequence[FrozenHead], image: Tensor) -> None:
+    left, right = heads
+    if left.class_names != right.class_names:
+        raise ValueError("the two models know different classes: take models that were trained on the same ones.")
+    if left.image_digest != right.image_digest or left.image_size != tuple(image.shape[-2:]):
+        raise ValueError("the two heads, or a head and the image, are not of one image: make both on this image.")
+
+
+def _story(
+    flip: FlipRegion,
+    heads: Sequence[FrozenHead],
+    sources: Sequence[Tensor],
+    truth: Tensor | None,
+    names: tuple[str, str],
+) -> FlipStory:
+    classes = heads[0].class_names
+    mask = torch.zeros(heads[0].image_size, dtype=torch.bool)
+    mask[flip.box] = torch.from_numpy(flip.inside)
+    theirs, own = (classes[index] for index in flip.ids)
+    ledgers = [ledger_of(head, RegionTarget(mask, own, theirs, name="the flipped region")) for head in heads]
+    tables = [
+        ledger.by_class(ids.masked_fill(mask, len(classes)), (*classes, ITSELF))
+        for ledger, ids in zip(ledgers, sources, strict=True)
+    ]
+    here = torch.empty(0) if truth is None else truth[mask & (truth < len(classes))]
+    left, right = ((here == index).double().mean().item() for index in flip.ids)
+    correct = (left, right) if len(here) else None
+    rows, columns = flip.box
+    difference = ledger_difference(ledgers[1], ledgers[0])
+    box = rows.start, columns.start, rows.stop, columns.stop
+    return FlipStory(mask, box, names, theirs, own, difference, (tables[0], tables[1]), correct)

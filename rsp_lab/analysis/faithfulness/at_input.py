@@ -1,0 +1,293 @@
+"""Is a map of importance true to the model? Deletion and insertion at the input, beside random orders.
+
+The photograph is cut into blocks of ``cell`` x ``cell`` pixels, ranked by the map, the most positive first. Deletion
+replaces them by the reference in that order, insertion puts them back on the reference in that order; the target's
+value is recorded on the way (Petsiuk, Das, Saenko: RISE, BMVC 2018). If the map ranks well, deletion falls early and
+insertion rises early. What is put in is off the data, so a curve says something only beside a random order's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from rsp_lab.analysis.attribution.references import reference_image
+from rsp_lab.analysis.attribution.target_function import TargetFunction, check_pass, class_names_of, images_at_once
+from rsp_lab.analysis.faithfulness.curves import Control, Curves
+from rsp_lab.analysis.ledger.frozen import _digest
+from rsp_lab.analysis.targets.target import Target
+from rsp_lab.relations.backward import without_autocast
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Deletion and insertion along one map, with random orders as the control.
+
+    Attributes:
+        name: of what made the map.
+        target: whose value is recorded.
+        curves: along the map.
+        control: along random orders, the same for all maps of one call.
+        reference: what replaces a block, see :func:`~rsp_lab.analysis.attribution.references.reference_image`.
+        cell: side of a block in pixels; the last of a row or column may be cut off.
+        blocks: how many the image has.
+        image_size: (y, x) in pixels.
+        image_digest: tells images apart.
+    """
+
+    name: str
+    target: Target
+    curves: Curves
+    control: Control
+    reference: str
+    cell: int
+    blocks: int
+    image_size: tuple[int, int]
+    image_digest: str
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of the blocks that is replaced, or put back; rises from 0 to 1."""
+        return self.curves.shares
+
+    @property
+    def deletion(self) -> tuple[float, ...]:
+        """The target in logits, by share of the blocks replaced: from the image's to the reference's."""
+        return self.curves.deletion
+
+    @property
+    def insertion(self) -> tuple[float, ...]:
+        """The target in logits, by share of the blocks put back: from the reference's to the image's."""
+        return self.curves.insertion
+
+    @property
+    def logit(self) -> float:
+        """The target's value on the image."""
+        return self.curves.deletion[0]
+
+    @property
+    def reference_logit(self) -> float:
+        """The target's value on the reference image."""
+        return self.curves.deletion[-1]
+
+    @property
+    def beats_random(self) -> dict[str, bool]:
+        """Whether deletion's area is below, and insertion's above, that of every random order."""
+        return {
+            "deletion": self.curves.deletion_area < self.control.deletion_area.least,
+            "insertion": self.curves.insertion_area > self.control.insertion_area.largest,
+        }
+
+    def sentence(self) -> str:
+        """The result in words."""
+        deletion, insertion = self.control.deletion_area, self.control.insertion_area
+        return (
+            f"{self.name}, {self.target.describe()}: replaced in its order the target is "
+            f"{self.curves.deletion_area:.2f} logits in the mean over the shares (random orders {deletion}, lower is "
+            f"better), put back {self.curves.insertion_area:.2f} (random orders {insertion}, higher is better); "
+            f"{self.logit:.2f} on the image, {self.reference_logit:.2f} on the reference ({self.reference})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "name": self.name,
+            "target": self.target.describe(),
+            "unit": "logits",
+            "image_size": list(self.image_size),
+            "image_digest": self.image_digest,
+            "reference": self.reference,
+            "cell": self.cell,
+            "blocks": self.blocks,
+            "logit": round(self.logit, 6),
+            "reference_logit": round(self.reference_logit, 6),
+            **self.curves.to_dict(),
+            "random": self.control.to_dict(),
+            "beats_random": self.beats_random,
+        }
+
+
+def input_curves(
+    model: nn.Module,
+    image: Float[Tensor, "1 3 y x"],
+    target: Target,
+    values: Float[Tensor, "y x"],
+    *,
+    name: str = "values",
+    reference: str = "blur",
+    steps: int = 10,
+    cell: int = 8,
+    seed: int = 0,
+    random_seeds: int = 3,
+    class_names: Sequence[str] | None = None,
+    report: Callable[[float], None] | None = None,
+) -> Faithfulness:
+    """Deletion and insertion along one map; see :func:`input_curves_of`."""
+    found = input_curves_of(
+        model,
+        image,
+        target,
+        {name: values},
+        reference=reference,
+        steps=steps,
+        cell=cell,
+        seed=seed,
+        random_seeds=random_seeds,
+        class_names=class_names,
+        report=report,
+    )
+    return found[name]
+
+
+def input_curves_of(
+    model: nn.Module,
+    image: Float[Tensor, "1 3 y x"],
+    target: Target,
+    maps: Mapping[str, Float[Tensor, "y x"]],
+    *,
+    reference: str = "blur",
+    steps: int = 10,
+    cell: int = 8,
+    seed: int = 0,
+    random_seeds: int = 3,
+    class_names: Sequence[str] | None = None,
+    report: Callable[[float], None] | None = None,
+) -> dict[str, Faithfulness]:
+    """Deletion and insertion along several maps of one image, which share the random control.
+
+    A block's rank is the mean of its pixels' values, the highest first; equal blocks are ordered at random. An image
+    that several curves meet goes through the network once: the two ends, ``2 * (steps - 1)`` passes a map and, where
+    the blocks divide evenly into steps, half as many a random order, whose insertion is its deletion backwards.
+    Memory: the forward passes of :data:`~rsp_lab.analysis.attribution.target_function.PIXELS_AT_ONCE` pixels.
+
+    Args:
+        model: see :func:`~rsp_lab.analysis.attribution.attribute.attribute`; it is left as found.
+        image: RGB in [0, 1].
+        target: with its class named.
+        maps: signed values of the image's size, by name; only their order is used.
+        reference: what replaces a block.
+        steps: parts into which the blocks are divided.
+        cell: side of a block in pixels.
+        seed: of the random orders, the first is drawn with it and the next with the numbers that follow.
+        random_seeds: how many random orders.
+        class_names: in the order of the logits; default: a segmenter's own.
+        report: called after each batch with the share that is done; what it raises ends the call.
+
+    Raises:
+        ValueError: for no map, one of another size or not finite, settings that do not fit the image, or what
+            :func:`~rsp_lab.analysis.attribution.attribute.attribute` refuses.
+    """
+    size = (image.shape[-2], image.shape[-1])
+    names = class_names_of(model, class_names)
+    anchor = check_pass(model, image)
+    _check_settings(size, steps, cell, random_seeds)
+    _check_maps(maps, size)
+    function = TargetFunction(model, target, size, names, report)
+    orders = {name: block_order(values, cell, seed) for name, values in maps.items()}
+    blocks = len(next(iter(orders.values())))
+    if not steps <= blocks:
+        raise ValueError(f"steps must be 1 to {blocks}, the blocks of the image, got {steps}: give fewer.")
+    shuffled = [_random_order(blocks, seed + i) for i in range(random_seeds)]
+    counts = [round(step * blocks / steps) for step in range(steps + 1)]
+    with torch.inference_mode(False), torch.no_grad(), without_autocast(anchor.device):
+        given = image.detach().to(anchor).clone()
+        probe = _Probe(function, given, reference_image(given, reference), cell)
+        # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.
+        walks = [(order, order) for order in orders.values()] + [(order, order.flip(0)) for order in shuffled]
+        curves = _curves(probe, walks, counts)
+    control = Control(tuple(range(seed, seed + random_seeds)), tuple(curves[len(orders) :]))
+    return {
+        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, _digest(image))
+        for name, along in zip(orders, curves, strict=False)
+    }
+
+
+def block_order(values: Float[Tensor, "y x"], cell: int, seed: int = 0) -> Int[Tensor, " block"]:
+    """Blocks by the mean of their pixels' values, the highest first, equal ones at random; numbered row by row."""
+    means = block_means(values, cell).flatten()
+    shuffle = _random_order(len(means), seed)
+    return shuffle[means[shuffle].argsort(descending=True, stable=True)]
+
+
+def block_means(values: Float[Tensor, "y x"], cell: int) -> Float[Tensor, "v u"]:
+    """Mean of the values in each block of ``cell`` x ``cell`` pixels, of those that a cut-off one has; float64."""
+    given = values.detach().cpu().double()[None, None]
+    return F.avg_pool2d(given, cell, ceil_mode=True, count_include_pad=False)[0, 0]
+
+
+class _Probe:
+    """The target's value with some blocks of the image and the reference in place of the others."""
+
+    def __init__(self, function: TargetFunction, image: Tensor, blank: Tensor, cell: int) -> None:
+        self._function, self._image, self._blank, self._cell = function, image, blank, cell
+
+    def values(self, kept: Sequence[Bool[Tensor, " block"]]) -> list[float]:
+        """One value for each set of blocks that are the image's; equal sets go through the network once."""
+        different = {blocks.numpy().tobytes(): blocks for blocks in kept}
+        self._function.expected = len(different)
+        at_once, sets = images_at_once(self._image), list(different.values())
+        found: list[float] = []
+        for start in range(0, len(sets), at_once):
+            images = torch.cat([self._composed(blocks) for blocks in sets[start : start + at_once]])
+            found += self._function(images).tolist()
+        known = dict(zip(different, found, strict=True))
+        return [known[blocks.numpy().tobytes()] for blocks in kept]
+
+    def _composed(self, blocks: Bool[Tensor, " block"]) -> Float[Tensor, "1 3 y x"]:
+        height, width = self._image.shape[-2:]
+        grid = blocks.reshape(-(-height // self._cell), -(-width // self._cell)).to(self._image.device)
+        pixels = grid.repeat_interleave(self._cell, 0).repeat_interleave(self._cell, 1)[:height, :width]
+        return torch.where(pixels, self._image, self._blank)
+
+
+def _curves(probe: _Probe, walks: Sequence[tuple[Tensor, Tensor]], counts: Sequence[int]) -> list[Curves]:
+    """One for each (order of deletion, order of insertion)."""
+    kept: list[Tensor] = []
+    for deleted, inserted in walks:
+        kept += [~_first(deleted, count) for count in counts] + [_first(inserted, count) for count in counts]
+    values = probe.values(kept)
+    shares = tuple(count / counts[-1] for count in counts)
+    points = len(counts)
+    parts = [tuple(values[start : start + points]) for start in range(0, len(values), points)]
+    return [Curves(shares, *pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _first(order: Int[Tensor, " block"], count: int) -> Bool[Tensor, " block"]:
+    chosen = torch.zeros(len(order), dtype=torch.bool)
+    chosen[order[:count]] = True
+    return chosen
+
+
+def _random_order(blocks: int, seed: int) -> Int[Tensor, " block"]:
+    return torch.randperm(blocks, generator=torch.Generator().manual_seed(seed))
+
+
+def _check_settings(size: tuple[int, int], steps: int, cell: int, random_seeds: int) -> None:
+    if not 1 <= cell <= min(size):
+        raise ValueError(
+            f"cell must be 1 to {min(size)} pixels on an image of {size[0]} x {size[1]}, got {cell}: 8 is the default."
+        )
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}: 10 is the default.")
+    if random_seeds < 1:
+        raise ValueError(
+            f"random_seeds must be at least 1, got {random_seeds}: a curve means nothing without a random order's."
+        )
+
+
+def _check_maps(maps: Mapping[str, Tensor], size: tuple[int, int]) -> None:
+    if not maps:
+        raise ValueError("maps is empty: give one or more, by name.")
+    for name, values in maps.items():
+        if tuple(values.shape) != size:
+            raise ValueError(
+                f"the map {name!r} is {tuple(values.shape)}, the image {size}: give one value for each pixel (y, x)."
+            )
+        if not bool(values.isfinite().all()):
+            raise ValueError(f"the map {name!r} has values that are not finite: it ranks nothing.")

@@ -1,0 +1,84 @@
+"""Two ledgers of one decision, in one unit: where two models, or two ways to select, differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.ledger import ContextLedger
+from rsp_lab.analysis.targets.target import same_target
+
+
+@dataclass(frozen=True, eq=False)
+class LedgerDifference:
+    """``a - b``, entry by entry, in logits; a level that one of the two lacks contributes 0 there.
+
+    Attributes:
+        a, b: ledgers of the same target on the same image.
+    """
+
+    a: ContextLedger
+    b: ContextLedger
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels that either has, lowest first."""
+        return tuple(sorted({*self.a.levels, *self.b.levels}))
+
+    @property
+    def sums(self) -> dict[int, float]:
+        """By level; with :attr:`bias` they add up to :attr:`logit`."""
+        a, b = self.a.sums, self.b.sums
+        return {x: a.get(x, 0.0) - b.get(x, 0.0) for x in self.levels}
+
+    @property
+    def bias(self) -> float:
+        return self.a.bias - self.b.bias
+
+    @property
+    def logit(self) -> float:
+        return self.a.logit - self.b.logit
+
+    def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
+        """Difference at image size of one level or of all, see :meth:`ContextLedger.on_image`.
+
+        Raises:
+            ValueError: for a level that neither has.
+        """
+        if level is not None and level not in self.levels:
+            raise ValueError(f"neither ledger has level {level}; their levels are {list(self.levels)}.")
+        total = torch.zeros(self.a.image_size, dtype=torch.float64)
+        for ledger, sign in ((self.a, 1), (self.b, -1)):
+            if level is None or level in ledger.levels:
+                total += sign * ledger.on_image(level)
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "target": self.a.target.describe(),
+            "unit": "logits",
+            "logit": round(self.logit, 6),
+            "bias": round(self.bias, 6),
+            "levels": {str(x): round(value, 6) for x, value in self.sums.items()},
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+        }
+
+
+def ledger_difference(a: ContextLedger, b: ContextLedger) -> LedgerDifference:
+    """``a - b``: what the first model has more of, level by level.
+
+    Raises:
+        ValueError: unless both explain the same target on the same image.
+    """
+    if a.image_size != b.image_size or a.image_digest != b.image_digest:
+        raise ValueError("the ledgers are of two images: make both on one image.")
+    if not same_target(a.target, b.target):
+        raise ValueError(
+            f"the ledgers explain {a.target.describe()!r} and {b.target.describe()!r}: give both the same target."
+        )
+    return LedgerDifference(a, b)

@@ -1,0 +1,297 @@
+"""The head of one model on one image with its relation weights held fixed: an affine map of the Q maps.
+
+Given the weights, ``T_x = Q_x + sum_j w_ij f_v(Z_j)``, the resizing and the classifier are all affine. So every logit
+is the head's answer to Q = 0 plus one contribution of each Q cell, exactly; a head that only sums is the special case
+without weights. What is held fixed is not explained: why the weights, and the Q maps, are as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from rsp_lab.analysis.targets.target import Target, cell_weights
+from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.capture.record import Record
+from rsp_lab.models.fusion import TopDownStep
+from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
+from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
+from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.relate import propagate
+from rsp_lab.relations.window import window_mask
+from rsp_lab.shapes import Tap, step_name
+
+TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
+"""Largest relative residual that rounding explains, by the model's dtype."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepValues:
+    """What one relation step has to choose from and what it takes; (1, c, y, x) at the low level's size.
+
+    Attributes:
+        value: f_v(Z).
+        context: ``sum_j w_ij f_v(Z_j)``.
+    """
+
+    value: Float[Tensor, "1 c y x"]
+    context: Float[Tensor, "1 c y x"]
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenHead:
+    """A head on one image, its relation weights held fixed. One serves any number of targets.
+
+    It refers to the model's own parameters: it is good until they change.
+
+    Attributes:
+        head: the model's.
+        class_names: in the order of the logits.
+        image_size: (y, x) in pixels.
+        image_digest: tells images apart.
+        q: Q maps by level, (1, c, y, x), of a normal forward pass.
+        weights: relation weights by step, (1, wy, wx, y, x), highest step first; empty for heads without relations.
+        logits: (1, class, v, u) at stride 4, of the same forward pass; the frozen head's own where weights were
+            replaced.
+    """
+
+    head: TopDownHead | SemanticFPNHead
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+    image_digest: str
+    q: dict[int, Tensor]
+    weights: dict[str, Tensor]
+    logits: Float[Tensor, "1 class v u"]
+
+    @classmethod
+    def of(cls, model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> FrozenHead:
+        """One captured forward pass in full precision; the model is left as it was found.
+
+        Args:
+            model: in eval mode, float32 or float64.
+            image: RGB in [0, 1]; it is brought to the model's dtype.
+
+        Raises:
+            ValueError: for a model in training mode or of another dtype, or an image that the model refuses.
+        """
+        dtype = check_explainable_pass(model, image)
+        with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device):
+            # What was made in inference mode can take no part in a gradient, a copy of it can.
+            given = image.detach().to(dtype).clone()
+            _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
+        return cls.of_record(model, record, image)
+
+    @classmethod
+    def of_record(cls, model: Segmenter, record: Record, image: Float[Tensor, "1 3 y x"]) -> FrozenHead:
+        """The same from a pass that was captured already.
+
+        Args:
+            model: that the record is of.
+            record: of ``image`` alone, with the Q maps, the weights of every relation, and the logits at stride 4.
+            image: RGB in [0, 1].
+
+        Raises:
+            NotCapturedError: if one of these taps was not captured.
+        """
+        head: TopDownHead | SemanticFPNHead = model.head
+        weights = {name: record[f"{name}.weights"] for name in relation_modules(head)}
+        return cls(
+            head=head,
+            class_names=model.config.class_names,
+            image_size=(image.shape[-2], image.shape[-1]),
+            image_digest=_digest(image),
+            q={x: record[f"q{x}"] for x in head.config.levels},
+            weights=weights,
+            logits=record["logits"],
+        )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Lowest first."""
+        return self.head.config.levels
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The steps whose weights are held, highest first."""
+        return tuple(self.weights)
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCES[self.logits.dtype]
+
+    def forward(
+        self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None
+    ) -> Float[Tensor, "1 class v u"]:
+        """Logits at stride 4 from Q maps by level; affine in them. Differentiable once.
+
+        Args:
+            q: of every level, each of the size it has in :attr:`q`.
+            classes: only these places in the order of the logits; None gives all.
+
+        Raises:
+            ValueError: for missing, unknown or wrongly sized levels.
+        """
+        return self._run(q, None, classes)
+
+    def step_values(self) -> dict[str, StepValues]:
+        """Value and context of every relation step on the image's Q maps."""
+        seen: dict[str, StepValues] = {}
+        with torch.no_grad():
+            self._run(self.q, seen, None)
+        return seen
+
+    def with_weights(self, weights: Mapping[str, Float[Tensor, "1 wy wx y x"]]) -> FrozenHead:
+        """The same head with the weights of some steps replaced, and everything else, Q maps too, held fixed.
+
+        Raises:
+            ValueError: for a step without weights, or weights of another shape.
+        """
+        for name, value in weights.items():
+            held = self.relation_weights(name)
+            if value.shape != held.shape:
+                raise ValueError(
+                    f"weights of {name} have the shape {tuple(value.shape)}, expected {tuple(held.shape)}: "
+                    "one for each window position and cell."
+                )
+        changed = replace(self, weights={**self.weights, **{k: v.to(self.logits) for k, v in weights.items()}})
+        with torch.no_grad():
+            return replace(changed, logits=changed.forward(self.q))
+
+    def relation_weights(self, name: str) -> Float[Tensor, "1 wy wx y x"]:
+        """Weights of one step.
+
+        Raises:
+            ValueError: if the step has none.
+        """
+        if name not in self.weights:
+            known = ", ".join(self.weights) or "none: this head selects nothing"
+            raise ValueError(f"{name!r} is no relation step of this head; it has {known}.")
+        return self.weights[name]
+
+    def uniform_weights(self, name: str) -> Float[Tensor, "1 wy wx y x"]:
+        """Equal weights on the window positions that lie on the map; they sum to 1."""
+        height, width = self.relation_weights(name).shape[-2:]
+        inside = window_mask(height, width, relation_modules(self.head)[name].config.window)
+        return (inside / inside.sum((0, 1), dtype=torch.float64))[None].to(self.logits)
+
+    def centre_weights(self, name: str) -> Float[Tensor, "1 wy wx y x"]:
+        """Weight 1 on each cell's own position: nothing is selected, all is passed down through f_v."""
+        weights = torch.zeros_like(self.relation_weights(name))
+        half = weights.shape[1] // 2
+        weights[:, half, half] = 1
+        return weights
+
+    @cached_property
+    def bias_map(self) -> Float[Tensor, "1 class v u"]:
+        """Answer to Q = 0. It depends on the place where a step's weights do not sum to 1 (no normalisation)."""
+        with torch.no_grad():
+            return self.forward({x: torch.zeros_like(q) for x, q in self.q.items()})
+
+    def gradients(self, target: Target) -> dict[int, Tensor]:
+        """Derivative of the target's functional at image size with respect to each Q map, (1, c, y, x) by level.
+
+        ``T_x = Q_x + context``, so it is that with respect to the context taken at level x as well.
+
+        Raises:
+            ValueError: if the target does not fit the image or the classes.
+        """
+        cells = (self.logits.shape[-2], self.logits.shape[-1])
+        place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
+        direction = target.direction(self.class_names).to(self.logits)
+        leaves, logits = self._graph
+        with without_autocast(logits.device):
+            found = torch.autograd.grad(
+                logits, list(leaves.values()), direction[None, :, None, None] * place, retain_graph=True
+            )
+        return dict(zip(leaves, found, strict=True))
+
+    @cached_property
+    def _graph(self) -> tuple[dict[int, Tensor], Tensor]:
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = {x: q.detach().requires_grad_() for x, q in self.q.items()}
+            return leaves, self.forward(leaves)
+
+    def _run(
+        self, q: Mapping[int, Tensor], seen: dict[str, StepValues] | None, classes: Sequence[int] | None
+    ) -> Tensor:
+        self._check_maps(q)
+        with without_autocast(self.logits.device):
+            if isinstance(self.head, SemanticFPNHead):
+                top = torch.stack([q[x] for x in self.levels]).sum(0)
+            else:
+                top = self._top_down(self.head, q, seen)
+            if classes is None:
+                return self.head.classifier(top)
+            weight, bias = self.head.classifier.weight, self.head.classifier.bias
+            chosen = list(classes)
+            return F.conv2d(top, weight[chosen], None if bias is None else bias[chosen])
+
+    def _top_down(self, head: TopDownHead, q: Mapping[int, Tensor], seen: dict[str, StepValues] | None) -> Tensor:
+        top, relations = q[self.levels[-1]], relation_modules(head)
+        steps = (step for step in head.steps if isinstance(step, TopDownStep))
+        for low, step in zip(reversed(self.levels[:-1]), steps, strict=True):
+            high = F.interpolate(top, size=q[low].shape[-2:], mode="bilinear", align_corners=False)
+            name = step_name(low + 1)
+            if name in relations:
+                value = relations[name].f_v(high)
+                context = propagate(self.weights[name], value, relations[name].config.window)
+                if seen is not None:
+                    seen[name] = StepValues(value, context)
+            else:
+                # The sum and the average are linear as they are, and do not look at the low level.
+                context = step.fusion(q[low], high)
+            top = q[low] + context
+        return top
+
+    def _check_maps(self, q: Mapping[int, Tensor]) -> None:
+        if set(q) != set(self.levels):
+            raise ValueError(
+                f"the head reads the levels {list(self.levels)}, got {sorted(q)}: give each of them a map."
+            )
+        for x, held in self.q.items():
+            if q[x].shape != held.shape:
+                raise ValueError(
+                    f"the map of level {x} has the shape {tuple(q[x].shape)}, expected {tuple(held.shape)} "
+                    "as on the image whose weights are held."
+                )
+
+
+def _wanted(tap: Tap) -> bool:
+    return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
+
+
+def check_explainable_pass(model: Segmenter, image: Tensor) -> torch.dtype:
+    """The dtype that a model computes in; raises ValueError for a model or image that no ledger can be made of."""
+    if not isinstance(model, Segmenter):
+        raise ValueError(
+            f"a ledger needs a Segmenter, whose head is known to be affine in its Q maps, got {type(model).__name__}: "
+            "for other networks use capture, edits and attribution."
+        )
+    if not isinstance(model.head, (TopDownHead, SemanticFPNHead)):
+        raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
+    dtype: torch.dtype = model.head.classifier.weight.dtype
+    if dtype not in TOLERANCES:
+        raise ValueError(f"the model computes in {dtype}, where sums do not close: use model.float() or .double().")
+    if model.training:
+        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
+    if not image.is_floating_point():
+        raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
+    if image.ndim != 4 or len(image) != 1:
+        raise ValueError(
+            f"expected one image with the axes 1 3 y x, got shape {tuple(image.shape)}: pass image[i : i + 1]."
+        )
+    return dtype
+
+
+def _digest(image: Tensor) -> str:
+    """Of the values in float32, so that a model in double precision sees the same image."""
+    values = image.detach().float().cpu().contiguous().numpy()
+    return hashlib.blake2b(values.tobytes(), digest_size=8).hexdigest()

@@ -1,0 +1,254 @@
+"""The ledger of a decision: every logit as bias + one contribution of each Q cell of each level, exactly.
+
+A contribution is the derivative of the target with respect to a cell of Q_x through the frozen head, times Q_x, summed
+over channels. All models share the unit, logits, so that an RSP model and a sum baseline compare entry by entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, on_pixels, table_by_kind
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_explainable_pass
+from rsp_lab.analysis.targets.target import Target, target_value
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.shapes import cell_edges, cell_to_pixel
+
+RING_EDGES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
+RESIDUAL_RULE = "|bias + sum of contributions - the model's logit| / max(1, |bias| + sum of |contributions|)"
+UNLABELLED = "unlabelled"
+_LISTED = 10
+
+
+class LedgerError(RuntimeError):
+    """The contributions do not add up to the model's own output."""
+
+
+@dataclass(frozen=True)
+class LedgerCell:
+    """One cell's contribution.
+
+    Attributes:
+        level, y, x: which cell.
+        value: in logits.
+        box: pixel edges (top, left, bottom, right); the image spans -0.5 to its size - 0.5.
+        centre: (y, x) in pixels.
+    """
+
+    level: int
+    y: int
+    x: int
+    value: float
+    box: tuple[float, float, float, float]
+    centre: tuple[float, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "level": self.level,
+            "cell": [self.y, self.x],
+            "value": round(self.value, 6),
+            "box_pixels": [round(edge, 2) for edge in self.box],
+            "centre_pixels": [round(place, 2) for place in self.centre],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class ContextLedger:
+    """What a decision is made of, in logits.
+
+    Attributes:
+        target: what is explained.
+        class_names: in the order of the logits.
+        image_size: (y, x) in pixels.
+        image_digest: tells images apart.
+        maps: signed contribution of each cell, (v, u) by level, lowest level first; float64, on the CPU.
+        bias: the frozen head's answer to Q = 0, from a forward pass of its own.
+        logit: the model's own output for the target.
+        residual: by :data:`RESIDUAL_RULE`.
+        tolerance: what ``residual`` was held to.
+    """
+
+    target: Target
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+    image_digest: str
+    maps: dict[int, Tensor]
+    bias: float
+    logit: float
+    residual: float
+    tolerance: float
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Lowest first."""
+        return tuple(self.maps)
+
+    @property
+    def sums(self) -> dict[int, float]:
+        """Contribution of each level; with :attr:`bias` they add up to :attr:`logit`."""
+        return {level: float(values.sum()) for level, values in self.maps.items()}
+
+    def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
+        """Contributions of one level, or of all, at image size by :data:`FOOTPRINT_RULE`; the sum is preserved.
+
+        Raises:
+            ValueError: for a level that the head does not read.
+        """
+        return sum((on_pixels(self._map(x), self.image_size) for x in self._chosen(level)), torch.zeros(()))
+
+    def by_class(self, labels: Tensor | np.ndarray, class_names: Sequence[str] | None = None) -> LevelTable:
+        """Contributions by what lies where they come from: each cell split by the labels of the pixels under it.
+
+        Args:
+            labels: (y, x) of the image's size, integer ids; ids without a name count as ``"unlabelled"``.
+            class_names: of the ids; default: the model's own.
+
+        Raises:
+            ValueError: for a label map of another size.
+        """
+        names = tuple(self.class_names if class_names is None else class_names)
+        ids = torch.as_tensor(labels).cpu().long()
+        if tuple(ids.shape) != self.image_size:
+            raise ValueError(
+                f"the label map is {tuple(ids.shape)}, the image {self.image_size}: resize it with nearest neighbour."
+            )
+        kinds = torch.where((ids >= 0) & (ids < len(names)), ids, len(names))
+        return table_by_kind(self.maps, kinds, (*names, UNLABELLED), self.image_size, f"label; {FOOTPRINT_RULE}")
+
+    def by_ring(self, edges: Sequence[float] = RING_EDGES) -> LevelTable:
+        """Contributions by Euclidean distance of the pixels they come from to the target's centre.
+
+        Args:
+            edges: increasing distances in pixels; the rings are [0, first), [first, second), ... and beyond the last.
+
+        Raises:
+            ValueError: for edges that are not positive and increasing.
+        """
+        if not edges or min(edges) <= 0 or any(b <= a for a, b in pairwise(edges)):
+            raise ValueError(f"edges must be positive and increase, got {tuple(edges)}: e.g. (16, 64, 256).")
+        height, width = self.image_size
+        centre_y, centre_x = self.target.centre
+        rows = torch.arange(height, dtype=torch.float64) - centre_y
+        columns = torch.arange(width, dtype=torch.float64) - centre_x
+        distance = (rows[:, None] ** 2 + columns**2).sqrt()
+        kinds = torch.bucketize(distance, torch.tensor(edges, dtype=torch.float64), right=True)
+        bounds = [0.0, *edges]
+        names = tuple(f"{a:g}-{b:g} px" for a, b in pairwise(bounds))
+        rule = f"distance to the target's centre; {FOOTPRINT_RULE}"
+        return table_by_kind(self.maps, kinds, (*names, f"{edges[-1]:g}+ px"), self.image_size, rule)
+
+    def strongest(self, count: int = _LISTED, level: int | None = None) -> tuple[LedgerCell, ...]:
+        """The cells with the largest contributions of either sign, largest first; of one level or of all.
+
+        Raises:
+            ValueError: for a level that the head does not read.
+        """
+        found: list[LedgerCell] = []
+        for x in self._chosen(level):
+            values = self._map(x)
+            best = values.abs().flatten().topk(min(count, values.numel())).indices.tolist()
+            found += [self._cell(x, *divmod(place, values.shape[1])) for place in best]
+        return tuple(sorted(found, key=lambda cell: -abs(cell.value))[:count])
+
+    def sentence(self) -> str:
+        """The account in words, e.g. ``"rider over person at pixel (40, 12): 5.60 logits = bias 0.10 + ..."``."""
+        parts = " ".join(f"{'-' if v < 0 else '+'} level {x} {abs(v):.2f}" for x, v in self.sums.items())
+        return f"{self.target.describe()}: {self.logit:.2f} logits = bias {self.bias:.2f} {parts}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; maps as their shapes and sums."""
+        return {
+            "target": self.target.describe(),
+            "unit": "logits",
+            "image_size": list(self.image_size),
+            "logit": round(self.logit, 6),
+            "bias": round(self.bias, 6),
+            "levels": {str(x): round(total, 6) for x, total in self.sums.items()},
+            "cells": {str(x): list(values.shape) for x, values in self.maps.items()},
+            "residual": self.residual,
+            "residual_rule": RESIDUAL_RULE,
+            "tolerance": self.tolerance,
+            "strongest": [cell.to_dict() for cell in self.strongest()],
+        }
+
+    def _chosen(self, level: int | None) -> tuple[int, ...]:
+        return self.levels if level is None else (level,)
+
+    def _map(self, level: int) -> Tensor:
+        if level not in self.maps:
+            raise ValueError(f"this head has no level {level}; its levels are {list(self.levels)}.")
+        return self.maps[level]
+
+    def _cell(self, level: int, y: int, x: int) -> LedgerCell:
+        (height, width), (v, u) = self.image_size, self.maps[level].shape
+        (top, bottom), (left, right) = cell_edges(y, v, height), cell_edges(x, u, width)
+        centre = cell_to_pixel(y, v, height), cell_to_pixel(x, u, width)
+        return LedgerCell(level, y, x, float(self.maps[level][y, x]), (top, left, bottom, right), centre)
+
+
+def context_ledger(model: Segmenter, image: Float[Tensor, "1 3 y x"], target: Target) -> ContextLedger:
+    """The ledger of one decision of a model on an image, from one forward pass.
+
+    For several targets on one image make a :class:`FrozenHead` once and call :func:`ledger_of`.
+
+    Args:
+        model: in eval mode, float32 or float64; it is left as it was found.
+        image: RGB in [0, 1].
+        target: with its class named.
+
+    Raises:
+        ValueError: if the target does not fit the image or the model's classes; for a model or image that
+            :meth:`FrozenHead.of` refuses.
+        LedgerError: if the contributions do not add up to the model's output.
+    """
+    check_explainable_pass(model, image)
+    target.check((image.shape[-2], image.shape[-1]))
+    target.direction(model.config.class_names)
+    return ledger_of(FrozenHead.of(model, image), target)
+
+
+def ledger_of(frozen: FrozenHead, target: Target) -> ContextLedger:
+    """The ledger of one decision of a frozen head: one backward pass of the head alone.
+
+    Raises:
+        ValueError: if the target does not fit the image or the classes.
+        LedgerError: if the contributions do not add up to the logits that the frozen head came with.
+    """
+    gradients = frozen.gradients(target)
+    maps = {x: torch.einsum("bcyx,bcyx->yx", gradients[x], frozen.q[x]).double().cpu() for x in frozen.levels}
+    bias, logit = (
+        target_value(logits[0], target, frozen.image_size, frozen.class_names)
+        for logits in (frozen.bias_map, frozen.logits)
+    )
+    total = bias + sum(float(values.sum()) for values in maps.values())
+    scale = max(1.0, abs(bias) + sum(float(values.abs().sum()) for values in maps.values()))
+    residual = abs(total - logit) / scale
+    check_residual(residual, frozen.tolerance, target.describe())
+    return ContextLedger(
+        target=target,
+        class_names=frozen.class_names,
+        image_size=frozen.image_size,
+        image_digest=frozen.image_digest,
+        maps=maps,
+        bias=bias,
+        logit=logit,
+        residual=residual,
+        tolerance=frozen.tolerance,
+    )
+
+
+def check_residual(residual: float, tolerance: float, what: str) -> None:
+    """Raises LedgerError unless ``residual`` is at most ``tolerance``; not-a-number is not."""
+    if not residual <= tolerance:
+        raise LedgerError(
+            f"the ledger of {what} does not add up: relative residual {residual:.2g}, allowed {tolerance:g}. Was the "
+            "pass edited elsewhere than at Q maps and relation weights, or did the model's parameters change since?"
+        )

@@ -1,0 +1,1 @@
+"""One captured forward pass and what is read from it directly."""

@@ -1,0 +1,81 @@
+"""One forward pass of one model on one image, and everything that can be asked of it without another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_explainable_pass
+from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger_of
+from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
+from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.capture.record import Record
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
+from rsp_lab.relations.backward import without_autocast
+from rsp_lab.shapes import Tap
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A captured pass; what is derived from it is worked out when first asked for, and kept.
+
+    It refers to the model's own parameters: it is good until they change.
+
+    Attributes:
+        model: in eval mode.
+        image: RGB in [0, 1], in the model's dtype.
+        record: Q maps, logits at stride 4, and every tap of the steps above level 3; the step 32 is the same sum in
+            every head and is left out, as in Fig. 5.
+    """
+
+    model: Segmenter
+    image: Float[Tensor, "1 3 y x"]
+    record: Record
+
+    @cached_property
+    def frozen(self) -> FrozenHead:
+        """The head with its relation weights held."""
+        return FrozenHead.of_record(self.model, self.record, self.image)
+
+    @cached_property
+    def uniform(self) -> FrozenHead:
+        """The same head with equal weights at every relation; :attr:`frozen` itself without relations."""
+        frozen = self.frozen
+        return frozen.with_weights({x: frozen.uniform_weights(x) for x in frozen.steps}) if frozen.steps else frozen
+
+    @cached_property
+    def gaze(self) -> tuple[StepGaze, ...]:
+        """Every relation taken apart, highest step first; empty without relations."""
+        return gaze_steps(self.model, self.record)
+
+    @cached_property
+    def level_ledger(self) -> LevelLedger:
+        """Each level's contribution to every logit."""
+        return level_ledger_of(self.frozen)
+
+
+def look(model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> Looked:
+    """One captured forward pass in full precision; the model is left as it was found.
+
+    Args:
+        model: in eval mode, float32 or float64.
+        image: RGB in [0, 1]; it is brought to the model's dtype.
+
+    Raises:
+        ValueError: for what :meth:`FrozenHead.of` refuses.
+    """
+    dtype = check_explainable_pass(model, image)
+    with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device):
+        # What was made in inference mode can take no part in a gradient, a copy of it can.
+        given = image.detach().to(dtype).clone()
+        _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
+    return Looked(model, given, record)
+
+
+def _wanted(tap: Tap) -> bool:
+    step = tap.name.partition(".")[0]
+    return tap.name == "logits" or tap.name.startswith("q") or (step.startswith("step") and step != "step32")

@@ -1,0 +1,96 @@
+"""How exactly ledgers add up: the residuals of random pixels of random images."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ledger_of
+from rsp_lab.analysis.ledger.levels import LEVEL_RESIDUAL_RULE
+from rsp_lab.analysis.passes.captured import look
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.data.sample import Sample
+from rsp_lab.models.segmenter import Segmenter, logits_at
+
+PIXELS_PER_IMAGE = 10
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A data set, or a list of samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Residuals of the ledgers of one model, in one precision.
+
+    Attributes:
+        dtype: that the model computed in.
+        images, pixels: how many.
+        median, largest: over the pixels, by :data:`rsp_lab.analysis.ledger.ledger.RESIDUAL_RULE`.
+        largest_of_levels: over the images' level ledgers, by
+            :data:`rsp_lab.analysis.ledger.levels.LEVEL_RESIDUAL_RULE`.
+        tolerance: above which a ledger raises LedgerError.
+    """
+
+    dtype: str
+    images: int
+    pixels: int
+    median: float
+    largest: float
+    largest_of_levels: float
+    tolerance: float
+
+    def to_dict(self) -> dict[str, Any]:
+        rules = {"residual_rule": RESIDUAL_RULE, "level_residual_rule": LEVEL_RESIDUAL_RULE}
+        return {**asdict(self), **rules}
+
+
+def ledger_residuals(
+    model: Segmenter, samples: Samples, *, pixels: int = 100, dtype: torch.dtype = torch.float32, seed: int = 0
+) -> Residuals:
+    """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels an image.
+
+    Args:
+        model: left as it was found; a copy computes in ``dtype``.
+        samples: images are drawn from these, without replacement as far as they reach.
+        pixels: how many in all.
+        dtype: float32 or float64.
+        seed: of images and pixels.
+
+    Raises:
+        LedgerError: if one of them does not add up.
+        ValueError: without samples or pixels.
+    """
+    if not len(samples) or pixels < 1:
+        raise ValueError(f"residuals need images and pixels, got {len(samples)} images and {pixels} pixels.")
+    rng, twin = np.random.default_rng(seed), copy.deepcopy(model).to(dtype)
+    count = min(len(samples), -(-pixels // PIXELS_PER_IMAGE))
+    found: list[float] = []
+    of_levels: list[float] = []
+    for number, index in enumerate(rng.permutation(len(samples))[:count]):
+        sample = samples[int(index)]
+        looked = look(twin, sample.image[None].float() / 255)
+        share = pixels * (number + 1) // count - pixels * number // count
+        for _ in range(share):
+            y, x = (int(rng.integers(side)) for side in sample.size)
+            found.append(ledger_of(looked.frozen, _decision(looked.frozen.logits, twin, sample.size, (y, x))).residual)
+        of_levels.append(looked.level_ledger.residual)
+    name = str(dtype).removeprefix("torch.")
+    return Residuals(name, count, len(found), median(found), max(found), max(of_levels), looked.frozen.tolerance)
+
+
+def _decision(logits: torch.Tensor, model: Segmenter, size: tuple[int, int], pixel: tuple[int, int]) -> PixelTarget:
+    here = logits_at(logits, pixel, size)
+    first, second = here.topk(2).indices.tolist()
+    names = model.config.class_names
+    return PixelTarget(*pixel, names[first], names[second])

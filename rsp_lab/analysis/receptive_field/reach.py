@@ -1,0 +1,268 @@
+"""How far a pixel looks: what the head can reach, what the whole network responds to, and what a ledger says it used.
+
+Distances and extents are in input pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rsp_lab.models.fusion import FusionConfig, SumConfig
+from rsp_lab.models.heads import TopDownConfig
+from rsp_lab.models.segmenter import Segmenter, logits_at
+from rsp_lab.shapes import cell_to_pixel, check_pixel
+
+Cells = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LevelReach:
+    """The square of Q_x's map that one output pixel can see along the value path, away from the border.
+
+    Attributes:
+        level: x.
+        cells: its side in cells, from the first to the last cell seen, for the pixel that sees most.
+        pixels: its side in input pixels, ``cells * 2^x``.
+    """
+
+    level: int
+    cells: int
+    pixels: int
+
+
+def context_reach(config: TopDownConfig) -> dict[int, LevelReach]:
+    """Context reach by level along the value path: Q_x, windows, bilinear upsampling, classifier.
+
+    One output pixel reads n_2 = 2 cells of level 2 along each axis, as bilinear upsampling reads the two nearest. n_x
+    cells take ``m = n_x + 2 r`` cells of the upsampled map through a window of radius r (0 for a sum). Upsampling by 2
+    makes m cells in a row from at most ``n_{x+1} = floor(m / 2) + 2`` cells. So sums reach three cells of each level
+    above 2: 24, 48, 96, 192, 384 pixels for Q_3..Q_7. RSP-4 with k = 7 reaches 24, 96, 256, 576, 1152. Dilation leaves
+    holes inside the square. Which weights are large, and what a cell of Q_x saw of the image, is another question.
+    """
+    side = 2
+    reach = {2: LevelReach(2, side, 4 * side)}
+    for level, fusion in zip(config.levels[1:], reversed(config.fusions), strict=True):
+        side = (side + 2 * _radius(fusion)) // 2 + 2
+        reach[level] = LevelReach(level, side, side * 2**level)
+    return reach
+
+
+def reached_cells(
+    config: TopDownConfig,
+    sizes: Mapping[int, tuple[int, int]],
+    pixel: tuple[int, int],
+    image_size: tuple[int, int],
+) -> dict[int, tuple[Cells, Cells]]:
+    """Exactly which cells of Q_x one pixel sees along the value path, on maps of any size, borders included.
+
+    They are the product of rows and columns, because windows and bilinear upsampling are products of the axes.
+
+    Args:
+        sizes: (y, x) of each level's map.
+        pixel: (y, x) in the image.
+        image_size: (y, x) in pixels.
+
+    Returns:
+        By level, (rows, columns), ascending.
+
+    Raises:
+        ValueError: if the pixel lies outside the image or ``sizes`` lacks a level.
+    """
+    check_pixel(pixel, image_size)
+    missing = [level for level in config.levels if level not in sizes]
+    if missing:
+        raise ValueError(f"sizes has no level {missing}: give the map size (y, x) of each of {list(config.levels)}.")
+    by_axis = []
+    for axis in (0, 1):
+        cells = upsampled_from([pixel[axis]], image_size[axis], sizes[2][axis])
+        seen = {2: cells}
+        for level, fusion in zip(config.levels[1:], reversed(config.fusions), strict=True):
+            size = sizes[level - 1][axis]
+            offsets = (0,) if isinstance(fusion, SumConfig) else fusion.window.offsets
+            looked_at = {cell + offset for cell in cells for offset in offsets if 0 <= cell + offset < size}
+            seen[level] = cells = upsampled_from(looked_at, size, sizes[level][axis])
+        by_axis.append(seen)
+    return {level: (by_axis[0][level], by_axis[1][level]) for level in config.levels}
+
+
+def _radius(fusion: FusionConfig) -> int:
+    return 0 if isinstance(fusion, SumConfig) else fusion.window.radius
+
+
+def upsampled_from(cells: Iterable[int], fine: int, coarse: int) -> Cells:
+    """Cells of a ``coarse`` axis that bilinear resizing to ``fine`` cells reads for ``cells``, weight 0 left out."""
+    read = set()
+    for cell in cells:
+        # In integers, since a rounded share of 1e-17 would count as seen.
+        low, rest = divmod(max(0, (2 * cell + 1) * coarse - fine), 2 * fine)
+        read |= {low, low + 1} if rest and low + 1 < coarse else {low}
+    return tuple(sorted(read))
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveField:
+    """What parts of the image move the logits of some pixels: the gradient effective receptive field.
+
+    Attributes:
+        pixels: (y, x) of each.
+        class_names: class whose logit was differentiated, by pixel.
+        shares: (pixel, y, x), |d logit / d image| summed over the colour channels, divided by its sum over the image.
+    """
+
+    pixels: tuple[tuple[int, int], ...]
+    class_names: tuple[str, ...]
+    shares: Float[Tensor, "pixel y x"]
+
+    def mass_within(self, radius: float) -> float:
+        """Share of the gradient at most ``radius`` pixels from its pixel, mean over the pixels."""
+        distances, shares = self._by_distance()
+        return float(shares[distances <= radius].sum())
+
+    def radius(self, fraction: float) -> float:
+        """The smallest distance in pixels within which the share of the gradient is ``fraction``, mean over the pixels.
+
+        Raises:
+            ValueError: if ``fraction`` is not in (0, 1].
+        """
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must be above 0 and at most 1, got {fraction:g}. Use 0.5 or 0.95.")
+        distances, shares = self._by_distance()
+        mass = shares.cumsum(0)
+        # A sum of many shares ends beside 1.
+        place = int(torch.searchsorted(mass, fraction * float(mass[-1]) * (1 - 1e-12)))
+        return float(distances[place])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Radii in pixels, JSON-able."""
+        return {
+            "pixels": [list(pixel) for pixel in self.pixels],
+            "classes": list(self.class_names),
+            "radius_50_pixels": round(self.radius(0.5), 2),
+            "radius_95_pixels": round(self.radius(0.95), 2),
+        }
+
+    def _by_distance(self) -> tuple[Tensor, Tensor]:
+        """Distances in pixels, ascending, and the share at each; the shares sum to 1 over all pixels together."""
+        maps = [distance_map(pixel, self.shares.shape[-2:], self.shares.shape[-2:]) for pixel in self.pixels]
+        distances, order = torch.stack(maps).flatten().sort()
+        return distances, self.shares.double().flatten()[order] / len(self.pixels)
+
+
+def effective_field(
+    model: Segmenter,
+    image: Float[Tensor, "1 3 y x"],
+    pixels: Sequence[tuple[int, int]],
+    class_names: Sequence[str] | None = None,
+) -> EffectiveField:
+    """The effective receptive field of the whole network at some pixels of one image.
+
+    A local measure of the trained network on this image. It depends on the encoder and on every path through the head,
+    also on how the weights of a relation come about, and GroupNorm couples each cell weakly with all others.
+
+    Args:
+        image: RGB in [0, 1].
+        pixels: (y, x) each.
+        class_names: class by pixel; default what the model predicts there.
+
+    Raises:
+        ValueError: if there is no pixel, one lies outside the image, classes do not fit, or a logit has no gradient.
+    """
+    size, names = (image.shape[-2], image.shape[-1]), model.config.class_names
+    if not pixels or (class_names is not None and len(class_names) != len(pixels)):
+        raise ValueError(f"got {len(pixels)} pixels: give at least one, and as many class names as pixels, or none.")
+    for pixel in pixels:
+        check_pixel(pixel, size)
+    unknown = sorted(set(class_names or ()) - set(names))
+    if unknown:
+        raise ValueError(f"the model has no class {', '.join(unknown)}; it has {', '.join(names)}.")
+    with torch.enable_grad():
+        seen = image.detach().clone().requires_grad_()
+        logits = model.coarse_logits(seen)
+    chosen, shares = [], []
+    for i, pixel in enumerate(pixels):
+        with torch.enable_grad():
+            here = logits_at(logits, pixel, size)
+            chosen.append(names[int(here.argmax())] if class_names is None else class_names[i])
+            logit = here[names.index(chosen[-1])]
+        (gradient,) = torch.autograd.grad(logit, seen, retain_graph=i + 1 < len(pixels))
+        mass = gradient[0].abs().double().sum(0)
+        if not float(mass.sum()) > 0:
+            raise ValueError(
+                f"the logit of {chosen[-1]} at pixel {pixel} does not depend on the image: train the model."
+            )
+        shares.append(mass / mass.sum())
+    return EffectiveField(tuple(pixels), tuple(chosen), torch.stack(shares).cpu())
+
+
+def distance_map(
+    point: tuple[float, float], cells: tuple[int, ...], image_size: tuple[int, ...]
+) -> Float[Tensor, "y x"]:
+    """Distance in input pixels from a point (y, x) of the image to the centre of every cell of a map; float64."""
+    y, x = (
+        torch.tensor([cell_to_pixel(i, n, pixels) for i in range(n)], dtype=torch.float64) - at
+        for at, n, pixels in zip(point, cells, image_size, strict=True)
+    )
+    return torch.hypot(y[:, None], x[None, :])
+
+
+@dataclass(frozen=True)
+class LookingDistance:
+    """How far away the evidence of a decision lies.
+
+    Attributes:
+        point: (y, x) of the target in the image.
+        distance: mean distance in input pixels of a cell's centre from the point, weighted by |contribution|, over all
+            levels; NaN where nothing contributes.
+        by_level: the same within each level. A cell is a square: half its side is as near as "here" gets on its level.
+        shares: each level's share of the sum of |contribution|; they sum to 1.
+    """
+
+    point: tuple[float, float]
+    distance: float
+    by_level: dict[int, float]
+    shares: dict[int, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        def rounded(value: float) -> float | None:
+            return None if math.isnan(value) else round(value, 4)
+
+        return {
+            "point": list(self.point),
+            "distance_pixels": rounded(self.distance),
+            "levels": [
+                {"level": level, "distance_pixels": rounded(self.by_level[level]), "share": rounded(self.shares[level])}
+                for level in self.by_level
+            ],
+        }
+
+
+def looking_distance(
+    maps: Mapping[int, Float[Tensor, "_ _"]], point: tuple[float, float], image_size: tuple[int, int]
+) -> LookingDistance:
+    """Looking distance of a target, ``sum |contribution| * distance / sum |contribution|``.
+
+    Args:
+        maps: by level, signed contribution of every cell (y, x) to the target, in any unit.
+        point: (y, x) of the target pixel, or the middle of a target region.
+        image_size: (y, x) in pixels; the cells of a map cover it evenly, whatever its nominal stride.
+    """
+    sums = {}
+    for level, contributions in maps.items():
+        sizes = contributions.detach().abs().double().cpu()
+        distances = distance_map(point, tuple(sizes.shape), image_size)
+        sums[level] = float(sizes.sum()), float((sizes * distances).sum())
+    total = math.fsum(size for size, _ in sums.values())
+    weighted = math.fsum(moment for _, moment in sums.values())
+    return LookingDistance(
+        point,
+        weighted / total if total else math.nan,
+        {level: moment / size if size else math.nan for level, (size, moment) in sums.items()},
+        {level: size / total if total else math.nan for level, (size, _) in sums.items()},
+    )

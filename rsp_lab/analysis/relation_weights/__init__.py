@@ -1,0 +1,1 @@
+"""What relation weights say: grids, gaze, key and query."""

@@ -1,0 +1,1 @@
+"""Models on drawn scenes whose deciding pixels are known."""

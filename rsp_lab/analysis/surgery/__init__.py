@@ -1,0 +1,1 @@
+"""Edited relation weights and what they change."""

@@ -1,0 +1,275 @@
+"""Context surgery: relation weights edited in the running model, and what becomes of its logits and labels.
+
+Nothing is retrained: an edited model is the trained one, answering on context that it was never trained to get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Int64
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
+from rsp_lab.analysis.surgery.operations import Operation
+from rsp_lab.analysis.targets.target import Target, target_value
+from rsp_lab.capture.hooks import Edit, hooks
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.relations.backward import without_autocast
+
+
+@dataclass(frozen=True)
+class WeightChange:
+    """What became of the weights of one relation step.
+
+    Attributes:
+        edited: whether an operation acted on it; other steps change because their keys do.
+        cells: how many cells the map has.
+        changed: how many of them have another weight than before, in any bit.
+        moved: mean over the changed cells of half the sum of absolute differences: under softmax, the share of a
+            cell's weight that went elsewhere. 0 where none changed.
+    """
+
+    edited: bool
+    cells: int
+    changed: int
+    moved: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One answer of a model.
+
+    Attributes:
+        logits: (1, class, v, u) at stride 4.
+        labels: (y, x) at image size.
+        value: of the target in logits; None without a target.
+        confusion: pixels by true class (row) and predicted class (column), ignored pixels left out; of several images
+            they may be added. None without a label map.
+    """
+
+    logits: Float[Tensor, "1 class v u"]
+    labels: Int[Tensor, "y x"]
+    value: float | None
+    confusion: Int64[Tensor, "truth prediction"] | None
+
+    @property
+    def iou(self) -> tuple[float | None, ...] | None:
+        """Intersection over union by class; None for a class that neither occurs nor is predicted."""
+        return None if self.confusion is None else class_iou(self.confusion)
+
+
+@dataclass(frozen=True, eq=False)
+class SurgeryResult:
+    """A model's answer before and after its relation weights were edited, without retraining.
+
+    Attributes:
+        operations: in the order in which they were applied.
+        frozen_keys: see :func:`operate`.
+        class_names: in the order of the logits.
+        target: whose value is given; None if none was asked for.
+        before, after: the two answers.
+        weights: what became of the weights, by relation step, highest first.
+        where: (y, x), pixels that any operation was aimed at.
+    """
+
+    operations: tuple[Operation, ...]
+    frozen_keys: bool
+    class_names: tuple[str, ...]
+    target: Target | None
+    before: Outcome
+    after: Outcome
+    weights: dict[str, WeightChange]
+    where: Bool[Tensor, "y x"]
+
+    @property
+    def changed(self) -> Bool[Tensor, "y x"]:
+        """Pixels whose label changed."""
+        return self.before.labels != self.after.labels
+
+    @property
+    def changed_inside(self) -> float | None:
+        """Share of the pixels in ``where`` whose label changed; None if there is no such pixel."""
+        return _share(self.changed, self.where)
+
+    @property
+    def changed_outside(self) -> float | None:
+        """The same of the other pixels."""
+        return _share(self.changed, ~self.where)
+
+    def describe(self) -> str:
+        """The operations in words, e.g. ``"equal weights at step54, whole map; nothing retrained"``."""
+        keys = ", weights of the other steps held" if self.frozen_keys else ""
+        return "; ".join(op.describe() for op in self.operations) + keys + "; nothing retrained"
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; without logits and labels."""
+
+        def answer(outcome: Outcome) -> dict[str, Any]:
+            iou = outcome.iou
+            return {
+                "value": _rounded(outcome.value),
+                "iou": None if iou is None else dict(zip(self.class_names, map(_rounded, iou), strict=True)),
+                "miou": None if iou is None else _rounded(mean_iou(iou)),
+            }
+
+        return {
+            "operations": [op.describe() for op in self.operations],
+            "retrained": False,
+            "frozen_keys": self.frozen_keys,
+            "target": None if self.target is None else self.target.describe(),
+            "unit": "logits",
+            "before": answer(self.before),
+            "after": answer(self.after),
+            "labels_changed": _rounded(_share(self.changed, torch.ones_like(self.where))),
+            "labels_changed_inside": _rounded(self.changed_inside),
+            "labels_changed_outside": _rounded(self.changed_outside),
+            "weights": {step: asdict(change) for step, change in self.weights.items()},
+        }
+
+
+def operate(
+    model: Segmenter,
+    image: Float[Tensor, "1 3 y x"],
+    operations: Operation | Sequence[Operation],
+    *,
+    target: Target | None = None,
+    label: Tensor | np.ndarray | None = None,
+    frozen_keys: bool = False,
+) -> SurgeryResult:
+    """Run a model with its relation weights edited, and compare with its own answer. Two forward passes.
+
+    Without ``frozen_keys`` the network reacts: a step below an edited one computes its weights from its own query and
+    from keys of the edited map, and its operations start from those. With ``frozen_keys`` every step's operations
+    start from the weights of the unedited pass and all other steps keep theirs.
+
+    Args:
+        model: in eval mode, float32 or float64, with relations; it is left as it was found.
+        image: RGB in [0, 1].
+        operations: where several act on one step, each takes the weights that the one before it left.
+        target: with its class named.
+        label: (y, x) of the image's size, train ids and 255 for pixels that do not count.
+        frozen_keys: hold the weights that are not edited.
+
+    Raises:
+        ValueError: for a model without relations, a step that it lacks, an operation, target or label map that does not
+            fit, or a model or image that :meth:`FrozenHead.of` refuses.
+    """
+    listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
+    if not listed:
+        raise ValueError("operations is empty: give one or more, e.g. Uniform().")
+    frozen = FrozenHead.of(model, image)
+    edited = {step for op in listed for step in op.acts_at(frozen)}
+    size = frozen.image_size
+    where = torch.stack([op.pixels(size) for op in listed]).any(0)
+    truth = None if label is None else _truth(label, size)
+    if target is not None:
+        target.check(size)
+        target.direction(frozen.class_names)
+    pinned = {**frozen.weights, **edited_weights(frozen, listed)} if frozen_keys else None
+    logits, weights = _run_edited(model, image, frozen, listed, pinned)
+
+    def outcome(found: Tensor) -> Outcome:
+        labels = labels_from_logits(found, size).cpu()
+        value = None if target is None else target_value(found[0], target, size, frozen.class_names)
+        counts = None if truth is None else confusion_matrix(labels, truth, len(frozen.class_names))
+        return Outcome(found, labels, value, counts)
+
+    changes = {step: _weight_change(step in edited, frozen.weights[step], weights[step]) for step in frozen.steps}
+    return SurgeryResult(
+        listed, frozen_keys, frozen.class_names, target, outcome(frozen.logits), outcome(logits), changes, where
+    )
+
+
+def edited_weights(
+    frozen: FrozenHead, operations: Operation | Sequence[Operation]
+) -> dict[str, Float[Tensor, "1 wy wx y x"]]:
+    """Captured weights after the operations, by step, for the steps that they act on; raises as :func:`operate`."""
+    listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
+    found = {step: frozen.weights[step] for step in frozen.steps if any(step in op.acts_at(frozen) for op in listed)}
+    for op in listed:
+        found = {step: op.apply(frozen, step, weights) for step, weights in found.items()}
+    return found
+
+
+def predicted_change(frozen: FrozenHead, weights: Mapping[str, Float[Tensor, "1 wy wx y x"]], target: Target) -> float:
+    """Target after minus before, in logits, if the weights of some steps are replaced and all others held.
+
+    Queries come from Q maps below the edited step and do not change. Keys come from the map above, so an edit changes
+    the keys, and with them the weights, of every lower step. Hence the prediction is exact for the live model
+    (:func:`operate`) where no relation step below the highest edited one is left to react: each is held
+    (``frozen_keys``), edited to weights that do not depend on its own (Uniform, Centre, Transplant, on the whole map),
+    or absent, as below the lowest relation step. Otherwise it is the part of the change that goes through the values,
+    and live minus predicted is the reaction of the lower steps' weights.
+
+    The change is linear in the weights of one step, and not the sum of the steps' own changes for several.
+
+    Args:
+        frozen: head of the model on the image.
+        weights: by step, e.g. of :func:`edited_weights`.
+        target: with its class named.
+
+    Raises:
+        ValueError: for a step without weights, weights of another shape, or a target that does not fit.
+    """
+    after, before = (
+        target_value(head.logits[0], target, head.image_size, head.class_names)
+        for head in (frozen.with_weights(weights), frozen)
+    )
+    return after - before
+
+
+def _run_edited(
+    model: Segmenter,
+    image: Tensor,
+    frozen: FrozenHead,
+    operations: Sequence[Operation],
+    pinned: Mapping[str, Tensor] | None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits at stride 4 and weights by step of the edited pass; ``pinned`` weights replace whatever comes in."""
+    seen: dict[str, Tensor] = {}
+
+    def edit_of(step: str) -> Edit:
+        def edit(weights: Tensor, tap: object) -> Tensor:
+            if pinned is None:
+                for op in operations:
+                    weights = op.apply(frozen, step, weights)
+            else:
+                weights = pinned[step]
+            seen[step] = weights
+            return weights
+
+        return edit
+
+    edits = {f"{step}.weights": edit_of(step) for step in frozen.steps}
+    with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device), hooks(model, edits):
+        logits = model.coarse_logits(image.detach().to(frozen.logits.dtype).clone())
+    return logits, seen
+
+
+def _weight_change(edited: bool, before: Tensor, after: Tensor) -> WeightChange:
+    moved = (after - before).abs().sum((0, 1, 2), dtype=torch.float64) / 2
+    changed = (after != before).flatten(0, 2).any(0)
+    return WeightChange(
+        edited, changed.numel(), int(changed.sum()), float(moved[changed].mean()) if changed.any() else 0.0
+    )
+
+
+def _truth(label: Tensor | np.ndarray, size: tuple[int, int]) -> Tensor:
+    ids = torch.as_tensor(label).cpu().long()
+    if tuple(ids.shape) != size:
+        raise ValueError(f"the label map is {tuple(ids.shape)}, the image {size}: resize it with nearest neighbour.")
+    return ids
+
+
+def _share(changed: Tensor, where: Tensor) -> float | None:
+    return float(changed[where].double().mean()) if where.any() else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

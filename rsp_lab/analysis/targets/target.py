@@ -1,0 +1,249 @@
+"""What an explanation is about: the logits of one class, or of one class over a rival, at a pixel or over a region.
+
+A target is a linear functional of the logits at image size, the mean over its pixels of ``logit[class]``, or of
+``logit[class] - logit[rival]``; so everything measured with it is in logits. Pixels are (y, x).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rsp_lab.models.segmenter import resize_logits
+from rsp_lab.shapes import check_pixel
+
+
+def class_index(name: str, class_names: Sequence[str]) -> int:
+    """Place of a class in the order of the logits.
+
+    Raises:
+        ValueError: if no class has the name; the message names the nearest one.
+    """
+    try:
+        return list(class_names).index(name)
+    except ValueError:
+        close = difflib.get_close_matches(name, class_names, n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"no class is named {name!r}.{hint} Classes: {', '.join(class_names)}.") from None
+
+
+class _Margin:
+    """What both kinds of target say about classes."""
+
+    class_name: str | None
+    rival: str | None
+
+    def direction(self, class_names: Sequence[str]) -> Float[Tensor, " class"]:
+        """1 at the class, -1 at the rival, 0 elsewhere; float64.
+
+        Raises:
+            ValueError: for a class that is left open or that ``class_names`` lacks.
+        """
+        if self.class_name is None:
+            raise ValueError("the target leaves its class open: name one, or fill it in with predicted_target.")
+        vector = torch.zeros(len(class_names), dtype=torch.float64)
+        vector[class_index(self.class_name, class_names)] = 1
+        if self.rival is not None:
+            vector[class_index(self.rival, class_names)] = -1
+        return vector
+
+    def _check_classes(self) -> None:
+        if self.rival is not None and self.rival == self.class_name:
+            raise ValueError(
+                f"class and rival are both {self.rival!r}, whose difference is 0: name two classes, or no rival."
+            )
+
+    def _describe_classes(self) -> str:
+        name = self.class_name or "the predicted class"
+        return f"{name} over {self.rival}" if self.rival else name
+
+
+@dataclass(frozen=True)
+class PixelTarget(_Margin):
+    """The logit of one pixel.
+
+    Attributes:
+        y, x: row and column in the image.
+        class_name: whose logit; None leaves it to :func:`predicted_target`.
+        rival: class whose logit is subtracted; None subtracts nothing.
+    """
+
+    y: int
+    x: int
+    class_name: str | None
+    rival: str | None = None
+
+    def __post_init__(self) -> None:
+        self._check_classes()
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the functional averages over."""
+        return 1
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(y, x) in pixels."""
+        return float(self.y), float(self.x)
+
+    def check(self, size: tuple[int, int]) -> None:
+        """Raises ValueError unless the pixel lies on an image of ``size`` (y, x)."""
+        check_pixel((self.y, self.x), size)
+
+    def weights(self, size: tuple[int, int]) -> Float[Tensor, "y x"]:
+        """Weight of each pixel of an image of ``size`` (y, x) in the mean; float64, sums to 1.
+
+        Raises:
+            ValueError: if the pixel lies outside the image.
+        """
+        self.check(size)
+        weights = torch.zeros(size, dtype=torch.float64)
+        weights[self.y, self.x] = 1
+        return weights
+
+    def describe(self) -> str:
+        """E.g. ``"rider over person at pixel (40, 12)"``."""
+        return f"{self._describe_classes()} at pixel ({self.y}, {self.x})"
+
+
+@dataclass(frozen=True, eq=False)
+class RegionTarget(_Margin):
+    """The mean logit over a region.
+
+    Attributes:
+        mask: (y, x) of the image's size, True on the region.
+        class_name: whose logit; None leaves it to :func:`predicted_target`.
+        rival: class whose logit is subtracted; None subtracts nothing.
+        name: of the region, for titles.
+    """
+
+    mask: Bool[Tensor, "y x"]
+    class_name: str | None
+    rival: str | None = None
+    name: str = "region"
+
+    def __post_init__(self) -> None:
+        if self.mask.dtype != torch.bool or self.mask.ndim != 2:
+            raise ValueError(
+                f"the mask must be bool with the axes y x, got {self.mask.dtype} of shape {tuple(self.mask.shape)}: "
+                "compare labels with a class id, as in labels == 3."
+            )
+        if not self.mask.any():
+            raise ValueError(f"the mask of {self.name!r} has no pixel: give a region with at least one.")
+        self._check_classes()
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels the functional averages over."""
+        return int(self.mask.sum())
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Mean (y, x) of the region's pixels; it may lie outside a region that is not convex."""
+        y, x = self.mask.nonzero().double().mean(0).tolist()
+        return y, x
+
+    def check(self, size: tuple[int, int]) -> None:
+        """Raises ValueError unless the mask has the image's ``size`` (y, x)."""
+        if tuple(self.mask.shape) != tuple(size):
+            raise ValueError(
+                f"the mask of {self.name!r} is {self.mask.shape[0]} x {self.mask.shape[1]}, the image "
+                f"{size[0]} x {size[1]}: make the mask at the image's size."
+            )
+
+    def weights(self, size: tuple[int, int]) -> Float[Tensor, "y x"]:
+        """Weight of each pixel of an image of ``size`` (y, x) in the mean; float64, sums to 1.
+
+        Raises:
+            ValueError: if the mask has another size.
+        """
+        self.check(size)
+        return self.mask.double() / self.pixels
+
+    def describe(self) -> str:
+        """E.g. ``"rider over person in region (210 pixels)"``."""
+        return f"{self._describe_classes()} in {self.name} ({self.pixels} pixels)"
+
+
+Target = PixelTarget | RegionTarget
+_T = TypeVar("_T", PixelTarget, RegionTarget)
+
+
+def same_target(a: Target, b: Target) -> bool:
+    """Whether two targets are one functional: the same pixels, class and rival. Names of regions do not matter."""
+    if (a.class_name, a.rival) != (b.class_name, b.rival):
+        return False
+    if isinstance(a, RegionTarget) and isinstance(b, RegionTarget):
+        return torch.equal(a.mask.cpu(), b.mask.cpu())
+    return a == b
+
+
+def target_value(
+    logits: Float[Tensor, "class v u"], target: Target, size: tuple[int, int], class_names: Sequence[str]
+) -> float:
+    """The functional on an image of ``size`` (y, x), of logits at any resolution, which are resized as the model does.
+
+    Raises:
+        ValueError: if the target does not fit the image or the classes.
+    """
+    direction = target.direction(class_names)
+    used = direction.nonzero()[:, 0]
+    resized = resize_logits(logits[None, used.to(logits.device)], size)[0].double().cpu()
+    return float(direction[used] @ (resized * target.weights(size).cpu()).sum((1, 2)))
+
+
+def cell_weights(
+    target: Target, size: tuple[int, int], cells: tuple[int, int], dtype: torch.dtype = torch.float64
+) -> Float[Tensor, "v u"]:
+    """The functional on a class map of ``cells`` (v, u) that is resized bilinearly to ``size`` (y, x); sums to 1.
+
+    It is the adjoint of the resizing applied to the target's pixel weights. ``dtype`` should be the map's own: the
+    resizing works out its shares in it.
+
+    Raises:
+        ValueError: if the target does not fit the image.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        weights = target.weights(size).to(dtype)
+        coarse = torch.zeros(1, 1, *cells, dtype=dtype, device=weights.device, requires_grad=True)
+        (gradient,) = torch.autograd.grad(resize_logits(coarse, size), coarse, weights[None, None])
+    return gradient[0, 0]
+
+
+def predicted_target(
+    target: _T,
+    logits: Float[Tensor, "class v u"],
+    size: tuple[int, int],
+    class_names: Sequence[str],
+    *,
+    runner_up: bool = False,
+) -> _T:
+    """The target with the class it leaves open filled in: the one with the highest mean logit over its pixels.
+
+    Args:
+        target: a class or rival that it names is kept.
+        logits: of the model whose prediction is meant, at any resolution.
+        size: (y, x) of the image.
+        class_names: in the order of the logits.
+        runner_up: also fill in a rival that is None: the highest of the other classes.
+
+    Raises:
+        ValueError: if the target does not fit the image, or there is no second class to compare with.
+    """
+    weights = cell_weights(target, size, (logits.shape[-2], logits.shape[-1]), logits.dtype).cpu()
+    means = (logits.detach().cpu() * weights).double().sum((1, 2))
+    ranked = [class_names[i] for i in means.argsort(descending=True).tolist()]
+    class_name, rival = target.class_name, target.rival
+    if class_name is None:
+        class_name = next((name for name in ranked if name != rival), None)
+    if runner_up and rival is None:
+        rival = next((name for name in ranked if name != class_name), None)
+    if class_name is None or (runner_up and rival is None):
+        raise ValueError("the model has one class only: there is no second one to compare with.")
+    return replace(target, class_name=class_name, rival=rival)

@@ -1,0 +1,1 @@
+"""What classes take from each other, over a data set."""

@@ -1,0 +1,271 @@
+"""The trade matrix over a data set: streaming, resumable, shared between processes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import reduce
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
+from rsp_lab.analysis.trade.matrix import TradeMatrix
+from rsp_lab.analysis.trade.statistics import TradeSum
+from rsp_lab.data.sample import Sample
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+
+BY = ("labels", "predictions")
+_FORMAT = "rsp_lab.trade/1"
+_SAVE_SECONDS = 5.0
+_PATIENCE = timedelta(days=7)
+"""How long a process waits for the others: as long as the slowest one needs for its images."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A data set, or a list of samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+def trade_matrix(
+    models: tuple[Segmenter, Segmenter],
+    samples: Samples,
+    *,
+    names: tuple[str, str] = ("left", "right"),
+    by: str = "labels",
+    block: int = 1,
+    report: Callable[[int, int], object] = lambda done, count: None,
+) -> TradeMatrix:
+    """Target class by level by source class over all samples, in both models and their difference.
+
+    Memory does not grow with the samples. For many of them, :func:`run_trade` can be interrupted.
+
+    Args:
+        models: left and right, of the same classes, in eval mode.
+        samples: with labels, unless ``by`` is ``"predictions"``.
+        names: of the models.
+        by: ``"labels"``: targets and sources are zones of the true label; ``"predictions"``: of each model's own.
+        block: how many successive images are one observation of the intervals: 1 for separate photographs, more for
+            frames of a video, which resemble each other.
+        report: called after each block with the number done and the number of all.
+
+    Raises:
+        ValueError: for no samples, models of different classes, an unknown ``by``, or a sample without a label.
+        LedgerError: if a ledger does not add up.
+    """
+    total = empty_sum(models, by)
+    for indices in _blocks(len(samples), block):
+        total = with_block(total, models, [samples[index] for index in indices], by)
+        report(total.done, len(samples))
+    return total.result(names, by, block)
+
+
+def empty_sum(models: tuple[Segmenter, Segmenter], by: str) -> TradeSum:
+    """What is known of two models before the first image; raises ValueError as :func:`trade_matrix`."""
+    if by not in BY:
+        raise ValueError(f"by must be one of {', '.join(BY)}, got {by!r}.")
+    left, right = (model.config for model in models)
+    if left.class_names != right.class_names:
+        raise ValueError("the two models know different classes: take models that were trained on the same ones.")
+    return TradeSum.empty(left.class_names, tuple(sorted({*left.head.levels, *right.head.levels})))
+
+
+def with_block(
+    total: TradeSum, models: tuple[Segmenter, Segmenter], samples: Iterable[Sample], by: str = "labels"
+) -> TradeSum:
+    """The sum with one more block: a forward pass of each model on each image, then all its class zones at once.
+
+    Raises:
+        ValueError: for a sample without a label that is needed, or as :meth:`FrozenHead.of`.
+        LedgerError: if a ledger does not add up.
+    """
+    block, last = [], ""
+    for sample in samples:
+        if by == "labels" and sample.label is None:
+            raise ValueError(f"{sample.name} has no label: take labelled images, or zones of predictions.")
+        left, right = (traded(model, sample, by) for model in models)
+        block.append((left, right))
+        last = _digest(sample)
+    return total.plus(block, last)
+
+
+def traded(model: Segmenter, sample: Sample, by: str = "labels") -> ImageTrade:
+    """One image in one model, with zones of its label or of the model's prediction; see :func:`image_trade`."""
+    head = FrozenHead.of(model, sample.image[None].to(model.mean.device).float() / 255)
+    labels = labels_from_logits(head.logits, head.image_size) if by == "predictions" else sample.label
+    assert labels is not None
+    return image_trade(head, labels.long())
+
+
+def _blocks(count: int, block: int) -> list[range]:
+    """Images of each block; the last one may be smaller."""
+    if count < 1 or block < 1:
+        raise ValueError(f"the number of images and of those in a block must be at least 1, got {count} and {block}.")
+    return [range(start, min(start + block, count)) for start in range(0, count, block)]
+
+
+@dataclass(frozen=True)
+class TradeQuestion:
+    """What a state is part of the answer to; the state of another question is not taken up.
+
+    Attributes:
+        names: of the left and the right model.
+        digests: of the models' weights.
+        data: what the images are, e.g. ``"camvid val"``.
+        by: whose labels name targets and sources.
+        block: how many successive images are one observation.
+        version: of the program.
+    """
+
+    names: tuple[str, str]
+    digests: tuple[str, str]
+    data: str
+    by: str = "labels"
+    block: int = 1
+    version: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, with the rule by which it is answered."""
+        return {
+            "format": _FORMAT,
+            "rule": TRADE_RULE,
+            **asdict(self),
+            "names": list(self.names),
+            "digests": list(self.digests),
+        }
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A process's share: every ``size``-th block of images from ``rank`` on."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def of_environment(cls) -> Shard:
+        """As ``torchrun`` says; all images without it.
+
+        Raises:
+            ValueError: for variables that are no share.
+        """
+        rank, size = (os.environ.get(name, default) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
+        if not (rank.isdecimal() and size.isdecimal() and int(rank) < int(size)):
+            raise ValueError(f"RANK={rank} and WORLD_SIZE={size} name no process: start several with torchrun.")
+        return cls(int(rank), int(size))
+
+
+def run_trade(
+    models: tuple[Segmenter, Segmenter],
+    samples: Samples,
+    question: TradeQuestion,
+    folder: Path,
+    *,
+    count: int | None = None,
+    shard: Shard | None = None,
+    fresh: bool = False,
+    report: Callable[[int, int], object] = lambda done, count: None,
+) -> TradeMatrix | None:
+    """:func:`trade_matrix` of the first ``count`` samples, with its state in ``folder`` every few seconds.
+
+    Interrupted, it keeps the blocks that are done, and a second call goes on: the result is the same to the bit. So
+    does a call that asks for more images. Of several processes each has a state of its own, and the first one gets the
+    matrix of all, equal up to rounding to that of one process; the others return None.
+
+    Args:
+        models, samples: as for :func:`trade_matrix`.
+        question: what the folder's state must be about.
+        folder: exists.
+        count: only the first samples; None takes all.
+        shard: this process's share; default: as ``torchrun`` says.
+        fresh: forget the state.
+        report: called after each block of this process with the number of its images done and of all of them.
+
+    Raises:
+        ValueError: as :func:`trade_matrix`; for a state of another question, of other images, or of more of them.
+        LedgerError: if a ledger does not add up.
+    """
+    shard = Shard.of_environment() if shard is None else shard
+    count = len(samples) if count is None else min(count, len(samples))
+    mine = _blocks(count, question.block)[shard.rank :: shard.size]
+    total, images = empty_sum(models, question.by), sum(map(len, mine))
+    path, asked = state_path(folder, shard), {**question.to_dict(), "shard": [shard.rank, shard.size]}
+    if path.is_file() and not fresh:
+        total = total.loaded(path, asked)
+        _check_state(total, samples, mine, path)
+    with _processes(shard):
+        # The last block may be cut short; a call that asks for more images must find the state before it.
+        whole, saved, when = total, total, time.monotonic()
+        try:
+            for indices in mine[total.blocks :]:
+                total = with_block(total, models, (samples[index] for index in indices), question.by)
+                whole = total if len(indices) == question.block else whole
+                report(total.done, images)
+                if time.monotonic() - when > _SAVE_SECONDS:
+                    whole.save(path, asked)
+                    saved, when = whole, time.monotonic()
+        finally:
+            if whole is not saved:
+                whole.save(path, asked)
+        every = _gathered(total, shard)
+    return reduce(TradeSum.joined, every).result(question.names, question.by, question.block) if every else None
+
+
+def state_path(folder: Path, shard: Shard) -> Path:
+    """Where a share of the images has its state."""
+    part = f"-{shard.rank + 1}-of-{shard.size}" if shard.size > 1 else ""
+    return folder / f"trade{part}.state.safetensors"
+
+
+def _check_state(total: TradeSum, samples: Samples, mine: Sequence[range], path: Path) -> None:
+    if total.done > sum(map(len, mine)):
+        raise ValueError(
+            f"{path} has {total.done} images already, more than are asked for: ask for as many, or start over with "
+            "--fresh."
+        )
+    if total.blocks and _digest(samples[mine[total.blocks - 1][-1]]) != total.last:
+        raise ValueError(
+            f"{path} is about other images of that name: choose another folder with -o, or start over with --fresh."
+        )
+
+
+def _digest(sample: Sample) -> str:
+    """Of the image and its labels."""
+    found = hashlib.blake2b(sample.image.numpy().tobytes(), digest_size=8)
+    if sample.label is not None:
+        found.update(sample.label.numpy().tobytes())
+    return found.hexdigest()
+
+
+@contextmanager
+def _processes(shard: Shard) -> Iterator[None]:
+    """The processes know each other meanwhile."""
+    if shard.size == 1:
+        yield
+        return
+    torch.distributed.init_process_group("gloo", rank=shard.rank, world_size=shard.size, timeout=_PATIENCE)
+    try:
+        yield
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def _gathered(total: TradeSum, shard: Shard) -> list[TradeSum]:
+    """The sums of all processes, on the first one; empty on the others."""
+    if shard.size == 1:
+        return [total]
+    row = torch.from_numpy(total.packed())
+    rows = [torch.empty_like(row) for _ in range(shard.size)] if shard.rank == 0 else None
+    torch.distributed.gather(row, rows)
+    return [total.unpacked(found.numpy()) for found in rows or ()]

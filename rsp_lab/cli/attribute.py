@@ -1,0 +1,149 @@
+"""The command about the pixels that a decision rests on."""
+
+from __future__ import annotations
+
+import json as json_module
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+from torch import Tensor
+
+from rsp_lab._version import __version__
+from rsp_lab.analysis.attribution import attribute as attribution
+from rsp_lab.analysis.attribution.attribute import METHODS, Attribution
+from rsp_lab.analysis.attribution.mass import HALF_RULE, half_radius
+from rsp_lab.analysis.attribution.references import check_reference
+from rsp_lab.analysis.comparison.explain import check_explainable, decision_target
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves_of
+from rsp_lab.analysis.passes.view import PixelAnswer
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.capture.points import suggest
+from rsp_lab.cli import arguments
+from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.data import images
+from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
+from rsp_lab.figures.style import save
+from rsp_lab.models import weights
+from rsp_lab.models.segmenter import Segmenter, logits_at
+
+Pair = tuple[Segmenter, Segmenter]
+
+
+def attribute(
+    image: arguments.Image,
+    *,
+    pixel: tuple[int, int],
+    class_: Annotated[str | None, tyro.conf.arg(name="class")] = None,
+    rival: str | None = None,
+    methods: tuple[str, ...] = ("integrated_gradients", "layer_gradcam", "feature_ablation"),
+    reference: str = "blur",
+    left: arguments.Model = "camvid-baseline",
+    right: arguments.Model = "camvid-rsp4",
+    curves: bool = True,
+    out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="DIR")] = None,
+    json: arguments.Json = False,
+) -> None:
+    """Which pixels of a photograph one pixel's decision rests on in two models, by captum, and whether that is true.
+
+    Args:
+        pixel: row and column.
+        class_: whose logit; default: what the right model says.
+        rival: class it is held against; default: what the left model says, or else the right model's runner-up.
+        methods: of gradient_x_input, integrated_gradients, layer_gradcam, occlusion, feature_ablation.
+        reference: what takes the place of what is taken away: blur, black or mean.
+        curves: also deletion and insertion along each map, beside three random orders.
+        out: folder for attribution.png, attribution.pdf and attribution.json; made if missing. Default: nothing is
+            written.
+    """
+    check_reference(reference)
+    for method in methods:
+        if method not in METHODS:
+            raise ValueError(f"no method is named {method!r}.{suggest(method, METHODS, 'methods')}")
+    if not methods or len(set(methods)) < len(methods):
+        raise ValueError("--methods must name one or more methods, each of them once.")
+    picture, names = images.read_image(image), (left, right)
+    pair = weights.load(left), weights.load(right)
+    check_explainable(picture, pair, names, pixel, class_name=class_, rival=rival)
+    given = picture[None].float() / 255
+    target, chosen = decision_target(pixel, [_answer(model, given, pixel) for model in pair], names, class_, rival)
+    with nullcontext() if out is None else whole_folder(out) as folder:
+        found = [
+            _attributed(model, name, given, target, methods, reference, curves)
+            for model, name in zip(pair, names, strict=True)
+        ]
+        facts = {
+            "image": image.name,
+            "rsp_lab": __version__,
+            "torch": torch.__version__,
+            "target": target.describe(),
+            "chosen": chosen,
+            "half_radius_rule": HALF_RULE,
+            "left": _facts(left, *found[0]),
+            "right": _facts(right, *found[1]),
+        }
+        if folder is not None:
+            rows = [
+                MethodRow(names, tuple(maps[m] for maps, _ in found), tuple(c[m] for _, c in found if c))
+                for m in methods
+            ]
+            figure = draw_attribution(picture, rows)
+            for suffix in arguments.FORMATS:
+                save(figure, folder / f"attribution.{suffix}")
+            (folder / "attribution.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    if json:
+        print(json_module.dumps(facts, indent=1))
+    else:
+        print(f"{chosen}.")
+        for name, (maps, along) in zip(names, found, strict=True):
+            _tell(name, maps, along)
+    if out is not None:
+        say(f"wrote {out}")
+
+
+def _tell(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> None:
+    """What the maps of one model say, each with its curves beneath where there are any."""
+    for method, found in maps.items():
+        print(f"{name}: {found.sentence()}.")
+        if along:
+            print(f"  {along[method].sentence()}.")
+
+
+def _answer(model: Segmenter, image: Tensor, pixel: tuple[int, int]) -> PixelAnswer:
+    with torch.inference_mode():
+        coarse = model.coarse_logits(image)
+    here = logits_at(coarse, pixel, (image.shape[-2], image.shape[-1])).double().tolist()
+    logits = dict(zip(model.config.class_names, here, strict=True))
+    first, second = sorted(logits, key=lambda name: -logits[name])[:2]
+    return PixelAnswer(first, second, logits[first] - logits[second], logits)
+
+
+def _attributed(
+    model: Segmenter,
+    name: str,
+    image: Tensor,
+    target: PixelTarget,
+    methods: tuple[str, ...],
+    reference: str,
+    curves: bool,
+) -> tuple[dict[str, Attribution], dict[str, Faithfulness]]:
+    maps = {}
+    for method in methods:
+        say(f"{name}: {method.replace('_', ' ')}")
+        maps[method] = attribution.attribute(model, image, target, method, reference=reference)
+    if not curves:
+        return maps, {}
+    say(f"{name}: deletion and insertion")
+    return maps, input_curves_of(model, image, target, {m: one.values for m, one in maps.items()}, reference=reference)
+
+
+def _facts(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for method, one in maps.items():
+        radius = half_radius(one.values, one.target.centre)
+        told[method] = {**one.to_dict(), "half_radius": None if radius is None else round(radius, 3)}
+        if along:
+            told[method]["faithfulness"] = along[method].to_dict()
+    return {"model": name, "methods": told}

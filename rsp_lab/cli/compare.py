@@ -1,0 +1,61 @@
+"""``rsp-lab compare``: two models side by side on one photograph."""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+
+import torch
+
+from rsp_lab._version import __version__
+from rsp_lab.analysis.comparison import compare as comparison
+from rsp_lab.cli import arguments
+from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.data import images
+from rsp_lab.data.labels import table_for
+from rsp_lab.figures.caption import caption
+from rsp_lab.figures.comparison import draw_all
+from rsp_lab.figures.style import save
+from rsp_lab.models import weights
+
+_LARGE_PIXELS = 2_000_000
+
+
+def compare(
+    image: arguments.Image,
+    out: arguments.Out,
+    *,
+    left: arguments.Model = "camvid-baseline",
+    right: arguments.Model = "camvid-rsp4",
+    pixel: tuple[int, int] | None = None,
+    channel: int | None = None,
+) -> None:
+    """Two models side by side on one photograph: predictions, context flow, key and query, relation weights.
+
+    Writes predictions, context_flow, key_query and relation_grids as PNG and PDF, captions.txt and summary.json.
+
+    Args:
+        pixel: row and column to look at; default: inside the largest disagreement.
+        channel: to show in the context flow; default: by class selectivity, the rule is written to summary.json.
+    """
+    began = time.perf_counter()
+    picture = images.read_image(image)
+    pair, names = (weights.load(left), weights.load(right)), (left, right)
+    comparison.check_request(picture, pair, names, pixel=pixel, channel=channel)
+    height, width = picture.shape[-2:]
+    with whole_folder(out) as folder:
+        if height * width > _LARGE_PIXELS:
+            say(f"{height} x {width} pixels: {comparison.expected_cost(picture, pair, names)}")
+        say(f"running {left} and {right} on {height} x {width} pixels")
+        result = comparison.compare(picture, pair, names, pixel=pixel, channel=channel)
+        say("drawing")
+        figures = draw_all(result, table_for(result.class_names, pair[1].config.label_table))
+        for name, figure in figures.items():
+            for suffix in arguments.FORMATS:
+                save(figure, folder / f"{name}.{suffix}")
+        captions = "\n\n".join(f"{name}: {caption(result, name)}" for name in figures)
+        (folder / "captions.txt").write_text(captions + "\n", encoding="utf-8")
+        summary = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **result.to_dict()}
+        (folder / "summary.json").write_text(json_module.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    print(result.sentence())
+    say(f"wrote {out} in {time.perf_counter() - began:.1f} s")

@@ -1,0 +1,74 @@
+"""The command that writes the explorer as one file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rsp_lab._version import __version__
+from rsp_lab.analysis.comparison.compare import check_request
+from rsp_lab.analysis.passes.view import view_model
+from rsp_lab.cli import arguments
+from rsp_lab.cli.output import say
+from rsp_lab.data.images import read_image
+from rsp_lab.data.labels import table_for
+from rsp_lab.explorer.html import explorer_page, file_budget
+from rsp_lab.explorer.payload import build_payload
+from rsp_lab.models import weights
+
+
+def export_html(
+    image: arguments.Image,
+    out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="FILE", help="the file to write, e.g. x.html")],
+    *,
+    left: arguments.Model = "camvid-baseline",
+    right: arguments.Model = "camvid-rsp4",
+    pixel: tuple[int, int] | None = None,
+) -> None:
+    """The explorer of two models on one photograph as one offline file: opens in any browser, and fetches nothing.
+
+    Args:
+        pixel: row and column to begin with; default: the image's middle.
+    """
+    picture, pair = read_image(image), (weights.load(left), weights.load(right))
+    check_request(picture, pair, (left, right), pixel=pixel)
+    height, width = picture.shape[-2:]
+    say(f"running {left} and {right} on {height} x {width} pixels")
+    names = Path(left).stem, Path(right).stem
+    views = view_model(pair[0], picture, names[0]), view_model(pair[1], picture, names[1])
+    table = table_for(pair[1].config.class_names, pair[1].config.label_table)
+    payload = build_payload(picture, pair, views, table, budget=file_budget((height, width)))
+    note = f"{names[0]} beside {names[1]} on {image.name}, {height} × {width} px. Made with rsp_lab {__version__}."
+    page = explorer_page(payload, f"Where do {names[0]} and {names[1]} look?", note, pixel)
+    _write(page, out)
+    say(f"wrote {out}, {len(page.encode()) / 1e6:.2f} MB")
+
+
+def _write(text: str, out: Path) -> None:
+    """The whole file or none."""
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder: name a file with -o, e.g. -o {out / 'explorer.html'}.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=out.parent, prefix=".unfinished-", suffix=".html")
+    except OSError as error:
+        raise ValueError(f"cannot write {out}: {error.strerror or error}. Choose another place with -o.") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp makes files for the owner alone; this one is made to be shared.
+        os.chmod(unfinished, 0o666 & ~_umask())
+        os.replace(unfinished, out)
+    except BaseException:
+        Path(unfinished).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    held = os.umask(0)
+    os.umask(held)
+    return held

@@ -1,0 +1,74 @@
+"""The command about where two models part."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from rsp_lab._version import __version__
+from rsp_lab.analysis.comparison.compare import check_comparable
+from rsp_lab.analysis.comparison.flips import flip_stories
+from rsp_lab.cli import arguments
+from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.data import images
+from rsp_lab.data.labels import table_for
+from rsp_lab.figures.results.flips import draw_flips
+from rsp_lab.figures.style import save
+from rsp_lab.models import weights
+
+
+def flips(
+    image: arguments.Image,
+    *,
+    left: arguments.Model = "camvid-baseline",
+    right: arguments.Model = "camvid-rsp4",
+    labels: Annotated[Path | None, tyro.conf.arg(metavar="PNG")] = None,
+    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 3,
+    verdict: str | None = None,
+    out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="DIR")] = None,
+    json: arguments.Json = False,
+) -> None:
+    """Where two models part on one photograph, strongest first, each region with what tipped it.
+
+    Args:
+        labels: the image's true label ids; they say who is right.
+        n: stories at the most.
+        verdict: with --labels, only the stories in which the right model is right more often (better) or less often
+            (worse) than the left one.
+        out: folder for flips.png, flips.pdf and flips.json; made if missing. Default: nothing is written.
+    """
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}.")
+    if verdict not in (None, "better", "worse") or (verdict is not None and labels is None):
+        raise ValueError(f"--verdict is better or worse and needs --labels; got {verdict!r}.")
+    picture, names = images.read_image(image), (left, right)
+    models = weights.load(left), weights.load(right)
+    check_comparable(models, names)
+    table = table_for(models[1].config.class_names, models[1].config.label_table)
+    truth = None if labels is None else images.read_label(labels, table).long()
+    # A verdict is given after ranking: all regions are candidates then.
+    most = n if verdict is None else picture.numel()
+    found = flip_stories(*models, picture[None].float() / 255, count=most, labels=truth, names=names)
+    if verdict is not None:
+        found = found.better() if verdict == "better" else found.worse()
+    found = replace(found, stories=found.stories[:n])
+    facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **found.to_dict()}
+    if out is not None and found.stories:
+        with whole_folder(out) as folder:
+            figure = draw_flips(picture, found)
+            for suffix in arguments.FORMATS:
+                save(figure, folder / f"flips.{suffix}")
+            (folder / "flips.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        say(f"wrote {out}")
+    if json:
+        print(json_module.dumps(facts, indent=1))
+        return
+    for number, story in enumerate(found.stories, 1):
+        print(f"{number}. {story.sentence()}")
+    if not found.stories:
+        print(f"No such region of 30 pixels or more among {found.regions}; nothing was written.")

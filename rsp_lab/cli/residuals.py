@@ -1,0 +1,55 @@
+"""The command about how exactly ledgers add up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import tyro
+
+from rsp_lab.analysis.passes.residuals import ledger_residuals
+from rsp_lab.cli import arguments
+from rsp_lab.cli.output import print_rows, say
+from rsp_lab.data.sources import SOURCES, open_split
+from rsp_lab.models import weights
+
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def residuals(
+    data: Annotated[str, tyro.conf.Positional, tyro.conf.arg(help=f"one of {', '.join(SOURCES)}")],
+    *,
+    models: tuple[str, ...] = (),
+    split: str = "val",
+    pixels: int = 100,
+    seed: int = 0,
+    json: arguments.Json = False,
+) -> None:
+    """How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.
+
+    Args:
+        models: shipped names or paths; default: the shipped ones that were trained on this data set.
+        split: of the data set.
+        pixels: in all, ten an image.
+        seed: of images and pixels.
+    """
+    samples = open_split(data, split)
+    names = models or tuple(name for name, path in weights.shipped().items() if _trained_on(path) == data)
+    if not names:
+        raise ValueError(f"no shipped weights were trained on {data}: name weights with --models.")
+    rows = []
+    for name in names:
+        model = weights.load(name)
+        for dtype in _DTYPES.values():
+            say(f"residuals of {name}, {str(dtype).removeprefix('torch.')}")
+            found = ledger_residuals(model, samples, pixels=pixels, dtype=dtype, seed=seed).to_dict()
+            rows.append({"model": name, "data": data, **found})
+    if not json:
+        rows = [
+            {k: f"{v:.2g}" if isinstance(v, float) else v for k, v in row.items() if "rule" not in k} for row in rows
+        ]
+    print_rows(rows, json)
+
+
+def _trained_on(path: object) -> str:
+    return str(weights.read_header(str(path))[1].get("data", ""))

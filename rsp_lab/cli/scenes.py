@@ -1,0 +1,56 @@
+"""``rsp-lab scenes``: drawn scenes whose deciding context is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rsp_lab.cli import arguments
+from rsp_lab.cli.output import say
+from rsp_lab.data.scenes import scene
+from rsp_lab.data.scenes.files import write_cityscapes_layout
+from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
+from rsp_lab.figures.style import save
+
+
+def scenes(
+    out: arguments.Out,
+    *,
+    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 8,
+    seed: int = 0,
+    size: tuple[int, int] = (256, 512),
+    case: str | None = None,
+    distance: int | None = None,
+    split: Literal["train", "val", "test"] = "train",
+    pairs: bool = False,
+    sheet: Path | None = None,
+) -> None:
+    """Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.
+
+    Writes leftImg8bit/SPLIT/CASE/*.png and, under gtFine, label and instance ids, the masks of the ambiguous region,
+    its cue and its decoys, and the facts as JSON.
+
+    Args:
+        n: scenes to draw.
+        seed: of the first scene; the next ones count up.
+        size: rows and columns, 64 128 to 2048 4096.
+        case: person-rider, road-pavement or car-bus; default: they take turns.
+        distance: from the region to its cue in pixels; default: at random.
+        split: folder below leftImg8bit and gtFine.
+        pairs: write both readings of each scene, which differ in the cue's pixels and the region's class alone.
+        sheet: also draw all scenes with their outlines on one sheet (.png, .pdf or .svg).
+    """
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}.")
+    drawn: list[scene.PlantedScene] = []
+    for number in range(seed, seed + n):
+        if pairs:
+            drawn += scene.plant_pair(number, *size, case=case, distance=distance)
+        else:
+            drawn.append(scene.plant(number, *size, case=case, distance=distance))
+    write_cityscapes_layout(drawn, out, split)
+    say(f"{len(drawn)} scenes in {out}")
+    if sheet is not None:
+        say(f"sheet in {save(draw_contact_sheet(drawn), sheet, dpi=200)}")

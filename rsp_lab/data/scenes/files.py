@@ -1,0 +1,93 @@
+"""Planted scenes as files in Cityscapes' folder layout."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from rsp_lab.data.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, colour
+from rsp_lab.data.scenes.scene import PlantedScene
+
+SPLITS = ("train", "val", "test")
+
+
+def write_cityscapes_layout(scenes: Sequence[PlantedScene], root: str | PathLike[str], split: str) -> list[Path]:
+    """Writes ``leftImg8bit/<split>/<city>/…`` and ``gtFine/<split>/<city>/…``; returns the paths of the images.
+
+    The city is the case, the sequence number the seed, the frame number the reading. Beside Cityscapes' own files
+    (``labelIds``, ``labelTrainIds``, ``instanceIds``, ``color``) gtFine holds ``region``, ``cue`` and ``decoy``, 255
+    where the mask is true, and ``facts.json``. All files are written elsewhere first and then moved, images last:
+    a file is whole or not there, and no image is there without its labels. Same scenes, same bytes.
+
+    Args:
+        scenes: to write, of different names.
+        root: folder that holds or will hold leftImg8bit and gtFine; made if missing.
+        split: train, val or test.
+
+    Raises:
+        ValueError: for another split, for two scenes of one name, or if the folder cannot be written to.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"{split!r} is no split of Cityscapes; expected one of {', '.join(SPLITS)}.")
+    names = [scene.name for scene in scenes]
+    if len(set(names)) < len(names):
+        raise ValueError("two of the scenes have one name, so that one would replace the other; give different seeds.")
+    root = Path(root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        unfinished = tempfile.TemporaryDirectory(dir=root, prefix=".unfinished-")
+    except OSError as error:
+        raise ValueError(
+            f"cannot write to {root}: {error.strerror or error}. Choose another folder with -o."
+        ) from error
+    with unfinished as folder:
+        for scene in scenes:
+            _write(scene, Path(folder), split)
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        for path in files:  # gtFine comes before leftImg8bit
+            target = root / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+    return [root / _image_path(scene, split) for scene in scenes]
+
+
+def _stem(scene: PlantedScene) -> tuple[str, str]:
+    """City, and the beginning of the file names."""
+    city = scene.ambiguities[0].case
+    return city, f"{city}_{scene.seed:06d}_{scene.reading:06d}"
+
+
+def _image_path(scene: PlantedScene, split: str) -> Path:
+    city, stem = _stem(scene)
+    return Path("leftImg8bit", split, city, f"{stem}_leftImg8bit.png")
+
+
+def _write(scene: PlantedScene, root: Path, split: str) -> None:
+    city, stem = _stem(scene)
+    image, truth = root / _image_path(scene, split), root / "gtFine" / split / city
+    for folder in (image.parent, truth):
+        folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(scene.image.permute(1, 2, 0).numpy()).save(image)
+    label = scene.label.numpy()
+    to_raw = np.zeros(256, dtype=np.uint8)
+    to_raw[: len(CITYSCAPES)] = CITYSCAPES_LABEL_IDS
+    planted = scene.ambiguities[0]
+    pictures = {
+        "labelIds": to_raw[label],
+        "labelTrainIds": label,
+        "instanceIds": scene.instances.numpy().astype(np.uint16),
+        "color": colour(label, CITYSCAPES),
+        "region": planted.region.numpy().astype(np.uint8) * 255,
+        "cue": planted.cue.numpy().astype(np.uint8) * 255,
+        "decoy": np.any([mask.numpy() for mask in planted.decoys], axis=0).astype(np.uint8) * 255,
+    }
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(truth / f"{stem}_gtFine_{name}.png")
+    (truth / f"{stem}_gtFine_facts.json").write_text(json.dumps(scene.to_dict(), indent=1) + "\n")

@@ -1,0 +1,169 @@
+"""What each step of the top-down path was offered, took and handed on, in both models (Fig. 5 b)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow
+from rsp_lab.figures.drawing.panels import (
+    SIDES,
+    Scale,
+    bare,
+    colour_bar,
+    frame,
+    mark_pixel,
+    passes_all,
+    rgb,
+    shared_scale,
+    show_map,
+    show_picture,
+    symbol,
+)
+from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
+from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SMALL, TEXT, TINY, look
+from rsp_lab.shapes import step_levels
+
+PERCENTILE = 99.0
+"""The scale's end is the largest of the maps' 99th percentiles of |value|: no map loses more than a hundredth."""
+
+PARTS = ("passed", "context", "own", "fused")
+_HEADS = {"passed": "offered", "context": "taken", "own": "own map", "fused": "result"}
+_SIGNS = ("→", "+", "=")
+
+_MARGIN = 0.04
+_ROW_LABEL = 0.34
+_SIGN = 0.13
+_BETWEEN = 0.2
+_TALLEST = 1.3
+_PANEL = (DOUBLE - 2 * _MARGIN - _ROW_LABEL - 6 * _SIGN - _BETWEEN) / 8
+
+
+def draw_context_flow(comparison: Comparison) -> Figure:
+    """One row a step, coarse to fine; in it, for both models, Q'_{x+1} -> context + Q_x = T_x, in one channel.
+
+    T_x upsampled is Q'_x, with which the next row begins; the first row begins with Q'_7. All maps have one symmetric
+    scale, which is printed. Frames carry the colour and dash of the level a map comes from.
+    """
+    with look():
+        sheet = Sheet(DOUBLE)
+        scale = flow_scale(comparison)
+        top = _draw_header(sheet, comparison, scale)
+        top = _draw_heads(sheet, comparison, top + 0.06)
+        panel = fit(comparison.image_size, _PANEL, _TALLEST)
+        for name in flow_steps(comparison):
+            top = _draw_row(sheet, comparison, name, scale, panel, top)
+        return sheet.finish(top + _MARGIN)
+
+
+def flow_steps(comparison: Comparison) -> list[str]:
+    """Names of the steps that either model has, coarse to fine."""
+    return sorted({step.name for view in (comparison.left, comparison.right) for step in view.flow}, reverse=True)
+
+
+def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
+    """One channel of one part of a step: ``passed``, ``context``, ``own`` or ``fused``."""
+    values: torch.Tensor = getattr(step, part)
+    return values[channel].detach().cpu().float().numpy()
+
+
+def flow_scale(comparison: Comparison) -> Scale:
+    """The one scale of all maps of both models."""
+    return shared_scale(
+        [
+            flow_map(step, part, comparison.channel.channel)
+            for view in (comparison.left, comparison.right)
+            for step in view.flow
+            for part in PARTS
+        ],
+        PERCENTILE,
+    )
+
+
+def _block_left(side: int) -> float:
+    return _MARGIN + _ROW_LABEL + side * (4 * _PANEL + 3 * _SIGN + _BETWEEN)
+
+
+def _draw_header(sheet: Sheet, comparison: Comparison, scale: Scale) -> float:
+    """The photograph, and beside it the scale with its words."""
+    height, width = fit(comparison.image_size, 2 * _PANEL + _SIGN, 0.95)
+    left, height_used = _block_left(0), max(height, 0.62)
+    axes = sheet.axes(left, _MARGIN, width, height, label="image")
+    show_picture(axes, rgb(comparison.image))
+    mark_pixel(axes, comparison.pixel)
+    start = left + width + 0.16
+    room = DOUBLE - _MARGIN - start
+    (y, x), channel = comparison.pixel, comparison.channel.channel
+    top = _MARGIN + max(0.0, (height_used - 0.62) / 2)
+    words = f"activation of channel {channel}, arbitrary unit; one scale for all maps of both models"
+    top += sheet.text(start, top, fill(words, room, SMALL), size=SMALL)
+    bar = sheet.axes(start + 0.1, top + 0.02, min(2.0, room - 0.2), 0.09, label="scale")
+    colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0)
+    top += 0.27
+    words = f"{scale.words}; ring: pixel y {y}, x {x}"
+    top += sheet.text(start, top, fill(words, room, TINY), size=TINY, color=QUIET)
+    return max(_MARGIN + height_used, top)
+
+
+def _draw_heads(sheet: Sheet, comparison: Comparison, top: float) -> float:
+    width = 4 * _PANEL + 3 * _SIGN
+    sheet.text(_MARGIN, top + line_height(TEXT) + 0.02, "step", size=SMALL, color=QUIET)
+    for side, view in enumerate((comparison.left, comparison.right)):
+        left = _block_left(side)
+        sheet.text(left, top, shorten(view.name, width, bold=True), size=TEXT, weight="bold")
+        for index, part in enumerate(PARTS):
+            middle = left + index * (_PANEL + _SIGN) + _PANEL / 2
+            sheet.text(middle, top + line_height(TEXT) + 0.02, _HEADS[part], size=SMALL, color=QUIET, ha="center")
+    return top + line_height(TEXT) + line_height(SMALL) + 0.04
+
+
+def _draw_row(
+    sheet: Sheet, comparison: Comparison, name: str, scale: Scale, panel: tuple[float, float], top: float
+) -> float:
+    height, width = panel
+    high, low = step_levels(name)
+    title = line_height(SMALL)
+    middle = top + title + height / 2
+    sheet.text(_MARGIN, middle, f"{high} → {low}", size=SMALL, va="center")
+    for side, view in enumerate((comparison.left, comparison.right)):
+        step = _step(view.flow, name)
+        for index, part in enumerate(PARTS):
+            slot = _block_left(side) + index * (_PANEL + _SIGN)
+            left = slot + (_PANEL - width) / 2
+            axes = sheet.axes(left, top + title, width, height, label=f"{SIDES[side]} {name} {part}")
+            if step is None:
+                _leave_empty(axes, sheet, slot + _PANEL / 2, top)
+                continue
+            sheet.text(slot + _PANEL / 2, top, _title(step, part), size=SMALL, ha="center")
+            show_map(axes, flow_map(step, part, comparison.channel.channel), scale, comparison.image_size)
+            frame(axes, high if part in ("passed", "context") else low)
+            mark_pixel(axes, comparison.pixel, size=max(2.5, min(4.5, 18 * height)))
+            if index < len(_SIGNS):
+                sheet.text(slot + _PANEL + _SIGN / 2, middle, _SIGNS[index], size=TEXT, ha="center", va="center")
+    return top + title + height + 0.07
+
+
+def _step(flow: ContextFlow, name: str) -> StepFlow | None:
+    return next((step for step in flow if step.name == name), None)
+
+
+def _leave_empty(axes: Axes, sheet: Sheet, middle: float, top: float) -> None:
+    bare(axes)
+    for spine in axes.spines.values():
+        spine.set_edgecolor(FAINT)
+    sheet.text(middle, top, "no such step", size=TINY, color=QUIET, ha="center")
+
+
+def _title(step: StepFlow, part: str) -> str:
+    if part == "passed":
+        return symbol("Q", step.high, prime=True)
+    if part == "own":
+        return symbol("Q", step.low)
+    if part == "fused":
+        return symbol("T", step.low)
+    if step.weights is not None:
+        return "RSE"
+    return "passed down" if passes_all(step) else "context"

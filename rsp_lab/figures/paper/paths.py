@@ -1,0 +1,280 @@
+"""The paths of context in two models, level by level: green what went down, red what was refused (Fig. 5 b)."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from torch import Tensor
+
+from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.comparison.context_paths import ContextPaths, StepPath, core, middle
+from rsp_lab.analysis.passes.flow import StepFlow
+from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.figures.drawing.diagram import Diagram, Point, tint
+from rsp_lab.figures.drawing.outline import outline
+from rsp_lab.figures.drawing.panels import (
+    SIDES,
+    Scale,
+    colour_bar,
+    frame,
+    mark_pixel,
+    rgb,
+    show_map,
+    show_picture,
+    symbol,
+)
+from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten
+from rsp_lab.figures.paper.flow import flow_map, flow_scale
+from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, look
+from rsp_lab.shapes import step_levels
+
+PASSED, REFUSED = "#16803C", "#C8102E"
+"""Green and red of the paper's Fig. 5; the red path also ends in a bar, so that no colour need be told apart."""
+SHARE = 0.8
+"""Outlines hold the fewest cells with this share of what was taken or refused at the step."""
+
+_MARGIN = 0.04
+_LABEL = 0.3
+_GAP = 0.2
+_BETWEEN = 0.47
+"""Height of the band between two levels, in which the paths run."""
+_ABOVE = 0.2
+"""Where a path ends above a panel, whose name stands between."""
+_WIDEST = 0.11
+"""Width of the widest path, inches."""
+_TALLEST = 1.15
+
+
+def draw_context_paths(comparison: Comparison, paths: tuple[ContextPaths, ContextPaths]) -> Figure:
+    """Both models beside each other; in a row of level x the level's own map Q_x, the context, and their sum T_x.
+
+    Between rows run what went down from T_{x+1} to the context (green) and what was refused on the way (red, ending in
+    a bar). A path is as wide as the logits it stands for, one scale for both models: its dark core is for the class,
+    the rest for its rival. It starts and ends at the centre of mass of the cells it stands for. Outlines hold the
+    fewest cells with 80 % of what was taken (green, on the context) or refused (red, on the map that was offered).
+    """
+    with look():
+        block = (DOUBLE - 2 * _MARGIN - _GAP) / 2
+        slot = (block - _LABEL - 2 * _GAP) / 3
+        panel = fit(comparison.image_size, slot, _TALLEST)
+        levels = _levels(comparison)
+        head = 1.12
+        pitch = panel[0] + _BETWEEN
+        diagram = Diagram(DOUBLE, head + 0.26 + panel[0] + (len(levels) - 1) * pitch + 0.38)
+        scale = flow_scale(comparison)
+        _draw_head(diagram, comparison, paths, scale, head)
+        widest = _widest(paths)
+        for side, (view, path) in enumerate(zip((comparison.left, comparison.right), paths, strict=True)):
+            left = _MARGIN + side * (block + _GAP)
+            model = _Column(diagram, comparison, path, SIDES[side], left, head, slot, panel, scale, widest)
+            model.draw({step.name: step for step in view.flow}, levels, block)
+        words = (
+            f"Green: taken; red: offered and refused; numbers for and against the class, in logits. Dark core: for, "
+            f"light rim: against; the widest path: {widest:.2g}. Outlines: {100 * SHARE:.0f} % of what was taken or "
+            "refused."
+        )
+        diagram.text(_MARGIN, diagram.height - 0.14, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
+        return diagram.figure
+
+
+def _levels(comparison: Comparison) -> list[int]:
+    """Levels of the steps that either model has, and the one they begin at, coarse to fine."""
+    names = {step.name for view in (comparison.left, comparison.right) for step in view.flow}
+    return sorted({level for name in names for level in step_levels(name)}, reverse=True)
+
+
+def _widest(paths: tuple[ContextPaths, ContextPaths]) -> float:
+    sums = [float(values.sum()) for path in paths for step in path.steps for values in (step.passage, step.refusal)]
+    return max([*sums, 1e-9])
+
+
+def logits(value: float) -> str:
+    """A signed number of logits with two decimals; 0 has no sign."""
+    return "0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
+
+
+def _draw_head(
+    diagram: Diagram, comparison: Comparison, paths: tuple[ContextPaths, ContextPaths], scale: Scale, head: float
+) -> None:
+    """The photograph with what is asked about, the decision in both models, and the scale of the maps."""
+    high, wide = fit(comparison.image_size, 2.2, head - 0.14)
+    axes = diagram.axes(_MARGIN, _MARGIN, wide, high, label="image")
+    show_picture(axes, rgb(comparison.image))
+    target = paths[0].target
+    if isinstance(target, RegionTarget):
+        outline(axes, target.mask, "white", comparison.image_size, 1.0, casing="#101010")
+    mark_pixel(axes, comparison.pixel)
+    start = _MARGIN + wide + 0.16
+    room = DOUBLE - _MARGIN - start
+    where = target.describe()
+    diagram.text(start, _MARGIN, fill(f"{where}, logits:", room, TEXT), size=TEXT, va="top", weight="bold")
+    lines = fill(f"{where}, logits:", room, TEXT).count("\n") + 1
+    top = _MARGIN + lines * line_height(TEXT) + 0.02
+    for path in paths:
+        words = shorten(f"{path.name}  {logits(path.value)}", room, SMALL)
+        diagram.text(start, top, words, size=SMALL, va="top")
+        top += line_height(SMALL)
+    words = f"maps: channel {comparison.channel.channel}, arbitrary unit, one scale"
+    diagram.text(start, top + 0.05, words, size=TINY, va="top", color=QUIET)
+    bar = diagram.axes(start, top + 0.05 + line_height(TINY) + 0.03, min(2.0, room), 0.08, label="scale")
+    colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
+
+
+class _Column:
+    """One model: its rows of maps, and the paths between them."""
+
+    def __init__(
+        self,
+        diagram: Diagram,
+        comparison: Comparison,
+        path: ContextPaths,
+        side: str,
+        left: float,
+        top: float,
+        slot: float,
+        panel: tuple[float, float],
+        scale: Scale,
+        widest: float,
+    ) -> None:
+        self.diagram, self.comparison, self.path, self.side = diagram, comparison, path, side
+        self.left, self.top, self.slot, self.panel = left, top + 0.26, slot, panel
+        self.scale, self.widest = scale, widest
+
+    def draw(self, flow: dict[str, StepFlow], levels: list[int], block: float) -> None:
+        title = shorten(self.path.name, block, TEXT, bold=True)
+        self.diagram.text(self.left, self.top - 0.2, title, size=TEXT, weight="bold")
+        steps = {step.name: step for step in self.path.steps}
+        for row, level in enumerate(levels):
+            name = f"step{level + 1}{level}"
+            above = self.panel_of(row, 2)
+            if name in flow:
+                self.draw_row(row, flow[name], steps[name])
+                self.draw_band(row, steps[name], flow[name].high)
+            elif f"step{level}{level - 1}" in flow:
+                self.draw_top(row, level, flow[f"step{level}{level - 1}"])
+            else:
+                self.diagram.text(above[0], above[1] + self.panel[0] / 2, "no such level", size=TINY, color=QUIET)
+            y = self.row(row) + self.panel[0] / 2
+            self.diagram.text(self.left, y, f"level\n{level}", size=TINY, color=QUIET)
+
+    def row(self, number: int) -> float:
+        return self.top + number * (self.panel[0] + _BETWEEN)
+
+    def panel_of(self, row: int, column: int) -> tuple[float, float]:
+        """(left, top) of a panel."""
+        slot = self.left + _LABEL + column * (self.slot + _GAP)
+        return slot + (self.slot - self.panel[1]) / 2, self.row(row)
+
+    def show(self, row: int, column: int, values: np.ndarray, level: int, label: str, name: str) -> Axes:
+        left, top = self.panel_of(row, column)
+        axes = self.diagram.axes(left, top, self.panel[1], self.panel[0], label=f"{self.side} {label}")
+        show_map(axes, values, self.scale, self.comparison.image_size)
+        frame(axes, level)
+        mark_pixel(axes, self.comparison.pixel, size=max(2.5, min(4.5, 12 * self.panel[0])))
+        self.diagram.text(left + self.panel[1] / 2, top - 0.07, name, size=TINY, ha="center")
+        return axes
+
+    def draw_top(self, row: int, level: int, step: StepFlow) -> None:
+        """The highest level: what the first step is offered, upsampled from Q itself."""
+        values = flow_map(step, "passed", self.comparison.channel.channel)
+        axes = self.show(row, 2, values, level, f"level {level} result", symbol("Q", level, prime=True))
+        self.draw_refused(axes, step.name)
+
+    def draw_refused(self, axes: Axes, name: str) -> None:
+        """On a map that is offered to step ``name``: the cells with most of what that step refuses."""
+        found = next((step for step in self.path.steps if step.name == name), None)
+        if found is not None:
+            outline(axes, core(found.refusal, SHARE), REFUSED, self.comparison.image_size, 1.1, gid="refused")
+
+    def draw_row(self, row: int, flow: StepFlow, step: StepPath) -> None:
+        channel, low = self.comparison.channel.channel, flow.low
+        own = flow_map(flow, "own", channel)
+        self.show(row, 0, own, low, f"level {low} own", symbol("Q", low))
+        name = "passed down" if step.passes_all else ("RSE" if flow.weights is not None else "context")
+        context = flow_map(flow, "context", channel)
+        axes = self.show(row, 1, context, flow.high, f"level {low} context", name)
+        outline(axes, core(step.passage, SHARE), PASSED, self.comparison.image_size, 1.1, gid="passed")
+        result = self.show(row, 2, flow_map(flow, "fused", channel), low, f"level {low} result", symbol("T", low))
+        self.draw_refused(result, f"step{low}{low - 1}")
+        for column, sign in ((0, "+"), (1, "=")):
+            left, top = self.panel_of(row, column)
+            end = self.panel_of(row, column + 1)[0]
+            middle_of = ((left + self.panel[1] + end) / 2, top + self.panel[0] / 2)
+            self.diagram.text(*middle_of, sign, size=TEXT, ha="center")
+
+    def place(self, row: int, column: int, pixel: tuple[float, float] | None, edge: str) -> Point:
+        """Where a path touches a panel's upper or lower edge: above or below a pixel, or its middle."""
+        left, top = self.panel_of(row, column)
+        columns = self.comparison.image_size[1]
+        share = 0.5 if pixel is None else (pixel[1] + 0.5) / columns
+        return left + share * self.panel[1], top if edge == "top" else top + self.panel[0]
+
+    def draw_band(self, row: int, step: StepPath, high: int) -> None:
+        """From the result above to this row's context."""
+        size = self.comparison.image_size
+        start = self.place(row - 1, 2, middle(step.passage, size), "bottom")
+        end = self.place(row, 1, middle(step.passage, size), "top")
+        # The path ends above the context's name.
+        self.ribbon(
+            start, (end[0], end[1] - _ABOVE), (step.taken_for, step.taken_against), PASSED, f"passed {step.name}"
+        )
+        if not step.passes_all:
+            seen = middle(step.refusal, size)
+            begin = self.aside(step, self.place(row - 1, 2, seen, "bottom")[0], start[0])
+            stop = self.aside(step, self.place(row, 1, seen, "top")[0], end[0])
+            halves = (step.refused_for, step.refused_against)
+            ends = (begin, start[1]), (stop, end[1] - _ABOVE - 0.03)
+            self.ribbon(*ends, halves, REFUSED, f"refused {step.name}", stop=True)
+        self.words(row, step)
+
+    def aside(self, step: StepPath, red: float, green: float) -> float:
+        """Where the red path runs: its own place, or beside the green path where the two would lie on each other."""
+        apart = (self.width(step.passage) + self.width(step.refusal)) / 2 + 0.1
+        return red if abs(red - green) >= apart else green + apart
+
+    def width(self, values: Tensor) -> float:
+        return _WIDEST * float(values.sum()) / self.widest
+
+    def ribbon(
+        self, start: Point, end: Point, halves: tuple[Tensor, Tensor], colour: str, name: str, *, stop: bool = False
+    ) -> None:
+        """A stroke in the light colour, as wide as all its logits, and within it a dark one, as wide as those for."""
+        wide = [self.width(values) for values in halves]
+        path = _curve(start, end)
+        for width, share, part in ((sum(wide), 0.4, "all"), (wide[0], 1.0, "for")):
+            if width > 0.003:
+                patch = PathPatch(path, fill=False, edgecolor=tint(colour, share), linewidth=72 * width)
+                patch.set(capstyle="butt", gid=f"{self.side} {name} {part}", zorder=3.5 if stop else 3)
+                self.diagram.canvas.add_patch(patch)
+        half = sum(wide) / 2
+        if sum(wide) <= 0.003:
+            return
+        if stop:
+            ends = [(end[0] - half - 0.05, end[1]), (end[0] + half + 0.05, end[1])]
+            self.diagram.line(ends, color=colour, linewidth=1.6, zorder=3.6)
+            return
+        tip = half + 0.04
+        head = [(end[0] - tip, end[1]), (end[0] + tip, end[1]), (end[0], end[1] + 0.065)]
+        strong = tint(colour, 1.0 if wide[0] >= wide[1] else 0.4)
+        self.diagram.polygon(head, facecolor=strong, edgecolor=strong, linewidth=0.3, zorder=3.4)
+
+    def words(self, row: int, step: StepPath) -> None:
+        """The numbers of a band, in the room above the row's own map."""
+        left = self.left + _LABEL
+        top = self.row(row) - _BETWEEN + 0.045
+        passed = f"taken {logits(float(step.taken_for.sum()))} {logits(-float(step.taken_against.sum()))}"
+        self.diagram.text(left, top, passed, size=TINY, color=PASSED, va="top")
+        if step.passes_all:
+            self.diagram.text(left, top + line_height(TINY), "nothing refused", size=TINY, color=QUIET, va="top")
+            return
+        refused = f"refused {logits(float(step.refused_for.sum()))} {logits(-float(step.refused_against.sum()))}"
+        self.diagram.text(left, top + line_height(TINY), refused, size=TINY, color=REFUSED, va="top")
+
+
+def _curve(start: Point, end: Point) -> Path:
+    """It leaves and arrives vertically."""
+    half = (start[1] + end[1]) / 2
+    return Path([start, (start[0], half), (end[0], half), end], [Path.MOVETO, *[Path.CURVE4] * 3])

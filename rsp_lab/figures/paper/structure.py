@@ -1,0 +1,191 @@
+"""The structure of built heads (Fig. 2): maps, transforms, the top-down path with its fusions, and the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from rsp_lab.figures.drawing.diagram import FIRM, Diagram, level_edge, tint
+from rsp_lab.figures.drawing.panels import symbol
+from rsp_lab.figures.drawing.sheet import shorten
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, look
+from rsp_lab.models.inspection.structure import HeadStructure, StepStructure
+
+_ROW = 0.56
+_TOP = 0.56
+_BELOW = 0.95
+_PANEL = SINGLE
+_P, _Q, _PATH = 0.72, 1.72, 2.86
+"""Where the columns of P, Q and the path have their middles, inches from the panel's left."""
+
+
+def draw_structure(heads: Sequence[HeadStructure], *, names: Sequence[str] = (), width: float = DOUBLE) -> Figure:
+    """Heads beside each other on a page, or below each other in a column, levels in the same rows.
+
+    Frames have the colour and dash of the level a map comes from; a fusion has those of the level above, whose context
+    it brings down.
+
+    Args:
+        heads: at least one, see :func:`rsp_lab.models.inspection.structure.head_structure`.
+        names: for the headings; default: the heads' own names.
+        width: of the figure, inches: ``SINGLE`` or ``DOUBLE``.
+
+    Raises:
+        ValueError: if there is no head, or another number of names.
+    """
+    titles = list(names) or [head.name for head in heads]
+    if not heads or len(titles) != len(heads):
+        raise ValueError(f"{len(heads)} heads and {len(titles)} names: give at least one head, and a name for each.")
+    across = max(1, min(len(heads), int(width / _PANEL + 0.01)))
+    rows = [heads[start : start + across] for start in range(0, len(heads), across)]
+    highest = [max(head.levels[-1] for head in row) for row in rows]
+    tall = [_TOP + (level - 1) * _ROW + _BELOW for level in highest]
+    with look():
+        diagram, slot = Diagram(width, sum(tall)), width / across
+        for number, (head, title) in enumerate(zip(heads, titles, strict=True)):
+            row, column = divmod(number, across)
+            left, top = column * slot + (slot - _PANEL) / 2, sum(tall[:row])
+            letter = f"({'abcdefghijklmnopqrstuvwxyz'[number % 26]}) " if len(heads) > 1 else ""
+            _Panel(diagram, head, left, top + _TOP, highest[row]).draw(f"{letter}{title}")
+        return diagram.figure
+
+
+class _Panel:
+    """One head on its part of the canvas."""
+
+    def __init__(self, diagram: Diagram, head: HeadStructure, left: float, top: float, highest: int) -> None:
+        self.diagram, self.head, self.left, self.top, self.highest = diagram, head, left, top, highest
+
+    def row(self, level: float) -> float:
+        """The middle of a level's row."""
+        return self.top + (self.highest - level + 0.5) * _ROW
+
+    def at(self, column: float) -> float:
+        return self.left + column
+
+    def draw(self, title: str) -> None:
+        head, diagram = self.head, self.diagram
+        above = self.row(head.levels[-1])
+        words = shorten(title, _PANEL - 0.1, TEXT, bold=True)
+        diagram.text(self.left + 0.04, above - 0.68, words, size=TEXT, weight="bold")
+        self.words(_P, f"pyramid\n{head.inputs} channels")
+        for level in head.levels:
+            self.draw_map(level, _P, "P")
+            diagram.text(self.left + 0.04, self.row(level) - 0.06, f"1/{2**level}", size=TINY, color=QUIET)
+        norm = ", GN" if head.norm else ""
+        if head.steps:
+            self.words(_Q, f"conv 3 × 3{norm}, ReLU\n{head.channels} channels")
+            self.draw_top_down()
+        else:
+            self.draw_branches()
+        self.draw_classifier()
+
+    def words(self, column: float, words: str) -> None:
+        """Above a column."""
+        y = self.row(self.head.levels[-1]) - 0.34
+        self.diagram.text(self.at(column), y, words, size=TINY, color=QUIET, ha="center")
+
+    def draw_map(self, level: int, column: float, letter: str) -> None:
+        self.diagram.slab(
+            self.at(column), self.row(level), self.wide(level), 0.17, level, gid=f"{letter.lower()}{level}"
+        )
+        self.diagram.text(self.at(column), self.row(level), symbol(letter, level), size=SMALL, ha="center", zorder=3)
+
+    def edge_of(self, level: int, column: float, side: int) -> float:
+        """Where an arrow touches a map's slab, on the left (-1) or the right (1)."""
+        return self.at(column) + side * (self.wide(level) / 2 + 0.035)
+
+    @staticmethod
+    def wide(level: int) -> float:
+        """Finer maps are wider, though not by the factor of two that they really are."""
+        return 0.28 + 0.08 * (7 - level)
+
+    def draw_top_down(self) -> None:
+        head, diagram = self.head, self.diagram
+        for level in head.levels:
+            ends = [(self.edge_of(level, column, side), self.row(level)) for column, side in ((_P, 1), (_Q, -1))]
+            diagram.arrow(ends, gid=f"p{level} q{level}")
+            self.draw_map(level, _Q, "Q")
+        path = self.at(_PATH)
+        previous = f"q{head.steps[0].high}"
+        top = self.row(head.steps[0].high)
+        corner = [(self.edge_of(head.steps[0].high, _Q, 1), top), (path, top)]
+        for number, step in enumerate(head.steps):
+            here = self.row(step.low)
+            size = 0.085 if step.kind == "sum" else 0.16
+            start = corner if number == 0 else [(path, self.row(step.high) + self.half(head.steps[number - 1]))]
+            diagram.arrow([*start, (path, here - size)], gid=f"{previous} {step.name}")
+            diagram.text(path + 0.06, here - _ROW / 2 - 0.02, "× 2", size=TINY, color=QUIET)
+            low = [(self.edge_of(step.low, _Q, 1), here), (path - self.reach(step), here)]
+            diagram.arrow(low, gid=f"q{step.low} {step.name}")
+            self.draw_step(step)
+            previous = step.name
+        self.last = (float(head.steps[-1].low), self.half(head.steps[-1]), previous)
+
+    @staticmethod
+    def half(step: StepStructure) -> float:
+        """From a fusion's middle to its lower edge."""
+        return 0.085 if step.kind == "sum" else 0.16
+
+    @staticmethod
+    def reach(step: StepStructure) -> float:
+        """From a fusion's middle to its left edge."""
+        return 0.085 if step.kind == "sum" else 0.42
+
+    def draw_step(self, step: StepStructure) -> None:
+        x, y = self.at(_PATH), self.row(step.low)
+        if step.kind == "sum":
+            self.diagram.node(x, y, gid=f"{step.name} sum")
+            return
+        digits = step.name.removeprefix("step")
+        first = {"RSP": f"RSP-{digits}", "SELF": f"SELF-{digits}", "CONTEXT": f"CONTEXT-{digits}"}[step.kind]
+        assert step.window is not None
+        k, dilation = step.window.kernel_size, step.window.dilation
+        second = (
+            ("mean " if step.kind == "CONTEXT" else "") + f"{k} × {k}" + (f", dil. {dilation}" if dilation > 1 else "")
+        )
+        fill = {"RSP": 0.3, "SELF": 0.1, "CONTEXT": 0.0}[step.kind]
+        edge = {**level_edge(step.high), "linewidth": 1.1, "gid": f"{step.name} {step.kind}"}
+        self.diagram.box(x, y, 0.84, 0.32, "", facecolor=tint(level_colour(step.high), fill), **edge)
+        self.diagram.text(x, y - 0.065, first, size=SMALL, ha="center", zorder=4)
+        self.diagram.text(x, y + 0.07, second, size=TINY, color=INK, ha="center", zorder=4)
+
+    def draw_branches(self) -> None:
+        """Semantic FPN: convolutions and doublings on each level, then one sum."""
+        head, diagram = self.head, self.diagram
+        bus, middle = self.at(3.2), (head.levels[0] + head.levels[-1]) / 2
+        norm = ", GN" if head.norm else ""
+        self.words(2.15, f"conv 3 × 3{norm}, ReLU; × 2: upsampling\n{head.channels} channels")
+        for level in head.levels:
+            y, x = self.row(level), self.edge_of(level, _P, 1)
+            for block in range(head.blocks[level]):
+                centre = self.at(1.45 + 0.62 * block)
+                diagram.arrow([(x, y), (centre - 0.25, y)], gid=f"p{level} block{block}")
+                doubled = block < head.doublings[level]
+                diagram.box(
+                    centre, y, 0.5, 0.26, "3 × 3" + (", × 2" if doubled else ""), size=TINY, **level_edge(level)
+                )
+                x = centre + 0.25
+            end = (bus, self.row(middle) + (-0.085 if level > middle else 0.085))
+            diagram.arrow([(x, y), (bus, y), end], gid=f"q{level} sum")
+        diagram.node(bus, self.row(middle), gid="sum")
+        self.last = (middle, 0.085, "sum")
+
+    def draw_classifier(self) -> None:
+        head, diagram = self.head, self.diagram
+        level, half, name = self.last
+        y = self.row(head.levels[0]) + _ROW * 0.5 + 0.12
+        if head.steps:
+            x = self.at(_PATH)
+            diagram.arrow([(x, self.row(level) + half), (x, y - 0.13)], gid=f"{name} logits")
+        else:
+            x = self.at(2.2)
+            start = (self.at(3.2) + half, self.row(level))
+            diagram.arrow(
+                [start, (self.at(3.42), self.row(level)), (self.at(3.42), y), (x + 0.42, y)], gid="sum logits"
+            )
+        diagram.box(x, y, 0.84, 0.26, "conv 1 × 1", size=SMALL, linewidth=FIRM)
+        diagram.arrow([(x, y + 0.13), (x, y + 0.42)])
+        diagram.text(x + 0.06, y + 0.26, "× 4, softmax", size=TINY, color=QUIET)
+        diagram.text(x, y + 0.5, f"{head.classes} classes", size=SMALL, ha="center")

@@ -1,0 +1,170 @@
+"""Input attribution of both models by several methods: a row a method, one diverging scale a row, curves beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from rsp_lab.analysis.attribution.attribute import RULES, Attribution
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
+from rsp_lab.analysis.faithfulness.curves import Spread
+from rsp_lab.figures.drawing.panels import (
+    Scale,
+    bare,
+    colour_bar,
+    lightened,
+    mark_pixel,
+    printable,
+    rgb,
+    shared_scale,
+    show_map,
+    three,
+)
+from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, look
+
+PERCENTILE = 99.5
+_MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
+
+
+@dataclass(frozen=True, eq=False)
+class MethodRow:
+    """One method in one or two models.
+
+    Attributes:
+        names: of the models, left to right.
+        maps: one a model.
+        curves: deletion and insertion along each map; empty where they were not measured.
+    """
+
+    names: tuple[str, ...]
+    maps: tuple[Attribution, ...]
+    curves: tuple[Faithfulness, ...] = ()
+
+
+def draw_attribution(image: UInt8[Tensor, "3 y x"], rows: Sequence[MethodRow]) -> Figure:
+    """The maps laid over the photograph, the models side by side; beside them deletion and insertion.
+
+    The maps of a row have one diverging scale centred on 0, which rows do not share: methods have different units. A
+    drawn cell is the mean of its pixels.
+
+    Raises:
+        ValueError: if there is no row.
+    """
+    if not rows:
+        raise ValueError("rows is empty: give one or more methods.")
+    with look():
+        sheet, top = Sheet(DOUBLE), _MARGIN
+        models = len(rows[0].names)
+        room = DOUBLE - 2 * _MARGIN - (_CURVES + _GAP) * bool(rows[0].curves) - _GAP * (models - 1)
+        high, wide = fit(rows[0].maps[0].image_size, room / models, 2.0)
+        first = rows[0].maps[0]
+        top += sheet.text(_MARGIN, top, f"{first.target.describe()}", size=TEXT, weight="bold") + 0.04
+        for row in rows:
+            top = _draw_row(sheet, image, row, top, (high, wide))
+        rules = " ".join(f"{row.maps[0].name}: {RULES[row.maps[0].method]}." for row in rows)
+        words = fill(f"{rules} {_NOTE}", DOUBLE - 2 * _MARGIN, TINY)
+        top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
+        return sheet.finish(top + _MARGIN)
+
+
+_NOTE = (
+    "Curves: the target in logits as blocks are replaced by the reference (solid) or put back on it (dashed) in the "
+    "order of the map; grey: the range over random orders. A drawn cell is the mean of its pixels."
+)
+
+
+def _draw_row(sheet: Sheet, image: Tensor, row: MethodRow, top: float, panel: tuple[float, float]) -> float:
+    high, wide = panel
+    first = row.maps[0]
+    top += sheet.text(_MARGIN, top, first.name, size=SMALL, weight="bold") + 0.02
+    maps = [_cells(found) for found in row.maps]
+    scale = shared_scale(maps, PERCENTILE)
+    for place, (name, found, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
+        left = _MARGIN + place * (wide + _GAP)
+        sheet.text(left, top, shorten(f"{name}: {three(found.logit)} logits", wide, TINY), size=TINY)
+        _draw_map(
+            sheet.axes(left, top + 0.15, wide, high, label=f"{found.method} {place}"), image, values, scale, found
+        )
+        words = fill(_promise(found), wide, TINY)
+        sheet.text(left, top + 0.15 + high + 0.03, words, size=TINY, color=QUIET)
+    lines = max(fill(_promise(found), wide, TINY).count("\n") + 1 for found in row.maps)
+    right = _MARGIN + len(row.maps) * (wide + _GAP)
+    if row.curves:
+        each = (high - 0.12 * (len(row.curves) - 1)) / len(row.curves)
+        ends = _ends(row.curves)
+        for place, along in enumerate(row.curves):
+            axes = sheet.axes(
+                right + 0.28,
+                top + 0.15 + place * (each + 0.12),
+                _CURVES - 0.45,
+                each,
+                label=f"curves {first.method} {place}",
+            )
+            _draw_curves(axes, along, ends, last=place == len(row.curves) - 1)
+            axes.set_title(row.names[place], fontsize=TINY, pad=1.5, loc="left")
+    top += 0.15 + high + 0.05 + 0.125 * lines
+    bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method}")
+    colour_bar(bar, "RdBu_r", -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
+    sheet.text(_MARGIN + 1.7, top, f"{_unit(first)}, the row's one scale; {scale.words}", size=TINY)
+    return top + 0.36
+
+
+def _unit(found: Attribution) -> str:
+    return {"logits": "logits a pixel", "logits to first order": "logits a pixel, to first order"}.get(
+        found.unit, "no unit" if found.unit == "arbitrary" else found.unit
+    )
+
+
+def _cells(found: Attribution) -> np.ndarray:
+    cell = max(1, -(-max(found.image_size) // _CELLS))
+    means: np.ndarray = block_means(found.values, cell).numpy()
+    return means
+
+
+def _draw_map(axes: Axes, image: Tensor, values: np.ndarray, scale: Scale, found: Attribution) -> None:
+    size = found.image_size
+    show_map(axes, values, scale, size)
+    picture = printable(lightened(rgb(image)))
+    axes.imshow(picture, extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), aspect="auto", alpha=0.3)
+    bare(axes)
+    y, x = found.target.centre
+    mark_pixel(axes, (round(y), round(x)))
+
+
+def _promise(found: Attribution) -> str:
+    if found.residual is not None:
+        return f"sum {three(float(found.values.sum()))}, residual {found.residual:.1g}"
+    if found.regions:
+        return ", ".join(f"{one.name} {three(one.effect)}" for one in found.regions[:3])
+    return "no sum is promised"
+
+
+def _ends(curves: Sequence[Faithfulness]) -> tuple[float, float]:
+    values = [v for f in curves for c in (f.curves, *f.control.curves) for v in (*c.deletion, *c.insertion)]
+    room = 0.06 * (max(values) - min(values)) or 1.0
+    return min(values) - room, max(values) + room
+
+
+def _draw_curves(axes: Axes, found: Faithfulness, ends: tuple[float, float], *, last: bool) -> None:
+    shares = 100 * np.array(found.shares)
+    for spreads in (found.control.deletion, found.control.insertion):
+        axes.fill_between(shares, *_band(spreads), color=FAINT, alpha=0.45, linewidth=0)
+    axes.plot(shares, found.deletion, color=INK, linewidth=1.1, label="replaced")
+    axes.plot(shares, found.insertion, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="put back")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(*ends)
+    axes.tick_params(labelsize=TINY)
+    axes.set_xticks([0, 50, 100], ["0 %", "50 %", "100 %"] if last else ["", "", ""])
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _band(spreads: Sequence[Spread]) -> tuple[list[float], list[float]]:
+    return [one.least for one in spreads], [one.largest for one in spreads]

@@ -1,0 +1,1 @@
+"""Structure, data flow and cost of a built model."""

@@ -1,0 +1,232 @@
+"""Tables I-VI as the paper prints them, with what our modules cost beside every cost that is printed.
+
+The scores are the paper's: nothing here says that we reach them. Our own come from evaluation runs and are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from torch import nn
+from torchvision.models.segmentation import deeplabv3_resnet101
+
+from rsp_lab.models.inspection.system_cost import SystemCost, system_cost
+from rsp_lab.models.paper.costs import cost_tables
+from rsp_lab.models.presets import resnet_fpn, rsp4_d, semantic_fpn
+from rsp_lab.models.pyramid import EncoderName
+from rsp_lab.models.segmenter import Segmenter
+
+_NAMES = tuple(f"class {number}" for number in range(19))
+_NOT_HERE = "as printed; no kept library has this model"
+
+
+@dataclass(frozen=True)
+class PairedCell:
+    """A number as printed, and ours beside it; None where there is none."""
+
+    paper: str
+    ours: str | None
+
+
+@dataclass(frozen=True)
+class PairedTable:
+    """One of the paper's tables with our columns.
+
+    Attributes:
+        number: Roman.
+        title: in our words.
+        labels: heads of the columns that name a row.
+        measures: heads of the columns with numbers, each of which is printed twice: the paper's, ours.
+        rows: key, labels and cells; the key is what our scores are handed in under.
+        notes: about rows or columns, in order.
+    """
+
+    number: str
+    title: str
+    labels: tuple[str, ...]
+    measures: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...], tuple[PairedCell, ...]], ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# Labels and printed scores; costs stand in paper_tables, in the same order.
+_SCORES: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "I": [
+        (("Baseline", "ResNet-50-FPN"), ("74.8",)),
+        (("RSP-2", "ResNet-50-FPN"), ("76.1 ± 0.2",)),
+        (("RSP-4", "ResNet-50-FPN"), ("77.5 ± 0.2",)),
+        (("Baseline", "ResNet-101-FPN"), ("76.7",)),
+        (("RSP-2-D", "ResNet-101-FPN"), ("77.9 ± 0.2",)),
+        (("RSP-4-D", "ResNet-101-FPN"), ("78.5 ± 0.2",)),
+        (("Semantic FPN [12]", "ResNet-50-FPN"), ("75.8",)),
+        (("Semantic FPN [12]", "ResNet-101-FPN"), ("77.7",)),
+    ],
+    "III": [
+        (("Panoptic FPN [12]",), ("41.3", "39.4", "34.6", "37.5")),
+        (("RSP-2-D head",), ("41.9", "40.1", "34.6", "37.5")),
+        (("RSP-4-D head",), ("42.7", "40.2", "34.5", "37.5")),
+    ],
+    "IV": [
+        (("Baseline", "-", "(54, 43)"), ("74.8",)),
+        (("+ RSP x1", "54", "43"), ("75.2",)),
+        (("+ RSP x1", "43", "54"), ("75.6",)),
+        (("+ RSP x2", "(54, 43)", "-"), ("76.1",)),
+        (("+ SELF x2", "-", "-"), ("75.5",)),
+        (("+ CONTEXT x2", "-", "-"), ("75.2",)),
+    ],
+    "V": [
+        (("(a)", "K, D = 3, 1"), ("75.5",)),
+        (("(a)", "K, D = 5, 1"), ("75.5",)),
+        (("(a)", "K, D = 7, 1"), ("76.1",)),
+        (("(a)", "K, D = 3, 2"), ("75.6",)),
+        (("(a)", "K, D = 3, 3"), ("76.0",)),
+        (("(b)", "d = 1 (128)"), ("75.9",)),
+        (("(b)", "d = 2 (64)"), ("76.1",)),
+        (("(b)", "d = 4 (32)"), ("75.6",)),
+        (("(b)", "d = 8 (16)"), ("76.0",)),
+    ],
+    "VI": [
+        (("Baseline", "-", "(54, 43)"), ("74.8",)),
+        (("+ Q6, Q7", "-", "(76, 65, 54, 43)"), ("76.0",)),
+        (("+ RSP x1", "43", "(76, 65, 54)"), ("76.3",)),
+        (("+ RSP x1", "76", "(65, 54, 43)"), ("76.2",)),
+        (("+ RSP x2", "(54, 43)", "(76, 65)"), ("76.4",)),
+        (("+ RSP x2", "(76, 65)", "(54, 43)"), ("76.9",)),
+        (("+ RSP x3", "(65, 54, 43)", "76"), ("77.1",)),
+        (("+ RSP x3", "(76, 65, 54)", "43"), ("77.2",)),
+        (("+ RSP x4", "(76, 65, 54, 43)", "-"), ("77.5",)),
+    ],
+}
+_HEADS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "I": ("Semantic segmentation, Cityscapes val", ("Model", "Backbone"), ("mIoU",)),
+    "III": ("Panoptic segmentation, COCO val, ResNet-50-FPN", ("Model",), ("mIoU", "PQ", "Mask AP", "Box AP")),
+    "IV": ("RSP modules in the RSP-2 head, ResNet-50-FPN", ("Model", "RSP", "Sum"), ("mIoU",)),
+    "V": ("Kernel size and dilation (a), reduction (b); RSP-2, ResNet-50-FPN", ("", "Choice"), ("mIoU",)),
+    "VI": ("RSP modules in the RSP-4 head, ResNet-50-FPN", ("Model", "RSP", "Sum"), ("mIoU",)),
+}
+_UNITS = (
+    "FLOPs: multiply-adds (10^9) of the head alone at 1024 x 2048 pixels, 19 classes, counted from the built modules",
+    "Parameters: megabytes (10^6) of float32 parameters of the head, which is what the printed numbers turn out to be",
+)
+
+
+def paired_tables(scores: Mapping[str, float] | None = None) -> tuple[PairedTable, ...]:
+    """Tables I to VI, costs counted now.
+
+    Args:
+        scores: our measured values by ``"table/row key/measure"`` or, for mIoU, ``"table/row key"``, in per cent, e.g.
+            ``{"I/RSP-4, ResNet-50-FPN": 77.1}``; the keys are those of :attr:`PairedTable.rows`.
+
+    Raises:
+        ValueError: for a score of a row or measure that no table has.
+    """
+    given = dict(scores or {})
+    found = [_head_table(number, given) for number in _SCORES]
+    found.insert(1, _system_table(given))
+    if given:
+        known = "; ".join(f"{table.number}/{table.rows[0][0]}" for table in found)
+        raise ValueError(f"no table has the row {next(iter(given))!r}; keys are like {known}.")
+    return tuple(found)
+
+
+def _score(given: dict[str, float], number: str, key: str, measure: str) -> str | None:
+    for name in (f"{number}/{key}/{measure}", *((f"{number}/{key}",) if measure == "mIoU" else ())):
+        if name in given:
+            return f"{given.pop(name):.1f}"
+    return None
+
+
+def _head_table(number: str, given: dict[str, float]) -> PairedTable:
+    title, labels, measures = _HEADS[number]
+    costs = [row for row in cost_tables() if row.table == number]
+    rows, notes = [], list(_UNITS)
+    for (names, printed), cost in zip(_SCORES[number], costs, strict=True):
+        cells = [
+            PairedCell(value, _score(given, number, cost.row, measure))
+            for value, measure in zip(printed, measures, strict=True)
+        ]
+        cells += [
+            PairedCell(f"{cost.gmacs_paper:.1f}", f"{cost.gmacs:.2f}"),
+            PairedCell(f"{cost.megabytes_paper:.1f}", f"{cost.megabytes:.2f}"),
+        ]
+        rows.append((cost.row, names, tuple(cells)))
+        if cost.note:
+            notes.append(f"{cost.row}: {cost.note}")
+    return PairedTable(number, title, labels, (*measures, "FLOPs (G)", "# param. (MB)"), tuple(rows), tuple(notes))
+
+
+# Model, backbone, printed mIoU, tera multiply-adds, giga activations; what differs where we count.
+_SYSTEMS: list[tuple[str, str, str, str, str, str]] = [
+    ("Semantic FPN [12]", "ResNet-101-FPN", "77.7", "0.5", "0.8", "our Semantic FPN head on torchvision's ResNet-101"),
+    (
+        "DeeplabV3 [1]",
+        "ResNet-101-D8",
+        "77.8",
+        "1.9",
+        "1.9",
+        "torchvision's deeplabv3_resnet101, output stride 8 as printed, without its auxiliary classifier; its "
+        "atrous rates are 12, 24, 36, and its ASPP has 256 channels",
+    ),
+    ("PSANet101 [32]", "ResNet-101-D8", "77.9", "2.0", "2.0", _NOT_HERE),
+    ("SETR-PUP [33]", "T-Large", "79.3", "1.0", "2.7", _NOT_HERE),
+    ("Mapillary [30]", "WideResNet-38-D8", "79.4", "4.3", "1.7", _NOT_HERE),
+    ("DeeplabV3+ [4]", "X-71-D16", "79.6", "0.5", "1.9", _NOT_HERE),
+    ("OCR [6]", "HRNetV2", "80.8", "1.3", "1.4", _NOT_HERE),
+    ("RSP-4-D", "ResNet-101-FPN", "78.5", "0.5", "0.8", "our RSP-4-D on torchvision's ResNet-101"),
+    (
+        "RSP-4-D",
+        "ResNeXt-101-FPN",
+        "79.5",
+        "0.8",
+        "1.4",
+        "our RSP-4-D on torchvision's ResNeXt-101 64x4d; the paper does not say which ResNeXt-101",
+    ),
+]
+
+
+def _fpn(encoder: EncoderName, head: str) -> nn.Module:
+    return Segmenter(resnet_fpn(encoder, rsp4_d() if head == "rsp4_d" else semantic_fpn(), _NAMES))
+
+
+@lru_cache(maxsize=16)
+def _measured(model: str, backbone: str) -> SystemCost | None:
+    if model.startswith("DeeplabV3 "):
+        return system_cost(
+            lambda: deeplabv3_resnet101(weights=None, weights_backbone=None, num_classes=len(_NAMES), aux_loss=False)
+        )
+    encoder: EncoderName = "resnet101" if backbone == "ResNet-101-FPN" else "resnext101_64x4d"
+    if model == "RSP-4-D":
+        return system_cost(lambda: _fpn(encoder, "rsp4_d"))
+    if model.startswith("Semantic FPN"):
+        return system_cost(lambda: _fpn(encoder, "semantic_fpn"))
+    return None
+
+
+def _system_table(given: dict[str, float]) -> PairedTable:
+    rows = []
+    notes = [
+        "FLOPs: multiply-adds (10^12) of convolutions and relations of the whole network at 1024 x 2048 pixels, "
+        "followed on meta tensors; memory: elements (10^9) that convolutions and relations give out, not bytes"
+    ]
+    for model, backbone, miou, tera, giga, note in _SYSTEMS:
+        key = f"{model.partition(' [')[0]}, {backbone}"
+        cost = _measured(model, backbone)
+        cells = (
+            PairedCell(miou, _score(given, "II", key, "mIoU")),
+            PairedCell(tera, None if cost is None else f"{cost.tmacs:.2f}"),
+            PairedCell(giga, None if cost is None else f"{cost.gigas:.2f}"),
+        )
+        rows.append((key, (model, backbone), cells))
+        if note != _NOT_HERE:
+            notes.append(f"{key}: {note}")
+    notes.append(f"The other rows: {_NOT_HERE}")
+    title = "Systems on Cityscapes val, whole networks"
+    return PairedTable(
+        "II", title, ("Model", "Backbone"), ("mIoU", "FLOPs (T)", "memory (G)"), tuple(rows), tuple(notes)
+    )

@@ -1,0 +1,190 @@
+"""Maps of cells against dense matrices, and a head whose decision comes from one known cell."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from rsp_lab.analysis.arena.methods import (
+    KEPT,
+    METHODS,
+    MethodSettings,
+    Question,
+    gradient_times_q,
+    ledger,
+    method_map,
+    noise,
+    on_cells,
+    raw_weights,
+    rollout,
+    weights_times_value,
+)
+from rsp_lab.analysis.ledger.footprint import on_pixels
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.head_paths import live_logits, paths
+from rsp_lab.analysis.targets.target import cell_weights
+from rsp_lab.models import presets
+from tests.analysis import arena_kit as kit
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def question(head, target=None, **settings):
+    model = kit.build(kit.HEADS[head])
+    return Question.of(model, kit.picture(), target or kit.region(), MethodSettings(**settings))
+
+
+def dense(linear, cells, grid):
+    """The matrix (to, from) of a linear map of one channel, column by column."""
+    eye = torch.eye(cells[0] * cells[1], dtype=torch.float64).view(-1, 1, *cells)
+    return torch.stack([linear(column[None]).reshape(grid[0] * grid[1]) for column in eye], 1)
+
+
+def steps_as_matrices(q):
+    """By low level: window sum by hand from the captured weights, resizing, and the two sizes."""
+    found = {}
+    for low in q.frozen.levels[:-1]:
+        grid, cells = q.shapes[low], q.shapes[low + 1]
+        up = dense(lambda v, g=grid: F.interpolate(v, g, mode="bilinear", align_corners=False), cells, grid)
+        name, count = f"step{low + 1}{low}", grid[0] * grid[1]
+        mix = torch.eye(count, dtype=torch.float64)
+        fusion = q.frozen.head.config.fusions[::-1][low - 2]
+        if name in q.frozen.weights:
+            mix = torch.zeros(count, count, dtype=torch.float64)
+            weights = q.frozen.weights[name][0]
+            offsets = fusion.window.offsets
+            for y in range(grid[0]):
+                for x in range(grid[1]):
+                    for i, dy in enumerate(offsets):
+                        for j, dx in enumerate(offsets):
+                            if 0 <= y + dy < grid[0] and 0 <= x + dx < grid[1]:
+                                mix[y * grid[1] + x, (y + dy) * grid[1] + x + dx] += weights[i, j, y, x]
+        elif hasattr(fusion, "window"):
+            step = q.frozen.head.steps[len(q.frozen.head.steps) - 1 - (low - 2)]
+            mix = dense(lambda v, s=step: s.fusion(v, v), grid, grid)
+        found[low] = mix, up
+    return found
+
+
+def place(q, level):
+    return cell_weights(q.target, q.frozen.image_size, q.shapes[level]).flatten()
+
+
+@pytest.mark.parametrize("head", kit.HEADS)
+def test_raw_weights_and_rollout_are_products_of_matrices(head):
+    q = question(head)
+    raw, rolled, mass = raw_weights(q), rollout(q), place(q, 2)
+    torch.testing.assert_close(raw[2].flatten(), mass)
+    for low, (mix, up) in steps_as_matrices(q).items():
+        torch.testing.assert_close(raw[low + 1].flatten(), up.T @ mix.T @ place(q, low))
+        torch.testing.assert_close(rolled[low].flatten(), KEPT * mass)
+        mass = up.T @ mix.T @ ((1 - KEPT) * mass)
+    torch.testing.assert_close(rolled[q.frozen.levels[-1]].flatten(), mass)
+    if head != "unnormalised":
+        assert float(sum(v.sum() for v in rolled.values())) == pytest.approx(1)
+
+
+def test_weights_times_value_uses_the_norm_of_what_is_taken():
+    q = question("rsp")
+    found, steps = weights_times_value(q), steps_as_matrices(q)
+    torch.testing.assert_close(found[2].flatten(), place(q, 2) * q.frozen.q[2][0].norm(dim=0).flatten())
+    for name, values in q.frozen.step_values().items():
+        low = int(name[-1])
+        mix, up = steps[low]
+        norm = values.value[0].norm(dim=0).flatten()
+        torch.testing.assert_close(found[low + 1].flatten(), up.T @ ((mix.T @ place(q, low)) * norm))
+
+
+@pytest.mark.parametrize("head", kit.HEADS)
+def test_the_live_head_is_the_models_own(head):
+    q = question(head)
+    torch.testing.assert_close(live_logits(q.frozen.head, q.frozen.q), q.frozen.logits)
+
+
+def test_gradient_times_q_is_the_live_heads_derivative():
+    q = question("rsp")
+    found, step = gradient_times_q(q), 1e-5
+    direction = q.target.direction(q.frozen.class_names)
+    spot = place(q, 2).view(q.shapes[2])
+    for level, (y, x) in {2: (7, 12), 3: (4, 6), 4: (2, 3), 5: (1, 2)}.items():
+        ends = []
+        for sign in (1, -1):
+            moved = {k: v.clone() for k, v in q.frozen.q.items()}
+            moved[level][:, :, y, x] *= 1 + sign * step
+            ends.append(
+                float(torch.einsum("cvu,c,vu->", live_logits(q.frozen.head, moved)[0].detach(), direction, spot))
+            )
+        assert float(found[level][y, x]) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5, abs=1e-9)
+
+
+def test_without_relations_gradient_times_q_is_the_ledger():
+    q = question("sum")
+    for level, values in ledger(q).items():
+        torch.testing.assert_close(gradient_times_q(q)[level].cpu(), values)
+
+
+def test_the_ledger_finds_the_one_cell_that_decides_and_weights_do_not():
+    model, frozen = kit.one_cell(4, 2, 3)
+    q = Question(model, kit.picture(), kit.region(), frozen)
+    found = ledger(q)
+    assert sum(int((v != 0).sum()) for v in found.values()) == 1
+    assert float(found[4][2, 3]) > 0
+    assert int((raw_weights(q)[4] > 0).sum()) > 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_gives_both_maps(name):
+    q = question("rsp", steps=2, window=40, stride=40)
+    found = method_map(name, q)
+    assert found.pixels.shape == kit.SIZE
+    assert {x: tuple(v.shape) for x, v in found.cells.items()} == q.shapes
+    assert found.pixels.dtype == torch.float64
+    assert bool(found.pixels.isfinite().all())
+    total = float(found.pixels.sum())
+    if METHODS[name].level == "relation":
+        assert total == pytest.approx(float(sum(v.sum() for v in found.cells.values())))
+    else:
+        assert all(float(v.sum()) == pytest.approx(total) for v in found.cells.values())
+
+
+def test_signed_methods_turn_with_the_target_and_the_others_stay():
+    own = question("rsp", steps=2, window=40, stride=40)
+    other = Question(
+        own.model, own.image, kit.RegionTarget(own.target.mask, "person", "rider"), own.frozen, own.settings
+    )
+    for name, method in METHODS.items():
+        sign = -1 if method.signed else 1
+        torch.testing.assert_close(method_map(name, own).pixels, sign * method_map(name, other).pixels, msg=name)
+
+
+def test_pixels_on_cells_is_the_transpose_of_area():
+    values = torch.arange(13 * 17, dtype=torch.float64).view(13, 17)
+    naive = torch.zeros(3, 4, dtype=torch.float64)
+    for y in range(13):
+        for x in range(17):
+            for v in range(3):
+                for u in range(4):
+                    high = max(0.0, min(y + 1, (v + 1) * 13 / 3) - max(y, v * 13 / 3))
+                    wide = max(0.0, min(x + 1, (u + 1) * 17 / 4) - max(x, u * 17 / 4))
+                    naive[v, u] += high * wide * values[y, x]
+    torch.testing.assert_close(on_cells(values, (3, 4)), naive)
+    even = on_pixels(on_cells(torch.ones(64, 96), (4, 6)), (64, 96))
+    torch.testing.assert_close(even, torch.ones(64, 96, dtype=torch.float64))
+
+
+def test_noise_is_of_the_seed_alone():
+    assert torch.equal(noise((20, 30), 1), noise((20, 30), 1))
+    assert not torch.equal(noise((20, 30), 1), noise((20, 30), 2))
+    assert len(noise((20, 30), 1)[:8, :8].unique()) == 1
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="Did you mean 'occlusion'"):
+        method_map("oclusion", question("sum"))
+    q = Question.of(kit.build(presets.semantic_fpn()), kit.picture(), kit.region())
+    with pytest.raises(ValueError, match="no top-down steps"):
+        paths(q.frozen)
+    assert isinstance(FrozenHead.of(q.model, q.image), FrozenHead)
+    with pytest.raises(ValueError, match="does not begin at Q maps"):
+        live_logits(torch.nn.Identity(), q.frozen.q)

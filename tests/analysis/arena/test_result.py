@@ -1,0 +1,181 @@
+"""The arena as a whole: resumed equals uninterrupted, a planted truth wins, expectations are judged, errors."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from rsp_lab.analysis.arena import run
+from rsp_lab.analysis.arena.expectations import EXPECTATIONS, Expectation, judge, outcome
+from rsp_lab.analysis.arena.methods import METHODS, MethodSettings
+from rsp_lab.analysis.arena.page import arena_page
+from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate, PairOutcome
+from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
+from tests.analysis import arena_kit as kit
+
+pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
+SETTINGS = ArenaSettings(
+    size=(64, 128),
+    cases=("person-rider",),
+    distances=(4,),
+    methods=("ledger", "raw_weights", "gradient_x_q", "feature_ablation"),
+    seeds=2,
+    input_steps=2,
+    method=MethodSettings(steps=2, window=64, stride=64),
+)
+
+
+@pytest.fixture(scope="module")
+def models():
+    return {"sums": kit.street_model(kit.presets.baseline()), "relations": kit.street_model()}
+
+
+@pytest.fixture(scope="module")
+def whole(models, tmp_path_factory):
+    return run_arena(models, SETTINGS, tmp_path_factory.mktemp("whole") / "state")
+
+
+def test_resumed_equals_uninterrupted(models, whole, tmp_path):
+    def stop(done, count):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_arena(models, SETTINGS, tmp_path, report=stop)
+    kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert len(kept) == 2  # the question and one pair
+    again = run_arena(models, SETTINGS, tmp_path)
+    assert again.to_dict() == whole.to_dict()
+    assert all((tmp_path / name).stat().st_mtime_ns == when for name, when in kept.items())
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Seeds of the pairs that are measured, which costs nothing here."""
+    seeds = []
+
+    def measured(name, model, place, methods, **settings):
+        seeds.append(place.seed)
+        return PairOutcome(name, place.case, place.distance, place.seed, (1.0, 1.0), 0.1, 0.0, {"random": {}})
+
+    monkeypatch.setattr(run, "pair_outcome", measured)
+    return seeds
+
+
+def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
+    first = run_arena(models, SETTINGS, tmp_path)
+    assert len(asked) == 2
+    more = run_arena(models, replace(SETTINGS, scenes=2, cases=("person-rider", "car-bus")), tmp_path)
+    assert len(asked) == 2 + 6
+    assert len(set(asked)) == 4
+    assert all(pair in more.pairs for pair in first.pairs)
+    run_arena(models, SETTINGS, tmp_path, fresh=True)
+    assert len(asked) == 2 + 6 + 2
+    run_arena({"renamed": kit.street_model(kit.presets.baseline()).double()}, SETTINGS, tmp_path)
+    assert len(asked) == 2 + 6 + 2 + 1
+
+
+def test_every_measure_is_there_and_laws_hold(whole):
+    for model in whole.models:
+        for method in whole.methods:
+            assert whole.estimate(model, method, "live_score").pairs == 1
+            assert whole.estimate(model, method, "same_model").pairs == 1
+    for pair in whole.pairs:
+        scores = {m: found["frozen_score"] for m, found in pair.values.items()}
+        assert max(scores, key=scores.__getitem__) in {"ledger", "gradient_x_q"}
+        assert scores["ledger"] == pytest.approx(max(scores.values()))
+        assert pair.residual < 1e-5
+        assert all(-1 <= found["input_score"] <= 1 for found in pair.values.values())
+    sums = next(pair for pair in whole.pairs if pair.model == "sums")
+    assert sums.values["gradient_x_q"] == pytest.approx(sums.values["ledger"], abs=1e-4)
+    json.dumps(whole.to_dict())
+
+
+def test_the_page_says_every_method_and_expectation(whole):
+    page = arena_page(whole)
+    for verdict in judge(whole):
+        assert verdict.expectation.sentence() in page
+    assert all(METHODS[method].title in page for method in whole.methods)
+    assert "nan" not in page
+    assert "a uniform map" in page or not any(pair.used for pair in whole.pairs)
+
+
+def pairs(values, measure="live_score", other=None, margin=1.0):
+    found = []
+    for seed, value in enumerate(values):
+        table = {"ledger": {measure: value}, "random": {measure: 0.0 if other is None else other[seed]}}
+        found.append(PairOutcome("m", "car-bus", 4, seed, (margin, margin), 0.1, 0.0, table))
+    return ArenaResult(("m",), {"m": True}, ("ledger", "random"), tuple(found), {})
+
+
+def test_estimates_are_paired_and_t():
+    result = pairs([1.0, 2.0, 3.0], other=[0.5, 1.5, 2.5])
+    alone, paired = (result.estimate("m", "ledger", "live_score", minus=m) for m in (None, "random"))
+    assert (alone.mean, alone.pairs) == (2.0, 3)
+    assert alone.half_width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-5)
+    assert (paired.mean, paired.half_width) == (0.5, pytest.approx(0, abs=1e-12))
+    assert math.isnan(Estimate.of([1.0]).half_width)
+    assert str(Estimate.of([])) == "–"
+
+
+def test_pairs_whose_cue_is_not_used_do_not_count_for_the_known_answer():
+    for measure in MEASURES:
+        idle = pairs([1.0, 2.0], measure, margin=0.1).estimate("m", "ledger", measure)
+        assert idle.pairs == (0 if MEASURES[measure].group == "known" else 2)
+
+
+@pytest.mark.parametrize(
+    ("claim", "values", "said"),
+    [
+        ("above", [0.9, 1.0, 1.1], "held"),
+        ("above", [-0.9, -1.0, -1.1], "failed"),
+        ("above", [-1.0, 1.0, 0.5], "undecided"),
+        ("above", [1.0], "undecided"),
+        ("below", [-0.9, -1.0, -1.1], "held"),
+        ("below", [0.9, 1.0, 1.1], "failed"),
+        ("near", [0.01, 0.0, -0.01], "held"),
+        ("near", [0.9, 1.0, 1.1], "failed"),
+        ("near", [-0.9, -1.0, -1.1], "failed"),
+        ("near", [-0.5, 0.5, 0.1], "undecided"),
+    ],
+)
+def test_expectations_are_held_failed_or_undecided(claim, values, said):
+    expectation = Expectation("ledger", "live_score", claim, "random", "because", within=0.1)
+    found = pairs(values).estimate("m", "ledger", "live_score", minus="random")
+    assert outcome(expectation, found) == said
+
+
+def test_expectations_name_what_there_is_and_give_reasons():
+    for expectation in EXPECTATIONS:
+        assert expectation.method in METHODS
+        assert expectation.measure in MEASURES
+        assert isinstance(expectation.against, float) or expectation.against in METHODS
+        assert expectation.reason
+        assert (expectation.claim == "near") == (expectation.within > 0)
+    assert len({e.sentence() for e in EXPECTATIONS}) == len(EXPECTATIONS)
+
+
+def test_errors(models, tmp_path, asked):
+    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    with pytest.raises(ValueError, match=r"another question \(other seeds\)"):
+        run_arena(models, replace(SETTINGS, seeds=3), tmp_path)
+    kept = next(path for path in tmp_path.glob("sums-*.json"))
+    kept.write_text("{")
+    with pytest.raises(ValueError, match="not an outcome of this command"):
+        run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    with pytest.raises(ValueError, match="no model takes part"):
+        run_arena({}, SETTINGS)
+    with pytest.raises(ValueError, match="classes of the planted scenes"):
+        run_arena({"other": kit.build(kit.HEADS["sum"])}, SETTINGS)
+    for wrong, says in (
+        ({"scenes": 0}, "scenes must be at least 1"),
+        ({"cases": ("cat-dog",)}, "cases must name some of"),
+        ({"methods": ("random",)}, "no method beside the random control"),
+        ({"methods": ("guess",)}, "no method is named 'guess'"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            ArenaSettings(**wrong)

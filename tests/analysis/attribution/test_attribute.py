@@ -1,0 +1,425 @@
+"""captum's methods against gradients and perturbations done by hand, and a model that is left as it was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.segmentation import lraspp_mobilenet_v3_large
+
+from rsp_lab.analysis.attribution import target_function
+from rsp_lab.analysis.attribution.attribute import METHODS, Attribution, attribute
+from rsp_lab.analysis.attribution.references import reference_image
+from rsp_lab.analysis.targets.connected import connected_regions
+from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
+from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.capture.hooks import hooks
+from rsp_lab.models import presets
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
+NAMES = ("road", "rider", "person")
+SIZE = (37, 53)
+PIXEL = PixelTarget(20, 31, "rider", "person")
+QUICK = {"steps": 3, "window": 16, "stride": 11}
+
+
+def build(head: str = "rsp4", dtype: torch.dtype = torch.float64) -> Segmenter:
+    torch.manual_seed(0)
+    config = {"rsp4": presets.rsp4(), "baseline": presets.baseline_q67(), "fpn": presets.semantic_fpn()}[head]
+    config = replace(config, channels=8, norm="none")
+    return Segmenter(SegmenterConfig(PyramidConfig("tiny", 16, top=config.levels[-1]), config, NAMES)).eval().to(dtype)
+
+
+def picture(seed: int = 4, size: tuple[int, int] = SIZE) -> Tensor:
+    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def blob() -> RegionTarget:
+    mask = torch.zeros(SIZE, dtype=torch.bool)
+    mask[3:9, 11:22] = True
+    return RegionTarget(mask, "road", "rider")
+
+
+TARGETS: list[Target] = [PIXEL, PixelTarget(36, 0, "road"), blob()]
+each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.describe())
+each_method = pytest.mark.parametrize("method", METHODS)
+
+
+def value(model: nn.Module, image: Tensor, target: Target) -> Tensor:
+    """The target, from logits at the image's size."""
+    logits = model(image)[0]
+    return torch.einsum("cyx,c,yx->", logits, target.direction(NAMES), target.weights(SIZE))
+
+
+def gradient(model: nn.Module, image: Tensor, target: Target) -> Tensor:
+    leaf = image.clone().requires_grad_()
+    return torch.autograd.grad(value(model, leaf, target), leaf)[0]
+
+
+class Linear(nn.Module):
+    """The same logits at every cell: the image times a map of the class, summed."""
+
+    def __init__(self, maps: Tensor) -> None:
+        super().__init__()
+        self.maps = nn.Parameter(maps)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        logits = torch.einsum("bcyx,kcyx->bk", image, self.maps)
+        return {"aux": logits, "out": logits[:, :, None, None].expand(-1, -1, 4, 5)}
+
+
+@each_target
+def test_gradient_x_input_is_the_gradient_times_the_colours(target: Target) -> None:
+    model, image = build(), picture()
+    found = attribute(model, image, target, "gradient_x_input")
+    expected = (gradient(model, image, target) * image).sum((0, 1))
+    torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
+    assert found.logit == pytest.approx(value(model, image, target).item(), abs=1e-9)
+    assert (found.reference, found.reference_logit, found.residual) == ("black", None, None)
+
+
+@each_target
+@pytest.mark.parametrize("reference", ["blur", "black"])
+def test_integrated_gradients_are_a_quadrature_along_the_straight_way(target: Target, reference: str) -> None:
+    model, image, steps = build(), picture(), 5
+    blank = reference_image(image, reference)
+    places, weights = np.polynomial.legendre.leggauss(steps)
+    expected = torch.zeros(SIZE, dtype=torch.float64)
+    for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
+        expected += weight * (gradient(model, blank + place * (image - blank), target) * (image - blank)).sum((0, 1))
+
+    found = attribute(model, image, target, "integrated_gradients", reference=reference, steps=steps)
+
+    # captum holds the steps' places in float32.
+    torch.testing.assert_close(found.values, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
+    assert found.reference_logit == pytest.approx(value(model, blank, target).item(), abs=1e-9)
+
+
+def test_integrated_gradients_are_complete_as_steps_grow() -> None:
+    model, image = build("baseline"), picture()
+    with torch.no_grad():
+        model.head.classifier.weight *= 20
+    found = [attribute(model, image, PIXEL, "integrated_gradients", steps=steps) for steps in (2, 32)]
+    change = (value(model, image, PIXEL) - value(model, reference_image(image, "blur"), PIXEL)).item()
+    for one in found:
+        off = abs(float(one.values.sum()) - change)
+        assert one.residual == pytest.approx(off / max(1, abs(change)), abs=1e-9)
+    coarse, fine = (one.residual for one in found)
+    assert coarse is not None
+    assert fine is not None
+    assert fine < coarse / 3
+    assert fine < 0.03 * abs(change)
+
+
+def test_a_linear_model_is_attributed_exactly_by_each_method_that_can() -> None:
+    maps = torch.randn(3, 3, *SIZE, dtype=torch.float64)
+    model, image, target = Linear(maps).eval(), picture(), PixelTarget(5, 6, "rider", "road")
+    blank = reference_image(image, "mean")
+    exact = ((maps[1] - maps[0]) * (image - blank)[0]).sum(0)
+    regions = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % 7
+
+    def of(method: str, **settings: object) -> Attribution:
+        return attribute(model, image, target, method, reference="mean", class_names=NAMES, **settings)  # type: ignore[arg-type]
+
+    gradients = of("integrated_gradients", steps=2)
+    torch.testing.assert_close(gradients.values, exact, rtol=1e-6, atol=1e-6)
+    assert gradients.residual == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(of("occlusion", window=1, stride=1).values, exact, rtol=1e-6, atol=1e-9)
+    effects = {region.number: region.effect for region in of("feature_ablation", regions=regions).regions}
+    assert effects == {n: pytest.approx(float(exact[regions == n].sum()), abs=1e-9) for n in range(7)}
+
+
+@each_target
+@pytest.mark.parametrize("head", ["rsp4", "baseline"])
+@pytest.mark.parametrize("layer", ["step54.fused", "q3"])
+def test_grad_cam_by_hand(target: Target, head: str, layer: str) -> None:
+    model, image = build(head), picture()
+    output, record = run_with_capture(model, image, taps=layer, detach=False)
+    functional = torch.einsum("cyx,c,yx->", output[0], target.direction(NAMES), target.weights(SIZE))
+    (slope,) = torch.autograd.grad(functional, record[layer])
+    cells = (slope.mean((2, 3), keepdim=True) * record[layer]).sum(1, keepdim=True).detach()
+    expected = F.interpolate(cells, size=SIZE, mode="bilinear", align_corners=False)[0, 0]
+
+    found = attribute(model, image, target, "layer_gradcam", layer=layer)
+
+    torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
+    assert found.settings["cells"] == f"{cells.shape[-2]} x {cells.shape[-1]}"
+    assert (found.unit, found.reference) == ("arbitrary", "none")
+
+
+def test_grad_cam_is_signed() -> None:
+    rider, person = (replace(PIXEL, class_name=a, rival=b) for a, b in (("rider", "person"), ("person", "rider")))
+    found, other = (attribute(build(), picture(), target, "layer_gradcam") for target in (rider, person))
+    torch.testing.assert_close(found.values, -other.values)
+    assert found.values.any()
+
+
+def test_grad_cam_of_a_layer_that_the_target_does_not_depend_on_is_zero() -> None:
+    class Aside(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.aside = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 2, 1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            self.aside(image)
+            return self.used(image)
+
+    found = attribute(Aside().eval(), picture().float(), PIXEL, "layer_gradcam", layer="aside", class_names=NAMES)
+    assert not found.values.any()
+
+
+@pytest.mark.parametrize(("window", "stride"), [(16, 11), (13, 13), (37, 8)])
+def test_occlusion_by_loops(window: int, stride: int) -> None:
+    model, image = build(), picture()
+    blank, full = reference_image(image, "black"), float(value(model, image, PIXEL))
+    total, covered = torch.zeros(SIZE, dtype=torch.float64), torch.zeros(SIZE, dtype=torch.float64)
+    windows, top = 0, 0
+    while True:
+        left = 0
+        while True:
+            patch = (slice(top, top + window), slice(left, left + window))
+            occluded = image.clone()
+            occluded[..., patch[0], patch[1]] = blank[..., patch[0], patch[1]]
+            with torch.no_grad():
+                total[patch] += full - float(value(model, occluded, PIXEL))
+            covered[patch] += 1
+            windows += 1
+            if left + window >= SIZE[1]:
+                break
+            left += stride
+        if top + window >= SIZE[0]:
+            break
+        top += stride
+
+    found = attribute(model, image, PIXEL, "occlusion", reference="black", window=window, stride=stride)
+
+    assert covered.min() >= 1
+    torch.testing.assert_close(found.values, total / covered, rtol=1e-6, atol=1e-9)
+    assert found.settings["windows"] == windows
+    assert found.settings["passes"] == windows + 3
+
+
+@each_target
+def test_feature_ablation_by_loops(target: Target) -> None:
+    model, image = build(), picture()
+    blank = reference_image(image, "blur")
+    regions = torch.full(SIZE, 255, dtype=torch.uint8)
+    regions[:20, :30], regions[25:, 10:40] = 4, 9
+    expected = {}
+    for number in (4, 9, 255):
+        inside = regions == number
+        with torch.no_grad():
+            ablated = torch.where(inside, blank, image)
+            expected[number] = float(value(model, image, target) - value(model, ablated, target))
+
+    found = attribute(model, image, target, "feature_ablation", regions=regions, region_names={4: "sky", 255: "rest"})
+
+    effects = {region.number: region.effect for region in found.regions}
+    assert effects == {number: pytest.approx(effect, abs=1e-9) for number, effect in expected.items()}
+    assert [region.number for region in found.regions] == sorted(expected, key=lambda n: -abs(expected[n]))
+    assert {region.name for region in found.regions} == {"sky", "region 9", "rest"}
+    for number, effect in expected.items():
+        inside = regions == number
+        assert float(found.values[inside].sum()) == pytest.approx(effect, abs=1e-9)
+        assert float(found.values[inside].std()) == pytest.approx(0, abs=1e-12)
+
+
+def test_without_regions_the_predicted_classes_are_ablated() -> None:
+    model, image = build(), picture()
+    with torch.no_grad():
+        labels = model(image)[0].argmax(0)
+    found = attribute(model, image, PIXEL, "feature_ablation")
+    assert {region.name for region in found.regions} == {NAMES[label] for label in labels.unique().tolist()}
+    given = attribute(model, image, PIXEL, "feature_ablation", regions=labels)
+    torch.testing.assert_close(found.values, given.values)
+
+
+def test_connected_regions_of_a_label_map_can_be_ablated() -> None:
+    model, image = build(), picture()
+    regions, names = connected_regions(torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 400, NAMES)
+    found = attribute(model, image, PIXEL, "feature_ablation", regions=regions, region_names=names)
+    assert {"road 1", "unlabelled (3) 1"} < {region.name for region in found.regions}
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "gradient_x_input"])
+def test_a_torchvision_network_by_module_path(method: str) -> None:
+    torch.manual_seed(0)
+    model = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3).eval()
+    image = picture(size=(64, 80)).float()
+    target = PixelTarget(20, 31, "rider", "person")
+
+    found = attribute(model, image, target, method, layer="backbone[high]", class_names=NAMES, **QUICK)  # type: ignore[arg-type]
+
+    with torch.no_grad():
+        logits = model(image)["out"][0, :, 20, 31]
+    assert found.logit == pytest.approx(float(logits[1] - logits[2]), abs=1e-5)
+    assert found.values.shape == (64, 80)
+    assert bool(found.values.abs().max() > 0)
+
+
+@each_method
+def test_the_model_is_left_as_found(method: str) -> None:
+    model, image = build(), picture()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    kept = image.clone()
+
+    def stop(share: float) -> None:
+        if share > 0.4:
+            raise InterruptedError
+
+    attribute(model, image, PIXEL, method, **QUICK)  # type: ignore[arg-type]
+    with pytest.raises(InterruptedError):
+        attribute(model, image, PIXEL, method, report=stop, **QUICK)  # type: ignore[arg-type]
+
+    for module in model.modules():
+        assert not any((module._forward_hooks, module._forward_pre_hooks, module._backward_hooks))
+        assert not module.training
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert torch.equal(image, kept)
+    assert not image.requires_grad
+
+
+@each_method
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")])
+def test_modes_around_the_call_change_nothing(method: str, mode: Callable[[], AbstractContextManager[object]]) -> None:
+    model, image = build(dtype=torch.float32), picture().float()
+    with mode():
+        inside = attribute(model, image.clone(), PIXEL, method, **QUICK)  # type: ignore[arg-type]
+    with nullcontext():
+        outside = attribute(model, image, PIXEL, method, **QUICK)  # type: ignore[arg-type]
+    torch.testing.assert_close(inside.values, outside.values, rtol=1e-5, atol=1e-7)
+    assert not inside.values.requires_grad
+
+
+@each_method
+def test_progress_rises_to_one_by_the_passes_that_were_announced(method: str) -> None:
+    shares: list[float] = []
+    regions = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 900
+    found = attribute(build(), picture(), PIXEL, method, report=shares.append, regions=regions, **QUICK)  # type: ignore[arg-type]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert shares[0] * int(found.settings["passes"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "integrated_gradients"])
+def test_only_so_many_pixels_go_through_the_network_together(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, image, seen = build(), picture(), []
+    regions = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 250
+    settings = {**QUICK, "regions": regions}
+    together = attribute(model, image, PIXEL, method, **settings)  # type: ignore[arg-type]
+    monkeypatch.setattr(target_function, "PIXELS_AT_ONCE", 3 * SIZE[0] * SIZE[1] + 5)
+    with hooks(model, {"logits": lambda logits, _: seen.append(len(logits))}):
+        apart = attribute(model, image, PIXEL, method, **settings)  # type: ignore[arg-type]
+
+    assert max(seen) == (1 if method == "integrated_gradients" else 3)
+    torch.testing.assert_close(apart.values, together.values, rtol=1e-9, atol=1e-12)
+
+
+def test_a_large_image_goes_one_at_a_time() -> None:
+    class Coarse(nn.Module):
+        """One cheap layer, and the sizes of the batches that came."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.seen = nn.Conv2d(3, 3, 1, stride=64), set[int]()
+
+        def forward(self, images: Tensor) -> Tensor:
+            self.seen.add(len(images))
+            return self.conv(images)
+
+    model = Coarse().eval()
+    image = torch.rand(1, 3, 768, 1408)
+    for method in ("occlusion", "integrated_gradients", "feature_ablation"):
+        attribute(model, image, PIXEL, method, class_names=NAMES, steps=2, window=768, stride=768)
+    assert model.seen == {1}
+
+
+def test_an_image_and_its_model_may_differ_in_precision() -> None:
+    image = picture()
+    double = attribute(build(), image.float(), PIXEL, "gradient_x_input")
+    single = attribute(build(dtype=torch.float32), image, PIXEL, "gradient_x_input")
+    torch.testing.assert_close(double.values, single.values, rtol=1e-3, atol=1e-6)
+    assert double.image_digest == single.image_digest
+
+
+def test_edits_in_force_are_part_of_the_model() -> None:
+    model, image = build(), picture()
+    plain = attribute(model, image, PIXEL, "gradient_x_input")
+    with hooks(model, {"step54.context": lambda context, _: torch.zeros_like(context)}):
+        edited = attribute(model, image, PIXEL, "gradient_x_input")
+    assert not torch.allclose(plain.values, edited.values)
+
+
+@each_method
+def test_to_dict_and_sentence(method: str) -> None:
+    found = attribute(build(), picture(), PIXEL, method, **QUICK)  # type: ignore[arg-type]
+    data = json.loads(json.dumps(found.to_dict()))
+    assert data["values"]["sum"] == pytest.approx(float(found.values.sum()), abs=1e-5)
+    assert data["settings"]["passes"] == found.settings["passes"]
+    assert (data["residual_rule"] is None) == (method != "integrated_gradients")
+    assert found.sentence().startswith(f"{found.name} of rider over person at pixel (20, 31): {found.logit:.2f} logits")
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "said"),
+    [
+        ("integrated_gradient", {}, "Did you mean 'integrated_gradients'"),
+        ("occlusion", {"reference": "grey"}, "no reference is named 'grey'"),
+        ("integrated_gradients", {"steps": 0}, "steps must be at least 1"),
+        ("occlusion", {"window": 38}, "must have 1 to 37 pixels"),
+        ("occlusion", {"window": 0}, "must have 1 to 37 pixels"),
+        ("occlusion", {"window": 8, "stride": 9}, "a larger one leaves gaps"),
+        ("feature_ablation", {"regions": torch.zeros(3, 4, dtype=torch.long)}, "of the image's size"),
+        ("feature_ablation", {"regions": torch.zeros(SIZE)}, "must be integers"),
+        ("layer_gradcam", {"layer": "step45.fused"}, "step54.fused"),
+        ("layer_gradcam", {"layer": "step*.fused"}, "expected one: name one of them"),
+        ("layer_gradcam", {"layer": "step54.weights"}, "expected one map with the axes b c y x"),
+        ("gradient_x_input", {"class_names": ("road", "rider", "person", "sky")}, "answers 3 classes"),
+    ],
+)
+def test_settings_that_do_not_fit(method: str, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        attribute(build(), picture(), PIXEL, method, **settings)  # type: ignore[arg-type]
+
+
+def test_models_images_and_targets_that_do_not_fit() -> None:
+    model, image = build(), picture()
+
+    def refuses(said: str, model: nn.Module = model, image: Tensor = image, target: Target = PIXEL) -> None:
+        with pytest.raises(ValueError, match=said):
+            attribute(model, image, target, "gradient_x_input")
+
+    refuses("training mode", model=build().train())
+    refuses("too coarse for differences", model=build().half())
+    refuses("does not name its classes", model=Linear(torch.zeros(3, 3, *SIZE)).eval())
+    refuses("divide uint8 images by 255", image=(255 * image).byte())
+    refuses("expected one image", image=torch.cat([image, image]))
+    refuses("lies outside the image of 37 x 53", target=PixelTarget(37, 0, "road"))
+    refuses("no class is named 'ridr'", target=PixelTarget(0, 0, "ridr"))
+    refuses("leaves its class open", target=PixelTarget(0, 0, None))
+    with pytest.raises(ValueError, match="answer logits with the axes b class y x"):
+        attribute(nn.Sequential(nn.Flatten()).eval(), image, PIXEL, "gradient_x_input", class_names=NAMES)
+
+
+def test_grad_cam_refuses_a_layer_that_is_passed_twice_or_never() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.twice, self.never = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.twice(self.twice(image))
+
+    for layer, said in (("twice", "gives tensors 2 times"), ("never", "does not pass the layer 'never'")):
+        with pytest.raises(ValueError, match=said):
+            attribute(Odd().eval(), picture().float(), PIXEL, "layer_gradcam", layer=layer, class_names=NAMES)

@@ -1,0 +1,138 @@
+"""The story of a pixel: its numbers are the model's own, its choices follow the rule, its text prints what it holds."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor
+
+from rsp_lab.analysis.comparison.explain import explain
+from rsp_lab.analysis.comparison.explanation import Explanation
+from rsp_lab.analysis.ledger.selection import rejection_map
+from rsp_lab.analysis.relation_weights.gaze import explain_weights
+from rsp_lab.models.presets import tiny, top_down
+from rsp_lab.models.segmenter import Segmenter
+
+NAMES = ("road", "rider", "person")
+PIXEL = (20, 31)
+
+
+@cache
+def build(kind: str, names: tuple[str, ...] = NAMES) -> Segmenter:
+    torch.manual_seed(3)
+    heads = {"sum": top_down(top=6, channels=64), "rsp": top_down(top=7, at=(76, 65, 54, 43), channels=64)}
+    return Segmenter(tiny(heads[kind], names)).eval()
+
+
+@cache
+def picture() -> Tensor:
+    return torch.randint(0, 256, (3, 67, 131), generator=torch.Generator().manual_seed(4), dtype=torch.uint8)
+
+
+def biased(kind: str, name: str) -> Segmenter:
+    """The model with a classifier that says ``name``, the class before it being the runner-up."""
+    model = Segmenter(build(kind).config).eval()
+    model.load_state_dict(build(kind).state_dict())
+    with torch.no_grad():
+        model.head.classifier.bias[NAMES.index(name)] += 90
+        model.head.classifier.bias[NAMES.index(name) - 1] += 50
+    return model
+
+
+@cache
+def told() -> Explanation:
+    return explain(picture(), (build("sum"), build("rsp")), ("A", "B"), PIXEL, class_name="rider", rival="person")
+
+
+def test_sums_are_the_models_own_logits() -> None:
+    for kind, account in zip(("sum", "rsp"), told().accounts, strict=True):
+        with torch.no_grad():
+            here = build(kind)(picture()[None] / 255)[0, :, PIXEL[0], PIXEL[1]].double()
+        assert account.ledger.logit == pytest.approx(float(here[1] - here[2]), abs=1e-5)
+        assert account.ledger.bias + sum(account.ledger.sums.values()) == pytest.approx(account.ledger.logit, abs=1e-4)
+        first, second = here.topk(2).indices.tolist()
+        assert (account.answer.label, account.answer.runner_up) == (NAMES[first], NAMES[second])
+        assert account.answer.margin == pytest.approx(float(here[first] - here[second]), abs=1e-5)
+    assert told().difference.logit == pytest.approx(told().right.ledger.logit - told().left.ledger.logit)
+
+
+def test_the_text_prints_every_sum_side_by_side() -> None:
+    lines = [line.split() for line in told().text().split("\n\n")[2].splitlines()]
+    left, right = (account.ledger for account in told().accounts)
+    for level in right.levels:
+        values = [left.sums.get(level), right.sums[level], right.sums[level] - left.sums.get(level, 0.0)]
+        (line,) = [line for line in lines if line[:2] == ["level", str(level)]]
+        for word, value in zip(line[2:], values, strict=True):
+            assert word == "-" if value is None else float(word) == pytest.approx(value, abs=0.0051)
+    assert f"{right.logit:+.3g} and {left.logit:+.3g} logits" in told().sentence()
+    assert "A passes all context down" in told().text()
+
+
+def test_strongest_cells_are_printed_with_their_pixels() -> None:
+    cell = told().right.ledger.strongest(1)[0]
+    top, left, bottom, right = (round(edge + 0.5) for edge in cell.box)
+    block = told().text().split("\n\n")[4].splitlines()
+    assert block[1].split() == (
+        f"level {cell.level} {cell.y}, {cell.x} {top} to {bottom - 1} {left} to {right - 1} {cell.value:+.2f}".split()
+    )
+
+
+def test_gaze_and_refusals_are_those_of_their_own_analyses() -> None:
+    image = picture()[None] / 255
+    for step, gaze in zip(explain_weights(build("rsp"), image), told().right.gaze, strict=True):
+        y, x = gaze.cell
+        assert (gaze.step, list(gaze.gaze)) == (step.step, pytest.approx(step.at(PIXEL)["arrow_pixels"], abs=0.006))
+        assert gaze.reach == pytest.approx(float(step.readings["full"].reach[y, x]))
+    expected = rejection_map(build("rsp"), image, told().target)
+    assert told().right.rejection is not None
+    assert [s.total for s in told().right.rejection.steps] == pytest.approx([s.total for s in expected.steps])
+    assert (told().left.rejection, told().left.gaze) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "given", "expected"),
+    [
+        ("road", "person", {}, ("person", "road")),
+        ("person", "person", {}, ("person", "rider")),
+        ("person", "person", {"class_name": "rider"}, ("rider", "person")),
+        ("road", "person", {"rival": "person"}, ("rider", "person")),
+        ("road", "rider", {"class_name": "person", "rival": "road"}, ("person", "road")),
+    ],
+)
+def test_what_is_left_open_follows_the_predictions(
+    left: str, right: str, given: dict[str, str], expected: tuple[str, str]
+) -> None:
+    models = biased("sum", left), biased("rsp", right)
+    found = explain(picture(), models, ("A", "B"), PIXEL, **given)
+    assert (found.target.class_name, found.target.rival) == expected
+    assert (found.left.answer.label, found.right.answer.label) == (left, right)
+
+
+def test_the_other_direction_is_the_same_story_with_its_sign() -> None:
+    back = explain(picture(), (build("rsp"), build("sum")), ("B", "A"), PIXEL, class_name="person", rival="rider")
+    assert back.difference.logit == pytest.approx(told().difference.logit, abs=1e-5)
+    assert back.difference.sums == pytest.approx(told().difference.sums, abs=1e-5)
+
+
+def test_all_of_it_is_json() -> None:
+    facts = json.loads(json.dumps(told().to_dict()))
+    assert (facts["pixel"], facts["class"], facts["rival"]) == ([*PIXEL], "rider", "person")
+    levels = facts["right_minus_left"]
+    assert sum(levels["levels"].values()) + levels["bias"] == pytest.approx(levels["logit"], abs=1e-4)
+    assert facts["right"]["ledger"]["residual"] < 1e-5
+
+
+def test_wrong_requests_are_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rsp_lab.analysis.comparison.explain.FrozenHead.of", lambda *_: pytest.fail("the model ran"))
+    pair, names = (build("sum"), build("rsp")), ("A", "B")
+    with pytest.raises(ValueError, match="Did you mean 'rider'"):
+        explain(picture(), pair, names, PIXEL, class_name="ridr")
+    with pytest.raises(ValueError, match="outside the image"):
+        explain(picture(), pair, names, (67, 0))
+    with pytest.raises(ValueError, match="class and rival are both"):
+        explain(picture(), pair, names, PIXEL, class_name="road", rival="road")
+    with pytest.raises(ValueError, match="same classes"):
+        explain(picture(), (build("sum"), build("rsp", ("a", "b"))), names, PIXEL)

@@ -1,0 +1,132 @@
+"""A frozen head leaves the model alone, notices what it cannot explain, and refuses what does not fit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger, ledger_of
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.capture.hooks import hooks
+from rsp_lab.models import presets
+from rsp_lab.models.heads import HeadConfig
+from rsp_lab.models.segmenter import Segmenter
+from tests.analysis import small
+from tests.analysis.small import picture
+
+NAMES = ("road", "rider", "person")
+PIXEL = PixelTarget(20, 31, "rider", "person")
+
+
+def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
+    return small.build(head, NAMES, dtype)
+
+
+def test_images_in_either_precision_are_one_image() -> None:
+    single, double = (FrozenHead.of(build(presets.rsp2(), d), picture().to(d)) for d in (torch.float32, torch.float64))
+
+    assert single.image_digest == double.image_digest
+
+
+def state(model: nn.Module) -> dict[str, object]:
+    return {
+        "hooks": {n: len(m._forward_hooks) + len(m._forward_pre_hooks) for n, m in model.named_modules()},
+        "modes": [m.training for m in model.modules()],
+        "parameters": [(p.requires_grad, p.grad, p._version) for p in model.parameters()],
+        "buffers": [b._version for b in model.buffers()],
+    }
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    model = build(presets.rsp4())
+    model.head.classifier.requires_grad_(False)
+    mine = model.register_forward_hook(lambda *_: None)
+    before, image = state(model), picture().double().requires_grad_()
+
+    context_ledger(model, image, PIXEL)
+
+    assert state(model) == before
+    assert image.grad is None
+    with pytest.raises(LedgerError), hooks(model, {"q3": lambda *_: None, "step54.context": lambda x, _: x + 1}):
+        context_ledger(model, image, PIXEL)
+    assert state(model) == before
+    mine.remove()
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_inside_no_grad_and_inference_mode(mode: type[torch.no_grad]) -> None:
+    model = build(presets.rsp2())
+    expected = context_ledger(model, picture(), PIXEL).sums
+    with mode():
+        frozen = FrozenHead.of(model, picture() + 0)
+        assert ledger_of(frozen, PIXEL).sums == expected
+    assert ledger_of(frozen, PIXEL).sums == expected
+
+
+def test_an_edit_of_the_weights_is_explained_any_other_edit_is_refused() -> None:
+    model = build(presets.rsp2())
+    plain = context_ledger(model, picture(), PIXEL)
+    with hooks(model, {"step54.weights": lambda w, _: w.flip(1)}):
+        edited = context_ledger(model, picture(), PIXEL)
+    assert edited.logit != plain.logit
+    with (
+        hooks(model, {"step54.context": lambda x, _: 1.01 * x}),
+        pytest.raises(LedgerError, match="edited elsewhere"),
+    ):
+        context_ledger(model, picture(), PIXEL)
+
+
+def test_a_head_that_changed_since_is_noticed() -> None:
+    model = build(presets.rsp2())
+    frozen = FrozenHead.of(model, picture())
+    with torch.no_grad():
+        model.head.classifier.bias += torch.tensor([0.0, 1.0, 0.0])
+
+    with pytest.raises(LedgerError, match="parameters change"):
+        ledger_of(frozen, PIXEL)
+
+
+def test_wrong_requests() -> None:
+    model = build(presets.rsp2())
+    calls: list[int] = []
+    handle = model.pyramid.register_forward_hook(lambda *_: calls.append(1))
+    with pytest.raises(ValueError, match="outside the image of 67 x 131"):
+        context_ledger(model, picture(), PixelTarget(67, 0, "road"))
+    with pytest.raises(ValueError, match="Did you mean 'rider'"):
+        context_ledger(model, picture(), PixelTarget(0, 0, "rder"))
+    with pytest.raises(ValueError, match=r"call model\.eval"):
+        FrozenHead.of(build(presets.rsp2()).train(), picture())
+    with pytest.raises(ValueError, match=r"use model\.float"):
+        FrozenHead.of(build(presets.rsp2(), torch.bfloat16), picture())
+    assert calls == []
+    handle.remove()
+    frozen = FrozenHead.of(model, picture())
+    with pytest.raises(ValueError, match="give each of them a map"):
+        frozen.forward({2: frozen.q[2]})
+    with pytest.raises(ValueError, match="map of level 3 has the shape"):
+        frozen.forward({**frozen.q, 3: frozen.q[3][..., 1:]})
+    with pytest.raises(ValueError, match="no relation step of this head; it has step54, step43"):
+        frozen.with_weights({"step76": torch.zeros(1, 7, 7, 1, 1)})
+    with pytest.raises(ValueError, match="one for each window position"):
+        frozen.with_weights({"step54": torch.zeros(1, 7, 7, 1, 1)})
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_images_of_another_kind_are_refused() -> None:
+    model = build(presets.rsp2())
+    with pytest.raises(ValueError, match="divide uint8 images by 255"):
+        FrozenHead.of(model, (255 * picture()).byte())
+    with pytest.raises(ValueError, match="expected one image"):
+        FrozenHead.of(model, picture().expand(2, -1, -1, -1))
+
+
+@pytest.mark.parametrize(
+    "ask", [FrozenHead.of, lambda model, image: context_ledger(model, image, PixelTarget(1, 1, "a"))]
+)
+@pytest.mark.usefixtures("unchecked")
+def test_a_foreign_network_is_refused_by_name(ask):
+    foreign = torch.nn.Conv2d(3, 2, 1).eval()
+    with pytest.raises(ValueError, match=r"Segmenter.*Conv2d.*attribution"):
+        ask(foreign, torch.rand(1, 3, 8, 8))

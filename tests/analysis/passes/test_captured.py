@@ -1,0 +1,65 @@
+"""One captured pass answers what separate passes would, and costs no other one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.levels import level_ledger
+from rsp_lab.analysis.passes.captured import look
+from rsp_lab.analysis.relation_weights.gaze import explain_weights
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+
+NAMES = ("road", "sky", "tree")
+
+
+def build(config: SegmenterConfig) -> Segmenter:
+    torch.manual_seed(3)
+    return Segmenter(config).double().eval()
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.rand(1, 3, 92, 124, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("preset", [tiny_rsp4, tiny_baseline])
+def test_everything_is_as_from_a_pass_of_its_own(preset, image):
+    model, target = build(preset(NAMES)), PixelTarget(40, 50, "sky", "tree")
+    looked = look(model, image)
+    alone = FrozenHead.of(model, image)
+
+    assert looked.frozen.image_digest == alone.image_digest
+    assert torch.equal(looked.frozen.logits, alone.logits)
+    ours, theirs = ledger_of(looked.frozen, target), ledger_of(alone, target)
+    assert ours.logit == theirs.logit
+    assert all(torch.equal(ours.maps[x], theirs.maps[x]) for x in theirs.levels)
+    assert torch.equal(looked.level_ledger.contributions, level_ledger(model, image).contributions)
+    for step, again in zip(looked.gaze, explain_weights(model, image.double()), strict=True):
+        assert torch.equal(step.gaze, again.gaze)
+        assert torch.equal(step.weights["content"], again.weights["content"])
+
+
+def test_nothing_runs_the_model_a_second_time(image, monkeypatch):
+    model = build(tiny_rsp4(NAMES))
+    looked = look(model, image)
+    monkeypatch.setattr(model.pyramid, "forward", lambda *_: pytest.fail("the network ran again"))
+    assert len(looked.gaze) == 4
+    assert looked.frozen is looked.frozen
+    assert looked.level_ledger.residual <= looked.level_ledger.tolerance
+
+
+def test_in_inference_mode_gradients_still_exist(image):
+    model = build(tiny_rsp4(NAMES))
+    with torch.inference_mode():
+        looked = look(model, image)
+    assert ledger_of(looked.frozen, PixelTarget(1, 2, "road")).residual < 1e-10
+
+
+def test_a_model_in_training_is_refused(image):
+    with pytest.raises(ValueError, match="eval"):
+        look(build(tiny_rsp4(NAMES)).train(), image)

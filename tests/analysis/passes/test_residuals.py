@@ -1,0 +1,59 @@
+"""Residuals of random pixels: as many as asked, each as small as a ledger promises, the same again with one seed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rsp_lab.analysis.passes import residuals
+from rsp_lab.analysis.passes.residuals import ledger_residuals
+from rsp_lab.data.sample import Sample
+from rsp_lab.models.presets import tiny_rsp4
+from rsp_lab.models.segmenter import Segmenter
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return Segmenter(tiny_rsp4(("road", "sky", "tree"))).eval()
+
+
+@pytest.fixture
+def samples():
+    draw = torch.Generator().manual_seed(5)
+    return [Sample(f"{n}", torch.randint(0, 256, (3, 64, 92), generator=draw, dtype=torch.uint8)) for n in range(3)]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_every_pixel_is_within_the_tolerance(model, samples, dtype, tolerance):
+    found = ledger_residuals(model, samples, pixels=13, dtype=dtype)
+    assert (found.images, found.pixels, found.tolerance) == (2, 13, tolerance)
+    assert 0 < found.median <= found.largest <= tolerance
+    assert 0 < found.largest_of_levels <= tolerance
+    assert found.to_dict()["dtype"] in str(dtype)
+    assert model.head.classifier.weight.dtype == torch.float32
+
+
+def test_more_pixels_than_images_reach_are_spread_over_all(model, samples, monkeypatch):
+    monkeypatch.setattr(residuals, "PIXELS_PER_IMAGE", 2)
+    found = ledger_residuals(model, samples, pixels=11)
+    assert (found.images, found.pixels) == (3, 11)
+
+
+def test_one_seed_asks_about_the_same_pixels(model, samples, monkeypatch):
+    asked = []
+    original = residuals.ledger_of
+    monkeypatch.setattr(residuals, "ledger_of", lambda frozen, target: asked.append(target) or original(frozen, target))
+    ledger_residuals(model, samples, pixels=6, seed=3)
+    ledger_residuals(model, samples, pixels=6, seed=3)
+    ledger_residuals(model, samples, pixels=6, seed=4)
+    assert asked[:6] == asked[6:12]
+    assert asked[:6] != asked[12:]
+    assert all(target.class_name != target.rival for target in asked)
+
+
+def test_nothing_to_ask_about_is_refused(model, samples):
+    with pytest.raises(ValueError, match="0 images"):
+        ledger_residuals(model, [])
+    with pytest.raises(ValueError, match="0 pixels"):
+        ledger_residuals(model, samples, pixels=0)

@@ -1,0 +1,115 @@
+"""Shares, pointing and following by loops on drawn scenes; parameters drawn anew."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from rsp_lab.analysis.faithfulness.randomisation import randomised, rank_correlation
+from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.scene import plant_pair
+from rsp_lab.models import presets
+from tests.analysis import arena_kit as kit
+
+pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return plant_pair(4_999_999, 64, 128, case="person-rider", distance=4)
+
+
+def test_shares_by_loops(scenes):
+    planted = scenes[0].ambiguities[0]
+    values = torch.randn(64, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    decoys = planted.decoys[0]
+    mass, total = {"cue": 0.0, "decoy": 0.0, "region": 0.0}, 0.0
+    for y in range(64):
+        for x in range(128):
+            value = max(0.0, float(values[y, x]))
+            total += value
+            for name, zone in {"cue": planted.cue, "decoy": decoys, "region": planted.region}.items():
+                mass[name] += value * bool(zone[y, x])
+    found = known_answer(values, planted)
+    for name, value in mass.items():
+        if name != "decoy" or decoys.any():
+            assert found[f"{name}_share"] == pytest.approx(value / total)
+    assert found["cue_lift"] == pytest.approx(mass["cue"] / total / (int(planted.cue.sum()) / (64 * 128)))
+    if decoys.any():
+        on_cue, on_decoys = mass["cue"] / int(planted.cue.sum()), mass["decoy"] / int(decoys.sum())
+        assert found["cue_preference"] == pytest.approx(on_cue / (on_cue + on_decoys))
+
+
+def test_a_uniform_map_gets_the_area(scenes):
+    planted = scenes[0].ambiguities[0]
+    found = known_answer(torch.ones(64, 128), planted)
+    assert found["cue_share"] == pytest.approx(area_share(planted.cue))
+    assert found["cue_lift"] == pytest.approx(1)
+    assert found["pointing"] == pytest.approx(area_share(planted.cue))
+    assert found.get("cue_preference", 0.5) == pytest.approx(0.5)
+
+
+def test_pointing_with_and_without_the_region(scenes):
+    planted = scenes[0].ambiguities[0]
+    values = planted.cue.double() + 2 * planted.region.double()
+    found = known_answer(values, planted)
+    assert found["pointing"] == 0
+    assert found["pointing_context"] == 1
+    assert known_answer(planted.cue.double(), planted)["cue_share"] == 1
+
+
+def test_a_map_without_support_says_nothing(scenes):
+    assert known_answer(-torch.ones(64, 128), scenes[0].ambiguities[0]) == {}
+    assert follow(torch.zeros(64, 128), torch.ones(64, 128), scenes[0].ambiguities[0].cue, signed=True) is None
+
+
+def test_a_true_map_follows_and_a_blind_one_does_not(scenes):
+    cue = scenes[0].ambiguities[0].cue
+    true = cue.double()
+    assert follow(true, true, cue, signed=True) == 1
+    assert follow(true, true, cue, signed=False) == 0
+    assert follow(true, -true, cue, signed=True) == 0
+    half = true.clone()
+    half[~cue] = int(cue.sum()) / int((~cue).sum())
+    assert follow(half, half, cue, signed=True) == pytest.approx(0.5)
+
+
+def test_the_readings_differ_on_the_cue_alone_and_so_do_their_targets(scenes):
+    first, second = scenes
+    cue = first.ambiguities[0].cue
+    assert torch.equal(cue, second.ambiguities[0].cue)
+    assert not bool((first.image != second.image).any(0)[~cue].any())
+    a, b = (scene_target(scene.ambiguities[0], tuple(CITYSCAPES.classes)) for scene in scenes)
+    assert (a.class_name, a.rival) == (b.rival, b.class_name) == ("person", "rider")
+    assert torch.equal(a.mask, b.mask)
+
+
+def test_new_parameters_of_the_head_alone_or_of_all():
+    model = kit.build(presets.rsp2())
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    state = torch.get_rng_state()
+    head, whole, again = (randomised(model, part, seed) for part, seed in (("head", 1), ("model", 1), ("model", 1)))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    weights = [k for k, v in before.items() if v.ndim == 4]
+    for k in weights:
+        assert torch.equal(head.state_dict()[k], before[k]) == (not k.startswith("head."))
+        assert not torch.equal(whole.state_dict()[k], before[k])
+        assert torch.equal(whole.state_dict()[k], again.state_dict()[k])
+    assert not any(module.training for module in [*head.modules(), *whole.modules()])
+    assert next(whole.parameters()).dtype == torch.float64
+    with pytest.raises(ValueError, match="one of head, model"):
+        randomised(model, "tail", 0)
+
+
+def test_rank_correlation_is_spearmans_over_blocks():
+    a, b = torch.rand(2, 20, 30, generator=torch.Generator().manual_seed(0))
+    blocks = [[v[y : y + 8, x : x + 8].mean().item() for y in range(0, 20, 8) for x in range(0, 30, 8)] for v in (a, b)]
+    assert rank_correlation(a, b) == pytest.approx(float(spearmanr(*blocks).statistic))
+    assert rank_correlation(a, a) == pytest.approx(1)
+    assert rank_correlation(a, -a) == pytest.approx(-1)
+    assert math.isnan(rank_correlation(a, torch.ones(20, 30)))

@@ -1,0 +1,240 @@
+"""Runs that are interrupted, go on, are shared, and meet states that are not theirs."""
+
+from __future__ import annotations
+
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rsp_lab.analysis.trade import run as trade_run
+from rsp_lab.analysis.trade.image import ImageTrade
+from rsp_lab.analysis.trade.run import Shard, TradeQuestion, empty_sum, run_trade, state_path, trade_matrix, with_block
+from rsp_lab.analysis.trade.statistics import TradeSum
+from rsp_lab.data.sample import Sample
+from rsp_lab.models import presets
+from rsp_lab.models.heads import TopDownConfig
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
+NAMES = ("road", "sky", "tree")
+QUESTION = TradeQuestion(("baseline", "rsp4"), ("a", "b"), "noise")
+COUNT = 5
+
+
+def _samples(count: int) -> list[Sample]:
+    """Noise; the first class is in every second image only, and some pixels have no class."""
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.integers(0, 256, (count, 3, 48, 64), dtype=np.uint8))
+    labels = torch.from_numpy(rng.integers(0, 4, (count, 6, 8), dtype=np.uint8).repeat(8, 1).repeat(8, 2))
+    labels[1::2] = labels[1::2].clamp(min=1)
+    return [Sample(f"image {i}", image, label) for i, (image, label) in enumerate(zip(images, labels, strict=True))]
+
+
+def _model(head: TopDownConfig, seed: int) -> Segmenter:
+    torch.manual_seed(seed)
+    config = replace(head, channels=64)
+    return Segmenter(SegmenterConfig(PyramidConfig("tiny", 32, top=7), config, NAMES)).eval()
+
+
+SAMPLES = _samples(COUNT)
+MODELS = _model(presets.baseline_q67(), 0), _model(presets.rsp4(), 1)
+
+
+class Interrupting:
+    """Samples that are interrupted, as by Ctrl-C, before one is read; which ones were read is counted."""
+
+    def __init__(self, before: int | None = None) -> None:
+        self.before, self.read = before, []
+
+    def __len__(self) -> int:
+        return len(SAMPLES)
+
+    def __getitem__(self, index: int):
+        if index == self.before:
+            raise KeyboardInterrupt
+        self.read.append(index)
+        return SAMPLES[index]
+
+
+def run(folder: Path, samples=SAMPLES, block: int = 1, **options):
+    return run_trade(MODELS, samples, replace(QUESTION, block=block), folder, **options)
+
+
+def test_a_run_is_the_matrix(tmp_path):
+    told = []
+    result = run(tmp_path, report=lambda done, count: told.append((done, count)))
+
+    assert result.to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4")).to_dict()
+    assert told == [(n, COUNT) for n in range(1, COUNT + 1)]
+    assert [path.name for path in tmp_path.iterdir()] == ["trade.state.safetensors"]
+
+
+@pytest.mark.parametrize(("before", "block"), [(2, 1), (3, 2)])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, before, block):
+    broken, whole = tmp_path / "broken", tmp_path / "whole"
+    broken.mkdir()
+    whole.mkdir()
+    expected = run(whole, block=block)
+    with pytest.raises(KeyboardInterrupt):
+        run(broken, Interrupting(before), block)
+
+    going_on = Interrupting()
+    result = run(broken, going_on, block)
+
+    # The last image done is read again, to see that the images are the same.
+    first = before // block * block
+    assert going_on.read == list(range(first - 1, COUNT))
+    assert result.to_dict() == expected.to_dict()
+    name = state_path(Path(), Shard()).name
+    assert (broken / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_killed_run_goes_on_from_its_last_save(tmp_path, monkeypatch):
+    """Without a last word: what was saved on the way is what there is."""
+    monkeypatch.setattr(trade_run, "_SAVE_SECONDS", 0.0)
+    saved = []
+    monkeypatch.setattr(TradeSum, "save", lambda total, path, asked: saved.append((total.done, path, asked)))
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Interrupting(3))
+    assert [done for done, _, _ in saved] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_a_run_that_asks_for_more_images_goes_on(tmp_path, block):
+    run(tmp_path, count=3, block=block)
+    more = Interrupting()
+
+    result = run(tmp_path, more, block)
+
+    assert more.read[1:] == list(range(3 // block * block, COUNT))
+    assert result.to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4"), block=block).to_dict()
+    with pytest.raises(ValueError, match=r"images already, more than are asked for.*--fresh"):
+        run(tmp_path, count=2, block=block)
+    assert run(tmp_path, count=2, block=block, fresh=True).seen == 2
+
+
+def test_a_finished_run_is_not_done_again(tmp_path):
+    first = run(tmp_path)
+    again = Interrupting()
+    assert run(tmp_path, again).to_dict() == first.to_dict()
+    assert again.read == [COUNT - 1]
+
+
+def test_the_state_does_not_grow(tmp_path):
+    sizes = []
+    for count in (1, 3):
+        run(tmp_path, count=count)
+        sizes.append(state_path(tmp_path, Shard()).stat().st_size)
+    # Only the digits of the residual and of the counts may differ.
+    assert max(sizes) - min(sizes) < 32
+
+
+def test_memory_does_not_grow_with_images():
+    """numpy reports its arrays to tracemalloc; a sum that kept anything of each image would hold it here."""
+    total, rng = TradeSum.empty(("a", "b"), (2, 3)), np.random.default_rng(0)
+
+    def image() -> ImageTrade:
+        values, one = rng.normal(size=(2, 2, 3)), np.ones(2)
+        return ImageTrade((2, 3), one > 0, one.astype(np.int64), values, one, values.sum((1, 2)) + one, 0.0)
+
+    held = []
+    tracemalloc.start()
+    for count in range(400):
+        total = total.plus([(image(), image())])
+        if count in (99, 399):
+            held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[1] - held[0] < 2000
+
+
+def test_states_that_are_not_this_question_s(tmp_path):
+    run(tmp_path, count=2)
+    for name, change in (
+        ("by", {"by": "predictions"}),
+        ("data", {"data": "other noise"}),
+        ("digests", {"digests": ("a", "c")}),
+        ("names", {"names": ("rsp4", "baseline")}),
+        ("block", {"block": 2}),
+        ("version", {"version": "9"}),
+    ):
+        with pytest.raises(ValueError, match=rf"another question \(other {name}\).*-o, or start over with --fresh"):
+            run_trade(MODELS, SAMPLES, replace(QUESTION, **change), tmp_path)
+    with pytest.raises(ValueError, match="other images of that name"):
+        run(tmp_path, [*SAMPLES[1:], SAMPLES[0]])
+
+
+def test_damaged_states(tmp_path):
+    run(tmp_path, count=2)
+    path = state_path(tmp_path, Shard())
+    whole = path.read_bytes()
+    for content in (b"", b"no tensors", whole[: len(whole) // 2], whole.replace(b'"question', b'"quest_on')):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"not a state of a trade matrix.*--fresh"):
+            run(tmp_path)
+    assert run(tmp_path, count=2, fresh=True).seen == 2
+    # Tensors of a matrix of other classes under the right question.
+    other = TradeSum.empty(("a", "b"), (2,))
+    other.save(path, {**QUESTION.to_dict(), "shard": [0, 1]})
+    with pytest.raises(ValueError, match=r"not a state of a trade matrix \(count is int64 \(3, 2\), expected"):
+        run(tmp_path)
+
+
+def test_a_failing_image_keeps_what_was_done(tmp_path):
+    bad = [*SAMPLES[:2], replace(SAMPLES[2], label=None), *SAMPLES[3:]]
+    with pytest.raises(ValueError, match="image 2 has no label"):
+        run(tmp_path, bad)
+    assert run(tmp_path).to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4")).to_dict()
+
+
+def test_packing_keeps_every_number():
+    total = TradeSum.empty(("a", "b"), (2, 3))
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(2, 2, 3))
+    trade = ImageTrade((2, 3), np.array([True, False]), np.array([7, 0]), values, values[:, 0, 0], values[:, 1, 1], 0.5)
+    total = total.plus([(trade, trade)]).plus([(trade, trade), (trade, trade)])
+    back = TradeSum.empty(("a", "b"), (2, 3)).unpacked(total.packed())
+    assert (back.residual, back.blocks, back.done) == (0.5, 2, 3)
+    for name, held in total.tensors().items():
+        assert back.tensors()[name].dtype == held.dtype
+        np.testing.assert_array_equal(back.tensors()[name], held)
+
+
+def test_shares_of_the_environment(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert Shard.of_environment() == Shard(0, 1)
+    monkeypatch.setenv("RANK", "2")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    assert Shard.of_environment() == Shard(2, 3)
+    assert state_path(Path("a"), Shard(2, 3)) == Path("a/trade-3-of-3.state.safetensors")
+    for rank, size in (("3", "3"), ("one", "2"), ("0", "")):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", size)
+        with pytest.raises(ValueError, match="start several with torchrun"):
+            Shard.of_environment()
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_shares_join_to_the_whole(block):
+    blocks = [SAMPLES[start : start + block] for start in range(0, COUNT, block)]
+    shares = []
+    for rank in range(2):
+        total = empty_sum(MODELS, "labels")
+        for images in blocks[rank::2]:
+            total = with_block(total, MODELS, images)
+        shares.append(total)
+
+    joined = shares[0].joined(shares[1]).result(QUESTION.names, "labels", block)
+
+    whole = trade_matrix(MODELS, SAMPLES, names=QUESTION.names, block=block)
+    for ours, theirs in ((whole.values, joined.values), (whole.bias, joined.bias), (whole.logit, joined.logit)):
+        np.testing.assert_allclose(theirs.mean, ours.mean, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(theirs.half_width, ours.half_width, rtol=1e-6, atol=1e-9)
+    for name in ("images", "blocks", "pixels"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+    assert (joined.seen, joined.residual) == (COUNT, whole.residual)

@@ -1,0 +1,159 @@
+"""The page of figures: nothing is drawn until asked, and what is drawn is a valid file with its caption."""
+
+from __future__ import annotations
+
+import html
+import io
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.figures import shelf
+from app.shell.selection import Selection
+from app.store import models
+from rsp_lab.analysis.comparison.compare import assemble
+from rsp_lab.capture.record import Record
+from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.figures.paper.predictions import draw_predictions
+
+
+def _script() -> None:
+    from app.app_pages.figures import page as figures
+    from app.shell import frame
+
+    selection = frame.draw_frame()
+    if selection is not None:
+        figures.draw(selection)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+    return AppTest.from_function(_script, default_timeout=240)
+
+
+def run(page: AppTest) -> str:
+    page.run()
+    assert not page.exception
+    bodies = [element.proto.body for element in page.get("html")]
+    return html.unescape(next(body for body in bodies if "rsp-sentence" in body))
+
+
+def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "_draw", lambda *_: pytest.fail("a figure was drawn"))
+    page.query_params["pixel"] = "11,12"
+
+    said = run(page)
+
+    assert "9 figures for print of" in said
+    assert "at y 11, x 12" in said
+    assert "Nothing is drawn yet" in page.info[0].value
+    # The offline file and the two records can be had at once: they are written when pressed.
+    assert [b.proto.label.split(",")[0] for b in page.get("download_button")] == [
+        "Offline HTML",
+        "scenes-baseline",
+        "scenes-rsp4",
+    ]
+
+
+def test_a_figure_is_drawn_once_with_its_caption(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.query_params["pixel"] = "20,30"
+    page.query_params["figure"] = "Relation weights"
+    run(page)
+
+    page.button(key="draw-figure").click()
+    run(page)
+
+    assert [button.proto.label.split(",")[0] for button in page.get("download_button")][:3] == ["PDF", "SVG", "PNG"]
+    assert not page.warning
+    assert "Relation weights of scenes-rsp4 at one pixel" in page.code[0].value
+    assert "Ring: pixel y 20, x 30" in page.code[0].value
+    monkeypatch.setattr(shelf, "_draw", lambda *_: pytest.fail("a figure was drawn again"))
+    run(page)
+    assert page.code
+
+
+def test_without_relations_their_figures_are_not_offered(page: AppTest) -> None:
+    page.query_params["right"] = "scenes-baseline"
+    run(page)
+
+    assert not {"Key and query", "Relation weights", "Gaze fields"} & set(page.selectbox(key="figure").options)
+    assert "Context flow" in page.selectbox(key="figure").options
+
+
+def test_files_are_what_their_endings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
+    loaded = [models.loaded_model(name) for name in ("scenes-baseline", "scenes-rsp4")]
+    views = models.view_of(loaded[0], shown), models.view_of(loaded[1], shown)
+    result = assemble(shown.sample.image, (loaded[0].model, loaded[1].model), views, pixel=(5, 6))
+    kind = shelf.Kind("one", "", lambda _: (draw_predictions(result, loaded[1].table), "words"))
+    monkeypatch.setitem(shelf.SHELF, "one", kind)
+
+    found = shelf._draw(cast("Selection", None), "one")
+
+    assert found.files["pdf"].startswith(b"%PDF-")
+    assert b"<svg" in found.files["svg"][:2000]
+    assert Image.open(io.BytesIO(found.files["png"])).size[0] == round(7.16 * 300)
+    with zipfile.ZipFile(io.BytesIO(shelf.archive({"one": found}))) as zipped:
+        assert sorted(zipped.namelist()) == ["captions.txt", "one.pdf", "one.png", "one.svg"]
+        assert zipped.read("one.pdf") == found.files["pdf"]
+        assert zipped.read("captions.txt") == b"one: words\n"
+    assert shelf.archive({"one": found}) == shelf.archive({"one": found})
+
+
+def test_a_record_comes_back_from_its_bytes(tmp_path: Path) -> None:
+    shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
+    record = models.view_of(models.loaded_model("scenes-rsp4"), shown).record
+
+    content = shelf.record_bytes(record)
+
+    (tmp_path / "record.safetensors").write_bytes(content)
+    back = Record.load(tmp_path / "record.safetensors")
+    assert list(back) == list(record)
+    assert torch.equal(back["step54.weights"], record["step54.weights"])
+    assert len(content) == pytest.approx(shelf.record_size(record), rel=0.02)
+
+
+def test_the_offline_file_holds_the_view_and_takes_names_as_text() -> None:
+    shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
+    sample = replace(shown.sample, name="<script>alert(1)</script>")
+    loaded = models.loaded_model("scenes-baseline"), models.loaded_model("scenes-rsp4")
+    selection: Any = SimpleNamespace(
+        shown=replace(shown, sample=sample),
+        loaded=loaded,
+        views=tuple(models.view_of(model, shown) for model in loaded),
+        names=(loaded[0].name, loaded[1].name),
+        result=SimpleNamespace(pixel=(7, 9)),
+    )
+
+    text = shelf.explorer_file(selection).decode()
+
+    assert text.startswith("<!doctype html>")
+    assert "Where do scenes-baseline and scenes-rsp4 look?" in text
+    assert 'data-view="pixel=7,9"' in text
+    assert "<script>alert" not in text
+    assert len(text) < 3e6
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("street.png", "street"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\secret\\a b.jpeg", "a-b"),
+        ('<img src=x onerror="alert(1)">.png', "img-src-x-onerror-alert-1"),
+        ("...", "image"),
+        ("", "image"),
+    ],
+)
+def test_an_uploads_name_makes_a_harmless_file_name(name: str, stem: str) -> None:
+    selection: Any = SimpleNamespace(shown=SimpleNamespace(sample=SimpleNamespace(name=name)))
+
+    assert shelf.file_stem(selection) == stem

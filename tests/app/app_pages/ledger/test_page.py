@@ -1,0 +1,351 @@
+"""The page of ledgers without a browser: its numbers against the analysis called directly, its errors, its links."""
+
+from __future__ import annotations
+
+import math
+from functools import cache as once
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.ledger import bars, maps, thumbs
+from app.app_pages.ledger.readings import Panel
+from app.charts import bar_rows
+from app.shell.scenes import region_pixel
+from app.store import models
+from rsp_lab.analysis.comparison.explain import explain_passes
+from rsp_lab.analysis.ledger.footprint import on_pixels
+from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
+from rsp_lab.analysis.ledger.levels import level_ledger_of
+from rsp_lab.analysis.ledger.selection import rejection_map_of, selection_gain_of
+from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.scenes.sources import PARTS, part_map, planted_sources
+from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region
+from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
+from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.models.pyramid import FeaturePyramid
+from rsp_lab.models.segmenter import labels_from_logits
+from rsp_lab.models.weights import load, shipped
+from tests.app.running import run
+
+NAMES = "scenes-baseline", "scenes-rsp4"
+
+
+def _script() -> None:
+    from app.app_pages.ledger import page as ledger
+    from app.shell import frame
+
+    selection = frame.draw_frame()
+    if selection is not None:
+        ledger.draw(selection)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+    return AppTest.from_function(_script, default_timeout=240)
+
+
+def scene() -> PlantedScene:
+    """What the workbench opens with."""
+    planted = models.cached_pair("person-rider", FIRST_SEED["test"], None)[0].planted
+    assert planted is not None
+    return planted
+
+
+@once
+def passes() -> tuple[Looked, Looked]:
+    left, right = (look(load(str(shipped()[name])), scene().image[None].float() / 255) for name in NAMES)
+    return left, right
+
+
+@once
+def target() -> PixelTarget:
+    return explain_passes(scene().image, passes(), NAMES, region_pixel(scene())).target
+
+
+def ledgers(of: Target) -> tuple[ContextLedger, ContextLedger]:
+    left, right = (ledger_of(looked.frozen, of) for looked in passes())
+    return left, right
+
+
+def signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−")
+
+
+def labels(side: int) -> torch.Tensor:
+    frozen = passes()[side].frozen
+    return labels_from_logits(frozen.logits, frozen.image_size)
+
+
+def captions(page: AppTest) -> list[str]:
+    return [caption.value for caption in page.caption]
+
+
+def check_sums(page: AppTest, both: tuple[ContextLedger, ContextLedger]) -> None:
+    """The printed sums, and that they do add up."""
+    printed = [words for words in captions(page) if words.startswith("Levels ")]
+    differences = (both[1].logit - both[0].logit, both[1].bias - both[0].bias)
+    expected = [(found.logit, found.bias) for found in both] + [differences]
+    assert len(printed) == 3
+    for words, (logit, bias) in zip(printed, expected, strict=True):
+        assert f"Levels {signed(logit - bias)}" in words
+        assert f"= {signed(logit)} logits" in words
+
+
+def test_it_opens_and_its_sentence_is_the_ledger(page: AppTest) -> None:
+    said = run(page)
+
+    both = ledgers(target())
+    of = target()
+    assert f"At y {of.y}, x {of.x}: {of.class_name} over {of.rival} is {signed(both[1].logit)} logits in" in said
+    for name, found, side in zip(NAMES, both, (0, 1), strict=True):
+        sign = math.copysign(1, found.logit)
+        level = max(found.sums, key=lambda x: sign * found.sums[x])
+        table = found.by_class(labels(1))
+        source = max(table.columns, key=lambda kind: sign * table[level, kind])
+        part = f"level {level} gives most ({signed(found.sums[level])}, of which {signed(table[level, source])}"
+        assert f"{signed(found.logit)} logits in {name}, where {part} from {source})" in said, side
+    check_sums(page, both)
+    assert len(page.get("plotly_chart")) == 3
+    bodies = [element.proto.body for element in page.get("html")]
+    assert sum('class="rsp-bars"' in body for body in bodies) == 6
+    assert sum(body.count("data-pick") for body in bodies) == 18
+
+
+@pytest.mark.parametrize("mode", ["connected region", "class zone", "border", "flipped region"])
+def test_regions_are_those_of_the_analysis(page: AppTest, mode: str) -> None:
+    said = run(page, ledger_target=mode)
+
+    of, ids = target(), labels(1)
+    names, pixel = passes()[0].frozen.class_names, (of.y, of.x)
+    classes = {"class_name": of.class_name, "rival": of.rival}
+    assert of.class_name
+    assert of.rival
+    if mode == "connected region":
+        region = connected_region(ids, pixel, **classes)
+    elif mode == "class zone":
+        region = class_zone(ids, of.class_name, names, **classes)
+    elif mode == "border":
+        region = class_border(ids, of.class_name, of.rival, names, within=8, **classes)
+    else:
+        region = RegionTarget(connected_region(labels(0) * len(names) + ids, pixel).mask, **classes)
+    both = ledgers(region)
+    assert f"({region.pixels:,} px)" in said
+    assert f"is {signed(both[1].logit)} logits in scenes-rsp4" in said
+    check_sums(page, both)
+
+
+def test_gain_is_that_of_the_analysis_and_a_sum_has_none(page: AppTest) -> None:
+    said = run(page, ledger_reading="selection gain")
+
+    gain = selection_gain_of(passes()[1].frozen, target())
+    level = max(gain.sums, key=lambda x: math.copysign(1, gain.total) * gain.sums[x])
+    assert f"gains {signed(gain.total)} logits in scenes-rsp4" in said
+    assert f"level {level} gains most ({signed(gain.sums[level])})" in said
+    assert any("scenes-baseline has no relation" in words for words in captions(page))
+    assert any("No difference" in words for words in captions(page))
+
+
+def test_rejection_is_that_of_the_analysis(page: AppTest) -> None:
+    said = run(page, ledger_reading="rejection")
+
+    steps = rejection_map_of(passes()[1].frozen, target()).steps
+    largest = max(steps, key=lambda step: abs(step.total))
+    assert f"if step {largest.step.removeprefix('step')} passed each own cell down whole" in said
+    assert f"by {signed(largest.total)} logits" in said
+
+
+def test_the_whole_image_is_that_of_the_analysis(page: AppTest) -> None:
+    said = run(page, ledger_reading="whole image")
+
+    for name, looked in zip(NAMES, passes(), strict=True):
+        shares = level_ledger_of(looked.frozen).to_dict()["levels"]
+        first, second = sorted(shares, key=lambda x: -shares[x]["decides_share"])[:2]
+        part = f"n {name} level {first} ({100 * shares[first]['decides_share']:.0f} %) decides most of this image"
+        assert f"{part}, then level {second} ({100 * shares[second]['decides_share']:.0f} %)" in said
+    residuals = [f"{level_ledger_of(looked.frozen).residual:.1g}" for looked in passes()]
+    assert any(f"{residuals[0]} (left) and {residuals[1]} (right)" in words for words in captions(page))
+
+
+def test_the_planted_table_is_the_analysis_beside_its_control(page: AppTest) -> None:
+    run(page)
+
+    table = next(element.value for element in page.table if "share of pixels" in element.value)
+    assert tuple(table.index) == PARTS
+    for side, found in zip(("left", "right"), ledgers(target()), strict=True):
+        sources = planted_sources(found, scene())
+        for part in PARTS:
+            row = table.loc[part]
+            assert row["share of pixels"] == f"{100 * sources.areas[part]:.3g} %"
+            assert row[f"{side}: share of |logits|"] == f"{100 * sources.magnitudes[part]:.3g} %"
+            assert float(row[f"{side}: logits"].replace("−", "-")) == pytest.approx(sources.sums[part], abs=6e-3)
+
+
+def test_planted_sources_against_loops_over_pixels() -> None:
+    found = ledgers(target())[1]
+    planted = scene().ambiguities[0]
+    sums, sizes, areas = (dict.fromkeys(PARTS, 0.0) for _ in range(3))
+    kinds = []
+    for y in range(planted.region.shape[0]):
+        for x in range(planted.region.shape[1]):
+            decoy = any(bool(mask[y, x]) for mask in planted.decoys)
+            kinds.append(0 if planted.region[y, x] else 1 if planted.cue[y, x] else 2 if decoy else 3)
+            areas[PARTS[kinds[-1]]] += 1
+    for values in found.maps.values():
+        signs, magnitudes = (on_pixels(v, found.image_size).flatten().tolist() for v in (values, values.abs()))
+        for kind, sign, magnitude in zip(kinds, signs, magnitudes, strict=True):
+            sums[PARTS[kind]] += sign
+            sizes[PARTS[kind]] += magnitude
+
+    split = planted_sources(found, scene())
+
+    assert part_map(scene()).flatten().tolist() == kinds
+    for part in PARTS:
+        assert split.sums[part] == pytest.approx(sums[part], abs=1e-9)
+        assert split.magnitudes[part] == pytest.approx(sizes[part] / sum(sizes.values()), abs=1e-9)
+        assert split.areas[part] == pytest.approx(areas[part] / len(kinds))
+    assert sum(split.sums.values()) + found.bias == pytest.approx(found.logit, abs=1e-4)
+    assert split.to_dict()["parts"]["cue"]["logits"] == round(split.sums["cue"], 6)
+
+
+def test_a_ledger_of_another_picture_is_refused() -> None:
+    small = look(load(str(shipped()[NAMES[0]])), scene().image[None, :, :128, :128].float() / 255)
+
+    with pytest.raises(ValueError, match="take the same scene"):
+        planted_sources(ledger_of(small.frozen, PixelTarget(3, 4, "person", "rider")), scene())
+
+
+def test_a_new_pixel_costs_no_forward_pass(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = run(page)
+    monkeypatch.setattr(FeaturePyramid, "forward", lambda *_: pytest.fail("a new pixel ran a network"))
+
+    again = run(page, pixel="200,300")
+
+    assert "At y 200, x 300:" in again
+    assert again != said
+
+
+def test_a_click_on_a_map_selects_its_pixel(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.shell import picker
+
+    chosen: list[tuple[int, int]] = []
+    monkeypatch.setattr(picker, "set_pixel", chosen.append)
+    for pick in ({"y": 12, "x": 34}, {"y": -1, "x": 3}, {"y": "1", "x": 2}, None):
+        monkeypatch.setattr(picker.st, "session_state", {picker.KEY: {"pick": pick}})
+        picker.picked()
+
+    assert chosen == [(12, 34)]
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ({"right": "scenes-baseline", "ledger_reading": "selection gain"}, "Neither model selects"),
+        ({"class": "train", "ledger_target": "class zone"}, "No pixel is labelled train"),
+        ({"pixel": "20,250", "ledger_target": "flipped region"}, "there is no flip"),
+        ({"ledger_target": "border", "class": "sky", "rival": "road", "ledger_within": "1"}, "larger distance"),
+        (
+            {"left": "camvid-baseline", "right": "camvid-rsp4", "ledger_labels": "true labels"},
+            "This image has labels of",
+        ),
+    ],
+)
+def test_an_error_says_what_to_do(page: AppTest, link: dict[str, str], words: str) -> None:
+    said = run(page, **link)
+
+    assert "This cannot be put in a ledger." in said
+    assert words in page.error[0].value
+    assert any(remedy in page.error[0].value for remedy in ("Choose", "take the labels of a model"))
+
+
+def test_class_and_rival_the_same_is_said_and_mended(page: AppTest) -> None:
+    said = run(page, **{"class": "person", "rival": "person"})
+
+    assert "Class and rival are both person" in page.warning[0].value
+    assert "person over person" not in said
+
+
+def test_true_labels_name_the_sources(page: AppTest) -> None:
+    said = run(page, ledger_labels="true labels", ledger_split="class")
+
+    label = scene().sample.label
+    assert label is not None
+    found = ledgers(target())[1]
+    sign = math.copysign(1, found.logit)
+    level = max(found.sums, key=lambda x: sign * found.sums[x])
+    table = found.by_class(label.long())
+    source = max(table.columns, key=lambda kind: sign * table[level, kind])
+    assert f"of which {signed(table[level, source])} from {source}" in said
+
+
+def test_choices_stand_in_the_link_and_a_stale_one_is_said(page: AppTest) -> None:
+    said = run(page, ledger_level="6", ledger_view="close", ledger_target="connected region", ledger_split="sideways")
+
+    assert "Over the region around" in said
+    assert page.segmented_control(key="ledger_level").value == "6"
+    assert page.segmented_control(key="ledger_view").value == "close"
+    assert len(page.warning) == 1
+    assert "Choose one of: class, distance, part of the scene" in page.warning[0].value
+
+
+def test_maps_keep_their_sum_and_cells_stand_at_their_place() -> None:
+    found = ledgers(target())[1]
+    panel = Panel("right", NAMES[1], found.maps, found.logit, found.bias, found)
+    size = found.image_size
+
+    whole = maps.shown_map(panel, None, size)
+    assert whole is not None
+    assert float(whole.sum()) == pytest.approx(sum(found.sums.values()), abs=1e-9)
+    assert tuple(whole.shape) == (size[0] // 4, size[1] // 4)
+    odd = maps.shown_map(Panel("right", "", {2: torch.ones(3, 5)}), None, (11, 18))
+    assert odd is not None
+    assert float(odd.sum()) == pytest.approx(15)
+
+    level = 5
+    values = found.maps[level].numpy()
+    trace = maps.signed_cells(found.maps[level], size, 1.0, "logits")
+    drawn = np.asarray(trace.z)
+    assert np.nansum(drawn) == pytest.approx(values.sum(), abs=1e-4)
+    y, x = np.unravel_index(np.nanargmax(np.abs(drawn)), drawn.shape)
+    strongest = found.strongest(1, level)[0]
+    assert (trace.y0 + y * trace.dy, trace.x0 + x * trace.dx) == pytest.approx(strongest.centre)
+    assert tuple(np.asarray(trace.customdata)[y, x]) == (strongest.y, strongest.x)
+
+
+def test_bars_stand_on_one_axis_and_names_are_only_text() -> None:
+    assert bar_rows.ticks(-1.3, 2.2) == [-1, 0, 1, 2]
+    assert bar_rows.ticks(0, 0.21) == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+    row = bar_rows.Row("<b>", (bar_rows.Bar(1.0, -2.0, "#123456", "a&b"),), "−2")
+
+    drawn = bar_rows.rows_html((row,), (-2.0, 2.0), "logits")
+
+    assert "left:25.000%;width:calc(75.000% - 25.000%);background:#123456" in drawn
+    assert "&lt;b&gt;" in drawn
+    assert 'title="a&amp;b"' in drawn
+
+
+def test_a_small_map_is_blue_below_0_and_red_above() -> None:
+    picture = thumbs.cell_picture(np.array([[-1.0, 0.0], [0.25, 3.0]]), 1.0)
+
+    assert picture[0, 0].tolist() == [42, 110, 196, round(255 * 0.96)]
+    assert picture[0, 1].tolist() == [0, 0, 0, 0]
+    assert picture[1, 0].tolist() == [200, 48, 34, round(255 * 0.27)]
+    assert picture[1, 1, 3] == round(255 * 0.96)
+
+
+def test_the_last_bar_is_where_the_parts_end() -> None:
+    found = ledgers(target())[0]
+    panel = Panel("left", NAMES[0], found.maps, found.logit, found.bias, found)
+
+    ends = bars.sum_ends((panel, panel, panel), summed=True)
+    *parts, last = (row.bars[0] for row in bars.sum_rows(panel, {}, "= margin"))
+
+    starts = [bar.start for bar in parts]
+    assert parts[-1].start + parts[-1].value == pytest.approx(found.logit, abs=1e-4)
+    assert (last.start, last.value) == (0, found.logit)
+    assert all(bar.start + bar.value == pytest.approx(start) for bar, start in zip(parts, starts[1:], strict=False))
+    assert ends[0] < min(starts) <= max(starts) < ends[1]

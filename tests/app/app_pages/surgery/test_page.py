@@ -1,0 +1,332 @@
+"""The page of surgery without a browser, and what it keeps against operations run on the model itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache as once
+from threading import Lock
+
+import numpy as np
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.surgery import edits
+from app.app_pages.surgery.charts import _edged, legend
+from app.shell.scenes import region_pixel
+from app.store import models
+from app.store.private_models import held_model
+from rsp_lab.analysis.metrics import mean_iou
+from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
+from rsp_lab.analysis.surgery.operations import Centre, Operation, Temperature, Uniform, ZeroNeighbours
+from rsp_lab.analysis.targets.regions import connected_region
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.models.pyramid import FeaturePyramid
+from rsp_lab.models.weights import load, shipped
+from tests.app.running import run
+
+
+def _script() -> None:
+    from app.app_pages.surgery import page as surgery
+    from app.shell import frame
+
+    selection = frame.draw_frame()
+    if selection is not None:
+        surgery.draw(selection)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+    return AppTest.from_function(_script, default_timeout=240)
+
+
+def photograph() -> models.Photograph:
+    """What the workbench opens with."""
+    return models.cached_pair("person-rider", FIRST_SEED["test"], None)[0]
+
+
+@once
+def looked() -> Looked:
+    """The right model's pass on it."""
+    return look(load(str(shipped()["scenes-rsp4"])), photograph().sample.image[None].float() / 255)
+
+
+def directly(operation: Operation, target: PixelTarget | None = None) -> SurgeryResult:
+    return operate(looked().model, looked().image, operation, target=target, label=photograph().sample.label)
+
+
+def target_of(page: AppTest) -> PixelTarget:
+    """What the page's table of logits is about."""
+    names = list(page.table[0].value.index)
+    y, x = (int(page.number_input(key=f"typed_{axis}").value) for axis in "yx")
+    return PixelTarget(y, x, names[0], names[1])
+
+
+def signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−")
+
+
+def expected_words(result: SurgeryResult) -> list[str]:
+    assert result.before.value is not None
+    assert result.after.value is not None
+    changed = f"{100 * float(result.changed.double().mean()):.3g} % of the labels change"
+    return [changed, f"goes from {signed(result.before.value)} to {signed(result.after.value)} logits"]
+
+
+@pytest.mark.parametrize("operation", [Centre(), Temperature(0.5, steps="step54"), Uniform(where=(100, 300))])
+def test_a_head_on_captured_maps_answers_as_the_model_itself(operation: Operation) -> None:
+    held = held_model(looked(), Lock())
+
+    ours, theirs = operate(held, looked().image, operation), operate(looked().model, looked().image, operation)
+
+    torch.testing.assert_close(ours.before.logits, theirs.before.logits, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours.after.logits, theirs.after.logits, rtol=1e-5, atol=1e-5)
+    assert theirs.changed.any()
+
+
+def test_the_model_is_left_alone() -> None:
+    model = load(str(shipped()["scenes-rsp4"]))
+    image = photograph().sample.image[None, :, :128, :192].float() / 255
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    modules = list(model.modules())
+    seen = look(model, image)
+
+    held = held_model(seen, Lock())
+    with torch.no_grad():
+        for parameter in held.head.parameters():
+            parameter.zero_()
+
+    assert list(model.modules()) == modules
+    assert model.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with torch.no_grad():
+        torch.testing.assert_close(model.coarse_logits(image), seen.record["logits"])
+
+
+def test_it_opens_and_its_sentence_is_the_operation(page: AppTest) -> None:
+    said = run(page)
+
+    target = target_of(page)
+    scene = photograph().planted
+    assert scene is not None
+    assert (target.y, target.x) == region_pixel(scene)
+    for words in expected_words(directly(Centre(), target)):
+        assert words in said
+    assert "scenes-rsp4 as the sum baseline (no retraining) at steps 76, 65, 54, 43 on the whole image" in said
+    assert "Nothing is retrained." in said
+    assert page.selectbox(key="surgery_model").options == ["right: scenes-rsp4"]
+    assert len(page.get("plotly_chart")) == 4
+
+
+@pytest.mark.parametrize(
+    ("link", "operation"),
+    [
+        ({"surgery_edit": "equal weights", "surgery_steps": "54"}, Uniform(steps="step54")),
+        ({"surgery_edit": "temperature", "surgery_temperature": "0.5"}, Temperature(0.5)),
+        (
+            {"surgery_edit": "zero at some positions", "surgery_positions": "upper half", "surgery_steps": "43"},
+            ZeroNeighbours(tuple((y, x) for y in (-3, -2, -1) for x in range(-3, 4)), steps="step43"),
+        ),
+        (
+            {"surgery_edit": "without context (no retraining)", "surgery_steps": "65"},
+            ZeroNeighbours("all", renormalise=False, steps="step65"),
+        ),
+    ],
+    ids=["equal", "temperature", "zero", "without context"],
+)
+def test_operation_steps_and_amount_are_chosen(page: AppTest, link: dict[str, str], operation: Operation) -> None:
+    said = run(page, **link)
+
+    for words in expected_words(directly(operation, target_of(page))):
+        assert words in said
+
+
+@pytest.mark.parametrize("place", ["region at the pixel", "pixel"])
+def test_the_place_is_chosen(page: AppTest, place: str) -> None:
+    said = run(page, surgery_edit="equal weights", surgery_where=place, pixel="150,40")
+
+    labels = directly(Centre()).before.labels.numpy()
+    where = (150, 40) if place == "pixel" else connected_region(labels, (150, 40)).mask
+    result = directly(Uniform(where=where), target_of(page))
+    assert result.before.value is not None
+    assert result.after.value is not None
+    assert f"goes from {signed(result.before.value)} to {signed(result.after.value)} logits" in said
+    table = page.table[3].value
+    for step, change in result.weights.items():
+        assert table.loc[step.removeprefix("step")]["cells changed"] == f"{change.changed:,} of {change.cells:,}"
+
+
+def test_prediction_and_reaction_add_up_to_the_live_change(page: AppTest) -> None:
+    run(page, surgery_edit="equal weights", surgery_steps="65")
+
+    target, frozen = target_of(page), looked().frozen
+    live = directly(Uniform(steps="step65"), target)
+    predicted = predicted_change(frozen, edited_weights(frozen, Uniform(steps="step65")), target)
+    rows = page.table[2].value["logits"]
+    assert live.after.value is not None
+    assert live.before.value is not None
+    change = live.after.value - live.before.value
+    assert rows["live: lower steps react"] == signed(change)
+    assert rows["predicted: all else held"] == signed(predicted)
+    assert float(rows["reaction of lower steps"].replace("−", "-")) == pytest.approx(change - predicted, rel=0.02)
+    assert abs(change - predicted) > 1e-3
+
+
+@pytest.mark.parametrize("steps", [("step54",), ("step76", "step43")])
+def test_the_ledger_is_exact_where_the_other_weights_are_held(steps: tuple[str, ...]) -> None:
+    frozen, operation = looked().frozen, Uniform(steps=steps)
+    target = PixelTarget(140, 280, "rider", "person")
+    results = [operate(looked().model, looked().image, operation, frozen_keys=held) for held in (False, True)]
+    found = edits.Operated(operation, results[0], results[1], edited_weights(frozen, operation))
+
+    account = edits.account_of(frozen, found, target)
+
+    assert account.predicted.logit == pytest.approx(account.held, abs=2e-5)
+    assert sum(account.predicted.sums.values()) + account.predicted.bias == pytest.approx(account.held, abs=5e-5)
+    rider, person = account.classes["rider"], account.classes["person"]
+    assert rider[0] - person[0] == pytest.approx(account.before, abs=1e-5)
+    assert rider[1] - person[1] == pytest.approx(account.after, abs=1e-5)
+
+
+def test_iou_is_that_of_the_label_map(page: AppTest) -> None:
+    run(page, surgery_edit="equal weights")
+
+    result, table = directly(Uniform()), page.table[1].value
+    before, after = result.before.iou, result.after.iou
+    assert before is not None
+    assert after is not None
+    for column, values in (("before", before), ("after", after)):
+        mean = mean_iou(values)
+        assert mean is not None
+        assert table.loc["mean"][column] == f"{100 * mean:.3g} %"
+        road = values[CITYSCAPES.index("road")]
+        assert road is not None
+        assert table.loc["road"][column] == f"{100 * road:.3g} %"
+    assert "truck" not in table.index
+
+
+def test_an_image_without_labels_has_no_iou(page: AppTest, upload_png: bytes) -> None:
+    run(page, source="Your image")
+    page.file_uploader(key="upload").upload("street.png", upload_png, "image/png")
+
+    run(page)
+
+    assert any("no label map in this model’s classes" in caption.value for caption in page.caption)
+
+
+def test_a_new_pixel_reads_the_same_answer(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(page)
+    monkeypatch.setattr(edits, "operate", lambda *_, **__: pytest.fail("a new pixel ran a network"))
+    page.number_input(key="typed_y").set_value(30)
+
+    said = run(page)
+
+    for words in expected_words(directly(Centre(), target_of(page))):
+        assert words in said
+
+
+def test_no_edit_runs_the_encoder(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(page)
+    monkeypatch.setattr(FeaturePyramid, "forward", lambda *_: pytest.fail("an edit ran the encoder"))
+    page.segmented_control(key="surgery_where").set_value("region at the pixel")
+    page.selectbox(key="surgery_edit").select("shuffle within each window")
+
+    assert "choosing shuffled places of its windows at steps 76, 65, 54, 43 in the region" in run(page)
+
+
+def test_nothing_left_to_scale_is_an_error_with_a_remedy(page: AppTest) -> None:
+    said = run(page, surgery_edit="zero at some positions", surgery_positions="all")
+    assert "This operation cannot be done here." in said
+    assert "keep more positions" in page.error[0].value
+
+    page.toggle(key="surgery_renormalise").set_value(False)
+    said = run(page)
+
+    assert not page.error
+    assert "given weight 0 on all at steps" in said
+
+
+def test_a_transplant_needs_weights_that_fit(page: AppTest) -> None:
+    run(page, surgery_edit="transplant from the other model")
+    assert "scenes-baseline has no relation" in page.error[0].value
+    assert "choose a model with such relations on the left" in page.error[0].value
+
+    page.selectbox(key="left").select("scenes-rsp4")
+    said = run(page)
+
+    # Its own weights put in their own place change nothing.
+    assert "no label changes" in said
+    assert not page.error
+    assert page.selectbox(key="surgery_model").options == ["right: scenes-rsp4", "left: scenes-rsp4"]
+
+
+def test_without_any_relation_it_says_what_to_choose(page: AppTest) -> None:
+    said = run(page, right="scenes-baseline")
+
+    assert "There are no relation weights" in said
+    assert "Choose a model with an RSP head" in page.info[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("surgery_edit", "amputate", "as the sum baseline"),
+        ("surgery_where", "everywhere", "Choose one of: whole image"),
+        ("surgery_steps", "32", "Choose one of: 76, 65"),
+        ("surgery_model", "left", "Choose one of: right"),
+    ],
+)
+def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, value: str, says: str) -> None:
+    run(page, **{name: value})
+
+    assert len(page.warning) == 1
+    assert says in page.warning[0].value
+
+
+def test_every_edit_has_an_operation_that_names_it() -> None:
+    for name in edits.PRESETS:
+        operation = edits.PRESETS[name](("step54",))
+        assert name.removesuffix(" (no retraining)") in operation.describe()
+        assert "(no retraining)" in name
+        assert "step54" in replace(operation, where=(1, 2)).describe()
+
+
+@pytest.mark.parametrize(("name", "count"), [("outer ring", 24), ("left half", 21), ("lower half", 21)])
+def test_positions_are_those_that_are_named(name: str, count: int) -> None:
+    found = edits._positions(name, 3)
+
+    assert len(found) == count
+    assert (0, 0) not in found
+    assert ((0, -3) in found) == (name != "lower half")
+    assert ((3, 0) in found) == (name != "left half")
+
+
+def test_the_edge_of_a_mask_is_white_inside_and_black_outside() -> None:
+    mask = torch.zeros(5, 7, dtype=torch.bool)
+    mask[1:4, 4:7] = True
+
+    edged = _edged(np.full((5, 7, 3), 90, np.uint8), mask)[..., 0]
+
+    # The mask meets the right side of the picture, where it has no edge, and nothing comes round to the left side.
+    assert edged.tolist() == [
+        [90, 90, 90, 90, 0, 0, 0],
+        [90, 90, 90, 0, 255, 255, 255],
+        [90, 90, 90, 0, 255, 90, 90],
+        [90, 90, 90, 0, 255, 255, 255],
+        [90, 90, 90, 90, 0, 0, 0],
+    ]
+
+
+def test_the_legend_has_shares_of_the_image_and_escapes_names() -> None:
+    result = directly(Uniform())
+    shares = edits.label_shares(result)
+
+    assert sum(before for before, _ in shares.values()) == pytest.approx(1)
+    assert sum(after for _, after in shares.values()) == pytest.approx(1)
+    renamed = replace(result, class_names=("<b>road", *result.class_names[1:]))
+    assert "&lt;b&gt;road" in legend(renamed, CITYSCAPES)
+    assert "<b>road" not in legend(renamed, CITYSCAPES)

@@ -1,0 +1,264 @@
+"""Every page in a real Chromium: the navigation, links, uploads, downloads, themes and widths, and the server itself.
+
+The tests share one server, one browser and one open page; each leaves the page usable and assumes no selection.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import urllib.error
+import urllib.request
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, open_view
+from app.tools.serving import running_workbench
+from rsp_lab.capture.record import Record
+from tests.app.run_files import write_run
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+TRY_MS = 5_000
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 420, "height": 900}
+PAGES = {
+    "Relations": "relations",
+    "Key and query": "key-query",
+    "Ledger": "ledger",
+    "Flips": "flips",
+    "Surgery": "surgery",
+    "Attribution": "attribution",
+    "Figures": "figures",
+    "Runs": "runs",
+    "Context flow": "",
+}
+OVERFLOW = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  return [document.documentElement.scrollWidth - window.innerWidth, main.scrollWidth - main.clientWidth];
+}"""
+
+# A picture twice as wide as high leaves no blank strip below it.
+LOW = """() => {
+  const charts = [...document.querySelectorAll(".js-plotly-plot")].filter(chart => chart.layout?.meta?.pick);
+  return charts.length && charts.every(chart => chart.clientHeight < 0.6 * chart.clientWidth);
+}"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("runs")
+    for name in ("one", "a-run-whose-name-is-longer-than-a-telephone-is-wide"):
+        write_run(root, name)
+    environment = {"OMP_NUM_THREADS": "2", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": "", "RSP_LAB_RUNS": str(root)}
+    with running_workbench(environment) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str, problems: list[str]) -> Page:
+    page = browser.new_page(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
+    page.set_default_timeout(TIMEOUT_MS)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    open_view(page, f"{address}/?pixel=100,100")
+    return page
+
+
+def at_rest(page: Page) -> None:
+    """The page has its sentence and computes nothing, or only what it shows the progress of, with a button to stop."""
+    page.locator(".rsp-sentence").first.wait_for()
+    page.locator(IDLE).or_(page.get_by_role("button", name="Stop", exact=True)).first.wait_for()
+
+
+def go(page: Page, title: str) -> None:
+    """To a page by the navigation."""
+    page.get_by_role("link", name=title, exact=True).click()
+    page.wait_for_url(lambda url: urlsplit(url).path == f"/{PAGES[title]}")
+    page.locator('[data-testid="stApp"][data-test-script-state="running"]').or_(page.locator(IDLE)).first.wait_for()
+    at_rest(page)
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    """Chooses from a list. Scrolling closes an open list, even when late, so it is opened again as a reader would."""
+    box, choice = page.get_by_role("combobox", name=label), page.get_by_role("option", name=option, exact=True)
+    for _ in range(TIMEOUT_MS // TRY_MS):
+        at_rest(page)
+        if not choice.is_visible():
+            box.scroll_into_view_if_needed()
+            box.click()
+        try:
+            choice.click(timeout=TRY_MS)
+        except PlaywrightTimeout:
+            page.keyboard.press("Escape")
+        else:
+            break
+    else:
+        pytest.fail(f"no option {option!r} of {label!r} could be clicked")
+    at_rest(page)
+
+
+def saved(page: Page, button: str, path: Path) -> bytes:
+    """Presses a button that downloads; what came."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    download.value.save_as(path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_a_page_opens_with_its_sentence_and_fits_a_telephone(page: Page, problems: list[str], title: str) -> None:
+    go(page, title)
+
+    expect(page.locator(".rsp-sentence").first).not_to_be_empty()
+    expect(page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]')).to_have_count(0)
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    page.wait_for_function(f"() => ({OVERFLOW})().every(left => left <= 0)")
+    if title in ("Relations", "Flips", "Surgery"):
+        page.wait_for_function(LOW)
+    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    assert problems == []
+
+
+def test_pages_follow_the_readers_theme(page: Page) -> None:
+    go(page, "Relations")
+    ink = """() => {
+      const level = (e, name) => Math.max(...getComputedStyle(e)[name].match(/[0-9.]+/g).slice(0, 3));
+      const app = document.querySelector('[data-testid="stApp"]');
+      return [level(app, "backgroundColor"), level(document.querySelector(".rsp-sentence"), "color")];
+    }"""
+
+    for scheme, dark in (("dark", True), ("light", False)):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.wait_for_function(
+            f"dark => {{ const [ground, ink] = ({ink})(); return dark ? ground < 60 && ink > 200 : ground > 230; }}",
+            arg=dark,
+        )
+        at_rest(page)
+
+
+def test_another_model_is_another_sentence(page: Page) -> None:
+    go(page, "Context flow")
+    pick(page, "Left model", "scenes-rsp4")
+
+    expect(page.locator(".rsp-sentence").first).not_to_contain_text("scenes-baseline")
+    pick(page, "Left model", "scenes-baseline")
+    expect(page.locator(".rsp-sentence").first).to_contain_text("scenes-baseline")
+
+
+@pytest.mark.parametrize("title", ["Relations", "Key and query", "Surgery", "Attribution"])
+def test_a_click_on_a_chart_selects_the_pixel_under_it(page: Page, title: str) -> None:
+    go(page, title)
+    area = page.locator(".js-plotly-plot .nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    assert box is not None
+    # Another share of the way down and across the picture of 256 x 512 pixels on every page.
+    share = {"Relations": 0.25, "Key and query": 0.3, "Surgery": 0.35, "Attribution": 0.4}[title]
+    area.click(position={"x": share * box["width"], "y": share * box["height"]})
+
+    expect(page.get_by_label("Pixel y")).to_have_value(re.compile(f"^{round(256 * share)}$|^{round(256 * share) - 1}$"))
+    expect(page.get_by_label("Pixel x")).to_have_value(re.compile(f"^{round(512 * share)}$|^{round(512 * share) - 1}$"))
+    at_rest(page)
+
+
+def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
+    go(page, "Context flow")
+    pick(page, "Class", "car")
+    field = page.get_by_role("spinbutton", name="Pixel y")
+    field.fill("77")
+    field.press("Enter")
+    expect(page.locator(".rsp-second")).to_contain_text("At y 77,")
+    channel = (
+        page.get_by_role("button", name="(", exact=False)
+        .filter(has_text=").")
+        .or_(page.locator(".stButton button", has_text="("))
+    )
+    channel.nth(2).click()
+    page.wait_for_url(lambda url: "channel=" in url)
+    at_rest(page)
+    words = page.locator(".rsp-second").inner_text()
+    caption = page.get_by_text("of both models. Red is above 0").inner_text()
+
+    other = browser.new_page(viewport=WIDE)  # type: ignore[arg-type]
+    other.set_default_timeout(TIMEOUT_MS)
+    open_view(other, page.url)
+
+    try:
+        expect(other.locator(".rsp-second")).to_have_text(words)
+        expect(other.get_by_text("of both models. Red is above 0")).to_have_text(caption)
+        expect(other.locator(".rsp")).to_have_attribute(
+            "data-pick", str(page.locator(".rsp").get_attribute("data-pick"))
+        )
+        assert other.get_by_role("combobox", name="Class").input_value() in ("car", "")
+    finally:
+        other.close()
+        pick(page, "Class", "as predicted")
+
+
+def test_files_that_are_downloaded_open(page: Page, tmp_path: Path) -> None:
+    go(page, "Figures")
+    page.get_by_role("button", name="Draw it").click()
+    page.get_by_role("button", name="PDF,").wait_for()
+    at_rest(page)
+
+    pdf = saved(page, "PDF,", tmp_path / "a.pdf")
+    svg = saved(page, "SVG,", tmp_path / "a.svg")
+    png = saved(page, "PNG,", tmp_path / "a.png")
+    offline = saved(page, "Offline HTML", tmp_path / "a.html")
+    saved(page, "scenes-rsp4, safetensors", tmp_path / "a.safetensors")
+
+    assert pdf.startswith(b"%PDF-")
+    assert b"%%EOF" in pdf[-32:]
+    assert ET.fromstring(svg).tag.endswith("svg")
+    assert Image.open(io.BytesIO(png)).size[0] == round(7.16 * 300)
+    record = Record.load(tmp_path / "a.safetensors")
+    assert record.image_size == (256, 512)
+    assert record.meta["model"] == "scenes-rsp4"
+    assert offline.startswith(b"<!doctype html>")
+    assert b"</html>" in offline[-20:]
+
+
+def test_an_upload_is_shown_and_one_too_large_refused(page: Page, upload_png: bytes) -> None:
+    go(page, "Context flow")
+    pick(page, "Image from", "Your image")
+    page.get_by_role("button", name="Choose a file").click()
+    chooser = page.locator('input[type="file"]')
+
+    large = {"name": "large.png", "mimeType": "image/png", "buffer": bytes(21 * 2**20)}
+    chooser.set_input_files(files=[large])  # type: ignore[list-item]
+    page.get_by_text("20.0MB or smaller").or_(page.get_by_text("20MB or smaller")).first.wait_for()
+    name = "<img src=x onerror=alert(1)>.png"
+    chooser.set_input_files(files=[{"name": name, "mimeType": "image/png", "buffer": upload_png}])
+    page.locator(READY).wait_for()
+    at_rest(page)
+
+    expect(page.locator(".rsp-sentence").first).to_contain_text("The two differ on")
+    assert page.locator('img[src="x"]').count() == 0
+    page.keyboard.press("Escape")
+    pick(page, "Image from", "Planted scene")
+
+
+def answer(request: str | urllib.request.Request) -> tuple[int, bytes]:
+    """Status and body of what the server says."""
+    try:
+        with urllib.request.urlopen(request, timeout=60) as said:
+            return said.status, said.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
+
+
+def test_the_server_gives_no_file_and_takes_none_without_its_token(address: str) -> None:
+    for path in ("/../../../../etc/passwd", "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "/media/../../etc/passwd"):
+        assert b"root:" not in answer(address + path)[1]
+    upload = urllib.request.Request(f"{address}/_stcore/upload_file/none/none", b"x", method="PUT")
+    assert answer(upload)[0] in (400, 403)

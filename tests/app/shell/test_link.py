@@ -1,0 +1,81 @@
+"""Parts of the workbench that need no page."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.flow.details import _bound
+from app.shell.link import parsed_pixel
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize("text", ["", "1", "1,2,3", "-1,2", "1.5,2", "a,b", "٣,4", "1,2 ", "999999,1"])
+def test_a_pixel_that_is_no_pair_of_numbers_is_refused(text: str) -> None:
+    pixel, problem = parsed_pixel(text, (10, 10))
+
+    assert pixel is None
+    assert problem is not None
+    assert "y,x" in problem
+
+
+def test_a_pixel_is_checked_against_the_image() -> None:
+    assert parsed_pixel("9,4", (10, 5)) == ((9, 4), None)
+    assert parsed_pixel(None, (10, 5)) == (None, None)
+    assert "outside this image of 10 x 5" in str(parsed_pixel("4,9", (10, 5))[1])
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (4.2e-7, "5e-7"), (9.5e-7, "1e-6"), (1e-6, "1e-6")])
+def test_a_bound_is_rounded_up(value: float, text: str) -> None:
+    assert _bound(value) == text
+
+
+def test_the_server_stays_on_this_machine_and_limits_uploads() -> None:
+    options = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+
+    assert options["server"]["address"] == "localhost"
+    assert options["server"]["enableXsrfProtection"] is True
+    assert options["server"]["maxUploadSize"] <= 20
+    assert options["browser"]["gatherUsageStats"] is False
+    assert options["client"]["showErrorDetails"] == "none"
+
+
+def test_the_entry_point_is_short_and_fetches_nothing() -> None:
+    text = (ROOT / "app" / "streamlit_app.py").read_text()
+
+    assert len(text.splitlines()) < 60
+    assert not re.search(r"https?://|:material/", text)
+
+
+def _pages() -> None:
+    import streamlit as st
+
+    from app.shell import link
+
+    link.keep_pixel(st.session_state["page asked for"])
+    st.text(str(link.pixel_in_link((100, 200))[0]))
+
+
+def test_another_page_keeps_the_pixel_and_the_same_page_without_one_forgets_it() -> None:
+    page = AppTest.from_function(_pages)
+
+    def shown(name: str, pixel: str | None) -> str:
+        page.session_state["page asked for"] = name
+        page.query_params.clear()
+        if pixel is not None:
+            page.query_params["pixel"] = pixel
+        page.run()
+        assert not page.exception
+        return str(page.text[0].value)
+
+    assert shown("flow", "12,34") == "(12, 34)"
+    assert shown("ledger", None) == "(12, 34)"
+    assert shown("ledger", None) == "None"
+    assert shown("flow", None) == "None"
+    assert shown("ledger", "1,2") == "(1, 2)"
+    assert shown("flow", "3,4") == "(3, 4)"

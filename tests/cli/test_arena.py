@@ -1,0 +1,87 @@
+"""rsp-lab arena: expectations first, the files, going on, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from rsp_lab.analysis.arena import run
+from rsp_lab.analysis.arena.expectations import EXPECTATIONS
+from rsp_lab.analysis.arena.result import MEASURES, PairOutcome
+from rsp_lab.cli import main
+
+METHODS = ("ledger", "occlusion", "random")
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch):
+    """Pairs that are measured; what a pair costs is the business of tests/analysis."""
+    seeds = []
+
+    def measured(name, model, place, methods, **settings):
+        seeds.append(place.seed)
+        values = {m: dict.fromkeys(MEASURES, 0.1 * i + 0.01 * (place.seed % 7)) for i, m in enumerate(methods)}
+        return PairOutcome(name, place.case, place.distance, place.seed, (1.0, 1.0), 0.1, 1e-7, values)
+
+    monkeypatch.setattr(run, "pair_outcome", measured)
+    return seeds
+
+
+def words(out, *more):
+    return ["arena", "-o", str(out), "--size", "64", "128", "--distances", "4", "8", "--methods", *METHODS, *more]
+
+
+def test_it_says_what_is_expected_before_it_measures_and_writes_all_files(tmp_path, capsys, asked):
+    main.main(words(tmp_path / "out", "--page", str(tmp_path / "docs" / "arena.md")))
+    printed = capsys.readouterr()
+    assert printed.err.index(EXPECTATIONS[-1].sentence()) < printed.err.index("pairs, about")
+    assert "held" in printed.out
+    out = tmp_path / "out"
+    assert {p.name for p in out.iterdir()} == {
+        "arena.csv", "arena.json", "arena.md", "arena.png", "arena.pdf", "state",
+    }  # fmt: skip
+    facts = json.loads((out / "arena.json").read_text())
+    assert len(facts["pairs"]) == len(asked) == 3 * 2 * 2
+    assert {e["outcome"] for e in facts["expectations"]} <= {"held", "failed", "undecided"}
+    with (out / "arena.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["method"] for row in rows} == set(METHODS)
+    page = (tmp_path / "docs" / "arena.md").read_text()
+    assert page == (out / "arena.md").read_text().replace("(arena.png)", "(images/arena.png)")
+    assert (tmp_path / "docs" / "images" / "arena.png").is_file()
+
+
+def test_it_goes_on_and_prints_json_alone(tmp_path, capsys, asked):
+    main.main(words(tmp_path, "--json"))
+    first = json.loads(capsys.readouterr().out)
+    main.main(words(tmp_path, "--json"))
+    assert json.loads(capsys.readouterr().out) == first
+    assert len(asked) == 12
+
+
+def test_interrupted_it_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def stopped(*a, **k):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "pair_outcome", stopped)
+    with pytest.raises(SystemExit) as ended:
+        main.main(words(tmp_path))
+    assert ended.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--scenes", "0"], "scenes must be at least 1"),
+        (["--models", "camvid-rsp4"], "trained on them"),
+        (["--models", "scenes-rsp4", "scenes-rsp4"], "named twice"),
+        (["--cases", "cat-dog"], "must name some of"),
+        (["--methods", "oclusion"], "Did you mean 'occlusion'"),
+        (["--distances", "999"], "pixels away"),
+    ],
+)
+def test_what_it_refuses(tmp_path, fails, more, says):
+    assert says in fails(words(tmp_path, *more))

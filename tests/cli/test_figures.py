@@ -1,0 +1,151 @@
+"""rsp-lab figures: what is written, batches, the same bytes twice, and what wrong requests say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from rsp_lab.cli import figures, main
+from rsp_lab.cli.figure_catalogue import FIGURES, GROUPS
+from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.sample import Sample
+from rsp_lab.models import weights
+from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+
+pytestmark = pytest.mark.usefixtures("unchecked_module", "one_thread")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments that name an untrained pair."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    for name, config in (("left", tiny_baseline), ("right", tiny_rsp4)):
+        weights.save(Segmenter(config(CAMVID.classes, CAMVID.name)), folder / f"{name}.safetensors", {})
+    return ["--left", str(folder / "left.safetensors"), "--right", str(folder / "right.safetensors")]
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory, street: Callable[[int, int, int], Sample]) -> list[Path]:
+    folder = tmp_path_factory.mktemp("scenes")
+    paths = []
+    for number in (1, 2):
+        paths.append(folder / f"scene{number}.png")
+        Image.fromarray(street(number, 80, 128).image.permute(1, 2, 0).numpy()).save(paths[-1])
+    return paths
+
+
+def draw(arguments: list[str], out: Path) -> list[str]:
+    main.main(["figures", *arguments, "-o", str(out)])
+    return sorted(path.name for path in out.iterdir())
+
+
+def test_each_image_has_its_figures_and_what_needs_none_is_drawn_once(
+    scenes: list[Path], models: list[str], tmp_path: Path
+) -> None:
+    images = ["--image", *map(str, scenes)]
+    found = draw(["fig1", "fig2", *images, *models, "--format", "svg"], tmp_path / "out")
+
+    each = [f"fig1-scene{number}.{ending}" for number in (1, 2) for ending in ("svg", "txt")]
+    assert found == sorted([*each, "fig2.svg", "fig2.txt"])
+    for number in (1, 2):
+        words = (tmp_path / "out" / f"fig1-scene{number}.txt").read_text(encoding="utf-8")
+        assert f"scene{number}.png, 128 x 80 pixels" in words
+
+
+@pytest.mark.parametrize(
+    ("width", "names", "endings"),
+    [("page", ("fig5",), ("svg", "pdf")), ("column", ("fig1", "fig3"), ("svg",))],
+)
+def test_the_same_request_gives_the_same_bytes(
+    width: str,
+    names: tuple[str, ...],
+    endings: tuple[str, ...],
+    scenes: list[Path],
+    models: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Resolution is no matter of chance, and photographs at 300 dots an inch take their time.
+    monkeypatch.setattr(figures, "save", lambda figure, path: real(figure, path, dpi=40))
+    arguments = [*names, "--image", str(scenes[0]), *models]
+    arguments += ["--format", *endings, "--width", width, "--pixel", "40", "70"]
+    first, second = draw(arguments, tmp_path / "1"), draw(arguments, tmp_path / "2")
+
+    assert first == second
+    for name in first:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+
+
+real = figures.save
+
+
+def test_json_holds_captions_and_data(
+    scenes: list[Path], models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["fig2", "fig3", "tables", "--image", str(scenes[0]), *models, "--step", "step65", "--format", "svg"]
+    found = draw([*arguments, "--json"], tmp_path / "out")
+    records = {record["figure"]: record for record in json.loads(capsys.readouterr().out)}
+
+    assert found == sorted(name for record in records.values() for name in record["files"])
+    assert set(records) == {"fig2", "fig3", "tables"}
+    assert records["fig3"]["caption"] == (tmp_path / "out" / "fig3.txt").read_text(encoding="utf-8").strip()
+    (flow,) = records["fig3"]["data"].values()
+    assert flow["step"]["name"] == "step65"
+    assert {table["number"] for table in records["tables"]["data"]} == {"I", "II", "III", "IV", "V", "VI"}
+
+
+def test_scores_stand_in_the_tables(tmp_path: Path) -> None:
+    scores = tmp_path / "scores.json"
+    scores.write_text('{"VI/Baseline": 71.25}')
+    draw(["tables", "--scores", str(scores)], tmp_path / "out")
+
+    assert "| Baseline | - | (54, 43) | 74.8 | 71.2 |" in (tmp_path / "out" / "tables.md").read_text(encoding="utf-8")
+
+
+def test_list_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    main.main(["figures", "--list", "--json"])
+    listed = [row["name"] for row in json.loads(capsys.readouterr().out)]
+
+    assert listed == [*FIGURES, "tables", *GROUPS]
+    assert all(part in FIGURES or part == "tables" for group in GROUPS.values() for part in group)
+
+
+def test_wrong_requests_write_nothing(
+    scenes: list[Path], models: list[str], tmp_path: Path, fails: Callable[[list[str]], str]
+) -> None:
+    out, image = ["-o", str(tmp_path / "out")], ["--image", str(scenes[0])]
+    twin = tmp_path / "scene1.png"
+    twin.write_bytes(scenes[0].read_bytes())
+    bad = tmp_path / "scores.json"
+    bad.write_text("[1]")
+
+    assert "'fig9' is no figure here; expected some of fig1, fig2" in fails(["figures", "fig9", *out])
+    assert "name what to draw" in fails(["figures", *out])
+    assert "-o DIR" in fails(["figures", "fig2"])
+    assert "two images are called 'scene1'" in fails(["figures", "fig1", *image, str(twin), *models, *out])
+    assert "--labels are of one image, got 0" in fails(["figures", "fig5a", "--labels", str(twin), *models, *out])
+    assert "must be one object of numbers" in fails(["figures", "tables", "--scores", str(bad), *out])
+    assert "'step98' is no step" in fails(["figures", "fig3", *image, *models, "--step", "step98", *out])
+    assert "planted scenes' classes" in fails(["figures", "distance", *models, *out])
+    assert not (tmp_path / "out").exists()
+
+
+def test_semantic_fpn_has_a_structure_and_no_path(
+    scenes: list[Path], models: list[str], tmp_path: Path, fails: Callable[[list[str]], str]
+) -> None:
+    config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
+    path = str(tmp_path / "semantic.safetensors")
+    weights.save(Segmenter(config), path, {})
+    request = ["--image", str(scenes[0]), "--left", path, "--right", path]
+
+    assert "fig2.svg" in draw(["fig2", *request, "--format", "svg"], tmp_path / "out")
+    for name in ("fig1", "fig3", "fig5b"):
+        assert "no top-down steps to show" in fails(["figures", name, *request, "-o", str(tmp_path / "out2")])

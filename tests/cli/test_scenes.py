@@ -1,0 +1,53 @@
+"""rsp-lab scenes: files in Cityscapes' layout, and all scenes on one sheet."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from rsp_lab.cli import main
+
+
+def test_scenes_on_one_sheet(tmp_path: Path) -> None:
+    main.main(
+        ["scenes", "-o", str(tmp_path), "-n", "1", "--size", "64", "128", "--pairs", "--sheet", f"{tmp_path}/a.png"]
+    )
+
+    with Image.open(tmp_path / "a.png") as sheet:
+        assert sheet.width > 1000
+
+
+def test_scenes_are_the_same_every_time(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
+    for folder in ("a", "b"):
+        main.main(["scenes", "-o", str(tmp_path / folder), "-n", "2", "--seed", "7", "--size", "64", "128"])
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
+
+    assert len(files) == 2 * 9
+    images = [p.as_posix() for p in files if p.name.endswith("_leftImg8bit.png")]
+    assert [re.sub(r"[01]_left", "#_left", name) for name in images] == [
+        "leftImg8bit/train/car-bus/car-bus_000008_00000#_leftImg8bit.png",
+        "leftImg8bit/train/road-pavement/road-pavement_000007_00000#_leftImg8bit.png",
+    ]
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert "at least 1" in fails(["scenes", "-o", str(tmp_path / "c"), "-n", "0"])
+    assert "2 to 19 pixels away" in fails(
+        ["scenes", "-o", str(tmp_path / "c"), "--size", "64", "128", "--distance", "60"]
+    )
+    assert "no planted case" in fails(["scenes", "-o", str(tmp_path / "c"), "--case", "tree-bush"])
+    assert not (tmp_path / "c").exists()
+
+
+def test_both_readings_of_a_scene(tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
+    wanted = ["-n", "1", "--size", "64", "128", "--case", "car-bus", "--split", "val", "--pairs"]
+    main.main(["scenes", "-o", str(tmp_path / "a"), *wanted])
+    facts = [json.loads(path.read_text()) for path in sorted((tmp_path / "a").rglob("*_facts.json"))]
+
+    assert [fact["ambiguities"][0]["class"] for fact in facts] == ["car", "bus"]
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    assert "Choose another folder" in fails(["scenes", "-o", str(blocked / "out"), *wanted])

@@ -1,0 +1,65 @@
+"""The arena's figure: every method and model, chance, and what was not measured."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from rsp_lab.analysis.arena.methods import METHODS, MethodMap
+from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, PairOutcome
+from rsp_lab.data.scenes.scene import plant
+from rsp_lab.figures.results.arena import PANELS, draw_arena
+from rsp_lab.figures.results.arena_maps import draw_arena_maps
+from tests.figures.finding import axes_of, words_of
+
+NAMES = ("ledger", "occlusion", "random")
+
+
+def result(measures=tuple(MEASURES), count=3):
+    pairs = tuple(
+        PairOutcome(
+            model, "car-bus", 4, seed, (1.0, 1.0), 0.1, 0.0,
+            {m: dict.fromkeys(measures, 0.2 * i + 0.05 * seed + 0.3 * (model == "b")) for i, m in enumerate(NAMES)},
+        )
+        for model in ("a", "b")
+        for seed in range(count)
+    )  # fmt: skip
+    return ArenaResult(("a", "b"), {"a": False, "b": True}, NAMES, pairs, {})
+
+
+def test_marks_are_the_estimates():
+    shown = result()
+    figure = draw_arena(shown)
+    for panel in PANELS:
+        axes = axes_of(figure, panel.measure)
+        marks = sorted(float(line.get_xdata()[0]) for line in axes.lines if line.get_marker() in ("o", "s"))
+        means = sorted(shown.estimate(m, n, panel.measure).mean for m in ("a", "b") for n in NAMES)
+        assert all(math.isclose(x, y) for x, y in zip(marks, means, strict=True))
+        low, high = axes.get_xlim()
+        assert low < marks[0]
+        assert marks[-1] < high
+    said = words_of(figure)
+    assert all(name in said for name in ("a", "b"))
+    labels = [tick.get_text() for tick in axes_of(figure, PANELS[0].measure).get_yticklabels()]
+    assert labels == [METHODS[name].title for name in NAMES]
+
+
+def test_what_was_not_measured_is_said_and_one_pair_is_drawn():
+    figure = draw_arena(result(measures=("live_score",), count=1))
+    axes = axes_of(figure, "input_score")
+    assert [text.get_text() for text in axes.texts] == ["not measured"]
+
+
+def test_maps_stand_under_their_methods_names_with_the_known_answer_outlined():
+    scene = plant(4_999_998, 64, 128, case="car-bus", distance=4)
+    values = torch.randn(64, 128, dtype=torch.float64)
+    figure = draw_arena_maps(scene, {name: MethodMap(name, "input", values, {}) for name in NAMES})
+    for name in NAMES:
+        axes = axes_of(figure, name)
+        assert len(axes.images) == 2
+        assert len(axes.collections) >= 2
+        assert METHODS[name].title in words_of(figure)
+    with pytest.raises(ValueError, match="64 x 128 are needed"):
+        draw_arena_maps(scene, {})

@@ -1,0 +1,92 @@
+"""The figure of attribution shows the maps' numbers on one scale a row, and its words are legible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from rsp_lab.analysis.attribution.attribute import METHODS, UNITS, Attribution
+from rsp_lab.analysis.attribution.methods import RegionEffect
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness
+from rsp_lab.analysis.faithfulness.curves import Control, Curves
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.figures import style
+from rsp_lab.figures.results.attribution import PERCENTILE, MethodRow, draw_attribution
+
+SIZE = (48, 96)
+TARGET = PixelTarget(20, 31, "rider", "person")
+NAMES = ("left-model-of-a-long-name", "right-model")
+
+
+def one(method: str, seed: int) -> Attribution:
+    values = torch.randn(SIZE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    effects = (RegionEffect(1, "road", 4, -1.5),) if method == "feature_ablation" else ()
+    residual = 0.0123 if method == "integrated_gradients" else None
+    return Attribution(method, TARGET, values, UNITS[method], SIZE, "", 1.25, "blur", -0.5, residual, {}, effects)
+
+
+def along(seed: int) -> Faithfulness:
+    shares = (0.0, 0.5, 1.0)
+    curves = [Curves(shares, (1.25, seed + i, -0.5), (-0.5, 2.0 * i, 1.25)) for i in range(4)]
+    return Faithfulness("x", TARGET, curves[0], Control((0, 1, 2), tuple(curves[1:])), "blur", 8, 72, SIZE, "")
+
+
+def drawn(*, curves: bool = True, methods: tuple[str, ...] = METHODS) -> Figure:
+    image = torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8)
+    rows = [
+        MethodRow(NAMES, (one(method, 1), one(method, 2)), (along(1), along(2)) if curves else ()) for method in methods
+    ]
+    return draw_attribution(image, rows)
+
+
+def test_each_row_has_one_scale_and_the_maps_values() -> None:
+    figure = drawn()
+    for method in METHODS:
+        panels = [axes for axes in figure.axes if axes.get_label() in (f"{method} 0", f"{method} 1")]
+        assert len(panels) == 2
+        values = [one(method, seed).values.numpy() for seed in (1, 2)]
+        limit = max(np.percentile(np.abs(map_), PERCENTILE, method="higher") for map_ in values)
+        for axes, map_ in zip(panels, values, strict=True):
+            shown = axes.images[0]
+            np.testing.assert_allclose(np.asarray(shown.get_array()), map_)
+            assert shown.get_clim() == pytest.approx((-limit, limit))
+
+
+def test_curves_are_drawn_as_they_are_on_one_scale() -> None:
+    figure = drawn(methods=("occlusion",))
+    panels = [axes for axes in figure.axes if axes.get_label().startswith("curves")]
+    for axes, found in zip(panels, (along(1), along(2)), strict=True):
+        lines = {line.get_label(): line for line in axes.lines}
+        assert tuple(lines["replaced"].get_ydata()) == found.deletion
+        assert tuple(lines["put back"].get_ydata()) == found.insertion
+    assert panels[0].get_ylim() == panels[1].get_ylim()
+
+
+@pytest.mark.parametrize("curves", [True, False])
+def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) -> None:
+    figure = drawn(curves=curves)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    width, height = (inches * figure.dpi for inches in figure.get_size_inches())
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    with style.look():
+        for text in texts:
+            box = text.get_window_extent(renderer)
+            assert text.get_fontsize() >= 6, text
+            assert -1 < box.x0 < box.x1 < width + 1, text
+            assert -1 < box.y0 < box.y1 < height + 1, text
+        boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
+    for index, (text, box) in enumerate(boxes):
+        for other, its in boxes[index + 1 :]:
+            assert not box.overlaps(its), (text, other)
+    said = " ".join(text.get_text() for text in texts)
+    for words in ("rider over person at pixel (20, 31)", "residual 0.01", "road −1.5", "no unit", "logits a window"):
+        assert words in said
+
+
+def test_no_row() -> None:
+    with pytest.raises(ValueError, match="give one or more methods"):
+        draw_attribution(torch.zeros(3, *SIZE, dtype=torch.uint8), [])

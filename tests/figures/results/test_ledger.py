@@ -1,0 +1,77 @@
+"""The figure of an explanation draws the ledgers as they are, on one scale centred at 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from rsp_lab.analysis.comparison.explain import explain
+from rsp_lab.analysis.comparison.explanation import Explanation
+from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.sample import Sample
+from rsp_lab.figures.results.ledger import detail, draw_ledger, signed
+from rsp_lab.figures.style import level_colour
+from rsp_lab.models.presets import tiny, top_down
+from rsp_lab.models.segmenter import Segmenter
+from tests.figures.finding import axes_of, words_of
+
+PIXEL = (60, 70)
+
+
+@pytest.fixture(scope="module")
+def told(street: Callable[[int, int, int], Sample]) -> Explanation:
+    torch.manual_seed(1)
+    heads = top_down(top=5, channels=64), top_down(top=6, at=(65, 54, 43), channels=64)
+    left, right = (Segmenter(tiny(head, CAMVID.classes, "camvid")).eval() for head in heads)
+    return explain(street(3, 96, 128).image, (left, right), ("a long name", "rsp model"), PIXEL)
+
+
+@pytest.fixture(scope="module")
+def figure(told: Explanation) -> Figure:
+    return draw_ledger(told)
+
+
+def test_maps_are_the_ledgers_on_one_scale(told: Explanation, figure: Figure) -> None:
+    limit = max(float(m.abs().max()) for account in told.accounts for m in account.ledger.maps.values())
+    for side, account in zip(("left", "right"), told.accounts, strict=True):
+        for level, values in account.ledger.maps.items():
+            _, shown = axes_of(figure, f"{side} level {level}").images
+            np.testing.assert_array_equal(shown.get_array(), values.numpy())
+            assert shown.get_clim() == pytest.approx((-limit, limit))
+    assert "not read" in words_of(figure)
+
+
+def test_bars_have_the_levels_values_and_colours(told: Explanation, figure: Figure) -> None:
+    bars = {bar.get_gid(): bar for bar in axes_of(figure, "levels").patches}
+    for side, account in zip(("left", "right"), told.accounts, strict=True):
+        for level, total in account.ledger.sums.items():
+            bar = bars[f"level {level} {side}"]
+            assert bar.get_width() == pytest.approx(total)
+            assert bar.get_edgecolor()[:3] == pytest.approx(to_rgb(level_colour(level)))
+        assert bars[f"logit {side}"].get_width() == pytest.approx(account.ledger.logit)
+    assert signed(told.difference.logit) in words_of(figure)
+
+
+def test_titles_say_model_pixel_classes_and_unit(told: Explanation, figure: Figure) -> None:
+    for account in told.accounts:
+        expected = f"{account.name}: {told.target.describe()}, {signed(account.ledger.logit)} logits"
+        assert expected in words_of(figure)
+    assert "(60, 70)" in told.target.describe()
+
+
+def test_the_detail_holds_the_pixel_and_what_contributes(told: Explanation) -> None:
+    rows, columns = told.left.ledger.image_size
+    for level in told.difference.levels:
+        top, left, bottom, right = detail(told, level)
+        assert (bottom - top) / rows == pytest.approx((right - left) / columns)
+        assert -0.5 <= top <= PIXEL[0] <= bottom <= rows - 0.5
+        assert -0.5 <= left <= PIXEL[1] <= right <= columns - 0.5
+        for account in told.accounts:
+            if level in account.ledger.levels:
+                for cell in account.ledger.strongest(4, level):
+                    assert top - 1e-6 <= cell.centre[0] <= bottom + 1e-6 or abs(cell.value) < 1e-9

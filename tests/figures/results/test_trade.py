@@ -1,0 +1,155 @@
+"""Colours, numbers and bars are the entries of the result; the caption says what must be said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from rsp_lab.analysis.trade.matrix import Estimates, TradeMatrix
+from rsp_lab.figures import style
+from rsp_lab.figures.results.trade import PANELS, draw_trade, trade_caption
+from tests.figures.finding import axes_of, words_of
+
+LEVELS = (2, 3, 4, 5, 6, 7)
+
+
+def matrix(
+    targets: tuple[str, ...], *, images: int = 12, absent: tuple[int, ...] = (), scale: float = 2.0
+) -> TradeMatrix:
+    """Random entries; the difference is right minus left."""
+    rng, n = np.random.default_rng(0), len(targets)
+    mean = rng.normal(size=(3, n, len(LEVELS) + 1, n + 2)) * scale
+    mean[..., -2] = 0  # nothing is unlabelled
+    mean[..., -1] = mean[..., :-1].sum(-1)
+    mean[:, :, -1] = mean[:, :, :-1].sum(2)
+    mean[2] = mean[1] - mean[0]
+    counts = np.full((3, n), images)
+    for place in absent:
+        counts[:, place] = 0
+        mean[:, place] = 0
+        mean[:, :, :, place] = 0
+    half = np.abs(rng.normal(size=mean.shape)) if images > 1 else np.full(mean.shape, np.nan)
+    line = Estimates(mean[..., -1, -1], half[..., -1, -1])
+    return TradeMatrix(
+        names=("a model", "another model"),
+        targets=targets,
+        sources=(*targets, "unlabelled"),
+        levels=LEVELS,
+        images=counts,
+        blocks=counts,
+        pixels=np.full(n, 1000),
+        values=Estimates(mean, half),
+        bias=line,
+        logit=line,
+        seen=images,
+        block=1,
+        by="labels",
+        residual=1e-7,
+    )
+
+
+NAMES = ("sky", "pavement", "sign symbol", "bicyclist", "pedestrian")
+
+
+def test_cells_are_sums_over_levels():
+    result = matrix(NAMES, absent=(2,))
+    figure, rows = draw_trade(result), [0, 1, 3, 4]
+
+    for side, panel in enumerate(PANELS):
+        axes = axes_of(figure, f"matrix {panel}")
+        shown = np.asarray(axes.images[0].get_array())
+        # Neither the class that does not occur nor what gives nothing has a column.
+        np.testing.assert_array_equal(shown, result.values.mean[side][rows, -1][:, rows])
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == [NAMES[i] for i in rows]
+        limit = axes.images[0].get_clim()[1]
+        assert axes.images[0].get_clim()[0] == -limit
+        assert (
+            limit == np.abs(result.values.mean[:2, :, -1, :-1] if side < 2 else result.values.mean[2, :, -1, :-1]).max()
+        )
+    labels = [tick.get_text() for tick in axes_of(figure, "matrix left").get_yticklabels()]
+    assert labels == [f"{NAMES[i]} (12)" for i in rows]
+    assert words_of(figure).count("right minus left") == 2
+
+
+def test_printed_numbers_are_those_that_are_clear():
+    result = matrix(NAMES)
+    axes = axes_of(draw_trade(result), "matrix difference")
+    printed = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axes.texts}
+
+    wanted = {}
+    for row, column in np.ndindex(5, 5):
+        value, half = (x[2, row, -1, column] for x in (result.values.mean, result.values.half_width))
+        if abs(value) > half and abs(value) >= 0.05:
+            wanted[row, column] = f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}"
+    assert 0 < len(wanted) < 25
+    assert {key: words.replace("−", "-") for key, words in printed.items()} == wanted
+
+
+def test_bars_are_the_levels_of_the_row():
+    result = matrix(NAMES)
+    figure, place = draw_trade(result, target="bicyclist"), NAMES.index("bicyclist")
+
+    assert "bicyclist, level by level" in words_of(figure)
+    order = [t.get_text() for t in axes_of(figure, "levels difference").get_xticklabels()]
+    largest = np.abs(result.values.mean[:, place, :-1, :-2]).max((0, 1))
+    assert order == [NAMES[i] for i in np.argsort(-largest)[:4]]
+    for side, panel in enumerate(PANELS):
+        axes = axes_of(figure, f"levels {panel}")
+        for row, level in enumerate(LEVELS):
+            bars = [patch for patch in axes.patches if patch.get_gid() == f"level {level}"]
+            wanted = [result.values.mean[side, place, row, NAMES.index(source)] for source in order]
+            assert [bar.get_height() for bar in bars] == pytest.approx(wanted)
+            assert {bar.get_facecolor() for bar in bars} == {(*style.mpl.colors.to_rgb(style.level_colour(level)), 1.0)}
+
+
+def test_the_row_by_default_is_that_of_the_largest_clear_difference_from_another_class():
+    result = matrix(NAMES)
+    mean, half = (x[2, :, -1, :-2] for x in (result.values.mean, result.values.half_width))
+    clear = np.where((np.abs(mean) > half) & ~np.eye(5, dtype=bool), np.abs(mean), 0)
+    assert f"{NAMES[int(clear.max(1).argmax())]}, level by level" in words_of(draw_trade(result))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        matrix(NAMES),
+        matrix(("a", "b"), images=1),
+        matrix(tuple(f"class number {i}" for i in range(19))),
+        matrix(("a class with a name that is rather long", "b"), scale=1e-9),
+    ],
+    ids=["five", "one image", "nineteen", "tiny"],
+)
+def test_words_are_legible_and_on_the_sheet(result):
+    figure = draw_trade(result)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    width, height = (inches * figure.dpi for inches in figure.get_size_inches())
+    assert figure.get_size_inches()[0] == style.DOUBLE
+    with style.look():
+        for text in figure.findobj(Text):
+            if text.get_text().strip() and text.get_visible():
+                box = text.get_window_extent(renderer)
+                assert text.get_fontsize() >= 6
+                assert -1 < box.x0 < box.x1 < width + 1, text
+                assert -1 < box.y0 < box.y1 < height + 1, text
+        boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
+    for index, (text, box) in enumerate(boxes):
+        for other, other_box in boxes[index + 1 :]:
+            assert not box.overlaps(other_box), (text, other)
+
+
+def test_the_caption_says_how_and_how_sure():
+    result = matrix(NAMES)
+    words, (clear, tested) = trade_caption(result, target="sky"), result.clear_entries()
+    for part in (*result.names, "over 12 images", "true labels", "Student's t", "Bars: sky", f"{clear} of {tested}"):
+        assert part in words
+    assert f"±{np.abs(result.values.mean[:2, :, -1, :-1]).max():.3g} logits for the models" in words
+    assert "1e-07" in words
+
+
+def test_what_it_refuses():
+    with pytest.raises(ValueError, match="nothing to draw"):
+        draw_trade(matrix(("a", "b"), absent=(0, 1)))
+    with pytest.raises(ValueError, match="'sea' has no row here; the rows are sky"):
+        trade_caption(matrix(NAMES), target="sea")

@@ -1,0 +1,117 @@
+"""Both loops of the bench train, on batches of one form, and an update of theirs is the same update."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rsp_lab.data.labels import CITYSCAPES, IGNORE_INDEX
+from rsp_lab.data.sample import Sample
+from rsp_lab.data.transforms import AugmentConfig
+from trainers import __main__ as program
+from trainers.__main__ import main
+from trainers.bench import bench as bench_module
+from trainers.bench.bench import WARM_UP, bench, bench_config, turn
+from trainers.bench.sides import Ours, Plain
+
+CROP = (48, 80)
+SIDES = pytest.mark.parametrize("side", [Ours, Plain], ids=["ours", "reference"])
+
+
+@pytest.fixture(scope="module")
+def samples():
+    rng = np.random.default_rng(0)
+    pixels = torch.from_numpy(rng.integers(0, 256, (5, 3, 64, 96), dtype=np.uint8))
+    return [Sample(f"s{i}", image, image[0] % len(CITYSCAPES)) for i, image in enumerate(pixels)]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def config():
+    augment = AugmentConfig(crop=CROP, scale_step=8, max_class_share=1.0)
+    return replace(bench_config(workers=0, num_threads=1), augment=augment, batch_size=3, steps=7)
+
+
+@SIDES
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_side_has_full_batches_of_the_crop(samples, config, side, workers):
+    batches = list(side(samples, replace(config, workers=workers)).batches())
+    assert len(batches) == config.steps
+    for image, label in batches:
+        assert (type(image), image.dtype, image.shape) == (torch.Tensor, torch.float32, (3, 3, *CROP))
+        assert (type(label), label.dtype, label.shape) == (torch.Tensor, torch.int64, (3, *CROP))
+        assert 0 <= image.min() <= image.max() <= 1
+        assert set(label.unique().tolist()) <= {*range(len(CITYSCAPES)), IGNORE_INDEX}
+    assert any((label == IGNORE_INDEX).any() for _, label in batches)  # small scales leave room around the image
+    assert not torch.equal(batches[0][0], batches[1][0])
+
+
+def test_an_update_of_one_side_is_that_of_the_other(samples, config):
+    ours, plain = Ours(samples, config), Plain(samples, config)
+    before = {name: value.clone() for name, value in ours.learner.model.state_dict().items()}
+    for image, label in list(ours.batches())[:3]:
+        assert ours.update(image, label) == pytest.approx(plain.update(image, label), rel=1e-4)
+    assert ours.step == plain.schedule.last_epoch == 3
+    for name, value in ours.model.named_parameters():
+        assert not torch.equal(value, before[name]), name
+        torch.testing.assert_close(plain.model.get_parameter(name), value, rtol=1e-2, atol=1e-3)
+
+
+@SIDES
+def test_a_turn_goes_on_where_the_last_one_ended(samples, config, side, monkeypatch):
+    one, seen = side(samples, config), []
+    monkeypatch.setattr(one, "update", lambda image, label, update=one.update: seen.append(update(image, label)))
+    assert turn(one, 2, "cpu")[0] == 2 * config.batch_size
+    assert len(list(one.batches())) == config.steps - WARM_UP - 2
+    images, seconds = turn(one, 1, "cpu")
+    assert images == config.batch_size
+    assert seconds > 0
+    assert len(seen) == 2 * WARM_UP + 3
+
+
+def test_both_sides_do_the_same_amount_of_work(samples, config):
+    figures = bench(samples, config, rounds=2, updates=1)
+    assert figures["images"] == {"ours": 2 * config.batch_size, "reference": 2 * config.batch_size}
+    assert figures["updates"] == 2
+    assert figures["crop"] == list(CROP)
+    assert len(figures["round_ratios"]) == 2
+    assert figures["ratio"] == pytest.approx(sum(figures["round_ratios"]) / 2, abs=2e-3)
+    low, high = figures["ratio_quartiles"]
+    assert min(figures["round_ratios"]) <= low <= figures["ratio"] <= high <= max(figures["round_ratios"])
+
+
+def test_the_command(samples, config, capsys, monkeypatch):
+    monkeypatch.setattr(bench_module, "IMAGES", 2)
+    monkeypatch.setattr(program, "bench_config", lambda **machine: replace(config, **machine))
+    assert main(["bench", "--json", "--updates", "1", "--rounds", "1"]) == 0
+    printed = capsys.readouterr()
+    figures = json.loads(printed.out)
+    assert {"model", "data", "batch", "crop", "device", "updates", "ratio"} < figures.keys()
+    assert min(figures["ours_images_per_s"], figures["reference_images_per_s"]) > 0
+    assert "round 1/1: ours" in printed.err
+    assert main(["bench", "--updates", "0"]) == 2
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_the_bench_without_a_trace(samples, capsys, monkeypatch):
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "bench_samples", lambda: samples)
+    monkeypatch.setattr(program, "bench", pressed)
+    assert main(["bench"]) == program.EXIT_INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_loop_that_ends_on_an_error_ends_the_bench(samples, config):
+    with pytest.raises(RuntimeError, match="ended on an error"):
+        bench([replace(sample, label=None) for sample in samples], config, rounds=1, updates=1)

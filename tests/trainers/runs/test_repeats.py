@@ -1,0 +1,96 @@
+"""Recipes under several seeds, and what the results page says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rsp_lab.data.scenes import dataset
+from trainers.__main__ import main
+from trainers.config.recipes import camvid_tiny_rsp4, study
+from trainers.reports.repeats import repeats_section
+from trainers.runs.repeats import RepeatedRun, read_repeats, run_repeats
+
+RECIPES = ("study_baseline", "study_rsp2")
+
+
+def repeat(root: Path, *more: str) -> int:
+    return main(["repeat", *RECIPES, "-o", str(root), "--steps", "1", *more])
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Path:
+    """Two recipes, two seeds, one update, on four scenes."""
+    folder = tmp_path_factory.mktemp("repeats")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
+        assert repeat(folder, "--seeds", "1", "0") == 0
+    return folder
+
+
+def test_every_recipe_and_seed_has_a_run(root: Path) -> None:
+    runs = read_repeats(root)
+
+    assert [(run.recipe, run.seed) for run in runs] == [(name, seed) for name in RECIPES for seed in (0, 1)]
+    assert all(run.header["budget"]["updates"] == 1 for run in runs)
+    assert runs[0].score("miou") == runs[0].header["validation"]["miou"]
+    assert runs[0].score("road") == runs[0].header["validation"]["iou"]["road"]
+
+
+def test_what_is_finished_is_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("best.safetensors")}
+
+    assert repeat(root, "--seeds", "0", "1") == 0
+    assert before == {path: path.stat().st_mtime_ns for path in root.rglob("best.safetensors")}
+
+
+def test_runs_that_compare_nothing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="one data set"):
+        run_repeats(tmp_path, [camvid_tiny_rsp4, study("rsp4")], (0,))
+    with pytest.raises(ValueError, match="need seeds"):
+        run_repeats(tmp_path, [camvid_tiny_rsp4], ())
+    with pytest.raises(ValueError, match="no finished run"):
+        read_repeats(tmp_path)
+    assert main(["repeat", "camvid", "-o", str(tmp_path)]) == 2
+
+
+def test_another_budget_in_the_folder_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for run in root.iterdir():
+        (tmp_path / run.name).symlink_to(run)
+    monkeypatch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
+    assert main(["repeat", "study_rsp2", "-o", str(tmp_path), "--steps", "2", "--seeds", "7"]) == 0
+
+    with pytest.raises(ValueError, match="compare nothing"):
+        read_repeats(tmp_path)
+
+
+def _run(recipe: str, seed: int, miou: float, road: float) -> RepeatedRun:
+    header: dict[str, Any] = {
+        "recipe": recipe,
+        "data": "camvid",
+        "seed": seed,
+        "budget": {"updates": 300, "batch": 8, "crop": [256, 320]},
+        "validation": {"images": 101, "miou": miou, "pixel_accuracy": 0.8, "iou": {"road": road, "train": None}},
+        "run": {"optimiser": {"kind": "adamw", "learning_rate": 1e-3}},
+    }
+    return RepeatedRun(header)
+
+
+def test_the_section_sets_seed_against_seed() -> None:
+    runs = [_run("sum", s, m, 0.9) for s, m in enumerate((0.4, 0.5, 0.6))]
+    runs += [_run("rsp", s, m, 0.9 - 0.01 * s) for s, m in enumerate((0.42, 0.51, 0.7))]
+
+    text = "\n".join(repeats_section(runs))
+
+    assert "300 updates of 8 crops of 256 x 320, adamw at 0.001" in text
+    assert "| `sum` | 0, 1, 2 | 50.0 (40.0 to 60.0) | 80.0 (80.0 to 80.0) |" in text
+    assert "| mIoU | 50.0 (40.0 to 60.0) | 51.0 (42.0 to 70.0) | +2.0 (+1.0 to +10.0), 3 of 3 up |" in text
+    assert "IoU of train" not in text
+    assert "| IoU of road | 90.0 (90.0 to 90.0) | 89.0 (88.0 to 90.0) | -1.0 (-2.0 to +0.0), 0 of 3 up |" in text
+    said = (
+        "`rsp` against `sum`, 3 seeds: mIoU above in each seed; pixel accuracy not told apart, the seeds do not agree."
+    )
+    assert f"{said} Of 1 classes 0 have one sign in all seeds." in text

@@ -1,0 +1,56 @@
+"""A short run of a network without batch statistics, for one process or, under torchrun, for several."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from rsp_lab.data.sample import Sample
+from rsp_lab.data.transforms import AugmentConfig
+from trainers.config.run import Optimiser, RunConfig
+from trainers.training import distributed
+from trainers.training.loop import train
+
+CLASSES = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class StandIn:
+    class_names: tuple[str, ...] = CLASSES
+
+
+def samples(count: int) -> list[Sample]:
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.integers(0, 256, (count, 3, 48, 56), dtype=np.uint8))
+    labels = images.argmax(1).to(torch.uint8)
+    labels[0, :30] = 255  # shares of a batch differ in how much is labelled
+    return [Sample(str(index), image, label) for index, (image, label) in enumerate(zip(images, labels, strict=True))]
+
+
+def main(run: Path) -> None:
+    torch.set_num_threads(1)
+    config = RunConfig(
+        name="ddp",
+        model=StandIn(),
+        augment=AugmentConfig(crop=(32, 40)),
+        optimiser=Optimiser("sgd", learning_rate=0.1),
+        steps=8,
+        batch_size=4,
+        eval_every=4,
+        log_every=2,
+        workers=0,
+        accumulate=2,
+        ema=0.9,
+    )
+    torch.manual_seed(0)
+    layers = (nn.Conv2d(3, 8, 3, 2, 1), nn.GroupNorm(2, 8), nn.ReLU(), nn.Conv2d(8, len(CLASSES), 3, 1, 1))
+    model = nn.Sequential(*layers, nn.Upsample(scale_factor=2, mode="bilinear"))
+    with distributed.joined("cpu"):
+        train(config, model, samples(6), samples(3), run, lambda *_: None)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,40 @@
+"""What an update frees serves the next one."""
+
+import subprocess
+import sys
+
+import pytest
+
+COUNT = """
+import resource, sys
+import torch
+from trainers.training.memory import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(1 << 24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+before = faults()
+kept = keep_freed_memory()
+faults()
+print(before, faults(), kept)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is Linux's")
+def test_pages_are_not_asked_for_again():
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, timeout=200, check=True)
+    before, after, kept = done.stdout.split()
+    assert kept == "True"
+    assert int(before) > 1000
+    assert int(after) < int(before) / 4
+
+
+def test_other_systems_are_left_alone(monkeypatch):
+    from trainers.training import memory
+
+    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    assert memory.keep_freed_memory() is False

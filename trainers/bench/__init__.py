@@ -1,0 +1,1 @@
+"""The training loop against a plain one, side by side."""

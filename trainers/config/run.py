@@ -1,0 +1,279 @@
+"""What a training run is: one frozen, validated object; a recipe is a function that returns one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import tyro
+from torch import nn
+
+from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.weights import config_to_json
+
+MACHINE_FIELDS = (
+    "device",
+    "num_threads",
+    "workers",
+    "log_every",
+    "checkpoint_every",
+    "keep_every",
+    "keep",
+    "tensorboard",
+)
+"""Fields that say where and how a run is executed, not what it computes; they may change on resuming."""
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Cosine from ``peak / start_divisor`` up to the peak, then cosine down to ``peak / end_divisor`` at the end.
+
+    Attributes:
+        warm_share: share of all steps before the peak.
+        start_divisor: peak over first learning rate.
+        end_divisor: peak over last learning rate.
+    """
+
+    warm_share: float = 0.1
+    start_divisor: float = 25.0
+    end_divisor: float = 1e4
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warm_share < 1:
+            raise ValueError(f"warm_share is a share of all steps from 0 to below 1, got {self.warm_share}.")
+        for name in ("start_divisor", "end_divisor"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; 1 is the peak itself.")
+
+    def factor(self, step: int, steps: int) -> float:
+        """Learning rate of the update after ``step`` updates, as a multiple of the peak."""
+        peak = self.warm_share * (steps - 1)
+        if step < peak:
+            return _cosine(1 / self.start_divisor, 1.0, step / peak)
+        return _cosine(1.0, 1 / self.end_divisor, (step - peak) / max(steps - 1 - peak, 1))
+
+
+@dataclass(frozen=True)
+class MultiStep:
+    """Linear warm-up from ``start`` times the peak to the peak, then a drop by ``gamma`` at each milestone.
+
+    The defaults are the paper's, but for the drops: it prints rates that fall by 100, then not at all.
+
+    Attributes:
+        warm_steps: updates before the peak.
+        start: first learning rate as a share of the peak.
+        milestones: updates, counted from the start of the run, after which the rate drops.
+        gamma: factor of each drop.
+    """
+
+    warm_steps: int = 1000
+    start: float = 0.1
+    milestones: tuple[int, ...] = (40_000, 55_000)
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        if list(self.milestones) != sorted(self.milestones):
+            raise ValueError(f"milestones must rise, got {self.milestones}.")
+
+    def factor(self, step: int, steps: int) -> float:
+        """Learning rate of the update after ``step`` updates, as a multiple of the peak."""
+        if step < self.warm_steps:
+            return self.start + (1 - self.start) * step / self.warm_steps
+        return self.gamma ** sum(step >= milestone for milestone in self.milestones)
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """The update rule.
+
+    Attributes:
+        kind: adamw or sgd.
+        learning_rate: the peak, which the schedule multiplies.
+        weight_decay: on all parameters; decoupled under adamw.
+        momentum: used by sgd only.
+        clip_norm: gradients are scaled down to this total norm; None is off.
+        relation_rate: learning rate of the relation modules (f_q, f_k, f_v, f_p) over that of all else.
+    """
+
+    kind: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    clip_norm: float | None = 5.0
+    relation_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
+        if self.clip_norm is not None and self.clip_norm <= 0:
+            raise ValueError(f"clip_norm must be positive, got {self.clip_norm}; None is off.")
+        if not 0 < self.relation_rate < math.inf:
+            raise ValueError(f"relation_rate must be positive, got {self.relation_rate}; 1 is the rate of all else.")
+
+    def build(self, model: nn.Module) -> torch.optim.Optimizer:
+        """The torch optimiser over all of a network's parameters."""
+        groups = self._groups(model)
+        if self.kind == "sgd":
+            return torch.optim.SGD(
+                groups, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+            )
+        # One pass over each parameter instead of one an operation.
+        return torch.optim.AdamW(groups, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)
+
+    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """Parameters by their ``factor``, by which their learning rate differs from the schedule's."""
+        if self.relation_rate == 1:
+            return [{"params": list(model.parameters()), "factor": 1.0}]
+        relations = [p for module in relation_modules(model).values() for p in module.parameters()]
+        if not relations:
+            raise ValueError(f"relation_rate {self.relation_rate}: this network has no relation module; leave it at 1.")
+        own = {id(parameter) for parameter in relations}
+        others = [parameter for parameter in model.parameters() if id(parameter) not in own]
+        return [{"params": others, "factor": 1.0}, {"params": relations, "factor": self.relation_rate}]
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Cross entropy, always in float32, as a mean over labelled pixels.
+
+    Attributes:
+        kind: cross_entropy, or ohem: only hard pixels count, those whose true class gets a probability below
+            ``ohem_threshold``.
+        ohem_threshold: see ``kind``.
+        ohem_least: share of the labelled pixels that counts at least, the hardest ones.
+        balanced: weigh each class by the median class frequency over its own, counted once over the training labels.
+    """
+
+    kind: Literal["cross_entropy", "ohem"] = "cross_entropy"
+    ohem_threshold: float = 0.7
+    ohem_least: float = 0.0625
+    balanced: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("ohem_threshold", "ohem_least"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole training run.
+
+    Attributes:
+        name: the run's name, by default also its folder under runs/.
+        model: the network; chosen by the recipe.
+        data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT), scenes
+            are drawn.
+        steps: updates in all.
+        batch_size: crops an update.
+        seed: fixes the initial weights, the order of the images and every augmentation.
+        eval_every: updates from one evaluation on the whole validation set to the next; the last update has one too.
+        checkpoint_every: updates from one saved state to the next.
+        log_every: updates from one line of the log to the next.
+        device: cpu or cuda; only a CPU repeats a run bit for bit.
+        num_threads: threads of the computation; 0 leaves torch's default.
+        workers: processes that load data; 0 loads in the training process.
+        loss: what is minimised.
+        precision: of the network under autocast; the loss is in float32 in any case.
+        accumulate: parts in which a batch passes through the network, for less memory; batch norm sees each part alone.
+        ema: decay of a moving average of the weights, which is then what is evaluated and kept; None is off.
+        pretrained: start the encoder from torchvision's ImageNet weights (downloads them).
+        overfit_one_batch: repeat the first batch; a network that cannot learn it has a fault.
+        keep_every: updates from one kept state to the next, as step-NNNNNNNN.safetensors; 0 keeps none.
+        keep: how many of those are retained, the latest ones.
+        tensorboard: write a TensorBoard log too; needs the package tensorboard.
+    """
+
+    name: str
+    model: tyro.conf.Suppress[SegmenterConfig]
+    data: Literal["camvid", "cityscapes", "scenes", "small-scenes"] = "camvid"
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)
+    steps: int = 3000
+    batch_size: int = 8
+    seed: int = 0
+    eval_every: int = 500
+    checkpoint_every: int = 100
+    log_every: int = 20
+    device: str = "cpu"
+    num_threads: int = 0
+    workers: int = 1
+    loss: LossConfig = field(default_factory=LossConfig)
+    precision: Literal["float32", "bf16", "fp16"] = "float32"
+    accumulate: int = 1
+    ema: float | None = None
+    pretrained: bool = False
+    overfit_one_batch: bool = False
+    keep_every: int = 0
+    keep: int = 3
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every", "accumulate", "keep"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("seed", "num_threads", "workers", "keep_every"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}.")
+        if self.device != "cpu" and not self.device.startswith("cuda"):
+            raise ValueError(f"device must be cpu or cuda, got {self.device!r}.")
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"accumulate {self.accumulate} must divide batch_size {self.batch_size}: parts are of one size."
+            )
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ValueError(f"ema must be between 0 and 1, got {self.ema}; 0.999 is usual, None is off.")
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the update after ``step`` updates: the one function of the step that says so."""
+        return self.optimiser.learning_rate * self.schedule.factor(step, self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data; each part names its class under ``kind``."""
+        plain: dict[str, Any] = config_to_json(self)
+        return plain
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What the result depends on: all fields by dotted name but those of :data:`MACHINE_FIELDS`.
+
+        Options that are off are left out, so that a run stays resumable when a new option comes to exist.
+        """
+        fields = _flat(json.loads(json.dumps(dataclasses.asdict(self))))
+        return {
+            key: value
+            for key, value in fields.items()
+            if key.split(".")[0] not in MACHINE_FIELDS and not (key in _OFF and value == _OFF[key])
+        }
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+_OFF: dict[str, Any] = {
+    "precision": "float32",
+    "accumulate": 1,
+    "ema": None,
+    "pretrained": False,
+    "overfit_one_batch": False,
+    "augment.bootstrap": "reject",
+    "optimiser.relation_rate": 1.0,
+    **{f"loss.{option.name}": option.default for option in dataclasses.fields(LossConfig)},
+}
+
+
+def _cosine(start: float, end: float, share: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

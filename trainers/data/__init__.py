@@ -1,0 +1,1 @@
+"""Checks of data sets, and sheets of augmented crops."""

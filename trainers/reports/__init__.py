@@ -1,0 +1,1 @@
+"""Model cards and the results page, written from run folders."""

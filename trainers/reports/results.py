@@ -1,0 +1,225 @@
+"""The results page as Markdown; every number comes from a run, a header, or the paper's print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rsp_lab.data.scenes.scene import CASES
+from trainers.config.recipes import study
+from trainers.markdown import percent, spread, table
+from trainers.reports.pairs import by_chance, gap_cell, verdict
+from trainers.reports.printed import PRINTED
+from trainers.reports.repeats import repeats_section
+from trainers.runs.relation_facts import relation_section
+from trainers.runs.repeats import RepeatedRun
+from trainers.runs.study_runs import NAMES, StudyRun, distances_of
+
+PAIRS = (
+    ("rsp4", "baseline_q67"),
+    ("rsp2", "baseline"),
+    ("rsp2", "self2"),
+    ("rsp2", "context2"),
+    ("rsp4", "rsp4_none"),
+    ("rsp4_slow", "rsp4"),
+    ("rsp4_fast", "rsp4"),
+    ("rsp4_slow", "baseline_q67"),
+    ("rsp4_fast", "baseline_q67"),
+)
+"""Runs that differ in one thing only, better one by the paper first; and other rates of the relations."""
+
+_BESIDE_THE_PAPER = (
+    "The paper's column is mIoU on Cityscapes val; ours is mIoU on small planted scenes for heads of the same "
+    "structure. The two are **not comparable in size**, only in order. What differs in ours: drawn scenes instead of "
+    "Cityscapes, a tiny encoder from scratch instead of a pretrained ResNet, 64 channels instead of 128, hundreds of "
+    "updates instead of 65 000. The last column names the recipe of the paper's own run, which needs Cityscapes and "
+    "GPUs and has not been run here."
+)
+
+
+def figure_name(page: str, updates: int) -> str:
+    """File name of a page's figure of a study of so many updates; ``page`` is its file's name without ending."""
+    return f"{page}_cue_distance_{updates}.png"
+
+
+def results_page(
+    runs: Sequence[StudyRun],
+    headers: Sequence[dict[str, Any]],
+    others: Sequence[Sequence[StudyRun]] = (),
+    page: str = "results",
+    repeats: Sequence[RepeatedRun] = (),
+) -> str:
+    """The page as Markdown; ``page`` is its file's name without ending, ``repeats`` are runs on another data set."""
+    by_head = _grouped(runs)
+    parts = (
+        [
+            f"# {page.replace('_', ' ').capitalize()}",
+            "",
+            "Written by `python -m trainers results` from run folders; no number is typed in but the"
+            " paper's own. Shares and IoU in percent: median (least to greatest) over seeds.",
+            "",
+        ],
+        _setting(runs),
+        _overview(by_head),
+        _paired(by_head, "Does the relation win?"),
+        _by_case(by_head),
+        _by_distance(by_head, page),
+        relation_section({NAMES[head]: [list(run.relations) for run in runs] for head, runs in by_head.items()}),
+        *(_other(runs, page) for runs in others),
+        repeats_section(repeats) if repeats else [],
+        _shipped(headers),
+        _paper(by_head),
+    )
+    return "\n".join(line for part in parts for line in part)
+
+
+def _setting(runs: Sequence[StudyRun]) -> list[str]:
+    config = study(runs[0].head)()
+    height, width = config.augment.crop
+    updates = sorted({run.updates for run in runs})
+    sample = runs[0].answers
+    distances = sorted({answer.distance for answer in sample})
+    return [
+        "## Planted scenes",
+        "",
+        "![Both readings of three scenes, with region, cue and decoys](images/scenes.png)",
+        "",
+        f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
+        f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
+        f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, {config.model.head.channels} "
+        "channels, no augmentation but the flip; the last weights, none chosen. Runs of one seed see the "
+        "same scenes in the same order.",
+        "",
+        f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
+        f"- **Region IoU**: within the planted regions only; mean over both readings of each case, over "
+        f"{len(sample)} scenes never trained on.",
+        "- **Accuracy**: share of those regions for which the mean logit of the right class exceeds that of the other "
+        "reading. Each region comes in both readings with the same pixels, so that 50.0 is what any model reaches "
+        f"that looks at the region alone. Cues are {', '.join(map(str, distances))} pixels away.",
+        "",
+    ]
+
+
+def _overview(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    rows = [
+        [
+            NAMES[head],
+            ", ".join(str(run.seed) for run in runs),
+            f"{runs[0].parameters / 1e6:.2f}",
+            spread([run.miou for run in runs]),
+            spread([run.region_iou for run in runs]),
+            spread([run.score() for run in runs]),
+        ]
+        for head, runs in by_head.items()
+    ]
+    return [*table(["head", "seeds", "parameters (10^6)", "mIoU", "region IoU", "accuracy"], rows), ""]
+
+
+def _grouped(runs: Sequence[StudyRun]) -> dict[str, list[StudyRun]]:
+    return {head: [run for run in runs if run.head == head] for head in dict.fromkeys(run.head for run in runs)}
+
+
+def _other(runs: Sequence[StudyRun], page: str) -> list[str]:
+    """A study of another length: what more updates change."""
+    by_head = _grouped(runs)
+    title = f"With {' or '.join(map(str, sorted({run.updates for run in runs})))} updates"
+    return [
+        f"### {title}",
+        "",
+        *_overview(by_head),
+        f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
+        "",
+        *_paired(by_head, f"{title}: does the relation win?"),
+    ]
+
+
+def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
+    measures: tuple[tuple[str, Callable[[StudyRun], float]], ...] = (
+        ("mIoU", lambda run: run.miou),
+        ("region IoU", lambda run: run.region_iou),
+        ("accuracy", lambda run: run.score()),
+    )
+    rows, words, most = [], [], 1
+    for first, second in PAIRS:
+        others = {run.seed: run for run in by_head.get(second, ())}
+        pairs = [(run, others[run.seed]) for run in by_head.get(first, ()) if run.seed in others]
+        if not pairs:
+            continue
+        gaps = {name: [measure(a) - measure(b) for a, b in pairs] for name, measure in measures}
+        most = max(most, len(pairs))
+        words.append(verdict(NAMES[first], NAMES[second], gaps))
+        rows.append([f"{NAMES[first]} minus {NAMES[second]}", *map(gap_cell, gaps.values())])
+    if not rows:
+        return []
+    return [
+        f"### {title}",
+        "",
+        f"Differences within a seed, in percentage points. {by_chance(most)}",
+        "",
+        *table(["pair", *(name for name, _ in measures)], rows),
+        "",
+        *(f"- {sentence}" for sentence in words),
+        "",
+    ]
+
+
+def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    rows = [
+        [NAMES[head], *(spread([run.score(case) for run in runs]) for case in CASES)] for head, runs in by_head.items()
+    ]
+    return ["### Accuracy by case", "", *table(["head", *(case.replace("-", " / ") for case in CASES)], rows), ""]
+
+
+def _by_distance(by_head: dict[str, list[StudyRun]], page: str) -> list[str]:
+    runs = next(iter(by_head.values()))
+    distances = distances_of(runs)
+    rows = [
+        [NAMES[head], *(spread([run.score(distance=distance) for run in own]) for distance in distances)]
+        for head, own in by_head.items()
+    ]
+    return [
+        "### Accuracy by the cue's distance",
+        "",
+        f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
+        "",
+        *table(["head", *(f"{distance} px" for distance in distances)], rows),
+        "",
+    ]
+
+
+def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
+    rows = [
+        [
+            f"`{header['name']}`",
+            header["data"],
+            str(header["seed"]),
+            str(header["budget"]["updates"]),
+            percent(header["validation"]["miou"]),
+            percent(header["validation"]["pixel_accuracy"]),
+        ]
+        for header in headers
+    ]
+    return [
+        "## Shipped weights",
+        "",
+        "One seed each, so a difference between two rows may be chance; the model cards give every class.",
+        "",
+        *table(["weights", "data", "seed", "updates", "mIoU", "pixel accuracy"], rows),
+        "",
+    ]
+
+
+def _paper(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    rows = []
+    for row in PRINTED:
+        ours = spread([run.miou for run in by_head[row.head]]) if row.head in by_head else "-"
+        printed = f"{row.miou:.1f}" + (f" ± {row.spread:.1f}" if row.spread else "")
+        rows.append([row.table, row.row, printed, ours, f"`{row.recipe}`"])
+    return [
+        "## The paper's Tables I, IV and VI",
+        "",
+        _BESIDE_THE_PAPER,
+        "",
+        *table(["table", "row", "paper: Cityscapes", "ours: small scenes", "recipe"], rows),
+        "",
+    ]

@@ -1,0 +1,57 @@
+"""The results page and its figure, written from the folders of studies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rsp_lab.data.scenes.scene import CASES
+from rsp_lab.figures.results.distance import DistanceCurve, draw_distance_curves
+from rsp_lab.figures.style import save
+from rsp_lab.models import weights
+from trainers.reports.results import figure_name, results_page
+from trainers.runs.repeats import read_repeats
+from trainers.runs.study_runs import NAMES, StudyRun, distances_of, read_study
+from trainers.training.checkpoint import write_atomic
+
+
+def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = None) -> list[Path]:
+    """Writes the page, and its figures into the folder images/ beside it.
+
+    Args:
+        roots: the study, then studies of another length.
+        repeats: folder of recipes repeated under several seeds, on another data set.
+
+    Raises:
+        ValueError: if no study is given, or one holds no finished run.
+    """
+    if not roots:
+        raise ValueError("the results page needs the folder of a study: python -m trainers study -o FOLDER.")
+    runs, *others = map(read_study, roots)
+    figures = []
+    for study_runs in (runs, *others):
+        figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
+        save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
+    repeated = read_repeats(repeats) if repeats else ()
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated).encode())
+    return [output, *figures]
+
+
+def shipped_headers() -> list[dict[str, Any]]:
+    """Headers of the shipped weights."""
+    return [weights.read_header(name)[1] for name in weights.shipped()]
+
+
+def _curves(runs: Sequence[StudyRun]) -> list[DistanceCurve]:
+    distances = distances_of(runs)
+    return [
+        DistanceCurve(
+            NAMES[head],
+            case,
+            distances,
+            tuple(tuple(run.score(case, distance) for distance in distances) for run in runs if run.head == head),
+        )
+        for case in CASES
+        for head in dict.fromkeys(run.head for run in runs)
+    ]

@@ -1,0 +1,1 @@
+"""Runs as wholes: one run, a study, repeats, export."""

@@ -1,0 +1,126 @@
+"""Finished runs as shipped weights: half precision, with the scores of just these weights in the header."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rsp_lab.data.sources import SOURCES, Samples
+from rsp_lab.models import weights
+from rsp_lab.models.segmenter import Segmenter
+from trainers.config.run import RunConfig
+from trainers.training.checkpoint import BEST, CheckpointError
+from trainers.training.evaluate import Evaluation, evaluate
+from trainers.training.inference import Inference
+from trainers.training.logs import versions
+
+
+def describe(config: RunConfig, scores: Evaluation, updates_done: int) -> dict[str, Any]:
+    """What the header of a weights file says about how the weights came to be and what they reach."""
+    return {
+        "name": config.name,
+        "recipe": config.name,
+        "data": config.data,
+        "terms": SOURCES[config.data].terms,
+        "budget": {
+            "updates": config.steps,
+            "updates_done": updates_done,
+            "batch": config.batch_size,
+            "crop": list(config.augment.crop),
+        },
+        "seed": config.seed,
+        "run": config.to_dict(),
+        "validation": scores.to_dict(),
+        "versions": versions(),
+    }
+
+
+def best_weights(path: Path) -> Path:
+    """The weights file that a path means: itself, the best of a run's folder, or shipped weights of that name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        names = weights.shipped()
+        if str(path) in names:
+            return names[str(path)]
+        raise ValueError(f"{path}: there is no such run or weights file. Check the path. Shipped: {', '.join(names)}.")
+    if not (path / BEST).is_file():
+        raise ValueError(f"{path}: holds no {BEST}; a run writes it at its first evaluation. Train longer.")
+    return path / BEST
+
+
+def data_of(path: Path, model: Segmenter) -> str:
+    """The data set that the weights in ``path`` were trained on; where they do not say, one with their class table.
+
+    Raises:
+        ValueError: if there is no such data set.
+    """
+    header: dict[str, Any] = {}
+    with suppress(weights.WeightsError):  # the state of a run has another header
+        header = weights.read_header(path)[1]
+    named = (str(header.get("data", "")), model.config.label_table)
+    for name in named:
+        if name in SOURCES:
+            return name
+    raise ValueError(f"{path}: does not say on which data it was trained. Name it: --data {' | '.join(SOURCES)}.")
+
+
+def check_classes(model: Segmenter, samples: Samples) -> None:
+    """Raises a ValueError if the model was made for other classes than those of the samples."""
+    if model.config.class_names != samples.table.classes:
+        raise ValueError(
+            f"these weights know the classes {', '.join(model.config.class_names)}, not those of {samples.table.name}. "
+            "Evaluate weights that were trained on this data set."
+        )
+
+
+def score(model: Segmenter, samples: Samples, inference: Inference | None = None) -> Evaluation:
+    """The model's scores on a data set.
+
+    Raises:
+        ValueError: if the model was made for other classes.
+    """
+    check_classes(model, samples)
+    return evaluate(model, samples, model.config.class_names, inference)
+
+
+def save_weights(model: Segmenter, path: Path, metadata: dict[str, Any]) -> None:
+    """Writes a run's weights in full precision.
+
+    Raises:
+        CheckpointError: if the file cannot be written; one that was there before is left as it was.
+    """
+    try:
+        weights.save(model, path, metadata, dtype=torch.float32)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror}). Free some space.") from error
+
+
+def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluation:
+    """Writes a run's best weights in half precision to ``output`` and returns their scores on ``samples``.
+
+    The scores in the header are those of the rounded weights, not of the float32 ones.
+
+    Raises:
+        ValueError: if the run has no best weights yet.
+    """
+    best = best_weights(run)
+    metadata = weights.read_header(best)[1] | {"name": name, "precision": "float16", "versions": versions()}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+        rounded = Path(folder) / output.name
+        weights.save(weights.load(best), rounded, metadata, dtype=torch.float16)
+        model = weights.load(rounded)
+        scores = score(model, samples)
+        weights.save(model, rounded, metadata | {"validation": scores.to_dict()}, dtype=torch.float16)
+        os.replace(rounded, output)
+    return scores

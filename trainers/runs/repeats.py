@@ -1,0 +1,102 @@
+"""The same recipes under several seeds, one folder a run: what tells a difference between heads from chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rsp_lab.data.sources import open_split
+from rsp_lab.models import weights
+from trainers.config.run import RunConfig
+from trainers.runs.run import run_recipe
+from trainers.training.checkpoint import BEST
+
+
+@dataclass(frozen=True)
+class RepeatedRun:
+    """One finished run.
+
+    Attributes:
+        header: of its weights: data, seed, budget, validation scores, and the run's configuration.
+    """
+
+    header: dict[str, Any]
+
+    @property
+    def recipe(self) -> str:
+        return str(self.header["recipe"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.header["seed"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that have an IoU: they occur in the labels or are predicted."""
+        return tuple(name for name, iou in self.header["validation"]["iou"].items() if iou is not None)
+
+    def score(self, name: str) -> float:
+        """``"miou"``, ``"pixel_accuracy"``, or the IoU of a class in :attr:`classes`, from 0 to 1."""
+        validation = self.header["validation"]
+        return float(validation[name] if name in validation else validation["iou"][name])
+
+
+def run_repeats(
+    root: Path,
+    recipes: Sequence[Callable[[], RunConfig]],
+    seeds: Sequence[int],
+    steps: int | None = None,
+    num_threads: int = 0,
+) -> None:
+    """Trains ``root/RECIPE-SEED`` for every recipe and seed; resumes, and leaves alone what is finished.
+
+    The last weights count: a run is scored once, at its end, so that none is chosen by the score it is reported with.
+
+    Args:
+        recipes: all on one data set, which is read once.
+        steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
+
+    Raises:
+        CheckpointError: if a folder holds a run of another configuration.
+        ValueError: if there is no recipe or no seed, or the recipes' data differ.
+    """
+    configs = [recipe() for recipe in recipes]
+    data = {config.data for config in configs}
+    if not seeds or len(data) != 1:
+        raise ValueError(
+            f"repeats need seeds and recipes on one data set; got seeds {list(seeds)} and data {sorted(data)}."
+        )
+    samples = tuple(open_split(configs[0].data, split, cache=True) for split in ("train", "val"))
+    for seed in seeds:
+        for config in configs:
+            updates = steps or config.steps
+            own = replace(config, seed=seed, num_threads=num_threads, steps=updates, eval_every=updates)
+            run_recipe(own, root / f"{config.name}-{seed}", (samples[0], samples[1]))
+
+
+def read_repeats(root: Path) -> list[RepeatedRun]:
+    """The finished runs of a folder, by recipe, then by seed.
+
+    Raises:
+        ValueError: if there is none, or if their data, budgets or settings but for head and seed differ.
+    """
+    found = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if not (folder / BEST).is_file():
+            continue
+        _, header = weights.read_header(folder / BEST)
+        if header["budget"]["updates_done"] == header["budget"]["updates"]:
+            found.append(RepeatedRun(header))
+    if not found:
+        raise ValueError(f"{root}: holds no finished run. Train some: python -m trainers repeat RECIPE -o {root}.")
+    settings = {repr([run.header[key] for key in ("data", "budget")] + [_setting(run)]) for run in found}
+    if len(settings) > 1:
+        raise ValueError(f"{root}: its runs differ in data, budget or training, so they compare nothing. Part them.")
+    return sorted(found, key=lambda run: (run.recipe, run.seed))
+
+
+def _setting(run: RepeatedRun) -> list[Any]:
+    return [run.header["run"][key] for key in ("augment", "optimiser", "schedule")]

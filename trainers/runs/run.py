@@ -1,0 +1,53 @@
+"""One run from its recipe to its best weights."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rsp_lab.data.sources import Samples, open_split
+from rsp_lab.models.segmenter import Segmenter
+from trainers.config.paper import differences
+from trainers.config.run import RunConfig
+from trainers.runs.export import describe, save_weights
+from trainers.training import distributed
+from trainers.training.checkpoint import BEST, LAST, Progress
+from trainers.training.evaluate import Evaluation
+from trainers.training.loop import train
+
+
+def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | None = None) -> Progress:
+    """Trains a recipe in the folder ``run``, from where it was interrupted if it was; under torchrun in processes.
+
+    Args:
+        run: for state, weights and logs.
+        samples: train and val, where several runs share them in memory; opened from the recipe if not given.
+
+    Raises:
+        ValueError: if the data, the device or the state in the folder cannot be used.
+        Interrupted: on SIGINT or SIGTERM, after the state was saved.
+    """
+    with distributed.joined(config.device) as device:
+        config = replace(config, device=device)
+        train_set, val_set = samples or (
+            open_split(config.data, "train", cache=True),
+            open_split(config.data, "val", cache=True),
+        )
+        for line in differences(config) if not distributed.rank() else ():
+            print(f"differs from the paper: {line}", file=sys.stderr)
+        torch.manual_seed(config.seed)
+        model = Segmenter(config.model, pretrained=config.pretrained and not (run / LAST).exists())
+
+        def save_best(scored: nn.Module, scores: Evaluation, updates_done: int) -> None:
+            assert isinstance(scored, Segmenter)
+            save_weights(scored, run / BEST, describe(config, scores, updates_done))
+
+        progress = train(config, model, train_set, val_set, run, save_best)
+        if not distributed.rank():
+            best = f"best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}"
+            print(f"{progress.step} updates done; {best}")
+        return progress

@@ -1,0 +1,109 @@
+"""The runs behind the results page: every head, several seeds, one after the other, each then asked about regions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from rsp_lab.analysis.scenes.answers import RegionAnswer, region_answers, sweep, sweep_distances
+from rsp_lab.data.scenes import dataset
+from rsp_lab.data.scenes.scene import CASES, PlantedScene
+from rsp_lab.data.sources import open_split
+from trainers.config.recipes import STUDY, study
+from trainers.runs.export import best_weights
+from trainers.runs.relation_facts import RelationFacts, relation_facts
+from trainers.runs.run import run_recipe
+from trainers.training.checkpoint import BEST, load_model, write_atomic
+
+FINDINGS = "findings.json"
+SWEEP_SCENES = 20
+"""Seeds for each case and distance; both readings of each are asked."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study asks a run's best weights.
+
+    Attributes:
+        answers: about the planted regions of the sweep.
+        relations: what each relation does; empty for heads without one.
+    """
+
+    answers: tuple[RegionAnswer, ...]
+    relations: tuple[RelationFacts, ...]
+
+
+def run_study(
+    root: Path, seeds: Sequence[int], heads: Sequence[str], steps: int | None = None, num_threads: int = 0
+) -> None:
+    """Trains ``root/HEAD-SEED`` for every head and seed, and writes each run's answers about planted regions.
+
+    Runs that are finished are left alone, one that was interrupted is taken up again. Several processes may share a
+    study if they are given different seeds or heads.
+
+    Args:
+        heads: keys of :data:`trainers.config.recipes.STUDY`.
+        steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
+
+    Raises:
+        CheckpointError: if a folder holds a run of another configuration, e.g. of another number of steps.
+        ValueError: for an unknown head, or none, or no seed.
+    """
+    unknown = [head for head in heads if head not in STUDY]
+    if unknown or not heads or not seeds:
+        got = ", ".join(unknown) or "none"
+        raise ValueError(f"a study needs seeds, and heads out of {', '.join(STUDY)}; got {got}.")
+    samples = open_split("small-scenes", "train", cache=True), open_split("small-scenes", "val", cache=True)
+    scenes: list[PlantedScene] = []
+    for seed in seeds:
+        for head in heads:
+            config = replace(study(head)(), seed=seed, num_threads=num_threads, workers=0)
+            config = config if steps is None else replace(config, steps=steps, eval_every=steps)
+            run = root / f"{head}-{seed}"
+            run_recipe(config, run, samples)
+            if findings_of(run) is None:
+                scenes = scenes or _drawn(dataset.SMALL)
+                write_findings(run, scenes)
+
+
+def write_findings(run: Path, scenes: Sequence[PlantedScene]) -> None:
+    """Asks a run's best weights about the planted regions of ``scenes``; kept in the run's folder."""
+    weights = best_weights(run)
+    model = load_model(weights).eval()
+    answers = region_answers(model, tqdm(scenes, desc=f"regions {run.name}", unit="scene"))
+    kept: dict[str, Any] = {
+        "weights_sha256": _digest(weights),
+        "answers": [answer.to_dict() for answer in answers],
+        "relations": [facts.to_dict() for facts in relation_facts(model, scenes)],
+    }
+    write_atomic(run / FINDINGS, json.dumps(kept).encode())
+
+
+def findings_of(run: Path) -> Findings | None:
+    """What is known of the run in a folder; None if nothing is known of the weights that are there now."""
+    path = run / FINDINGS
+    if not path.is_file() or not (run / BEST).is_file():
+        return None
+    kept = json.loads(path.read_text())
+    if kept["weights_sha256"] != _digest(run / BEST):
+        return None
+    return Findings(
+        tuple(RegionAnswer(**answer) for answer in kept["answers"]),
+        tuple(RelationFacts(**facts) for facts in kept["relations"]),
+    )
+
+
+def _drawn(size: tuple[int, int]) -> list[PlantedScene]:
+    total = len(CASES) * len(sweep_distances(*size)) * SWEEP_SCENES * 2
+    return list(tqdm(sweep(size, SWEEP_SCENES), total=total, desc="drawing", unit="scene"))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,91 @@
+"""The finished runs of a study, read from their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rsp_lab.analysis.scenes.answers import RegionAnswer, accuracy, region_iou
+from rsp_lab.models import weights
+from trainers.config.recipes import STUDY
+from trainers.runs.relation_facts import RelationFacts
+from trainers.runs.study import findings_of
+from trainers.training.checkpoint import BEST
+
+NAMES = {
+    "baseline": "Baseline",
+    "baseline_q67": "Baseline + Q6, Q7",
+    "rsp2": "RSP-2",
+    "rsp4": "RSP-4",
+    "rsp4_none": "RSP-4 without softmax",
+    "rsp4_slow": "RSP-4, relations at 0.3 of the rate",
+    "rsp4_fast": "RSP-4, relations at 3 times the rate",
+    "self2": "+ SELF x2",
+    "context2": "+ CONTEXT x2",
+}
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """One finished run of a study.
+
+    Attributes:
+        head: a key of :data:`trainers.config.recipes.STUDY`.
+        seed: of weights, data order and augmentation.
+        miou: over the val scenes, from 0 to 1.
+        images: how many val scenes.
+        updates: done.
+        parameters: of the whole network.
+        answers: about the planted regions of the sweep.
+        relations: what each relation does.
+    """
+
+    head: str
+    seed: int
+    miou: float
+    images: int
+    updates: int
+    parameters: int
+    answers: tuple[RegionAnswer, ...]
+    relations: tuple[RelationFacts, ...] = ()
+
+    def score(self, case: str | None = None, distance: int | None = None) -> float:
+        """Share of regions for which the right reading is preferred."""
+        return accuracy([a for a in self.answers if case in (None, a.case) and distance in (None, a.distance)])
+
+    @property
+    def region_iou(self) -> float:
+        return region_iou(self.answers)
+
+
+def read_study(root: Path) -> list[StudyRun]:
+    """The finished runs of a study, by head in the order of the page, then by seed.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    runs = []
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        found = findings_of(folder)
+        if found is None:
+            continue
+        _, header = weights.read_header(folder / BEST)
+        head = header["recipe"].removeprefix("study_")
+        if head in STUDY:
+            size = sum(p.numel() for p in weights.load(folder / BEST).parameters())
+            budget = header["budget"]["updates_done"]
+            scores = header["validation"]
+            runs.append(
+                StudyRun(
+                    head, header["seed"], scores["miou"], scores["images"], budget, size, found.answers, found.relations
+                )
+            )
+    if not runs:
+        raise ValueError(f"{root}: holds no finished run of a study. Train one: python -m trainers study -o {root}.")
+    return sorted(runs, key=lambda run: (list(STUDY).index(run.head), run.seed))
+
+
+def distances_of(runs: Sequence[StudyRun]) -> tuple[int, ...]:
+    """Distances of the cue over which the runs were asked, in pixels, rising."""
+    return tuple(sorted({answer.distance for answer in runs[0].answers}))

@@ -1,0 +1,104 @@
+"""Training batches as a pure function of (seed, step, index in the batch)."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from rsp_lab.data.sample import Sample
+from rsp_lab.data.transforms import AugmentConfig, augment, sample_rng
+from trainers.config.run import RunConfig
+from trainers.training import distributed
+
+Place = tuple[int, int]
+"""A step and an index in that step's batch."""
+
+
+class Crops(Dataset[tuple[Tensor, Tensor]]):
+    """Augmented crops by their place in the run.
+
+    The run passes over the samples again and again without replacement; every pass has its own order. Batches may span
+    two passes, so every update has a full batch.
+    """
+
+    def __init__(self, samples: Dataset[Sample], config: AugmentConfig, batch_size: int, seed: int) -> None:
+        self.samples = samples
+        self.config = config
+        self.batch_size = batch_size
+        self.seed = seed
+
+    def sample(self, place: Place) -> Sample:
+        """The sample from which the crop of this place is cut."""
+        step, index = place
+        count = len(self.samples)  # type: ignore[arg-type]
+        turn, position = divmod(step * self.batch_size + index, count)
+        return self.samples[int(_order(self.seed, turn, count)[position])]
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
+        return augment(self.sample(place), self.config, sample_rng(self.seed, *place))
+
+
+class Places(Sampler[list[Place]]):
+    """The places of every batch from step ``start`` on; under torchrun this process's share of each batch."""
+
+    def __init__(self, config: RunConfig, start: int) -> None:
+        self.config = config
+        self.steps = range(start, config.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        return (batch_places(self.config, step) for step in self.steps)
+
+
+def batch_places(config: RunConfig, step: int) -> list[Place]:
+    """This process's places of one update."""
+    share = config.batch_size // distributed.size()
+    first = distributed.rank() * share
+    return [(0 if config.overfit_one_batch else step, index) for index in range(first, first + share)]
+
+
+def batch_names(samples: Dataset[Sample], config: RunConfig, step: int) -> list[str]:
+    """The names of the samples in this process's share of one update."""
+    crops = Crops(samples, config.augment, config.batch_size, config.seed)
+    return [crops.sample(place).name for place in batch_places(config, step)]
+
+
+def training_batches(samples: Dataset[Sample], config: RunConfig, start: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches (image [b, 3, y, x], label [b, y, x]) of the updates ``start`` to ``config.steps - 1``.
+
+    They do not depend on the number of workers, nor on where a run was interrupted; the shares of several processes
+    are together the batch of one.
+    """
+    return DataLoader(
+        Crops(samples, config.augment, config.batch_size, config.seed),
+        batch_sampler=Places(config, start),
+        num_workers=config.workers,
+        worker_init_fn=_leave_signals_to_parent,
+        pin_memory=config.device.startswith("cuda"),
+    )
+
+
+def reason(error: BaseException) -> str:
+    """What an error says; of one that a loading process passed on, without that process's traceback."""
+    text = str(error)
+    if text.startswith("Caught ") and "Original Traceback" in text:
+        return text.rstrip().splitlines()[-1].split(": ", 1)[-1]
+    return text
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, turn: int, count: int) -> np.ndarray:
+    return np.random.default_rng((seed, turn)).permutation(count)
+
+
+def _leave_signals_to_parent(_worker: int) -> None:
+    # Ctrl-C and most schedulers signal every process of a run; the training process alone decides when workers end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,0 +1,104 @@
+"""Scores on a whole data set, from one confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
+from rsp_lab.data.sample import Sample
+from trainers.training import distributed
+from trainers.training.inference import Inference, predict
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Counts of a whole data set and the scores that follow from them.
+
+    Attributes:
+        classes: class names.
+        confusion: pixels of true class (row) that were given a class (column); ignored pixels are not counted.
+        images: how many images were counted.
+    """
+
+    classes: tuple[str, ...]
+    confusion: Int64[Tensor, "truth prediction"]
+    images: int
+
+    @property
+    def iou(self) -> tuple[float | None, ...]:
+        """Intersection over union of each class; None for one that neither occurs nor is predicted."""
+        return class_iou(self.confusion)
+
+    @property
+    def miou(self) -> float:
+        """Mean of the classes' intersection over union, over those that have one."""
+        mean = mean_iou(self.iou)
+        return float("nan") if mean is None else mean
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of the labelled pixels that were given their true class."""
+        total = int(self.confusion.sum())
+        return int(self.confusion.diagonal().sum()) / total if total else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, scores rounded to 6 digits."""
+        return {
+            "images": self.images,
+            "miou": round(self.miou, 6),
+            "pixel_accuracy": round(self.pixel_accuracy, 6),
+            "iou": {c: None if v is None else round(v, 6) for c, v in zip(self.classes, self.iou, strict=True)},
+        }
+
+    def table(self) -> str:
+        """The scores as lines of text, in percent."""
+        width = max(len(name) for name in (*self.classes, "pixel accuracy"))
+        rows = [(c, "-" if v is None else f"{100 * v:.1f}") for c, v in zip(self.classes, self.iou, strict=True)]
+        rows += [("mIoU", f"{100 * self.miou:.1f}"), ("pixel accuracy", f"{100 * self.pixel_accuracy:.1f}")]
+        return "\n".join(f"{name:{width}}  {value:>5}" for name, value in rows)
+
+
+def evaluate(
+    model: nn.Module,
+    samples: Iterable[Sample] | Dataset[Sample],
+    classes: tuple[str, ...],
+    inference: Inference | None = None,
+) -> Evaluation:
+    """Scores of the most likely class a pixel on whole images, one at a time.
+
+    The model is in evaluation mode during the call and as before after it. The processes of a run share the images.
+
+    Raises:
+        ValueError: if a sample has no label or a label outside the classes.
+    """
+    device = next(model.parameters()).device
+    counts = torch.zeros(len(classes) ** 2 + 1, dtype=torch.int64)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            for sample in _share(samples):
+                if sample.label is None:
+                    raise ValueError(f"{sample.name}: has no label, and evaluation needs one.")
+                image = sample.image[None].to(device).float() / 255
+                prediction = predict(model, image, inference).cpu()
+                counts[:-1] += confusion_matrix(prediction, sample.label, len(classes)).flatten()
+                counts[-1] += 1
+    finally:
+        model.train(was_training)
+    counts = distributed.total(counts.to(device)).cpu()
+    return Evaluation(classes, counts[:-1].view(len(classes), len(classes)), int(counts[-1]))
+
+
+def _share(samples: Any) -> Iterable[Sample]:
+    """This process's images; a single process only needs to be able to iterate."""
+    if distributed.size() == 1:
+        return iter(samples)
+    return (samples[index] for index in range(distributed.rank(), len(samples), distributed.size()))

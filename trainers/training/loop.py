@@ -1,0 +1,163 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from rsp_lab.data.sample import Sample
+from trainers.config.run import RunConfig
+from trainers.training import distributed
+from trainers.training.batches import training_batches
+from trainers.training.checkpoint import Progress, resume, save_last
+from trainers.training.evaluate import Evaluation, evaluate
+from trainers.training.guard import NonFiniteLossError, guarded
+from trainers.training.learner import Learner
+from trainers.training.logs import open_log
+from trainers.training.losses import Criterion, class_weights
+from trainers.training.memory import keep_freed_memory
+from trainers.training.stop import StopSignal
+
+SaveBest = Callable[[nn.Module, Evaluation, int], None]
+"""Called with the network that was scored, its scores and the updates done."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its state is saved."""
+
+
+def train(
+    config: RunConfig,
+    model: nn.Module,
+    train_set: Dataset[Sample],
+    val_set: Sequence[Sample] | Dataset[Sample],
+    run: Path,
+    save_best: SaveBest,
+) -> Progress:
+    """Trains ``model`` in place up to ``config.steps`` updates, from the run's last state if there is one.
+
+    On a CPU an interrupted and resumed run ends with the same weights, bit for bit, as one without a break.
+
+    Args:
+        model: maps images [b, 3, y, x] in [0, 1] to logits [b, class, y, x].
+        run: the run's folder, for its log and its state.
+        save_best: keeps the network with its scores; called whenever the validation mIoU is the best so far.
+
+    Raises:
+        CheckpointError: if the run's last state does not fit this configuration.
+        ValueError: if there is no such device, or the loss is no longer finite.
+        Interrupted: on SIGINT or SIGTERM, after the state was saved.
+    """
+    check_machine(config)
+    keep_freed_memory()
+    learner = Learner.build(model, config)
+    progress = resume(run, config, learner)
+    criterion = build_criterion(config, train_set)
+    batches = iter(training_batches(train_set, config, start=progress.step))
+    with open_log(run, config, progress.step) as log, StopSignal() as stop:
+        if progress.step:
+            log.say(f"resumes {run} after {progress.step} of {config.steps} updates")
+        while progress.step < config.steps:
+            asked = time.perf_counter()
+            image, label = next(batches)
+            log.waited(time.perf_counter() - asked)
+
+            with guarded(run, train_set, config, progress.step, image, label):
+                progress.losses.append(update(learner, criterion, image, label, config, progress.step))
+            learning_rate = config.learning_rate(progress.step)
+            progress.step += 1
+
+            last = progress.step == config.steps
+            if last or progress.step % config.log_every == 0:
+                log.training(progress.step, sum(progress.losses) / len(progress.losses), learning_rate)
+                progress.losses.clear()
+            if last or progress.step % config.eval_every == 0:
+                began = time.perf_counter()
+                scores = evaluate(learner.evaluated, val_set, config.model.class_names)
+                log.validation(progress.step, scores.to_dict(), time.perf_counter() - began)
+                keep_best(learner.evaluated, scores, progress, save_best)
+            stopping = distributed.anywhere(stop.asked, config.device)
+            if last or stopping or is_due(progress.step, config):
+                save_last(run, config, progress, learner)
+            if stopping and not last:
+                raise Interrupted(f"stopped after {progress.step} updates; the same command resumes {run} from there")
+    return progress
+
+
+def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor, config: RunConfig, step: int) -> float:
+    """One update; returns the loss before it, a mean over the labelled pixels of all parts and processes.
+
+    Raises:
+        NonFiniteLossError: before the weights are touched.
+    """
+    # Whatever draws random numbers inside the network must not depend on where a run was resumed.
+    torch.manual_seed(config.seed * 1_000_003 + step + (distributed.rank() << 40))
+    for group in learner.optimiser.param_groups:
+        group["lr"] = config.learning_rate(step) * group["factor"]
+    learner.optimiser.zero_grad(set_to_none=True)
+    image = image.to(config.device, non_blocking=True)
+    label = label.to(config.device, non_blocking=True)
+    weight = distributed.total(criterion.weight(label)).clamp(min=1)
+    value = torch.zeros((), device=weight.device)
+    parts = list(zip(image.chunk(config.accumulate), label.chunk(config.accumulate), strict=True))
+    for number, (part, truth) in enumerate(parts, start=1):
+        with learner.synchronised(last=number == len(parts)):
+            with learner.autocast():
+                logits = learner.network(part)
+            loss = criterion.total(logits, truth) / weight
+            # The wrapper of several processes averages their gradients; their sum is that of the whole batch.
+            learner.scaler.scale(loss * distributed.size()).backward()
+        value += loss.detach()
+    mean = float(distributed.total(value))
+    if not math.isfinite(mean):
+        raise NonFiniteLossError(mean)
+    learner.step(config.optimiser.clip_norm)
+    return mean
+
+
+def check_machine(config: RunConfig) -> None:
+    """Sets the number of threads.
+
+    Raises:
+        ValueError: if the machine lacks the device, or the processes cannot share a batch.
+    """
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"--device {config.device}: torch finds no CUDA device here. Use --device cpu.")
+    if config.batch_size % (config.accumulate * distributed.size()):
+        raise ValueError(
+            f"--batch-size {config.batch_size} cannot be shared by {distributed.size()} processes in "
+            f"{config.accumulate} part(s) each. Choose a multiple of both."
+        )
+    if config.num_threads:
+        torch.set_num_threads(config.num_threads)
+
+
+def build_criterion(config: RunConfig, train_set: Dataset[Sample]) -> Criterion:
+    """The run's loss; class weights are counted over the training labels."""
+    if not config.loss.balanced:
+        return Criterion(config.loss)
+    samples = (train_set[index] for index in range(len(train_set)))  # type: ignore[arg-type]
+    return Criterion(config.loss, class_weights(samples, len(config.model.class_names)))
+
+
+def is_due(step: int, config: RunConfig) -> bool:
+    """Whether the state after ``step`` updates is saved."""
+    return step % config.checkpoint_every == 0 or (config.keep_every > 0 and step % config.keep_every == 0)
+
+
+def keep_best(model: nn.Module, scores: Evaluation, progress: Progress, save_best: SaveBest) -> None:
+    """Has the network saved by the first process if its mIoU is the best so far.
+
+    An mIoU that is NaN is no score: it is never the best, and as the best of an older state it stands for none.
+    """
+    best = progress.best_miou
+    if scores.miou > (-math.inf if best is None or math.isnan(best) else best):
+        progress.best_miou = scores.miou
+        if not distributed.rank():
+            save_best(model, scores, progress.step)

@@ -1,0 +1,74 @@
+"""What is minimised: sums over pixels, so that parts of a batch and processes add up to the mean over the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+from rsp_lab.data.labels import IGNORE_INDEX
+from rsp_lab.data.sample import Sample
+from trainers.config.run import LossConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Criterion:
+    """A loss as a sum over pixels, and the weight by which the sum of a whole batch is divided.
+
+    Attributes:
+        config: which loss.
+        class_weights: one a class, or None for 1.
+    """
+
+    config: LossConfig
+    class_weights: Float[Tensor, " class"] | None = None
+
+    def weight(self, label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
+        """The labelled pixels, each counted by its class's weight."""
+        labelled = label != IGNORE_INDEX
+        if self.class_weights is None:
+            return labelled.sum().float()
+        return self.class_weights.to(label.device)[label[labelled]].sum()
+
+    def total(self, logits: Float[Tensor, "b class y x"], label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
+        """Cross entropy in float32 at least, summed over the labelled pixels by weight.
+
+        Under ohem the mean over the hard pixels times this label's whole weight: hard pixels are chosen within each
+        part of a batch, and a part counts by its labelled pixels.
+        """
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        weights = None if self.class_weights is None else self.class_weights.to(logits)
+        if self.config.kind == "cross_entropy":
+            return F.cross_entropy(logits, label, weights, ignore_index=IGNORE_INDEX, reduction="sum")
+        losses = F.cross_entropy(logits, label, ignore_index=IGNORE_INDEX, reduction="none")[label != IGNORE_INDEX]
+        if not losses.numel():
+            return logits.sum() * 0
+        shares = torch.ones_like(losses) if weights is None else weights[label[label != IGNORE_INDEX]]
+        hard = losses.detach() > -torch.tensor(self.config.ohem_threshold, device=losses.device).log()
+        least = max(1, round(self.config.ohem_least * losses.numel()))
+        if int(hard.sum()) < least:
+            hard = torch.zeros_like(hard).index_fill_(0, losses.detach().topk(least).indices, True)
+        return (losses * shares)[hard].sum() / shares[hard].sum() * self.weight(label)
+
+
+def segmentation_loss(logits: Tensor, label: Tensor, config: LossConfig | None = None) -> Tensor:
+    """The loss of one whole batch: a mean over its labelled pixels; zero where it has none."""
+    criterion = Criterion(config or LossConfig())
+    return criterion.total(logits, label) / criterion.weight(label).clamp(min=1)
+
+
+def class_weights(samples: Iterable[Sample], classes: int) -> Float[Tensor, " class"]:
+    """Median class frequency over each class's own; 1 for a class that never occurs."""
+    counts = torch.zeros(classes, dtype=torch.float64)
+    for sample in samples:
+        if sample.label is not None:
+            counts += torch.bincount(sample.label[sample.label != IGNORE_INDEX].long(), minlength=classes)
+    present = counts > 0
+    if not present.any():
+        raise ValueError("--loss.balanced: no training label has a class. Check the data (check-data).")
+    weights = torch.where(present, counts[present].median() / counts.clamp(min=1), torch.ones_like(counts))
+    return weights.float()
