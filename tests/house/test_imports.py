@@ -57,8 +57,15 @@ def test_contracts_hold() -> None:
         ("rsp_lab/explorer/intruder.py", "import rsp_lab.figures", "a room imports only rooms below it"),
         ("rsp_lab/room_without_layer.py", "", "a room imports only rooms below it"),
         ("rsp_lab/explorer/intruder.py", "import streamlit", "streamlit only in app"),
-        ("rsp_lab/analysis/intruder.py", "import matplotlib.pyplot", "matplotlib only in rsp_lab.figures"),
-        ("app/intruder.py", "import matplotlib.pyplot", "matplotlib only in rsp_lab.figures"),
+        ("rsp_lab/analysis/ledger/intruder.py", "import matplotlib.pyplot", "matplotlib only in rsp_lab.figures"),
+        ("app/shell/intruder.py", "import matplotlib.pyplot", "matplotlib only in rsp_lab.figures"),
+        ("rsp_lab/analysis/ledger/intruder.py", "import rsp_lab.analysis.passes", "packages of analysis import only"),
+        ("rsp_lab/analysis/trade/intruder.py", "import rsp_lab.analysis.surgery", "packages of analysis import only"),
+        ("rsp_lab/analysis/package_without_layer.py", "", "packages of analysis import only those below them"),
+        ("app/store/intruder.py", "import app.shell.text", "pages know the shell, the shell knows the store"),
+        ("app/shell/intruder.py", "import app.app_pages.pages", "pages know the shell, the shell knows the store"),
+        ("app/package_without_layer.py", "", "pages know the shell, the shell knows the store"),
+        ("app/app_pages/flow/intruder.py", "import app.app_pages.ledger.page", "pages do not know each other"),
     ],
 )
 def test_a_violation_breaks_its_contract(checkout: Path, file: str, line: str, contract: str) -> None:
