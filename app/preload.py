@@ -27,8 +27,8 @@ def preload() -> None:
     shown = models.cached_pair(next(iter(CASES)), FIRST_SEED["test"], None)[0]
     left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.SCENE])
     views = models.view_of(left, shown), models.view_of(right, shown)
-    if shown.planted is not None:
-        models.payload_of(shown, (left, right), views, scenes.outlined(shown.planted))
+    if shown.scene is not None:
+        models.payload_of(shown, (left, right), views, scenes.outlined(shown.scene))
 
 
 def serve(arguments: list[str]) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.scene import LEAST, plant
+from rsp_lab.data.scenes.scene import LEAST, draw_scene
 
 # CamVid's name of each class of Cityscapes that has another one there.
 _CAMVID_NAMES = {
@@ -69,7 +69,7 @@ def street() -> Callable[[int, int, int], Sample]:
         ids[index] = CAMVID.index(_CAMVID_NAMES.get(name, name))
 
     def draw(seed: int, height: int, width: int) -> Sample:
-        scene = plant(seed, max(height, LEAST[0]), max(width, LEAST[1]))
+        scene = draw_scene(seed, max(height, LEAST[0]), max(width, LEAST[1]))
         image, label = scene.image[:, :height, :width].contiguous(), scene.label[:height, :width]
         return Sample(scene.name, image, ids[label.long()])
 

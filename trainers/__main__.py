@@ -212,7 +212,7 @@ def study_command(
     steps: int | None = None,
     num_threads: int = 0,
 ) -> None:
-    """Trains what the results page compares: all heads and seeds on small planted scenes; resumes.
+    """Trains what the results page compares: all heads and seeds on small drawn scenes; resumes.
 
     Args:
         output: folder of the runs, HEAD-SEED each.

@@ -152,8 +152,8 @@ def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparis
     for text in [problem, *link.stale_choices({"channel": link.channel_options(channels)})]:
         if text:
             st.warning(plain(text))
-    if pixel is None and shown.planted is not None:
-        pixel = scenes.region_pixel(shown.planted)
+    if pixel is None and shown.scene is not None:
+        pixel = scenes.region_pixel(shown.scene)
     channel = link.chosen_channel(channels)
     if channel is None and len({model.config.head.channels for model in models}) > 1:
         # Channels of heads of different widths have no measure in common to be ranked by.
@@ -181,9 +181,9 @@ def type_pixel(result: Comparison, at_y: DeltaGenerator, at_x: DeltaGenerator) -
 def data_note(loaded: Models, shown: cache.Photograph) -> str:
     """What the models were trained on, if the image is not of that kind."""
     trained_on = {model.data for model in loaded if model.data}
-    if shown.planted is not None and trained_on - DRAWN:
+    if shown.scene is not None and trained_on - DRAWN:
         names = ", ".join(sorted(trained_on - DRAWN))
         return f"Trained on {names}: a drawn scene is unlike that, so read the labels with care."
-    if shown.planted is None and trained_on & DRAWN:
+    if shown.scene is None and trained_on & DRAWN:
         return "Trained on drawn scenes: a photograph is unlike them, so read the labels with care."
     return ""

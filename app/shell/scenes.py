@@ -1,4 +1,4 @@
-"""Planted scenes on the page: which one, where its parts are, and what both models answer for its region."""
+"""Drawn scenes on the page: which one, where its parts are, and what both models answer for its region."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.scenes.answers import region_answer
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
-from rsp_lab.data.scenes.scene import CASES, LEAST, MIN_DISTANCE, PlantedScene, max_distance, plant_pair
+from rsp_lab.data.scenes.scene import CASES, LEAST, MIN_DISTANCE, Scene, draw_scene_pair, max_distance
 from rsp_lab.models.segmenter import resize_logits
 
 LAST_SCENE = 999
@@ -36,18 +36,18 @@ _READING_HELP = "The counterfactual: another reading has the same pixels in the 
 @cache
 def reading_names(case: str) -> tuple[str, str]:
     """The region's class in both readings of a case."""
-    first, second = plant_pair(0, *LEAST, case=case)
+    first, second = draw_scene_pair(0, *LEAST, case=case)
     return _class_names(first)[0], _class_names(second)[0]
 
 
-def _class_names(scene: PlantedScene) -> tuple[str, str]:
+def _class_names(scene: Scene) -> tuple[str, str]:
     """The region's class, and the one that it has in the other reading."""
-    planted = scene.ambiguities[0]
-    return CITYSCAPES.classes[planted.class_id], CITYSCAPES.classes[planted.alternative_id]
+    ambiguity = scene.ambiguities[0]
+    return CITYSCAPES.classes[ambiguity.class_id], CITYSCAPES.classes[ambiguity.alternative_id]
 
 
 def link_options() -> dict[str, tuple[str, ...]]:
-    """What a link may ask of a planted scene, by parameter."""
+    """What a link may ask of a drawn scene, by parameter."""
     case = st.query_params.get("case")
     return {
         "case": tuple(CASES),
@@ -99,7 +99,7 @@ def _another_case() -> None:
     st.session_state["reading"] = 0
 
 
-def region_pixel(scene: PlantedScene) -> Pixel:
+def region_pixel(scene: Scene) -> Pixel:
     """The pixel of the region that is farthest from its border."""
     region = scene.ambiguities[0].region
     depth = ndimage.distance_transform_cdt(torch.nn.functional.pad(region, (1, 1, 1, 1)).numpy())[1:-1, 1:-1]
@@ -107,29 +107,29 @@ def region_pixel(scene: PlantedScene) -> Pixel:
     return y, x
 
 
-def outlined(scene: PlantedScene) -> dict[str, Tensor]:
+def outlined(scene: Scene) -> dict[str, Tensor]:
     """The masks that the page outlines, by what they are."""
-    planted = scene.ambiguities[0]
-    decoys = torch.stack(planted.decoys).any(0) if planted.decoys else torch.zeros_like(planted.cue)
-    return {"region": planted.region, "cue": planted.cue, "decoy": decoys}
+    ambiguity = scene.ambiguities[0]
+    decoys = torch.stack(ambiguity.decoys).any(0) if ambiguity.decoys else torch.zeros_like(ambiguity.cue)
+    return {"region": ambiguity.region, "cue": ambiguity.cue, "decoy": decoys}
 
 
 def knows_region(loaded: LoadedModel) -> bool:
     return loaded.table.name == CITYSCAPES.name
 
 
-def region_sentence(scene: PlantedScene, views: tuple[ModelView, ModelView]) -> str:
+def region_sentence(scene: Scene, views: tuple[ModelView, ModelView]) -> str:
     """What each model answers for the region; the models have Cityscapes' classes."""
-    planted, (name, _) = scene.ambiguities[0], _class_names(scene)
+    ambiguity, (name, _) = scene.ambiguities[0], _class_names(scene)
     says = []
     for view in views:
         answer = region_answer(resize_logits(view.record["logits"], view.record.image_size)[0], scene)
-        most = int(torch.from_numpy(view.labels)[planted.region].bincount().argmax())
+        most = int(torch.from_numpy(view.labels)[ambiguity.region].bincount().argmax())
         sign = "−" if answer.margin < 0 else "+"
         says.append((f"{view.name} says {CITYSCAPES.classes[most]}", f"{sign}{abs(answer.margin):.3g}"))
     (left, first), (right, second) = says
     return f"The region is {name}: {left} (margin {first} logits), {right} ({second})."
 
 
-def cue_note(scene: PlantedScene) -> str:
+def cue_note(scene: Scene) -> str:
     return f"Margin over {_class_names(scene)[1]}; cue {scene.ambiguities[0].distance:.3g} px away."

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.shell.text import draw_sentence
 from app.store.models import LoadedModel, Photograph
 from rsp_lab.analysis.comparison.compare import Comparison
-from rsp_lab.analysis.passes.captured import Looked
+from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.target import PixelTarget
 
@@ -49,7 +49,7 @@ class Selection:
         return self.result.class_names
 
     @property
-    def passes(self) -> tuple[Looked, Looked]:
+    def passes(self) -> tuple[CapturedPass, CapturedPass]:
         """What ledgers, gaze and levels are worked out from, without another forward pass."""
         return self.views[0].looked, self.views[1].looked
 

@@ -1,4 +1,4 @@
-"""Where an image comes from: a planted scene, an upload, or a file of ``CAMVID_ROOT`` or ``CITYSCAPES_ROOT``."""
+"""Where an image comes from: a drawn scene, an upload, or a file of ``CAMVID_ROOT`` or ``CITYSCAPES_ROOT``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.images import MIN_SIDE
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
 
-SCENE, UPLOAD, CAMVID_FOLDER, CITYSCAPES_FOLDER = SOURCES = ("Planted scene", "Your image", "CamVid", "Cityscapes")
+SCENE, UPLOAD, CAMVID_FOLDER, CITYSCAPES_FOLDER = SOURCES = ("Drawn scene", "Your image", "CamVid", "Cityscapes")
 _PHOTOGRAPHS, _DRAWN = ("camvid-baseline", "camvid-rsp4"), ("scenes-baseline", "scenes-rsp4")
 PAIRS = {SCENE: _DRAWN, UPLOAD: _PHOTOGRAPHS, CAMVID_FOLDER: _PHOTOGRAPHS, CITYSCAPES_FOLDER: _DRAWN}
 """The models, left and right, that a source starts with: those trained on such images,

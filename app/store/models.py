@@ -22,7 +22,7 @@ from rsp_lab.data.images import Readable, read_image
 from rsp_lab.data.labels import CITYSCAPES, ClassTable, table_for
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import SIZE
-from rsp_lab.data.scenes.scene import PlantedScene, plant_pair
+from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.models.segmenter import Segmenter
@@ -59,13 +59,13 @@ class Photograph:
     Attributes:
         digest: of the image, which its views are cached under.
         table: name of the label's class table; empty without a label.
-        planted: the scene that the image is, if it is one.
+        scene: the scene that the image is, if it is one.
     """
 
     sample: Sample
     digest: str
     table: str = ""
-    planted: PlantedScene | None = None
+    scene: Scene | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -111,10 +111,10 @@ def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
-    """Both readings of a planted scene."""
+    """Both readings of a drawn scene."""
     first, second = (
         Photograph(scene.sample, _digest(scene.image), CITYSCAPES.name, scene)
-        for scene in plant_pair(seed, *SIZE, case=case, distance=distance)
+        for scene in draw_scene_pair(seed, *SIZE, case=case, distance=distance)
     )
     return first, second
 
@@ -152,7 +152,7 @@ def payload_of(
     outlined: Mapping[str, Tensor] | None = None,
 ) -> bytes:
     """The explorer's bytes, the same object for as long as image, label, outlines and models stay the same."""
-    known = f"{shown.digest} {shown.table} {'' if shown.planted is None else shown.planted.name}"
+    known = f"{shown.digest} {shown.table} {'' if shown.scene is None else shown.scene.name}"
     return _cached_payload(known, loaded[0].identity, loaded[1].identity, shown, loaded, views, outlined)
 
 

@@ -11,7 +11,7 @@ from threading import Lock
 
 from torch import Tensor, nn
 
-from rsp_lab.analysis.passes.captured import Looked
+from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.models.segmenter import Segmenter
 
 
@@ -26,7 +26,7 @@ class _Given(nn.Module):
         return self.maps
 
 
-def held_model(looked: Looked, lock: Lock) -> Segmenter:
+def held_model(looked: CapturedPass, lock: Lock) -> Segmenter:
     """A private copy of a captured pass's model that answers for that one image only; the model is left alone.
 
     Args:

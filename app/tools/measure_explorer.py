@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from app.tools.screenshots import READY, TIMEOUT_MS, chromium_path
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.weights import load
@@ -89,7 +89,7 @@ _VIEWS = ("", "spread=chain&gaze=1", "spread=chain&grids=content&second=100,100"
 
 
 def _payload(about: Measurement, size: tuple[int, int]) -> bytes:
-    scene = plant(3, *size)
+    scene = draw_scene(3, *size)
     models = load(about.left), load(about.right)
     views = view_model(models[0], scene.image, about.left), view_model(models[1], scene.image, about.right)
     return build_payload(scene.image, models, views, CITYSCAPES, scene.label, budget=file_budget(size))

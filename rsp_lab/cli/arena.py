@@ -44,13 +44,13 @@ def arena(
     fresh: bool = False,
     json: arguments.Json = False,
 ) -> None:
-    """Which method tells the truth about a model? Deletion and insertion, new parameters, and planted scenes.
+    """Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes.
 
     Says first what is expected of each method. Writes arena.csv, arena.json, arena.md, arena.png and arena.pdf. It goes
     on where it was interrupted, and with more scenes where it ended. About a minute a pair and model on two cores.
 
     Args:
-        models: shipped names or .safetensors files, trained on planted scenes.
+        models: shipped names or .safetensors files, trained on drawn scenes.
         scenes: pairs for each case and distance.
         seeds: random orders and maps a decision, the control.
         distances: of the cue in pixels; default: the least, a middle and the greatest.

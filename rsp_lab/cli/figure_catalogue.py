@@ -17,7 +17,7 @@ from rsp_lab.analysis.passes.view import check_top_down
 from rsp_lab.analysis.receptive_field.geometry import reach_geometry
 from rsp_lab.analysis.scenes.answers import SWEEP_SEED, accuracy, region_answers, sweep_distances
 from rsp_lab.data.labels import CITYSCAPES, table_for
-from rsp_lab.data.scenes.scene import CASES, plant_pair
+from rsp_lab.data.scenes.scene import CASES, draw_scene_pair
 from rsp_lab.figures import paper_captions
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.drawing.panels import rgb
@@ -152,23 +152,25 @@ def _gaze(subject: Subject) -> Drawn:
 
 def _distance(subject: Subject) -> Drawn:
     if any(model.config.class_names != CITYSCAPES.classes for model in subject.models):
-        raise ValueError(
-            "distance curves need models of the planted scenes' classes, e.g. scenes-baseline, scenes-rsp4."
-        )
+        raise ValueError("distance curves need models of the drawn scenes' classes, e.g. scenes-baseline, scenes-rsp4.")
     size, curves = (256, 512), []
     distances = sweep_distances(*size)
     for case in CASES:
         by_distance = [
-            [s for n in range(subject.scenes) for s in plant_pair(SWEEP_SEED + n, *size, case=case, distance=distance)]
+            [
+                s
+                for n in range(subject.scenes)
+                for s in draw_scene_pair(SWEEP_SEED + n, *size, case=case, distance=distance)
+            ]
             for distance in distances
         ]
         for model, name in zip(subject.models, subject.names, strict=True):
             shares = tuple(accuracy(region_answers(model, scenes)) for scenes in by_distance)
             curves.append(DistanceCurve(name, case, distances, (shares,)))
     words = (
-        f"Share of planted regions that {' and '.join(subject.names)} read right, by the distance of the deciding cue: "
-        f"{2 * subject.scenes} scenes of {size[0]} x {size[1]} pixels a point, no model was trained on them; one half "
-        "is chance. One run a model, so there is no spread to show."
+        f"Share of ambiguous regions that {' and '.join(subject.names)} read right, by the distance of the "
+        f"deciding cue: {2 * subject.scenes} scenes of {size[0]} x {size[1]} pixels a point, no model was trained on "
+        "them; one half is chance. One run a model, so there is no spread to show."
     )
     data = {f"{curve.model}, {curve.case}": [list(curve.distances), list(curve.values[0])] for curve in curves}
     return Drawn(draw_distance_curves(curves), words, data)
@@ -200,7 +202,7 @@ FIGURES: dict[str, PaperFigure] = {
     "fig5b": PaperFigure("context paths: green passed, red refused (Fig. 5 b)", _fig5b),
     "ledger": PaperFigure("what each level and cell adds to one decision", _ledger),
     "gaze": PaperFigure("where relations look, by position and with learnt weights", _gaze, column=True),
-    "distance": PaperFigure("accuracy by the cue's distance, planted scenes", _distance, per_image=False),
+    "distance": PaperFigure("accuracy by the cue's distance, drawn scenes", _distance, per_image=False),
 }
 """By name, in the order of the paper."""
 

@@ -17,7 +17,7 @@ from rsp_lab.cli.output import print_rows, say, whole_folder
 from rsp_lab.data.images import read_image, read_label
 from rsp_lab.data.labels import table_for
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 from rsp_lab.models import weights
@@ -56,10 +56,10 @@ def figures(
 
     Args:
         out: folder to write to; made if missing.
-        image: one or more images; default: a planted scene that the program draws.
+        image: one or more images; default: a drawn scene that the program draws.
         labels: true label ids of the one image, for fig5a.
-        left: weights; default: camvid-baseline for your images, scenes-baseline for the planted scene.
-        right: weights; default: camvid-rsp4, scenes-rsp4 for the planted scene.
+        left: weights; default: camvid-baseline for your images, scenes-baseline for the drawn scene.
+        right: weights; default: camvid-rsp4, scenes-rsp4 for the drawn scene.
         pixel: row and column to look at; default: inside the largest disagreement.
         channel: of the maps; default: by class selectivity.
         step: of fig3, e.g. step54; default: the middle one.
@@ -128,9 +128,9 @@ def _subjects(
 ) -> Iterator[Subject]:
     pair, names = models
     if not images:
-        scene = plant(SCENE, *SIZE)
+        scene = draw_scene(SCENE, *SIZE)
         known = scene.label.numpy() if pair[1].config.label_table == "cityscapes" else None
-        yield Subject(f"planted scene, seed {SCENE}", scene.image, known, pair, names, given=False, **asked)
+        yield Subject(f"drawn scene, seed {SCENE}", scene.image, known, pair, names, given=False, **asked)
     for path in images:
         truth: np.ndarray | None = None
         if labels is not None:

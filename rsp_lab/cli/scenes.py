@@ -44,12 +44,12 @@ def scenes(
     """
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
-    drawn: list[scene.PlantedScene] = []
+    drawn: list[scene.Scene] = []
     for number in range(seed, seed + n):
         if pairs:
-            drawn += scene.plant_pair(number, *size, case=case, distance=distance)
+            drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance)
         else:
-            drawn.append(scene.plant(number, *size, case=case, distance=distance))
+            drawn.append(scene.draw_scene(number, *size, case=case, distance=distance))
     write_cityscapes_layout(drawn, out, split)
     say(f"{len(drawn)} scenes in {out}")
     if sheet is not None:

@@ -10,9 +10,9 @@ from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.cityscapes import Cityscapes
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, ClassTable
 from rsp_lab.data.scenes import dataset
-from rsp_lab.data.scenes.dataset import PlantedScenes
+from rsp_lab.data.scenes.dataset import SceneSplit
 
-Samples = CamVid | Cityscapes | PlantedScenes
+Samples = CamVid | Cityscapes | SceneSplit
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ SOURCES: dict[str, Source] = {
     "cityscapes": Source(
         lambda split, _cache: Cityscapes(cityscapes.cityscapes_root(), split), CITYSCAPES, cityscapes.TERMS
     ),
-    "scenes": Source(lambda split, cache: PlantedScenes(split, dataset.SIZE, cache), CITYSCAPES, dataset.TERMS),
-    "small-scenes": Source(lambda split, cache: PlantedScenes(split, dataset.SMALL, cache), CITYSCAPES, dataset.TERMS),
+    "scenes": Source(lambda split, cache: SceneSplit(split, dataset.SIZE, cache), CITYSCAPES, dataset.TERMS),
+    "small-scenes": Source(lambda split, cache: SceneSplit(split, dataset.SMALL, cache), CITYSCAPES, dataset.TERMS),
 }
 
 

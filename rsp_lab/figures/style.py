@@ -80,7 +80,7 @@ _METADATA: Mapping[str, dict[str, None]] = {
 }
 
 
-def look() -> AbstractContextManager[None]:
+def plot_style() -> AbstractContextManager[None]:
     """The look as a context; nothing of it outlives the context."""
     settings: Any = dict(RC)  # matplotlib types the keys as literals of its own version
     return mpl.rc_context(settings)
@@ -128,7 +128,7 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 300) -> Path:
     if ending not in _METADATA:
         raise ValueError(f"cannot write {path.name}: figures are written as {', '.join(_METADATA)}; change the ending.")
     content = io.BytesIO()
-    with look():
+    with plot_style():
         figure.savefig(content, format=ending[1:], dpi=dpi, metadata=dict(_METADATA[ending]))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")

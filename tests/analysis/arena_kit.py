@@ -39,7 +39,7 @@ def build(head: HeadConfig, names: tuple[str, ...] = NAMES, dtype: torch.dtype =
 
 
 def street_model(head: HeadConfig | None = None) -> Segmenter:
-    """Untrained, of the planted scenes' classes."""
+    """Untrained, of the drawn scenes' classes."""
     return build(head or presets.rsp2(), tuple(CITYSCAPES.classes), torch.float32)
 
 

@@ -115,7 +115,7 @@ def test_a_disagreement_is_one_click_away(page: AppTest) -> None:
     ("name", "value", "says"),
     [
         ("left", "camvid-rsp9", "Choose one of: camvid-baseline, camvid-rsp4"),
-        ("source", "../../etc", "Choose one of: Planted scene"),
+        ("source", "../../etc", "Choose one of: Drawn scene"),
         ("scene", "-4", "Choose one of: 0, 1"),
         ("case", "car-tram", "Choose one of: person-rider, road-pavement, car-bus"),
         ("distance", "77", "Choose one of: as drawn, 2, 3"),

@@ -42,9 +42,9 @@ def test_mapping(record):
 
 
 def test_a_missing_name_is_a_key_error_with_close_names_and_the_remedy(record):
-    for look in (record.__getitem__, record.axes, record.stride, record.select):
+    for look_up in (record.__getitem__, record.axes, record.stride, record.select):
         with pytest.raises(KeyError) as caught:
-            look("z.weigths")
+            look_up("z.weigths")
         assert isinstance(caught.value, NotCapturedError)
         message = str(caught.value)
         assert message.startswith(

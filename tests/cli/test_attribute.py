@@ -15,7 +15,7 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import main
 from rsp_lab.data.images import read_image
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     for name, config in (("left", tiny_baseline), ("right", tiny_rsp4)):
         weights.save(Segmenter(config(CAMVID.classes, CAMVID.name)), folder / f"{name}.safetensors", {})
-    picture = plant(1, 64, 128).image[:, :, :96].permute(1, 2, 0).numpy()
+    picture = draw_scene(1, 64, 128).image[:, :, :96].permute(1, 2, 0).numpy()
     Image.fromarray(picture).save(folder / "scene.png")
     return folder
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from rsp_lab.cli import main
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
@@ -25,7 +25,7 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     for name, config in (("left", tiny_baseline), ("right", tiny_rsp4)):
         weights.save(Segmenter(config(CAMVID.classes, CAMVID.name)), folder / f"{name}.safetensors", {})
     weights.save(Segmenter(tiny_baseline(("a", "b"))), folder / "other.safetensors", {})
-    Image.fromarray(plant(1, 128, 256).image.permute(1, 2, 0).numpy()).save(folder / "scene.png")
+    Image.fromarray(draw_scene(1, 128, 256).image.permute(1, 2, 0).numpy()).save(folder / "scene.png")
     models = ["--left", str(folder / "left.safetensors"), "--right", str(folder / "right.safetensors")]
     return ["explain", str(folder / "scene.png"), *models]
 

@@ -134,7 +134,7 @@ def test_wrong_requests_write_nothing(
     assert "--labels are of one image, got 0" in fails(["figures", "fig5a", "--labels", str(twin), *models, *out])
     assert "must be one object of numbers" in fails(["figures", "tables", "--scores", str(bad), *out])
     assert "'step98' is no step" in fails(["figures", "fig3", *image, *models, "--step", "step98", *out])
-    assert "planted scenes' classes" in fails(["figures", "distance", *models, *out])
+    assert "drawn scenes' classes" in fails(["figures", "distance", *models, *out])
     assert not (tmp_path / "out").exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rsp_lab.cli import main
 from rsp_lab.data.scenes.files import write_cityscapes_layout
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 
 MODELS = ["--left", "scenes-baseline", "--right", "scenes-rsp4"]
 
@@ -16,7 +16,7 @@ MODELS = ["--left", "scenes-baseline", "--right", "scenes-rsp4"]
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scene")
-    write_cityscapes_layout([plant(2_000_001, 128, 256)], folder, "val")
+    write_cityscapes_layout([draw_scene(2_000_001, 128, 256)], folder, "val")
     image = next(folder.glob("leftImg8bit/val/*/*.png"))
     label = next(folder.glob("gtFine/val/*/*_labelIds.png"))
     return str(image), str(label)

@@ -38,7 +38,7 @@ def test_scenes_are_the_same_every_time(tmp_path: Path, fails: Callable[[list[st
     assert "2 to 19 pixels away" in fails(
         ["scenes", "-o", str(tmp_path / "c"), "--size", "64", "128", "--distance", "60"]
     )
-    assert "no planted case" in fails(["scenes", "-o", str(tmp_path / "c"), "--case", "tree-bush"])
+    assert "no case" in fails(["scenes", "-o", str(tmp_path / "c"), "--case", "tree-bush"])
     assert not (tmp_path / "c").exists()
 
 

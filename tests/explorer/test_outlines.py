@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.explorer.outlines import trace
 from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
@@ -67,9 +67,9 @@ def test_holes_are_not_outlined() -> None:
 
 
 def test_every_planted_part_can_be_drawn() -> None:
-    planted = plant(2, 64, 128).ambiguities[0]
+    ambiguity = draw_scene(2, 64, 128).ambiguities[0]
 
-    for mask in (planted.region, planted.cue, planted.decoys[0]):
+    for mask in (ambiguity.region, ambiguity.cue, ambiguity.decoys[0]):
         assert len(lines(trace(mask.numpy()))) >= 1
     assert OUTLINE_COLOURS.keys() == OUTLINE_DASHES.keys() == OUTLINE_WORDS.keys()
     assert len(set(OUTLINE_DASHES.values())) == len(OUTLINE_DASHES)

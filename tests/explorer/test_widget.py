@@ -25,8 +25,8 @@ from rsp_lab.explorer.payload import build_payload
 ROOT = Path(__file__).parents[2]
 CELLS = (
     "import rsp_lab as rl\n"
-    "from rsp_lab.data.scenes.scene import plant\n"
-    'explorer = rl.explore("scenes-baseline", "scenes-rsp4", plant(3, 128, 256).image, pixel=(64, 100))\n'
+    "from rsp_lab.data.scenes.scene import draw_scene\n"
+    'explorer = rl.explore("scenes-baseline", "scenes-rsp4", draw_scene(3, 128, 256).image, pixel=(64, 100))\n'
     "explorer",
     'print("pinned", explorer.pixel, explorer.second)\nexplorer.show("pixel=5,6&spread=chain")',
 )

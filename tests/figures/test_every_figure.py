@@ -43,7 +43,7 @@ def test_words_are_legible_and_on_the_sheet(case) -> None:
         renderer = FigureCanvasAgg(figure).get_renderer()
         width, height = (inches * figure.dpi for inches in figure.get_size_inches())
         assert figure.get_size_inches()[0] == style.DOUBLE
-        with style.look():
+        with style.plot_style():
             for text in shown_texts(figure):
                 box = text.get_window_extent(renderer)
                 assert text.get_fontsize() >= 6, (name, text)
@@ -55,7 +55,7 @@ def test_words_do_not_lie_on_one_another(case) -> None:
     _, figures = case
     for name, figure in figures.items():
         renderer = FigureCanvasAgg(figure).get_renderer()
-        with style.look():
+        with style.plot_style():
             boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
         for index, (text, box) in enumerate(boxes):
             for other, other_box in boxes[index + 1 :]:

@@ -56,7 +56,7 @@ OTHERS: dict[str, Callable[[], Figure]] = {
 
 def pixels(figure: Figure) -> np.ndarray:
     content = io.BytesIO()
-    with style.look():
+    with style.plot_style():
         figure.savefig(content, format="png", dpi=DPI)
     return np.array(Image.open(content).convert("RGB"))
 

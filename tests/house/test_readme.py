@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 
 README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Image.fromarray(plant(3).image.permute(1, 2, 0).numpy()).save(tmp_path / "street.png")
+    Image.fromarray(draw_scene(3).image.permute(1, 2, 0).numpy()).save(tmp_path / "street.png")
     monkeypatch.chdir(tmp_path)
     (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     names: dict[str, object] = {}

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes import dataset
-from rsp_lab.data.scenes.dataset import PlantedScenes
+from rsp_lab.data.scenes.dataset import SceneSplit
 from trainers.bench.sides import SIDES, Side
 from trainers.config.recipes import study
 from trainers.config.run import RunConfig
@@ -40,7 +40,7 @@ def bench_config(**machine: Any) -> RunConfig:
 
 def bench_samples() -> list[Sample]:
     """The first :data:`IMAGES` small scenes, drawn beforehand: drawing is not what is measured."""
-    scenes = PlantedScenes("train", dataset.SMALL)
+    scenes = SceneSplit("train", dataset.SMALL)
     return [scenes[index] for index in tqdm(range(IMAGES), desc="scenes", disable=not sys.stderr.isatty())]
 
 

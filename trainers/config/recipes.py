@@ -45,7 +45,7 @@ def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
 
 
 def scenes_tiny_rsp4() -> RunConfig:
-    """A tiny network with the RSP-4 head, from scratch on planted scenes of 256 x 512."""
+    """A tiny network with the RSP-4 head, from scratch on drawn scenes of 256 x 512."""
     return _scenes("scenes_tiny_rsp4", presets.tiny_rsp4(CITYSCAPES.classes, CITYSCAPES.name))
 
 
@@ -93,7 +93,7 @@ def study(head: str) -> Callable[[], RunConfig]:
         return replace(run, optimiser=replace(run.optimiser, relation_rate=rate))
 
     recipe.__name__ = f"study_{head}"
-    recipe.__doc__ = f"Results page: {head} on small planted scenes (128 x 256), tiny encoder, from scratch."
+    recipe.__doc__ = f"Results page: {head} on small drawn scenes (128 x 256), tiny encoder, from scratch."
     return recipe
 
 

@@ -29,7 +29,7 @@ PAIRS = (
 """Runs that differ in one thing only, better one by the paper first; and other rates of the relations."""
 
 _BESIDE_THE_PAPER = (
-    "The paper's column is mIoU on Cityscapes val; ours is mIoU on small planted scenes for heads of the same "
+    "The paper's column is mIoU on Cityscapes val; ours is mIoU on small drawn scenes for heads of the same "
     "structure. The two are **not comparable in size**, only in order. What differs in ours: drawn scenes instead of "
     "Cityscapes, a tiny encoder from scratch instead of a pretrained ResNet, 64 channels instead of 128, hundreds of "
     "updates instead of 65 000. The last column names the recipe of the paper's own run, which needs Cityscapes and "
@@ -80,7 +80,7 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
     sample = runs[0].answers
     distances = sorted({answer.distance for answer in sample})
     return [
-        "## Planted scenes",
+        "## Drawn scenes",
         "",
         "![Both readings of three scenes, with region, cue and decoys](images/scenes.png)",
         "",
@@ -91,7 +91,7 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
         "same scenes in the same order.",
         "",
         f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
-        f"- **Region IoU**: within the planted regions only; mean over both readings of each case, over "
+        f"- **Region IoU**: within the ambiguous regions only; mean over both readings of each case, over "
         f"{len(sample)} scenes never trained on.",
         "- **Accuracy**: share of those regions for which the mean logit of the right class exceeds that of the other "
         "reading. Each region comes in both readings with the same pixels, so that 50.0 is what any model reaches "

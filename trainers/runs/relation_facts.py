@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, explain_weights
-from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.window import window_mask
 from trainers.markdown import table
@@ -59,7 +59,7 @@ class RelationFacts:
         return asdict(self)
 
 
-def relation_facts(model: Segmenter, scenes: Sequence[PlantedScene]) -> list[RelationFacts]:
+def relation_facts(model: Segmenter, scenes: Sequence[Scene]) -> list[RelationFacts]:
     """The facts of every relation of a network in evaluation mode, highest step first; none without relations."""
     device = next(model.parameters()).device
     images = [scene.image[None].to(device).float() / 255 for scene in scenes[:SCENES]]

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.answers import RegionAnswer, region_answers, sweep, sweep_distances
 from rsp_lab.data.scenes import dataset
-from rsp_lab.data.scenes.scene import CASES, PlantedScene
+from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
 from trainers.config.recipes import STUDY, study
 from trainers.runs.export import best_weights
@@ -31,7 +31,7 @@ class Findings:
     """What a study asks a run's best weights.
 
     Attributes:
-        answers: about the planted regions of the sweep.
+        answers: about the ambiguous regions of the sweep.
         relations: what each relation does; empty for heads without one.
     """
 
@@ -42,7 +42,7 @@ class Findings:
 def run_study(
     root: Path, seeds: Sequence[int], heads: Sequence[str], steps: int | None = None, num_threads: int = 0
 ) -> None:
-    """Trains ``root/HEAD-SEED`` for every head and seed, and writes each run's answers about planted regions.
+    """Trains ``root/HEAD-SEED`` for every head and seed, and writes each run's answers about ambiguous regions.
 
     Runs that are finished are left alone, one that was interrupted is taken up again. Several processes may share a
     study if they are given different seeds or heads.
@@ -61,7 +61,7 @@ def run_study(
         got = ", ".join(unknown) or "none"
         raise ValueError(f"a study needs seeds, and heads out of {', '.join(STUDY)}; got {got}.")
     samples = open_split("small-scenes", "train", cache=True), open_split("small-scenes", "val", cache=True)
-    scenes: list[PlantedScene] = []
+    scenes: list[Scene] = []
     for seed in seeds:
         for head in heads:
             config = replace(study(head)(), seed=seed, num_threads=num_threads, workers=0)
@@ -73,8 +73,8 @@ def run_study(
                 write_findings(run, scenes)
 
 
-def write_findings(run: Path, scenes: Sequence[PlantedScene]) -> None:
-    """Asks a run's best weights about the planted regions of ``scenes``; kept in the run's folder."""
+def write_findings(run: Path, scenes: Sequence[Scene]) -> None:
+    """Asks a run's best weights about the ambiguous regions of ``scenes``; kept in the run's folder."""
     weights = best_weights(run)
     model = load_model(weights).eval()
     answers = region_answers(model, tqdm(scenes, desc=f"regions {run.name}", unit="scene"))
@@ -100,7 +100,7 @@ def findings_of(run: Path) -> Findings | None:
     )
 
 
-def _drawn(size: tuple[int, int]) -> list[PlantedScene]:
+def _drawn(size: tuple[int, int]) -> list[Scene]:
     total = len(CASES) * len(sweep_distances(*size)) * SWEEP_SCENES * 2
     return list(tqdm(sweep(size, SWEEP_SCENES), total=total, desc="drawing", unit="scene"))
 

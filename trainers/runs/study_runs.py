@@ -37,7 +37,7 @@ class StudyRun:
         images: how many val scenes.
         updates: done.
         parameters: of the whole network.
-        answers: about the planted regions of the sweep.
+        answers: about the ambiguous regions of the sweep.
         relations: what each relation does.
     """
 

@@ -32,7 +32,7 @@ from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
 from rsp_lab.analysis.attribution.references import REFERENCES
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness
 from rsp_lab.analysis.faithfulness.curves import LEAST_CHANGE, Spread
-from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.palette import OUTLINE_WORDS
 
 OVER, MAP = "over the image", "alone"
@@ -122,7 +122,7 @@ def sentence(selection: Selection, request: Request, maps: tuple[Attribution, At
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
     head = f"For {margin} at y {target.y}, x {target.x}, by {_lower(request)}"
     sides = list(zip(reversed(selection.names), reversed(maps), strict=True))
-    scene = selection.shown.planted
+    scene = selection.shown.scene
     if scene is not None and asks_the_scene(selection, scene):
         zones = outlined(scene)
         shares = {name: zone_shares(found.values, zones) for name, found in sides}
@@ -137,19 +137,19 @@ def sentence(selection: Selection, request: Request, maps: tuple[Attribution, At
     return f"{head} half of the mass lies {', '.join(says)}.", ""
 
 
-def asks_the_scene(selection: Selection, scene: PlantedScene) -> bool:
+def asks_the_scene(selection: Selection, scene: Scene) -> bool:
     """Whether the target is what the cue decides: in the region, its class over that of the other reading."""
-    planted, target = scene.ambiguities[0], selection.target
+    ambiguity, target = scene.ambiguities[0], selection.target
     if not knows_region(selection.loaded[0]):
         return False
-    names = {selection.class_names[planted.class_id], selection.class_names[planted.alternative_id]}
-    return bool(planted.region[target.y, target.x]) and {target.class_name, target.rival} == names
+    names = {selection.class_names[ambiguity.class_id], selection.class_names[ambiguity.alternative_id]}
+    return bool(ambiguity.region[target.y, target.x]) and {target.class_name, target.rival} == names
 
 
 def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over: bool) -> None:
     """Both maps on one scale, each with what it promises."""
     end, ground, pixel = charts.scale_of(maps), photograph_uri(selection), selection.result.pixel
-    scene = selection.shown.planted
+    scene = selection.shown.scene
     outlines = {} if scene is None else {name: mask for name, mask in outlined(scene).items() if mask.any()}
     for side, name, found, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
         with place:
@@ -196,8 +196,8 @@ def _mass(found: Attribution, selection: Selection) -> str:
 
 
 def draw_known(selection: Selection, maps: tuple[Attribution, Attribution]) -> None:
-    """On a planted scene: how much of each map's positive mass lies on cue, decoys and region."""
-    scene = selection.shown.planted
+    """On a drawn scene: how much of each map's positive mass lies on cue, decoys and region."""
+    scene = selection.shown.scene
     if scene is None:
         return
     zones = {name: mask for name, mask in outlined(scene).items() if mask.any()}

@@ -227,7 +227,7 @@ def archive(figures: Mapping[str, Drawn]) -> bytes:
 def explorer_file(selection: Selection) -> bytes:
     """The explorer of the selection as one offline HTML file, at the selected pixel."""
     shown, (left, right) = selection.shown, selection.names
-    outlined = scenes.outlined(shown.planted) if shown.planted is not None else None
+    outlined = scenes.outlined(shown.scene) if shown.scene is not None else None
     payload = models.built_payload(shown, selection.loaded, selection.views, outlined, file_budget(shown.size))
     note = f"{left} beside {right} on {shown.sample.name}, {shown.size[0]} × {shown.size[1]} px. rsp_lab {__version__}."
     return explorer_page(payload, f"Where do {left} and {right} look?", note, selection.result.pixel).encode()

@@ -17,7 +17,7 @@ TOP = 5
 MEASURES = """
 - **Logit**: the model's score of a class before softmax, at this pixel, after bilinear resizing from stride 4. The
   **margin** is the logit of the first class minus that of the second.
-- **Region**: of a planted scene. A model says the class of most of its pixels; the margin of the region's class over
+- **Region**: of a drawn scene. A model says the class of most of its pixels; the margin of the region's class over
   that of the other reading is a mean over the region.
 - **Entropy**: of the k x k relation weights, over that of uniform weights on the same positions. 1: looks everywhere
   alike; 0: looks at one position.

@@ -16,7 +16,7 @@ from app.store import models
 def draw(selection: Selection) -> None:
     draw_words(selection)
     shown = selection.shown
-    outlined = scenes.outlined(shown.planted) if shown.planted is not None else None
+    outlined = scenes.outlined(shown.scene) if shown.scene is not None else None
     payload = models.payload_of(shown, selection.loaded, selection.views, outlined)
     draw_viewer(payload)
     first, second, third = st.columns([1.1, 1.1, 0.9], gap="medium")
@@ -32,8 +32,8 @@ def draw(selection: Selection) -> None:
 
 
 def draw_words(selection: Selection) -> None:
-    """First what is known of a planted region, then what both models say at the pixel."""
-    result, scene = selection.result, selection.shown.planted
+    """First what is known of a ambiguous region, then what both models say at the pixel."""
+    result, scene = selection.result, selection.shown.scene
     note = pixel_note(selection)
     if scene is not None and scenes.knows_region(selection.loaded[0]):
         region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene)
@@ -46,5 +46,5 @@ def draw_words(selection: Selection) -> None:
 def pixel_note(selection: Selection) -> str:
     if "pixel" in st.query_params:
         return ""
-    rule = "region’s innermost pixel" if selection.shown.planted is not None else selection.result.pixel_rule
+    rule = "region’s innermost pixel" if selection.shown.scene is not None else selection.result.pixel_rule
     return f"Shown is the {rule}."

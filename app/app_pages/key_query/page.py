@@ -16,7 +16,7 @@ from app.shell.steps import SIDES, digits, no_relations, steps_with_relations
 from app.shell.text import plain
 from app.store.models import LoadedModel
 from app.store.results import Stoppable, results, was_stopped
-from rsp_lab.analysis.passes.captured import Looked
+from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.relation_weights.complementarity import (
     channel_correlations,
     complementarity,
@@ -70,7 +70,7 @@ def draw(selection: Selection) -> None:
     draw_scores(selection, scores)
 
 
-def _channels(passes: tuple[Looked, Looked]) -> int:
+def _channels(passes: tuple[CapturedPass, CapturedPass]) -> int:
     """Middle channels that every relation of both models has."""
     return min(one.record[f"{step}.query"].shape[1] for one in passes for step in one.frozen.steps)
 
@@ -128,7 +128,7 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
     )
 
 
-def _pairs(looked: Looked, channel: str) -> tuple[Pair, ...]:
+def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
     found = []
     for step in looked.frozen.steps:
         query, key = (looked.record[f"{step}.{part}"][0].detach() for part in charts.PARTS)
@@ -154,7 +154,7 @@ def _scores(selection: Selection, side: int) -> tuple[Score, ...]:
     return results().get(key, lambda: shuffled_of(selection.passes[side]))
 
 
-def shuffled_of(looked: Looked) -> tuple[Score, ...]:
+def shuffled_of(looked: CapturedPass) -> tuple[Score, ...]:
     """Scores of this image alone with their draws (:mod:`rsp_lab.analysis.relation_weights.complementarity`)."""
     found = []
     for step in looked.frozen.steps:
@@ -191,7 +191,7 @@ def _held_against(score: Score, drawn: tuple[float, ...]) -> Score:
     return Score(**{**vars(score), "random_draws": drawn, "random": null})
 
 
-def _random_scores(loaded: LoadedModel, looked: Looked, models: int, text: str) -> list[dict[str, float]]:
+def _random_scores(loaded: LoadedModel, looked: CapturedPass, models: int, text: str) -> list[dict[str, float]]:
     bar = Stoppable(text)
     found = []
     try:
@@ -203,7 +203,7 @@ def _random_scores(loaded: LoadedModel, looked: Looked, models: int, text: str) 
     return found
 
 
-def random_scores(model: Segmenter, looked: Looked, seed: int) -> dict[str, float]:
+def random_scores(model: Segmenter, looked: CapturedPass, seed: int) -> dict[str, float]:
     """The score by step of a model of the same architecture with weights as drawn before training."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

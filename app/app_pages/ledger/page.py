@@ -108,7 +108,7 @@ def ground_of(selection: Selection, target: Target | None) -> maps.Ground:
     dark = is_dark()
     large = results().get((digest, "grey", dark), lambda: maps.grey_uri(image, dark))
     small = results().get((digest, "grey, small", dark), lambda: maps.grey_uri(image, dark, maps.THUMB_SIDE))
-    masks = dict(scenes.outlined(selection.shown.planted)) if selection.shown.planted is not None else {}
+    masks = dict(scenes.outlined(selection.shown.scene)) if selection.shown.scene is not None else {}
     if isinstance(target, RegionTarget):
         masks = {**masks, "target": target.mask}
     shown = {name: mask for name, mask in masks.items() if bool(mask.any())}
@@ -181,8 +181,8 @@ def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str]) -> N
 
 
 def draw_split(selection: Selection, panels: Panels, asked: Asked, reading: str) -> None:
-    """Where the contributions come from: by class, by distance, by part of a planted scene."""
-    known = splits.SPLITS if selection.shown.planted is not None else splits.SPLITS[:2]
+    """Where the contributions come from: by class, by distance, by part of a drawn scene."""
+    known = splits.SPLITS if selection.shown.scene is not None else splits.SPLITS[:2]
     first, second = st.columns([2.2, 4.7], vertical_alignment="bottom")
     first.markdown("##### What it comes from")
     by = choose(selection, second, "Split by", "ledger_split", known, default=splits.PART, help=splits.SPLIT_HELP)

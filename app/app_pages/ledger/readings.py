@@ -16,7 +16,7 @@ from app.store.results import Results
 from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
 from rsp_lab.analysis.ledger.selection import RejectionMap, SelectionGain, rejection_map_of
-from rsp_lab.analysis.passes.captured import Looked
+from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.shapes import step_levels
 
@@ -88,7 +88,7 @@ def gain(selection: Selection, side: int, target: Target) -> SelectionGain | Non
 
 def rejection(selection: Selection, side: int, target: Target) -> RejectionMap | None:
     """From the captured pass; kept. None for a head without relations."""
-    looked: Looked = selection.passes[side]
+    looked: CapturedPass = selection.passes[side]
     if not looked.frozen.steps:
         return None
     return _of_side(selection, side, target, "rejection", lambda: rejection_map_of(looked.frozen, target))

@@ -1,4 +1,4 @@
-"""What contributions come from: the class under them, their distance to the target, the parts of a planted scene."""
+"""What contributions come from: the class under them, their distance to the target, the parts of a drawn scene."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from app.shell.region_target import label_map, target_key
 from app.shell.selection import Selection
 from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.ledger import UNLABELLED, ContextLedger
-from rsp_lab.analysis.scenes.sources import PlantedSources, planted_sources
+from rsp_lab.analysis.scenes.sources import SceneSources, scene_sources
 
 CLASS, RING, PART = SPLITS = ("class", "distance", "part of the scene")
 SPLIT_HELP = (
     "What lies at the pixels under a cell: the class in the map under “Labels of”; their distance to the target’s "
-    "centre; of a planted scene the cue, the decoys and the region."
+    "centre; of a drawn scene the cue, the decoys and the region."
 )
 MOST = 9
 REST = "all others"
@@ -88,17 +88,17 @@ def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
     return LevelTable(levels, right.columns, torch.tensor(rows, dtype=torch.float64), right.rule)
 
 
-def parts_of(selection: Selection, panel: Panel, reading: str) -> PlantedSources:
-    """The known answer of a planted scene, for a panel with a ledger; kept.
+def parts_of(selection: Selection, panel: Panel, reading: str) -> SceneSources:
+    """The known answer of a drawn scene, for a panel with a ledger; kept.
 
     Raises:
-        ValueError: if the image is no planted scene.
+        ValueError: if the image is no drawn scene.
     """
-    scene, found = selection.shown.planted, panel.ledger
+    scene, found = selection.shown.scene, panel.ledger
     if scene is None or found is None:
-        raise ValueError("This is no planted scene, so the cue is not known: choose one above, or split by class.")
+        raise ValueError("This is no drawn scene, so the cue is not known: choose one above, or split by class.")
     key = (*selection.key, panel.side, reading, target_key(found.target), "parts with their control")
-    return kept().get(key, lambda: planted_sources(found, scene))
+    return kept().get(key, lambda: scene_sources(found, scene))
 
 
 def _any(tables: Sequence[LevelTable | None]) -> LevelTable:

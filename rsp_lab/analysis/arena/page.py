@@ -59,7 +59,7 @@ def _head(result: ArenaResult) -> list[str]:
         "Written by `rsp-lab arena`; no number is typed in. The expectations stand in the code "
         "(`rsp_lab/analysis/arena/expectations.py`), and the command prints them before it measures anything.",
         "",
-        "Every method explains the same decisions: on a planted scene, the class of the ambiguous region over that of "
+        "Every method explains the same decisions: on a drawn scene, the class of the ambiguous region over that of "
         "its other reading. The two readings' pictures differ on the cue alone, so what a model's answer gains from "
         "it is known. "
         f"{pairs} pairs of {height} x {width} pixels a model: {len(s['cases'])} cases, cues "

@@ -1,4 +1,4 @@
-"""One planted pair of the arena in one model: every method, every measure."""
+"""One pair of readings of the arena in one model: every method, every measure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rsp_lab.analysis.faithfulness.randomisation import PARTS, randomised, rank_
 from rsp_lab.analysis.ledger.ledger import ledger_of
 from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
 from rsp_lab.analysis.targets.target import target_value
-from rsp_lab.data.scenes.scene import Ambiguity, PlantedScene, plant_pair
+from rsp_lab.data.scenes.scene import Ambiguity, Scene, draw_scene_pair
 from rsp_lab.models.segmenter import Segmenter
 
 Maps = Mapping[str, MethodMap]
@@ -28,7 +28,7 @@ _DRAWS = 1000
 
 @dataclass(frozen=True)
 class PairPlace:
-    """One planted pair of the arena.
+    """One pair of readings of the arena.
 
     Attributes:
         case, distance, seed: of the pair; no two pairs have one seed.
@@ -67,7 +67,7 @@ def pair_outcome(
         seeds: random orders and maps a decision.
         input_steps: of deletion and insertion at the input.
     """
-    scenes = plant_pair(place.seed, *place.size, case=place.case, distance=place.distance)
+    scenes = draw_scene_pair(place.seed, *place.size, case=place.case, distance=place.distance)
     asked = [_question(model, s, _DRAWS * (2 * place.seed + r), settings) for r, s in enumerate(scenes)]
     maps = [{method: method_map(method, question) for method in methods} for question in asked]
     ambiguities = [scene.ambiguities[0] for scene in scenes]
@@ -97,7 +97,7 @@ def pair_outcome(
     )
 
 
-def _question(model: Segmenter, scene: PlantedScene, seed: int, settings: MethodSettings) -> Question:
+def _question(model: Segmenter, scene: Scene, seed: int, settings: MethodSettings) -> Question:
     target = scene_target(scene.ambiguities[0], model.config.class_names)
     return Question.of(model, scene.image[None].float() / 255, target, settings, seed)
 
@@ -177,7 +177,7 @@ def _at_the_input(question: Question, maps: Maps, seeds: int, steps: int) -> dic
     return table
 
 
-def _randomised(scene: PlantedScene, seed: int, question: Question, maps: Maps) -> dict[str, dict[str, float]]:
+def _randomised(scene: Scene, seed: int, question: Question, maps: Maps) -> dict[str, dict[str, float]]:
     table: dict[str, dict[str, float]] = {method: {} for method in maps}
     for part in PARTS:
         other = _question(randomised(question.model, part, seed), scene, question.seed + _DRAWS // 2, question.settings)

@@ -1,7 +1,7 @@
 """The faithfulness arena: every method on the same decisions, by the same measures, with intervals over scenes.
 
-One observation is one planted pair, both readings of one scene, in one model; no two pairs share a scene. Values of a
-pair's readings are averaged first, and intervals are t intervals over pairs.
+One observation is one pair of readings, both readings of one scene, in one model; no two pairs share a scene. Values of
+a pair's readings are averaged first, and intervals are t intervals over pairs.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True)
 class PairOutcome:
-    """What came of one planted pair in one model.
+    """What came of one pair of readings in one model.
 
     Attributes:
         model: its name.

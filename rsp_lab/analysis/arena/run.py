@@ -153,7 +153,7 @@ def _check_models(models: Mapping[str, Segmenter]) -> None:
         raise ValueError("no model takes part: name one or more.")
     for name, model in models.items():
         if tuple(model.config.class_names) != tuple(CITYSCAPES.classes):
-            raise ValueError(f"{name} does not know the classes of the planted scenes: take weights trained on them.")
+            raise ValueError(f"{name} does not know the classes of the drawn scenes: take weights trained on them.")
 
 
 def _open(folder: Path, question: dict[str, Any], fresh: bool) -> None:

@@ -12,7 +12,7 @@ from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAcc
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ledger_of
 from rsp_lab.analysis.ledger.selection import rejection_map_of
-from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.view import PixelAnswer
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.analysis.targets.target import PixelTarget, class_index
@@ -45,13 +45,13 @@ def explain(
         LedgerError: if a ledger does not add up.
     """
     check_explainable(image, models, names, pixel, class_name=class_name, rival=rival)
-    passes = [look(model, image[None].float() / 255) for model in models]
+    passes = [capture_pass(model, image[None].float() / 255) for model in models]
     return explain_passes(image, (passes[0], passes[1]), names, pixel, class_name=class_name, rival=rival)
 
 
 def explain_passes(
     image: UInt8[Tensor, "3 y x"],
-    passes: tuple[Looked, Looked],
+    passes: tuple[CapturedPass, CapturedPass],
     names: tuple[str, str],
     pixel: Pixel,
     *,

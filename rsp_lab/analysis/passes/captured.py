@@ -20,7 +20,7 @@ from rsp_lab.shapes import Tap
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class CapturedPass:
     """A captured pass; what is derived from it is worked out when first asked for, and kept.
 
     It refers to the model's own parameters: it is good until they change.
@@ -58,7 +58,7 @@ class Looked:
         return level_ledger_of(self.frozen)
 
 
-def look(model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> Looked:
+def capture_pass(model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> CapturedPass:
     """One captured forward pass in full precision; the model is left as it was found.
 
     Args:
@@ -73,7 +73,7 @@ def look(model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> Looked:
         # What was made in inference mode can take no part in a gradient, a copy of it can.
         given = image.detach().to(dtype).clone()
         _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
-    return Looked(model, given, record)
+    return CapturedPass(model, given, record)
 
 
 def _wanted(tap: Tap) -> bool:

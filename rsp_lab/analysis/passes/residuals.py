@@ -12,7 +12,7 @@ import torch
 
 from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ledger_of
 from rsp_lab.analysis.ledger.levels import LEVEL_RESIDUAL_RULE
-from rsp_lab.analysis.passes.captured import look
+from rsp_lab.analysis.passes.captured import capture_pass
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.sample import Sample
 from rsp_lab.models.segmenter import Segmenter, logits_at
@@ -79,7 +79,7 @@ def ledger_residuals(
     of_levels: list[float] = []
     for number, index in enumerate(rng.permutation(len(samples))[:count]):
         sample = samples[int(index)]
-        looked = look(twin, sample.image[None].float() / 255)
+        looked = capture_pass(twin, sample.image[None].float() / 255)
         share = pixels * (number + 1) // count - pixels * number // count
         for _ in range(share):
             y, x = (int(rng.integers(side)) for side in sample.size)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.flow import ContextFlow, context_flow
 from rsp_lab.analysis.passes.proof import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
@@ -35,7 +35,7 @@ class ModelView:
     name: str
     labels: np.ndarray
     flow: ContextFlow
-    looked: Looked
+    looked: CapturedPass
     key_queries: tuple[KeyQuery, ...]
     residuals: dict[str, float]
 
@@ -82,7 +82,7 @@ def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> Mo
         ValueError: if the model has no step above level 3.
     """
     check_top_down(model, name)
-    looked = look(model, image[None].float() / 255)
+    looked = capture_pass(model, image[None].float() / 255)
     record = looked.record
     with torch.no_grad():
         residuals = context_residuals(model, record)

@@ -1,4 +1,4 @@
-"""Did a model get planted regions right, and how far may the deciding cue be?"""
+"""Did a model get ambiguous regions right, and how far may the deciding cue be?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.data.scenes.scene import CASES, PlantedScene, max_distance, plant_pair
+from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance
 
 SWEEP_SEED = 3_000_000
 """Seed of the first scene of a sweep; no split of the data set reaches it."""
@@ -19,7 +19,7 @@ SWEEP_SEED = 3_000_000
 
 @dataclass(frozen=True)
 class RegionAnswer:
-    """What a model says about one planted region.
+    """What a model says about one ambiguous region.
 
     Attributes:
         case: which kind of ambiguity.
@@ -50,24 +50,24 @@ class RegionAnswer:
         return asdict(self)
 
 
-def region_answer(logits: Float[Tensor, "class y x"], scene: PlantedScene, number: int = 0) -> RegionAnswer:
+def region_answer(logits: Float[Tensor, "class y x"], scene: Scene, number: int = 0) -> RegionAnswer:
     """The answer for one ambiguity of a scene, from the logits at the picture's size."""
-    planted = scene.ambiguities[number]
-    region = logits[:, planted.region]
+    ambiguity = scene.ambiguities[number]
+    region = logits[:, ambiguity.region]
     predicted = region.argmax(0)
     return RegionAnswer(
-        case=planted.case,
+        case=ambiguity.case,
         seed=scene.seed,
         reading=scene.reading,
-        distance=planted.requested,
+        distance=ambiguity.requested,
         pixels=region.shape[1],
-        right=int((predicted == planted.class_id).sum()),
-        swapped=int((predicted == planted.alternative_id).sum()),
-        margin=float((region[planted.class_id] - region[planted.alternative_id]).mean()),
+        right=int((predicted == ambiguity.class_id).sum()),
+        swapped=int((predicted == ambiguity.alternative_id).sum()),
+        margin=float((region[ambiguity.class_id] - region[ambiguity.alternative_id]).mean()),
     )
 
 
-def region_answers(model: nn.Module, scenes: Iterable[PlantedScene]) -> list[RegionAnswer]:
+def region_answers(model: nn.Module, scenes: Iterable[Scene]) -> list[RegionAnswer]:
     """The answers of a model in evaluation mode, one scene at a time."""
     device = next(model.parameters()).device
     answers = []
@@ -84,12 +84,12 @@ def sweep_distances(height: int, width: int, count: int = 5) -> tuple[int, ...]:
     return tuple(round((2 + (greatest - 2) * step / (count - 1)) ** 2) for step in range(count))
 
 
-def sweep(size: tuple[int, int], scenes: int, distances: Sequence[int] | None = None) -> Iterator[PlantedScene]:
+def sweep(size: tuple[int, int], scenes: int, distances: Sequence[int] | None = None) -> Iterator[Scene]:
     """Both readings of ``scenes`` seeds for every case and distance; no model was trained on these seeds."""
     for case in CASES:
         for distance in distances or sweep_distances(*size):
             for number in range(scenes):
-                yield from plant_pair(SWEEP_SEED + number, *size, case=case, distance=distance)
+                yield from draw_scene_pair(SWEEP_SEED + number, *size, case=case, distance=distance)
 
 
 def accuracy(answers: Sequence[RegionAnswer]) -> float:
@@ -101,7 +101,7 @@ def accuracy(answers: Sequence[RegionAnswer]) -> float:
 
 
 def region_iou(answers: Sequence[RegionAnswer]) -> float:
-    """IoU within the planted regions: mean over the two readings of each case, then over the cases."""
+    """IoU within the ambiguous regions: mean over the two readings of each case, then over the cases."""
     values = []
     for case in sorted({answer.case for answer in answers}):
         for reading in (0, 1):

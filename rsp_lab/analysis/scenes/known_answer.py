@@ -1,4 +1,4 @@
-"""Maps against the known answer: on a planted scene the cue decides, decoys look like it, the region cannot tell.
+"""Maps against the known answer: on a drawn scene the cue decides, decoys look like it, the region cannot tell.
 
 The two readings of a scene have equal pixels outside the cue. So whatever changes in the model's answer from one to
 the other is the cue's doing, and a map that is true of a model that uses the cue must find it there.
@@ -31,7 +31,7 @@ KNOWN_RULES: Mapping[str, str] = {
 def scene_target(ambiguity: Ambiguity, class_names: tuple[str, ...]) -> RegionTarget:
     """The class that the region has over the one it has in the other reading, mean over the region."""
     names = (class_names[ambiguity.class_id], class_names[ambiguity.alternative_id])
-    return RegionTarget(ambiguity.region, *names, name="planted region")
+    return RegionTarget(ambiguity.region, *names, name="ambiguous region")
 
 
 def known_answer(values: Float[Tensor, "y x"], ambiguity: Ambiguity) -> dict[str, float]:

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, table_by_kind
 from rsp_lab.analysis.ledger.ledger import ContextLedger
-from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.data.scenes.scene import Scene
 
 PARTS = REGION, CUE, DECOYS, ELSEWHERE = "region", "cue", "decoys", "elsewhere"
 SHARE_RULE = f"sum of |contribution| of the pixels of a part over that of all pixels; {FOOTPRINT_RULE}"
 
 
 @dataclass(frozen=True, eq=False)
-class PlantedSources:
-    """A ledger split over the parts of a planted scene.
+class SceneSources:
+    """A ledger split over the parts of a drawn scene.
 
     Attributes:
         table: signed contributions by level and part, in logits; all of them and the bias add up to the logit.
@@ -56,8 +56,8 @@ class PlantedSources:
         }
 
 
-def planted_sources(ledger: ContextLedger, scene: PlantedScene, number: int = 0) -> PlantedSources:
-    """Where a decision on a planted scene comes from.
+def scene_sources(ledger: ContextLedger, scene: Scene, number: int = 0) -> SceneSources:
+    """Where a decision on a drawn scene comes from.
 
     Args:
         ledger: of any target on the scene's picture.
@@ -73,19 +73,19 @@ def planted_sources(ledger: ContextLedger, scene: PlantedScene, number: int = 0)
         raise ValueError(
             f"the ledger is of a picture of {ledger.image_size}, the scene is {size}: take the same scene."
         )
-    table = table_by_kind(ledger.maps, kinds, PARTS, size, f"part of the planted scene; {FOOTPRINT_RULE}")
+    table = table_by_kind(ledger.maps, kinds, PARTS, size, f"part of the drawn scene; {FOOTPRINT_RULE}")
     sizes = {level: values.abs() for level, values in ledger.maps.items()}
     found = table_by_kind(sizes, kinds, PARTS, size, SHARE_RULE).values.sum(0)
     magnitudes = (found / found.sum() if found.sum() > 0 else found).tolist()
     areas = (torch.bincount(kinds.flatten(), minlength=len(PARTS)).double() / kinds.numel()).tolist()
-    return PlantedSources(table, dict(zip(PARTS, magnitudes, strict=True)), dict(zip(PARTS, areas, strict=True)))
+    return SceneSources(table, dict(zip(PARTS, magnitudes, strict=True)), dict(zip(PARTS, areas, strict=True)))
 
 
-def part_map(scene: PlantedScene, number: int = 0) -> Int64[Tensor, "y x"]:
+def part_map(scene: Scene, number: int = 0) -> Int64[Tensor, "y x"]:
     """Place in :data:`PARTS` of each pixel; where masks overlap: region before cue before decoys."""
-    planted = scene.ambiguities[number]
-    kinds = torch.full(planted.region.shape, PARTS.index(ELSEWHERE))
-    for name, masks in ((DECOYS, planted.decoys), (CUE, (planted.cue,)), (REGION, (planted.region,))):
+    ambiguity = scene.ambiguities[number]
+    kinds = torch.full(ambiguity.region.shape, PARTS.index(ELSEWHERE))
+    for name, masks in ((DECOYS, ambiguity.decoys), (CUE, (ambiguity.cue,)), (REGION, (ambiguity.region,))):
         for mask in masks:
             kinds[mask] = PARTS.index(name)
     return kinds

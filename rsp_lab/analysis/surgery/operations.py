@@ -27,7 +27,7 @@ None: the whole map."""
 
 
 @dataclass(frozen=True, eq=False)
-class Site:
+class RelationSite:
     """One relation step of one image, as an operation sees it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Operation:
         if isinstance(self.where, Tensor) and not self.where.any():
             raise ValueError("where is a mask without a pixel: the operation would do nothing. Mark at least one.")
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """New weights of every cell of the map; what lies outside ``site.cells`` is not used."""
         raise NotImplementedError
 
@@ -100,7 +100,7 @@ class Operation:
             return weights
         height, width = weights.shape[-2:]
         cells = self.cells((height, width), frozen.image_size).to(weights.device)
-        return torch.where(cells, self.change(weights, Site(frozen, step, cells)), weights)
+        return torch.where(cells, self.change(weights, RelationSite(frozen, step, cells)), weights)
 
     def acts_at(self, frozen: FrozenHead) -> tuple[str, ...]:
         """Its steps, highest first.
@@ -157,7 +157,7 @@ class ZeroNeighbours(Operation):
     positions: tuple[tuple[int, int], ...] | Literal["all", "all but centre"] = "all but centre"
     renormalise: bool = True
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """Raises ValueError for a position outside the window, or where nothing is left to renormalise."""
         half = site.config.window.half
         gone = torch.zeros(weights.shape[1:3], dtype=torch.bool, device=weights.device)
@@ -193,7 +193,7 @@ class ZeroNeighbours(Operation):
 class Uniform(Operation):
     """Equal weights on the window positions on the map; they sum to 1."""
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         return site.frozen.uniform_weights(site.step)
 
     def what(self) -> str:
@@ -204,7 +204,7 @@ class Uniform(Operation):
 class Centre(Operation):
     """Weight 1 on each cell's own position."""
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         return site.frozen.centre_weights(site.step)
 
     def what(self) -> str:
@@ -226,7 +226,7 @@ class Temperature(Operation):
         if not (math.isfinite(self.t) and self.t > 0):
             raise ValueError(f"a temperature is positive and finite, got {self.t}: take Centre or Uniform for limits.")
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """Raises ValueError for negative weights under softmax."""
         if self.t == 1:
             return weights
@@ -253,7 +253,7 @@ class Shuffle(Operation):
 
     seed: int = 0
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         generator = torch.Generator().manual_seed(10 * self.seed + step_levels(site.step)[0])
         outside = ~site.inside.flatten(0, 1)
         keys = torch.rand(outside.shape, generator=generator).to(weights.device).masked_fill(outside, 2)
@@ -278,7 +278,7 @@ class Transplant(Operation):
     source: Mapping[str, Tensor]
     index: int = 0
 
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: Site) -> Float[Tensor, "1 wy wx y x"]:
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """Raises ValueError for a step that the source lacks, another size, or weights where this map has no cell."""
         whole = self.source.get(f"{site.step}.weights", self.source.get(site.step))
         if whole is None:

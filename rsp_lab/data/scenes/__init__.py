@@ -1,1 +1,1 @@
-"""Procedural street scenes in Cityscapes' classes, with planted regions whose deciding context is known."""
+"""Procedural street scenes in Cityscapes' classes, with ambiguous regions whose deciding context is known."""

@@ -31,7 +31,7 @@ class Part:
     Attributes:
         class_id: train id, 255 where no class is claimed.
         thing: number of the object it is of, from 1; 0 for stuff. Parts of one object share it.
-        role: of the part in a planted ambiguity; empty for the rest.
+        role: of the part in a ambiguity; empty for the rest.
     """
 
     class_id: int

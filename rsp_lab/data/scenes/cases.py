@@ -1,4 +1,4 @@
-"""The planted cases: what both readings share, and what the cue is in each.
+"""The cases: what both readings share, and what the cue is in each.
 
 A stage is made once from a seed; then it is drawn once for each reading. Whatever is random is drawn by the maker,
 so that two readings can differ only where the code below asks for the reading.
@@ -21,7 +21,7 @@ from rsp_lab.data.scenes.light import RGB, pick, shaded
 
 @runtime_checkable
 class Stage(Protocol):
-    """A planted case before its reading is chosen."""
+    """A case before its reading is chosen."""
 
     classes: ClassVar[tuple[str, str]]
 

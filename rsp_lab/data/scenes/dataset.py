@@ -1,4 +1,4 @@
-"""Planted scenes as a data set: drawn when they are asked for, nothing is stored."""
+"""Drawn scenes as a data set: drawn when they are asked for, nothing is stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.scene import PlantedScene, plant
+from rsp_lab.data.scenes.scene import Scene, draw_scene
 
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Splits and the seed of their first scene; a split's scenes have consecutive seeds, so splits never meet."""
@@ -18,7 +18,7 @@ TERMS = "drawn by rsp_lab, no terms of their own"
 _SCENES = {"train": 1200, "val": 60, "test": 60}
 
 
-class PlantedScenes(Dataset[Sample]):
+class SceneSplit(Dataset[Sample]):
     """One split of scenes whose deciding context is known (:mod:`rsp_lab.data.scenes`).
 
     In ``train`` each scene has the reading that its seed decides, in the other splits both: there every region comes
@@ -37,7 +37,7 @@ class PlantedScenes(Dataset[Sample]):
 
     def __init__(self, split: str, size: tuple[int, int] = SIZE, cache: bool = False) -> None:
         if split not in FIRST_SEED:
-            raise ValueError(f"{split!r} is no split of the planted scenes; expected one of {', '.join(FIRST_SEED)}.")
+            raise ValueError(f"{split!r} is no split of the drawn scenes; expected one of {', '.join(FIRST_SEED)}.")
         self.split, self.size = split, size
         self._kept: dict[int, Sample] | None = {} if cache else None
 
@@ -47,14 +47,14 @@ class PlantedScenes(Dataset[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
-    def scene(self, index: int) -> PlantedScene:
+    def scene(self, index: int) -> Scene:
         """The scene at ``index`` with its masks."""
         if not 0 <= index < len(self):
             raise IndexError(f"scene {index} of {len(self)} in {self.split}.")
         first = FIRST_SEED[self.split]
         if self.split == "train":
-            return plant(first + index, *self.size)
-        return plant(first + index // 2, *self.size, reading=index % 2)
+            return draw_scene(first + index, *self.size)
+        return draw_scene(first + index // 2, *self.size, reading=index % 2)
 
     def __getitem__(self, index: int) -> Sample:
         if self._kept is None:

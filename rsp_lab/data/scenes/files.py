@@ -1,4 +1,4 @@
-"""Planted scenes as files in Cityscapes' folder layout."""
+"""Drawn scenes as files in Cityscapes' folder layout."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from rsp_lab.data.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, colour
-from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.data.scenes.scene import Scene
 
 SPLITS = ("train", "val", "test")
 
 
-def write_cityscapes_layout(scenes: Sequence[PlantedScene], root: str | PathLike[str], split: str) -> list[Path]:
+def write_cityscapes_layout(scenes: Sequence[Scene], root: str | PathLike[str], split: str) -> list[Path]:
     """Writes ``leftImg8bit/<split>/<city>/…`` and ``gtFine/<split>/<city>/…``; returns the paths of the images.
 
     The city is the case, the sequence number the seed, the frame number the reading. Beside Cityscapes' own files
@@ -58,18 +58,18 @@ def write_cityscapes_layout(scenes: Sequence[PlantedScene], root: str | PathLike
     return [root / _image_path(scene, split) for scene in scenes]
 
 
-def _stem(scene: PlantedScene) -> tuple[str, str]:
+def _stem(scene: Scene) -> tuple[str, str]:
     """City, and the beginning of the file names."""
     city = scene.ambiguities[0].case
     return city, f"{city}_{scene.seed:06d}_{scene.reading:06d}"
 
 
-def _image_path(scene: PlantedScene, split: str) -> Path:
+def _image_path(scene: Scene, split: str) -> Path:
     city, stem = _stem(scene)
     return Path("leftImg8bit", split, city, f"{stem}_leftImg8bit.png")
 
 
-def _write(scene: PlantedScene, root: Path, split: str) -> None:
+def _write(scene: Scene, root: Path, split: str) -> None:
     city, stem = _stem(scene)
     image, truth = root / _image_path(scene, split), root / "gtFine" / split / city
     for folder in (image.parent, truth):
@@ -78,15 +78,15 @@ def _write(scene: PlantedScene, root: Path, split: str) -> None:
     label = scene.label.numpy()
     to_raw = np.zeros(256, dtype=np.uint8)
     to_raw[: len(CITYSCAPES)] = CITYSCAPES_LABEL_IDS
-    planted = scene.ambiguities[0]
+    ambiguity = scene.ambiguities[0]
     pictures = {
         "labelIds": to_raw[label],
         "labelTrainIds": label,
         "instanceIds": scene.instances.numpy().astype(np.uint16),
         "color": colour(label, CITYSCAPES),
-        "region": planted.region.numpy().astype(np.uint8) * 255,
-        "cue": planted.cue.numpy().astype(np.uint8) * 255,
-        "decoy": np.any([mask.numpy() for mask in planted.decoys], axis=0).astype(np.uint8) * 255,
+        "region": ambiguity.region.numpy().astype(np.uint8) * 255,
+        "cue": ambiguity.cue.numpy().astype(np.uint8) * 255,
+        "decoy": np.any([mask.numpy() for mask in ambiguity.decoys], axis=0).astype(np.uint8) * 255,
     }
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(truth / f"{stem}_gtFine_{name}.png")

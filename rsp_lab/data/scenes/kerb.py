@@ -1,4 +1,4 @@
-"""The planted case of road and pavement: one asphalt, and a kerb that ends where a shared plate begins."""
+"""The case of road and pavement: one asphalt, and a kerb that ends where a shared plate begins."""
 
 from __future__ import annotations
 

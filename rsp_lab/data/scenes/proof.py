@@ -1,4 +1,4 @@
-"""Proof that a planted region is ambiguous: what a classifier makes of the region's pixels, and of the cue's."""
+"""Proof that a ambiguous region is ambiguous: what a classifier makes of the region's pixels, and of the cue's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from rsp_lab.data.scenes.scene import CASES, PlantedScene, plant_pair
+from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair
 
 _CROP = (10, 16)
 _Z = 2.576  # 99 % of a normal distribution, both sides
@@ -58,7 +58,7 @@ def prove(case: str, scenes: int = 120, seed: int = 0, height: int = 64, width: 
     seen: dict[str, list[np.ndarray]] = {"region": [], "cue": []}
     equal = 0
     for number, coin in enumerate(coins.tolist()):
-        pair = plant_pair(seed + number, height, width, case=case)
+        pair = draw_scene_pair(seed + number, height, width, case=case)
         mask = pair[0].ambiguities[0].region
         equal += bool((pair[0].image[:, mask] == pair[1].image[:, mask]).all())
         for what, rows in seen.items():
@@ -70,19 +70,19 @@ def prove(case: str, scenes: int = 120, seed: int = 0, height: int = 64, width: 
     )
 
 
-def _features(scene: PlantedScene, what: str) -> np.ndarray:
+def _features(scene: Scene, what: str) -> np.ndarray:
     """Statistics of the pixels under a mask, and its bounding box at a small size with all else black.
 
     The box is turned so that the region lies to the right of the cue's middle: of mirrored streets only one remains.
     """
-    planted = scene.ambiguities[0]
-    mask = (planted.region if what == "region" else planted.cue).numpy()
+    ambiguity = scene.ambiguities[0]
+    mask = (ambiguity.region if what == "region" else ambiguity.cue).numpy()
     rows, columns = np.nonzero(mask)
     pixels = scene.image.permute(1, 2, 0).numpy().astype(np.float32) / 255
     own = pixels[mask]
     masked = pixels * mask[:, :, None]
     box = masked[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    middle = np.nonzero(planted.region.numpy())[1].mean()
+    middle = np.nonzero(ambiguity.region.numpy())[1].mean()
     if middle < (columns.min() + columns.max()) / 2:
         box = box[:, ::-1]
     grey = np.ascontiguousarray(box.mean(axis=2))

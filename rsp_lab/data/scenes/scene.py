@@ -25,7 +25,7 @@ CASES: dict[str, Callable[[Canvas, np.random.Generator, int], Stage]] = {
     "road-pavement": stage_kerb,
     "car-bus": stage_vehicle,
 }
-"""The planted cases by name; the first class of a name is reading 0, the second reading 1."""
+"""The cases by name; the first class of a name is reading 0, the second reading 1."""
 
 LEAST, GREATEST = (64, 128), (2048, 4096)
 SHARE = (0.07, 0.2)
@@ -79,8 +79,8 @@ class Ambiguity:
 
 
 @dataclass(frozen=True, eq=False)
-class PlantedScene:
-    """A street with its labels and its planted ambiguities.
+class Scene:
+    """A street with its labels and its ambiguities.
 
     Attributes:
         name: case, seed and reading in one word.
@@ -127,7 +127,7 @@ def max_distance(height: int, width: int) -> int:
     return int(MAX_SHARE * scale_of(height, width))
 
 
-def plant(
+def draw_scene(
     seed: int,
     height: int = 256,
     width: int = 512,
@@ -135,8 +135,8 @@ def plant(
     case: str | None = None,
     distance: int | None = None,
     reading: int | None = None,
-) -> PlantedScene:
-    """One reading of :func:`plant_pair`, by default one at random: a fair coin that only the seed decides."""
+) -> Scene:
+    """One reading of :func:`draw_scene_pair`, by default one at random: a fair coin that only the seed decides."""
     if reading not in (None, 0, 1):
         raise ValueError(f"a reading is 0 or 1, got {reading}.")
     coin = int(np.random.default_rng((abs(seed), 1)).integers(2)) if reading is None else reading
@@ -144,9 +144,9 @@ def plant(
     return scene
 
 
-def plant_pair(
+def draw_scene_pair(
     seed: int, height: int = 256, width: int = 512, *, case: str | None = None, distance: int | None = None
-) -> tuple[PlantedScene, PlantedScene]:
+) -> tuple[Scene, Scene]:
     """Two readings of one scene: same arguments, same bytes.
 
     The pictures are equal outside the cue, the labels outside region and cue; region, cue and decoys are the same
@@ -168,7 +168,7 @@ def plant_pair(
 
 def _readings(
     seed: int, size: tuple[int, int], case: str | None, distance: int | None, wanted: tuple[int, ...]
-) -> list[PlantedScene]:
+) -> list[Scene]:
     """The wanted readings. Both are drawn in any case, since each one's masks are made of both."""
     case, distance, rng = _checked(seed, *size, case, distance)
     canvas = _empty(*size, rng, case)
@@ -185,8 +185,8 @@ def _readings(
     fields, masks = draw_fields(canvas, rng), _masks(drawn)
     scenes = []
     for reading in wanted:
-        planted = _ambiguity(case, stage, reading, distance, masks)
-        scenes.append(_scene(f"{case}-{seed}-{reading}", seed, reading, drawn[reading], fields, planted))
+        ambiguity = _ambiguity(case, stage, reading, distance, masks)
+        scenes.append(_scene(f"{case}-{seed}-{reading}", seed, reading, drawn[reading], fields, ambiguity))
     return scenes
 
 
@@ -196,12 +196,10 @@ def _checked(
     if seed < 0:
         raise ValueError(f"a seed is 0 or more, got {seed}.")
     if not (LEAST[0] <= height <= GREATEST[0] and LEAST[1] <= width <= GREATEST[1]):
-        raise ValueError(
-            f"a planted scene has 64 x 128 to 2048 x 4096 pixels (rows x columns), got {height} x {width}."
-        )
+        raise ValueError(f"a drawn scene has 64 x 128 to 2048 x 4096 pixels (rows x columns), got {height} x {width}.")
     case = list(CASES)[seed % len(CASES)] if case is None else case
     if case not in CASES:
-        raise ValueError(f"{case!r} is no planted case; expected one of {', '.join(CASES)}.")
+        raise ValueError(f"{case!r} is no case; expected one of {', '.join(CASES)}.")
     rng = np.random.default_rng((seed, height, width, list(CASES).index(case)))
     greatest, drawn = max_distance(height, width), rng.uniform(*SHARE) * scale_of(height, width)
     distance = max(MIN_DISTANCE, round(drawn)) if distance is None else distance
@@ -263,11 +261,11 @@ def _ambiguity(case: str, stage: Stage, reading: int, distance: int, masks: dict
     )
 
 
-def _scene(name: str, seed: int, reading: int, canvas: Canvas, fields: Fields, ambiguity: Ambiguity) -> PlantedScene:
+def _scene(name: str, seed: int, reading: int, canvas: Canvas, fields: Fields, ambiguity: Ambiguity) -> Scene:
     owners = _labelled(canvas)
     image = develop(canvas, owners, fields)
     class_ids = np.array([part.class_id for part in canvas.parts], dtype=np.uint8)
-    return PlantedScene(
+    return Scene(
         name=name,
         seed=seed,
         reading=reading,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.figures.drawing.diagram import Diagram, level_edge, tint
 from rsp_lab.figures.drawing.panels import symbol
-from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, look
+from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
 from rsp_lab.models.inspection.dataflow import StepDataflow
 from rsp_lab.relations.window import relative_offsets
 
@@ -41,7 +41,7 @@ def draw_dataflow(flow: StepDataflow, *, grid: RelationGrid | None = None, width
         raise ValueError(f"the grid is of {grid.step}, the data flow of {flow.step.name}: give the grid of that step.")
     relation = flow.step.kind in ("RSP", "SELF")
     two, tall = width > SINGLE + 1, _HEIGHT if relation else _SHORT
-    with look():
+    with plot_style():
         diagram = Diagram(width, max(tall, _PROPAGATION) if two else tall + _PROPAGATION)
         if relation:
             _Relation(diagram, flow, grid).draw()

@@ -24,7 +24,7 @@ from rsp_lab.figures.drawing.panels import (
     symbol,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
-from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SMALL, TEXT, TINY, look
+from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_levels
 
 PERCENTILE = 99.0
@@ -48,7 +48,7 @@ def draw_context_flow(comparison: Comparison) -> Figure:
     T_x upsampled is Q'_x, with which the next row begins; the first row begins with Q'_7. All maps have one symmetric
     scale, which is printed. Frames carry the colour and dash of the level a map comes from.
     """
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         scale = flow_scale(comparison)
         top = _draw_header(sheet, comparison, scale)

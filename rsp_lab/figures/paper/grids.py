@@ -40,7 +40,7 @@ from rsp_lab.figures.style import (
     TINY,
     level_colour,
     level_dash,
-    look,
+    plot_style,
     signed_weight_map,
     weight_map,
 )
@@ -79,7 +79,7 @@ def draw_relation_grids(comparison: Comparison) -> Figure:
             f"neither {comparison.left.name} nor {comparison.right.name} has a relation, so there are no weights to "
             "draw: compare with a model that has one, e.g. an RSP head."
         )
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         top = _MARGIN
         views = (comparison.left, comparison.right)

@@ -19,7 +19,7 @@ from rsp_lab.figures.drawing.panels import (
     show_picture,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
-from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, look
+from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_levels
 
 PERCENTILE = 99.0
@@ -52,7 +52,7 @@ def draw_key_query(comparison: Comparison) -> Figure:
             f"neither {comparison.left.name} nor {comparison.right.name} has a relation, so there is no query and no "
             "key to draw: compare with a model that has one, e.g. an RSP head."
         )
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         top = _MARGIN
         for side, view in zip(SIDES, views, strict=True):

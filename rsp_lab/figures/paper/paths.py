@@ -28,7 +28,7 @@ from rsp_lab.figures.drawing.panels import (
 )
 from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten
 from rsp_lab.figures.paper.flow import flow_map, flow_scale
-from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, look
+from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_levels
 
 PASSED, REFUSED = "#16803C", "#C8102E"
@@ -56,7 +56,7 @@ def draw_context_paths(comparison: Comparison, paths: tuple[ContextPaths, Contex
     the rest for its rival. It starts and ends at the centre of mass of the cells it stands for. Outlines hold the
     fewest cells with 80 % of what was taken (green, on the context) or refused (red, on the map that was offered).
     """
-    with look():
+    with plot_style():
         block = (DOUBLE - 2 * _MARGIN - _GAP) / 2
         slot = (block - _LABEL - 2 * _GAP) / 3
         panel = fit(comparison.image_size, slot, _TALLEST)

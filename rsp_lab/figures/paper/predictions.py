@@ -13,7 +13,7 @@ from rsp_lab.analysis.comparison.disagreement import Disagreement
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.figures.drawing.panels import mark_pixel, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width, wrap
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, look
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, plot_style
 
 _MARGIN = 0.04
 _GAP = 0.06
@@ -47,7 +47,7 @@ def draw_predictions(
             f"the models know {len(comparison.class_names)} classes ({comparison.class_names[0]}, ...), the table "
             f"{table.name!r} has {len(table)} ({table.classes[0]}, ...): draw with the models' own table."
         )
-    with look():
+    with plot_style():
         sheet = Sheet(width)
         top = _draw_pictures(sheet, comparison, table, truth)
         top = _draw_regions(sheet, comparison, top + 0.05)

@@ -14,7 +14,7 @@ from rsp_lab.figures.drawing.diagram import FIRM, HAIR, THIN, Diagram, Point, le
 from rsp_lab.figures.drawing.panels import printable, symbol, three
 from rsp_lab.figures.drawing.planes import Place, cell_box, draw_lines, patch, place_y, plane
 from rsp_lab.figures.drawing.sheet import shorten
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, look
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
 from rsp_lab.shapes import step_levels
 
 _MOST_LINES = 40
@@ -51,7 +51,7 @@ def draw_reach(
     tall_c = _TOP + _STEP * rows + _DEPTH + 0.36
     tall_d, tall_bars = 2.5, 0.5 + rows * max(_BARS, 0.12 * len(reaches))
     height = max(tall_c, tall_d + tall_bars) if two else tall_c + tall_d + tall_bars
-    with look():
+    with plot_style():
         diagram = Diagram(width, height)
         half = 0.58 * width if two else width
         _draw_planes(diagram, photo, shown, names[-1], half, 0.0)

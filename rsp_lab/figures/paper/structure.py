@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rsp_lab.figures.drawing.diagram import FIRM, Diagram, level_edge, tint
 from rsp_lab.figures.drawing.panels import symbol
 from rsp_lab.figures.drawing.sheet import shorten
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, look
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
 from rsp_lab.models.inspection.structure import HeadStructure, StepStructure
 
 _ROW = 0.56
@@ -41,7 +41,7 @@ def draw_structure(heads: Sequence[HeadStructure], *, names: Sequence[str] = (),
     rows = [heads[start : start + across] for start in range(0, len(heads), across)]
     highest = [max(head.levels[-1] for head in row) for row in rows]
     tall = [_TOP + (level - 1) * _ROW + _BELOW for level in highest]
-    with look():
+    with plot_style():
         diagram, slot = Diagram(width, sum(tall)), width / across
         for number, (head, title) in enumerate(zip(heads, titles, strict=True)):
             row, column = divmod(number, across)

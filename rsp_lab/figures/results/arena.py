@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from rsp_lab.analysis.arena.methods import METHODS
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate
 from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, look
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, plot_style
 
 _MARGIN, _GAP, _ROW = 0.08, 0.1, 0.19
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
@@ -51,7 +51,7 @@ def draw_arena(result: ArenaResult) -> Figure:
 
     The dashed line is chance: what a map gets that knows nothing.
     """
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         names = [METHODS[method].title for method in result.methods]
         left = _MARGIN + max(text_width(name, SMALL) for name in names) + 0.08
@@ -69,9 +69,9 @@ def draw_arena(result: ArenaResult) -> Figure:
         pairs = len(result.of_model(result.models[0]))
         used = ", ".join(f"{sum(p.used for p in result.of_model(m))} in {m}" for m in result.models)
         words = (
-            f"Means over planted pairs with 95 % t intervals; {pairs} pairs a model. The last three columns count the "
-            f"pairs whose cue the model uses ({used}). Dashed: a map that knows nothing. Arrows: where better lies. "
-            "Scores are shares: of the ledger's |contributions| (cells), of the target's range (pixels)."
+            f"Means over pairs of readings with 95 % t intervals; {pairs} pairs a model. The last three columns count "
+            f"the pairs whose cue the model uses ({used}). Dashed: a map that knows nothing. Arrows: where better "
+            "lies. Scores are shares: of the ledger's |contributions| (cells), of the target's range (pixels)."
         )
         below += sheet.text(_MARGIN, below, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
         return sheet.finish(below + _MARGIN)

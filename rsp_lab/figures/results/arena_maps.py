@@ -1,4 +1,4 @@
-"""What each method says of one planted decision, on the photograph, with the known answer outlined."""
+"""What each method says of one decision of a scene, on the photograph, with the known answer outlined."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rsp_lab.analysis.arena.methods import METHODS, MethodMap
-from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.figures.drawing.panels import bare, lightened, rgb, shared_scale, show_map
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height
 from rsp_lab.figures.results.contact_sheet import draw_outline, draw_outline_legend
-from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TINY, look
+from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TINY, plot_style
 
 PERCENTILE = 99.5
 _GAP, _COLUMNS = 0.08, 3
 
 
-def draw_arena_maps(scene: PlantedScene, maps: Mapping[str, MethodMap]) -> Figure:
+def draw_arena_maps(scene: Scene, maps: Mapping[str, MethodMap]) -> Figure:
     """One panel a method, red what speaks for the region's class and blue what speaks against it.
 
     Each method has a scale of its own, for their units differ; its end is the map's :data:`PERCENTILE` of \\|value\\|.
@@ -34,7 +34,7 @@ def draw_arena_maps(scene: PlantedScene, maps: Mapping[str, MethodMap]) -> Figur
     rows, columns = scene.label.shape
     if not maps or any(tuple(found.pixels.shape) != (rows, columns) for found in maps.values()):
         raise ValueError(f"maps of the scene's size {rows} x {columns} are needed, one or more.")
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         top = draw_outline_legend(sheet)
         wide = (DOUBLE - (_COLUMNS - 1) * _GAP) / _COLUMNS
@@ -53,15 +53,15 @@ def draw_arena_maps(scene: PlantedScene, maps: Mapping[str, MethodMap]) -> Figur
         return sheet.finish(top + 0.04)
 
 
-def _draw_map(axes: Axes, scene: PlantedScene, found: MethodMap) -> None:
+def _draw_map(axes: Axes, scene: Scene, found: MethodMap) -> None:
     size = (scene.label.shape[0], scene.label.shape[1])
     axes.imshow(lightened(rgb(scene.image)), extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), aspect="auto")
     values = found.pixels.numpy()
     scale = shared_scale([values], PERCENTILE)
     show_map(axes, values, scale, size)
     axes.images[-1].set_alpha(np.clip(np.abs(values) / scale.limit, 0, 1) ** 0.5 * 0.9)
-    planted = scene.ambiguities[0]
-    for name, masks in (("decoy", planted.decoys), ("cue", (planted.cue,)), ("region", (planted.region,))):
+    ambiguity = scene.ambiguities[0]
+    for name, masks in (("decoy", ambiguity.decoys), ("cue", (ambiguity.cue,)), ("region", (ambiguity.region,))):
         for mask in masks:
             draw_outline(axes, mask.numpy(), name)
     bare(axes)

@@ -27,7 +27,7 @@ from rsp_lab.figures.drawing.panels import (
     three,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, look
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, plot_style
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
@@ -59,7 +59,7 @@ def draw_attribution(image: UInt8[Tensor, "3 y x"], rows: Sequence[MethodRow]) -
     """
     if not rows:
         raise ValueError("rows is empty: give one or more methods.")
-    with look():
+    with plot_style():
         sheet, top = Sheet(DOUBLE), _MARGIN
         models = len(rows[0].names)
         room = DOUBLE - 2 * _MARGIN - (_CURVES + _GAP) * bool(rows[0].curves) - _GAP * (models - 1)

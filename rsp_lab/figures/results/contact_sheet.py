@@ -1,4 +1,4 @@
-"""Planted scenes beside each other: the region that is ambiguous, the cue that decides it, the decoys that do not."""
+"""Drawn scenes beside each other: the region that is ambiguous, the cue that decides it, the decoys that do not."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from scipy import ndimage
 
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.scene import Ambiguity, PlantedScene
+from rsp_lab.data.scenes.scene import Ambiguity, Scene
 from rsp_lab.figures.drawing.sheet import Sheet, line_height, text_width
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, look
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, plot_style
 from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
 Dash = Literal["solid"] | tuple[float, tuple[float, ...]]
@@ -30,7 +30,7 @@ _STROKE = 0.9
 _GAP = 0.08
 
 
-def draw_contact_sheet(scenes: Sequence[PlantedScene], columns: int = 2, width: float = DOUBLE) -> Figure:
+def draw_contact_sheet(scenes: Sequence[Scene], columns: int = 2, width: float = DOUBLE) -> Figure:
     """Scenes in rows of ``columns``, with the outlines of their masks; scenes of one size.
 
     Args:
@@ -47,7 +47,7 @@ def draw_contact_sheet(scenes: Sequence[PlantedScene], columns: int = 2, width: 
     if len(sizes) > 1:
         raise ValueError(f"scenes of one size are needed, got {', '.join(f'{h} x {w}' for h, w in sorted(sizes))}.")
     ((rows, across),) = sizes
-    with look():
+    with plot_style():
         sheet = Sheet(width)
         wide = (width - (columns - 1) * _GAP) / columns
         high = wide * rows / across
@@ -81,10 +81,10 @@ def _rim(stroke: float) -> list[patheffects.AbstractPathEffect]:
     return [patheffects.Stroke(linewidth=stroke + 0.9, foreground="#101010"), patheffects.Normal()]
 
 
-def _draw_scene(axes: Axes, scene: PlantedScene) -> None:
+def _draw_scene(axes: Axes, scene: Scene) -> None:
     axes.imshow(scene.image.permute(1, 2, 0).numpy(), interpolation="antialiased")
-    for planted in scene.ambiguities:
-        for name, masks in (("decoy", planted.decoys), ("cue", (planted.cue,)), ("region", (planted.region,))):
+    for ambiguity in scene.ambiguities:
+        for name, masks in (("decoy", ambiguity.decoys), ("cue", (ambiguity.cue,)), ("region", (ambiguity.region,))):
             for mask in masks:
                 draw_outline(axes, mask.numpy(), name)
     axes.set_xlim(-0.5, scene.label.shape[1] - 0.5)
@@ -107,12 +107,12 @@ def draw_outline(axes: Axes, mask: np.ndarray, name: str) -> None:
     lines.set_path_effects(_rim(_STROKE))
 
 
-def _draw_words(sheet: Sheet, scene: PlantedScene, left: float, top: float) -> None:
-    planted = scene.ambiguities[0]
-    name = CITYSCAPES.classes[planted.class_id]
+def _draw_words(sheet: Sheet, scene: Scene, left: float, top: float) -> None:
+    ambiguity = scene.ambiguities[0]
+    name = CITYSCAPES.classes[ambiguity.class_id]
     sheet.text(left, top, name, size=SMALL, color=INK, weight="bold")
-    sheet.text(left + text_width(name, SMALL, bold=True) + 0.06, top, _rest(planted), size=SMALL, color=QUIET)
+    sheet.text(left + text_width(name, SMALL, bold=True) + 0.06, top, _rest(ambiguity), size=SMALL, color=QUIET)
 
 
-def _rest(planted: Ambiguity) -> str:
-    return f"not {CITYSCAPES.classes[planted.alternative_id]}; cue {planted.distance:.3g} px away"
+def _rest(ambiguity: Ambiguity) -> str:
+    return f"not {CITYSCAPES.classes[ambiguity.alternative_id]}; cue {ambiguity.distance:.3g} px away"

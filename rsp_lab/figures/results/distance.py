@@ -1,4 +1,4 @@
-"""How accuracy on planted regions falls with the distance of the deciding cue."""
+"""How accuracy on ambiguous regions falls with the distance of the deciding cue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, look
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
 
 _COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5cc4")
 _MARKERS = "osD^vPX<*"
@@ -53,7 +53,7 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] =
         raise ValueError("no curve to draw: train a study first (python -m trainers study).")
     cases = list(dict.fromkeys(curve.case for curve in curves))
     models = list(dict.fromkeys((*order, *(curve.model for curve in curves))))
-    with look():
+    with plot_style():
         names = list(dict.fromkeys(curve.model for curve in curves))
         across = _legend_columns(names, width)
         more = _ROW * (math.ceil(len(names) / across) - 1)

@@ -15,7 +15,7 @@ from rsp_lab.analysis.comparison.flips import RANK_RULE, FlipStories, FlipStory,
 from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
 from rsp_lab.figures.results.ledger import signed
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, level_colour, look
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, level_colour, plot_style
 
 _MARGIN = 0.08
 _PHOTO = 2.0
@@ -38,7 +38,7 @@ def draw_flips(image: UInt8[Tensor, "3 y x"], found: FlipStories) -> Figure:
     """
     if not found.stories:
         raise ValueError("there is no flip to draw: the models agree, or every region is smaller than `least`.")
-    with look():
+    with plot_style():
         sheet, top = Sheet(DOUBLE), _MARGIN
         for number, story in enumerate(found.stories, 1):
             top = _draw_story(sheet, rgb(image), story, number, top) + 0.14

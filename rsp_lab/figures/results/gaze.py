@@ -13,7 +13,7 @@ from torch import Tensor
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.figures.drawing.panels import frame, lightened, printable, rgb, show_picture, three
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TINY, level_colour, look
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TINY, level_colour, plot_style
 from rsp_lab.shapes import step_levels
 
 MOST = 18
@@ -46,7 +46,7 @@ def draw_gaze(image: UInt8[Tensor, "3 y x"], steps: Sequence[StepGaze], *, width
     """
     if not steps:
         raise ValueError("no relation, no gaze: take a model with RSP or SELF steps.")
-    with look():
+    with plot_style():
         sheet = Sheet(width)
         background = lightened(printable(rgb(image)))
         bottom = (_rows if width <= SINGLE + 1 else _columns)(sheet, background, steps)

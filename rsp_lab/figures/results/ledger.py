@@ -33,7 +33,7 @@ from rsp_lab.figures.style import (
     TINY,
     level_colour,
     level_dash,
-    look,
+    plot_style,
     signed_weight_map,
 )
 
@@ -61,7 +61,7 @@ def draw_ledger(told: Explanation) -> Figure:
 
     All maps have one diverging scale centred on 0, in logits; levels go from coarse to fine.
     """
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         levels = sorted(told.difference.levels, reverse=True)
         maps = [values.numpy() for account in told.accounts for values in account.ledger.maps.values()]

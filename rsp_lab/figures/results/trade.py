@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from rsp_lab.analysis.trade.matrix import Estimates, TradeMatrix
 from rsp_lab.figures.drawing.panels import Scale, bare, colour_bar, shared_scale, three
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height, shorten, text_width
-from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SMALL, TINY, level_colour, look
+from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style
 
 _MARGIN = 0.08
 _GAP = 0.14
@@ -69,7 +69,7 @@ def draw_trade(result: TradeMatrix, *, target: str | None = None) -> Figure:
     """
     shown = _shown(result)
     place = _chosen(shown, target)
-    with look():
+    with plot_style():
         sheet = Sheet(DOUBLE)
         names = max(text_width(row, SMALL) for row in shown.rows) + 0.06
         wide = (DOUBLE - 2 * _MARGIN - names - _GAP) / 2

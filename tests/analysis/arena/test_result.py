@@ -169,7 +169,7 @@ def test_errors(models, tmp_path, asked):
         run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
     with pytest.raises(ValueError, match="no model takes part"):
         run_arena({}, SETTINGS)
-    with pytest.raises(ValueError, match="classes of the planted scenes"):
+    with pytest.raises(ValueError, match="classes of the drawn scenes"):
         run_arena({"other": kit.build(kit.HEADS["sum"])}, SETTINGS)
     for wrong, says in (
         ({"scenes": 0}, "scenes must be at least 1"),

@@ -8,7 +8,7 @@ import torch
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ledger_of
 from rsp_lab.analysis.ledger.levels import level_ledger
-from rsp_lab.analysis.passes.captured import look
+from rsp_lab.analysis.passes.captured import capture_pass
 from rsp_lab.analysis.relation_weights.gaze import explain_weights
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
@@ -30,7 +30,7 @@ def image() -> torch.Tensor:
 @pytest.mark.parametrize("preset", [tiny_rsp4, tiny_baseline])
 def test_everything_is_as_from_a_pass_of_its_own(preset, image):
     model, target = build(preset(NAMES)), PixelTarget(40, 50, "sky", "tree")
-    looked = look(model, image)
+    looked = capture_pass(model, image)
     alone = FrozenHead.of(model, image)
 
     assert looked.frozen.image_digest == alone.image_digest
@@ -46,7 +46,7 @@ def test_everything_is_as_from_a_pass_of_its_own(preset, image):
 
 def test_nothing_runs_the_model_a_second_time(image, monkeypatch):
     model = build(tiny_rsp4(NAMES))
-    looked = look(model, image)
+    looked = capture_pass(model, image)
     monkeypatch.setattr(model.pyramid, "forward", lambda *_: pytest.fail("the network ran again"))
     assert len(looked.gaze) == 4
     assert looked.frozen is looked.frozen
@@ -56,10 +56,10 @@ def test_nothing_runs_the_model_a_second_time(image, monkeypatch):
 def test_in_inference_mode_gradients_still_exist(image):
     model = build(tiny_rsp4(NAMES))
     with torch.inference_mode():
-        looked = look(model, image)
+        looked = capture_pass(model, image)
     assert ledger_of(looked.frozen, PixelTarget(1, 2, "road")).residual < 1e-10
 
 
 def test_a_model_in_training_is_refused(image):
     with pytest.raises(ValueError, match="eval"):
-        look(build(tiny_rsp4(NAMES)).train(), image)
+        capture_pass(build(tiny_rsp4(NAMES)).train(), image)

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from rsp_lab.analysis.faithfulness.randomisation import randomised, rank_correlation
 from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.scene import plant_pair
+from rsp_lab.data.scenes.scene import draw_scene_pair
 from rsp_lab.models import presets
 from tests.analysis import arena_kit as kit
 
@@ -20,46 +20,46 @@ pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
 @pytest.fixture(scope="module")
 def scenes():
-    return plant_pair(4_999_999, 64, 128, case="person-rider", distance=4)
+    return draw_scene_pair(4_999_999, 64, 128, case="person-rider", distance=4)
 
 
 def test_shares_by_loops(scenes):
-    planted = scenes[0].ambiguities[0]
+    ambiguity = scenes[0].ambiguities[0]
     values = torch.randn(64, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    decoys = planted.decoys[0]
+    decoys = ambiguity.decoys[0]
     mass, total = {"cue": 0.0, "decoy": 0.0, "region": 0.0}, 0.0
     for y in range(64):
         for x in range(128):
             value = max(0.0, float(values[y, x]))
             total += value
-            for name, zone in {"cue": planted.cue, "decoy": decoys, "region": planted.region}.items():
+            for name, zone in {"cue": ambiguity.cue, "decoy": decoys, "region": ambiguity.region}.items():
                 mass[name] += value * bool(zone[y, x])
-    found = known_answer(values, planted)
+    found = known_answer(values, ambiguity)
     for name, value in mass.items():
         if name != "decoy" or decoys.any():
             assert found[f"{name}_share"] == pytest.approx(value / total)
-    assert found["cue_lift"] == pytest.approx(mass["cue"] / total / (int(planted.cue.sum()) / (64 * 128)))
+    assert found["cue_lift"] == pytest.approx(mass["cue"] / total / (int(ambiguity.cue.sum()) / (64 * 128)))
     if decoys.any():
-        on_cue, on_decoys = mass["cue"] / int(planted.cue.sum()), mass["decoy"] / int(decoys.sum())
+        on_cue, on_decoys = mass["cue"] / int(ambiguity.cue.sum()), mass["decoy"] / int(decoys.sum())
         assert found["cue_preference"] == pytest.approx(on_cue / (on_cue + on_decoys))
 
 
 def test_a_uniform_map_gets_the_area(scenes):
-    planted = scenes[0].ambiguities[0]
-    found = known_answer(torch.ones(64, 128), planted)
-    assert found["cue_share"] == pytest.approx(area_share(planted.cue))
+    ambiguity = scenes[0].ambiguities[0]
+    found = known_answer(torch.ones(64, 128), ambiguity)
+    assert found["cue_share"] == pytest.approx(area_share(ambiguity.cue))
     assert found["cue_lift"] == pytest.approx(1)
-    assert found["pointing"] == pytest.approx(area_share(planted.cue))
+    assert found["pointing"] == pytest.approx(area_share(ambiguity.cue))
     assert found.get("cue_preference", 0.5) == pytest.approx(0.5)
 
 
 def test_pointing_with_and_without_the_region(scenes):
-    planted = scenes[0].ambiguities[0]
-    values = planted.cue.double() + 2 * planted.region.double()
-    found = known_answer(values, planted)
+    ambiguity = scenes[0].ambiguities[0]
+    values = ambiguity.cue.double() + 2 * ambiguity.region.double()
+    found = known_answer(values, ambiguity)
     assert found["pointing"] == 0
     assert found["pointing_context"] == 1
-    assert known_answer(planted.cue.double(), planted)["cue_share"] == 1
+    assert known_answer(ambiguity.cue.double(), ambiguity)["cue_share"] == 1
 
 
 def test_a_map_without_support_says_nothing(scenes):

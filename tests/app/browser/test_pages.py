@@ -245,7 +245,7 @@ def test_an_upload_is_shown_and_one_too_large_refused(page: Page, upload_png: by
     expect(page.locator(".rsp-sentence").first).to_contain_text("The two differ on")
     assert page.locator('img[src="x"]').count() == 0
     page.keyboard.press("Escape")
-    pick(page, "Image from", "Planted scene")
+    pick(page, "Image from", "Drawn scene")
 
 
 def answer(request: str | urllib.request.Request) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""Planted scenes in the workbench: the counterfactual, what a link says of them, and which models stand beside them."""
+"""Drawn scenes in the workbench: the counterfactual, what a link says of them, and which models stand beside them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app.shell.scenes import outlined, reading_names, region_pixel
 from app.store.models import cached_pair
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-from rsp_lab.data.scenes.scene import CASES, plant, plant_pair
+from rsp_lab.data.scenes.scene import CASES, draw_scene, draw_scene_pair
 from rsp_lab.explorer.payload import payload_header
 from tests.app.running import run
 from tests.app.shown import explorer_payloads
@@ -36,7 +36,7 @@ def models(page: AppTest) -> tuple[str, str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_default_pixel_lies_inside_the_region(case: str) -> None:
-    scene = plant(5, 128, 256, case=case)
+    scene = draw_scene(5, 128, 256, case=case)
     region = scene.ambiguities[0].region
 
     y, x = region_pixel(scene)
@@ -51,7 +51,7 @@ def test_the_default_pixel_lies_inside_the_region(case: str) -> None:
 
 
 def test_a_region_that_fills_the_picture_has_its_middle() -> None:
-    scene = plant(0, 64, 128)
+    scene = draw_scene(0, 64, 128)
     object.__setattr__(scene.ambiguities[0], "region", torch.ones(5, 9, dtype=torch.bool))
 
     assert region_pixel(scene)[0] == 2
@@ -66,14 +66,14 @@ def test_both_readings_are_named_by_their_classes() -> None:
 
 
 def test_what_is_outlined_are_the_scenes_own_masks() -> None:
-    scene, _ = plant_pair(3, 64, 128)
-    planted = scene.ambiguities[0]
+    scene, _ = draw_scene_pair(3, 64, 128)
+    ambiguity = scene.ambiguities[0]
 
     masks = outlined(scene)
 
-    assert torch.equal(masks["region"], planted.region)
-    assert torch.equal(masks["cue"], planted.cue)
-    assert torch.equal(masks["decoy"], planted.decoys[0])
+    assert torch.equal(masks["region"], ambiguity.region)
+    assert torch.equal(masks["cue"], ambiguity.cue)
+    assert torch.equal(masks["decoy"], ambiguity.decoys[0])
 
 
 def test_a_link_names_case_scene_distance_and_reading(page: AppTest) -> None:
@@ -83,9 +83,9 @@ def test_a_link_names_case_scene_distance_and_reading(page: AppTest) -> None:
     assert "Margin over car; cue" in said
     assert not page.warning
     other, scene = cached_pair("car-bus", FIRST_SEED["test"] + 4, 30)
-    assert scene.planted.reading == 1
-    assert f"cue {scene.planted.ambiguities[0].distance:.3g} px away" in said
-    assert f"At y {region_pixel(scene.planted)[0]}, x {region_pixel(scene.planted)[1]}," in said
+    assert scene.scene.reading == 1
+    assert f"cue {scene.scene.ambiguities[0].distance:.3g} px away" in said
+    assert f"At y {region_pixel(scene.scene)[0]}, x {region_pixel(scene.scene)[1]}," in said
     assert other.digest != scene.digest
 
 
@@ -120,7 +120,7 @@ def test_models_follow_the_source_and_a_pair_chosen_by_hand_stays_for_an_upload(
     page.run()
     assert models(page) == ("camvid-baseline", "camvid-rsp4")
 
-    page.selectbox(key="source").select("Planted scene")
+    page.selectbox(key="source").select("Drawn scene")
     run(page)
     assert models(page) == ("scenes-baseline", "scenes-rsp4")
 

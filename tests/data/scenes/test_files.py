@@ -12,15 +12,15 @@ from PIL import Image
 from rsp_lab.data.images import read_image, read_label
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.files import write_cityscapes_layout
-from rsp_lab.data.scenes.scene import PlantedScene, plant, plant_pair
+from rsp_lab.data.scenes.scene import Scene, draw_scene, draw_scene_pair
 
 
 @pytest.fixture(scope="module")
-def scene() -> PlantedScene:
-    return plant(5, 64, 128, reading=1)
+def scene() -> Scene:
+    return draw_scene(5, 64, 128, reading=1)
 
 
-def test_files_hold_what_the_scene_holds(scene: PlantedScene, tmp_path: Path) -> None:
+def test_files_hold_what_the_scene_holds(scene: Scene, tmp_path: Path) -> None:
     (path,) = write_cityscapes_layout([scene], tmp_path, "val")
     truth = tmp_path / "gtFine" / "val" / "car-bus"
 
@@ -32,8 +32,8 @@ def test_files_hold_what_the_scene_holds(scene: PlantedScene, tmp_path: Path) ->
     assert (read_label(truth / "car-bus_000005_000001_gtFine_labelIds.png", CITYSCAPES) == scene.label).all()
     assert (mask("labelTrainIds") == scene.label.numpy()).all()
     assert (mask("instanceIds") == scene.instances.numpy()).all()
-    planted = scene.ambiguities[0]
-    for name, expected in (("region", planted.region), ("cue", planted.cue), ("decoy", planted.decoys[0])):
+    ambiguity = scene.ambiguities[0]
+    for name, expected in (("region", ambiguity.region), ("cue", ambiguity.cue), ("decoy", ambiguity.decoys[0])):
         assert (mask(name) == 255 * expected.numpy()).all()
     facts = json.loads((truth / "car-bus_000005_000001_gtFine_facts.json").read_text())
     assert facts == scene.to_dict()
@@ -41,9 +41,7 @@ def test_files_hold_what_the_scene_holds(scene: PlantedScene, tmp_path: Path) ->
     assert sorted(p.name for p in tmp_path.iterdir()) == ["gtFine", "leftImg8bit"]
 
 
-def test_nothing_is_left_where_writing_fails(
-    scene: PlantedScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_left_where_writing_fails(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -53,11 +51,11 @@ def test_nothing_is_left_where_writing_fails(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_wrong_requests(scene: PlantedScene, tmp_path: Path) -> None:
+def test_wrong_requests(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split"):
         write_cityscapes_layout([scene], tmp_path, "trian")
     with pytest.raises(ValueError, match="one name"):
         write_cityscapes_layout([scene, scene], tmp_path, "val")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ValueError, match="Choose another folder"):
-        write_cityscapes_layout(list(plant_pair(0, 64, 128)), tmp_path / "file" / "out", "val")
+        write_cityscapes_layout(list(draw_scene_pair(0, 64, 128)), tmp_path / "file" / "out", "val")

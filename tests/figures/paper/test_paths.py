@@ -152,7 +152,7 @@ def test_words_stay_apart_and_on_the_sheet(case) -> None:
     comparison, paths = case
     figure = draw_context_paths(comparison, paths)
     renderer = FigureCanvasAgg(figure).get_renderer()
-    with style.look():
+    with style.plot_style():
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         boxes = [text.get_window_extent(renderer).padded(-1) for text in texts]
     width, height = (inches * figure.dpi for inches in figure.get_size_inches())

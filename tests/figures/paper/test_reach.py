@@ -91,7 +91,7 @@ def test_words_stay_apart(geometry: ReachGeometry, width: float) -> None:
         PHOTO, [geometry], ["a head with a name that is far too long for any heading of this figure"], width=width
     )
     renderer = FigureCanvasAgg(figure).get_renderer()
-    with style.look():
+    with style.plot_style():
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         boxes = [text.get_window_extent(renderer).padded(-1) for text in texts]
     for index, box in enumerate(boxes):

@@ -128,7 +128,7 @@ def test_arrows_and_fusions_drawn_are_those_of_the_head(case, width: float) -> N
 def test_words_are_on_the_sheet_and_not_on_one_another() -> None:
     figure = draw_structure([head_structure(built(config)) for config, _ in HEADS.values()])
     renderer = FigureCanvasAgg(figure).get_renderer()
-    with style.look():
+    with style.plot_style():
         texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
         boxes = [text.get_window_extent(renderer).padded(-1) for text in texts]
     width, height = (inches * figure.dpi for inches in figure.get_size_inches())

@@ -9,7 +9,7 @@ import torch
 
 from rsp_lab.analysis.arena.methods import METHODS, MethodMap
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, PairOutcome
-from rsp_lab.data.scenes.scene import plant
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.figures.results.arena import PANELS, draw_arena
 from rsp_lab.figures.results.arena_maps import draw_arena_maps
 from tests.figures.finding import axes_of, words_of
@@ -53,7 +53,7 @@ def test_what_was_not_measured_is_said_and_one_pair_is_drawn():
 
 
 def test_maps_stand_under_their_methods_names_with_the_known_answer_outlined():
-    scene = plant(4_999_998, 64, 128, case="car-bus", distance=4)
+    scene = draw_scene(4_999_998, 64, 128, case="car-bus", distance=4)
     values = torch.randn(64, 128, dtype=torch.float64)
     figure = draw_arena_maps(scene, {name: MethodMap(name, "input", values, {}) for name in NAMES})
     for name in NAMES:

@@ -72,7 +72,7 @@ def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) 
     renderer = FigureCanvasAgg(figure).get_renderer()
     width, height = (inches * figure.dpi for inches in figure.get_size_inches())
     texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
-    with style.look():
+    with style.plot_style():
         for text in texts:
             box = text.get_window_extent(renderer)
             assert text.get_fontsize() >= 6, text

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from rsp_lab.data.scenes.scene import plant_pair
+from rsp_lab.data.scenes.scene import draw_scene_pair
 from rsp_lab.figures import style
 from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
 
 
 def test_every_scene_has_a_panel_of_its_proportions() -> None:
-    scenes = [*plant_pair(0, 64, 128), *plant_pair(1, 64, 128)]
+    scenes = [*draw_scene_pair(0, 64, 128), *draw_scene_pair(1, 64, 128)]
     figure = draw_contact_sheet(scenes)
     width, height = figure.get_size_inches()
     panels = {axes.get_label(): axes for axes in figure.axes if axes.images}
@@ -26,4 +26,4 @@ def test_scenes_of_several_sizes_or_none_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         draw_contact_sheet([])
     with pytest.raises(ValueError, match="64 x 128, 64 x 130"):
-        draw_contact_sheet([plant_pair(0, 64, 128)[0], plant_pair(0, 64, 130)[0]])
+        draw_contact_sheet([draw_scene_pair(0, 64, 128)[0], draw_scene_pair(0, 64, 130)[0]])

@@ -126,7 +126,7 @@ def test_words_are_legible_and_on_the_sheet(result):
     renderer = FigureCanvasAgg(figure).get_renderer()
     width, height = (inches * figure.dpi for inches in figure.get_size_inches())
     assert figure.get_size_inches()[0] == style.DOUBLE
-    with style.look():
+    with style.plot_style():
         for text in figure.findobj(Text):
             if text.get_text().strip() and text.get_visible():
                 box = text.get_window_extent(renderer)

@@ -20,7 +20,7 @@ from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
 from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-from rsp_lab.data.scenes.scene import LEAST, PlantedScene
+from rsp_lab.data.scenes.scene import LEAST, Scene
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, shipped
 from tests.app.running import run
@@ -59,11 +59,11 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @once
-def scene() -> PlantedScene:
+def scene() -> Scene:
     """What the workbench opens with."""
-    planted = models.cached_pair("person-rider", FIRST_SEED["test"], None)[0].planted
-    assert planted is not None
-    return planted
+    drawn = models.cached_pair("person-rider", FIRST_SEED["test"], None)[0].scene
+    assert drawn is not None
+    return drawn
 
 
 @once

@@ -15,7 +15,7 @@ from app.app_pages.flips import pictures
 from app.store import models
 from app.store.results import Results
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
-from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
@@ -48,8 +48,8 @@ def sample() -> Sample:
 
 
 @once
-def passes() -> tuple[Looked, Looked]:
-    left, right = (look(load(str(shipped()[name])), sample().image[None].float() / 255) for name in NAMES)
+def passes() -> tuple[CapturedPass, CapturedPass]:
+    left, right = (capture_pass(load(str(shipped()[name])), sample().image[None].float() / 255) for name in NAMES)
     return left, right
 
 

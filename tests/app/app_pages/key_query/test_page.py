@@ -14,7 +14,7 @@ from app.app_pages.key_query import charts
 from app.app_pages.key_query import page as key_query
 from app.store import models
 from app.store.results import Results
-from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.relation_weights.complementarity import complementarity, null_of
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
@@ -42,10 +42,10 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @once
-def looked() -> Looked:
+def looked() -> CapturedPass:
     """The right model's pass on the scene that the workbench opens with."""
     shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
-    return look(load(str(shipped()["scenes-rsp4"])), shown.sample.image[None].float() / 255)
+    return capture_pass(load(str(shipped()["scenes-rsp4"])), shown.sample.image[None].float() / 255)
 
 
 def two(value: float) -> str:
@@ -144,7 +144,7 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
 
     asked: list[int] = []
 
-    def scores(model: object, looked: Looked, seed: int) -> dict[str, float]:
+    def scores(model: object, looked: CapturedPass, seed: int) -> dict[str, float]:
         asked.append(seed)
         return dict.fromkeys(looked.frozen.steps, 0.01 * seed)
 

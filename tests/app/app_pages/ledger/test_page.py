@@ -20,12 +20,12 @@ from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
 from rsp_lab.analysis.ledger.levels import level_ledger_of
 from rsp_lab.analysis.ledger.selection import rejection_map_of, selection_gain_of
-from rsp_lab.analysis.passes.captured import Looked, look
-from rsp_lab.analysis.scenes.sources import PARTS, part_map, planted_sources
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
+from rsp_lab.analysis.scenes.sources import PARTS, part_map, scene_sources
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-from rsp_lab.data.scenes.scene import PlantedScene
+from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
@@ -49,16 +49,16 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return AppTest.from_function(_script, default_timeout=240)
 
 
-def scene() -> PlantedScene:
+def scene() -> Scene:
     """What the workbench opens with."""
-    planted = models.cached_pair("person-rider", FIRST_SEED["test"], None)[0].planted
-    assert planted is not None
-    return planted
+    drawn = models.cached_pair("person-rider", FIRST_SEED["test"], None)[0].scene
+    assert drawn is not None
+    return drawn
 
 
 @once
-def passes() -> tuple[Looked, Looked]:
-    left, right = (look(load(str(shipped()[name])), scene().image[None].float() / 255) for name in NAMES)
+def passes() -> tuple[CapturedPass, CapturedPass]:
+    left, right = (capture_pass(load(str(shipped()[name])), scene().image[None].float() / 255) for name in NAMES)
     return left, right
 
 
@@ -177,7 +177,7 @@ def test_the_planted_table_is_the_analysis_beside_its_control(page: AppTest) -> 
     table = next(element.value for element in page.table if "share of pixels" in element.value)
     assert tuple(table.index) == PARTS
     for side, found in zip(("left", "right"), ledgers(target()), strict=True):
-        sources = planted_sources(found, scene())
+        sources = scene_sources(found, scene())
         for part in PARTS:
             row = table.loc[part]
             assert row["share of pixels"] == f"{100 * sources.areas[part]:.3g} %"
@@ -187,13 +187,13 @@ def test_the_planted_table_is_the_analysis_beside_its_control(page: AppTest) -> 
 
 def test_planted_sources_against_loops_over_pixels() -> None:
     found = ledgers(target())[1]
-    planted = scene().ambiguities[0]
+    ambiguity = scene().ambiguities[0]
     sums, sizes, areas = (dict.fromkeys(PARTS, 0.0) for _ in range(3))
     kinds = []
-    for y in range(planted.region.shape[0]):
-        for x in range(planted.region.shape[1]):
-            decoy = any(bool(mask[y, x]) for mask in planted.decoys)
-            kinds.append(0 if planted.region[y, x] else 1 if planted.cue[y, x] else 2 if decoy else 3)
+    for y in range(ambiguity.region.shape[0]):
+        for x in range(ambiguity.region.shape[1]):
+            decoy = any(bool(mask[y, x]) for mask in ambiguity.decoys)
+            kinds.append(0 if ambiguity.region[y, x] else 1 if ambiguity.cue[y, x] else 2 if decoy else 3)
             areas[PARTS[kinds[-1]]] += 1
     for values in found.maps.values():
         signs, magnitudes = (on_pixels(v, found.image_size).flatten().tolist() for v in (values, values.abs()))
@@ -201,7 +201,7 @@ def test_planted_sources_against_loops_over_pixels() -> None:
             sums[PARTS[kind]] += sign
             sizes[PARTS[kind]] += magnitude
 
-    split = planted_sources(found, scene())
+    split = scene_sources(found, scene())
 
     assert part_map(scene()).flatten().tolist() == kinds
     for part in PARTS:
@@ -213,10 +213,10 @@ def test_planted_sources_against_loops_over_pixels() -> None:
 
 
 def test_a_ledger_of_another_picture_is_refused() -> None:
-    small = look(load(str(shipped()[NAMES[0]])), scene().image[None, :, :128, :128].float() / 255)
+    small = capture_pass(load(str(shipped()[NAMES[0]])), scene().image[None, :, :128, :128].float() / 255)
 
     with pytest.raises(ValueError, match="take the same scene"):
-        planted_sources(ledger_of(small.frozen, PixelTarget(3, 4, "person", "rider")), scene())
+        scene_sources(ledger_of(small.frozen, PixelTarget(3, 4, "person", "rider")), scene())
 
 
 def test_a_new_pixel_costs_no_forward_pass(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

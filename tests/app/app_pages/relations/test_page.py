@@ -69,8 +69,8 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
     said = run(page)
 
     shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
-    assert shown.planted is not None
-    for words in words_at(gaze_of("step54"), region_pixel(shown.planted)):
+    assert shown.scene is not None
+    for words in words_at(gaze_of("step54"), region_pixel(shown.scene)):
         assert words in said
     assert "Step 54 at y" in said
     assert "scenes-baseline sums, with weight 1 on each cell’s own position" in said

@@ -17,7 +17,7 @@ from app.shell.scenes import region_pixel
 from app.store import models
 from app.store.private_models import held_model
 from rsp_lab.analysis.metrics import mean_iou
-from rsp_lab.analysis.passes.captured import Looked, look
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
 from rsp_lab.analysis.surgery.operations import Centre, Operation, Temperature, Uniform, ZeroNeighbours
 from rsp_lab.analysis.targets.regions import connected_region
@@ -50,9 +50,9 @@ def photograph() -> models.Photograph:
 
 
 @once
-def looked() -> Looked:
+def looked() -> CapturedPass:
     """The right model's pass on it."""
-    return look(load(str(shipped()["scenes-rsp4"])), photograph().sample.image[None].float() / 255)
+    return capture_pass(load(str(shipped()["scenes-rsp4"])), photograph().sample.image[None].float() / 255)
 
 
 def directly(operation: Operation, target: PixelTarget | None = None) -> SurgeryResult:
@@ -93,7 +93,7 @@ def test_the_model_is_left_alone() -> None:
     image = photograph().sample.image[None, :, :128, :192].float() / 255
     before = {name: value.clone() for name, value in model.state_dict().items()}
     modules = list(model.modules())
-    seen = look(model, image)
+    seen = capture_pass(model, image)
 
     held = held_model(seen, Lock())
     with torch.no_grad():
@@ -111,7 +111,7 @@ def test_it_opens_and_its_sentence_is_the_operation(page: AppTest) -> None:
     said = run(page)
 
     target = target_of(page)
-    scene = photograph().planted
+    scene = photograph().scene
     assert scene is not None
     assert (target.y, target.x) == region_pixel(scene)
     for words in expected_words(directly(Centre(), target)):
