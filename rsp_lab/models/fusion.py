@@ -52,6 +52,11 @@ class AverageFusion(nn.Module):
         return total / inside
 
 
+def resize(top: Float[Tensor, "b c v u"], size: tuple[int, ...]) -> Float[Tensor, "b c y x"]:
+    """A map brought to the ``size`` (y, x) of the level below, bilinear; linear in the map."""
+    return F.interpolate(top, size=size, mode="bilinear", align_corners=False)
+
+
 def build_fusion(config: FusionConfig, channels: int, stride: int, name: str) -> nn.Module:
     """The module a fusion config describes; it maps (low, high) of one size to the context."""
     if isinstance(config, RelationConfig):
@@ -68,11 +73,16 @@ class TopDownStep(nn.Module):
         high: level x + 1 that context comes from.
         channels: C.
         config: what the context is.
+
+    Attributes:
+        name: e.g. ``"step54"``.
+        low: level x that takes the context.
     """
 
     def __init__(self, high: int, channels: int, config: FusionConfig) -> None:
         super().__init__()
         name, stride = step_name(high), 2 ** (high - 1)
+        self.name, self.low = name, high - 1
         self.high = Tap(f"{name}.high", "b c y x", stride)
         self.fusion = build_fusion(config, channels, stride, name)
         self.context = Tap(f"{name}.context", "b c y x", stride)
@@ -80,6 +90,5 @@ class TopDownStep(nn.Module):
 
     def forward(self, low: Float[Tensor, "b c y x"], top: Float[Tensor, "b c v u"]) -> Float[Tensor, "b c y x"]:
         """``top`` is T_{x+1} at its own size; it is resized to Q_x, so that any image size works."""
-        upsampled = F.interpolate(top, size=low.shape[-2:], mode="bilinear", align_corners=False)
-        context = self.context(self.fusion(low, self.high(upsampled)))
+        context = self.context(self.fusion(low, self.high(resize(top, low.shape[-2:]))))
         return self.fused(low + context)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Literal
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.models.fusion import FusionConfig, SumConfig, TopDownStep
+from rsp_lab.models.fusion import FusionConfig, SumConfig, TopDownStep, resize
 from rsp_lab.shapes import Tap
 
+Context = Callable[[TopDownStep, Tensor, Tensor], Tensor]
+"""What a step takes, of (step, Q_x, T_{x+1} at the size of Q_x): the context that is added to Q_x."""
 Norm = Literal["group", "none"]
 _GROUPS = 32
 
@@ -98,11 +101,31 @@ class TopDownHead(nn.Module):
 
     def forward(self, pyramid: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class y x"]:
         """Logits at stride 4 from P_x by level."""
-        q = {x: self.taps[f"q{x}"](self.transforms[f"q{x}"](pyramid[x])) for x in self.config.levels}
+        return self.from_q(self.q_maps(pyramid))
+
+    def q_maps(self, pyramid: Mapping[int, Float[Tensor, "b c _ _"]]) -> dict[int, Tensor]:
+        """Q_x by level from P_x by level, lowest first."""
+        return {x: self.taps[f"q{x}"](self.transforms[f"q{x}"](pyramid[x])) for x in self.config.levels}
+
+    def from_q(self, q: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class y x"]:
+        """Logits at stride 4 from Q_x by level; relation weights are worked out anew from these maps."""
+        return self.classifier(self.aggregate(q))
+
+    def aggregate(
+        self, q: Mapping[int, Float[Tensor, "b c _ _"]], context: Context | None = None
+    ) -> Float[Tensor, "b c y x"]:
+        """T_2, which the classifier reads, from Q_x by level, highest step first (Eq. 4).
+
+        Args:
+            q: maps by level.
+            context: what each step takes; default: its own fusion's. Taps and hooks see only that one.
+        """
         top = q[self.config.levels[-1]]
-        for low, step in zip(reversed(self.config.levels[:-1]), self.steps, strict=True):
-            top = step(q[low], top)
-        return self.classifier(top)
+        for step in self.steps:
+            assert isinstance(step, TopDownStep)
+            low = q[step.low]
+            top = step(low, top) if context is None else low + context(step, low, resize(top, low.shape[-2:]))
+        return top
 
 
 class SemanticFPNHead(nn.Module):
@@ -125,20 +148,36 @@ class SemanticFPNHead(nn.Module):
 
     def forward(self, pyramid: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class y x"]:
         """Logits at stride 4 from P_x by level."""
-        total: Tensor | int = 0
+        return self.from_q(self.q_maps(pyramid))
+
+    def q_maps(self, pyramid: Mapping[int, Float[Tensor, "b c _ _"]]) -> dict[int, Tensor]:
+        """What each branch makes of P_x, by level, lowest first; all at stride 4."""
+        q = {}
         for x in self.config.levels:
             top = pyramid[x]
             for i, block in enumerate(self.branches[f"q{x}"].children()):
                 top = block(top)
                 if x > 2:
                     # The size of the level below, so that sides that 32 does not divide still meet at stride 4.
-                    size = pyramid[x - 1 - i].shape[-2:]
-                    top = F.interpolate(top, size=size, mode="bilinear", align_corners=False)
-            total = total + self.taps[f"q{x}"](top)
-        return self.classifier(total)
+                    top = resize(top, pyramid[x - 1 - i].shape[-2:])
+            q[x] = self.taps[f"q{x}"](top)
+        return q
+
+    def from_q(self, q: Mapping[int, Float[Tensor, "b c y x"]]) -> Float[Tensor, "b class y x"]:
+        """Logits at stride 4 from the branches' maps by level."""
+        return self.classifier(self.aggregate(q))
+
+    def aggregate(
+        self, q: Mapping[int, Float[Tensor, "b c y x"]], context: Context | None = None
+    ) -> Float[Tensor, "b c y x"]:
+        """The sum of all levels, which the classifier reads; without steps, no ``context`` is ever called."""
+        return reduce(add, (q[x] for x in self.config.levels))
 
 
-def build_head(config: HeadConfig, inputs: int, classes: int) -> TopDownHead | SemanticFPNHead:
+Head = TopDownHead | SemanticFPNHead
+
+
+def build_head(config: HeadConfig, inputs: int, classes: int) -> Head:
     """The head module a config describes, for pyramid maps of ``inputs`` channels."""
     if isinstance(config, TopDownConfig):
         return TopDownHead(config, inputs, classes)

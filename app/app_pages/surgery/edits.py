@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from app.shell.selection import Selection
-from app.store.private_models import held_model
+from app.store.private_models import private_copy
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ledger_of
@@ -188,10 +188,11 @@ def operated(selection: Selection, edit: Edit, operation: Operation) -> Operated
         ValueError: where the operation does not fit the model; the message says what to do.
     """
     loaded, looked = selection.loaded[edit.side], selection.passes[edit.side]
-    held = held_model(looked, loaded.lock)
+    # Edits hang on the head that runs: on a copy, since the model is shared.
+    head = replace(looked.frozen, head=private_copy(looked.frozen.head, loaded.lock))
     label = selection.shown.sample.label if selection.shown.table == loaded.table.name else None
     live, fixed = (
-        operate(held, looked.image, operation, label=label, frozen_keys=frozen_keys) for frozen_keys in (False, True)
+        operate(head, looked.image, operation, label=label, frozen_keys=frozen_keys) for frozen_keys in (False, True)
     )
     return Operated(operation, live, fixed, edited_weights(looked.frozen, operation))
 

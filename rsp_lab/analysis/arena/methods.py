@@ -18,7 +18,7 @@ from torch import Tensor
 from rsp_lab.analysis.attribution.attribute import attribute
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.head_paths import live_logits, paths
+from rsp_lab.analysis.ledger.head_paths import paths
 from rsp_lab.analysis.ledger.ledger import ledger_of
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.capture.points import suggest
@@ -189,7 +189,7 @@ def gradient_times_q(question: Question) -> dict[int, Tensor]:
     direction = question.target.direction(frozen.class_names).to(frozen.logits)
     with torch.inference_mode(False), torch.enable_grad(), without_autocast(frozen.logits.device):
         leaves = {x: q.detach().clone().requires_grad_() for x, q in frozen.q.items()}
-        logits = live_logits(frozen.head, leaves)
+        logits = frozen.head.from_q(leaves)
         upstream = direction[None, :, None, None] * place.to(logits)
         gradients = torch.autograd.grad(logits, list(leaves.values()), upstream)
     return {x: (g * frozen.q[x]).sum((0, 1)) for x, g in zip(leaves, gradients, strict=True)}

@@ -18,7 +18,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.head_paths import live_logits
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.relations.backward import without_autocast
@@ -158,7 +157,7 @@ def live_values(frozen: FrozenHead, target: Target, kept: Bool[Tensor, "b cell"]
         q[x] = frozen.q[x] * mask.to(frozen.q[x])
         start += height * width
     with torch.inference_mode(False), torch.no_grad(), without_autocast(frozen.logits.device):
-        logits = live_logits(frozen.head, q).double().cpu()
+        logits = frozen.head.from_q(q).double().cpu()
     return torch.einsum("bcvu,c,vu->b", logits, direction, place.double().cpu()).tolist()
 
 

@@ -8,9 +8,9 @@ without weights. What is held fixed is not explained: why the weights, and the Q
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 import torch.nn.functional as F
@@ -21,13 +21,13 @@ from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.fusion import TopDownStep
-from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
-from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.heads import Head, SemanticFPNHead, TopDownHead
+from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.relations.backward import without_autocast
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
-from rsp_lab.shapes import Tap, step_name
+from rsp_lab.shapes import Tap
 
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
 """Largest relative residual that rounding explains, by the model's dtype."""
@@ -63,7 +63,7 @@ class FrozenHead:
             replaced.
     """
 
-    head: TopDownHead | SemanticFPNHead
+    head: Head
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
     image_digest: str
@@ -101,7 +101,7 @@ class FrozenHead:
         Raises:
             NotCapturedError: if one of these taps was not captured.
         """
-        head: TopDownHead | SemanticFPNHead = model.head
+        head: Head = model.head
         weights = {name: record[f"{name}.weights"] for name in relation_modules(head)}
         return cls(
             head=head,
@@ -139,14 +139,43 @@ class FrozenHead:
         Raises:
             ValueError: for missing, unknown or wrongly sized levels.
         """
-        return self._run(q, None, classes)
+        self._check_maps(q)
+        with without_autocast(self.logits.device):
+            top = self.head.aggregate(q, self._context)
+            if classes is None:
+                return self.head.classifier(top)
+            weight, bias = self.head.classifier.weight, self.head.classifier.bias
+            chosen = list(classes)
+            return F.conv2d(top, weight[chosen], None if bias is None else bias[chosen])
+
+    def value(self, step: TopDownStep, high: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
+        """What a step chooses from: f_v of the resized map above where there is a relation, else that map itself."""
+        return step.fusion.f_v(high) if isinstance(step.fusion, RelationalSemanticsExtractor) else high
+
+    def mix(self, step: TopDownStep) -> Callable[[Tensor], Tensor]:
+        """What each cell takes of a map (b, c, y, x) on its own grid, a linear function of the map."""
+        if isinstance(step.fusion, RelationalSemanticsExtractor):
+            return partial(propagate, self.weights[step.name], window=step.fusion.config.window)
+        # The sum and the average do not look at the low level: any map of the same axes will do for it.
+        return lambda values: step.fusion(values, values)
 
     def step_values(self) -> dict[str, StepValues]:
         """Value and context of every relation step on the image's Q maps."""
         seen: dict[str, StepValues] = {}
-        with torch.no_grad():
-            self._run(self.q, seen, None)
+
+        def context(step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+            value = self.value(step, high)
+            taken = self.mix(step)(value)
+            if step.name in self.weights:
+                seen[step.name] = StepValues(value, taken)
+            return taken
+
+        with torch.no_grad(), without_autocast(self.logits.device):
+            self.head.aggregate(self.q, context)
         return seen
+
+    def _context(self, step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+        return self.mix(step)(self.value(step, high))
 
     def with_weights(self, weights: Mapping[str, Float[Tensor, "1 wy wx y x"]]) -> FrozenHead:
         """The same head with the weights of some steps replaced, and everything else, Q maps too, held fixed.
@@ -218,38 +247,6 @@ class FrozenHead:
         with torch.inference_mode(False), torch.enable_grad():
             leaves = {x: q.detach().requires_grad_() for x, q in self.q.items()}
             return leaves, self.forward(leaves)
-
-    def _run(
-        self, q: Mapping[int, Tensor], seen: dict[str, StepValues] | None, classes: Sequence[int] | None
-    ) -> Tensor:
-        self._check_maps(q)
-        with without_autocast(self.logits.device):
-            if isinstance(self.head, SemanticFPNHead):
-                top = torch.stack([q[x] for x in self.levels]).sum(0)
-            else:
-                top = self._top_down(self.head, q, seen)
-            if classes is None:
-                return self.head.classifier(top)
-            weight, bias = self.head.classifier.weight, self.head.classifier.bias
-            chosen = list(classes)
-            return F.conv2d(top, weight[chosen], None if bias is None else bias[chosen])
-
-    def _top_down(self, head: TopDownHead, q: Mapping[int, Tensor], seen: dict[str, StepValues] | None) -> Tensor:
-        top, relations = q[self.levels[-1]], relation_modules(head)
-        steps = (step for step in head.steps if isinstance(step, TopDownStep))
-        for low, step in zip(reversed(self.levels[:-1]), steps, strict=True):
-            high = F.interpolate(top, size=q[low].shape[-2:], mode="bilinear", align_corners=False)
-            name = step_name(low + 1)
-            if name in relations:
-                value = relations[name].f_v(high)
-                context = propagate(self.weights[name], value, relations[name].config.window)
-                if seen is not None:
-                    seen[name] = StepValues(value, context)
-            else:
-                # The sum and the average are linear as they are, and do not look at the low level.
-                context = step.fusion(q[low], high)
-            top = q[low] + context
-        return top
 
     def _check_maps(self, q: Mapping[int, Tensor]) -> None:
         if set(q) != set(self.levels):

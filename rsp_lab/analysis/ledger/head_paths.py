@@ -12,17 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.models.fusion import TopDownStep
-from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
-from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.fusion import TopDownStep, resize
+from rsp_lab.models.heads import SemanticFPNHead
 from rsp_lab.relations.backward import without_autocast
-from rsp_lab.relations.relate import propagate
-from rsp_lab.shapes import Window, step_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +49,7 @@ class Path:
 
     def raised(self, mass: Float[Tensor, "y x"]) -> Float[Tensor, "v u"]:
         """Mass on the grid of ``low`` given back to the cells of level ``low + 1``: the transpose of the resizing."""
-        return _transpose(partial(_resize, size=self.grid), self.cells, mass)
+        return _transpose(partial(resize, size=self.grid), self.cells, mass)
 
 
 def paths(frozen: FrozenHead) -> tuple[Path, ...]:
@@ -64,54 +60,17 @@ def paths(frozen: FrozenHead) -> tuple[Path, ...]:
     """
     if isinstance(frozen.head, SemanticFPNHead):
         raise ValueError("a Semantic FPN head has no top-down steps, so no weights to follow: take another head.")
+    found: list[Path] = []
+
+    def context(step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+        above = frozen.q[step.low + 1]
+        path = Path(step.low, (above.shape[-2], above.shape[-1]), frozen.value(step, high), frozen.mix(step))
+        found.append(path)
+        return path.mix(path.value)
+
     with torch.no_grad(), without_autocast(frozen.logits.device):
-        return tuple(reversed(_walk(frozen, frozen.head)))
-
-
-def _walk(frozen: FrozenHead, head: TopDownHead) -> list[Path]:
-    top, relations, found = frozen.q[frozen.levels[-1]], relation_modules(head), []
-    steps = (step for step in head.steps if isinstance(step, TopDownStep))
-    for low, step in zip(reversed(frozen.levels[:-1]), steps, strict=True):
-        name, q = step_name(low + 1), frozen.q[low]
-        value = _resize(top, (q.shape[-2], q.shape[-1]))
-        if name in relations:
-            value = relations[name].f_v(value)
-            mix = partial(_gather, frozen.weights[name], window=relations[name].config.window)
-        else:
-            mix = partial(_passed, step.fusion)
-        found.append(Path(low, (top.shape[-2], top.shape[-1]), value, mix))
-        top = q + mix(value)
-    return found
-
-
-def live_logits(head: torch.nn.Module, q: dict[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class v u"]:
-    """Logits at stride 4 of the head itself, which works its weights out anew from these Q maps; differentiable once.
-
-    Raises:
-        ValueError: for a head of another kind.
-    """
-    if isinstance(head, SemanticFPNHead):
-        return head.classifier(torch.stack([q[x] for x in head.config.levels]).sum(0))
-    if not isinstance(head, TopDownHead):
-        raise ValueError(f"a head of kind {type(head).__name__} does not begin at Q maps: take a top-down head.")
-    levels = head.config.levels
-    top = q[levels[-1]]
-    for low, step in zip(reversed(levels[:-1]), head.steps, strict=True):
-        top = step(q[low], top)
-    return head.classifier(top)
-
-
-def _gather(weights: Tensor, value: Tensor, *, window: Window) -> Tensor:
-    return propagate(weights, value, window)
-
-
-def _passed(fusion: torch.nn.Module, value: Tensor) -> Tensor:
-    # The sum and the average do not look at the low level: any map of the same axes will do for it.
-    return fusion(value, value)
-
-
-def _resize(values: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(values, size=size, mode="bilinear", align_corners=False)
+        frozen.head.aggregate(frozen.q, context)
+    return tuple(reversed(found))
 
 
 def _transpose(linear: Callable[[Tensor], Tensor], cells: tuple[int, int], mass: Tensor) -> Tensor:

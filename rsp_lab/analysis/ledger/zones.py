@@ -22,10 +22,8 @@ from torch import Tensor, nn
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.models.fusion import TopDownStep
-from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.relations.backward import without_autocast
-from rsp_lab.relations.relate import propagate
 from rsp_lab.shapes import step_name
 
 
@@ -95,7 +93,7 @@ def _channel_vectors(frozen: FrozenHead, directions: Tensor) -> tuple[dict[int, 
     vector = directions @ classifier.weight[:, :, 0, 0]
     biases = {1: directions @ _bias(classifier)}
     vectors = {frozen.levels[0]: vector}
-    relations = relation_modules(frozen.head) if isinstance(frozen.head, TopDownHead) else {}
+    relations = relation_modules(frozen.head)
     for low, high in pairwise(frozen.levels):
         if step_name(high) in relations:
             f_v = relations[step_name(high)].f_v
@@ -111,22 +109,12 @@ def _bias(convolution: nn.Conv2d) -> Tensor:
 
 def _chain(frozen: FrozenHead, maps: dict[int, Tensor], biases: dict[int, Tensor]) -> Float[Tensor, "1 t v u"]:
     """The head's operations on places, on one channel a target."""
-    levels, head = frozen.levels, frozen.head
-    constant = biases[1][None, :, None, None]
-    if not isinstance(head, TopDownHead):
-        return torch.stack([maps[x] for x in levels]).sum(0) + constant
-    top, relations = maps[levels[-1]], relation_modules(head)
-    steps = (step for step in head.steps if isinstance(step, TopDownStep))
-    for low, step in zip(reversed(levels[:-1]), steps, strict=True):
-        high = F.interpolate(top, size=maps[low].shape[-2:], mode="bilinear", align_corners=False)
-        name = step_name(low + 1)
-        if name in relations:
-            value = high + biases[low][None, :, None, None]
-            context = propagate(frozen.weights[name], value, relations[name].config.window)
-        else:
-            context = step.fusion(maps[low], high)
-        top = maps[low] + context
-    return top + constant
+
+    def context(step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+        bias = biases.get(step.low)
+        return frozen.mix(step)(high if bias is None else high + bias[None, :, None, None])
+
+    return frozen.head.aggregate(maps, context) + biases[1][None, :, None, None]
 
 
 def _check(frozen: FrozenHead, places: Tensor, directions: Tensor) -> None:

@@ -134,7 +134,7 @@ class SurgeryResult:
 
 
 def operate(
-    model: Segmenter,
+    model: Segmenter | FrozenHead,
     image: Float[Tensor, "1 3 y x"],
     operations: Operation | Sequence[Operation],
     *,
@@ -142,14 +142,17 @@ def operate(
     label: Tensor | np.ndarray | None = None,
     frozen_keys: bool = False,
 ) -> SurgeryResult:
-    """Run a model with its relation weights edited, and compare with its own answer. Two forward passes.
+    """Run a model with its relation weights edited, and compare with its own answer.
+
+    Edits act above the Q maps, so one forward pass of the model gives those, and the head answers again on them.
 
     Without ``frozen_keys`` the network reacts: a step below an edited one computes its weights from its own query and
     from keys of the edited map, and its operations start from those. With ``frozen_keys`` every step's operations
     start from the weights of the unedited pass and all other steps keep theirs.
 
     Args:
-        model: in eval mode, float32 or float64, with relations; it is left as it was found.
+        model: in eval mode, float32 or float64, with relations; it is left as it was found. A frozen head of it on this
+            image saves the forward pass.
         image: RGB in [0, 1].
         operations: where several act on one step, each takes the weights that the one before it left.
         target: with its class named.
@@ -163,7 +166,7 @@ def operate(
     listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
     if not listed:
         raise ValueError("operations is empty: give one or more, e.g. Uniform().")
-    frozen = FrozenHead.of(model, image)
+    frozen = model if isinstance(model, FrozenHead) else FrozenHead.of(model, image)
     edited = {step for op in listed for step in op.acts_at(frozen)}
     size = frozen.image_size
     where = torch.stack([op.pixels(size) for op in listed]).any(0)
@@ -172,7 +175,7 @@ def operate(
         target.check(size)
         target.direction(frozen.class_names)
     pinned = {**frozen.weights, **edited_weights(frozen, listed)} if frozen_keys else None
-    logits, weights = _run_edited(model, image, frozen, listed, pinned)
+    logits, weights = _run_edited(frozen, listed, pinned)
 
     def outcome(found: Tensor) -> Outcome:
         labels = labels_from_logits(found, size).cpu()
@@ -225,13 +228,9 @@ def predicted_change(frozen: FrozenHead, weights: Mapping[str, Float[Tensor, "1 
 
 
 def _run_edited(
-    model: Segmenter,
-    image: Tensor,
-    frozen: FrozenHead,
-    operations: Sequence[Operation],
-    pinned: Mapping[str, Tensor] | None,
+    frozen: FrozenHead, operations: Sequence[Operation], pinned: Mapping[str, Tensor] | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits at stride 4 and weights by step of the edited pass; ``pinned`` weights replace whatever comes in."""
+    """Logits at stride 4 and weights by step of the edited head; ``pinned`` weights replace whatever comes in."""
     seen: dict[str, Tensor] = {}
 
     def edit_of(step: str) -> Edit:
@@ -247,8 +246,9 @@ def _run_edited(
         return edit
 
     edits = {f"{step}.weights": edit_of(step) for step in frozen.steps}
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device), hooks(model, edits):
-        logits = model.coarse_logits(image.detach().to(frozen.logits.dtype).clone())
+    quiet = without_autocast(frozen.logits.device)
+    with torch.inference_mode(False), torch.no_grad(), quiet, hooks(frozen.head, edits):
+        logits = frozen.head.from_q(frozen.q)
     return logits, seen
 
 

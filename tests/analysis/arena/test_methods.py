@@ -22,7 +22,7 @@ from rsp_lab.analysis.arena.methods import (
 )
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.head_paths import live_logits, paths
+from rsp_lab.analysis.ledger.head_paths import paths
 from rsp_lab.analysis.targets.target import cell_weights
 from rsp_lab.models import presets
 from tests.analysis import arena_kit as kit
@@ -99,7 +99,7 @@ def test_weights_times_value_uses_the_norm_of_what_is_taken():
 @pytest.mark.parametrize("head", kit.HEADS)
 def test_the_live_head_is_the_models_own(head):
     q = question(head)
-    torch.testing.assert_close(live_logits(q.frozen.head, q.frozen.q), q.frozen.logits)
+    torch.testing.assert_close(q.frozen.head.from_q(q.frozen.q), q.frozen.logits)
 
 
 def test_gradient_times_q_is_the_live_heads_derivative():
@@ -112,9 +112,7 @@ def test_gradient_times_q_is_the_live_heads_derivative():
         for sign in (1, -1):
             moved = {k: v.clone() for k, v in q.frozen.q.items()}
             moved[level][:, :, y, x] *= 1 + sign * step
-            ends.append(
-                float(torch.einsum("cvu,c,vu->", live_logits(q.frozen.head, moved)[0].detach(), direction, spot))
-            )
+            ends.append(float(torch.einsum("cvu,c,vu->", q.frozen.head.from_q(moved)[0].detach(), direction, spot)))
         assert float(found[level][y, x]) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5, abs=1e-9)
 
 
@@ -186,5 +184,3 @@ def test_errors():
     with pytest.raises(ValueError, match="no top-down steps"):
         paths(q.frozen)
     assert isinstance(FrozenHead.of(q.model, q.image), FrozenHead)
-    with pytest.raises(ValueError, match="does not begin at Q maps"):
-        live_logits(torch.nn.Identity(), q.frozen.q)

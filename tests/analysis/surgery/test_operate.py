@@ -256,6 +256,19 @@ def test_the_model_is_left_as_it_was() -> None:
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
+def test_a_frozen_head_starts_from_its_q_maps() -> None:
+    model = build("rsp4", torch.float32)
+    frozen = FrozenHead.of(model, picture())
+    expected = operate(model, picture(), Uniform(steps="step54"))
+    model.pyramid.forward = lambda _: pytest.fail("the encoder ran")  # type: ignore[method-assign]
+
+    found = operate(frozen, picture(), Uniform(steps="step54"))
+
+    assert torch.equal(found.before.logits, expected.before.logits)
+    assert torch.equal(found.after.logits, expected.after.logits)
+    assert found.after.logits.ne(found.before.logits).any()
+
+
 def test_presets_say_that_nothing_was_retrained() -> None:
     selection = surgery_presets.without_selection("step54", (3, 4))
     context = surgery_presets.without_context(("step54", "step43"), block(0, 2, 0, 2))
