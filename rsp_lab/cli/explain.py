@@ -41,7 +41,6 @@ def explain(
     """
     picture, pair = images.read_image(image), (weights.load(left), weights.load(right))
     about: dict[str, Any] = {"pixel": pixel, "class_name": class_, "rival": rival}
-    explanation.check_explainable(picture, pair, (left, right), **about)
     with nullcontext() if out is None else whole_folder(out) as folder:
         told = explanation.explain(picture, pair, (left, right), **about)
         facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **told.to_dict()}

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
-    """Autocast switched off for ``device``; nothing to do for devices that have none, such as meta."""
-    has_autocast = torch.amp.is_autocast_available(device.type)
-    return torch.autocast(device.type, enabled=False) if has_autocast else nullcontext()
+from rsp_lab.relations.precision import without_autocast
 
 
 class _Once(torch.autograd.Function):

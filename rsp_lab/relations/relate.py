@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.relations.backward import without_autocast
 from rsp_lab.relations.fast import gathered_relation
 from rsp_lab.relations.gather import window_dots, window_sum
+from rsp_lab.relations.precision import without_autocast
 from rsp_lab.relations.window import position_embedding, window_mask
 from rsp_lab.shapes import Window
 

@@ -23,7 +23,7 @@ from rsp_lab.analysis.ledger.ledger import ledger_of
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.capture.points import suggest
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 
 KEPT = 0.5
 """Share of the mass that rollout leaves at a level; the rest goes on to the level above (Abnar, Zuidema: ACL 2020)."""
@@ -187,7 +187,7 @@ def gradient_times_q(question: Question) -> dict[int, Tensor]:
     frozen = question.frozen
     place = cell_weights(question.target, frozen.image_size, _size(frozen.logits), frozen.logits.dtype)
     direction = question.target.direction(frozen.class_names).to(frozen.logits)
-    with torch.inference_mode(False), torch.enable_grad(), without_autocast(frozen.logits.device):
+    with full_precision(frozen.logits.device, grad=True):
         leaves = {x: q.detach().clone().requires_grad_() for x, q in frozen.q.items()}
         logits = frozen.head.from_q(leaves)
         upstream = direction[None, :, None, None] * place.to(logits)

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from rsp_lab.analysis.attribution import methods
 from rsp_lab.analysis.attribution.methods import RegionEffect
 from rsp_lab.analysis.attribution.references import blur_pixels, check_reference, reference_image
-from rsp_lab.analysis.attribution.target_function import TargetFunction, check_pass, class_names_of
-from rsp_lab.analysis.ledger.frozen import _digest
+from rsp_lab.analysis.attribution.target_function import TargetFunction, class_names_of
+from rsp_lab.analysis.ledger.frozen import _digest, check_pass
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.capture.points import suggest
 from rsp_lab.models.segmenter import labels_from_logits
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 
 METHODS = ("gradient_x_input", "integrated_gradients", "layer_gradcam", "occlusion", "feature_ablation")
 RESIDUAL_RULE = "|sum of values - (logit - reference logit)| / max(1, |logit - reference logit|)"
@@ -179,8 +179,7 @@ def attribute(
     anchor = check_pass(model, image)
     _check_settings(method, settings, size)
     function = TargetFunction(model, target, size, names, report)
-    with torch.inference_mode(False), torch.enable_grad(), without_autocast(anchor.device):
-        # What was made in inference mode can take no part in a gradient, a copy of it can.
+    with full_precision(anchor.device, grad=True):
         return _attribute(function, image.detach().to(anchor).clone(), method, settings)
 
 

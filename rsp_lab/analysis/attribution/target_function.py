@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import TOLERANCES
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 
@@ -108,19 +107,3 @@ def class_names_of(model: nn.Module, class_names: Sequence[str] | None) -> tuple
     raise ValueError(
         f"a {type(model).__name__} does not name its classes: give class_names in the order of its logits."
     )
-
-
-def check_pass(model: nn.Module, image: Tensor) -> Tensor:
-    """A parameter of the model, for its dtype and device; raises ValueError for what cannot be explained."""
-    anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), image)
-    if anchor.dtype not in TOLERANCES:
-        raise ValueError(f"the model computes in {anchor.dtype}, too coarse for differences: use model.float().")
-    if any(module.training for module in model.modules()):
-        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
-    if not image.is_floating_point():
-        raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
-    if image.ndim != 4 or image.shape[:2] != (1, 3):
-        raise ValueError(
-            f"expected one image with the axes 1 3 y x, got shape {tuple(image.shape)}: pass image[i : i + 1]."
-        )
-    return anchor

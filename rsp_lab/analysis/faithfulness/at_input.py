@@ -18,11 +18,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rsp_lab.analysis.attribution.references import reference_image
-from rsp_lab.analysis.attribution.target_function import TargetFunction, check_pass, class_names_of, images_at_once
+from rsp_lab.analysis.attribution.target_function import TargetFunction, class_names_of, images_at_once
 from rsp_lab.analysis.faithfulness.curves import Control, Curves
-from rsp_lab.analysis.ledger.frozen import _digest
+from rsp_lab.analysis.ledger.frozen import _digest, check_pass
 from rsp_lab.analysis.targets.target import Target
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def input_curves_of(
         raise ValueError(f"steps must be 1 to {blocks}, the blocks of the image, got {steps}: give fewer.")
     shuffled = [_random_order(blocks, seed + i) for i in range(random_seeds)]
     counts = [round(step * blocks / steps) for step in range(steps + 1)]
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(anchor.device):
+    with full_precision(anchor.device):
         given = image.detach().to(anchor).clone()
         probe = _Probe(function, given, reference_image(given, reference), cell)
         # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.

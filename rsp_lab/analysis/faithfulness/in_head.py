@@ -20,7 +20,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import Target, cell_weights
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 
 POINTS = 9
 AREA_RULE = (
@@ -156,7 +156,7 @@ def live_values(frozen: FrozenHead, target: Target, kept: Bool[Tensor, "b cell"]
         mask = kept[:, start : start + height * width].view(-1, 1, height, width)
         q[x] = frozen.q[x] * mask.to(frozen.q[x])
         start += height * width
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(frozen.logits.device):
+    with full_precision(frozen.logits.device):
         logits = frozen.head.from_q(q).double().cpu()
     return torch.einsum("bcvu,c,vu->b", logits, direction, place.double().cpu()).tolist()
 

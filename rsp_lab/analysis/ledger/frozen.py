@@ -15,16 +15,16 @@ from functools import cached_property, partial
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.fusion import TopDownStep
-from rsp_lab.models.heads import Head, SemanticFPNHead, TopDownHead
+from rsp_lab.models.heads import Head
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import Tap
@@ -82,11 +82,7 @@ class FrozenHead:
         Raises:
             ValueError: for a model in training mode or of another dtype, or an image that the model refuses.
         """
-        dtype = check_explainable_pass(model, image)
-        with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device):
-            # What was made in inference mode can take no part in a gradient, a copy of it can.
-            given = image.detach().to(dtype).clone()
-            _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
+        _, record = captured_record(model, image, _wanted)
         return cls.of_record(model, record, image)
 
     @classmethod
@@ -140,7 +136,7 @@ class FrozenHead:
             ValueError: for missing, unknown or wrongly sized levels.
         """
         self._check_maps(q)
-        with without_autocast(self.logits.device):
+        with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
             top = self.head.aggregate(q, self._context)
             if classes is None:
                 return self.head.classifier(top)
@@ -170,7 +166,7 @@ class FrozenHead:
                 seen[step.name] = StepValues(value, taken)
             return taken
 
-        with torch.no_grad(), without_autocast(self.logits.device):
+        with full_precision(self.logits.device):
             self.head.aggregate(self.q, context)
         return seen
 
@@ -236,7 +232,7 @@ class FrozenHead:
         place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
         direction = target.direction(self.class_names).to(self.logits)
         leaves, logits = self._graph
-        with without_autocast(logits.device):
+        with full_precision(logits.device):
             found = torch.autograd.grad(
                 logits, list(leaves.values()), direction[None, :, None, None] * place, retain_graph=True
             )
@@ -244,7 +240,7 @@ class FrozenHead:
 
     @cached_property
     def _graph(self) -> tuple[dict[int, Tensor], Tensor]:
-        with torch.inference_mode(False), torch.enable_grad():
+        with full_precision(self.logits.device, grad=True):
             leaves = {x: q.detach().requires_grad_() for x, q in self.q.items()}
             return leaves, self.forward(leaves)
 
@@ -265,27 +261,51 @@ def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
 
 
-def check_explainable_pass(model: Segmenter, image: Tensor) -> torch.dtype:
-    """The dtype that a model computes in; raises ValueError for a model or image that no ledger can be made of."""
+def captured_record(
+    model: Segmenter, image: Float[Tensor, "1 3 y x"], wanted: Callable[[Tap], bool]
+) -> tuple[Float[Tensor, "1 3 y x"], Record]:
+    """The image in the model's dtype, and the wanted taps of one forward pass in full precision.
+
+    Raises:
+        ValueError: for a model without a head that is affine in its Q maps, in training mode or of a dtype that is too
+            coarse, or an image that is none.
+    """
+    check_affine(model)
+    anchor = check_pass(model, image)
+    with full_precision(anchor.device):
+        given = image.detach().to(anchor).clone()
+        _, record = run_with_capture(CoarseSegmenter(model), given, taps=wanted)
+    return given, record
+
+
+def check_affine(model: nn.Module) -> None:
+    """Raises ValueError unless the model has a head that is known to be affine in its Q maps."""
     if not isinstance(model, Segmenter):
         raise ValueError(
             f"a ledger needs a Segmenter, whose head is known to be affine in its Q maps, got {type(model).__name__}: "
             "for other networks use capture, edits and attribution."
         )
-    if not isinstance(model.head, (TopDownHead, SemanticFPNHead)):
+    if not isinstance(model.head, Head):
         raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
-    dtype: torch.dtype = model.head.classifier.weight.dtype
-    if dtype not in TOLERANCES:
-        raise ValueError(f"the model computes in {dtype}, where sums do not close: use model.float() or .double().")
-    if model.training:
-        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
+
+
+def check_pass(model: nn.Module, image: Tensor) -> Tensor:
+    """A parameter of the model, for its dtype and device; raises ValueError for a pass that cannot be explained."""
+    anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), image)
     if not image.is_floating_point():
         raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
-    if image.ndim != 4 or len(image) != 1:
+    if image.ndim != 4 or image.shape[:2] != (1, 3):
         raise ValueError(
             f"expected one image with the axes 1 3 y x, got shape {tuple(image.shape)}: pass image[i : i + 1]."
         )
-    return dtype
+    if anchor.dtype not in TOLERANCES:
+        raise ValueError(
+            f"the model computes in {anchor.dtype}, too coarse for sums and differences: use model.float() or "
+            "model.double()."
+        )
+    if any(module.training for module in model.modules()):
+        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
+    return anchor
 
 
 def _digest(image: Tensor) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.models.fusion import TopDownStep, resize
 from rsp_lab.models.heads import SemanticFPNHead
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +68,14 @@ def paths(frozen: FrozenHead) -> tuple[Path, ...]:
         found.append(path)
         return path.mix(path.value)
 
-    with torch.no_grad(), without_autocast(frozen.logits.device):
+    with full_precision(frozen.logits.device):
         frozen.head.aggregate(frozen.q, context)
     return tuple(reversed(found))
 
 
 def _transpose(linear: Callable[[Tensor], Tensor], cells: tuple[int, int], mass: Tensor) -> Tensor:
     """The transposed linear map applied to ``mass``: the derivative of <mass, linear(v)> with respect to v."""
-    with torch.inference_mode(False), torch.enable_grad(), without_autocast(mass.device):
+    with full_precision(mass.device, grad=True):
         start = torch.zeros(1, 1, *cells, dtype=mass.dtype, device=mass.device, requires_grad=True)
         (found,) = torch.autograd.grad(linear(start), start, mass.clone()[None, None])
     return found[0, 0]

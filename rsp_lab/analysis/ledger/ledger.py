@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, on_pixels, table_by_kind
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_explainable_pass
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine, check_pass
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import cell_edges, cell_to_pixel
@@ -209,7 +209,8 @@ def context_ledger(model: Segmenter, image: Float[Tensor, "1 3 y x"], target: Ta
             :meth:`FrozenHead.of` refuses.
         LedgerError: if the contributions do not add up to the model's output.
     """
-    check_explainable_pass(model, image)
+    check_affine(model)
+    check_pass(model, image)
     target.check((image.shape[-2], image.shape[-1]))
     target.direction(model.config.class_names)
     return ledger_of(FrozenHead.of(model, image), target)

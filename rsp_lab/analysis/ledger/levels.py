@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_explainable_pass
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine, check_pass
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
@@ -118,7 +118,8 @@ def level_ledger(
         ValueError: for a class that does not exist; for a model or image that :meth:`FrozenHead.of` refuses.
         LedgerError: if the contributions do not add up to the model's logits.
     """
-    check_explainable_pass(model, image)
+    check_affine(model)
+    check_pass(model, image)
     _places(classes, model.config.class_names)
     return level_ledger_of(FrozenHead.of(model, image), classes=classes)
 

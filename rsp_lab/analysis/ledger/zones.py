@@ -23,7 +23,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import step_name
 
 
@@ -62,19 +62,16 @@ def zone_contributions(
     _check(frozen, places, directions)
     dtype, device = frozen.logits.dtype, frozen.logits.device
     places, directions = places.to(device, dtype), directions.to(device, dtype)
-    with torch.inference_mode(False), without_autocast(device):
-        with torch.no_grad():
-            vectors, biases = _channel_vectors(frozen, directions)
-            leaves = {x: F.conv2d(frozen.q[x], vectors[x][:, :, None, None]) for x in frozen.levels}
+    with full_precision(device):
+        vectors, biases = _channel_vectors(frozen, directions)
+        leaves = {x: F.conv2d(frozen.q[x], vectors[x][:, :, None, None]).requires_grad_() for x in frozen.levels}
         with torch.enable_grad():
-            leaves = {x: leaf.requires_grad_() for x, leaf in leaves.items()}
             total = (_chain(frozen, leaves, biases)[0] * places).sum((1, 2))
             found = torch.autograd.grad(total.sum(), list(leaves.values()))
-        with torch.no_grad():
-            pairs = zip(leaves.items(), found, strict=True)
-            maps = {x: (leaf.detach() * gradient)[0].double().cpu() for (x, leaf), gradient in pairs}
-            nothing = {x: torch.zeros_like(leaf) for x, leaf in leaves.items()}
-            bias = (_chain(frozen, nothing, biases)[0] * places).sum((1, 2)).double().cpu()
+        pairs = zip(leaves.items(), found, strict=True)
+        maps = {x: (leaf * gradient)[0].double().cpu() for (x, leaf), gradient in pairs}
+        nothing = {x: torch.zeros_like(leaf) for x, leaf in leaves.items()}
+        bias = (_chain(frozen, nothing, biases)[0] * places).sum((1, 2)).double().cpu()
     by_class = places.double().flatten(1) @ frozen.logits[0].double().flatten(1).T
     logit = (by_class * directions.double()).sum(1).cpu()
     error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - logit).abs()

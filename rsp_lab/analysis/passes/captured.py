@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_explainable_pass
+from rsp_lab.analysis.ledger.frozen import FrozenHead, captured_record
 from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger_of
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
-from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
-from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Tap
 
 
@@ -68,12 +65,7 @@ def capture_pass(model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> CapturedP
     Raises:
         ValueError: for what :meth:`FrozenHead.of` refuses.
     """
-    dtype = check_explainable_pass(model, image)
-    with torch.inference_mode(False), torch.no_grad(), without_autocast(image.device):
-        # What was made in inference mode can take no part in a gradient, a copy of it can.
-        given = image.detach().to(dtype).clone()
-        _, record = run_with_capture(CoarseSegmenter(model), given, taps=_wanted)
-    return CapturedPass(model, given, record)
+    return CapturedPass(model, *captured_record(model, image, _wanted))
 
 
 def _wanted(tap: Tap) -> bool:

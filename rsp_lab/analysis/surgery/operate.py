@@ -20,7 +20,7 @@ from rsp_lab.analysis.surgery.operations import Operation
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.capture.hooks import Edit, hooks
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
-from rsp_lab.relations.backward import without_autocast
+from rsp_lab.relations.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -246,8 +246,7 @@ def _run_edited(
         return edit
 
     edits = {f"{step}.weights": edit_of(step) for step in frozen.steps}
-    quiet = without_autocast(frozen.logits.device)
-    with torch.inference_mode(False), torch.no_grad(), quiet, hooks(frozen.head, edits):
+    with full_precision(frozen.logits.device), hooks(frozen.head, edits):
         logits = frozen.head.from_q(frozen.q)
     return logits, seen
 

@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rsp_lab.models.segmenter import resize_logits
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import check_pixel
 
 
@@ -209,10 +210,10 @@ def cell_weights(
     Raises:
         ValueError: if the target does not fit the image.
     """
-    with torch.inference_mode(False), torch.enable_grad():
-        weights = target.weights(size).to(dtype)
+    weights = target.weights(size).to(dtype)
+    with full_precision(weights.device, grad=True):
         coarse = torch.zeros(1, 1, *cells, dtype=dtype, device=weights.device, requires_grad=True)
-        (gradient,) = torch.autograd.grad(resize_logits(coarse, size), coarse, weights[None, None])
+        (gradient,) = torch.autograd.grad(resize_logits(coarse, size), coarse, weights.clone()[None, None])
     return gradient[0, 0]
 
 

@@ -17,6 +17,7 @@ from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.zones import zone_contributions
 from rsp_lab.models.segmenter import resize_logits
+from rsp_lab.relations.precision import full_precision
 
 TRADE_RULE = (
     "logit of the target class minus the mean logit of all classes, mean over the pixels of the class; each cell's "
@@ -85,7 +86,7 @@ def image_trade(frozen: FrozenHead, labels: Int[Tensor, "y x"]) -> ImageTrade:
 
 def _at_logits(masks: Float[Tensor, "t y x"], frozen: FrozenHead) -> Float[Tensor, "t v u"]:
     """Adjoint of the logits' resizing (:func:`rsp_lab.analysis.targets.target.cell_weights`), for many at once."""
-    with torch.inference_mode(False), torch.enable_grad():
+    with full_precision(masks.device, grad=True):
         coarse = masks.new_zeros(1, len(masks), *frozen.logits.shape[-2:], requires_grad=True)
         (gradient,) = torch.autograd.grad(resize_logits(coarse, frozen.image_size), coarse, masks[None])
     return gradient[0]

@@ -400,7 +400,7 @@ def test_models_images_and_targets_that_do_not_fit() -> None:
             attribute(model, image, target, "gradient_x_input")
 
     refuses("training mode", model=build().train())
-    refuses("too coarse for differences", model=build().half())
+    refuses("too coarse for sums and differences", model=build().half())
     refuses("does not name its classes", model=Linear(torch.zeros(3, 3, *SIZE)).eval())
     refuses("divide uint8 images by 255", image=(255 * image).byte())
     refuses("expected one image", image=torch.cat([image, image]))
