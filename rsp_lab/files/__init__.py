@@ -1,0 +1,31 @@
+"""Files: written whole or not at all, read within bounds, told apart by a digest.
+
+What writes a file uses :func:`write_atomic`, :func:`write_json` or :func:`whole_folder`; what reads a file from outside
+begins with :func:`regular_file`, :func:`read_json` or :func:`read_safetensors_header`.
+"""
+
+from rsp_lab.files.digests import digest
+from rsp_lab.files.headers import SafetensorsHeader, TensorFacts, read_safetensors_header
+from rsp_lab.files.json_data import parse_json, read_json, to_json, write_json
+from rsp_lab.files.paths import AnyPath, FileError, StateMismatchError, check_target, regular_file
+from rsp_lab.files.writing import UNFINISHED, remove_unfinished, whole_folder, write_atomic
+
+__all__ = [
+    "UNFINISHED",
+    "AnyPath",
+    "FileError",
+    "SafetensorsHeader",
+    "StateMismatchError",
+    "TensorFacts",
+    "check_target",
+    "digest",
+    "parse_json",
+    "read_json",
+    "read_safetensors_header",
+    "regular_file",
+    "remove_unfinished",
+    "to_json",
+    "whole_folder",
+    "write_atomic",
+    "write_json",
+]
