@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rsp_lab.models.heads import HeadConfig, TopDownConfig, build_head
 from rsp_lab.models.pyramid import FeaturePyramid, PyramidConfig
+from rsp_lab.rgb import ImageLike, network_input
 from rsp_lab.shapes import Tap
 
 # Channel statistics of ImageNet, which torchvision's pretrained encoders expect.
@@ -53,14 +54,17 @@ class Segmenter(nn.Module):
     Args:
         config: see :class:`SegmenterConfig`.
         pretrained: start the encoder from torchvision's ImageNet weights (downloads through torchvision).
+        name: what results, figures and sentences call the model; of loaded weights the shipped name or the file's
+            stem. It is no part of the state dict.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: SegmenterConfig, *, pretrained: bool = False) -> None:
+    def __init__(self, config: SegmenterConfig, *, pretrained: bool = False, name: str = "") -> None:
         super().__init__()
         self.config = config
+        self.name = name or type(self).__name__
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
         self.pyramid = FeaturePyramid(config.pyramid, pretrained=pretrained)
@@ -69,30 +73,44 @@ class Segmenter(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the logits."""
+        return self.config.class_names
+
+    @property
     def steps(self) -> tuple[int, ...]:
         """Upper level of each top-down step, highest first; empty for Semantic FPN."""
         head = self.config.head
         return tuple(reversed(head.levels[1:])) if isinstance(head, TopDownConfig) else ()
 
-    def coarse_logits(self, image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
-        """Logits at stride 4, what the tap ``logits`` sees."""
-        if not image.is_floating_point():
-            raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
-        if image.ndim != 4 or image.shape[1] != 3:
-            raise ValueError(
-                f"image must have the axes b 3 y x, got shape {tuple(image.shape)}: "
-                "add a batch axis with image[None], repeat a grey channel three times."
-            )
-        x = ((image - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        return self.logits(self.head(self.pyramid(x)))
-
-    def forward(self, image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class y x"]:
-        """Logits at the image's size.
+    def coarse_logits(self, image: ImageLike) -> Float[Tensor, "b class _ _"]:
+        """Logits at stride 4, what the tap ``logits`` sees.
 
         Args:
-            image: RGB in [0, 1], any size of at least one pixel.
+            image: as for :meth:`forward`.
         """
-        return resize_logits(self.coarse_logits(image), (image.shape[-2], image.shape[-1]))
+        return self._coarse_logits(self._input(image))
+
+    def forward(self, image: ImageLike) -> Float[Tensor, "b class y x"]:
+        """Logits at the image's size; differentiable with respect to a floating-point image.
+
+        Args:
+            image: RGB, uint8 or floating point in [0, 1], ``3 y x`` or ``b 3 y x``, any size of at least one pixel;
+                it is brought to the model's dtype. In training mode values beyond [0, 1], as augmentation makes them,
+                are let through.
+
+        Raises:
+            ValueError: for what is no such image; see :mod:`rsp_lab.rgb`.
+        """
+        x = self._input(image)
+        return resize_logits(self._coarse_logits(x), (x.shape[-2], x.shape[-1]))
+
+    def _input(self, image: ImageLike) -> Float[Tensor, "b 3 y x"]:
+        return network_input(image, self.mean.dtype, check_range=not self.training)
+
+    def _coarse_logits(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
+        normalised = ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return self.logits(self.head(self.pyramid(normalised)))
 
 
 class CoarseSegmenter(nn.Module):
@@ -102,8 +120,8 @@ class CoarseSegmenter(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
-        """Logits at stride 4 of RGB in [0, 1]."""
+    def forward(self, image: ImageLike) -> Float[Tensor, "b class _ _"]:
+        """Logits at stride 4 of images as :meth:`Segmenter.forward` takes them."""
         return self.model.coarse_logits(image)
 
 

@@ -171,6 +171,8 @@ def read_header(name_or_path: str | Path) -> tuple[SegmenterConfig, dict[str, An
 def load(name_or_path: str | Path) -> Segmenter:
     """A model by shipped name or path of a ``.safetensors`` file: float32, on the CPU, in eval mode.
 
+    Its ``name`` is the shipped name or the file's stem.
+
     Raises:
         WeightsError: see :func:`read_header`; also if tensors and configuration do not fit each other.
     """
@@ -204,7 +206,7 @@ def load_pth(path: str | Path, config: SegmenterConfig) -> Segmenter:
 
 def _filled(config: SegmenterConfig, tensors: dict[str, Tensor], path: Path) -> Segmenter:
     try:
-        model = Segmenter(config)
+        model = Segmenter(config, name=path.stem)
     except (RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: no model can be built from its configuration ({error}).") from error
     expected = model.state_dict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,18 +117,55 @@ def test_shapes_can_be_followed_without_memory(config: SegmenterConfig) -> None:
         assert model(torch.empty(1, 3, 1024, 2048)).shape == (1, CLASSES, 1024, 2048)
 
 
-def test_uint8_images_are_refused(build: Build, named: Callable[[str], SegmenterConfig], unchecked: None) -> None:
-    with pytest.raises(ValueError, match=r"must be float RGB in \[0, 1\], got torch.uint8: divide uint8 images by 255"):
-        build(named("tiny_baseline"))(torch.zeros(1, 3, 8, 8, dtype=torch.uint8))
+@torch.no_grad()
+def test_both_kinds_of_one_photograph_give_one_answer(
+    build: Build, named: Callable[[str], SegmenterConfig], unchecked: None
+) -> None:
+    model, image = build(named("tiny_rsp4")), torch.randint(256, (3, 37, 53), dtype=torch.uint8)
+    expected = model(image[None] / 255)
+
+    for given in (image, image[None], image / 255, image.double() / 255, image.numpy()):
+        assert torch.equal(model(given), expected)
+        assert torch.equal(model.coarse_logits(given), model.coarse_logits(image[None] / 255))
 
 
-@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 1, 64, 64), (1, 4, 64, 64)])
-def test_images_without_batch_or_colour_are_refused(
+@pytest.mark.parametrize("shape", [(64, 64), (1, 1, 64, 64), (1, 4, 64, 64), (64, 64, 3)])
+def test_images_without_colour_are_refused(
     shape: tuple[int, ...], build: Build, named: Callable[[str], SegmenterConfig], unchecked: None
 ) -> None:
     """Broadcasting against the channel statistics would let the first two through."""
-    with pytest.raises(ValueError, match=r"must have the axes b 3 y x, got shape \("):
+    with pytest.raises(ValueError, match=r"expected an RGB image with the axes 3 y x or b 3 y x"):
         build(named("tiny_baseline"))(torch.rand(shape))
+
+
+def test_the_range_of_an_image_matters_in_evaluation_only(
+    build: Build, named: Callable[[str], SegmenterConfig]
+) -> None:
+    model, image = build(named("tiny_baseline")).eval(), torch.rand(2, 3, 32, 32)
+
+    with pytest.raises(ValueError, match="divide by 255"):
+        model(image * 255)
+    with pytest.raises(ValueError, match="before normalisation"):
+        model((image - 0.5) / 0.2)
+    model.train()(image * 1.2 - 0.1)
+
+
+def test_a_model_knows_its_names(build: Build, named: Callable[[str], SegmenterConfig], tmp_path: Path) -> None:
+    model = build(named("tiny_baseline"))
+    assert model.name == "Segmenter"
+    assert model.class_names == model.config.class_names
+
+    keys = set(model.state_dict())
+    model.name = "of mine"
+    assert set(model.state_dict()) == keys
+    assert copy.deepcopy(model).name == "of mine"
+    assert Segmenter(model.config, name="another").name == "another"
+    weights.save(model, tmp_path / "first try.safetensors", {})
+    assert weights.load(tmp_path / "first try.safetensors").name == "first try"
+    torch.save(model.state_dict(), tmp_path / "second.pth")
+    assert weights.load_pth(tmp_path / "second.pth", model.config).name == "second"
+    shipped = next(iter(weights.shipped()))
+    assert weights.load(shipped).name == shipped
 
 
 @torch.no_grad()

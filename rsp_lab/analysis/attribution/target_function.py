@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -47,7 +48,7 @@ class TargetFunction:
         """Images that went through the network so far."""
         self.expected = 1
         """Images that will have gone through it in the end."""
-        self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else model
+        self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else _WithOwnInput(model)
         self._report = report
         target.check(size)
         # What is made in inference mode can take no part in a gradient.
@@ -91,6 +92,17 @@ class TargetFunction:
 
     def __call__(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, " b"]:
         return self.value(self.logits(images))
+
+
+class _WithOwnInput(nn.Module):
+    """A foreign network on a copy of its input, into which it may write: some normalise their input in place."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Float[Tensor, "b 3 y x"]) -> Any:
+        return self.network(images.clone())
 
 
 def images_at_once(image: Float[Tensor, "1 3 y x"]) -> int:

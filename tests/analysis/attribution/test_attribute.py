@@ -423,3 +423,35 @@ def test_grad_cam_refuses_a_layer_that_is_passed_twice_or_never() -> None:
     for layer, said in (("twice", "gives tensors 2 times"), ("never", "does not pass the layer 'never'")):
         with pytest.raises(ValueError, match=said):
             attribute(Odd().eval(), picture().float(), PIXEL, "layer_gradcam", layer=layer, class_names=NAMES)
+
+
+class InPlace(nn.Module):
+    """A network that normalises its input in place, as some do."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network(images.sub_(0.4).div_(0.25))
+
+
+class OutOfPlace(InPlace):
+    def forward(self, images: Tensor) -> Tensor:
+        return self.network((images - 0.4) / 0.25)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_that_writes_into_its_input_changes_nothing(method: str) -> None:
+    network, image, target = Linear(torch.randn(3, 3, *SIZE, dtype=torch.float64)), picture(), PIXEL
+    before = image.clone()
+
+    def of(wrapper: type[InPlace]) -> Attribution:
+        settings = {"layer": "network[out]", "window": 12, "stride": 12, "steps": 2}
+        return attribute(wrapper(network).eval(), image, target, method, class_names=NAMES, **settings)  # type: ignore[arg-type]
+
+    found, expected = of(InPlace), of(OutOfPlace)
+
+    assert torch.equal(image, before)
+    assert torch.equal(found.values, expected.values)
+    assert found.logit == expected.logit
