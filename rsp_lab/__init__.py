@@ -9,18 +9,16 @@ from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_path
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
-from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves, input_curves_of
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger, ledger_of
-from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger, level_ledger_of
+from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger
+from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.ledger.selection import (
     RejectionMap,
     SelectionGain,
     rejection_map,
-    rejection_map_of,
     selection_gain,
-    selection_gain_of,
 )
 from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
 from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
@@ -33,7 +31,7 @@ from rsp_lab.analysis.receptive_field.reach import (
     looking_distance,
 )
 from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
-from rsp_lab.analysis.relation_weights.gaze import StepGaze, explain_weights, gaze_steps
+from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
 from rsp_lab.analysis.surgery import presets as surgery_presets
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
@@ -93,30 +91,24 @@ __all__ = [
     "edited_weights",
     "effective_field",
     "explain",
-    "explain_weights",
     "explore",
     "flip_stories",
     "gaze_steps",
     "head_structure",
     "hooks",
     "input_curves",
-    "input_curves_of",
     "ledger_difference",
-    "ledger_of",
     "level_ledger",
-    "level_ledger_of",
     "load",
     "looking_distance",
     "operate",
     "predicted_change",
     "read_image",
     "rejection_map",
-    "rejection_map_of",
     "relation_grids",
     "run_arena",
     "run_with_capture",
     "selection_gain",
-    "selection_gain_of",
     "surgery_presets",
     "trade_matrix",
     "zone_contributions",

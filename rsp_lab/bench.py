@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import context_ledger, ledger_of
-from rsp_lab.analysis.ledger.levels import level_ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
+from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.run import empty_sum, traded
 from rsp_lab.analysis.trade.statistics import TradeSum
@@ -166,7 +166,7 @@ def _analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict
     calls: dict[str, Callable[[], Any]] = {
         "forward": partial(model, image),
         "context_ledger": partial(context_ledger, model, image, target),
-        "ledger": partial(ledger_of, frozen, target),
+        "ledger": partial(context_ledger, frozen, frozen.image, target),
         "head": partial(model.head, pyramid),
         "level_ledger": partial(_whole_level_ledger, frozen),
         "plain": partial(_plain_inference, model, sample),
@@ -199,7 +199,7 @@ def _trade_of_one(total: TradeSum, model: Segmenter, sample: Sample) -> TradeSum
 
 def _whole_level_ledger(frozen: FrozenHead) -> None:
     # A copy has not worked out the bias yet.
-    level_ledger_of(replace(frozen))
+    level_ledger(replace(frozen), frozen.image)
 
 
 def _fast(query: Tensor, key: Tensor, value: Tensor, f_p: Tensor, window: Window) -> Tensor:

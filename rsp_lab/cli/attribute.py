@@ -17,7 +17,7 @@ from rsp_lab.analysis.attribution.attribute import METHODS, Attribution
 from rsp_lab.analysis.attribution.mass import HALF_RULE, half_radius
 from rsp_lab.analysis.attribution.references import check_reference
 from rsp_lab.analysis.comparison.explain import check_explainable, decision_target
-from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves_of
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
 from rsp_lab.analysis.passes.view import PixelAnswer
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.points import suggest
@@ -136,7 +136,7 @@ def _attributed(
     if not curves:
         return maps, {}
     say(f"{name}: deletion and insertion")
-    return maps, input_curves_of(model, image, target, {m: one.values for m, one in maps.items()}, reference=reference)
+    return maps, input_curves(model, image, target, {m: one.values for m, one in maps.items()}, reference=reference)
 
 
 def _facts(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> dict[str, Any]:

@@ -86,3 +86,15 @@ def relation_modules(model: nn.Module) -> dict[str, RelationalSemanticsExtractor
     """The model's relation modules by step name, highest step first; empty for a model that only sums."""
     modules = (m for m in model.modules() if isinstance(m, RelationalSemanticsExtractor))
     return {m.query.name.partition(".")[0]: m for m in modules}
+
+
+def required_relations(model: nn.Module) -> dict[str, RelationalSemanticsExtractor]:
+    """The model's relation modules by step name, highest step first.
+
+    Raises:
+        ValueError: for a model that only sums.
+    """
+    modules = relation_modules(model)
+    if not modules:
+        raise ValueError("this head has no relation step, so it selects nothing: take a model with RSP steps.")
+    return modules

@@ -74,7 +74,7 @@ class Segmenter(nn.Module):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of the classes in the order of the logits."""
+        """Names of the classes, in the order of the logits."""
         return self.config.class_names
 
     @property

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
-from rsp_lab.analysis.relation_weights.gaze import StepGaze, explain_weights
+from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.data.scenes.scene import Scene
+from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.window import window_mask
 from trainers.markdown import table
@@ -61,9 +62,11 @@ class RelationFacts:
 
 def relation_facts(model: Segmenter, scenes: Sequence[Scene]) -> list[RelationFacts]:
     """The facts of every relation of a network in evaluation mode, highest step first; none without relations."""
+    if not relation_modules(model):
+        return []
     device = next(model.parameters()).device
     images = [scene.image[None].to(device).float() / 255 for scene in scenes[:SCENES]]
-    looks = [explain_weights(model, image) for image in images]
+    looks = [gaze_steps(model, image) for image in images]
     scores = {found.step: found for found in complementarity(model, images, random_models=0)}
     return [_mean_of(list(steps), scores[steps[0].step]) for steps in zip(*looks, strict=True)]
 

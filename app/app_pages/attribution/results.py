@@ -145,18 +145,18 @@ def _curves(
     selection: Selection, side: int, request: Request, found: Attribution, report: Callable[[float], None]
 ) -> Faithfulness:
     loaded = selection.loaded[side]
-    return input_curves(
+    curves = input_curves(
         private_copy(loaded.model, loaded.lock),
         selection.passes[side].image,
         selection.target,
-        found.values,
-        name=found.name,
+        {found.name: found.values},
         reference=request.reference,
         steps=STEPS,
         cell=CELL,
         random_seeds=SEEDS,
         report=report,
     )
+    return curves[found.name]
 
 
 def _regions(selection: Selection, side: int, kind: str) -> tuple[Tensor, dict[int, str]]:

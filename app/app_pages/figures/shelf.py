@@ -18,7 +18,7 @@ from app.store import models
 from app.store.results import results
 from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison.context_paths import context_paths
-from rsp_lab.analysis.comparison.explain import explain_passes
+from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.flips import RANK_RULE, FlipStories, flip_stories
 from rsp_lab.capture.record import Record
 from rsp_lab.explorer.html import explorer_page, file_budget
@@ -99,7 +99,7 @@ def _gaze(selection: Selection) -> tuple[Figure, str]:
 
 def _ledger(selection: Selection) -> tuple[Figure, str]:
     target = selection.target
-    told = explain_passes(
+    told = explain(
         selection.result.image,
         selection.passes,
         selection.names,

@@ -13,7 +13,7 @@ from app.shell.choices import choose, settle
 from app.shell.selection import Selection
 from app.shell.text import plain
 from app.store.results import results
-from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection, rejection_map_of
+from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection, rejection_map
 from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.shapes import step_levels
 
@@ -104,7 +104,7 @@ def rejection(selection: Selection, side: int, everywhere: bool) -> RejectionMap
     asked = whole_image(selection.shown.size, target.class_name, target.rival) if everywhere else target
     place = "everywhere" if everywhere else (target.y, target.x)
     key = ("rejection", selection.key[0], selection.key[1 + side], place, target.class_name, target.rival)
-    return results().get(key, lambda: rejection_map_of(frozen, asked))
+    return results().get(key, lambda: rejection_map(frozen, frozen.image, asked))
 
 
 def _values(step: StepRejection, of: str) -> Tensor:

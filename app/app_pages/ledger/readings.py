@@ -14,8 +14,8 @@ from app.shell.region_target import target_key
 from app.shell.selection import Selection
 from app.store.results import Results
 from rsp_lab.analysis.ledger.difference import ledger_difference
-from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
-from rsp_lab.analysis.ledger.selection import RejectionMap, SelectionGain, rejection_map_of
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
+from rsp_lab.analysis.ledger.selection import RejectionMap, SelectionGain, rejection_map
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.shapes import step_levels
@@ -74,15 +74,15 @@ def _of_side(selection: Selection, side: int, target: Target, what: str, work: C
 def ledger(selection: Selection, side: int, target: Target) -> ContextLedger:
     """From the captured pass; kept."""
     looked = selection.passes[side]
-    return _of_side(selection, side, target, "ledger", lambda: ledger_of(looked.frozen, target))
+    return _of_side(selection, side, target, "ledger", lambda: context_ledger(looked.frozen, looked.image, target))
 
 
 def gain(selection: Selection, side: int, target: Target) -> SelectionGain | None:
-    """Selection gain (:func:`rsp_lab.analysis.ledger.selection.selection_gain_of`); None for a head that sums."""
+    """Selection gain (:func:`rsp_lab.analysis.ledger.selection.selection_gain`); None for a head that sums."""
     looked = selection.passes[side]
     if not looked.frozen.steps:
         return None
-    uniform = _of_side(selection, side, target, "uniform", lambda: ledger_of(looked.uniform, target))
+    uniform = _of_side(selection, side, target, "uniform", lambda: context_ledger(looked.uniform, looked.image, target))
     return SelectionGain(looked.frozen.steps, ledger(selection, side, target), uniform)
 
 
@@ -91,7 +91,7 @@ def rejection(selection: Selection, side: int, target: Target) -> RejectionMap |
     looked: CapturedPass = selection.passes[side]
     if not looked.frozen.steps:
         return None
-    return _of_side(selection, side, target, "rejection", lambda: rejection_map_of(looked.frozen, target))
+    return _of_side(selection, side, target, "rejection", lambda: rejection_map(looked.frozen, looked.image, target))
 
 
 def panels_of(selection: Selection, reading: str, target: Target) -> Panels:

@@ -13,7 +13,7 @@ from app.shell.selection import Selection
 from app.store.private_models import private_copy
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate
 from rsp_lab.analysis.surgery.operations import (
     Centre,
@@ -211,7 +211,9 @@ def account_of(frozen: FrozenHead, found: Operated, target: PixelTarget) -> Acco
     before, after, held = values(target)
     # A copy: what a ledger builds for its gradients is not kept with the result.
     edited = replace(frozen.with_weights(found.weights))
-    predicted = ledger_difference(ledger_of(edited, target), ledger_of(frozen, target))
+    predicted = ledger_difference(
+        context_ledger(edited, edited.image, target), context_ledger(frozen, frozen.image, target)
+    )
     classes = {}
     for name in filter(None, (target.class_name, target.rival)):
         first, second, _ = values(PixelTarget(target.y, target.x, name))

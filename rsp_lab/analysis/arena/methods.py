@@ -19,7 +19,7 @@ from rsp_lab.analysis.attribution.attribute import attribute
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.head_paths import paths
-from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.capture.points import suggest
 from rsp_lab.models.segmenter import Segmenter
@@ -197,7 +197,7 @@ def gradient_times_q(question: Question) -> dict[int, Tensor]:
 
 def ledger(question: Question) -> dict[int, Tensor]:
     """The context ledger: contributions in logits, relation weights held."""
-    return ledger_of(question.frozen, question.target).maps
+    return context_ledger(question.frozen, question.frozen.image, question.target).maps
 
 
 def random_map(question: Question) -> Tensor:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from rsp_lab.analysis.arena.methods import METHODS, MethodMap, MethodSettings, Question, method_map, noise
 from rsp_lab.analysis.arena.result import PairOutcome
-from rsp_lab.analysis.faithfulness.at_input import input_curves_of
+from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.faithfulness.in_head import cell_order, frozen_curves, live_curves
 from rsp_lab.analysis.faithfulness.randomisation import PARTS, randomised, rank_correlation
-from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
 from rsp_lab.analysis.targets.target import target_value
 from rsp_lab.data.scenes.scene import Ambiguity, Scene, draw_scene_pair
@@ -84,7 +84,9 @@ def pair_outcome(
         for method, measured in part.items():
             values[method] |= {measure: value for measure, value in measured.items() if math.isfinite(value)}
     margins = [target_value(q.frozen.logits[0], q.target, q.frozen.image_size, q.frozen.class_names) for q in asked]
-    residual = max(ledger_of(question.frozen, question.target).residual for question in asked)
+    residual = max(
+        context_ledger(question.frozen, question.frozen.image, question.target).residual for question in asked
+    )
     return PairOutcome(
         model=name,
         case=place.case,
@@ -124,7 +126,7 @@ def _known(
 
 
 def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[str, float]]:
-    book = ledger_of(question.frozen, question.target)
+    book = context_ledger(question.frozen, question.frozen.image, question.target)
     cells = sum(values.numel() for values in book.maps.values())
     table = {}
     for method, found in maps.items():
@@ -150,7 +152,7 @@ def _at_the_input(question: Question, maps: Maps, seeds: int, steps: int) -> dic
     asked = {(method, 0): found.pixels for method, found in maps.items()}
     size = question.frozen.image_size
     asked |= {("random", i): noise(size, question.seed + i) for i in range(seeds)}
-    found = input_curves_of(
+    found = input_curves(
         question.model,
         question.image,
         question.target,

@@ -18,7 +18,7 @@ from rsp_lab.analysis.attribution import methods
 from rsp_lab.analysis.attribution.methods import RegionEffect
 from rsp_lab.analysis.attribution.references import blur_pixels, check_reference, reference_image
 from rsp_lab.analysis.attribution.target_function import TargetFunction, class_names_of
-from rsp_lab.analysis.ledger.frozen import _digest, check_pass
+from rsp_lab.analysis.ledger.frozen import check_pass, image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.capture.points import suggest
 from rsp_lab.models.segmenter import labels_from_logits
@@ -207,7 +207,7 @@ def _attribute(function: TargetFunction, image: Tensor, method: str, settings: _
         values=values,
         unit=UNITS[method],
         image_size=function.size,
-        image_digest=_digest(image),
+        image_digest=image_digest(image),
         logit=logit,
         reference=_WITHOUT_REFERENCE.get(method, settings.reference),
         reference_logit=reference_logit,

@@ -18,9 +18,11 @@ from rsp_lab.analysis.comparison.channels import (
     rank_channels,
 )
 from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
+from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.passes.view import ModelView, PixelAnswer, check_top_down, pixel_answer, view_model
 from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
 from rsp_lab.analysis.targets.target import class_index
+from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import check_pixel
 
@@ -135,7 +137,7 @@ def assemble(
             the class that the right model gives the pixel.
     """
     left, right = views
-    names = models[0].config.class_names
+    names = models[0].class_names
     regions = disagreements(left.labels, right.labels, names)
     if pixel is not None:
         rule = "given"
@@ -154,9 +156,13 @@ def assemble(
         pixel=pixel,
         pixel_rule=rule,
         answers=answers,
-        grids=(relation_grids(models[0], left.record, pixel), relation_grids(models[1], right.record, pixel)),
+        grids=(_grids(models[0], left, pixel), _grids(models[1], right, pixel)),
         channel=_channel(views, names.index(answers[1].label), answers[1].label, channel),
     )
+
+
+def _grids(model: Segmenter, view: ModelView, pixel: Pixel) -> tuple[RelationGrid, ...]:
+    return relation_grids(model, view.record, pixel) if relation_modules(model) else ()
 
 
 def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel: int | None) -> ChannelChoice:
@@ -218,9 +224,9 @@ def check_request(
         check_channel(channel, models)
 
 
-def check_comparable(models: tuple[Segmenter, Segmenter], names: tuple[str, str]) -> None:
+def check_comparable(models: Sequence[Segmenter | CapturedPass], names: tuple[str, str]) -> None:
     """Raises ValueError unless both models know the same classes in the same order."""
-    left, right = (m.config.class_names for m in models)
+    left, right = (m.class_names for m in models)
     if left != right:
         raise ValueError(
             f"{names[0]} has {len(left)} classes ({left[0]}, ...), {names[1]} has {len(right)} ({right[0]}, ...): "

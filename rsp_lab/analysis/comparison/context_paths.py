@@ -15,7 +15,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.compare import Comparison
-from rsp_lab.analysis.ledger.selection import rejection_map_of
+from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, target_value
 from rsp_lab.shapes import step_levels
@@ -160,7 +160,7 @@ def paths_of(view: ModelView, target: Target) -> ContextPaths:
     """
     frozen = view.looked.frozen
     gradients = frozen.gradients(target)
-    rejections = rejection_map_of(frozen, target) if frozen.steps else None
+    rejections = rejection_map(frozen, frozen.image, target) if frozen.steps else None
     steps = []
     for step in view.flow:
         if rejections is not None and step.name in frozen.steps:

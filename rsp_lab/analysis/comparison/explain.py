@@ -10,8 +10,8 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.compare import check_comparable
 from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAccount, PixelGaze
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ledger_of
-from rsp_lab.analysis.ledger.selection import rejection_map_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
+from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.view import PixelAnswer
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
@@ -22,7 +22,7 @@ from rsp_lab.shapes import check_pixel, pixel_to_cell
 
 def explain(
     image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter, Segmenter],
+    models: tuple[Segmenter | CapturedPass, Segmenter | CapturedPass],
     names: tuple[str, str],
     pixel: Pixel,
     *,
@@ -33,7 +33,7 @@ def explain(
 
     Args:
         image: RGB.
-        models: left and right, in eval mode.
+        models: left and right, in eval mode. Captured passes on this image save the forward passes.
         names: of the models.
         pixel: (y, x).
         class_name: whose logit; default: what the right model predicts at the pixel.
@@ -41,24 +41,12 @@ def explain(
             itself, the right model's highest other class.
 
     Raises:
-        ValueError: for models of different classes, a class that does not exist, or a pixel outside the image.
+        ValueError: for models of different classes, a class that does not exist, a pixel outside the image, or a
+            captured pass on another image.
         LedgerError: if a ledger does not add up.
     """
     check_explainable(image, models, names, pixel, class_name=class_name, rival=rival)
     passes = [capture_pass(model, image[None].float() / 255) for model in models]
-    return explain_passes(image, (passes[0], passes[1]), names, pixel, class_name=class_name, rival=rival)
-
-
-def explain_passes(
-    image: UInt8[Tensor, "3 y x"],
-    passes: tuple[CapturedPass, CapturedPass],
-    names: tuple[str, str],
-    pixel: Pixel,
-    *,
-    class_name: str | None = None,
-    rival: str | None = None,
-) -> Explanation:
-    """The same from passes that were captured already, so that another pixel costs no forward pass."""
     heads = [one.frozen for one in passes]
     answers = [_answer(head, pixel) for head in heads]
     target, chosen = decision_target(pixel, answers, names, class_name, rival)
@@ -66,8 +54,8 @@ def explain_passes(
         PixelAccount(
             name,
             answer,
-            ledger_of(head, target),
-            rejection=rejection_map_of(head, target) if head.steps else None,
+            context_ledger(head, head.image, target),
+            rejection=rejection_map(head, head.image, target) if head.steps else None,
             gaze=_gaze(one.gaze, pixel),
         )
         for name, answer, head, one in zip(names, answers, heads, passes, strict=True)
@@ -77,7 +65,7 @@ def explain_passes(
 
 def check_explainable(
     image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter, Segmenter],
+    models: Sequence[Segmenter | CapturedPass],
     names: tuple[str, str],
     pixel: Pixel,
     *,
@@ -89,8 +77,8 @@ def check_explainable(
     check_pixel(pixel, (image.shape[-2], image.shape[-1]))
     for name in (class_name, rival):
         if name is not None:
-            class_index(name, models[0].config.class_names)
-    if len(models[0].config.class_names) < 2:
+            class_index(name, models[0].class_names)
+    if len(models[0].class_names) < 2:
         raise ValueError("the models have one class only: there is no second one to compare with.")
     PixelTarget(*pixel, class_name, rival)
 

@@ -19,7 +19,7 @@ from rsp_lab.analysis.comparison.flip_regions import FlipRegion, checked_labels,
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
@@ -226,8 +226,9 @@ def flip_stories(
         ValueError: for models of different classes, heads of another image, or labels of another size.
         LedgerError: if a ledger does not add up.
     """
-    heads = [side if isinstance(side, FrozenHead) else FrozenHead.of(side, image) for side in (left, right)]
-    _check(heads, image)
+    if left.class_names != right.class_names:
+        raise ValueError("the two models know different classes: take models that were trained on the same ones.")
+    heads = [FrozenHead.of(side, image) for side in (left, right)]
     size = heads[0].image_size
     truth = None if labels is None else checked_labels(labels, size, len(heads[0].class_names))
     says = [labels_from_logits(head.logits, size).cpu() for head in heads]
@@ -241,14 +242,6 @@ def flip_stories(
     return FlipStories(names, tuple(stories), len(found), rule)
 
 
-def _check(heads: Sequence[FrozenHead], image: Tensor) -> None:
-    left, right = heads
-    if left.class_names != right.class_names:
-        raise ValueError("the two models know different classes: take models that were trained on the same ones.")
-    if left.image_digest != right.image_digest or left.image_size != tuple(image.shape[-2:]):
-        raise ValueError("the two heads, or a head and the image, are not of one image: make both on this image.")
-
-
 def _story(
     flip: FlipRegion,
     heads: Sequence[FrozenHead],
@@ -260,7 +253,9 @@ def _story(
     mask = torch.zeros(heads[0].image_size, dtype=torch.bool)
     mask[flip.box] = torch.from_numpy(flip.inside)
     theirs, own = (classes[index] for index in flip.ids)
-    ledgers = [ledger_of(head, RegionTarget(mask, own, theirs, name="the flipped region")) for head in heads]
+    ledgers = [
+        context_ledger(head, head.image, RegionTarget(mask, own, theirs, name="the flipped region")) for head in heads
+    ]
     tables = [
         ledger.by_class(ids.masked_fill(mask, len(classes)), (*classes, ITSELF))
         for ledger, ids in zip(ledgers, sources, strict=True)

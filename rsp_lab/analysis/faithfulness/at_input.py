@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.attribution.target_function import TargetFunction, class_names_of, images_at_once
 from rsp_lab.analysis.faithfulness.curves import Control, Curves
-from rsp_lab.analysis.ledger.frozen import _digest, check_pass
+from rsp_lab.analysis.ledger.frozen import check_pass, image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.relations.precision import full_precision
 
@@ -117,38 +117,6 @@ def input_curves(
     model: nn.Module,
     image: Float[Tensor, "1 3 y x"],
     target: Target,
-    values: Float[Tensor, "y x"],
-    *,
-    name: str = "values",
-    reference: str = "blur",
-    steps: int = 10,
-    cell: int = 8,
-    seed: int = 0,
-    random_seeds: int = 3,
-    class_names: Sequence[str] | None = None,
-    report: Callable[[float], None] | None = None,
-) -> Faithfulness:
-    """Deletion and insertion along one map; see :func:`input_curves_of`."""
-    found = input_curves_of(
-        model,
-        image,
-        target,
-        {name: values},
-        reference=reference,
-        steps=steps,
-        cell=cell,
-        seed=seed,
-        random_seeds=random_seeds,
-        class_names=class_names,
-        report=report,
-    )
-    return found[name]
-
-
-def input_curves_of(
-    model: nn.Module,
-    image: Float[Tensor, "1 3 y x"],
-    target: Target,
     maps: Mapping[str, Float[Tensor, "y x"]],
     *,
     reference: str = "blur",
@@ -203,7 +171,7 @@ def input_curves_of(
         curves = _curves(probe, walks, counts)
     control = Control(tuple(range(seed, seed + random_seeds)), tuple(curves[len(orders) :]))
     return {
-        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, _digest(image))
+        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, image_digest(image))
         for name, along in zip(orders, curves, strict=False)
     }
 

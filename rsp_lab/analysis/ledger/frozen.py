@@ -55,8 +55,7 @@ class FrozenHead:
     Attributes:
         head: the model's.
         class_names: in the order of the logits.
-        image_size: (y, x) in pixels.
-        image_digest: tells images apart.
+        image: RGB in [0, 1], in the model's dtype.
         q: Q maps by level, (1, c, y, x), of a normal forward pass.
         weights: relation weights by step, (1, wy, wx, y, x), highest step first; empty for heads without relations.
         logits: (1, class, v, u) at stride 4, of the same forward pass; the frozen head's own where weights were
@@ -65,49 +64,61 @@ class FrozenHead:
 
     head: Head
     class_names: tuple[str, ...]
-    image_size: tuple[int, int]
-    image_digest: str
+    image: Float[Tensor, "1 3 y x"]
     q: dict[int, Tensor]
     weights: dict[str, Tensor]
     logits: Float[Tensor, "1 class v u"]
 
     @classmethod
-    def of(cls, model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> FrozenHead:
-        """One captured forward pass in full precision; the model is left as it was found.
+    def of(
+        cls, model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], record: Record | None = None
+    ) -> FrozenHead:
+        """The frozen head of a model on an image: one captured forward pass in full precision.
 
         Args:
-            model: in eval mode, float32 or float64.
+            model: in eval mode, float32 or float64; it is left as it was found. A frozen head of this very image is
+                returned as it is.
             image: RGB in [0, 1]; it is brought to the model's dtype.
+            record: of a pass of the model on ``image`` alone that was captured already, with the Q maps, the weights of
+                every relation, and the logits at stride 4.
 
         Raises:
-            ValueError: for a model in training mode or of another dtype, or an image that the model refuses.
+            ValueError: for a model in training mode or of another dtype, an image that the model refuses, or a frozen
+                head of another image.
+            NotCapturedError: if the record lacks one of these taps.
         """
-        _, record = captured_record(model, image, _wanted)
-        return cls.of_record(model, record, image)
-
-    @classmethod
-    def of_record(cls, model: Segmenter, record: Record, image: Float[Tensor, "1 3 y x"]) -> FrozenHead:
-        """The same from a pass that was captured already.
-
-        Args:
-            model: that the record is of.
-            record: of ``image`` alone, with the Q maps, the weights of every relation, and the logits at stride 4.
-            image: RGB in [0, 1].
-
-        Raises:
-            NotCapturedError: if one of these taps was not captured.
-        """
+        if isinstance(model, FrozenHead):
+            model.check_image(image)
+            return model
+        if record is None:
+            image, record = captured_record(model, image, _wanted)
         head: Head = model.head
-        weights = {name: record[f"{name}.weights"] for name in relation_modules(head)}
         return cls(
             head=head,
-            class_names=model.config.class_names,
-            image_size=(image.shape[-2], image.shape[-1]),
-            image_digest=_digest(image),
+            class_names=model.class_names,
+            image=image,
             q={x: record[f"q{x}"] for x in head.config.levels},
-            weights=weights,
+            weights={name: record[f"{name}.weights"] for name in relation_modules(head)},
             logits=record["logits"],
         )
+
+    def check_image(self, image: Float[Tensor, "1 3 y x"]) -> None:
+        """Raises ValueError unless the frozen head is of this image, in any precision."""
+        if image is not self.image and (image.shape != self.image.shape or image_digest(image) != self.image_digest):
+            raise ValueError(
+                "the frozen head is of another image: pass the one it was made of, frozen.image, or make a frozen head "
+                "of this image."
+            )
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(y, x) in pixels."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+    @cached_property
+    def image_digest(self) -> str:
+        """Tells images apart; the same in either precision."""
+        return image_digest(self.image)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -261,6 +272,20 @@ def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
 
 
+def frozen_for(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: Target) -> FrozenHead:
+    """:meth:`FrozenHead.of`, after it was checked that the target fits; nothing runs for one that does not.
+
+    Raises:
+        ValueError: for a target that does not fit the image or the classes, or what :meth:`FrozenHead.of` refuses.
+    """
+    if not isinstance(model, FrozenHead):
+        check_affine(model)
+        check_pass(model, image)
+    target.check((image.shape[-2], image.shape[-1]))
+    target.direction(model.class_names)
+    return FrozenHead.of(model, image)
+
+
 def captured_record(
     model: Segmenter, image: Float[Tensor, "1 3 y x"], wanted: Callable[[Tap], bool]
 ) -> tuple[Float[Tensor, "1 3 y x"], Record]:
@@ -308,7 +333,7 @@ def check_pass(model: nn.Module, image: Tensor) -> Tensor:
     return anchor
 
 
-def _digest(image: Tensor) -> str:
-    """Of the values in float32, so that a model in double precision sees the same image."""
+def image_digest(image: Tensor) -> str:
+    """A digest of the values in float32, so that a model in double precision sees the same image."""
     values = image.detach().float().cpu().contiguous().numpy()
     return hashlib.blake2b(values.tobytes(), digest_size=8).hexdigest()

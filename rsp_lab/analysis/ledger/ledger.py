@@ -17,9 +17,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, on_pixels, table_by_kind
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine, check_pass
+from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import cell_edges, cell_to_pixel
 
 RING_EDGES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
@@ -194,13 +195,12 @@ class ContextLedger:
         return LedgerCell(level, y, x, float(self.maps[level][y, x]), (top, left, bottom, right), centre)
 
 
-def context_ledger(model: Segmenter, image: Float[Tensor, "1 3 y x"], target: Target) -> ContextLedger:
-    """The ledger of one decision of a model on an image, from one forward pass.
-
-    For several targets on one image make a :class:`FrozenHead` once and call :func:`ledger_of`.
+def context_ledger(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: Target) -> ContextLedger:
+    """The ledger of one decision of a model on an image: one forward pass, and one backward pass of the head alone.
 
     Args:
-        model: in eval mode, float32 or float64; it is left as it was found.
+        model: in eval mode, float32 or float64; it is left as it was found. For several targets on one image pass the
+            same :class:`FrozenHead` of it each time, which saves the forward pass.
         image: RGB in [0, 1].
         target: with its class named.
 
@@ -209,26 +209,14 @@ def context_ledger(model: Segmenter, image: Float[Tensor, "1 3 y x"], target: Ta
             :meth:`FrozenHead.of` refuses.
         LedgerError: if the contributions do not add up to the model's output.
     """
-    check_affine(model)
-    check_pass(model, image)
-    target.check((image.shape[-2], image.shape[-1]))
-    target.direction(model.config.class_names)
-    return ledger_of(FrozenHead.of(model, image), target)
-
-
-def ledger_of(frozen: FrozenHead, target: Target) -> ContextLedger:
-    """The ledger of one decision of a frozen head: one backward pass of the head alone.
-
-    Raises:
-        ValueError: if the target does not fit the image or the classes.
-        LedgerError: if the contributions do not add up to the logits that the frozen head came with.
-    """
-    gradients = frozen.gradients(target)
-    maps = {x: torch.einsum("bcyx,bcyx->yx", gradients[x], frozen.q[x]).double().cpu() for x in frozen.levels}
-    bias, logit = (
-        target_value(logits[0], target, frozen.image_size, frozen.class_names)
-        for logits in (frozen.bias_map, frozen.logits)
-    )
+    frozen = frozen_for(model, image, target)
+    with full_precision(frozen.logits.device):
+        gradients = frozen.gradients(target)
+        maps = {x: torch.einsum("bcyx,bcyx->yx", gradients[x], frozen.q[x]).double().cpu() for x in frozen.levels}
+        bias, logit = (
+            target_value(logits[0], target, frozen.image_size, frozen.class_names)
+            for logits in (frozen.bias_map, frozen.logits)
+        )
     total = bias + sum(float(values.sum()) for values in maps.values())
     scale = max(1.0, abs(bias) + sum(float(values.abs().sum()) for values in maps.values()))
     residual = abs(total - logit) / scale

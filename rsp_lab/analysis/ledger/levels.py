@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine, check_pass
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
@@ -102,7 +102,7 @@ class LevelLedger:
 
 
 def level_ledger(
-    model: Segmenter, image: Float[Tensor, "1 3 y x"], *, classes: Sequence[str] | None = None
+    model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], *, classes: Sequence[str] | None = None
 ) -> LevelLedger:
     """Every level's contribution to every logit of an image, from one forward pass and levels + 1 passes of the head.
 
@@ -110,7 +110,8 @@ def level_ledger(
     levels and 19 classes at 1024 x 2048.
 
     Args:
-        model: in eval mode, float32 or float64; it is left as it was found.
+        model: in eval mode, float32 or float64; it is left as it was found. A frozen head of it on this image saves the
+            forward pass.
         image: RGB in [0, 1].
         classes: keep to these classes; None takes all.
 
@@ -118,20 +119,10 @@ def level_ledger(
         ValueError: for a class that does not exist; for a model or image that :meth:`FrozenHead.of` refuses.
         LedgerError: if the contributions do not add up to the model's logits.
     """
-    check_affine(model)
-    check_pass(model, image)
-    _places(classes, model.config.class_names)
-    return level_ledger_of(FrozenHead.of(model, image), classes=classes)
-
-
-def level_ledger_of(frozen: FrozenHead, *, classes: Sequence[str] | None = None) -> LevelLedger:
-    """The same from a frozen head: levels + 1 passes of it, of which the one for the bias is remembered.
-
-    Raises:
-        ValueError: for a class that does not exist.
-        LedgerError: if the contributions do not add up to the logits that the frozen head came with.
-    """
-    places = _places(classes, frozen.class_names)
+    if not isinstance(model, FrozenHead):
+        check_affine(model)
+    places = _places(classes, model.class_names)
+    frozen = FrozenHead.of(model, image)
     logits, bias = frozen.logits[0, places], frozen.bias_map[0, places]
     contributions = logits.new_empty(len(frozen.levels), *logits.shape)
     nothing = {x: torch.zeros_like(q) for x, q in frozen.q.items()}

@@ -11,10 +11,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ContextLedger, check_residual, ledger_of
+from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
+from rsp_lab.analysis.ledger.ledger import ContextLedger, check_residual, context_ledger
 from rsp_lab.analysis.targets.target import Target, target_value
+from rsp_lab.models.relation import required_relations
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import step_levels
 
 GAIN_RULE = (
@@ -165,12 +167,16 @@ class RejectionMap:
 
 
 def selection_gain(
-    model: Segmenter, image: Float[Tensor, "1 3 y x"], target: Target, *, steps: Sequence[str] | None = None
+    model: Segmenter | FrozenHead,
+    image: Float[Tensor, "1 3 y x"],
+    target: Target,
+    *,
+    steps: Sequence[str] | None = None,
 ) -> SelectionGain:
     """What the learnt relation weights gain a decision over equal ones, by :data:`GAIN_RULE`.
 
     Args:
-        model: in eval mode, with relations.
+        model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
         image: RGB in [0, 1].
         target: with its class named.
         steps: replace the weights of these steps only, e.g. ``("step54",)``; None replaces all.
@@ -179,40 +185,36 @@ def selection_gain(
         ValueError: if the model has no relations, or not at ``steps``; for a target that does not fit.
         LedgerError: if either ledger does not add up.
     """
-    return selection_gain_of(FrozenHead.of(model, image), target, steps=steps)
-
-
-def selection_gain_of(frozen: FrozenHead, target: Target, *, steps: Sequence[str] | None = None) -> SelectionGain:
-    """The same from a frozen head.
-
-    Raises:
-        ValueError, LedgerError: as :func:`selection_gain`.
-    """
+    frozen = frozen_for(model, image, target)
     chosen = _chosen(frozen, steps)
     uniform = frozen.with_weights({name: frozen.uniform_weights(name) for name in chosen})
-    return SelectionGain(chosen, ledger_of(frozen, target), ledger_of(uniform, target))
+    return SelectionGain(
+        chosen, context_ledger(frozen, frozen.image, target), context_ledger(uniform, uniform.image, target)
+    )
 
 
-def rejection_map(model: Segmenter, image: Float[Tensor, "1 3 y x"], target: Target) -> RejectionMap:
+def rejection_map(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: Target) -> RejectionMap:
     """Where each relation step refused or added context of a class, by :data:`REJECTION_RULE`.
 
     What it compares with is the baseline's rule, weight 1 on each cell's own position, sent through the same f_v: only
     the selection differs. For a whole class take :func:`~rsp_lab.analysis.targets.regions.whole_image` or
     :func:`~rsp_lab.analysis.targets.regions.class_zone` as the target.
 
+    Args:
+        model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
+        image: RGB in [0, 1].
+        target: with its class named.
+
     Raises:
         ValueError: if the model has no relations; for a target that does not fit.
         LedgerError: if a map does not add up to the change that it states.
     """
-    return rejection_map_of(FrozenHead.of(model, image), target)
+    frozen = frozen_for(model, image, target)
+    with full_precision(frozen.logits.device):
+        return _rejections(frozen, target)
 
 
-def rejection_map_of(frozen: FrozenHead, target: Target) -> RejectionMap:
-    """The same from a frozen head.
-
-    Raises:
-        ValueError, LedgerError: as :func:`rejection_map`.
-    """
+def _rejections(frozen: FrozenHead, target: Target) -> RejectionMap:
     chosen = _chosen(frozen, None)
     gradients, seen = frozen.gradients(target), frozen.step_values()
     height, width = frozen.image_size
@@ -235,8 +237,7 @@ def rejection_map_of(frozen: FrozenHead, target: Target) -> RejectionMap:
 
 
 def _chosen(frozen: FrozenHead, steps: Sequence[str] | None) -> tuple[str, ...]:
-    if not frozen.steps:
-        raise ValueError("this head has no relation step, so it selects nothing: take a model with RSP steps.")
+    required_relations(frozen.head)
     for name in steps or ():
         frozen.relation_weights(name)
     if steps is not None and not steps:

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead, captured_record
-from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger_of
+from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.capture.record import Record
+from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Tap
 
@@ -33,10 +34,15 @@ class CapturedPass:
     image: Float[Tensor, "1 3 y x"]
     record: Record
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the logits."""
+        return self.model.class_names
+
     @cached_property
     def frozen(self) -> FrozenHead:
         """The head with its relation weights held."""
-        return FrozenHead.of_record(self.model, self.record, self.image)
+        return FrozenHead.of(self.model, self.image, self.record)
 
     @cached_property
     def uniform(self) -> FrozenHead:
@@ -47,24 +53,27 @@ class CapturedPass:
     @cached_property
     def gaze(self) -> tuple[StepGaze, ...]:
         """Every relation taken apart, highest step first; empty without relations."""
-        return gaze_steps(self.model, self.record)
+        return gaze_steps(self.model, self.record) if relation_modules(self.model) else ()
 
     @cached_property
     def level_ledger(self) -> LevelLedger:
         """Each level's contribution to every logit."""
-        return level_ledger_of(self.frozen)
+        return level_ledger(self.frozen, self.image)
 
 
-def capture_pass(model: Segmenter, image: Float[Tensor, "1 3 y x"]) -> CapturedPass:
+def capture_pass(model: Segmenter | CapturedPass, image: Float[Tensor, "1 3 y x"]) -> CapturedPass:
     """One captured forward pass in full precision; the model is left as it was found.
 
     Args:
-        model: in eval mode, float32 or float64.
+        model: in eval mode, float32 or float64. A captured pass on this very image is returned as it is.
         image: RGB in [0, 1]; it is brought to the model's dtype.
 
     Raises:
         ValueError: for what :meth:`FrozenHead.of` refuses.
     """
+    if isinstance(model, CapturedPass):
+        model.frozen.check_image(image)
+        return model
     return CapturedPass(model, *captured_record(model, image, _wanted))
 
 

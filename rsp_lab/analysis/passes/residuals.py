@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ledger_of
+from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, context_ledger
 from rsp_lab.analysis.ledger.levels import LEVEL_RESIDUAL_RULE
 from rsp_lab.analysis.passes.captured import capture_pass
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -83,7 +83,8 @@ def ledger_residuals(
         share = pixels * (number + 1) // count - pixels * number // count
         for _ in range(share):
             y, x = (int(rng.integers(side)) for side in sample.size)
-            found.append(ledger_of(looked.frozen, _decision(looked.frozen.logits, twin, sample.size, (y, x))).residual)
+            target = _decision(looked.frozen.logits, twin, sample.size, (y, x))
+            found.append(context_ledger(looked.frozen, looked.image, target).residual)
         of_levels.append(looked.level_ledger.residual)
     name = str(dtype).removeprefix("torch.")
     return Residuals(name, count, len(found), median(found), max(found), max(of_levels), looked.frozen.tolerance)

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
-from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
+from rsp_lab.models.relation import RelationalSemanticsExtractor, required_relations
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import Normalisation, gaze, normalise, relation_scores
 from rsp_lab.relations.window import relative_offsets, window_mask
 from rsp_lab.shapes import Window, check_pixel, pixel_to_cell
@@ -222,30 +223,28 @@ class StepGaze:
         }
 
 
-def gaze_steps(model: nn.Module, record: Record, index: int = 0) -> tuple[StepGaze, ...]:
-    """Why the weights of one captured image are what they are, a relation at a time, highest step first.
+def gaze_steps(model: nn.Module, image: Float[Tensor, "b 3 y x"] | Record, index: int = 0) -> tuple[StepGaze, ...]:
+    """Why the relation weights of one image are what they are, a relation at a time, highest step first.
 
-    Steps without a relation are absent. Holds for a record of this model without edits, which the residuals show.
+    Steps without a relation are absent. Holds for a pass without edits, which the residuals show.
 
     Args:
-        record: with the taps query, key, scores and weights of every relation, e.g. captured with ``taps="step*"``.
+        model: with relations.
+        image: RGB in [0, 1]; or the record of a pass of this model that was captured already, with the taps query, key,
+            scores and weights of every relation, e.g. captured with ``taps="step*"``.
         index: of the image in the batch.
 
     Raises:
-        NotCapturedError: if one of these taps was not captured.
+        ValueError: for a model without relations.
+        NotCapturedError: if the record lacks one of these taps.
     """
-    with torch.no_grad():
-        return tuple(_take_apart(name, module, record, index) for name, module in relation_modules(model).items())
-
-
-def explain_weights(model: nn.Module, image: Float[Tensor, "b 3 y x"]) -> tuple[StepGaze, ...]:
-    """:func:`gaze_steps` of the first image of a batch, RGB in [0, 1]."""
-    taps = [f"{step}.{part}" for step in relation_modules(model) for part in _PARTS]
-    if not taps:
-        return ()
-    with torch.no_grad():
-        _, record = run_with_capture(model, image[:1], taps=taps)
-    return gaze_steps(model, record)
+    modules = required_relations(model)
+    with full_precision(next(model.parameters()).device):
+        if isinstance(image, Record):
+            return tuple(_take_apart(name, module, image, index) for name, module in modules.items())
+        taps = [f"{step}.{part}" for step in modules for part in _PARTS]
+        _, record = run_with_capture(model, image[index : index + 1].clone(), taps=taps)
+        return tuple(_take_apart(name, module, record, 0) for name, module in modules.items())
 
 
 def _take_apart(step: str, module: RelationalSemanticsExtractor, record: Record, index: int) -> StepGaze:

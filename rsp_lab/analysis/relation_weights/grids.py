@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.capture.record import Record
-from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.relation import required_relations
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import Window, cell_edges, check_pixel, pixel_to_cell, step_levels
 
@@ -118,6 +118,8 @@ def relation_grid(
         ValueError: if the pixel lies outside the image.
     """
     check_pixel(pixel, image_size)
+    # Plain integers, so that the grid is JSON-able whatever kind of integer was given.
+    pixel = int(pixel[0]), int(pixel[1])
     height, width = weights.shape[-2:]
     y, x = pixel_to_cell(pixel[0], height, image_size[0]), pixel_to_cell(pixel[1], width, image_size[1])
     grid = weights[0, :, :, y, x].detach().cpu().double().numpy().copy()
@@ -127,13 +129,19 @@ def relation_grid(
 
 
 def relation_grids(model: nn.Module, record: Record, pixel: tuple[int, int]) -> tuple[RelationGrid, ...]:
-    """The grids of one pixel on every level, coarse to fine; empty for a model that only sums.
+    """The grids of one pixel (y, x) on every level, coarse to fine.
+
+    Args:
+        model: with relations.
+        record: of a pass of the model, with the weights of every relation.
+        pixel: (y, x).
 
     Raises:
-        ValueError: if the pixel lies outside the image.
+        ValueError: for a model without relations, or a pixel outside the image.
+        NotCapturedError: if the record lacks a relation's weights.
     """
-    check_pixel(pixel, record.image_size)
+    modules = required_relations(model)
     return tuple(
         relation_grid(record[f"{step}.weights"], step, pixel, record.image_size, module.config.window)
-        for step, module in relation_modules(model).items()
+        for step, module in modules.items()
     )

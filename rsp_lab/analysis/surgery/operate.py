@@ -166,7 +166,7 @@ def operate(
     listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
     if not listed:
         raise ValueError("operations is empty: give one or more, e.g. Uniform().")
-    frozen = model if isinstance(model, FrozenHead) else FrozenHead.of(model, image)
+    frozen = FrozenHead.of(model, image)
     edited = {step for op in listed for step in op.acts_at(frozen)}
     size = frozen.image_size
     where = torch.stack([op.pixels(size) for op in listed]).any(0)

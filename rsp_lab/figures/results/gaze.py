@@ -38,7 +38,7 @@ def draw_gaze(image: UInt8[Tensor, "3 y x"], steps: Sequence[StepGaze], *, width
 
     Args:
         image: RGB, that the relations were captured on.
-        steps: see :func:`rsp_lab.analysis.relation_weights.gaze.explain_weights`.
+        steps: see :func:`rsp_lab.analysis.relation_weights.gaze.gaze_steps`.
         width: inches, ``SINGLE`` or ``DOUBLE``.
 
     Raises:

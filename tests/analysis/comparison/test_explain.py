@@ -12,7 +12,7 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
 from rsp_lab.analysis.ledger.selection import rejection_map
-from rsp_lab.analysis.relation_weights.gaze import explain_weights
+from rsp_lab.analysis.relation_weights.gaze import gaze_steps
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
 
@@ -82,7 +82,7 @@ def test_strongest_cells_are_printed_with_their_pixels() -> None:
 
 def test_gaze_and_refusals_are_those_of_their_own_analyses() -> None:
     image = picture()[None] / 255
-    for step, gaze in zip(explain_weights(build("rsp"), image), told().right.gaze, strict=True):
+    for step, gaze in zip(gaze_steps(build("rsp"), image), told().right.gaze, strict=True):
         y, x = gaze.cell
         assert (gaze.step, list(gaze.gaze)) == (step.step, pytest.approx(step.at(PIXEL)["arrow_pixels"], abs=0.006))
         assert gaze.reach == pytest.approx(float(step.readings["full"].reach[y, x]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from rsp_lab.analysis.attribution import target_function
 from rsp_lab.analysis.attribution.references import reference_image
-from rsp_lab.analysis.faithfulness.at_input import block_means, block_order, input_curves, input_curves_of
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means, block_order, input_curves
 from rsp_lab.analysis.faithfulness.curves import LEAST_CHANGE, Control, Curves, Spread
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.hooks import hooks
@@ -35,6 +36,19 @@ def build(dtype: torch.dtype = torch.float64) -> Segmenter:
 
 def picture(seed: int = 4, size: tuple[int, int] = SIZE) -> Tensor:
     return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed))
+
+
+def curves_along(
+    model: nn.Module,
+    image: Tensor,
+    target: Target,
+    values: Tensor,
+    *,
+    name: str = "values",
+    **settings: Any,
+) -> Faithfulness:
+    """Along one map alone."""
+    return input_curves(model, image, target, {name: values}, **settings)[name]
 
 
 def some_map(seed: int = 1) -> Tensor:
@@ -91,7 +105,7 @@ def naive_value(model: nn.Module, image: Tensor, blank: Tensor, blanked: set[tup
 def test_curves_are_the_target_on_photographs_put_together_by_loops(target: Target, reference: str) -> None:
     model, image, values, steps = build(), picture().double(), some_map(), 6
 
-    found = input_curves(model, image, target, values, name="a map", reference=reference, steps=steps, cell=CELL)
+    found = curves_along(model, image, target, values, name="a map", reference=reference, steps=steps, cell=CELL)
 
     blank, order = reference_image(image, reference), naive_order(values)
     assert (found.name, found.blocks, found.shares[0], found.shares[-1]) == ("a map", 35, 0, 1)
@@ -107,7 +121,7 @@ def test_curves_are_the_target_on_photographs_put_together_by_loops(target: Targ
 
 def test_random_orders_are_random_and_repeatable() -> None:
     model, image = build(), picture()
-    runs = [input_curves(model, image, PIXEL, some_map(), steps=5, seed=seed, random_seeds=4) for seed in (0, 0, 2)]
+    runs = [curves_along(model, image, PIXEL, some_map(), steps=5, seed=seed, random_seeds=4) for seed in (0, 0, 2)]
 
     assert runs[0].to_dict() == runs[1].to_dict()
     first, other = runs[0].control, runs[2].control
@@ -120,13 +134,13 @@ def test_random_orders_are_random_and_repeatable() -> None:
 
 def test_a_random_order_is_inserted_backwards() -> None:
     image = picture(size=(40, 48))  # 30 blocks, so that the shares of both ways are the same
-    found = input_curves(build(), image, PIXEL, torch.rand(40, 48), steps=5)
+    found = curves_along(build(), image, PIXEL, torch.rand(40, 48), steps=5)
     for curves in found.control.curves:
         assert curves.insertion == curves.deletion[::-1]
 
 
 def test_a_map_that_ranks_nothing_is_a_random_order() -> None:
-    found = input_curves(build(), picture(), PIXEL, torch.zeros(SIZE), seed=3)
+    found = curves_along(build(), picture(), PIXEL, torch.zeros(SIZE), seed=3)
     assert found.deletion == found.control.curves[0].deletion
     assert not any(found.beats_random.values())
 
@@ -140,7 +154,7 @@ def test_the_right_map_of_a_linear_model_is_the_best_and_its_opposite_the_worst(
     given = {"exact": exact, "opposite": -exact}
 
     best, worst = (
-        input_curves_of(
+        input_curves(
             model, image, target, given, reference="mean", cell=1, steps=20, random_seeds=5, class_names=NAMES
         )[name]
         for name in given
@@ -159,11 +173,11 @@ def test_several_maps_are_each_what_they_are_alone_and_share_one_control() -> No
     model, image = build(), picture().double()
     maps = {"a": some_map(1), "b": some_map(2)}
 
-    together = input_curves_of(model, image, PIXEL, maps, steps=4)
+    together = input_curves(model, image, PIXEL, maps, steps=4)
 
     assert together["a"].control is together["b"].control
     for name, values in maps.items():
-        alone = input_curves(model, image, PIXEL, values, steps=4)
+        alone = curves_along(model, image, PIXEL, values, steps=4)
         assert together[name].deletion == pytest.approx(alone.deletion, abs=1e-12)
         assert together[name].insertion == pytest.approx(alone.insertion, abs=1e-12)
         assert together[name].control.deletion_area.median == pytest.approx(alone.control.deletion_area.median)
@@ -171,11 +185,11 @@ def test_several_maps_are_each_what_they_are_alone_and_share_one_control() -> No
 
 def test_values_do_not_depend_on_how_many_images_go_together(monkeypatch: pytest.MonkeyPatch) -> None:
     model, image = build(), picture().double()
-    together = input_curves(model, image, PIXEL, some_map(), steps=4)
+    together = curves_along(model, image, PIXEL, some_map(), steps=4)
     seen: list[int] = []
     monkeypatch.setattr(target_function, "PIXELS_AT_ONCE", 2 * SIZE[0] * SIZE[1] + 1)
     with hooks(model, {"logits": lambda logits, _: seen.append(len(logits))}):
-        alone = input_curves(model, image, PIXEL, some_map(), steps=4)
+        alone = curves_along(model, image, PIXEL, some_map(), steps=4)
 
     assert max(seen) == 2
     assert alone.deletion == pytest.approx(together.deletion, abs=1e-12)
@@ -189,14 +203,14 @@ def test_no_photograph_goes_through_the_network_twice() -> None:
         seen += len(logits)
 
     with hooks(model, {"logits": count}):
-        input_curves_of(model, image, PIXEL, {"a": torch.rand(40, 48), "b": torch.rand(40, 48)}, steps=5)
+        input_curves(model, image, PIXEL, {"a": torch.rand(40, 48), "b": torch.rand(40, 48)}, steps=5)
     # The image, the reference, four between them each way for two maps, and four for each of three random orders.
     assert seen == 2 + 2 * 2 * 4 + 3 * 4
 
 
 def test_progress_rises_to_one_and_can_end_the_call() -> None:
     shares: list[float] = []
-    input_curves(build(), picture(), PIXEL, some_map(), steps=3, report=shares.append)
+    curves_along(build(), picture(), PIXEL, some_map(), steps=3, report=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
 
@@ -204,7 +218,7 @@ def test_progress_rises_to_one_and_can_end_the_call() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        input_curves(build(), picture(), PIXEL, some_map(), report=stop)
+        curves_along(build(), picture(), PIXEL, some_map(), report=stop)
 
 
 def test_areas_by_hand() -> None:
@@ -235,7 +249,7 @@ def test_control_is_median_and_range_over_the_orders() -> None:
 
 
 def test_to_dict_and_sentence_say_the_figures() -> None:
-    found = input_curves(build(), picture(), PIXEL, some_map(), name="a map", steps=4)
+    found = curves_along(build(), picture(), PIXEL, some_map(), name="a map", steps=4)
     data = json.loads(json.dumps(found.to_dict()))
     assert data["deletion"] == pytest.approx(found.deletion, abs=1e-6)
     assert data["random"]["insertion_area"]["median"] == pytest.approx(found.control.insertion_area.median, abs=1e-6)
@@ -268,22 +282,22 @@ def test_blocks_that_are_cut_off_count_by_their_mean() -> None:
 )
 def test_settings_that_do_not_fit(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        input_curves(build(), picture(), PIXEL, some_map(), **settings)  # type: ignore[arg-type]
+        curves_along(build(), picture(), PIXEL, some_map(), **settings)
 
 
 @pytest.mark.usefixtures("unchecked")
 def test_maps_and_models_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match=r"'values' is \(35, 51\), the image \(35, 52\)"):
-        input_curves(build(), picture(), PIXEL, some_map()[:, 1:])
+        curves_along(build(), picture(), PIXEL, some_map()[:, 1:])
     broken = some_map()
     broken[3, 4] = float("nan")
     with pytest.raises(ValueError, match="not finite"):
-        input_curves(build(), picture(), PIXEL, broken)
+        curves_along(build(), picture(), PIXEL, broken)
     with pytest.raises(ValueError, match="maps is empty"):
-        input_curves_of(build(), picture(), PIXEL, {})
+        input_curves(build(), picture(), PIXEL, {})
     with pytest.raises(ValueError, match="training mode"):
-        input_curves(build().train(), picture(), PIXEL, some_map())
+        curves_along(build().train(), picture(), PIXEL, some_map())
     with pytest.raises(ValueError, match="lies outside the image"):
-        input_curves(build(), picture(), PixelTarget(35, 0, "road"), some_map())
+        curves_along(build(), picture(), PixelTarget(35, 0, "road"), some_map())
     with pytest.raises(ValueError, match="does not name its classes"):
-        input_curves(Weighted(torch.zeros(3, 3, *SIZE)).eval(), picture(), PIXEL, some_map())
+        curves_along(Weighted(torch.zeros(3, 3, *SIZE)).eval(), picture(), PIXEL, some_map())

@@ -9,7 +9,7 @@ import torch
 
 from rsp_lab.analysis.arena.methods import Question, method_map
 from rsp_lab.analysis.faithfulness.in_head import CellCurves, cell_order, frozen_curves, live_curves, schedule
-from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import target_value
 from tests.analysis import arena_kit as kit
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def asked(request):
     model = kit.build(kit.HEADS[request.param])
     question = Question.of(model, kit.picture(), kit.region())
-    return question, ledger_of(question.frozen, question.target)
+    return question, context_ledger(question.frozen, question.frozen.image, question.target)
 
 
 def zeroed(question, gone):
@@ -79,7 +79,7 @@ def test_no_order_beats_the_ledger_in_the_frozen_head(asked):
 def test_where_one_cell_decides_the_ledger_takes_it_first_and_random_does_not(level):
     model, frozen = kit.one_cell(level, 1, 2)
     question = Question(model, kit.picture(), kit.region() if level == 5 else kit.region_at(level, 1, 2), frozen)
-    book = ledger_of(frozen, question.target)
+    book = context_ledger(frozen, frozen.image, question.target)
     found = {m: cell_order(method_map(m, question).cells) for m in ("ledger", "gradient_x_q")}
     for order in found.values():
         curves = live_curves(frozen, question.target, order, frozen_curves(book, order).scale)

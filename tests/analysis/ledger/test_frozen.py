@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
+from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger, ledger_of
+from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger
+from rsp_lab.analysis.ledger.levels import level_ledger
+from rsp_lab.analysis.ledger.selection import rejection_map, selection_gain
+from rsp_lab.analysis.surgery.operate import operate
+from rsp_lab.analysis.surgery.operations import Uniform
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
@@ -28,6 +35,49 @@ def test_images_in_either_precision_are_one_image() -> None:
     single, double = (FrozenHead.of(build(presets.rsp2(), d), picture().to(d)) for d in (torch.float32, torch.float64))
 
     assert single.image_digest == double.image_digest
+
+
+def test_a_frozen_head_stands_for_its_model_on_its_own_image_only() -> None:
+    model = build(presets.rsp4())
+    frozen = FrozenHead.of(model, picture())
+    calls: list[int] = []
+    model.pyramid.register_forward_hook(lambda *_: calls.append(1))
+
+    assert FrozenHead.of(frozen, frozen.image) is FrozenHead.of(frozen, picture()) is frozen
+    for image in (frozen.image, picture(), picture().double()):
+        context_ledger(frozen, image, PIXEL)
+        level_ledger(frozen, image)
+        selection_gain(frozen, image, PIXEL)
+        rejection_map(frozen, image, PIXEL)
+        operate(frozen, image, Uniform())
+        flip_stories(frozen, frozen, image)
+    assert calls == []
+
+    other = picture().clone()
+    other[0, 1, 3, 4] += 0.01
+    for image in (other, picture()[..., 1:]):
+        for explained in (
+            partial(context_ledger, target=PIXEL),
+            level_ledger,
+            partial(selection_gain, target=PIXEL),
+            partial(rejection_map, target=PIXEL),
+            partial(operate, operations=Uniform()),
+            partial(flip_stories, frozen),
+        ):
+            with pytest.raises(ValueError, match=r"of another image: pass the one it was made of, frozen\.image"):
+                explained(frozen, image)
+
+
+def test_inside_autocast() -> None:
+    model = build(presets.rsp4(), torch.float32)
+    plain, levels = context_ledger(model, picture(), PIXEL), level_ledger(model, picture())
+    gain, rejection = selection_gain(model, picture(), PIXEL), rejection_map(model, picture(), PIXEL)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = context_ledger(model, picture(), PIXEL)
+        assert torch.equal(level_ledger(model, picture()).contributions, levels.contributions)
+        assert selection_gain(model, picture(), PIXEL).total == gain.total
+        assert rejection_map(model, picture(), PIXEL).to_dict() == rejection.to_dict()
+    assert (again.logit, again.bias, again.sums) == (plain.logit, plain.bias, plain.sums)
 
 
 def state(model: nn.Module) -> dict[str, object]:
@@ -61,8 +111,8 @@ def test_inside_no_grad_and_inference_mode(mode: type[torch.no_grad]) -> None:
     expected = context_ledger(model, picture(), PIXEL).sums
     with mode():
         frozen = FrozenHead.of(model, picture() + 0)
-        assert ledger_of(frozen, PIXEL).sums == expected
-    assert ledger_of(frozen, PIXEL).sums == expected
+        assert context_ledger(frozen, frozen.image, PIXEL).sums == expected
+    assert context_ledger(frozen, frozen.image, PIXEL).sums == expected
 
 
 def test_an_edit_of_the_weights_is_explained_any_other_edit_is_refused() -> None:
@@ -85,7 +135,7 @@ def test_a_head_that_changed_since_is_noticed() -> None:
         model.head.classifier.bias += torch.tensor([0.0, 1.0, 0.0])
 
     with pytest.raises(LedgerError, match="parameters change"):
-        ledger_of(frozen, PIXEL)
+        context_ledger(frozen, frozen.image, PIXEL)
 
 
 def test_wrong_requests() -> None:

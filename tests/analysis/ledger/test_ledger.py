@@ -15,7 +15,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger, ledger_of
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models import presets
@@ -142,7 +142,7 @@ def test_every_head_adds_up_to_the_output_of_the_plain_model(name: str, dtype: t
     tolerance = {torch.float32: 1e-5, torch.float64: 1e-10}[dtype]
 
     for y, x in ((0, 0), (130, 96), (64, 13)):
-        ledger = ledger_of(frozen, PixelTarget(y, x, "rider", "person"))
+        ledger = context_ledger(frozen, frozen.image, PixelTarget(y, x, "rider", "person"))
         total = ledger.bias + sum(ledger.sums.values())
 
         assert ledger.residual <= ledger.tolerance == tolerance
@@ -171,7 +171,8 @@ class Hand:
             3: torch.tensor([[[[4.0, 8]], [[0, 1]]]], dtype=torch.float64),
             4: torch.tensor([[[[5.0]], [[7.0]]]], dtype=torch.float64),
         }
-        blank = FrozenHead(head, ("a", "b"), (2, 2), "", q, {"step43": weights}, torch.zeros(1, 2, 2, 2).double())
+        image, logits = torch.zeros(1, 3, 2, 2).double(), torch.zeros(1, 2, 2, 2).double()
+        blank = FrozenHead(head, ("a", "b"), image, q, {"step43": weights}, logits)
         self.frozen = blank.with_weights({})
 
 
@@ -181,14 +182,15 @@ def test_by_hand() -> None:
     Level 2: 0 + 10 * 1. Level 3: only the right cell, 8 + 10 * 1. Level 4: (2 * 5) + 10 * (3 * 7), halved by the two
     window positions, which both see it. Bias: 0.5 + 10 * 1 from f_v.
     """
-    ledger = ledger_of(Hand().frozen, PixelTarget(0, 1, "a"))
+    frozen = Hand().frozen
+    ledger = context_ledger(frozen, frozen.image, PixelTarget(0, 1, "a"))
 
     assert ledger.maps[2].tolist() == [[0, 10], [0, 0]]
     assert ledger.maps[3].tolist() == [[0, 18]]
     assert ledger.maps[4].tolist() == [[220]]
     assert ledger.bias == 10.5
     assert ledger.logit == 258.5
-    assert ledger_of(Hand().frozen, PixelTarget(0, 1, "a", "b")).sums == {2: 9, 3: 17, 4: 199}
+    assert context_ledger(frozen, frozen.image, PixelTarget(0, 1, "a", "b")).sums == {2: 9, 3: 17, 4: 199}
     assert ledger.strongest(2)[0].box == (-0.5, -0.5, 1.5, 1.5)
     assert [(c.level, c.y, c.x, c.value, c.centre) for c in ledger.strongest(2)] == [
         (4, 0, 0, 220, (0.5, 0.5)),

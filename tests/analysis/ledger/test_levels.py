@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError, ledger_of
-from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger, level_ledger_of
+from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger
+from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
@@ -38,13 +38,13 @@ def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
 @pytest.mark.parametrize("name", HEADS)
 def test_levels_of_a_pixel_are_those_of_its_own_ledger(name: str, dtype: torch.dtype) -> None:
     frozen = FrozenHead.of(build(HEADS[name], dtype), picture())
-    levels = level_ledger_of(frozen)
+    levels = level_ledger(frozen, frozen.image)
     tolerance = {torch.float32: 1e-5, torch.float64: 1e-10}[dtype]
 
     assert levels.residual <= levels.tolerance == tolerance
     assert torch.equal(levels.logits, frozen.logits[0])
     for y, x in ((0, 130), (41, 7)):
-        ledger = ledger_of(frozen, PixelTarget(y, x, "person", "sky"))
+        ledger = context_ledger(frozen, frozen.image, PixelTarget(y, x, "person", "sky"))
         full = resize_logits(levels.margin("person", "sky")[None], SIZE)[0]
         assert full[:, y, x].tolist() == pytest.approx(list(ledger.sums.values()), abs=tolerance)
         bias = resize_logits(levels.bias[None], SIZE)[0, :, y, x]
@@ -56,7 +56,7 @@ def test_a_level_is_what_the_model_says_with_the_others_taken_out() -> None:
     """Through the model itself: Q maps set to 0 by edits, weights held at what they were."""
     model = build(presets.rsp2())
     frozen = FrozenHead.of(model, picture())
-    levels = level_ledger_of(frozen)
+    levels = level_ledger(frozen, frozen.image)
     held = {f"{step}.weights": (lambda w, tap: frozen.weights[tap.name.partition(".")[0]]) for step in frozen.steps}
 
     def answer(*kept: int) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.selection import rejection_map, rejection_map_of, selection_gain, selection_gain_of
+from rsp_lab.analysis.ledger.selection import rejection_map, selection_gain
 from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.hooks import hooks
@@ -145,7 +145,7 @@ def test_rejection_is_what_passing_all_down_changes_in_the_model(name: str, targ
 def test_a_cell_is_what_replacing_its_weights_alone_changes() -> None:
     model = build(HEADS["rsp4"])
     frozen, answer = FrozenHead.of(model, picture()), Answers(model)
-    values = rejection_map_of(frozen, region())["step54"].values
+    values = rejection_map(frozen, frozen.image, region())["step54"].values
     before = answer({}, region())
 
     for y, x in torch.cartesian_prod(*map(torch.arange, values.shape)).tolist()[::4]:
@@ -165,7 +165,10 @@ def test_density_reads_as_logits_at_the_place() -> None:
 
 def test_single_precision_and_summaries() -> None:
     frozen = FrozenHead.of(build(HEADS["rsp4"], torch.float32), picture())
-    gain, rejection = selection_gain_of(frozen, PIXEL, steps=["step43", "step65"]), rejection_map_of(frozen, PIXEL)
+    gain, rejection = (
+        selection_gain(frozen, frozen.image, PIXEL, steps=["step43", "step65"]),
+        rejection_map(frozen, frozen.image, PIXEL),
+    )
 
     assert gain.steps == ("step65", "step43")
     assert max(gain.learnt.residual, gain.uniform.residual, rejection.residual) <= 1e-5
@@ -182,8 +185,8 @@ def test_wrong_requests() -> None:
             rejection_map(build(head), picture(), PIXEL)
     frozen = FrozenHead.of(build(presets.rsp2()), picture())
     with pytest.raises(ValueError, match="it has step54, step43"):
-        selection_gain_of(frozen, PIXEL, steps=("step32",))
+        selection_gain(frozen, frozen.image, PIXEL, steps=("step32",))
     with pytest.raises(ValueError, match="steps is empty"):
-        selection_gain_of(frozen, PIXEL, steps=())
+        selection_gain(frozen, frozen.image, PIXEL, steps=())
     with pytest.raises(KeyError, match="no relation step 'step76'"):
-        rejection_map_of(frozen, PIXEL)["step76"]
+        rejection_map(frozen, frozen.image, PIXEL)["step76"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError, ledger_of
+from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger
 from rsp_lab.analysis.ledger.zones import zone_contributions
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, cell_weights
 from rsp_lab.models import presets
@@ -71,7 +71,7 @@ def test_every_zone_has_its_ordinary_ledger(name):
     assert tuple(found.maps) == frozen.levels
     assert found.residual <= 1e-12
     for place, target in enumerate(targets):
-        ledger = ledger_of(frozen, target)
+        ledger = context_ledger(frozen, frozen.image, target)
         assert float(found.logit[place]) == pytest.approx(ledger.logit, abs=1e-12)
         assert float(found.bias[place]) == pytest.approx(ledger.bias, abs=1e-12)
         for level, values in ledger.maps.items():

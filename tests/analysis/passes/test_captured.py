@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.passes.captured import capture_pass
-from rsp_lab.analysis.relation_weights.gaze import explain_weights
+from rsp_lab.analysis.relation_weights.gaze import gaze_steps
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
@@ -35,11 +35,14 @@ def test_everything_is_as_from_a_pass_of_its_own(preset, image):
 
     assert looked.frozen.image_digest == alone.image_digest
     assert torch.equal(looked.frozen.logits, alone.logits)
-    ours, theirs = ledger_of(looked.frozen, target), ledger_of(alone, target)
+    ours, theirs = (
+        context_ledger(looked.frozen, looked.image, target),
+        context_ledger(alone, alone.image, target),
+    )
     assert ours.logit == theirs.logit
     assert all(torch.equal(ours.maps[x], theirs.maps[x]) for x in theirs.levels)
     assert torch.equal(looked.level_ledger.contributions, level_ledger(model, image).contributions)
-    for step, again in zip(looked.gaze, explain_weights(model, image.double()), strict=True):
+    for step, again in zip(looked.gaze, gaze_steps(model, image.double()), strict=True):
         assert torch.equal(step.gaze, again.gaze)
         assert torch.equal(step.weights["content"], again.weights["content"])
 
@@ -57,7 +60,14 @@ def test_in_inference_mode_gradients_still_exist(image):
     model = build(tiny_rsp4(NAMES))
     with torch.inference_mode():
         looked = capture_pass(model, image)
-    assert ledger_of(looked.frozen, PixelTarget(1, 2, "road")).residual < 1e-10
+    assert context_ledger(looked.frozen, looked.image, PixelTarget(1, 2, "road")).residual < 1e-10
+
+
+def test_a_captured_pass_stands_for_its_model_on_its_own_image_only(image):
+    looked = capture_pass(build(tiny_rsp4(NAMES)), image)
+    assert capture_pass(looked, image) is looked
+    with pytest.raises(ValueError, match="of another image"):
+        capture_pass(looked, 1 - image)
 
 
 def test_a_model_in_training_is_refused(image):

@@ -42,8 +42,8 @@ def test_more_pixels_than_images_reach_are_spread_over_all(model, samples, monke
 
 def test_one_seed_asks_about_the_same_pixels(model, samples, monkeypatch):
     asked = []
-    original = residuals.ledger_of
-    monkeypatch.setattr(residuals, "ledger_of", lambda frozen, target: asked.append(target) or original(frozen, target))
+    original = residuals.context_ledger
+    monkeypatch.setattr(residuals, "context_ledger", lambda *given: asked.append(given[2]) or original(*given))
     ledger_residuals(model, samples, pixels=6, seed=3)
     ledger_residuals(model, samples, pixels=6, seed=3)
     ledger_residuals(model, samples, pixels=6, seed=4)

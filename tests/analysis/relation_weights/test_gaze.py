@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsp_lab.analysis.relation_weights.gaze import StepGaze, explain_weights, gaze_arrow, gaze_steps, window_readings
+from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_arrow, gaze_steps, window_readings
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.record import NotCapturedError, Record
@@ -85,7 +85,7 @@ def test_counterfactual_weights_are_those_of_an_edited_model(name: str) -> None:
     expected = {}
     with torch.no_grad():
         image = torch.rand(1, 3, 91, 117, dtype=torch.float64)
-        taken = explain_weights(model, image)[0]
+        taken = gaze_steps(model, image)[0]
         with hooks(model, {"step54.key": lambda key, _: torch.zeros_like(key)}):
             expected["position"] = run_with_capture(model, image, taps="step54.weights")[1]
         relation_modules(model)["step54"].f_p.weight.zero_()
@@ -197,7 +197,7 @@ def taken_from(content: float, position: float) -> StepGaze:
         assert module.f_k.bias is not None
         module.f_k.bias.zero_()
         module.f_p.weight.mul_(position)
-    return explain_weights(model, torch.rand(1, 3, 91, 117, dtype=torch.float64))[0]
+    return gaze_steps(model, torch.rand(1, 3, 91, 117, dtype=torch.float64))[0]
 
 
 def test_what_a_part_explains_at_the_extremes() -> None:
@@ -270,9 +270,10 @@ def test_an_edited_run_shows_in_the_residuals() -> None:
 
 def test_steps_without_a_relation_are_absent() -> None:
     image = torch.rand(1, 3, 91, 141)
-    assert explain_weights(Segmenter(tiny_baseline(NAMES)).eval(), image) == ()
+    with pytest.raises(ValueError, match="no relation step, so it selects nothing"):
+        gaze_steps(Segmenter(tiny_baseline(NAMES)).eval(), image)
     model = Segmenter(tiny_rsp4(NAMES)).eval()
-    found = explain_weights(model, image)
+    found = gaze_steps(model, image)
     assert [f.step for f in found] == ["step76", "step65", "step54", "step43"]
     assert max(f.score_residual for f in found) < 1e-5
     assert max(f.weight_residual for f in found) < 1e-5

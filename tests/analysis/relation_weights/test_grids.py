@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from rsp_lab.analysis.relation_weights.grids import relation_grid, relation_grids
 from rsp_lab.capture.capture import run_with_capture
-from rsp_lab.models.presets import tiny_rsp4
+from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Window
 
@@ -56,6 +57,20 @@ def test_entropy(weights: np.ndarray, entropy: float) -> None:
 def test_a_pixel_outside_says_where_the_image_ends(pixel: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="outside the image of 48 x 80: y goes from 0 to 47, x from 0 to 79"):
         relation_grid(torch.zeros(1, 3, 3, 3, 5), "step54", pixel, (48, 80), Window(3))
+
+
+def test_a_pixel_of_numpy_integers_is_json_able() -> None:
+    grid = relation_grid(torch.full((1, 3, 3, 6, 10), 1 / 9), "step54", (np.int64(7), np.int64(8)), (48, 80), Window(3))
+
+    assert json.loads(json.dumps(grid.to_dict()))["pixel"] == [7, 8]
+
+
+@torch.no_grad()
+def test_a_model_that_only_sums_has_no_grids() -> None:
+    model = Segmenter(tiny_baseline(("a", "b"))).eval()
+    _, record = run_with_capture(model, torch.rand(1, 3, 64, 64), taps="step*")
+    with pytest.raises(ValueError, match="no relation step, so it selects nothing"):
+        relation_grids(model, record, (1, 2))
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_paths, core, decision_of, middle
-from rsp_lab.analysis.ledger.ledger import ledger_of
-from rsp_lab.analysis.ledger.selection import rejection_map_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
+from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
 from rsp_lab.figures import style
 from rsp_lab.figures.drawing.outline import outline
@@ -30,7 +30,7 @@ def case(request: pytest.FixtureRequest, compared):
 def test_a_sum_passes_what_the_levels_above_contribute(compared) -> None:
     comparison = compared("sum", "rsp4")
     (left, _), target = context_paths(comparison), decision_of(comparison)
-    sums = ledger_of(comparison.left.looked.frozen, target).sums
+    sums = context_ledger(comparison.left.looked.frozen, comparison.left.looked.image, target).sums
 
     for step in left.steps:
         above = sum(value for level, value in sums.items() if level > step.low)
@@ -54,7 +54,7 @@ def test_parts_add_up_cell_by_cell(case) -> None:
 def test_relations_agree_with_the_rejection_map(compared) -> None:
     comparison = compared("sum", "rsp4")
     _, right = context_paths(comparison)
-    found = rejection_map_of(comparison.right.looked.frozen, decision_of(comparison))
+    found = rejection_map(comparison.right.looked.frozen, comparison.right.looked.image, decision_of(comparison))
 
     for step in right.steps:
         torch.testing.assert_close(step.offered - step.taken, found[step.name].values)

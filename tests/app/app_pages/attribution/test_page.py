@@ -107,8 +107,8 @@ def test_maps_shares_and_curves_are_those_of_the_models(page: AppTest) -> None:
     rows = page.table[1].value
     for side, name, found in zip(("left", "right"), MODELS, maps, strict=True):
         expected = input_curves(
-            model(name), scene().image[None].float() / 255, target, found.values, steps=2, cell=16, random_seeds=1
-        )
+            model(name), scene().image[None].float() / 255, target, {"": found.values}, steps=2, cell=16, random_seeds=1
+        )[""]
         mean = rows.loc[f"{side}, replaced"]["mean, logits"].replace("−", "-")
         assert float(mean) == pytest.approx(expected.curves.deletion_area, rel=6e-3, abs=1e-3)
         random = rows.loc[f"{side}, put back"]["random: median"].replace("−", "-")

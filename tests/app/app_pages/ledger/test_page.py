@@ -15,11 +15,11 @@ from app.app_pages.ledger.readings import Panel
 from app.charts import bar_rows
 from app.shell.scenes import region_pixel
 from app.store import models
-from rsp_lab.analysis.comparison.explain import explain_passes
+from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.ledger import ContextLedger, ledger_of
-from rsp_lab.analysis.ledger.levels import level_ledger_of
-from rsp_lab.analysis.ledger.selection import rejection_map_of, selection_gain_of
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
+from rsp_lab.analysis.ledger.levels import level_ledger
+from rsp_lab.analysis.ledger.selection import rejection_map, selection_gain
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.scenes.sources import PARTS, part_map, scene_sources
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region
@@ -64,11 +64,11 @@ def passes() -> tuple[CapturedPass, CapturedPass]:
 
 @once
 def target() -> PixelTarget:
-    return explain_passes(scene().image, passes(), NAMES, region_pixel(scene())).target
+    return explain(scene().image, passes(), NAMES, region_pixel(scene())).target
 
 
 def ledgers(of: Target) -> tuple[ContextLedger, ContextLedger]:
-    left, right = (ledger_of(looked.frozen, of) for looked in passes())
+    left, right = (context_ledger(looked.frozen, looked.image, of) for looked in passes())
     return left, right
 
 
@@ -142,7 +142,7 @@ def test_regions_are_those_of_the_analysis(page: AppTest, mode: str) -> None:
 def test_gain_is_that_of_the_analysis_and_a_sum_has_none(page: AppTest) -> None:
     said = run(page, ledger_reading="selection gain")
 
-    gain = selection_gain_of(passes()[1].frozen, target())
+    gain = selection_gain(passes()[1].frozen, passes()[1].image, target())
     level = max(gain.sums, key=lambda x: math.copysign(1, gain.total) * gain.sums[x])
     assert f"gains {signed(gain.total)} logits in scenes-rsp4" in said
     assert f"level {level} gains most ({signed(gain.sums[level])})" in said
@@ -153,7 +153,7 @@ def test_gain_is_that_of_the_analysis_and_a_sum_has_none(page: AppTest) -> None:
 def test_rejection_is_that_of_the_analysis(page: AppTest) -> None:
     said = run(page, ledger_reading="rejection")
 
-    steps = rejection_map_of(passes()[1].frozen, target()).steps
+    steps = rejection_map(passes()[1].frozen, passes()[1].image, target()).steps
     largest = max(steps, key=lambda step: abs(step.total))
     assert f"if step {largest.step.removeprefix('step')} passed each own cell down whole" in said
     assert f"by {signed(largest.total)} logits" in said
@@ -163,11 +163,11 @@ def test_the_whole_image_is_that_of_the_analysis(page: AppTest) -> None:
     said = run(page, ledger_reading="whole image")
 
     for name, looked in zip(NAMES, passes(), strict=True):
-        shares = level_ledger_of(looked.frozen).to_dict()["levels"]
+        shares = level_ledger(looked.frozen, looked.image).to_dict()["levels"]
         first, second = sorted(shares, key=lambda x: -shares[x]["decides_share"])[:2]
         part = f"n {name} level {first} ({100 * shares[first]['decides_share']:.0f} %) decides most of this image"
         assert f"{part}, then level {second} ({100 * shares[second]['decides_share']:.0f} %)" in said
-    residuals = [f"{level_ledger_of(looked.frozen).residual:.1g}" for looked in passes()]
+    residuals = [f"{level_ledger(looked.frozen, looked.image).residual:.1g}" for looked in passes()]
     assert any(f"{residuals[0]} (left) and {residuals[1]} (right)" in words for words in captions(page))
 
 
@@ -216,7 +216,7 @@ def test_a_ledger_of_another_picture_is_refused() -> None:
     small = capture_pass(load(str(shipped()[NAMES[0]])), scene().image[None, :, :128, :128].float() / 255)
 
     with pytest.raises(ValueError, match="take the same scene"):
-        scene_sources(ledger_of(small.frozen, PixelTarget(3, 4, "person", "rider")), scene())
+        scene_sources(context_ledger(small.frozen, small.frozen.image, PixelTarget(3, 4, "person", "rider")), scene())
 
 
 def test_a_new_pixel_costs_no_forward_pass(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

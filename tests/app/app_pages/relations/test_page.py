@@ -16,7 +16,7 @@ from app.charts.on_image import cell_map
 from app.shell.scenes import region_pixel
 from app.shell.steps import StepSide
 from app.store import models
-from rsp_lab.analysis.relation_weights.gaze import StepGaze, explain_weights
+from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
@@ -43,7 +43,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 def direct() -> tuple[StepGaze, ...]:
     """The right model's relations on the scene that the workbench opens with, from a pass of their own."""
     shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
-    return explain_weights(load(str(shipped()["scenes-rsp4"])), shown.sample.image[None].float() / 255)
+    return gaze_steps(load(str(shipped()["scenes-rsp4"])), shown.sample.image[None].float() / 255)
 
 
 def gaze_of(step: str) -> StepGaze:
