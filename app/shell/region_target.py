@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from app.shell.selection import Selection
-from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region
-from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
+from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, flipped_region
+from rsp_lab.analysis.targets.target import PixelTarget, Target
 
 PIXEL, REGION, ZONE, BORDER, FLIP = MODES = ("pixel", "connected region", "class zone", "border", "flipped region")
 RIGHT, LEFT, TRUE = LABELS = ("right model", "left model", "true labels")
@@ -72,10 +72,17 @@ def target_of(selection: Selection, asked: Asked) -> Target:
     target = selection.target
     if asked.mode == PIXEL:
         return target
-    if asked.mode == FLIP:
-        return _flipped(selection)
-    labels = label_map(selection, asked.labels)
     name, rival = target.class_name or "", target.rival
+    if asked.mode == FLIP:
+        left, right = (view.labels for view in selection.views)
+        try:
+            return flipped_region(left, right, (target.y, target.x), selection.class_names, name, rival)
+        except ValueError as problem:
+            said = str(problem).partition(". ")[0]
+            raise ValueError(
+                f"{said[0].upper()}{said[1:]}. Choose a pixel on the page Flips, or the target “{PIXEL}”."
+            ) from problem
+    labels = label_map(selection, asked.labels)
     try:
         if asked.mode == REGION:
             return connected_region(labels, (target.y, target.x), name, rival)
@@ -92,21 +99,6 @@ def target_of(selection: Selection, asked: Asked) -> Target:
             f"{said[0].upper()}{said[1:]}. Choose another class or rival above, the labels of another map, or the "
             f"target “{PIXEL}”."
         ) from problem
-
-
-def _flipped(selection: Selection) -> RegionTarget:
-    """The region that :func:`rsp_lab.analysis.comparison.flips.flip_stories` cuts: one left and one right label."""
-    target = selection.target
-    left, right = (torch.from_numpy(view.labels).long() for view in selection.views)
-    pixel = target.y, target.x
-    if left[pixel] == right[pixel]:
-        raise ValueError(
-            f"Both models say {selection.class_names[int(left[pixel])]} at y {target.y}, x {target.x}: there is no "
-            f"flip. Choose a pixel on the page Flips, or the target “{PIXEL}”."
-        )
-    pairs = left * len(selection.class_names) + right
-    found = connected_region(pairs, pixel, target.class_name, target.rival)
-    return RegionTarget(found.mask, target.class_name, target.rival, name=f"the flipped region around {pixel}")
 
 
 def target_key(target: Target) -> Hashable:

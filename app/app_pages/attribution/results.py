@@ -14,7 +14,7 @@ from app.store.private_models import private_copy
 from app.store.results import Stoppable, results
 from rsp_lab.analysis.attribution.attribute import Attribution, attribute
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
-from rsp_lab.analysis.targets.connected import connected_regions
+from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.points import taps_of
 
 METHODS = {

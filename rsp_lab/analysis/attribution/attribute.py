@@ -164,7 +164,7 @@ def attribute(
         window, stride: of occlusion, in pixels; each window is a forward pass.
         layer: of Grad-CAM: a tap's name or a module's path, whose tensor has the axes b c y x.
         regions: of feature ablation: pixels with one number are replaced together, each number is a forward pass.
-            Default: the predicted classes. See :func:`~rsp_lab.analysis.targets.connected.connected_regions`.
+            Default: the predicted classes. See :func:`~rsp_lab.analysis.targets.regions.connected_regions`.
         region_names: by number.
         class_names: in the order of the logits; default: a segmenter's own.
         report: called after each forward pass with the share that is done; what it raises ends the call.

@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.view import ModelView
-from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, target_value
+from rsp_lab.analysis.targets.regions import flipped_region
+from rsp_lab.analysis.targets.target import PixelTarget, Target, target_value
 from rsp_lab.shapes import step_levels
 
 PATHS_RULE = (
@@ -128,13 +128,11 @@ def decision_of(comparison: Comparison) -> Target:
     Where their labels differ: the right model's class over the left one's, mean over the connected region on which both
     models say what they say at the pixel. Where they agree: the class over the right model's runner-up, at the pixel.
     """
-    (y, x), (left, right) = comparison.pixel, comparison.answers
+    pixel, (left, right) = comparison.pixel, comparison.answers
     if left.label == right.label:
-        return PixelTarget(y, x, right.label, right.runner_up)
-    a, b = comparison.left.labels, comparison.right.labels
-    parts, _ = ndimage.label((a == a[y, x]) & (b == b[y, x]))
-    mask = torch.from_numpy(parts == parts[y, x])
-    return RegionTarget(mask, right.label, left.label, name=f"the region around ({y}, {x})")
+        return PixelTarget(*pixel, right.label, right.runner_up)
+    labels = comparison.left.labels, comparison.right.labels
+    return flipped_region(*labels, pixel, comparison.class_names, right.label, left.label)
 
 
 def context_paths(comparison: Comparison, target: Target | None = None) -> tuple[ContextPaths, ContextPaths]:

@@ -3,28 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
+from jaxtyping import Bool, Integer
 from scipy import ndimage
+from torch import Tensor
+
+from rsp_lab.analysis.targets.regions import Box, Region, label_regions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Disagreement:
     """One connected region on which two label maps differ in one and the same way.
 
     Attributes:
-        box: (top, left, bottom, right) in pixels, bottom and right exclusive.
-        area: pixels.
         left, right: the class that each model gives the region.
-        pixel: (y, x) of the region's innermost pixel, the one farthest from its border.
+        region: where it lies.
     """
 
-    box: tuple[int, int, int, int]
-    area: int
     left: str
     right: str
-    pixel: tuple[int, int]
+    region: Region
+
+    @property
+    def box(self) -> Box:
+        """(top, left, bottom, right) in pixels, bottom and right exclusive."""
+        return self.region.box
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.region.area
+
+    @cached_property
+    def pixel(self) -> tuple[int, int]:
+        """(y, x) of the region's innermost pixel, the one farthest from its border."""
+        return innermost(self.region.inside, self.box[0], self.box[1])
+
+    def mask(self, size: tuple[int, int]) -> Bool[Tensor, "y x"]:
+        """The region's pixels on an image of ``size`` (y, x)."""
+        mask = torch.zeros(size, dtype=torch.bool)
+        mask[self.region.slices] = torch.from_numpy(self.region.inside)
+        return mask
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -37,14 +61,19 @@ class Disagreement:
 
 
 def disagreements(
-    left: np.ndarray, right: np.ndarray, class_names: tuple[str, ...], *, most: int = 5, min_area: int = 30
+    left: Integer[np.ndarray, "y x"],
+    right: Integer[np.ndarray, "y x"],
+    class_names: tuple[str, ...],
+    *,
+    most: int | None = 5,
+    min_area: int = 30,
 ) -> tuple[Disagreement, ...]:
-    """The largest regions in which two label maps (y, x) differ.
+    """The largest regions in which two label maps differ.
 
     Args:
         left, right: train ids of the same classes.
         class_names: names of the train ids.
-        most: regions at the most.
+        most: regions at the most; None takes all.
         min_area: smaller regions, in pixels, are left out: they are mostly boundary jitter.
 
     Raises:
@@ -57,26 +86,15 @@ def disagreements(
     found: list[Disagreement] = []
     # A region is no larger than its pair of classes: the frequent pairs hold the largest regions.
     for code, count in sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda c: -c[1]):
-        if count < min_area or (len(found) >= most and count <= sorted(r.area for r in found)[-most]):
+        enough = most is not None and len(found) >= most and count <= sorted(r.area for r in found)[-most]
+        if count < min_area or enough:
             break
-        left_id, right_id = divmod(code, len(class_names))
-        found += _regions(pairs == code, class_names[left_id], class_names[right_id], most)
-    found = [region for region in found if region.area >= min_area]
+        ours, theirs = (class_names[index] for index in divmod(code, len(class_names)))
+        for region in islice(label_regions(pairs == code), most):
+            if region.area < min_area:
+                break
+            found.append(Disagreement(ours, theirs, region))
     return tuple(sorted(found, key=lambda region: -region.area)[:most])
-
-
-def _regions(mask: np.ndarray, left: str, right: str, most: int) -> list[Disagreement]:
-    """The largest connected regions of one pair of classes."""
-    regions, count = ndimage.label(mask)
-    areas = np.bincount(regions.ravel(), minlength=count + 1)[1:]
-    boxes = ndimage.find_objects(regions)
-    found = []
-    for index in np.argsort(-areas, kind="stable")[:most].tolist():
-        rows, columns = boxes[index]
-        inside = regions[rows, columns] == index + 1
-        box = rows.start, columns.start, rows.stop, columns.stop
-        found.append(Disagreement(box, int(areas[index]), left, right, innermost(inside, rows.start, columns.start)))
-    return found
 
 
 def innermost(mask: np.ndarray, top: int = 0, left: int = 0) -> tuple[int, int]:

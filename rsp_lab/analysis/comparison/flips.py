@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rsp_lab.analysis.comparison.flip_regions import FlipRegion, checked_labels, flip_regions
+from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import RegionTarget
-from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -230,9 +231,9 @@ def flip_stories(
         raise ValueError("the two models know different classes: take models that were trained on the same ones.")
     heads = [FrozenHead.of(side, image) for side in (left, right)]
     size = heads[0].image_size
-    truth = None if labels is None else checked_labels(labels, size, len(heads[0].class_names))
+    truth = None if labels is None else _checked_labels(labels, size, len(heads[0].class_names))
     says = [labels_from_logits(head.logits, size).cpu() for head in heads]
-    found = sorted(flip_regions(heads, says, least), key=lambda flip: -flip.score)
+    found = _ranked(heads, says, least)
     sources, rule = (says, "each model's own prediction") if truth is None else ([truth, truth], "true labels")
     stories = []
     for place, flip in enumerate(found[:count]):
@@ -242,17 +243,45 @@ def flip_stories(
     return FlipStories(names, tuple(stories), len(found), rule)
 
 
+def _checked_labels(labels: Tensor, size: tuple[int, int], classes: int) -> Tensor:
+    """Labels (y, x) as int64, ids without a class as ``classes + 1``; raises ValueError for another size."""
+    ids = torch.as_tensor(labels).cpu().long()
+    if tuple(ids.shape) != size:
+        raise ValueError(f"the labels are {tuple(ids.shape)}, the image {size}: resize them with nearest neighbour.")
+    # The id after the classes names the region itself: what has no class must have another one.
+    return torch.where((ids >= 0) & (ids < classes), ids, classes + 1)
+
+
+def _ranked(heads: Sequence[FrozenHead], says: Sequence[Tensor], least: int) -> list[Disagreement]:
+    """All regions of ``least`` pixels or more, by :data:`RANK_RULE`."""
+    classes = heads[0].class_names
+    left, right = (labels.numpy() for labels in says)
+    scores: list[tuple[float, Disagreement]] = []
+    by_pair = groupby(
+        sorted(disagreements(left, right, classes, most=None, min_area=max(least, 1)), key=_pair), key=_pair
+    )
+    for pair, flips in by_pair:
+        places = [classes.index(name) for name in pair]
+        ours, theirs = (resize_logits(h.logits[:, places], h.image_size)[0].double().cpu() for h in heads)
+        gap = ((ours[0] - ours[1]) + (theirs[1] - theirs[0])).numpy()
+        scores += [(gap[flip.region.slices][flip.region.inside].sum() / 2, flip) for flip in flips]
+    return [flip for _, flip in sorted(scores, key=lambda scored: -scored[0])]
+
+
+def _pair(flip: Disagreement) -> tuple[str, str]:
+    return flip.left, flip.right
+
+
 def _story(
-    flip: FlipRegion,
+    flip: Disagreement,
     heads: Sequence[FrozenHead],
     sources: Sequence[Tensor],
     truth: Tensor | None,
     names: tuple[str, str],
 ) -> FlipStory:
     classes = heads[0].class_names
-    mask = torch.zeros(heads[0].image_size, dtype=torch.bool)
-    mask[flip.box] = torch.from_numpy(flip.inside)
-    theirs, own = (classes[index] for index in flip.ids)
+    mask = flip.mask(heads[0].image_size)
+    theirs, own = flip.left, flip.right
     ledgers = [
         context_ledger(head, head.image, RegionTarget(mask, own, theirs, name="the flipped region")) for head in heads
     ]
@@ -261,9 +290,7 @@ def _story(
         for ledger, ids in zip(ledgers, sources, strict=True)
     ]
     here = torch.empty(0) if truth is None else truth[mask & (truth < len(classes))]
-    left, right = ((here == index).double().mean().item() for index in flip.ids)
+    left, right = ((here == classes.index(name)).double().mean().item() for name in (theirs, own))
     correct = (left, right) if len(here) else None
-    rows, columns = flip.box
     difference = ledger_difference(ledgers[1], ledgers[0])
-    box = rows.start, columns.start, rows.stop, columns.stop
-    return FlipStory(mask, box, names, theirs, own, difference, (tables[0], tables[1]), correct)
+    return FlipStory(mask, flip.box, names, theirs, own, difference, (tables[0], tables[1]), correct)

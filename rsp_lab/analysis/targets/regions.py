@@ -1,14 +1,18 @@
-"""Regions to ask about, cut out of a label map: each function returns a :class:`RegionTarget`.
+"""Regions of label maps: connected regions of one label, and regions to ask about as :class:`RegionTarget`.
 
 Label maps are (y, x) of the image's size, tensors or arrays of train ids: a model's prediction or the ground truth.
+What is connected hangs together through shared edges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Int64, Integer
 from scipy import ndimage
 from torch import Tensor
 
@@ -16,6 +20,84 @@ from rsp_lab.analysis.targets.target import RegionTarget, class_index
 from rsp_lab.shapes import check_pixel
 
 LabelMap = Tensor | np.ndarray
+Box = tuple[int, int, int, int]
+REST = "the rest"
+
+
+class Region(NamedTuple):
+    """One connected region of a mask.
+
+    Attributes:
+        box: (top, left, bottom, right) in pixels, bottom and right exclusive.
+        inside: which pixels of the box are the region's.
+        area: pixels.
+    """
+
+    box: Box
+    inside: Bool[np.ndarray, "y x"]
+    area: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the box."""
+        top, left, bottom, right = self.box
+        return slice(top, bottom), slice(left, right)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRegions:
+    """The connected regions of a mask; iterating gives them one by one, the largest first.
+
+    Attributes:
+        numbers: (y, x), 1 and up by region, 0 off the mask.
+    """
+
+    numbers: Integer[np.ndarray, "y x"]
+
+    def around(self, pixel: tuple[int, int]) -> Bool[Tensor, "y x"]:
+        """The region that holds a pixel (y, x) of the mask."""
+        return torch.from_numpy(self.numbers == self.numbers[pixel])
+
+    def __iter__(self) -> Iterator[Region]:
+        areas = np.bincount(self.numbers.ravel())[1:]
+        boxes = ndimage.find_objects(self.numbers)
+        for index in np.argsort(-areas, kind="stable").tolist():
+            rows, columns = boxes[index]
+            box = rows.start, columns.start, rows.stop, columns.stop
+            yield Region(box, self.numbers[rows, columns] == index + 1, int(areas[index]))
+
+
+def label_regions(mask: Bool[np.ndarray, "y x"]) -> LabelledRegions:
+    """The connected regions of the pixels that a mask marks."""
+    numbers, _ = ndimage.label(mask)
+    return LabelledRegions(numbers)
+
+
+def connected_regions(
+    labels: LabelMap, class_names: Sequence[str], *, least: int = 1
+) -> tuple[Int64[Tensor, "y x"], dict[int, str]]:
+    """A label map cut into connected regions: the number of each pixel's region, and their names, e.g. ``"car 2"``.
+
+    Within a class the largest region is the first.
+
+    Args:
+        labels: ids; one without a name counts as ``"unlabelled"``.
+        class_names: in the order of the ids.
+        least: regions of fewer pixels are put together as :data:`REST`.
+    """
+    ids = _array(labels)
+    numbers = np.zeros(ids.shape, dtype=np.int64)
+    names: dict[int, str] = {}
+    for label in np.unique(ids).tolist():
+        name = class_names[label] if 0 <= label < len(class_names) else f"unlabelled ({label})"
+        for place, region in enumerate(label_regions(ids == label), 1):
+            if region.area < least:
+                break
+            names[len(names) + 1] = f"{name} {place}"
+            numbers[region.slices][region.inside] = len(names)
+    if not numbers.all():
+        names[0] = REST
+    return torch.from_numpy(numbers), names
 
 
 def whole_image(size: tuple[int, int], class_name: str | None, rival: str | None = None) -> RegionTarget:
@@ -39,9 +121,41 @@ def connected_region(
     """
     ids = _array(labels)
     check_pixel(pixel, (ids.shape[0], ids.shape[1]))
-    components, _ = ndimage.label(ids == ids[pixel])
-    mask = torch.from_numpy(components == components[pixel])
+    mask = label_regions(ids == ids[pixel]).around(pixel)
     return RegionTarget(mask, class_name, rival, name=f"the region around ({pixel[0]}, {pixel[1]})")
+
+
+def flipped_region(
+    left: LabelMap,
+    right: LabelMap,
+    pixel: tuple[int, int],
+    class_names: Sequence[str],
+    class_name: str | None = None,
+    rival: str | None = None,
+) -> RegionTarget:
+    """The connected pixels around ``pixel`` (y, x) on which two models part in the same way as there.
+
+    Args:
+        left, right: labels of the two models.
+        pixel: a pixel on which they differ.
+        class_names: in the order of the train ids.
+        class_name: whose logit is explained; default: the right model's class.
+        rival: class whose logit is subtracted; default: the left model's class.
+
+    Raises:
+        ValueError: if the pixel lies outside the label maps, or both models say the same there.
+    """
+    ours, theirs = _array(left), _array(right)
+    check_pixel(pixel, (ours.shape[0], ours.shape[1]))
+    y, x = pixel
+    if ours[pixel] == theirs[pixel]:
+        raise ValueError(
+            f"both models say {class_names[int(ours[pixel])]} at y {y}, x {x}: there is no flip. Take a pixel on which "
+            "they differ."
+        )
+    mask = label_regions((ours == ours[pixel]) & (theirs == theirs[pixel])).around(pixel)
+    own, other = class_names[int(theirs[pixel])], class_names[int(ours[pixel])]
+    return RegionTarget(mask, class_name or own, rival or other, name=f"the flipped region around ({y}, {x})")
 
 
 def class_zone(

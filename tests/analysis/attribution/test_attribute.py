@@ -17,7 +17,7 @@ from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 from rsp_lab.analysis.attribution import target_function
 from rsp_lab.analysis.attribution.attribute import METHODS, Attribution, attribute
 from rsp_lab.analysis.attribution.references import reference_image
-from rsp_lab.analysis.targets.connected import connected_regions
+from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks

@@ -1,4 +1,4 @@
-"""What "absent" means in a photograph, and the connected regions of a label map, against loops."""
+"""What "absent" means in a photograph, against loops."""
 
 from __future__ import annotations
 
@@ -8,18 +8,8 @@ import pytest
 import torch
 
 from rsp_lab.analysis.attribution.references import REFERENCES, blur_pixels, reference_image
-from rsp_lab.analysis.targets.connected import REST, connected_regions
 
 SIZE = (11, 17)
-LABELS = torch.tensor(
-    [
-        [1, 1, 0, 1, 1, 1],
-        [0, 1, 0, 1, 0, 1],
-        [0, 0, 2, 1, 1, 1],
-        [9, 0, 0, 2, 2, 0],
-    ]
-)
-NAMES = ("road", "car", "sky")
 
 
 def test_blur_is_a_gaussian_mean_over_the_pixels_that_are_there() -> None:
@@ -62,36 +52,3 @@ def test_mean_and_black_and_a_plain_image() -> None:
 def test_an_unknown_reference() -> None:
     with pytest.raises(ValueError, match="Did you mean 'blur'"):
         reference_image(torch.rand(1, 3, *SIZE), "blurry")
-
-
-def flooded(labels: torch.Tensor, start: tuple[int, int]) -> frozenset[tuple[int, int]]:
-    """Pixels that hang together with one through shared edges, by walking."""
-    found, waiting = {start}, [start]
-    while waiting:
-        y, x = waiting.pop()
-        for step in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)):
-            on = 0 <= step[0] < labels.shape[0] and 0 <= step[1] < labels.shape[1]
-            if on and step not in found and labels[step] == labels[start]:
-                found.add(step)
-                waiting.append(step)
-    return frozenset(found)
-
-
-def test_regions_are_what_a_walk_through_shared_edges_reaches() -> None:
-    regions, names = connected_regions(LABELS, NAMES)
-    walked = {flooded(LABELS, (y, x)) for y in range(4) for x in range(6)}
-    cut = {frozenset(map(tuple, (regions == number).nonzero().tolist())) for number in names}
-    assert cut == walked
-    assert sorted(names.values()) == sorted(
-        ["road 1", "road 2", "road 3", "road 4", "car 1", "car 2", "sky 1", "sky 2", "unlabelled (9) 1"]
-    )
-    sizes = {name: int((regions == number).sum()) for number, name in names.items()}
-    assert sizes["car 1"] == 8
-    assert sizes["road 1"] == 5
-    assert sizes["sky 2"] == 1
-
-
-def test_small_regions_are_put_together() -> None:
-    regions, names = connected_regions(LABELS, NAMES, least=3)
-    sizes = {name: int((regions == number).sum()) for number, name in names.items()}
-    assert sizes == {"road 1": 5, "car 1": 8, "car 2": 3, REST: 8}
