@@ -22,7 +22,7 @@ from rsp_lab.analysis.ledger.selection import (
 )
 from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
 from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
-from rsp_lab.analysis.passes.proof import context_residuals
+from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.receptive_field.reach import (
     EffectiveField,
     LookingDistance,

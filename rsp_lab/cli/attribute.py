@@ -18,7 +18,7 @@ from rsp_lab.analysis.attribution.mass import HALF_RULE, half_radius
 from rsp_lab.analysis.attribution.references import check_reference
 from rsp_lab.analysis.comparison.explain import check_explainable, decision_target
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
-from rsp_lab.analysis.passes.view import PixelAnswer
+from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.points import suggest
 from rsp_lab.cli import arguments
@@ -27,7 +27,7 @@ from rsp_lab.data import images
 from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
 from rsp_lab.figures.style import save
 from rsp_lab.models import weights
-from rsp_lab.models.segmenter import Segmenter, logits_at
+from rsp_lab.models.segmenter import Segmenter
 
 Pair = tuple[Segmenter, Segmenter]
 
@@ -68,7 +68,10 @@ def attribute(
     pair = weights.load(left), weights.load(right)
     check_explainable(picture, pair, names, pixel, class_name=class_, rival=rival)
     given = picture[None].float() / 255
-    target, chosen = decision_target(pixel, [_answer(model, given, pixel) for model in pair], names, class_, rival)
+    with torch.inference_mode():
+        size = given.shape[-2], given.shape[-1]
+        answers = [pixel_answer(m.coarse_logits(given), pixel, size, m.class_names) for m in pair]
+    target, chosen = decision_target(pixel, answers, names, class_, rival)
     with nullcontext() if out is None else whole_folder(out) as folder:
         found = [
             _attributed(model, name, given, target, methods, reference, curves)
@@ -109,15 +112,6 @@ def _tell(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness
         print(f"{name}: {found.sentence()}.")
         if along:
             print(f"  {along[method].sentence()}.")
-
-
-def _answer(model: Segmenter, image: Tensor, pixel: tuple[int, int]) -> PixelAnswer:
-    with torch.inference_mode():
-        coarse = model.coarse_logits(image)
-    here = logits_at(coarse, pixel, (image.shape[-2], image.shape[-1])).double().tolist()
-    logits = dict(zip(model.config.class_names, here, strict=True))
-    first, second = sorted(logits, key=lambda name: -logits[name])[:2]
-    return PixelAnswer(first, second, logits[first] - logits[second], logits)
 
 
 def _attributed(

@@ -18,8 +18,9 @@ from rsp_lab.analysis.comparison.channels import (
     rank_channels,
 )
 from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
+from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.passes.captured import CapturedPass
-from rsp_lab.analysis.passes.view import ModelView, PixelAnswer, check_top_down, pixel_answer, view_model
+from rsp_lab.analysis.passes.view import ModelView, check_top_down, view_model
 from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.relation import relation_modules
@@ -145,7 +146,8 @@ def assemble(
         pixel, rule = regions[0].pixel, "innermost pixel of the largest disagreement"
     else:
         pixel, rule = (image.shape[-2] // 2, image.shape[-1] // 2), "centre of the image, as the models do not disagree"
-    answers = pixel_answer(left, pixel, names), pixel_answer(right, pixel, names)
+    size = image.shape[-2], image.shape[-1]
+    answers = tuple(pixel_answer(view.record["logits"], pixel, size, names) for view in views)
     return Comparison(
         image=image,
         class_names=names,
@@ -155,7 +157,7 @@ def assemble(
         disagreeing_share=float((left.labels != right.labels).mean()),
         pixel=pixel,
         pixel_rule=rule,
-        answers=answers,
+        answers=(answers[0], answers[1]),
         grids=(_grids(models[0], left, pixel), _grids(models[1], right, pixel)),
         channel=_channel(views, names.index(answers[1].label), answers[1].label, channel),
     )

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.compare import check_comparable
 from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAccount, PixelGaze
-from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.selection import rejection_map
+from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
-from rsp_lab.analysis.passes.view import PixelAnswer
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.analysis.targets.target import PixelTarget, class_index
-from rsp_lab.models.segmenter import Segmenter, logits_at
+from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import check_pixel, pixel_to_cell
 
 
@@ -48,7 +47,7 @@ def explain(
     check_explainable(image, models, names, pixel, class_name=class_name, rival=rival)
     passes = [capture_pass(model, image[None].float() / 255) for model in models]
     heads = [one.frozen for one in passes]
-    answers = [_answer(head, pixel) for head in heads]
+    answers = [pixel_answer(head.logits, pixel, head.image_size, head.class_names) for head in heads]
     target, chosen = decision_target(pixel, answers, names, class_name, rival)
     left, right = (
         PixelAccount(
@@ -81,13 +80,6 @@ def check_explainable(
     if len(models[0].class_names) < 2:
         raise ValueError("the models have one class only: there is no second one to compare with.")
     PixelTarget(*pixel, class_name, rival)
-
-
-def _answer(head: FrozenHead, pixel: Pixel) -> PixelAnswer:
-    here = logits_at(head.logits, pixel, head.image_size).double().cpu()
-    logits = dict(zip(head.class_names, here.tolist(), strict=True))
-    first, second = sorted(logits, key=lambda name: -logits[name])[:2]
-    return PixelAnswer(first, second, logits[first] - logits[second], logits)
 
 
 def decision_target(

@@ -12,7 +12,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.ledger.selection import RejectionMap
-from rsp_lab.analysis.passes.view import PixelAnswer
+from rsp_lab.analysis.passes.answer import PixelAnswer
 from rsp_lab.analysis.targets.target import PixelTarget
 
 Pixel = tuple[int, int]

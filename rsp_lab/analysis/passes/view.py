@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +11,10 @@ from torch import Tensor
 
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.flow import ContextFlow, context_flow
-from rsp_lab.analysis.passes.proof import context_residuals
+from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
-from rsp_lab.models.segmenter import Segmenter, labels_from_logits, logits_at
-from rsp_lab.shapes import check_pixel
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,30 +43,6 @@ class ModelView:
         return self.looked.record
 
 
-@dataclass(frozen=True)
-class PixelAnswer:
-    """What a model says at one pixel.
-
-    Attributes:
-        label, runner_up: class names.
-        margin: logits of the label over the runner-up.
-        logits: by class name.
-    """
-
-    label: str
-    runner_up: str
-    margin: float
-    logits: dict[str, float]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "label": self.label,
-            "runner_up": self.runner_up,
-            "margin_logits": round(self.margin, 4),
-            "logits": {name: round(value, 4) for name, value in self.logits.items()},
-        }
-
-
 def check_top_down(model: Segmenter, name: str) -> None:
     """Raises ValueError unless the model has a step above level 3."""
     if len(model.steps) < 2:
@@ -90,18 +64,3 @@ def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> Mo
     flow = context_flow(record)
     pairs = tuple(key_query(s.name, s.query, s.key) for s in flow if s.query is not None and s.key is not None)
     return ModelView(name, labels, flow, looked, pairs, residuals)
-
-
-def pixel_answer(view: ModelView, pixel: tuple[int, int], names: tuple[str, ...]) -> PixelAnswer:
-    """The logits of one pixel (y, x), ranked.
-
-    Raises:
-        ValueError: if the pixel lies outside the image.
-    """
-    size = view.record.image_size
-    check_pixel(pixel, size)
-    here = logits_at(view.record["logits"], pixel, size)
-    order = here.argsort(descending=True).tolist()
-    first, second = order[0], order[min(1, len(names) - 1)]
-    logits = {name: float(value) for name, value in zip(names, here, strict=True)}
-    return PixelAnswer(names[first], names[second], float(here[first] - here[second]), logits)

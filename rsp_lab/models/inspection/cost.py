@@ -1,7 +1,8 @@
-"""What a head costs, counted from the built module on meta tensors: nothing is computed, shapes alone are followed."""
+"""What heads and whole networks cost, counted from built modules on meta tensors: shapes alone are followed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,20 +40,28 @@ class HeadCost:
         return 4 * self.parameters / 1e6
 
 
-class _Counter:
-    """Adds up multiply-adds from the shapes that pass forward hooks."""
+@dataclass(frozen=True)
+class SystemCost:
+    """Cost of a network for one image.
 
-    def __init__(self) -> None:
-        self.total = 0
+    Attributes:
+        multiply_adds: of convolutions and relation operations; norms, biases and resizing are not counted.
+        activations: elements that convolutions and relations give out, what "memory (# activations)" counts in the
+            literature the paper takes its numbers from. Not bytes, and not the peak of any implementation.
+    """
 
-    def convolution(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        assert isinstance(module, nn.Conv2d)
-        self.total += output.numel() * module.weight[0].numel()
+    multiply_adds: int
+    activations: int
 
-    def relation(self, module: nn.Module, inputs: tuple[Tensor, ...], scores: Tensor) -> None:
-        assert isinstance(module, RelationalSemanticsExtractor)
-        # Every score is a dot product over the middle channels, and its weight multiplies every value channel.
-        self.total += scores.numel() * (module.f_q.out_channels + module.f_v.out_channels)
+    @property
+    def tmacs(self) -> float:
+        """Multiply-adds in units of 10^12, the "T" of Table II."""
+        return self.multiply_adds / 1e12
+
+    @property
+    def gigas(self) -> float:
+        """Activations in units of 10^9, the "G" of Table II."""
+        return self.activations / 1e9
 
 
 def head_cost(
@@ -69,17 +78,47 @@ def head_cost(
         classes: logits.
         inputs: channels of the pyramid's maps.
     """
-    counter = _Counter()
     with torch.device("meta"):
         head = build_head(config, inputs, classes)
         maps = {x: torch.empty(1, inputs, *(-(-side // 2**x) for side in size)) for x in config.levels}
-    for module in head.modules():
+    multiply_adds, _ = _counted(head, maps)
+    return HeadCost(multiply_adds, sum(p.numel() for p in head.parameters()))
+
+
+def system_cost(build: Callable[[], nn.Module], size: tuple[int, int] = PAPER_INPUT) -> SystemCost:
+    """Cost of the network that ``build`` gives, for an image of ``size`` (y, x).
+
+    Args:
+        build: called under the meta device, so that no weight is made.
+        size: of the input image in pixels; 1024 x 2048 is Cityscapes' own, at which the paper evaluates.
+    """
+    with torch.device("meta"):
+        network = build().eval()
+        image = torch.empty(1, 3, *size)
+    return SystemCost(*_counted(network, image))
+
+
+def _counted(network: nn.Module, given: Tensor | dict[int, Tensor]) -> tuple[int, int]:
+    """Multiply-adds of one forward pass, and elements that convolutions and relations give out."""
+    counts = {"multiply_adds": 0, "activations": 0}
+
+    def convolution(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        assert isinstance(module, nn.Conv2d)
+        counts["multiply_adds"] += output.numel() * module.weight[0].numel()
+        counts["activations"] += output.numel()
+
+    def relation(module: RelationalSemanticsExtractor, scores: Tensor) -> None:
+        # Every score is a dot product over the middle channels, and its weight multiplies every value channel.
+        counts["multiply_adds"] += scores.numel() * (module.f_q.out_channels + module.f_v.out_channels)
+        # The context; scores and weights are never held by the fast path.
+        counts["activations"] += scores[:, 0, 0].numel() * module.f_v.out_channels
+
+    for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(counter.convolution)
+            module.register_forward_hook(convolution)
         if isinstance(module, RelationalSemanticsExtractor):
             # Listening on the scores makes the module materialise them, here as shapes only.
-            module.scores.register_forward_hook(
-                lambda _, inputs, scores, relation=module: counter.relation(relation, inputs, scores)
-            )
-    head(maps)
-    return HeadCost(counter.total, sum(p.numel() for p in head.parameters()))
+            module.scores.register_forward_hook(lambda _, inputs, scores, m=module: relation(m, scores))
+    with torch.no_grad():
+        network(given)
+    return counts["multiply_adds"], counts["activations"]

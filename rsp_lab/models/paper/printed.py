@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 from torchvision.models.segmentation import deeplabv3_resnet101
 
-from rsp_lab.models.inspection.system_cost import SystemCost, system_cost
+from rsp_lab.models.inspection.cost import SystemCost, system_cost
 from rsp_lab.models.paper.costs import cost_tables
 from rsp_lab.models.presets import resnet_fpn, rsp4_d, semantic_fpn
 from rsp_lab.models.pyramid import EncoderName

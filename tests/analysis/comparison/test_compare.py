@@ -11,7 +11,8 @@ import torch
 
 from rsp_lab.analysis.comparison.channels import choose_channel, class_selectivity
 from rsp_lab.analysis.comparison.compare import assemble, compare
-from rsp_lab.analysis.passes.view import pixel_answer, view_model
+from rsp_lab.analysis.passes.answer import pixel_answer
+from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.analysis.relation_weights.key_query import key_query
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
@@ -99,7 +100,7 @@ def test_wrong_requests(pair: Pair, image: torch.Tensor) -> None:
 
 def test_pixel_answer_ranks(pair: Pair, image: torch.Tensor) -> None:
     view = view_model(pair[1], image, "two")
-    answer = pixel_answer(view, (3, 4), CAMVID.classes)
+    answer = pixel_answer(view.record["logits"], (3, 4), view.record.image_size, CAMVID.classes)
     ranked = sorted(answer.logits, key=lambda name: -answer.logits[name])
 
     assert [answer.label, answer.runner_up] == ranked[:2]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rsp_lab.analysis.passes.flow import context_flow
-from rsp_lab.analysis.passes.proof import context_residuals
+from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4

@@ -11,8 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation import deeplabv3_resnet50
 
 from rsp_lab.figures.paper.tables import NOTHING, escape, latex_table, markdown_table
-from rsp_lab.models.inspection.cost import head_cost
-from rsp_lab.models.inspection.system_cost import system_cost
+from rsp_lab.models.inspection.cost import head_cost, system_cost
 from rsp_lab.models.paper.costs import cost_tables
 from rsp_lab.models.paper.printed import PairedTable, paired_tables
 from rsp_lab.models.presets import resnet_fpn, rsp4_d

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rsp_lab.analysis.trade.moments import Moments
+from rsp_lab.analysis.trade.statistics import Moments
 
 ROWS, QUANTITIES = (2, 3), 4
 
