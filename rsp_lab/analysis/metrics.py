@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int64, Integer
 from torch import Tensor
 
-from rsp_lab.data.labels import IGNORE_INDEX
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 
 
 def confusion_matrix(
@@ -17,13 +17,18 @@ def confusion_matrix(
     """Pixel counts by true class (row) and predicted class (column), without the ignored pixels.
 
     Raises:
-        ValueError: if a label is neither a train id nor :data:`~rsp_lab.data.labels.IGNORE_INDEX`.
+        ValueError: if the two differ in shape, if a label is neither a train id nor
+            :data:`~rsp_lab.data.labels.IGNORE_INDEX`, or if a prediction is no class.
     """
+    truth, prediction = checked_labels(truth, classes), checked_labels(prediction, None)
+    if truth.shape != prediction.shape:
+        raise ValueError(
+            f"the labels are {tuple(truth.shape)}, the prediction {tuple(prediction.shape)}: they must be of one size."
+        )
     counted = truth != IGNORE_INDEX
-    truth, prediction = truth[counted].long(), prediction[counted].long()
-    if truth.numel() and not 0 <= int(truth.min()) <= int(truth.max()) < classes:
-        wrong = sorted(int(i) for i in truth.unique() if not 0 <= i < classes)
-        raise ValueError(f"labels hold train ids {wrong}; expected 0 to {classes - 1}, or {IGNORE_INDEX} to ignore.")
+    truth, prediction = truth[counted], prediction[counted]
+    if ((prediction < 0) | (prediction >= classes)).any():
+        raise ValueError(f"the prediction holds other numbers than those of the classes, 0 to {classes - 1}.")
     return torch.bincount(truth * classes + prediction, minlength=classes * classes).view(classes, classes)
 
 

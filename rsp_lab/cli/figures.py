@@ -14,7 +14,8 @@ import tyro
 from rsp_lab.cli import arguments
 from rsp_lab.cli.figure_catalogue import FIGURES, GROUPS, Subject
 from rsp_lab.cli.output import print_rows, say, whole_folder
-from rsp_lab.data.images import read_image, read_label
+from rsp_lab.data.images import read_image
+from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import table_for
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 from rsp_lab.data.scenes.scene import draw_scene

@@ -15,7 +15,7 @@ from rsp_lab.analysis.comparison.compare import check_comparable
 from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say, whole_folder
-from rsp_lab.data import images
+from rsp_lab.data import images, label_files
 from rsp_lab.data.labels import table_for
 from rsp_lab.figures.results.flips import draw_flips
 from rsp_lab.figures.style import save
@@ -50,7 +50,7 @@ def flips(
     models = weights.load(left), weights.load(right)
     check_comparable(models, names)
     table = table_for(models[1].config.class_names, models[1].config.label_table)
-    truth = None if labels is None else images.read_label(labels, table).long()
+    truth = None if labels is None else label_files.read_label(labels, table).long()
     # A verdict is given after ranking: all regions are candidates then.
     most = n if verdict is None else picture.numel()
     found = flip_stories(*models, picture[None].float() / 255, count=most, labels=truth, names=names)

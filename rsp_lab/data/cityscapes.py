@@ -9,7 +9,8 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from rsp_lab.data.images import ImageError, read_image, read_label
+from rsp_lab.data.images import ImageError, read_image
+from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.roots import root_from
 from rsp_lab.data.sample import Sample

@@ -1,4 +1,4 @@
-"""Reading of any picture file to RGB, and of label files to train ids; what cannot be read says why in one line."""
+"""Reading of any picture file to RGB; what cannot be read says why in one line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,24 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from rsp_lab.data.labels import ClassTable
+from rsp_lab.data.paths import readable_name, special_kind
 
 MIN_SIDE = 64
 MAX_PIXELS = 4096 * 4096
+
+_ORIENTATION_TAG = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @runtime_checkable
@@ -42,7 +53,8 @@ class ImageError(ValueError):
 def read_image(source: Source, max_pixels: int = MAX_PIXELS, min_side: int = MIN_SIDE) -> UInt8[Tensor, "3 y x"]:
     """Any picture Pillow reads, as RGB uint8 [3, y, x].
 
-    The camera's orientation tag is applied; transparency is laid over white; the first frame of an animation is taken.
+    The camera's orientation tag is applied where it can be read, whatever else the metadata hold; transparency is laid
+    over white; the first frame of an animation is taken.
     16-bit values are divided by 257, not clipped. Wider numbers without a declared range (32-bit, float) are taken
     as 0..1, 0..255 or 0..65535, whichever is the narrowest that holds them all, and stretched between their
     extremes where none does; what is not finite becomes black.
@@ -55,46 +67,28 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS, min_side: int = MIN
     Raises:
         ImageError: if the file is missing, is not a picture, is cut short, or is too small or too large.
     """
-    with _opened(source) as (image, name):
-        _check_size(image, name, max_pixels, min_side)
-        pixels = np.array(_to_rgb(_decoded(image, name)))
+    with opened_image(source) as (image, name):
+        check_size(image, name, max_pixels, min_side)
+        pixels = np.array(_to_rgb(decoded(image, name)))
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
-def read_label(source: Source, table: ClassTable, max_pixels: int = MAX_PIXELS) -> UInt8[Tensor, "y x"]:
-    """A label file of one raw class id a pixel, as train ids uint8 [y, x].
+@contextmanager
+def opened_image(source: Source) -> Iterator[tuple[Image.Image, str]]:
+    """The picture with only its header read, and the name to call it in messages.
 
     Raises:
-        ImageError: if the file cannot be read, has more than one channel, or holds ids that the table does not declare.
+        ImageError: if it cannot be opened, is no picture, or is a pipe or device, whose end may never come.
     """
-    with _opened(source) as (image, name):
-        _check_size(image, name, max_pixels, min_side=1)
-        if image.mode not in ("L", "P", "I;16", "I"):
-            raise ImageError(
-                f"{name}: a label file holds one class id a pixel, this one has mode {image.mode}. "
-                "Give the ids, not their colours."
-            )
-        raw = np.array(_decoded(image, name)).astype(np.int64)
-    to_train = table.raw_to_train()
-    ids = np.unique(raw)
-    wrong = [int(i) for i in ids if not 0 <= i < 256 or to_train[i] < 0]
-    if wrong:
-        known = [i for i, _ in table.raw_ids]
-        raise ImageError(
-            f"{name}: class ids {wrong} are not in the table {table.name!r}, which declares "
-            f"{min(known)} to {max(known)}. Is this label file of another data set?"
-        )
-    return torch.from_numpy(to_train.astype(np.uint8)[raw])
-
-
-@contextmanager
-def _opened(source: Source) -> Iterator[tuple[Image.Image, str]]:
-    """The picture with only its header read, and the name to call it in messages."""
-    name = str(getattr(source, "name", "the image")) if isinstance(source, Readable) else str(source)
+    name = str(getattr(source, "name", "the image")) if isinstance(source, Readable) else readable_name(source)
+    special = special_kind(_descriptor(source)) if isinstance(source, Readable) else special_kind(source)
+    if special is not None:
+        raise ImageError(f"{name}: this is {special}, not a file. Save the image to a file and give that.")
     try:
         with warnings.catch_warnings():
-            # Pillow only warns between one and two times its own limit; ours is checked in any case.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of metadata that it skips, and between one and two times its own limit of pixels; ours is
+            # checked in any case.
+            warnings.simplefilter("ignore")
             image = Image.open(source)  # type: ignore[arg-type]
     except FileNotFoundError:
         raise ImageError(f"{name}: there is no such file. Check the path.") from None
@@ -102,20 +96,30 @@ def _opened(source: Source) -> Iterator[tuple[Image.Image, str]]:
         raise ImageError(f"{name}: this is a folder. Give one image file.") from None
     except PermissionError:
         # Some systems report a folder as a lack of permission.
-        if not isinstance(source, Readable) and Path(name).is_dir():
+        if not isinstance(source, Readable) and Path(source).is_dir():
             raise ImageError(f"{name}: this is a folder. Give one image file.") from None
         raise ImageError(f"{name}: no permission to read this file. Change its access rights.") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{name}: the image declares far too many pixels. Give one of at most 4096 x 4096.") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image, or of a format that is not supported. Give a PNG or JPEG.") from None
+        raise ImageError(
+            f"{name}: not an image, one without pixels, or of a format that is not supported. Give a PNG or JPEG."
+        ) from None
     except Exception as error:  # a damaged header raises whatever the format's parser ran into
         raise ImageError(f"{name}: cannot be read as an image ({_one_line(error)}). Save it anew as PNG.") from error
     with image:
         yield image, name
 
 
-def _check_size(image: Image.Image, name: str, max_pixels: int, min_side: int) -> None:
+def _descriptor(file: Readable) -> int:
+    try:
+        return int(file.fileno())  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # in memory
+        return -1
+
+
+def check_size(image: Image.Image, name: str, max_pixels: int, min_side: int) -> None:
+    """Raises an ImageError for a picture of too many pixels, or with a side of too few."""
     width, height = image.size
     if height * width > max_pixels:
         side = int(max_pixels**0.5)
@@ -130,14 +134,30 @@ def _check_size(image: Image.Image, name: str, max_pixels: int, min_side: int) -
         )
 
 
-def _decoded(image: Image.Image, name: str) -> Image.Image:
+def decoded(image: Image.Image, name: str) -> Image.Image:
+    """The picture with its pixels, upright.
+
+    Raises:
+        ImageError: if the pixels are damaged or cut short; damaged metadata do not matter.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image.load()
+        except Exception as error:  # decoders raise whatever the damaged data led them into
+            raise ImageError(
+                f"{name}: the file is damaged or cut short ({_one_line(error)}). Copy or download it again."
+            ) from error
+        method = _UPRIGHT.get(_orientation(image))
+    return image if method is None else image.transpose(method)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF tag, 1 to 8; 1 (upright) where there is none that can be read."""
     try:
-        image.load()
-        return ImageOps.exif_transpose(image)
-    except Exception as error:  # decoders raise whatever the damaged data led them into
-        raise ImageError(
-            f"{name}: the file is damaged or cut short ({_one_line(error)}). Copy or download it again."
-        ) from error
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # metadata are optional, and damaged ones raise whatever their parser ran into
+        return 1
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

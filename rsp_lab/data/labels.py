@@ -1,12 +1,16 @@
-"""Class tables: names, colours and the map from a data set's raw label ids to train ids."""
+"""Class tables: names, colours and the map from raw label ids to train ids; and the one check of label maps."""
 
 from __future__ import annotations
 
 import colorsys
 import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 Colour = tuple[int, int, int]
 
@@ -91,18 +95,65 @@ class ClassTable:
         return np.array([raw[train] for train in range(len(self))], dtype=np.uint8)
 
 
+def checked_labels(
+    labels: Tensor | np.ndarray,
+    classes: Sequence[str] | int | None,
+    size: tuple[int, int] | None = None,
+    what: str = "the labels",
+) -> Int64[Tensor, "..."]:
+    """A label map as int64 on the CPU, after the check that every function makes which takes one from outside.
+
+    Args:
+        labels: integer train ids, :data:`IGNORE_INDEX` where nothing is known.
+        classes: names or number of the classes; None allows any integers.
+        size: rows and columns of the image; None allows any shape.
+        what: what to call them in a message.
+
+    Raises:
+        ValueError: for floats, another size, or ids that are no train ids; the message says which.
+    """
+    ids = labels.detach().cpu() if isinstance(labels, Tensor) else torch.as_tensor(np.asarray(labels))
+    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+        kind = str(ids.dtype).removeprefix("torch.")
+        raise ValueError(f"{what} are {kind}: give integer train ids, {IGNORE_INDEX} where nothing is known.")
+    if size is not None and tuple(ids.shape) != tuple(size):
+        raise ValueError(
+            f"{what} are {tuple(ids.shape)}, the image {tuple(size)}: they must be of one size. Resize labels with "
+            "nearest neighbour."
+        )
+    ids = ids.long()
+    if classes is not None:
+        count = classes if isinstance(classes, int) else len(classes)
+        wrong = ids[((ids < 0) | (ids >= count)) & (ids != IGNORE_INDEX)]
+        if wrong.numel():
+            raise ValueError(
+                f"{what} hold the ids {id_list(wrong.unique().tolist())}; expected train ids 0 to {count - 1}, or "
+                f"{IGNORE_INDEX} to ignore. Map a data set's label ids to train ids first, as read_label does."
+            )
+    return ids
+
+
+def id_list(ids: Iterable[int], most: int = 8) -> str:
+    """Ids in order, runs of three or more as their ends, e.g. ``"-1, 3 to 7, 77"``; at most ``most`` parts."""
+    parts: list[list[int]] = []
+    for number in sorted(set(ids)):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    texts = [text for run in parts for text in (map(str, run) if len(run) < 3 else (f"{run[0]} to {run[-1]}",))]
+    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
+
+
 def colour(label_map: np.ndarray, table: ClassTable) -> np.ndarray:
     """Train ids [y, x] as an RGB picture uint8 [y, x, 3]; ignored pixels are black.
 
     Raises:
-        ValueError: if the map holds an id that the table does not have.
+        ValueError: if the map holds what is no train id of the table.
     """
     colours = np.zeros((256, 3), dtype=np.uint8)
     colours[: len(table)] = table.palette
-    wrong = sorted(set(np.unique(label_map).tolist()) - {*range(len(table)), table.ignore_index})
-    if wrong:
-        raise ValueError(f"the label map holds ids {wrong}, but {table.name!r} has 0 to {len(table) - 1}.")
-    return colours[np.asarray(label_map, dtype=np.uint8)]
+    return colours[checked_labels(label_map, table.classes).numpy()]
 
 
 def table_for(classes: tuple[str, ...], name: str) -> ClassTable:

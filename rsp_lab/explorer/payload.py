@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from rsp_lab.analysis.passes.view import ModelView
-from rsp_lab.data.labels import ClassTable
+from rsp_lab.data.labels import ClassTable, checked_labels
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.outlines import trace
 from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins
@@ -55,11 +55,15 @@ def build_payload(
         outlined: masks to be outlined on both photographs, by their key in
             :data:`rsp_lab.palette.OUTLINE_COLOURS`.
         budget: bytes, see :func:`rsp_lab.explorer.quantise.planned_bits`.
+
+    Raises:
+        ValueError: for a truth that :func:`~rsp_lab.data.labels.checked_labels` refuses.
     """
     blocks = Blocks()
     blocks.add("image", _jpeg(image), mime="image/jpeg")
     if truth is not None:
-        blocks.add_array("truth", truth.numpy())
+        ids = checked_labels(truth, table.classes, (image.shape[-2], image.shape[-1]))
+        blocks.add_array("truth", ids.numpy().astype(np.uint8))
     bits = planned_bits([window_positions(m, v) for m, v in zip(models, views, strict=True)], budget)
     sides = [
         {

@@ -1,6 +1,8 @@
 """Whatever file a user gives: it is read as RGB, or one line says why not."""
 
 import io
+import os
+import random
 import struct
 import zlib
 
@@ -9,8 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab.data.images import ImageError, read_image, read_label
-from rsp_lab.data.labels import CAMVID, CITYSCAPES
+from rsp_lab.data.images import ImageError, read_image
 
 H, W = 67, 71
 
@@ -96,6 +97,66 @@ def test_orientation_of_the_camera_is_applied():
     assert image[:, 0].float().mean() > 250 > 5 > image[:, -1].float().mean()
 
 
+def orientation_block(resolution_unit: bytes, x_resolution: bytes) -> bytes:
+    """An EXIF block, written by hand, of Orientation 6 between entries of the given type and content."""
+    entries = [
+        x_resolution,
+        struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0),
+        resolution_unit,
+    ]
+    return b"Exif\0\0MM\0*" + struct.pack(">IH", 8, len(entries)) + b"".join(entries) + struct.pack(">III", 0, 1, 2)
+
+
+SOUND_UNIT, SOUND_RESOLUTION = struct.pack(">HHIHH", 0x0128, 3, 1, 2, 0), struct.pack(">HHII", 0x011A, 5, 1, 50)
+UNIT_AS_RATIONAL = struct.pack(">HHII", 0x0128, 5, 1, 50)
+RESOLUTION_AS_TEXT = struct.pack(">HHI4s", 0x011A, 2, 3, b"72\0\0")
+
+
+@pytest.mark.parametrize(
+    ("unit", "resolution"),
+    [
+        (SOUND_UNIT, SOUND_RESOLUTION),
+        (UNIT_AS_RATIONAL, SOUND_RESOLUTION),
+        (SOUND_UNIT, RESOLUTION_AS_TEXT),
+        (UNIT_AS_RATIONAL, RESOLUTION_AS_TEXT),
+    ],
+)
+def test_an_image_is_turned_upright_whatever_its_other_metadata_hold(unit, resolution):
+    pixels = np.zeros((H, W + 9, 3), np.uint8)
+    pixels[:, : W // 2] = 255
+    image = read_image(stored(Image.fromarray(pixels), "JPEG", exif=orientation_block(unit, resolution)))
+    assert image.shape == (3, W + 9, H)
+    assert image[:, 0].float().mean() > 250 > 5 > image[:, -1].float().mean()
+
+
+@pytest.mark.parametrize(
+    ("form", "options"), [("JPEG", {}), ("PNG", {}), ("WEBP", {"lossless": True})], ids=["JPEG", "PNG", "WEBP"]
+)
+def test_no_damage_to_metadata_keeps_an_image_from_being_read(form, options):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112], exif[0x011A], exif[0x0128], exif[0x0132] = "Maker", 6, 72.0, 2, "2020:01:01 00:00:00"
+    exif.get_ifd(0x8769)[0x829A] = 0.01
+    exif.get_ifd(0x8825)[2] = (1.0, 2.0, 3.0)
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    pixels = np.random.default_rng(0).integers(0, 256, (H, W, 3), dtype=np.uint8)
+    whole = stored(Image.fromarray(pixels), form, exif=exif, **options).getvalue()
+    start, rng, turned = whole.index(block), random.Random(0), 0
+    upright = read_image(stored(Image.fromarray(pixels), form, **options))
+    for _ in range(300):
+        changed = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            changed[start + rng.randrange(len(block))] = rng.randrange(256)
+        if form == "PNG":
+            end = start + len(block)
+            changed[end : end + 4] = struct.pack(">I", zlib.crc32(changed[start - 4 : end]))
+        image = read_image(io.BytesIO(changed))
+        ways = [upright, *(upright.rot90(k, (1, 2)) for k in (1, 2, 3))]
+        ways += [way.flip(2) for way in ways]
+        assert any(torch.equal(image, way) for way in ways)
+        turned += torch.equal(image, ways[3])
+    assert turned > 150  # where the tag itself is whole, it is followed
+
+
 def test_first_frame_of_an_animation():
     frames = [Image.new("RGB", (W, H), colour) for colour in ("red", "blue")]
     image = read_image(stored(frames[0], "GIF", save_all=True, append_images=frames[1:]))
@@ -156,28 +217,28 @@ def test_limits_of_size():
     assert "too large" in message(stored(Image.new("RGB", (100, 100))), max_pixels=9999)
 
 
-def test_labels_become_train_ids():
-    raw = np.zeros((3, 5), np.uint8)
-    raw[0], raw[1], raw[2, 0] = 10, 11, 4
-    label = read_label(stored(Image.fromarray(raw)), CAMVID)
-    assert label.tolist() == [[10] * 5, [255] * 5, [4, 0, 0, 0, 0]]
-    cityscapes = read_label(stored(Image.fromarray(np.array([[7, 33, 0, 24]], np.uint8))), CITYSCAPES)
-    assert cityscapes.tolist() == [[0, 18, 255, 11]]
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes in the file system are of POSIX")
+def test_what_may_never_end_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for a writer
+    assert "pipe.png: this is a pipe, not a file" in message(tmp_path / "pipe.png")
+    assert "/dev/zero: this is a device" in message("/dev/zero")
+    with open("/dev/zero", "rb") as endless:
+        assert "/dev/zero: this is a device" in message(endless)
+    (tmp_path / "link.png").symlink_to("/dev/zero")
+    assert "link.png: this is a device" in message(tmp_path / "link.png")
 
 
-def test_palette_labels_are_indices_not_colours():
-    label = Image.new("P", (4, 4), 3)
-    label.putpalette([9, 9, 9] * 20)
-    assert (read_label(stored(label), CAMVID) == 3).all()
+def test_an_empty_picture_is_refused():
+    assert "without pixels" in message(png_header(0, 0))
+    assert "without pixels" in message(io.BytesIO(b"P6 70 0 255\n"))
 
 
-def test_unknown_class_ids_are_named(tmp_path):
-    path = tmp_path / "label.png"
-    Image.fromarray(np.array([[0, 12], [255, 3]], np.uint8)).save(path)
-    with pytest.raises(ImageError, match=r"label\.png.*\[12, 255\].*'camvid'"):
-        read_label(path, CAMVID)
-
-
-def test_coloured_labels_are_refused():
-    with pytest.raises(ImageError, match="one class id a pixel"):
-        read_label(stored(Image.new("RGB", (8, 8))), CAMVID)
+def test_names_that_are_no_text_are_readable(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    try:
+        (tmp_path / name).write_bytes(b"no image")
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    said = message(tmp_path / name)
+    assert "caf\\xe9.png: not an image" in said
+    said.encode()

@@ -80,7 +80,7 @@ def test_colours():
     picture = colour(np.array([[0, 255], [9, 10]]), CAMVID)
     assert picture.dtype == np.uint8
     assert picture.tolist() == [[[128, 128, 128], [0, 0, 0]], [[64, 64, 0], [0, 128, 192]]]
-    with pytest.raises(ValueError, match=r"\[11\]"):
+    with pytest.raises(ValueError, match="the ids 11; expected train ids 0 to 10"):
         colour(np.array([[11]]), CAMVID)
 
 

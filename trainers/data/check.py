@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from rsp_lab.data import camvid, cityscapes
-from rsp_lab.data.images import ImageError, read_image, read_label
+from rsp_lab.data.images import ImageError, read_image
+from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, ClassTable
 
 _SHOWN = 20

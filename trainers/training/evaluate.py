@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
+from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
 from trainers.training import distributed
 from trainers.training.inference import Inference, predict
@@ -89,7 +90,8 @@ def evaluate(
                     raise ValueError(f"{sample.name}: has no label, and evaluation needs one.")
                 image = sample.image[None].to(device).float() / 255
                 prediction = predict(model, image, inference).cpu()
-                counts[:-1] += confusion_matrix(prediction, sample.label, len(classes)).flatten()
+                label = checked_labels(sample.label, classes, what=f"the labels of {sample.name}")
+                counts[:-1] += confusion_matrix(prediction, label, len(classes)).flatten()
                 counts[-1] += 1
     finally:
         model.train(was_training)

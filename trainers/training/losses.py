@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from rsp_lab.data.labels import IGNORE_INDEX
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.data.sample import Sample
 from trainers.config.run import LossConfig
 
@@ -66,7 +66,8 @@ def class_weights(samples: Iterable[Sample], classes: int) -> Float[Tensor, " cl
     counts = torch.zeros(classes, dtype=torch.float64)
     for sample in samples:
         if sample.label is not None:
-            counts += torch.bincount(sample.label[sample.label != IGNORE_INDEX].long(), minlength=classes)
+            label = checked_labels(sample.label, classes, what=f"the labels of {sample.name}")
+            counts += torch.bincount(label[label != IGNORE_INDEX], minlength=classes)
     present = counts > 0
     if not present.any():
         raise ValueError("--loss.balanced: no training label has a class. Check the data (check-data).")

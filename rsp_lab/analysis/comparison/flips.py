@@ -22,6 +22,7 @@ from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
 
 RANK_RULE = (
@@ -218,20 +219,21 @@ def flip_stories(
         image: RGB in [0, 1].
         count: stories at the most.
         least: smaller regions, in pixels, are left out: they are mostly boundary jitter.
-        labels: true train ids (y, x): they say who is right, and name the source pixels. Without them each model's own
-            prediction names its sources.
+        labels: true train ids (y, x), 255 where nothing is known: they say who is right, and name the source pixels.
+            Without them each model's own prediction names its sources.
         names: of the models, for sentences.
         report: called with the share of the stories told so far, 0 to 1; what it raises ends the work.
 
     Raises:
-        ValueError: for models of different classes, heads of another image, or labels of another size.
+        ValueError: for models of different classes, heads of another image, or labels that
+            :func:`~rsp_lab.data.labels.checked_labels` refuses.
         LedgerError: if a ledger does not add up.
     """
     if left.class_names != right.class_names:
         raise ValueError("the two models know different classes: take models that were trained on the same ones.")
     heads = [FrozenHead.of(side, image) for side in (left, right)]
     size = heads[0].image_size
-    truth = None if labels is None else _checked_labels(labels, size, len(heads[0].class_names))
+    truth = None if labels is None else checked_labels(labels, heads[0].class_names, size)
     says = [labels_from_logits(head.logits, size).cpu() for head in heads]
     found = _ranked(heads, says, least)
     sources, rule = (says, "each model's own prediction") if truth is None else ([truth, truth], "true labels")
@@ -241,15 +243,6 @@ def flip_stories(
             report(place / min(count, len(found)))
         stories.append(_story(flip, heads, sources, truth, names))
     return FlipStories(names, tuple(stories), len(found), rule)
-
-
-def _checked_labels(labels: Tensor, size: tuple[int, int], classes: int) -> Tensor:
-    """Labels (y, x) as int64, ids without a class as ``classes + 1``; raises ValueError for another size."""
-    ids = torch.as_tensor(labels).cpu().long()
-    if tuple(ids.shape) != size:
-        raise ValueError(f"the labels are {tuple(ids.shape)}, the image {size}: resize them with nearest neighbour.")
-    # The id after the classes names the region itself: what has no class must have another one.
-    return torch.where((ids >= 0) & (ids < classes), ids, classes + 1)
 
 
 def _ranked(heads: Sequence[FrozenHead], says: Sequence[Tensor], least: int) -> list[Disagreement]:

@@ -19,6 +19,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, on_pixels, table_by_kind
 from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
 from rsp_lab.analysis.targets.target import Target, target_value
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import cell_edges, cell_to_pixel
@@ -109,19 +110,15 @@ class ContextLedger:
         """Contributions by what lies where they come from: each cell split by the labels of the pixels under it.
 
         Args:
-            labels: (y, x) of the image's size, integer ids; ids without a name count as ``"unlabelled"``.
+            labels: (y, x) of the image's size, integer ids; 255 counts as ``"unlabelled"``.
             class_names: of the ids; default: the model's own.
 
         Raises:
-            ValueError: for a label map of another size.
+            ValueError: for labels that :func:`~rsp_lab.data.labels.checked_labels` refuses.
         """
         names = tuple(self.class_names if class_names is None else class_names)
-        ids = torch.as_tensor(labels).cpu().long()
-        if tuple(ids.shape) != self.image_size:
-            raise ValueError(
-                f"the label map is {tuple(ids.shape)}, the image {self.image_size}: resize it with nearest neighbour."
-            )
-        kinds = torch.where((ids >= 0) & (ids < len(names)), ids, len(names))
+        ids = checked_labels(labels, names, self.image_size)
+        kinds = ids.masked_fill(ids == IGNORE_INDEX, len(names))
         return table_by_kind(self.maps, kinds, (*names, UNLABELLED), self.image_size, f"label; {FOOTPRINT_RULE}")
 
     def by_ring(self, edges: Sequence[float] = RING_EDGES) -> LevelTable:

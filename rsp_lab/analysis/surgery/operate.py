@@ -19,6 +19,7 @@ from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.analysis.surgery.operations import Operation
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.capture.hooks import Edit, hooks
+from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
 
@@ -170,7 +171,7 @@ def operate(
     edited = {step for op in listed for step in op.acts_at(frozen)}
     size = frozen.image_size
     where = torch.stack([op.pixels(size) for op in listed]).any(0)
-    truth = None if label is None else _truth(label, size)
+    truth = None if label is None else checked_labels(label, frozen.class_names, size)
     if target is not None:
         target.check(size)
         target.direction(frozen.class_names)
@@ -257,13 +258,6 @@ def _weight_change(edited: bool, before: Tensor, after: Tensor) -> WeightChange:
     return WeightChange(
         edited, changed.numel(), int(changed.sum()), float(moved[changed].mean()) if changed.any() else 0.0
     )
-
-
-def _truth(label: Tensor | np.ndarray, size: tuple[int, int]) -> Tensor:
-    ids = torch.as_tensor(label).cpu().long()
-    if tuple(ids.shape) != size:
-        raise ValueError(f"the label map is {tuple(ids.shape)}, the image {size}: resize it with nearest neighbour.")
-    return ids
 
 
 def _share(changed: Tensor, where: Tensor) -> float | None:

@@ -17,6 +17,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from rsp_lab.analysis.targets.target import RegionTarget, class_index
+from rsp_lab.data.labels import checked_labels
 from rsp_lab.shapes import check_pixel
 
 LabelMap = Tensor | np.ndarray
@@ -81,11 +82,14 @@ def connected_regions(
     Within a class the largest region is the first.
 
     Args:
-        labels: ids; one without a name counts as ``"unlabelled"``.
+        labels: train ids; 255 counts as ``"unlabelled"``.
         class_names: in the order of the ids.
         least: regions of fewer pixels are put together as :data:`REST`.
+
+    Raises:
+        ValueError: for labels that :func:`~rsp_lab.data.labels.checked_labels` refuses.
     """
-    ids = _array(labels)
+    ids = _array(labels, class_names)
     numbers = np.zeros(ids.shape, dtype=np.int64)
     names: dict[int, str] = {}
     for label in np.unique(ids).tolist():
@@ -119,7 +123,7 @@ def connected_region(
     Raises:
         ValueError: if the pixel lies outside the label map.
     """
-    ids = _array(labels)
+    ids = _array(labels, None)
     check_pixel(pixel, (ids.shape[0], ids.shape[1]))
     mask = label_regions(ids == ids[pixel]).around(pixel)
     return RegionTarget(mask, class_name, rival, name=f"the region around ({pixel[0]}, {pixel[1]})")
@@ -145,7 +149,7 @@ def flipped_region(
     Raises:
         ValueError: if the pixel lies outside the label maps, or both models say the same there.
     """
-    ours, theirs = _array(left), _array(right)
+    ours, theirs = _array(left, class_names), _array(right, class_names)
     check_pixel(pixel, (ours.shape[0], ours.shape[1]))
     y, x = pixel
     if ours[pixel] == theirs[pixel]:
@@ -170,7 +174,7 @@ def class_zone(
     Raises:
         ValueError: if the class does not exist or no pixel has it.
     """
-    mask = _pixels_of(_array(labels), zone, class_names)
+    mask = _pixels_of(_array(labels, class_names), zone, class_names)
     return RegionTarget(torch.from_numpy(mask), class_name or zone, rival, name=f"the pixels labelled {zone}")
 
 
@@ -199,7 +203,7 @@ def class_border(
     """
     if zone == other:
         raise ValueError(f"a border lies between two classes, got {zone!r} twice: name another one.")
-    ids = _array(labels)
+    ids = _array(labels, class_names)
     inside, beyond = _pixels_of(ids, zone, class_names), _pixels_of(ids, other, class_names)
     distance = ndimage.distance_transform_edt(~beyond)
     mask = inside & (distance <= within)
@@ -213,10 +217,10 @@ def class_border(
     return RegionTarget(torch.from_numpy(mask), class_name or zone, rival, name=name)
 
 
-def _array(labels: LabelMap) -> np.ndarray:
-    ids = labels.cpu().numpy() if isinstance(labels, Tensor) else np.asarray(labels)
-    if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
-        raise ValueError(f"a label map has the axes y x and integer ids, got {ids.dtype} of shape {ids.shape}.")
+def _array(labels: LabelMap, classes: Sequence[str] | None) -> np.ndarray:
+    ids: np.ndarray = checked_labels(labels, classes).numpy()
+    if ids.ndim != 2:
+        raise ValueError(f"a label map has the axes y x, got the shape {ids.shape}.")
     return ids
 
 

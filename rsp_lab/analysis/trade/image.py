@@ -16,6 +16,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.zones import zone_contributions
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import resize_logits
 from rsp_lab.relations.precision import full_precision
 
@@ -52,18 +53,15 @@ def image_trade(frozen: FrozenHead, labels: Int[Tensor, "y x"]) -> ImageTrade:
 
     Args:
         frozen: a head on the image.
-        labels: train ids of the model's classes; other ids are unlabelled.
+        labels: train ids of the model's classes, 255 where nothing is known.
 
     Raises:
-        ValueError: for labels of another size.
+        ValueError: for labels that :func:`~rsp_lab.data.labels.checked_labels` refuses.
         LedgerError: if a ledger does not add up.
     """
-    if tuple(labels.shape) != frozen.image_size:
-        raise ValueError(
-            f"the labels are {tuple(labels.shape)}, the image {frozen.image_size}: they must be of one size."
-        )
     classes = len(frozen.class_names)
-    kinds = torch.where((labels >= 0) & (labels < classes), labels, classes).cpu()
+    ids = checked_labels(labels, frozen.class_names, frozen.image_size)
+    kinds = ids.masked_fill(ids == IGNORE_INDEX, classes)
     pixels = torch.bincount(kinds.flatten(), minlength=classes + 1)
     present, sources = pixels[:classes].nonzero()[:, 0], pixels.nonzero()[:, 0]
     values = np.zeros((classes, len(frozen.levels), classes + 1))

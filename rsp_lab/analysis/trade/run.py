@@ -19,6 +19,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
+from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
@@ -105,7 +106,7 @@ def traded(model: Segmenter, sample: Sample, by: str = "labels") -> ImageTrade:
     head = FrozenHead.of(model, sample.image[None].to(model.mean.device).float() / 255)
     labels = labels_from_logits(head.logits, head.image_size) if by == "predictions" else sample.label
     assert labels is not None
-    return image_trade(head, labels.long())
+    return image_trade(head, checked_labels(labels, head.class_names, what=f"the labels of {sample.name}"))
 
 
 def _blocks(count: int, block: int) -> list[range]:

@@ -10,7 +10,7 @@ from matplotlib.patheffects import Normal, Stroke
 
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.comparison.disagreement import Disagreement
-from rsp_lab.data.labels import ClassTable, colour
+from rsp_lab.data.labels import ClassTable, checked_labels, colour
 from rsp_lab.figures.drawing.panels import mark_pixel, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width, wrap
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, plot_style
@@ -36,12 +36,11 @@ def draw_predictions(
         width: of the figure in inches, :data:`~rsp_lab.figures.style.SINGLE` or ``DOUBLE``.
 
     Raises:
-        ValueError: if the table's classes are not the models', or the truth has another size than the image.
+        ValueError: if the table's classes are not the models', or for a truth that
+            :func:`~rsp_lab.data.labels.checked_labels` refuses.
     """
-    if truth is not None and truth.shape != comparison.image_size:
-        raise ValueError(
-            f"the truth has the size {truth.shape}, the image {comparison.image_size}: give the image's own."
-        )
+    if truth is not None:
+        truth = checked_labels(truth, table.classes, comparison.image_size).numpy()
     if table.classes != comparison.class_names:
         raise ValueError(
             f"the models know {len(comparison.class_names)} classes ({comparison.class_names[0]}, ...), the table "

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rsp_lab.data.images import read_image, read_label
+from rsp_lab.data.images import read_image
+from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.files import write_cityscapes_layout
 from rsp_lab.data.scenes.scene import Scene, draw_scene, draw_scene_pair
