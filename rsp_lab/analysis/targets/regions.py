@@ -93,7 +93,7 @@ def connected_regions(
     numbers = np.zeros(ids.shape, dtype=np.int64)
     names: dict[int, str] = {}
     for label in np.unique(ids).tolist():
-        name = class_names[label] if 0 <= label < len(class_names) else f"unlabelled ({label})"
+        name = class_names[label] if 0 <= label < len(class_names) else "unlabelled"
         for place, region in enumerate(label_regions(ids == label), 1):
             if region.area < least:
                 break

@@ -182,7 +182,7 @@ def test_no_disagreement_is_no_error() -> None:
 def test_what_does_not_belong_together_is_refused() -> None:
     with pytest.raises(ValueError, match="different classes"):
         flip_stories(build("sum"), build("rsp", (*NAMES[:3], "tree")), picture())
-    with pytest.raises(ValueError, match="not of one image"):
+    with pytest.raises(ValueError, match="of another image"):
         flip_stories(build("sum"), FrozenHead.of(build("rsp"), 1 - picture()), picture())
     with pytest.raises(ValueError, match="nearest neighbour"):
         flip_stories(build("sum"), build("rsp"), picture(), labels=truth()[1:])

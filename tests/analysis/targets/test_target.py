@@ -147,5 +147,5 @@ def test_regions_that_are_not_there() -> None:
         class_border(LABELS, "road", "road", NAMES)
     with pytest.raises(ValueError, match="outside the image of 3 x 5"):
         connected_region(LABELS, (3, 0))
-    with pytest.raises(ValueError, match="integer ids"):
+    with pytest.raises(ValueError, match="integer train ids"):
         connected_region(LABELS.double(), (0, 0))
