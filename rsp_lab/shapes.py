@@ -106,6 +106,16 @@ def step_levels(name: str) -> tuple[int, int]:
     return int(digits[0]), int(digits[1])
 
 
+def step_digits(name: str) -> str:
+    """The two levels of a step without the word, e.g. ``step_digits("step54") == "54"``."""
+    return name.removeprefix("step")
+
+
+def tap_step(tap: str) -> str:
+    """Name of the step that a tap belongs to, e.g. ``tap_step("step54.weights") == "step54"``."""
+    return tap.partition(".")[0]
+
+
 def cell_to_pixel(cell: float, cells: int, pixels: int) -> float:
     """Centre of a cell in pixel coordinates along one axis.
 
@@ -125,6 +135,16 @@ def pixel_to_cell(pixel: float, cells: int, pixels: int) -> int:
     if not -0.5 <= pixel <= pixels - 0.5:
         raise ValueError(f"pixel {pixel:g} lies outside the image; expected 0 to {pixels - 1}.")
     return min(cells - 1, math.floor((pixel + 0.5) * cells / pixels))
+
+
+def cell_under(pixel: tuple[int, int], cells: tuple[int, ...], image_size: tuple[int, int]) -> tuple[int, int]:
+    """The cell (y, x) of a map of ``cells`` (y, x) that a pixel (y, x) of the image falls in.
+
+    Raises:
+        ValueError: if the pixel lies outside the image.
+    """
+    check_pixel(pixel, image_size)
+    return pixel_to_cell(pixel[0], cells[0], image_size[0]), pixel_to_cell(pixel[1], cells[1], image_size[1])
 
 
 def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:

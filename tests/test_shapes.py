@@ -7,7 +7,18 @@ import dataclasses
 import pytest
 import torch
 
-from rsp_lab.shapes import Tap, Window, cell_edges, cell_to_pixel, pixel_to_cell, step_levels, step_name
+from rsp_lab.shapes import (
+    Tap,
+    Window,
+    cell_edges,
+    cell_to_pixel,
+    cell_under,
+    pixel_to_cell,
+    step_digits,
+    step_levels,
+    step_name,
+    tap_step,
+)
 
 SIZES = [(1, 1), (1, 7), (2, 8), (3, 11), (17, 67), (24, 93), (5, 5)]
 
@@ -56,6 +67,19 @@ def test_the_cell_centre_is_what_bilinear_resizing_means() -> None:
 def test_the_rim_of_the_image_belongs_to_the_outermost_cells() -> None:
     assert pixel_to_cell(-0.5, 3, 11) == 0
     assert pixel_to_cell(10.5, 3, 11) == 2
+
+
+def test_rows_and_columns_of_the_cell_under_a_pixel() -> None:
+    # 2 x 5 cells over 6 x 20 pixels: three rows and four columns of pixels a cell.
+    assert [cell_under((y, 0), (2, 5), (6, 20))[0] for y in range(6)] == [0, 0, 0, 1, 1, 1]
+    assert [cell_under((0, x), (2, 5), (6, 20))[1] for x in (0, 3, 4, 19)] == [0, 0, 1, 4]
+    for outside in ((6, 0), (0, 20), (-1, 0)):
+        with pytest.raises(ValueError, match="outside the image of 6 x 20"):
+            cell_under(outside, (2, 5), (6, 20))
+
+
+def test_names_of_steps_and_their_taps() -> None:
+    assert (tap_step("step54.weights"), tap_step("q5"), step_digits("step54")) == ("step54", "q5", "54")
 
 
 @pytest.mark.parametrize("pixel", [-0.6, -1, 10.6, 11, float("nan")])

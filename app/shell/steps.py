@@ -11,7 +11,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.shapes import Window, step_name
+from rsp_lab.shapes import Window, step_digits, step_name
 
 SIDES = ("left", "right")
 
@@ -54,7 +54,7 @@ def step_sides(selection: Selection, step: str) -> tuple[StepSide, StepSide]:
     """Both models at a step, left and right."""
     found = []
     for side, loaded, looked in zip(SIDES, selection.loaded, selection.passes, strict=True):
-        gaze = next((one for one in looked.gaze if one.step == step), None)
+        gaze = looked.step_gaze(step)
         if gaze is not None:
             found.append(StepSide(side, loaded.name, gaze, "", gaze.window))
         else:
@@ -68,17 +68,12 @@ def _without(side: str, name: str, model: Segmenter, step: str) -> StepSide:
     if isinstance(head, TopDownConfig):
         fusions = {step_name(high): f for high, f in zip(reversed(head.levels[1:]), head.fusions, strict=True)}
     if step not in fusions:
-        return StepSide(side, name, None, f"has no step {digits(step)}, as its top level is lower", None, True)
+        return StepSide(side, name, None, f"has no step {step_digits(step)}, as its top level is lower", None, True)
     fusion = fusions[step]
     if isinstance(fusion, AverageConfig):
         rule = f"averages its window of {fusion.window.describe()} with equal weights"
         return StepSide(side, name, None, rule, fusion.window)
     return StepSide(side, name, None, "sums, with weight 1 on each cell’s own position", None)
-
-
-def digits(step: str) -> str:
-    """E.g. ``"54"``."""
-    return step.removeprefix("step")
 
 
 def no_relations(selection: Selection) -> str:

@@ -68,9 +68,7 @@ def _relation_windows(model: Segmenter) -> dict[str, Window]:
 def _average_windows(model: Segmenter) -> dict[str, Window]:
     """Windows of the steps that pass down the plain average: all positions on the map weigh the same."""
     steps = [module for module in model.head.modules() if isinstance(module, TopDownStep)]
-    return {
-        step.high.name.partition(".")[0]: step.fusion.window for step in steps if isinstance(step.fusion, AverageFusion)
-    }
+    return {step.name: step.fusion.window for step in steps if isinstance(step.fusion, AverageFusion)}
 
 
 def _described(window: Window) -> dict[str, int]:

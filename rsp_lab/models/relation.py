@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rsp_lab.relations.relate import Normalisation, check_normalisation, normalise, propagate, relate, relation_scores
 from rsp_lab.relations.window import position_plane
-from rsp_lab.shapes import Tap, Window
+from rsp_lab.shapes import Tap, Window, tap_step
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class RelationalSemanticsExtractor(nn.Module):
 def relation_modules(model: nn.Module) -> dict[str, RelationalSemanticsExtractor]:
     """The model's relation modules by step name, highest step first; empty for a model that only sums."""
     modules = (m for m in model.modules() if isinstance(m, RelationalSemanticsExtractor))
-    return {m.query.name.partition(".")[0]: m for m in modules}
+    return {tap_step(m.query.name): m for m in modules}
 
 
 def required_relations(model: nn.Module) -> dict[str, RelationalSemanticsExtractor]:

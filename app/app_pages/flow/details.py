@@ -11,6 +11,7 @@ from app.shell.link import set_pixel
 from app.shell.text import plain
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
+from rsp_lab.shapes import step_digits
 
 TOP = 5
 
@@ -75,7 +76,7 @@ def _bound(value: float) -> str:
 
 def _relation_row(grid: RelationGrid, side: str, both: bool) -> dict[str, str]:
     return {
-        "step": f"{grid.step.removeprefix('step')} {side}" if both else grid.step.removeprefix("step"),
+        "step": f"{step_digits(grid.step)} {side}" if both else step_digits(grid.step),
         "window": grid.window.describe(),
         "entropy": "not defined" if math.isnan(grid.entropy) else f"{grid.entropy:.2f}",
         "own weight": f"{grid.centre:.2g}",

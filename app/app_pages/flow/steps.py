@@ -15,7 +15,7 @@ from app.shell.text import plain
 from app.store.results import results
 from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection, rejection_map
 from rsp_lab.analysis.targets.regions import whole_image
-from rsp_lab.shapes import step_levels
+from rsp_lab.shapes import step_digits, step_levels
 
 KEY = "flow_step"
 FIRST = "54"
@@ -38,8 +38,8 @@ MEASURES = """
 
 def draw_step(selection: Selection) -> None:
     """The slider through the steps, the step's maps, and the rejection overlay."""
-    steps = tuple(sorted({s.name for view in selection.views for s in view.flow}, reverse=True))
-    digits = tuple(step.removeprefix("step") for step in steps)
+    steps = tuple(sorted({name for view in selection.views for name in view.flow.names}, reverse=True))
+    digits = tuple(map(step_digits, steps))
     st.markdown("##### One step, large")
     settle(selection, KEY, digits)
     chosen = st.select_slider(
@@ -56,7 +56,7 @@ def draw_step(selection: Selection) -> None:
 
 def _draw_maps(selection: Selection, name: str) -> None:
     channel, size, pixel = selection.result.channel.channel, selection.shown.size, selection.result.pixel
-    found = [next((s for s in view.flow if s.name == name), None) for view in selection.views]
+    found = [view.flow.get(name) for view in selection.views]
     maps = [flow_map(step, part, channel) for step in found if step for part in ("passed", "context", "own", "fused")]
     scale = reach(*maps)
     for side, step, model, place in zip(("left", "right"), found, selection.names, st.columns(2), strict=True):
@@ -81,7 +81,7 @@ def _draw_rejection(selection: Selection, name: str) -> None:
         st.markdown(MEASURES)
     with selection.notices, st.spinner("Working out what was refused", show_time=True):
         sides = [rejection(selection, side, of == EVERYWHERE) for side in range(2)]
-    steps = [next((s for s in found.steps if s.step == name), None) if found else None for found in sides]
+    steps = [found[name] if found and name in found else None for found in sides]
     scale = reach(*(_values(s, of).numpy() for s in steps if s is not None), share=_SHARE)
     unit = "logits at its place" if of == EVERYWHERE else "logits"
     ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel

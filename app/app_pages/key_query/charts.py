@@ -13,10 +13,9 @@ from torch import Tensor
 from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, number, paper
 from app.charts.theme import diverging, plain_figure, reach
 from app.shell.picker import is_narrow
-from app.shell.steps import digits
 from rsp_lab.analysis.relation_weights.complementarity import Null
 from rsp_lab.palette import LEVEL_COLOURS
-from rsp_lab.shapes import step_levels
+from rsp_lab.shapes import step_digits, step_levels
 
 Pixel = tuple[int, int]
 PARTS = ("query", "key")
@@ -158,7 +157,7 @@ def null_figure(score: Score, ends: tuple[float, float]) -> go.Figure:
     )
     figure.update_xaxes(range=ends, zeroline=True, nticks=6, fixedrange=True, title={"text": "score", "standoff": 4})
     figure.update_yaxes(range=[-0.18 * top, top], visible=False, fixedrange=True)
-    heading = {"text": digits(score.step), "x": 0, "y": 0.98, "yanchor": "top", "font_size": 13}
+    heading = {"text": step_digits(score.step), "x": 0, "y": 0.98, "yanchor": "top", "font_size": 13}
     margin = {"l": 2, "r": 2, "t": 26, "b": 4}
     return plain_figure(figure, 190, margin=margin, bargap=0, showlegend=False, title=heading)
 

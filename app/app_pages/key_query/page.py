@@ -12,7 +12,7 @@ from app.charts.on_image import number
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.selection import Selection
-from app.shell.steps import SIDES, digits, no_relations, steps_with_relations
+from app.shell.steps import SIDES, no_relations, steps_with_relations
 from app.shell.text import plain
 from app.store.models import LoadedModel
 from app.store.results import Stoppable, results, was_stopped
@@ -26,6 +26,7 @@ from rsp_lab.analysis.relation_weights.complementarity import (
 )
 from rsp_lab.analysis.relation_weights.key_query import key_query
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.shapes import step_digits
 
 BY_RULE, MEAN = "by rule", "mean over all"
 DRAWS = 2000
@@ -91,8 +92,8 @@ def _says(name: str, scores: tuple[Score, ...]) -> str:
     apart = [score for score in scores if score.shuffled.p < LEVEL]
     if not apart:
         return f"key and query of {name} neither complement each other nor agree beyond chance ({span}, p ≥ {LEVEL})"
-    complement = [digits(s.step) for s in apart if s.score > s.shuffled.mean]
-    agree = [digits(s.step) for s in apart if s.score <= s.shuffled.mean]
+    complement = [step_digits(s.step) for s in apart if s.score > s.shuffled.mean]
+    agree = [step_digits(s.step) for s in apart if s.score <= s.shuffled.mean]
     parts = [
         f"{verb} at step{'s' if len(steps) > 1 else ''} {', '.join(steps)}"
         for verb, steps in (("complement each other", complement), ("agree", agree))
@@ -117,11 +118,11 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
         for step, place in zip(steps, st.columns(max(3, len(steps))), strict=False):
             pair = by_step.get(step)
             if pair is None:
-                place.caption(f"Step {digits(step)} has no relation here.")
+                place.caption(f"Step {step_digits(step)} has no relation here.")
                 continue
             with place:
                 draw_chart(charts.pair_figure(pair, scales[step], size, pixel), f"keyquery-maps-{side}-{step}")
-                st.caption(f"**{digits(step)}** {pair.what}, ±{scales[step]:.3g}: {pair.words}")
+                st.caption(f"**{step_digits(step)}** {pair.what}, ±{scales[step]:.3g}: {pair.words}")
     st.caption(
         "Red is above 0, blue below; activations have no unit. ± is a step’s scale, the same for both maps and both "
         "models. r: correlation of the two maps, negative where they complement each other; median: over all channels."
@@ -236,7 +237,7 @@ def draw_scores(selection: Selection, scores: list[tuple[Score, ...]]) -> None:
 def _row(score: Score, side: str) -> dict[str, str]:
     shuffled, random = score.shuffled, score.random
     return {
-        "step": f"{digits(score.step)} {side}",
+        "step": f"{step_digits(score.step)} {side}",
         "cells": f"{score.cells[0]} x {score.cells[1]}",
         "score": number(round(score.score, 3)),
         "shuffled pairs, middle 95 %": f"{_two(shuffled.low)} to {_two(shuffled.high)}",

@@ -18,7 +18,7 @@ from app.shell.steps import StepSide
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.relations.window import window_mask
-from rsp_lab.shapes import cell_to_pixel, pixel_to_cell, step_levels
+from rsp_lab.shapes import cell_to_pixel, step_levels
 
 Pixel = tuple[int, int]
 # A map keeps the rest of its colours where a hundredth of its cells is far out.
@@ -177,8 +177,7 @@ def _add_arrows(figure: go.Figure, arrows: np.ndarray, every: int, level: int, s
 def windows_at(step: StepGaze, pixel: Pixel) -> tuple[np.ndarray, ...]:
     """The windows (wy, wx) of the cell under a pixel, in the order of :data:`GRIDS`; NaN off the map."""
     height, width = step.gaze.shape[-2:]
-    y = pixel_to_cell(pixel[0], height, step.image_size[0])
-    x = pixel_to_cell(pixel[1], width, step.image_size[1])
+    y, x = step.cell_at(pixel)
     inside = window_mask(height, width, step.window)[:, :, y, x]
     parts = (step.weights["full"], step.content, step.position, step.weights["content"], step.weights["position"])
     nowhere = torch.full(inside.shape, torch.nan, dtype=torch.float64)

@@ -12,10 +12,10 @@ from app.charts.on_image import number, photograph_uri, signed
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.selection import Selection
-from app.shell.steps import StepSide, digits, no_relations, step_sides, steps_with_relations
+from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relations
 from app.shell.text import plain
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
-from rsp_lab.shapes import pixel_to_cell
+from rsp_lab.shapes import step_digits
 
 Sides = tuple[StepSide, StepSide]
 MAP, OVER = "map", "over the photograph"
@@ -56,7 +56,7 @@ def draw(selection: Selection) -> None:
         for looked in selection.passes:
             looked.gaze  # noqa: B018 - worked out once, then kept with the pass
     first, second, third, fourth = st.columns([1.1, 1.6, 1.25, 1.05], vertical_alignment="bottom")
-    options = tuple(digits(step) for step in steps)
+    options = tuple(step_digits(step) for step in steps)
     step = f"step{choose(selection, first, 'Step', 'relations_step', options, default=FIRST)}"
     name = select(selection, second, "Map of", "relations_map", tuple(charts.READINGS))
     shown = choose(selection, third, "Drawn as", "relations_drawn", (OVER, MAP))
@@ -74,14 +74,14 @@ def sentence(sides: Sides, pixel: tuple[int, int]) -> str:
     step = next(one.gaze.step for one in sides if one.gaze is not None)
     # The same model may stand on both sides.
     says = "; ".join(dict.fromkeys(_says(one, pixel) for one in reversed(sides)))
-    return f"Step {digits(step)} at y {pixel[0]}, x {pixel[1]}: {says}."
+    return f"Step {step_digits(step)} at y {pixel[0]}, x {pixel[1]}: {says}."
 
 
 def _says(one: StepSide, pixel: tuple[int, int]) -> str:
     if one.gaze is None:
         return f"{one.name} {one.rule}"
     readings = one.gaze.readings["full"]
-    y, x = cell_at(one.gaze, pixel)
+    y, x = one.gaze.cell_at(pixel)
     down, right = readings.offset[:, y, x].tolist()
     return (
         f"{one.name} looks {abs(down):.3g} px {'down' if down >= 0 else 'up'} and {abs(right):.3g} px "
@@ -105,12 +105,6 @@ def note(sides: Sides) -> str:
                 f"position alone {100 * position:.0f} %."
             )
     return " ".join(dict.fromkeys(said))
-
-
-def cell_at(step: StepGaze, pixel: tuple[int, int]) -> tuple[int, int]:
-    """The cell (y, x) under a pixel."""
-    height, width = step.gaze.shape[-2:]
-    return pixel_to_cell(pixel[0], height, step.image_size[0]), pixel_to_cell(pixel[1], width, step.image_size[1])
 
 
 def draw_maps(selection: Selection, sides: Sides, name: str, over: bool) -> None:
@@ -162,7 +156,7 @@ def draw_windows(selection: Selection, sides: Sides) -> None:
 
 
 def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[float, float], float]) -> str:
-    y, x = cell_at(step, pixel)
+    y, x = step.cell_at(pixel)
     down, right = step.arrow[:, y, x].tolist()
     content, position = (float(step.variation[part][y, x]) for part in ("content", "position"))
     return (
@@ -197,7 +191,7 @@ def draw_arrows(selection: Selection, sides: Sides, kind: str) -> None:
 def draw_means(selection: Selection, steps: tuple[str, ...]) -> None:
     """Means over the map, step by step, of both models."""
     st.markdown("##### Means over the map")
-    rows = [_means(one, digits(step)) for step in steps for one in step_sides(selection, step)]
+    rows = [_means(one, step_digits(step)) for step in steps for one in step_sides(selection, step)]
     st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
     residuals = [gaze.score_residual for looked in selection.passes for gaze in looked.gaze]
     st.caption(

@@ -31,12 +31,13 @@ from app.charts.on_image import number, signed
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select, settle
 from app.shell.selection import Selection
-from app.shell.steps import SIDES, digits, no_relations
+from app.shell.steps import SIDES, no_relations
 from app.shell.text import plain
 from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery.operations import Where
+from rsp_lab.shapes import step_digits
 
 MEASURES = """
 - **Nothing is retrained**: an edited model is the trained one, answering on context that it was never trained to get.
@@ -92,14 +93,14 @@ def choose_edit(selection: Selection, sides: list[int]) -> Edit:
     name = select(selection, second, "Operation", "surgery_edit", EDITS)
     side = SIDES.index(model)
     steps = selection.passes[side].frozen.steps
-    known = [digits(step) for step in steps]
+    known = [step_digits(step) for step in steps]
     settle(selection, "surgery_steps", known)
     chosen = third.pills(
         "Steps (none: all)", known, selection_mode="multi", key="surgery_steps", bind="query-params", wrap=False
     )
     place = choose(selection, fourth, "Where", "surgery_where", PLACES)
     # In the order of the steps, so that one choice has one result.
-    asked = tuple(step for step in steps if digits(step) in chosen) or steps
+    asked = tuple(step for step in steps if step_digits(step) in chosen) or steps
     return _detailed(selection, Edit(side, name, asked, place))
 
 
@@ -157,7 +158,7 @@ def sentence(selection: Selection, edit: Edit, found: Operated, account: Account
     changed = float(found.live.changed.double().mean())
     target, name = selection.target, selection.names[edit.side]
     labels = f"{100 * changed:.3g} % of the labels change" if changed else "no label changes"
-    steps = ", ".join(digits(step) for step in edit.steps)
+    steps = ", ".join(step_digits(step) for step in edit.steps)
     where = {PLACES[0]: "on the whole image", PLACES[1]: "in the region", PLACES[2]: "at the pixel"}[edit.place]
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
     return (
@@ -238,7 +239,7 @@ def draw_weights(found: Operated, name: str) -> None:
     st.markdown("##### Weights")
     rows = [
         {
-            "step": digits(step),
+            "step": step_digits(step),
             "edited": "yes" if change.edited else "reacts",
             "cells changed": f"{change.changed:,} of {change.cells:,}",
             "moved": f"{100 * change.moved:.3g} %",

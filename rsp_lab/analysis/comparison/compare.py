@@ -199,8 +199,8 @@ def _class_maps(
     views: tuple[ModelView, ModelView], index: int
 ) -> tuple[str, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """The lowest step that both models have, their maps after it, and the cells that each labels with a class."""
-    step = next(s.name for s in reversed(list(views[1].flow)) if s.name in {t.name for t in views[0].flow})
-    left, right = (next(s.fused for s in view.flow if s.name == step) for view in views)
+    step = next(name for name in reversed(views[1].flow.names) if name in views[0].flow.names)
+    left, right = (view.flow[step].fused for view in views)
     inside_left, inside_right = (
         class_cells(view.record["logits"][0], index, (m.shape[-2], m.shape[-1]))
         for view, m in zip(views, (left, right), strict=True)

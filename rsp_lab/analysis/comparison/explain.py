@@ -16,7 +16,7 @@ from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.analysis.targets.target import PixelTarget, class_index
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.shapes import check_pixel, pixel_to_cell
+from rsp_lab.shapes import check_pixel
 
 
 def explain(
@@ -100,9 +100,7 @@ def decision_target(
 def _gaze(steps: Sequence[StepGaze], pixel: Pixel) -> tuple[PixelGaze, ...]:
     found = []
     for step in steps:
-        height, width = step.gaze.shape[-2:]
-        y = pixel_to_cell(pixel[0], height, step.image_size[0])
-        x = pixel_to_cell(pixel[1], width, step.image_size[1])
+        y, x = step.cell_at(pixel)
         readings = step.readings["full"]
         (down, right), (offset_down, offset_right) = (v[:, y, x].tolist() for v in (step.arrow, readings.offset))
         reach = float(readings.reach[y, x])

@@ -14,6 +14,7 @@ from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.ledger.selection import RejectionMap
 from rsp_lab.analysis.passes.answer import PixelAnswer
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.shapes import step_digits
 
 Pixel = tuple[int, int]
 _CELLS = 5
@@ -193,5 +194,5 @@ def _selection(account: PixelAccount) -> str:
     for step, gaze in zip(account.rejection.steps, account.gaze, strict=True):
         sums = map(_signed, (float(step.taken.sum()), step.refused, step.added))
         places = (f"{down:+.0f}, {right:+.0f}" for down, right in (gaze.gaze, gaze.offset))
-        rows.append((f"step {step.step.removeprefix('step')}", *sums, *places, f"{gaze.reach:.0f}"))
+        rows.append((f"step {step_digits(step.step)}", *sums, *places, f"{gaze.reach:.0f}"))
     return f"{_table(rows)}\nresidual of what was refused {account.rejection.residual:.1g}"

@@ -78,20 +78,22 @@ class LevelLedger:
         return levels[self.decision().argmax(0)]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able: which share of the places each level decides, and its mean contribution to the decisions."""
-        deciding, decision = self.deciding_level(), self.decision().double().mean((1, 2)).tolist()
+        """JSON-able: which share of the places each level decides, and its mean contribution to the decisions.
+
+        With one class alone nothing is decided, and a level has neither.
+        """
+        levels: dict[str, dict[str, float]] = {str(x): {} for x in self.levels}
+        if len(self.class_names) > 1:
+            deciding, decision = self.deciding_level(), self.decision().double().mean((1, 2)).tolist()
+            for x, mean in zip(self.levels, decision, strict=True):
+                share = round(float((deciding == x).double().mean()), 4)
+                levels[str(x)] = {"decides_share": share, "mean_in_decisions": round(mean, 6)}
         return {
             "unit": "logits",
             "image_size": list(self.image_size),
             "cells": list(self.logits.shape[-2:]),
             "classes": list(self.class_names),
-            "levels": {
-                str(x): {
-                    "decides_share": round(float((deciding == x).double().mean()), 4),
-                    "mean_in_decisions": round(mean, 6),
-                }
-                for x, mean in zip(self.levels, decision, strict=True)
-            },
+            "levels": levels,
             "residual": self.residual,
             "residual_rule": LEVEL_RESIDUAL_RULE,
             "tolerance": self.tolerance,

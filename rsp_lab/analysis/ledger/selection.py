@@ -143,6 +143,9 @@ class RejectionMap:
                 return found
         raise KeyError(f"no relation step {step!r}; there are {[s.step for s in self.steps]}.")
 
+    def __contains__(self, step: str) -> bool:
+        return any(found.step == step for found in self.steps)
+
     def on_image(self, step: str) -> Float[Tensor, "y x"]:
         """One step's values at image size; the sum is preserved."""
         return on_pixels(self[step].values, self.image_size)

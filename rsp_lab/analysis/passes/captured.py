@@ -14,7 +14,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.shapes import Tap
+from rsp_lab.shapes import Tap, tap_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,10 @@ class CapturedPass:
         """Every relation taken apart, highest step first; empty without relations."""
         return gaze_steps(self.model, self.record) if relation_modules(self.model) else ()
 
+    def step_gaze(self, step: str) -> StepGaze | None:
+        """The relation of one step taken apart, by name; None for a step without a relation."""
+        return next((one for one in self.gaze if one.step == step), None)
+
     @cached_property
     def level_ledger(self) -> LevelLedger:
         """Each level's contribution to every logit."""
@@ -78,5 +82,5 @@ def capture_pass(model: Segmenter | CapturedPass, image: Float[Tensor, "1 3 y x"
 
 
 def _wanted(tap: Tap) -> bool:
-    step = tap.name.partition(".")[0]
+    step = tap_step(tap.name)
     return tap.name == "logits" or tap.name.startswith("q") or (step.startswith("step") and step != "step32")

@@ -46,17 +46,27 @@ class StepFlow:
 
 
 class ContextFlow:
-    """The steps of one model on one image, highest first; ``flow[5, 4]`` is the step from level 5 to level 4."""
+    """The steps of one model on one image, highest first; ``flow["step54"]`` or ``flow[5, 4]`` is that from 5 to 4."""
 
-    def __init__(self, steps: dict[tuple[int, int], StepFlow], image_size: tuple[int, int]) -> None:
+    def __init__(self, steps: dict[str, StepFlow], image_size: tuple[int, int]) -> None:
         self._steps = steps
         self.image_size = image_size
 
-    def __getitem__(self, levels: tuple[int, int]) -> StepFlow:
-        try:
-            return self._steps[levels]
-        except KeyError:
-            raise KeyError(f"no step {levels} in this flow; captured steps: {list(self._steps)}.") from None
+    def __getitem__(self, step: str | tuple[int, int]) -> StepFlow:
+        """One step, by name or by its levels; raises KeyError if it was not captured."""
+        found = self.get(step if isinstance(step, str) else step_name(step[0]))
+        if found is None or (not isinstance(step, str) and step != (found.high, found.low)):
+            raise KeyError(f"no step {step!r} in this flow; captured steps: {', '.join(self._steps)}.")
+        return found
+
+    def get(self, name: str) -> StepFlow | None:
+        """One step by name; None if it was not captured."""
+        return self._steps.get(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the steps, highest first."""
+        return tuple(self._steps)
 
     def __iter__(self) -> Iterator[StepFlow]:
         return iter(self._steps.values())
@@ -91,7 +101,7 @@ def context_flow(record: Record, index: int = 0) -> ContextFlow:
     Raises:
         ValueError: if the record holds no whole step.
     """
-    steps: dict[tuple[int, int], StepFlow] = {}
+    steps: dict[str, StepFlow] = {}
     for tap in record:
         name, _, part = tap.partition(".")
         if part != "fused" or not all(f"{name}.{p}" in record for p in _PARTS.values()):
@@ -99,7 +109,7 @@ def context_flow(record: Record, index: int = 0) -> ContextFlow:
         high, low = step_levels(name)
         maps = {attribute: record[f"{name}.{p}"][index] for attribute, p in _PARTS.items()}
         relation = {p: record[f"{name}.{p}"][index] for p in _RELATION_PARTS if f"{name}.{p}" in record}
-        steps[high, low] = StepFlow(high, low, **maps, **relation)
+        steps[name] = StepFlow(high, low, **maps, **relation)
     if not steps:
         raise ValueError(
             "the record holds no step with its taps high, context and fused: "

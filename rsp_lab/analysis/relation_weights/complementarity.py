@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.relations.precision import full_precision
 
 COMPLEMENTARITY_RULE = (
     "minus the mean over the middle channels of the correlation over the map of query channel c with key channel c"
@@ -131,7 +132,7 @@ def null_of(name: str, score: float, draws: Float[Tensor, " n"]) -> Null:
 
 def complementarity(
     model: Segmenter,
-    images: Sequence[Float[Tensor, "1 3 _ _"]],
+    images: Sequence[Float[Tensor, "1 3 _ _"]] | Float[Tensor, "b 3 y x"],
     *,
     draws: int = 2000,
     random_models: int = 8,
@@ -144,7 +145,7 @@ def complementarity(
     averaged over them. Equal arguments give equal results; the global random state is left alone.
 
     Args:
-        images: RGB in [0, 1], of any sizes.
+        images: RGB in [0, 1], of any sizes; or a batch of one size.
         draws: permutations of the channels.
         random_models: models with random weights; 0 leaves this null out.
         same_source: a +SELF model, for comparison.
@@ -154,6 +155,7 @@ def complementarity(
         ValueError: for no image, for fewer than one draw, or if ``same_source`` has a relation that is not +SELF or
             has none.
     """
+    images = list(images.split(1)) if isinstance(images, Tensor) else images
     if not images or draws < 1 or random_models < 0:
         raise ValueError(
             f"got {len(images)} images, {draws} draws and {random_models} random models: "
@@ -209,8 +211,8 @@ def _correlations(model: nn.Module, images: Sequence[Tensor]) -> dict[str, _Meas
     taps = [f"{step}.{part}" for step in steps for part in ("query", "key")]
     found: dict[str, list[tuple[Tensor, Tensor]]] = {step: [] for step in steps}
     for image in images if steps else ():
-        with torch.no_grad():
-            _, record = run_with_capture(model, image, taps=taps)
+        with full_precision(image.device):
+            _, record = run_with_capture(model, image.clone(), taps=taps)
         for step in steps:
             query, key = record[f"{step}.query"][0], record[f"{step}.key"][0]
             covariance = (_centred(query) * _centred(key)).mean(1).sum()

@@ -24,7 +24,7 @@ from rsp_lab.models.relation import RelationalSemanticsExtractor, required_relat
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import Normalisation, gaze, normalise, relation_scores
 from rsp_lab.relations.window import relative_offsets, window_mask
-from rsp_lab.shapes import Window, check_pixel, pixel_to_cell
+from rsp_lab.shapes import Window, cell_under
 
 COUNTERFACTUALS = ("content", "position", "uniform")
 """What weights could come from instead of the whole score: one part of it alone, or no preference at all."""
@@ -176,16 +176,18 @@ class StepGaze:
         yardstick = float(self.variation["uniform"].mean())
         return 1 - float(self.variation[part].mean()) / yardstick if yardstick > 0 else math.nan
 
+    def cell_at(self, pixel: tuple[int, int]) -> tuple[int, int]:
+        """The cell (y, x) under a pixel (y, x); raises ValueError if that lies outside the image."""
+        return cell_under(pixel, self.gaze.shape[-2:], self.image_size)
+
     def at(self, pixel: tuple[int, int]) -> dict[str, Any]:
         """JSON-able: the parts of the scores and the weights of the cell under a pixel (y, x); null is off the map.
 
         Raises:
             ValueError: if the pixel lies outside the image.
         """
-        check_pixel(pixel, self.image_size)
+        y, x = self.cell_at(pixel)
         height, width = self.gaze.shape[-2:]
-        y = pixel_to_cell(pixel[0], height, self.image_size[0])
-        x = pixel_to_cell(pixel[1], width, self.image_size[1])
         inside = window_mask(height, width, self.window)[:, :, y, x].tolist()
 
         def grid(values: Tensor) -> list[list[float | None]]:
@@ -194,7 +196,7 @@ class StepGaze:
 
         return {
             "step": self.step,
-            "pixel": list(pixel),
+            "pixel": [int(place) for place in pixel],
             "cell": [y, x],
             "gaze": [round(float(v), 4) for v in self.gaze[:, y, x]],
             "arrow_pixels": [round(float(v), 2) for v in self.arrow[:, y, x]],

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import required_relations
 from rsp_lab.relations.window import window_mask
-from rsp_lab.shapes import Window, cell_edges, check_pixel, pixel_to_cell, step_levels
+from rsp_lab.shapes import Window, cell_edges, cell_under, step_levels
 
 Box = tuple[float, float, float, float]
 
@@ -117,11 +117,10 @@ def relation_grid(
     Raises:
         ValueError: if the pixel lies outside the image.
     """
-    check_pixel(pixel, image_size)
     # Plain integers, so that the grid is JSON-able whatever kind of integer was given.
     pixel = int(pixel[0]), int(pixel[1])
     height, width = weights.shape[-2:]
-    y, x = pixel_to_cell(pixel[0], height, image_size[0]), pixel_to_cell(pixel[1], width, image_size[1])
+    y, x = cell_under(pixel, (height, width), image_size)
     grid = weights[0, :, :, y, x].detach().cpu().double().numpy().copy()
     inside = window_mask(height, width, window)[:, :, y, x].numpy()
     grid[~inside] = np.nan

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import footprint_shares
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.models.relation import RelationConfig, relation_modules
+from rsp_lab.models.relation import RelationConfig, relation_modules, required_relations
 from rsp_lab.relations.window import window_mask
-from rsp_lab.shapes import check_pixel, pixel_to_cell, step_levels
+from rsp_lab.shapes import cell_under, check_pixel, step_levels
 
 Where = tuple[int, int] | Tensor | None
 """A pixel (y, x): the cell it falls in; a bool mask (y, x) of the image's size: every cell that shares area with it;
@@ -108,8 +108,7 @@ class Operation:
         Raises:
             ValueError: if the head has no relation, or not at a step that is named.
         """
-        if not frozen.steps:
-            raise ValueError("this head has no relation step: there is nothing to edit. Take a model with RSP steps.")
+        required_relations(frozen.head)
         named = (self.steps,) if isinstance(self.steps, str) else self.steps
         for step in named or ():
             frozen.relation_weights(step)
@@ -137,7 +136,7 @@ class Operation:
         pixels = self.pixels(size)
         if isinstance(self.where, tuple):
             touched = torch.zeros(cells, dtype=torch.bool)
-            touched[tuple(pixel_to_cell(p, n, of) for p, n, of in zip(self.where, cells, size, strict=True))] = True
+            touched[cell_under(self.where, cells, size)] = True
             return touched
         rows, columns = (footprint_shares(n, of) for n, of in zip(cells, size, strict=True))
         return rows @ pixels.double() @ columns.T > 0

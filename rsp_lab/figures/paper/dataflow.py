@@ -12,6 +12,7 @@ from rsp_lab.figures.drawing.panels import symbol
 from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
 from rsp_lab.models.inspection.dataflow import StepDataflow
 from rsp_lab.relations.window import relative_offsets
+from rsp_lab.shapes import step_digits
 
 _PANEL = SINGLE
 _VALUE, _KEY, _POSITION, _QUERY = 0.5, 1.36, 2.22, 3.06
@@ -89,7 +90,7 @@ class _Relation:
 
     def draw(self) -> None:
         step, diagram = self.step, self.diagram
-        digits = step.name.removeprefix("step")
+        digits = step_digits(step.name)
         title = "(a) relational semantics extractor" if not self.own else "(a) local relation (SELF)"
         diagram.text(0.04, 0.1, f"{title}, step {digits}", size=TEXT, weight="bold")
         self.draw_inputs()
@@ -199,7 +200,7 @@ class _Relation:
 def _draw_plain(diagram: Diagram, flow: StepDataflow) -> None:
     """Panel (a) of a step that weighs nothing: the window's mean, or the map as it is."""
     step, shapes, x = flow.step, flow.shapes, 1.0
-    digits = step.name.removeprefix("step")
+    digits = step_digits(step.name)
     title = "average of the region (CONTEXT)" if step.kind == "CONTEXT" else "sum: all is passed down"
     diagram.text(0.04, 0.1, f"(a) {title}, step {digits}", size=TEXT, weight="bold")
     _map(diagram, x, _INPUTS, step.high, symbol("Q", step.high, prime=True), shapes["high"])
@@ -227,7 +228,7 @@ def _draw_propagation(diagram: Diagram, flow: StepDataflow, left: float, top: fl
     """Panel (b): T_x = Q_x + context of the upsampled T_{x+1} (Eq. 4)."""
     step, shapes = flow.step, flow.shapes
     name = {"RSP": "relational semantics propagator", "SELF": "propagation"}.get(step.kind, "propagation")
-    digits = step.name.removeprefix("step")
+    digits = step_digits(step.name)
     diagram.text(left + 0.04, top + 0.1, f"(b) {name}, step {digits}", size=TEXT, weight="bold")
     x, own = left + 1.2, left + 2.75
     rows = [top + y for y in (0.72, 1.72, 2.62, 3.46, 4.3)]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rsp_lab.analysis.comparison.compare import Comparison
-from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow
+from rsp_lab.analysis.passes.flow import StepFlow
 from rsp_lab.figures.drawing.panels import (
     SIDES,
     Scale,
@@ -129,7 +129,7 @@ def _draw_row(
     middle = top + title + height / 2
     sheet.text(_MARGIN, middle, f"{high} → {low}", size=SMALL, va="center")
     for side, view in enumerate((comparison.left, comparison.right)):
-        step = _step(view.flow, name)
+        step = view.flow.get(name)
         for index, part in enumerate(PARTS):
             slot = _block_left(side) + index * (_PANEL + _SIGN)
             left = slot + (_PANEL - width) / 2
@@ -144,10 +144,6 @@ def _draw_row(
             if index < len(_SIGNS):
                 sheet.text(slot + _PANEL + _SIGN / 2, middle, _SIGNS[index], size=TEXT, ha="center", va="center")
     return top + title + height + 0.07
-
-
-def _step(flow: ContextFlow, name: str) -> StepFlow | None:
-    return next((step for step in flow if step.name == name), None)
 
 
 def _leave_empty(axes: Axes, sheet: Sheet, middle: float, top: float) -> None:

@@ -44,6 +44,7 @@ from rsp_lab.figures.style import (
     signed_weight_map,
     weight_map,
 )
+from rsp_lab.shapes import step_digits
 
 NOTE = (
     "max: the largest, at rows down, columns right of the pixel's cell. centre: weight of the "
@@ -143,7 +144,7 @@ def _draw_model(
     for index, step in enumerate(steps):
         left = _MARGIN + (index % across) * (slot + _GAP)
         start = top + (index // across) * (head + height + 0.08 + _PLAIN + 0.34)
-        digits = step.removeprefix("step")
+        digits = step_digits(step)
         grid = next((grid for grid in grids if grid.step == step), None)
         if grid is None:
             here = [flow_step for flow_step in view.flow if flow_step.name == step]

@@ -20,7 +20,7 @@ from rsp_lab.figures.drawing.panels import (
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
-from rsp_lab.shapes import step_levels
+from rsp_lab.shapes import step_digits, step_levels
 
 PERCENTILE = 99.0
 """As in the context flow: no map loses more than a hundredth of its cells to the ends of the scale."""
@@ -101,10 +101,10 @@ def _draw_model(sheet: Sheet, comparison: Comparison, view: ModelView, side: str
         pair = next((pair for pair in view.key_queries if pair.step == step), None)
         left = first + column * pitch
         if pair is None:
-            sheet.text(left, top + head, f"no relation\nat step {step.removeprefix('step')}", size=SMALL, color=QUIET)
+            sheet.text(left, top + head, f"no relation\nat step {step_digits(step)}", size=SMALL, color=QUIET)
             continue
         scale = key_query_scale(comparison, step)
-        sheet.text(left, top, f"RSP-{step.removeprefix('step')}")
+        sheet.text(left, top, f"RSP-{step_digits(step)}")
         for row, part in enumerate(("query", "key")):
             label = f"{side} {step} {part}"
             axes = sheet.axes(left, top + head + row * (height + _GAP), width, height, label=label)

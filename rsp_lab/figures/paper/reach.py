@@ -15,7 +15,7 @@ from rsp_lab.figures.drawing.panels import printable, symbol, three
 from rsp_lab.figures.drawing.planes import Place, cell_box, draw_lines, patch, place_y, plane
 from rsp_lab.figures.drawing.sheet import shorten
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
-from rsp_lab.shapes import step_levels
+from rsp_lab.shapes import step_digits, step_levels
 
 _MOST_LINES = 40
 """Cells along an axis beyond which a grid's lines would close up."""
@@ -168,7 +168,7 @@ def _draw_way(diagram: Diagram, reach: ReachGeometry, places: dict[int, Place], 
 
 def _draw_region(diagram: Diagram, region: LocalRegion, left: float, top: float, width: float) -> None:
     high, low = step_levels(region.step)
-    digits = region.step.removeprefix("step")
+    digits = step_digits(region.step)
     diagram.text(left, top + 0.1, f"(d) one cell's region, step {digits}", size=TEXT, weight="bold")
     wide, depth, lean, gap = min(width - 1.6, 2.0), 0.5, 0.5, 0.72
     own, up, down = (

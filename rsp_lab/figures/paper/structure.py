@@ -11,6 +11,7 @@ from rsp_lab.figures.drawing.panels import symbol
 from rsp_lab.figures.drawing.sheet import shorten
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
 from rsp_lab.models.inspection.structure import HeadStructure, StepStructure
+from rsp_lab.shapes import step_digits
 
 _ROW = 0.56
 _TOP = 0.56
@@ -138,7 +139,7 @@ class _Panel:
         if step.kind == "sum":
             self.diagram.node(x, y, gid=f"{step.name} sum")
             return
-        digits = step.name.removeprefix("step")
+        digits = step_digits(step.name)
         first = {"RSP": f"RSP-{digits}", "SELF": f"SELF-{digits}", "CONTEXT": f"CONTEXT-{digits}"}[step.kind]
         assert step.window is not None
         k, dilation = step.window.kernel_size, step.window.dilation

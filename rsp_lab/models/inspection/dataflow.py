@@ -68,7 +68,7 @@ def step_dataflow(model: nn.Module, step: str, image_size: tuple[int, int]) -> S
 
 def _steps(head: nn.Module) -> dict[str, TopDownStep]:
     modules = head.steps if isinstance(head, TopDownHead) else ()
-    return {step.high.name.partition(".")[0]: step for step in modules if isinstance(step, TopDownStep)}
+    return {step.name: step for step in modules if isinstance(step, TopDownStep)}
 
 
 def _run(step: TopDownStep, low: Tensor, top: Tensor) -> dict[str, Shape]:

@@ -119,7 +119,7 @@ def step_structure(step: TopDownStep) -> StepStructure:
     Raises:
         ValueError: for a fusion that is not of this package.
     """
-    name = step.high.name.partition(".")[0]
+    name = step.name
     high, low = step_levels(name)
     fusion, parameters = step.fusion, sum(p.numel() for p in step.parameters())
     if isinstance(fusion, RelationalSemanticsExtractor):

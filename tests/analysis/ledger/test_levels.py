@@ -90,8 +90,13 @@ def test_some_classes() -> None:
         level_ledger(model, picture(), classes=("sk",))
     with pytest.raises(ValueError, match="different names"):
         level_ledger(model, picture(), classes=("sky", "sky"))
+    alone = level_ledger(model, picture(), classes=("sky",))
     with pytest.raises(ValueError, match="two classes or more"):
-        level_ledger(model, picture(), classes=("sky",)).decision()
+        alone.decision()
+    facts, expected = alone.to_dict(), part.to_dict()
+    assert facts["levels"] == {str(x): {} for x in alone.levels}
+    assert facts.keys() == expected.keys()
+    assert set(expected["levels"]["2"]) == {"decides_share", "mean_in_decisions"}
 
 
 def test_deciding_level_by_hand() -> None:

@@ -42,8 +42,12 @@ def test_flow_of_a_relation_model(rsp4: Segmenter, image: torch.Tensor) -> None:
     assert flow[3, 2].weights is None
     assert torch.equal(flow[3, 2].context, flow[3, 2].passed)
     assert flow.to_dict()["step54"] == {"cells": [7, 9], "channels": 64, "relation": True}
-    with pytest.raises(KeyError, match="no step"):
-        flow[7, 5]
+    assert flow.names == ("step76", "step65", "step54", "step43", "step32")
+    assert flow["step54"] is flow.get("step54") is step
+    assert flow.get("step87") is None
+    for missing in ((7, 5), "step87"):
+        with pytest.raises(KeyError, match="no step .*; captured steps: step76, step65"):
+            flow[missing]
 
 
 @torch.no_grad()

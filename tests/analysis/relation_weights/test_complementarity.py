@@ -165,6 +165,13 @@ def test_equal_arguments_give_equal_results_and_the_random_state_is_left_alone(i
     assert single["deviation"] is single["random"] is single["same_source"] is None
 
 
+def test_a_batch_is_as_its_images() -> None:
+    model, batch = small(), torch.rand(3, 3, 65, 97, generator=torch.Generator().manual_seed(8))
+    expected = complementarity(model, list(batch.split(1)), random_models=0, draws=9)
+    assert complementarity(model, batch, random_models=0, draws=9) == expected
+    assert complementarity(model, batch[1:2], random_models=0, draws=9)[0].scores == expected[0].scores[1:2]
+
+
 def test_a_model_that_only_sums_has_none(images: list[Tensor]) -> None:
     assert complementarity(Segmenter(tiny_baseline(NAMES)).eval(), images) == ()
 

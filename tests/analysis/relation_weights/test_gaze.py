@@ -281,6 +281,16 @@ def test_steps_without_a_relation_are_absent() -> None:
         gaze_steps(model, run_with_capture(model, image, taps="step*.weights")[1])
 
 
+def test_inside_autocast_and_inference_mode() -> None:
+    model, image = Segmenter(tiny_rsp4(NAMES)).eval(), torch.rand(1, 3, 91, 141)
+    expected = gaze_steps(model, image)
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        found = gaze_steps(model, image)
+    for step, again in zip(expected, found, strict=True):
+        assert torch.equal(step.content, again.content)
+        assert torch.equal(step.weights["full"], again.weights["full"])
+
+
 def test_half_precision_records_are_read_in_float32() -> None:
     model, record = captured(FUSIONS["rsp"])
     taken = gaze_steps(model, record.to(dtype=torch.float16))[0]
