@@ -107,24 +107,6 @@ def find_points(model: nn.Module, selection: Selection) -> list[Point]:
     return [found[key] for key in sorted(found)]
 
 
-def find_taps(model: nn.Module, selection: Selection) -> list[Tap]:
-    """Like :func:`find_points`, restricted to taps.
-
-    Raises:
-        ValueError: if a name, glob or predicate matches no tap, or if names of taps are not unique.
-    """
-    taps = taps_of(model)
-    if callable(selection):
-        return [point for point in find_points(model, selection) if isinstance(point, Tap)]
-    chosen: set[str] = set()
-    for pattern in as_patterns(selection):
-        names = match(pattern, taps)
-        if not names:
-            raise ValueError(f"no tap is named or matched by {pattern!r}.{suggest(pattern, taps, 'taps')}")
-        chosen.update(names)
-    return [tap for name, tap in taps.items() if name in chosen]
-
-
 def resolve(model: nn.Module, selection: Selection) -> dict[str, list[Site]]:
     """The sites that each part of a selection means; keys are the names and globs, or ``"predicate"``.
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from rsp_lab.capture.points import ModulePoint, find_points, find_taps, map_tensors, taps_of
+from rsp_lab.capture.points import ModulePoint, find_points, map_tensors, taps_of
 from rsp_lab.shapes import Tap
 
 ALL = ["p2", "p3", "step32.weights", "logits", "unused"]
@@ -49,13 +49,6 @@ def test_two_taps_of_one_name_are_refused(toy):
 )
 def test_selections_in_order_of_registration_without_repetition(toy, selection, expected):
     assert names(find_points(toy, selection)) == expected
-
-
-def test_find_taps_knows_taps_only(toy):
-    assert find_taps(toy, ["p3", "p*"]) == [toy.tap_p2, toy.tap_p3]
-    assert find_taps(toy, lambda tap: tap.name == "p3") == [toy.tap_p3]
-    with pytest.raises(ValueError, match="no tap is named or matched by 'first'"):
-        find_taps(toy, "first")
 
 
 def test_a_pattern_that_matches_no_tap_means_module_paths(toy):

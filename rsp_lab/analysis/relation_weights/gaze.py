@@ -60,11 +60,6 @@ class WindowReadings:
     peak: Int[Tensor, "2 y x"]
     pixels_per_cell: tuple[float, float]
 
-    @property
-    def offset_cells(self) -> Float[Tensor, "2 y x"]:
-        """The expected offset in cells."""
-        return self.offset / self.offset.new_tensor(self.pixels_per_cell)[:, None, None]
-
     def to_dict(self) -> dict[str, float]:
         """Means over the map; pixels are input pixels."""
         maps = {

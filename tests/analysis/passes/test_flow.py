@@ -46,7 +46,7 @@ def test_flow_of_a_relation_model(rsp4: Segmenter, image: torch.Tensor) -> None:
     assert flow["step54"] is flow.get("step54") is step
     assert flow.get("step87") is None
     for missing in ((7, 5), "step87"):
-        with pytest.raises(KeyError, match="no step .*; captured steps: step76, step65"):
+        with pytest.raises(KeyError, match=r"no step .*; captured steps: step76, step65"):
             flow[missing]
 
 

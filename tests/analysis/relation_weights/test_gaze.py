@@ -121,7 +121,6 @@ def test_readings_by_loops(window: Window) -> None:
             for name, value in expected.items():
                 assert float(getattr(found, name)[y, x]) == pytest.approx(value, abs=1e-12), name
             offset = [sum(p * at[axis] for at, p in places.items()) for axis in (0, 1)]
-            assert found.offset_cells[:, y, x].tolist() == pytest.approx(offset, abs=1e-12)
             assert found.offset[:, y, x].tolist() == pytest.approx([offset[0] * down, offset[1] * right], abs=1e-12)
             assert tuple(found.peak[:, y, x].tolist()) == max(places, key=lambda at: places[at])
 
