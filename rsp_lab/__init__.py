@@ -1,51 +1,125 @@
-"""rsp_lab: a workbench for looking inside cross-scale context aggregation in semantic segmentation."""
+"""rsp_lab: a workbench for looking inside cross-scale context aggregation in semantic segmentation.
+
+The names are there at once, and what is behind one of them is imported when it is first used: ``import rsp_lab`` does
+not wait for torch. To add a name, write it in the three lists below; ``tests/house/test_public_names.py`` holds that
+they agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rsp_lab._version import __version__
-from rsp_lab.analysis.arena.result import ArenaResult
-from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
-from rsp_lab.analysis.attribution.attribute import Attribution, attribute
-from rsp_lab.analysis.comparison.compare import Comparison, compare
-from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_paths
-from rsp_lab.analysis.comparison.explain import explain
-from rsp_lab.analysis.comparison.explanation import Explanation
-from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
-from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
-from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
-from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger
-from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
-from rsp_lab.analysis.ledger.selection import (
-    RejectionMap,
-    SelectionGain,
-    rejection_map,
-    selection_gain,
-)
-from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
-from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
-from rsp_lab.analysis.passes.residuals import context_residuals
-from rsp_lab.analysis.receptive_field.reach import (
-    EffectiveField,
-    LookingDistance,
-    context_reach,
-    effective_field,
-    looking_distance,
-)
-from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
-from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
-from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
-from rsp_lab.analysis.surgery import presets as surgery_presets
-from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
-from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
-from rsp_lab.analysis.trade.matrix import TradeMatrix
-from rsp_lab.analysis.trade.run import trade_matrix
-from rsp_lab.capture.capture import run_with_capture
-from rsp_lab.capture.hooks import hooks
-from rsp_lab.capture.record import Record
-from rsp_lab.data.images import read_image
-from rsp_lab.explorer.widget import explore
-from rsp_lab.models.inspection.structure import HeadStructure, head_structure
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
-from rsp_lab.models.weights import load
+
+if TYPE_CHECKING:
+    from rsp_lab.analysis.arena.result import ArenaResult
+    from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
+    from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+    from rsp_lab.analysis.comparison.compare import Comparison, compare
+    from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_paths
+    from rsp_lab.analysis.comparison.explain import explain
+    from rsp_lab.analysis.comparison.explanation import Explanation
+    from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
+    from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
+    from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
+    from rsp_lab.analysis.ledger.frozen import FrozenHead
+    from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger
+    from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
+    from rsp_lab.analysis.ledger.selection import (
+        RejectionMap,
+        SelectionGain,
+        rejection_map,
+        selection_gain,
+    )
+    from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
+    from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
+    from rsp_lab.analysis.passes.residuals import context_residuals
+    from rsp_lab.analysis.receptive_field.reach import (
+        EffectiveField,
+        LookingDistance,
+        context_reach,
+        effective_field,
+        looking_distance,
+    )
+    from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
+    from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
+    from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
+    from rsp_lab.analysis.surgery import presets as surgery_presets
+    from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
+    from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
+    from rsp_lab.analysis.trade.matrix import TradeMatrix
+    from rsp_lab.analysis.trade.run import trade_matrix
+    from rsp_lab.capture.capture import run_with_capture
+    from rsp_lab.capture.hooks import hooks
+    from rsp_lab.capture.record import Record
+    from rsp_lab.data.images import read_image
+    from rsp_lab.explorer.widget import explore
+    from rsp_lab.models.inspection.structure import HeadStructure, head_structure
+    from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+    from rsp_lab.models.weights import load
+else:
+    from importlib import import_module
+
+    _NAMES_IN = {
+        "rsp_lab.analysis.arena.result": ("ArenaResult",),
+        "rsp_lab.analysis.arena.run": ("ArenaSettings", "run_arena"),
+        "rsp_lab.analysis.attribution.attribute": ("Attribution", "attribute"),
+        "rsp_lab.analysis.comparison.compare": ("Comparison", "compare"),
+        "rsp_lab.analysis.comparison.context_paths": ("ContextPaths", "context_paths"),
+        "rsp_lab.analysis.comparison.explain": ("explain",),
+        "rsp_lab.analysis.comparison.explanation": ("Explanation",),
+        "rsp_lab.analysis.comparison.flips": ("FlipStories", "flip_stories"),
+        "rsp_lab.analysis.faithfulness.at_input": ("Faithfulness", "input_curves"),
+        "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
+        "rsp_lab.analysis.ledger.frozen": ("FrozenHead",),
+        "rsp_lab.analysis.ledger.ledger": ("ContextLedger", "LedgerError", "context_ledger"),
+        "rsp_lab.analysis.ledger.levels": ("LevelLedger", "level_ledger"),
+        "rsp_lab.analysis.ledger.selection": ("RejectionMap", "SelectionGain", "rejection_map", "selection_gain"),
+        "rsp_lab.analysis.ledger.zones": ("ZoneContributions", "zone_contributions"),
+        "rsp_lab.analysis.passes.flow": ("ContextFlow", "StepFlow", "context_flow"),
+        "rsp_lab.analysis.passes.residuals": ("context_residuals",),
+        "rsp_lab.analysis.receptive_field.reach": (
+            "EffectiveField",
+            "LookingDistance",
+            "context_reach",
+            "effective_field",
+            "looking_distance",
+        ),
+        "rsp_lab.analysis.relation_weights.complementarity": ("Complementarity", "complementarity"),
+        "rsp_lab.analysis.relation_weights.gaze": ("StepGaze", "gaze_steps"),
+        "rsp_lab.analysis.relation_weights.grids": ("RelationGrid", "relation_grids"),
+        "rsp_lab.analysis.surgery.operate": ("SurgeryResult", "edited_weights", "operate", "predicted_change"),
+        "rsp_lab.analysis.targets.target": ("PixelTarget", "RegionTarget"),
+        "rsp_lab.analysis.trade.matrix": ("TradeMatrix",),
+        "rsp_lab.analysis.trade.run": ("trade_matrix",),
+        "rsp_lab.capture.capture": ("run_with_capture",),
+        "rsp_lab.capture.hooks": ("hooks",),
+        "rsp_lab.capture.record": ("Record",),
+        "rsp_lab.data.images": ("read_image",),
+        "rsp_lab.explorer.widget": ("explore",),
+        "rsp_lab.models.inspection.structure": ("HeadStructure", "head_structure"),
+        "rsp_lab.models.segmenter": ("Segmenter", "SegmenterConfig"),
+        "rsp_lab.models.weights": ("load",),
+    }
+    _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
+    # Names that stand for whole modules.
+    _MODULES = {
+        "surgery_presets": "rsp_lab.analysis.surgery.presets",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name in _MODULE_OF:
+            value = getattr(import_module(_MODULE_OF[name]), name)
+        elif name in _MODULES:
+            value = import_module(_MODULES[name])
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return list(__all__)
+
 
 __all__ = [
     "ArenaResult",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -13,7 +13,6 @@ Image = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 to 4096 x 4096")
 ]
 Model = Annotated[str, tyro.conf.arg(help="shipped name or path of a .safetensors file")]
-Measure = Annotated[Literal["relation", "capture", "forward", "analysis"], tyro.conf.Positional]
 
 FORMATS = ("png", "pdf")
 """Of every picture that a command writes."""

@@ -1,31 +1,41 @@
-"""Commands that measure."""
+"""``rsp-lab bench``: what is fast and small, measured side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from rsp_lab import bench as measurements
+import tyro
+
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import print_rows, say
 
+Measure = Annotated[Literal["relation", "capture", "forward", "analysis", "start"], tyro.conf.Positional]
 
-def bench(what: arguments.Measure, *, json: arguments.Json = False, threads: int | None = None) -> None:
-    """Measures speed and memory side by side in one run: relation, capture, whole forward passes, or analysis.
+
+def bench(what: Measure, *, json: arguments.Json = False, threads: int | None = None) -> None:
+    """Measures speed and memory side by side in one run: relation, capture, forward passes, analysis, or the start.
 
     Args:
         what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
             against its baseline on ResNet-50; analysis: ledgers and the trade matrix against plain work of the same
-            model.
+            model; start: importing the library and printing help against importing torch, in fresh processes.
         threads: of torch; default: torch's own choice.
     """
     if threads is not None and threads < 1:
         raise ValueError(f"--threads must be at least 1, got {threads}.")
+    if what == "start":
+        from rsp_lab.bench.start import bench_start
+
+        print_rows(bench_start(report=say), json)
+        return
+    from rsp_lab.bench import analysis, capture, forward, relation, sides
+
     runs: dict[str, Callable[..., list[dict[str, Any]]]] = {
-        "relation": measurements.bench_relation,
-        "capture": measurements.bench_capture,
-        "forward": measurements.bench_forward,
-        "analysis": measurements.bench_analysis,
+        "relation": relation.bench_relation,
+        "capture": capture.bench_capture,
+        "forward": forward.bench_forward,
+        "analysis": analysis.bench_analysis,
     }
-    with measurements.threads(threads):
+    with sides.threads(threads):
         print_rows(runs[what](report=say), json)

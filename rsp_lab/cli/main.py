@@ -5,61 +5,93 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import tyro
 
-from rsp_lab.analysis.ledger.ledger import LedgerError
-from rsp_lab.cli import (
-    arena,
-    attribute,
-    bench,
-    compare,
-    explain,
-    export_html,
-    figures,
-    flips,
-    models,
-    residuals,
-    scenes,
-    tables,
-    trade,
-)
 from rsp_lab.cli.output import say
+
+COMMANDS = {
+    "models": "The weights that come with the package.",
+    "tables": "Cost columns of Tables I, III, IV, V, VI: counted from the built modules, beside the paper's print.",
+    "scenes": "Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.",
+    "compare": "Two models side by side on one photograph: predictions, context flow, key and query, relation weights.",
+    "explain": (
+        "The story of one pixel in two models: what each level and cell adds to the decision, what was refused, "
+        "the gaze."
+    ),
+    "attribute": (
+        "Which pixels of a photograph one pixel's decision rests on in two models, by captum, and whether that is true."
+    ),
+    "flips": "Where two models part on one photograph, strongest first, each region with what tipped it.",
+    "export-html": (
+        "The explorer of two models on one photograph as one offline file: opens in any browser, and fetches nothing."
+    ),
+    "trade": (
+        "What classes take from each other: target class by source class by level over a data set, in both models."
+    ),
+    "arena": ("Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes."),
+    "figures": (
+        "The paper's figures and tables for your models and images: fig1 to fig5, tables, ledger, gaze, distance, all."
+    ),
+    "residuals": "How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.",
+    "bench": (
+        "Measures speed and memory side by side in one run: relation, capture, forward passes, analysis, or the start."
+    ),
+}
+"""The first line of each command's docstring. A command is the function of its name in the module of its name."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
-    commands: dict[str, Callable[..., Any]] = {
-        "models": models.models,
-        "tables": tables.tables,
-        "scenes": scenes.scenes,
-        "compare": compare.compare,
-        "explain": explain.explain,
-        "attribute": attribute.attribute,
-        "flips": flips.flips,
-        "export-html": export_html.export_html,
-        "trade": trade.trade,
-        "arena": arena.arena,
-        "figures": figures.figures,
-        "residuals": residuals.residuals,
-        "bench": bench.bench,
-    }
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=arguments)
+        tyro.extras.subcommand_cli_from_dict(_commands(words), prog="rsp-lab", args=words)
     except BrokenPipeError:
         # The reader of the output, such as head, is gone; what is still buffered for it must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
-    except (ValueError, OSError, MemoryError, LedgerError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")
         raise SystemExit(2) from None
     except RuntimeError as error:
-        # torch has no class of its own for it.
-        if "can't allocate memory" not in str(error):
-            raise
-        say("rsp-lab: not enough memory for this image; give a smaller one")
+        say(f"rsp-lab: {_described(error)}")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         say("rsp-lab: interrupted; nothing was written")
         raise SystemExit(130) from None
+
+
+def _commands(words: list[str]) -> dict[str, Callable[..., Any]]:
+    """All commands by name. Only the one that is called for is imported: torch alone takes seconds."""
+    # tyro's own options, which complete command lines in a shell, need the words of all.
+    every = words[:1] and words[0].startswith("--tyro-")
+    # As for tyro, export_html is export-html.
+    called = {word.replace("_", "-") for word in words[:1]}
+    return {name: _command(name) if every or name in called else _named(help_) for name, help_ in COMMANDS.items()}
+
+
+def _command(name: str) -> Callable[..., Any]:
+    identifier = name.replace("-", "_")
+    command: Callable[..., Any] = getattr(import_module(f"rsp_lab.cli.{identifier}"), identifier)
+    return command
+
+
+def _named(help_: str) -> Callable[[], None]:
+    def command() -> None: ...
+
+    command.__doc__ = help_
+    return command
+
+
+def _described(error: RuntimeError) -> str:
+    """The words of an error that a user can act on; any other one is raised again."""
+    from rsp_lab.analysis.ledger.ledger import LedgerError
+
+    if isinstance(error, LedgerError):
+        return " ".join(str(error).split())
+    # torch has no class of its own for it.
+    if "can't allocate memory" in str(error):
+        return "not enough memory for this image; give a smaller one"
+    raise error

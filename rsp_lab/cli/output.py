@@ -11,9 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 
 def say(text: str) -> None:
     """A line on stderr."""
@@ -25,6 +22,9 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json_module.dumps(rows, indent=1))
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table()
     for name in rows[0]:
         table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")

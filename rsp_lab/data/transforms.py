@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
@@ -96,6 +95,9 @@ def augment(
     Raises:
         ValueError: if the sample has no label.
     """
+    # torchvision brings torch's compiler with it: imported here, it costs nothing where no crop is drawn.
+    from torchvision.transforms.v2 import functional as F
+
     if sample.label is None:
         raise ValueError(f"{sample.name}: has no label, and training needs one.")
     whole_label = Image.fromarray(sample.label.numpy())
@@ -188,6 +190,8 @@ def distort_colour(image: UInt8[Tensor, "3 y x"], rng: np.random.Generator) -> U
 
     Brightness, then contrast, saturation and hue in this order or with contrast last, each with probability one half.
     """
+    from torchvision.transforms.v2 import functional as F
+
     contrast_first = rng.random() < 0.5
     chosen = rng.random(4) < 0.5
     brightness, contrast, saturation, hue = rng.uniform((0.875, 0.5, 0.5, -0.05), (1.125, 1.5, 1.5, 0.05))

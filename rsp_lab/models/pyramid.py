@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models import get_model, get_model_weights, resnet
-from torchvision.ops import FeaturePyramidNetwork, FrozenBatchNorm2d
-from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from rsp_lab.shapes import Tap
+
+# torchvision brings torch's compiler with it, which takes as long as torch: it is imported where a network is built.
+if TYPE_CHECKING:
+    from torchvision.models.resnet import ResNet
 
 EncoderName = Literal["tiny", "resnet18", "resnet34", "resnet50", "resnet101", "resnext101_64x4d"]
 _STAGE_CHANNELS: dict[str, tuple[int, int, int, int]] = {
@@ -67,13 +68,15 @@ class Encoder(nn.Module):
         return maps
 
 
-def _torchvision_encoder(network: resnet.ResNet) -> Encoder:
+def _torchvision_encoder(network: ResNet) -> Encoder:
     stem = nn.Sequential(network.conv1, network.bn1, network.relu, network.maxpool)
     return Encoder(stem, [network.layer1, network.layer2, network.layer3, network.layer4])
 
 
 def _tiny_encoder(norm: type[nn.Module]) -> Encoder:
     """torchvision's basic blocks, one a stage. The stem is two strided 3x3 convs, cheaper than a 7x7 on a CPU."""
+    from torchvision.models.resnet import BasicBlock
+
     widths = _STAGE_CHANNELS["tiny"]
     stem = nn.Sequential(
         nn.Conv2d(3, widths[0], 3, stride=2, padding=1, bias=False),
@@ -89,7 +92,7 @@ def _tiny_encoder(norm: type[nn.Module]) -> Encoder:
         shortcut = None
         if stride == 2:
             shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride=2, bias=False), norm(outputs))
-        stages.append(resnet.BasicBlock(inputs, outputs, stride, shortcut, norm_layer=norm))
+        stages.append(BasicBlock(inputs, outputs, stride, shortcut, norm_layer=norm))
     encoder = Encoder(stem, stages)
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d):
@@ -108,6 +111,9 @@ def build_encoder(name: EncoderName, *, frozen_batch_norm: bool = False, pretrai
     Raises:
         ValueError: if pretrained weights are asked for the tiny encoder, which has none.
     """
+    from torchvision.models import get_model, get_model_weights
+    from torchvision.ops import FrozenBatchNorm2d
+
     norm: type[nn.Module] = FrozenBatchNorm2d if frozen_batch_norm else nn.BatchNorm2d
     if name == "tiny":
         if pretrained:
@@ -123,6 +129,9 @@ class FeaturePyramid(nn.Module):
     """P_2..P_5 or P_2..P_7 of an image whose channels are already normalised."""
 
     def __init__(self, config: PyramidConfig, *, pretrained: bool = False) -> None:
+        from torchvision.ops import FeaturePyramidNetwork
+        from torchvision.ops.feature_pyramid_network import LastLevelP6P7
+
         super().__init__()
         self.config = config
         c = config.channels

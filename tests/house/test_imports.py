@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import grimp
 import pytest
+
+import rsp_lab
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("rsp_lab", "app", "trainers")
@@ -26,6 +29,15 @@ def imports_from_an_ancestor(graph: grimp.ImportGraph) -> list[str]:
         for package in sorted(graph.find_modules_directly_imported_by(module))
         if module.startswith(package + ".")
     ]
+
+
+def import_order(graph: grimp.ImportGraph) -> list[str]:
+    """All modules, each after what it imports, whether at once or inside a function.
+
+    Raises CycleError where there is no such order: a module would then depend on which one was imported first.
+    """
+    needs = {module: graph.find_modules_directly_imported_by(module) - {module} for module in graph.modules}
+    return list(TopologicalSorter(needs).static_order())
 
 
 @pytest.fixture
@@ -53,6 +65,7 @@ def test_contracts_hold() -> None:
         ("trainers/intruder.py", "import app", "app and trainers are blind to each other"),
         ("rsp_lab/capture/intruder.py", "import trainers", "app and trainers are blind to each other"),
         ("rsp_lab/relations/intruder.py", "import rsp_lab.analysis", "a room imports only rooms below it"),
+        ("rsp_lab/relations/intruder.py", "def f():\n    import rsp_lab.models", "a room imports only rooms below it"),
         ("rsp_lab/models/intruder.py", "import rsp_lab.capture", "a room imports only rooms below it"),
         ("rsp_lab/explorer/intruder.py", "import rsp_lab.figures", "a room imports only rooms below it"),
         ("rsp_lab/room_without_layer.py", "", "a room imports only rooms below it"),
@@ -62,6 +75,8 @@ def test_contracts_hold() -> None:
         ("rsp_lab/analysis/ledger/intruder.py", "import rsp_lab.analysis.passes", "packages of analysis import only"),
         ("rsp_lab/analysis/trade/intruder.py", "import rsp_lab.analysis.surgery", "packages of analysis import only"),
         ("rsp_lab/analysis/package_without_layer.py", "", "packages of analysis import only those below them"),
+        ("rsp_lab/cli/output.py", "import rsp_lab.cli.tables", "a command knows no other command"),
+        ("rsp_lab/cli/tables.py", "import rsp_lab.cli.models", "a command knows no other command"),
         ("app/store/intruder.py", "import app.shell.text", "pages know the shell, the shell knows the store"),
         ("app/shell/intruder.py", "import app.app_pages.pages", "pages know the shell, the shell knows the store"),
         ("app/package_without_layer.py", "", "pages know the shell, the shell knows the store"),
@@ -86,6 +101,58 @@ def test_a_cycle_breaks_its_contract(checkout: Path) -> None:
 
     assert result.returncode == 1
     assert "no import cycles BROKEN" in result.stdout
+
+
+def test_an_import_inside_a_function_closes_a_cycle_too(checkout: Path) -> None:
+    (checkout / "rsp_lab/relations/hen.py").write_text("def lay():\n    from rsp_lab.relations import egg\n")
+    (checkout / "rsp_lab/relations/egg.py").write_text("def hatch():\n    import rsp_lab.relations.hen\n")
+
+    result = run_contracts(checkout)
+
+    assert result.returncode == 1
+    assert "no import cycles BROKEN" in result.stdout
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_can_be_the_first_to_be_imported(package: str) -> None:
+    graph = grimp.build_graph(package, cache_dir=None, exclude_type_checking_imports=True)
+    order = import_order(graph)
+
+    assert set(order) == graph.modules
+    assert len(order) > 20
+
+
+def test_a_module_that_cannot_be_the_first_is_found() -> None:
+    graph = grimp.ImportGraph()
+    for module in ("rsp_lab", "rsp_lab.relations", "rsp_lab.relations.hen", "rsp_lab.relations.egg"):
+        graph.add_module(module)
+    graph.add_import(importer="rsp_lab.relations.hen", imported="rsp_lab.relations.egg")
+    order = import_order(graph)
+    assert order.index("rsp_lab.relations.egg") < order.index("rsp_lab.relations.hen")
+
+    graph.add_import(importer="rsp_lab.relations.egg", imported="rsp_lab.relations.hen")
+    with pytest.raises(CycleError):
+        import_order(graph)
+
+
+_FIRST = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for loaded in [module for module in sys.modules if module.partition(".")[0] == "rsp_lab"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
+
+
+def test_what_users_import_first_needs_nothing_imported_before() -> None:
+    """One process in which torch stays and all of rsp_lab is forgotten between two imports."""
+    homes = {*rsp_lab._MODULE_OF.values(), *rsp_lab._MODULES.values()}
+    commands = {f"rsp_lab.cli.{path.stem}" for path in (ROOT / "rsp_lab/cli").glob("*.py") if path.stem != "__init__"}
+    done = subprocess.run(
+        [sys.executable, "-c", _FIRST, *sorted(homes | commands)], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("package", PACKAGES)

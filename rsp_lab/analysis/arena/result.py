@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
@@ -147,7 +147,7 @@ class Estimate:
         if len(values) < 2:
             return cls(values[0] if values else math.nan, math.nan, len(values))
         spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-        reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * spread
+        reach = float(special.stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * spread
         return cls(float(np.mean(values)), reach, len(values))
 
     @property

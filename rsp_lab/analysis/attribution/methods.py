@@ -2,6 +2,8 @@
 
 Nothing here holds more than one forward and backward pass of one image, or a forward pass of
 :data:`~rsp_lab.analysis.attribution.target_function.PIXELS_AT_ONCE` pixels.
+
+captum is imported where it runs: it brings matplotlib and IPython with it.
 """
 
 from __future__ import annotations
@@ -12,14 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from captum.attr import (
-    FeatureAblation,
-    InputXGradient,
-    IntegratedGradients,
-    LayerAttribution,
-    LayerGradCam,
-    Occlusion,
-)
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
@@ -50,6 +44,8 @@ class RegionEffect:
 
 def gradient_x_input(function: TargetFunction, image: Float[Tensor, "1 3 y x"]) -> Float[Tensor, "y x"]:
     """Colour times gradient, summed over the channels."""
+    from captum.attr import InputXGradient
+
     found = InputXGradient(function).attribute(image.clone().requires_grad_())
     return found.detach().double().sum((0, 1)).cpu()
 
@@ -62,6 +58,8 @@ def integrated_gradients(
     Gauss-Legendre, one step at a time. captum holds the steps' shares in float32, so that the sum is exact to about
     1e-7 even for a model in float64.
     """
+    from captum.attr import IntegratedGradients
+
     method = IntegratedGradients(function)
     found = method.attribute(image, baselines=reference, n_steps=steps, internal_batch_size=1)
     return found.detach().double().sum((0, 1)).cpu()
@@ -81,6 +79,8 @@ def layer_gradcam(
     Raises:
         ValueError: if the name means no point or several, or its tensor is passed not exactly once or is no map.
     """
+    from captum.attr import LayerAttribution, LayerGradCam
+
     points = find_points(function.model, layer)
     if len(points) != 1:
         names = ", ".join(point.name for point in points[:4])
@@ -125,6 +125,8 @@ def occlusion(
 
     captum takes that mean in float32, so that it is exact to about 1e-7 even for a model in float64.
     """
+    from captum.attr import Occlusion
+
     found = Occlusion(function).attribute(
         image,
         sliding_window_shapes=(3, window, window),
@@ -154,6 +156,8 @@ def feature_ablation(
     Returns:
         The map, which sums to the effects, and the effects, the largest of either sign first.
     """
+    from captum.attr import FeatureAblation
+
     numbers, places = regions.unique(return_inverse=True)
     found = FeatureAblation(function).attribute(
         image,

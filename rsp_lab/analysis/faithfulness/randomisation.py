@@ -10,7 +10,6 @@ import copy
 
 import torch
 from jaxtyping import Float
-from scipy.stats import rankdata
 from torch import Tensor
 
 from rsp_lab.models.segmenter import Segmenter
@@ -50,6 +49,8 @@ def randomised(model: Segmenter, part: str, seed: int) -> Segmenter:
 
 def rank_correlation(before: Float[Tensor, "y x"], after: Float[Tensor, "y x"]) -> float:
     """By :data:`RANK_RULE`; nan where one of the maps is the same everywhere."""
+    from scipy.stats import rankdata
+
     a, b = (torch.from_numpy(rankdata(_pooled(values).numpy())) for values in (before, after))
     a, b = a - a.mean(), b - b.mean()
     norm = float(a.norm() * b.norm())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from scipy import stats
+from scipy import special
 
 from rsp_lab.analysis.ledger.ledger import UNLABELLED
 from rsp_lab.analysis.trade.image import ImageTrade
@@ -62,7 +62,7 @@ class Moments:
         """Of the 95 % interval of each mean by Student's t over images; NaN for fewer than two."""
         n = self.count[..., None].astype(float)
         enough = np.maximum(n, 2)
-        width = stats.t.ppf((1 + CONFIDENCE) / 2, enough - 1) * np.sqrt(self.m2 / (enough - 1) / enough)
+        width = special.stdtrit(enough - 1, (1 + CONFIDENCE) / 2) * np.sqrt(self.m2 / (enough - 1) / enough)
         return np.where(n > 1, width, np.nan)
 
 

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 from torch import nn
-from torchvision.models.segmentation import deeplabv3_resnet101
 
 from rsp_lab.models.inspection.cost import SystemCost, system_cost
 from rsp_lab.models.paper.costs import cost_tables
@@ -197,6 +196,8 @@ def _fpn(encoder: EncoderName, head: str) -> nn.Module:
 @lru_cache(maxsize=16)
 def _measured(model: str, backbone: str) -> SystemCost | None:
     if model.startswith("DeeplabV3 "):
+        from torchvision.models.segmentation import deeplabv3_resnet101
+
         return system_cost(
             lambda: deeplabv3_resnet101(weights=None, weights_backbone=None, num_classes=len(_NAMES), aux_loss=False)
         )

@@ -1,0 +1,86 @@
+"""Time and memory of calls side by side, turn and turn about, so that ratios can be trusted."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+Report = Callable[[str], None]
+CLASS_NAMES = tuple(f"class {i}" for i in range(19))
+"""Of untrained networks: as many as Cityscapes has."""
+
+
+def side_by_side(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Milliseconds of each call: the fastest of all rounds, as in timeit, since other work can only slow a call down.
+
+    Sides take turns, so that a slow spell of the machine meets all of them, and have the same time in each round, that
+    of the slowest one's call: a single call of two milliseconds would be at the mercy of a moment.
+    """
+    fastest = {name: float("inf") for name in calls}
+    with torch.no_grad():
+        turn = max(_seconds(call) for call in calls.values())
+        for _ in range(rounds):
+            for name, call in calls.items():
+                # The first call after another one pays for caches and freed memory that the other left behind.
+                call()
+                spent = 0.0
+                while spent == 0 or spent + fastest[name] <= turn:
+                    spent += (took := _seconds(call))
+                    fastest[name] = min(fastest[name], took)
+    return {name: round(seconds * 1e3, 3) for name, seconds in fastest.items()}
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def peak_megabytes(call: Callable[[], Any]) -> float:
+    """Peak of the bytes that tensors made during the call hold at one time, from the allocator's own events."""
+    with torch.no_grad():
+        call()
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
+            kept = call()
+        del kept
+    held = peak = 0
+    for change in _allocations(trace):
+        held += change
+        peak = max(peak, held)
+    return round(peak / 1e6, 3)
+
+
+def _allocations(trace: profile) -> Iterator[int]:
+    """Bytes of each allocation (positive) and release (negative) in order of time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        trace.export_chrome_trace(str(path))
+        events = json.loads(path.read_text())["traceEvents"]
+    memory = [event for event in events if event.get("name") == "[memory]" and event["args"].get("Device Type") == 0]
+    for event in sorted(memory, key=lambda event: event["ts"]):
+        yield int(event["args"]["Bytes"])
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """torch's threads set to ``count`` for a while; None leaves them."""
+    before = torch.get_num_threads()
+    if count is not None:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

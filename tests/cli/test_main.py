@@ -1,0 +1,71 @@
+"""The table of commands, and what is imported for one of them."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from rsp_lab.cli import main
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_a_command_is_the_function_of_its_name_and_its_help_the_first_line_of_its_docstring(name: str) -> None:
+    identifier = name.replace("-", "_")
+    command = getattr(import_module(f"rsp_lab.cli.{identifier}"), identifier)
+
+    assert inspect.getdoc(command).splitlines()[0] == main.COMMANDS[name]
+
+
+def test_every_file_with_a_function_of_its_name_is_a_command() -> None:
+    files = [path.stem for path in Path(main.__file__).parent.glob("*.py") if path.stem not in ("main", "__init__")]
+    commands = {stem.replace("_", "-") for stem in files if hasattr(import_module(f"rsp_lab.cli.{stem}"), stem)}
+
+    assert commands == set(main.COMMANDS)
+
+
+def test_only_the_command_that_is_called_is_imported() -> None:
+    code = """
+import sys
+from rsp_lab.cli.main import main
+try:
+    main(["bench", "--help"])
+except SystemExit:
+    print(*sorted(name for name in sys.modules if name.startswith("rsp_lab.cli.")), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()
+
+    assert {name for name in main.COMMANDS if f"rsp_lab.cli.{name.replace('-', '_')}" in loaded} == {"bench"}
+    assert loaded[-1] == "False"
+
+
+@pytest.mark.parametrize("word", ["export-html", "export_html"])
+def test_a_command_has_its_options_by_either_spelling(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main([word, "--help"])
+
+    assert ended.value.code == 0
+    assert "--out FILE" in capsys.readouterr().out
+
+
+def test_completions_know_the_options_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.main(["--tyro-print-completion", "bash"])
+    completions = capsys.readouterr().out
+
+    for option in ("--channel", "--verdict", "--distances"):
+        assert option in completions
+
+
+@pytest.mark.parametrize("words", [[], ["compar"]])
+def test_a_word_that_is_no_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(words)
+
+    assert ended.value.code == 2
+    assert "export-html" in capsys.readouterr().err.replace("\n", " ")
