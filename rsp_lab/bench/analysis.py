@@ -17,6 +17,7 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.run import empty_sum, traded
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.bench.sides import CLASS_NAMES, Report, channels_last, side_by_side
+from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import presets, weights
 from rsp_lab.models.segmenter import Segmenter
@@ -75,7 +76,8 @@ def _patchwork(size: tuple[int, int], classes: int) -> Sample:
     """Noise under labels in which every class occurs several times, and some pixels have none: the most zones there
     can be."""
     rows, columns = torch.arange(size[0])[:, None] // 24, torch.arange(size[1]) // 24
-    label = ((rows * 5 + columns) % (classes + 1)).to(torch.uint8)
+    place = (rows * 5 + columns) % (classes + 1)
+    label = torch.where(place < classes, place, IGNORE_INDEX).to(torch.uint8)
     image = torch.randint(0, 256, (3, *size), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     return Sample("patchwork", image, label)
 

@@ -29,7 +29,7 @@ def test_the_trade_bench_has_every_zone() -> None:
     model = Segmenter(presets.tiny_rsp4(("a", "b", "c"))).eval()
     sample = analysis._patchwork((64, 96), 3)
 
-    assert set(sample.label.unique().tolist()) == {0, 1, 2, 3}
+    assert set(sample.label.unique().tolist()) == {0, 1, 2, 255}
     total = analysis._trade_of_one(analysis.empty_sum((model, model), "labels"), model, sample)
     expected = trade_matrix((model, model), [sample])
     np.testing.assert_array_equal(total.result(("left", "right"), "labels").values.mean, expected.values.mean)
