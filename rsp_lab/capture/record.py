@@ -16,6 +16,7 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from rsp_lab.capture.points import match, suggest
+from rsp_lab.summary import Rows, Summarised
 
 FORMAT = "rsp_lab.record"
 VERSION = 1
@@ -51,7 +52,7 @@ class Entry:
             )
 
 
-class Record(Mapping[str, Tensor]):
+class Record(Mapping[str, Tensor], Summarised):
     """Captured tensors by name, in order of computation.
 
     ``record["step54.weights"]`` is the tensor; a name that was not captured raises :class:`NotCapturedError`, a
@@ -206,17 +207,18 @@ class Record(Mapping[str, Tensor]):
             raise _inconsistent(path, f"tensors {', '.join(tensors)} are not described")
         return record
 
-    def __repr__(self) -> str:
+    def _summary(self) -> tuple[str, Rows]:
         size = "" if self._image_size is None else f", image {self._image_size[0]} x {self._image_size[1]} (y, x)"
         title = f"Record of {len(self)} tensor{'' if len(self) == 1 else 's'}{size}"
-        rows = [("name", "axes", "shape", "stride", "dtype")]
-        for name, entry in self._entries.items():
+        rows = [("axes", "shape", "stride", "dtype")]
+        for entry in self._entries.values():
             shape = " x ".join(map(str, entry.tensor.shape))
             stride = "-" if entry.stride is None else str(entry.stride)
-            rows.append((name, " ".join(entry.axes), shape, stride, str(entry.tensor.dtype).removeprefix("torch.")))
+            rows.append((" ".join(entry.axes), shape, stride, str(entry.tensor.dtype).removeprefix("torch.")))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-        return "\n  ".join([title, *lines]) if self._entries else title
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        names = ["name", *self._entries]
+        return title, list(zip(names, lines, strict=True)) if self._entries else []
 
     def _with(self, entries: Mapping[str, Entry]) -> Record:
         return Record(entries, self._image_size, self.meta)

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
+from rsp_lab.summary import Summarised
+
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class Sample(Summarised):
     """An image with its labels.
 
     Attributes:

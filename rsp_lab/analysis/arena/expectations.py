@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 from rsp_lab.analysis.arena.methods import METHODS
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate
+from rsp_lab.summary import Summarised
 
 Claim = Literal["above", "below", "near"]
 Heads = Literal["all", "relations", "sums"]
 
 
 @dataclass(frozen=True)
-class Expectation:
+class Expectation(Summarised):
     """One claim.
 
     Attributes:
@@ -50,7 +51,7 @@ class Expectation:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Summarised):
     """What came.
 
     Attributes:

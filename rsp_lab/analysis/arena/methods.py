@@ -24,6 +24,7 @@ from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.capture.points import suggest
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Summarised
 
 KEPT = 0.5
 """Share of the mass that rollout leaves at a level; the rest goes on to the level above (Abnar, Zuidema: ACL 2020)."""
@@ -49,7 +50,7 @@ class MethodSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class Question(Summarised):
     """One decision of one model on one image.
 
     Attributes:
@@ -87,7 +88,7 @@ class Question:
 
 
 @dataclass(frozen=True, eq=False)
-class MethodMap:
+class MethodMap(Summarised):
     """What one method says about one decision.
 
     Attributes:

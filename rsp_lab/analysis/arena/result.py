@@ -16,6 +16,7 @@ from scipy import special
 
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
+from rsp_lab.summary import Rows, Summarised
 
 USED = 0.5
 """A model is said to use a cue that moves its margin by at least this many logits, the right way."""
@@ -88,7 +89,7 @@ MEASURES: Mapping[str, Measure] = {
 
 
 @dataclass(frozen=True)
-class PairOutcome:
+class PairOutcome(Summarised):
     """What came of one pair of readings in one model.
 
     Attributes:
@@ -129,7 +130,7 @@ class PairOutcome:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Summarised):
     """A mean over pairs.
 
     Attributes:
@@ -169,7 +170,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class ArenaResult:
+class ArenaResult(Summarised):
     """All outcomes of a run.
 
     Attributes:
@@ -230,6 +231,15 @@ class ArenaResult:
                     found = self.estimate(model, method, measure)
                     if found.pairs:
                         yield {"model": model, "method": method, "measure": measure, **found.to_dict()}
+
+    def _summary(self) -> tuple[str, Rows]:
+        title = f"ArenaResult: {len(self.methods)} methods, {len(self.pairs)} pairs of readings"
+        used = {model: [pair.used for pair in self.of_model(model)] for model in self.models}
+        return title, [
+            *((model, f"uses the cue in {sum(pairs)} of {len(pairs)} pairs") for model, pairs in used.items()),
+            ("methods", ", ".join(self.methods)),
+            ("settings", self.settings),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -23,6 +23,7 @@ from rsp_lab.analysis.targets.target import Target
 from rsp_lab.capture.points import suggest
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Rows, Summarised, short
 
 METHODS = ("gradient_x_input", "integrated_gradients", "layer_gradcam", "occlusion", "feature_ablation")
 RESIDUAL_RULE = "|sum of values - (logit - reference logit)| / max(1, |logit - reference logit|)"
@@ -47,7 +48,7 @@ _WITHOUT_REFERENCE = {"gradient_x_input": "black", "layer_gradcam": "none"}
 
 
 @dataclass(frozen=True, eq=False)
-class Attribution:
+class Attribution(Summarised):
     """What each pixel does for a target, by one method.
 
     Attributes:
@@ -94,6 +95,18 @@ class Attribution:
             first = self.regions[0]
             return f"{head}; largest effect of {len(self.regions)} regions: {first.name} {first.effect:+.2f}"
         return f"{head}; the pixels promise no sum ({self.unit})"
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"Attribution by {self.name}: {self.target.describe()}", [
+            ("logit", self.logit),
+            (f"on the reference ({self.reference})", self.reference_logit),
+            ("values", f"{short(self.values)}, {float(self.values.min()):.3g} to {float(self.values.max()):.3g}"),
+            ("sum of values", float(self.values.sum())),
+            ("unit", self.unit),
+            ("residual", self.residual),
+            ("settings", self.settings),
+            *(("strongest region", region) for region in self.regions[:1]),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; the map as its sum and extremes."""

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points
+from rsp_lab.summary import Summarised
 
 
 @dataclass(frozen=True)
-class RegionEffect:
+class RegionEffect(Summarised):
     """What one region does for the target.
 
     Attributes:

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rsp_lab.summary import Summarised
+
 SELECTIVITY_RULE = (
     "the channel c with the largest min(|d'_left|, |d'_right|), where d' = (mean inside - mean outside) / pooled "
     "standard deviation of channel c of the map after {step}, inside being the cells that a model labels {name}"
@@ -29,7 +31,7 @@ VARIANCE_DIFFERENCE_RULE = (
 
 
 @dataclass(frozen=True)
-class ChannelChoice:
+class ChannelChoice(Summarised):
     """The channel shown for both models.
 
     Attributes:
@@ -83,7 +85,7 @@ class RankedChannel:
 
 
 @dataclass(frozen=True)
-class ChannelRanking:
+class ChannelRanking(Summarised):
     """All channels, the best first.
 
     Attributes:

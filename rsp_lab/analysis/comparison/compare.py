@@ -26,6 +26,7 @@ from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import check_pixel
+from rsp_lab.summary import Rows, Summarised
 
 Pixel = tuple[int, int]
 # Peak resident memory of a comparison with the shipped models, measured at 1024 x 1024 and 4096 x 4096.
@@ -33,7 +34,7 @@ _BASE_BYTES, _BYTES_PER_PIXEL = 950e6, 190
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Summarised):
     """Two models on one image, and what both do at one pixel.
 
     Attributes:
@@ -72,6 +73,21 @@ class Comparison:
             f"{self.left.name} says {left.label}, {left.margin:.3g} logits over {left.runner_up}. "
             f"The two differ on {100 * self.disagreeing_share:.3g} % of the image."
         )
+
+    def _summary(self) -> tuple[str, Rows]:
+        height, width = self.image_size
+        answers = zip((self.left, self.right), self.answers, strict=True)
+        return f"Comparison of {self.left.name} and {self.right.name} on {height} x {width} pixels", [
+            ("differ on", f"{self.disagreeing_share:.2%} of the image"),
+            ("pixel (y, x)", f"{self.pixel}, {self.pixel_rule}"),
+            *((f"{view.name} says", f"{one.label}, {one.margin:.3g} over {one.runner_up}") for view, one in answers),
+            ("steps", " ".join(step.name for step in self.right.flow)),
+            ("channel", f"{self.channel.channel}, {self.channel.rule}"),
+            *(
+                (f"disagreement {place}", f"{one.left} or {one.right}, {one.area} pixels around {one.pixel}")
+                for place, one in enumerate(self.disagreements, 1)
+            ),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """The summary, JSON-able."""

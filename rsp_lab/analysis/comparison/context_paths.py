@@ -19,6 +19,7 @@ from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.regions import flipped_region
 from rsp_lab.analysis.targets.target import PixelTarget, Target, target_value
 from rsp_lab.shapes import step_levels
+from rsp_lab.summary import Rows, Summarised
 
 PATHS_RULE = (
     "offered: derivative of the target with respect to a cell's context, times what lies at the cell's own position "
@@ -28,7 +29,7 @@ PATHS_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class StepPath:
+class StepPath(Summarised):
     """One step of one model, in logits of the decision.
 
     Attributes:
@@ -89,7 +90,7 @@ class StepPath:
 
 
 @dataclass(frozen=True, eq=False)
-class ContextPaths:
+class ContextPaths(Summarised):
     """The steps above level 3 of one model on one decision, highest first.
 
     Attributes:
@@ -108,6 +109,16 @@ class ContextPaths:
     image_size: tuple[int, int]
     steps: tuple[StepPath, ...]
     residual: float
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"ContextPaths of {self.name}: {self.target.describe()}", [
+            ("value", self.value),
+            *(
+                (one.name, f"offered {float(one.offered.sum()):+.3f}, taken {float(one.taken.sum()):+.3f} logits")
+                for one in self.steps
+            ),
+            ("residual", self.residual),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""

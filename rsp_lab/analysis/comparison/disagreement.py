@@ -14,10 +14,11 @@ from scipy import ndimage
 from torch import Tensor
 
 from rsp_lab.analysis.targets.regions import Box, Region, label_regions
+from rsp_lab.summary import Summarised
 
 
 @dataclass(frozen=True, eq=False)
-class Disagreement:
+class Disagreement(Summarised):
     """One connected region on which two label maps differ in one and the same way.
 
     Attributes:

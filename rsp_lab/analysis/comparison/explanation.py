@@ -15,13 +15,14 @@ from rsp_lab.analysis.ledger.selection import RejectionMap
 from rsp_lab.analysis.passes.answer import PixelAnswer
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.shapes import step_digits
+from rsp_lab.summary import Rows, Summarised
 
 Pixel = tuple[int, int]
 _CELLS = 5
 
 
 @dataclass(frozen=True)
-class PixelGaze:
+class PixelGaze(Summarised):
     """Where one relation looks from the cell under a pixel; offsets are (down, right) in input pixels.
 
     Attributes:
@@ -45,7 +46,7 @@ class PixelGaze:
 
 
 @dataclass(frozen=True, eq=False)
-class PixelAccount:
+class PixelAccount(Summarised):
     """One model at one pixel.
 
     Attributes:
@@ -62,6 +63,14 @@ class PixelAccount:
     rejection: RejectionMap | None
     gaze: tuple[PixelGaze, ...]
 
+    def _summary(self) -> tuple[str, Rows]:
+        return f"PixelAccount of {self.name}", [
+            ("answer", self.answer),
+            ("ledger", self.ledger),
+            ("rejection", self.rejection),
+            *((f"gaze at {one.step}", f"{one.gaze[0]:+.1f} down, {one.gaze[1]:+.1f} right") for one in self.gaze),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "model": self.name,
@@ -73,7 +82,7 @@ class PixelAccount:
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Summarised):
     """Two models on one decision.
 
     Attributes:
@@ -126,6 +135,20 @@ class Explanation:
                 *(_selection(account) for account in self.accounts),
             ]
         )
+
+    def _summary(self) -> tuple[str, Rows]:
+        apart = self.difference
+        levels = [
+            (f"level {x}", f"{self.left.ledger.sums.get(x, 0.0):+.3f}  {self.right.ledger.sums.get(x, 0.0):+.3f}")
+            for x in apart.levels
+        ]
+        return f"Explanation of {self.target.describe()}", [
+            ("models", f"{self.left.name} (left), {self.right.name} (right)"),
+            ("says", f"{self.left.answer.label} (left), {self.right.answer.label} (right)"),
+            *reversed(levels),
+            ("bias", f"{self.left.ledger.bias:+.3f}  {self.right.ledger.bias:+.3f}"),
+            ("logit", f"{self.left.ledger.logit:+.3f}  {self.right.ledger.logit:+.3f}"),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         apart = self.difference

@@ -24,6 +24,7 @@ from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
+from rsp_lab.summary import Rows, Summarised
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -39,7 +40,7 @@ BIAS = "the bias"
 
 
 @dataclass(frozen=True)
-class LedgerEntry:
+class LedgerEntry(Summarised):
     """One entry of two ledgers, in logits: 0 for a level that a model lacks. The bias has no level."""
 
     level: int | None
@@ -59,7 +60,7 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, eq=False)
-class FlipStory:
+class FlipStory(Summarised):
     """One region in which two models part, and what tipped it.
 
     Attributes:
@@ -143,6 +144,20 @@ class FlipStory:
             )
         return words
 
+    def _summary(self) -> tuple[str, Rows]:
+        first, left, right = self.tipping, self.left.logit, self.right.logit
+        return f"FlipStory: {self._title()}", [
+            ("margins", f"{self.margins[0]:.3g} in {self.names[0]}, {self.margins[1]:.3g} in {self.names[1]}"),
+            (f"{self.right_class} over {self.left_class}", f"{left:+.3g} (left), {right:+.3g} (right)"),
+            ("tipped by", f"{first.words()}, {first.left:+.3g} (left), {first.right:+.3g} (right)"),
+            ("box", self.box),
+            ("right model is", self.verdict or "without true labels"),
+        ]
+
+    def _title(self) -> str:
+        y, x = (round(place) for place in self.right.target.centre)
+        return f"{self.left_class} or {self.right_class} around ({y}, {x}), {self.pixels} pixels"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "sentence": self.sentence(),
@@ -161,7 +176,7 @@ class FlipStory:
 
 
 @dataclass(frozen=True, eq=False)
-class FlipStories:
+class FlipStories(Summarised):
     """The strongest flips of an image, by :data:`RANK_RULE`.
 
     Attributes:
@@ -187,6 +202,13 @@ class FlipStories:
     def groups(self) -> Counter[tuple[str, str, int | None, str]]:
         """How many stories have the same left class, right class, tipping level (None: the bias) and source."""
         return Counter((s.left_class, s.right_class, s.tipping.level, s.tipping.source) for s in self.stories)
+
+    def _summary(self) -> tuple[str, Rows]:
+        title = f"FlipStories: {len(self.stories)} of {self.regions} regions, {self.names[0]} against {self.names[1]}"
+        return title, [
+            (f"{place}", f"{story._title()}, tipped by {story.tipping.words()}")
+            for place, story in enumerate(self.stories, 1)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {

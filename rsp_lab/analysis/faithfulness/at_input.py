@@ -23,10 +23,11 @@ from rsp_lab.analysis.faithfulness.curves import Control, Curves
 from rsp_lab.analysis.ledger.frozen import check_pass, image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Rows, Summarised
 
 
 @dataclass(frozen=True)
-class Faithfulness:
+class Faithfulness(Summarised):
     """Deletion and insertion along one map, with random orders as the control.
 
     Attributes:
@@ -93,6 +94,17 @@ class Faithfulness:
             f"better), put back {self.curves.insertion_area:.2f} (random orders {insertion}, higher is better); "
             f"{self.logit:.2f} on the image, {self.reference_logit:.2f} on the reference ({self.reference})"
         )
+
+    def _summary(self) -> tuple[str, Rows]:
+        deletion, insertion = self.control.deletion_area, self.control.insertion_area
+        return f"Faithfulness of {self.name}: {self.target.describe()}", [
+            ("logit", self.logit),
+            (f"on the reference ({self.reference})", self.reference_logit),
+            ("area under deletion", f"{self.curves.deletion_area:.3f}, random orders {deletion}; lower is better"),
+            ("area under insertion", f"{self.curves.insertion_area:.3f}, random orders {insertion}; higher is better"),
+            ("beats random", self.beats_random),
+            ("blocks", f"{self.blocks} of {self.cell} x {self.cell} pixels"),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

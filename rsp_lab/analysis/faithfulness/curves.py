@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from rsp_lab.summary import Summarised
+
 LEAST_CHANGE = 0.1
 """Areas are normalised where the image raises the target by at least this many logits over the reference."""
 NORMALISED_RULE = (
@@ -17,7 +19,7 @@ AREA_RULE = "mean of the curve over the share from 0 to 1, by trapezoids, in log
 
 
 @dataclass(frozen=True)
-class Curves:
+class Curves(Summarised):
     """A target's value as parts of what it rests on are taken away, and as they are put back.
 
     Attributes:
@@ -95,7 +97,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Control:
+class Control(Summarised):
     """The curves along random orders.
 
     Attributes:

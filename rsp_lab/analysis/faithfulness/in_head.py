@@ -21,6 +21,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Summarised
 
 POINTS = 9
 AREA_RULE = (
@@ -33,7 +34,7 @@ RISE_RULE = "mean rise of the target along insertion / sum of the ledger's |cont
 
 
 @dataclass(frozen=True)
-class CellCurves:
+class CellCurves(Summarised):
     """The target on the way, in logits.
 
     Attributes:

@@ -13,6 +13,7 @@ from rsp_lab.analysis.receptive_field.reach import Cells, LevelReach, context_re
 from rsp_lab.models.fusion import FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.shapes import Window, cell_to_pixel, step_levels, step_name
+from rsp_lab.summary import Summarised
 
 Cell = tuple[int, int]
 
@@ -40,7 +41,7 @@ class LocalRegion:
 
 
 @dataclass(frozen=True)
-class ReachGeometry:
+class ReachGeometry(Summarised):
     """The reach of one output pixel in one image size.
 
     Attributes:

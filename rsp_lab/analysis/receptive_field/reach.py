@@ -18,12 +18,13 @@ from rsp_lab.models.fusion import FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter, logits_at
 from rsp_lab.shapes import cell_to_pixel, check_pixel
+from rsp_lab.summary import Rows, Summarised
 
 Cells = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class LevelReach:
+class LevelReach(Summarised):
     """The square of Q_x's map that one output pixel can see along the value path, away from the border.
 
     Attributes:
@@ -107,7 +108,7 @@ def upsampled_from(cells: Iterable[int], fine: int, coarse: int) -> Cells:
 
 
 @dataclass(frozen=True, eq=False)
-class EffectiveField:
+class EffectiveField(Summarised):
     """What parts of the image move the logits of some pixels: the gradient effective receptive field.
 
     Attributes:
@@ -138,6 +139,15 @@ class EffectiveField:
         # A sum of many shares ends beside 1.
         place = int(torch.searchsorted(mass, fraction * float(mass[-1]) * (1 - 1e-12)))
         return float(distances[place])
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"EffectiveField of {len(self.pixels)} pixel{'s' if len(self.pixels) > 1 else ''}", [
+            ("pixels", self.pixels),
+            ("classes", self.class_names),
+            ("half of the gradient", f"within {self.radius(0.5):.1f} pixels"),
+            ("95 % of the gradient", f"within {self.radius(0.95):.1f} pixels"),
+            ("shares", self.shares),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Radii in pixels, JSON-able."""
@@ -213,7 +223,7 @@ def distance_map(
 
 
 @dataclass(frozen=True)
-class LookingDistance:
+class LookingDistance(Summarised):
     """How far away the evidence of a decision lies.
 
     Attributes:

@@ -12,13 +12,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance
+from rsp_lab.summary import Summarised
 
 SWEEP_SEED = 3_000_000
 """Seed of the first scene of a sweep; no split of the data set reaches it."""
 
 
 @dataclass(frozen=True)
-class RegionAnswer:
+class RegionAnswer(Summarised):
     """What a model says about one ambiguous region.
 
     Attributes:

@@ -16,13 +16,14 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, table_by_kind
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.data.scenes.scene import Scene
+from rsp_lab.summary import Summarised
 
 PARTS = REGION, CUE, DECOYS, ELSEWHERE = "region", "cue", "decoys", "elsewhere"
 SHARE_RULE = f"sum of |contribution| of the pixels of a part over that of all pixels; {FOOTPRINT_RULE}"
 
 
 @dataclass(frozen=True, eq=False)
-class SceneSources:
+class SceneSources(Summarised):
     """A ledger split over the parts of a drawn scene.
 
     Attributes:

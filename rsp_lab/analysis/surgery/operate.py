@@ -22,10 +22,11 @@ from rsp_lab.capture.hooks import Edit, hooks
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Rows, Summarised
 
 
 @dataclass(frozen=True)
-class WeightChange:
+class WeightChange(Summarised):
     """What became of the weights of one relation step.
 
     Attributes:
@@ -43,7 +44,7 @@ class WeightChange:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(Summarised):
     """One answer of a model.
 
     Attributes:
@@ -66,7 +67,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class SurgeryResult:
+class SurgeryResult(Summarised):
     """A model's answer before and after its relation weights were edited, without retraining.
 
     Attributes:
@@ -107,6 +108,13 @@ class SurgeryResult:
         """The operations in words, e.g. ``"equal weights at step54, whole map; nothing retrained"``."""
         keys = ", weights of the other steps held" if self.frozen_keys else ""
         return "; ".join(op.describe() for op in self.operations) + keys + "; nothing retrained"
+
+    def _summary(self) -> tuple[str, Rows]:
+        share = _share(self.changed, torch.ones_like(self.where))
+        values = [] if self.target is None else [(f"{self.target.describe()}, before", self.before.value)]
+        values += [] if self.target is None else [(f"{self.target.describe()}, after", self.after.value)]
+        moved = [(step, f"{one.changed} of {one.cells} cells changed") for step, one in self.weights.items()]
+        return f"SurgeryResult of {self.describe()}", [("labels changed", f"{share or 0:.2%}"), *values, *moved]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; without logits and labels."""

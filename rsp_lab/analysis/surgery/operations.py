@@ -20,6 +20,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.models.relation import RelationConfig, relation_modules, required_relations
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import cell_under, check_pixel, step_levels
+from rsp_lab.summary import Rows, Summarised
 
 Where = tuple[int, int] | Tensor | None
 """A pixel (y, x): the cell it falls in; a bool mask (y, x) of the image's size: every cell that shares area with it;
@@ -52,7 +53,7 @@ class RelationSite:
 
 
 @dataclass(frozen=True, eq=False)
-class Operation:
+class Operation(Summarised):
     """A change of relation weights; the subclasses say which.
 
     Attributes:
@@ -93,6 +94,9 @@ class Operation:
             place = f"on {int(self.where.sum())} pixels"
         text = f"{self.what()} at {at}, {place}"
         return f"{self.name} (no retraining): {text}" if self.name else text
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"{type(self).__name__}: {self.describe()}", ()
 
     def apply(self, frozen: FrozenHead, step: str, weights: Float[Tensor, "1 wy wx y x"]) -> Tensor:
         """Weights of one step after the operation; the same tensor where it does not act there."""

@@ -18,6 +18,7 @@ from torch import Tensor
 from rsp_lab.models.segmenter import resize_logits
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import check_pixel
+from rsp_lab.summary import Summarised
 
 
 def class_index(name: str, class_names: Sequence[str]) -> int:
@@ -114,7 +115,7 @@ class PixelTarget(_Margin):
 
 
 @dataclass(frozen=True, eq=False)
-class RegionTarget(_Margin):
+class RegionTarget(_Margin, Summarised):
     """The mean logit over a region.
 
     Attributes:

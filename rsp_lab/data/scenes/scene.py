@@ -19,6 +19,7 @@ from rsp_lab.data.scenes.cases import Stage, stage_rider, stage_vehicle
 from rsp_lab.data.scenes.finish import Fields, develop, draw_fields
 from rsp_lab.data.scenes.kerb import stage_kerb
 from rsp_lab.data.scenes.light import draw_light
+from rsp_lab.summary import Summarised
 
 CASES: dict[str, Callable[[Canvas, np.random.Generator, int], Stage]] = {
     "person-rider": stage_rider,
@@ -35,7 +36,7 @@ MIN_DISTANCE = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Ambiguity:
+class Ambiguity(Summarised):
     """A region whose own pixels do not decide its class, and what does.
 
     Attributes:
@@ -79,7 +80,7 @@ class Ambiguity:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class Scene(Summarised):
     """A street with its labels and its ambiguities.
 
     Attributes:

@@ -15,6 +15,7 @@ from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
 from rsp_lab.models.relation import RelationalSemanticsExtractor
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Window, step_levels
+from rsp_lab.summary import Summarised
 
 FusionKind = Literal["sum", "RSP", "SELF", "CONTEXT"]
 """How a step makes its context, in the paper's words: Table IV names ``SELF`` and ``CONTEXT``."""
@@ -45,7 +46,7 @@ class StepStructure:
 
 
 @dataclass(frozen=True)
-class HeadStructure:
+class HeadStructure(Summarised):
     """A head as nodes and edges.
 
     Attributes:
