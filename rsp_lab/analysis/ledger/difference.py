@@ -11,10 +11,11 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import same_target
+from rsp_lab.summary import Rows, Summarised
 
 
 @dataclass(frozen=True, eq=False)
-class LedgerDifference:
+class LedgerDifference(Summarised):
     """``a - b``, entry by entry, in logits; a level that one of the two lacks contributes 0 there.
 
     Attributes:
@@ -56,6 +57,13 @@ class LedgerDifference:
             if level is None or level in ledger.levels:
                 total += sign * ledger.on_image(level)
         return total
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"LedgerDifference: {self.a.target.describe()}", [
+            *((f"level {x}", f"{value:+.4f}") for x, value in reversed(self.sums.items())),
+            ("bias", f"{self.bias:+.4f}"),
+            ("logit", f"{self.logit:+.4f} = {self.a.logit:+.4f} - ({self.b.logit:+.4f})"),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.summary import Rows, Summarised
+
 FOOTPRINT_RULE = (
     "a map's cells cover the image evenly; a cell's value is spread over the pixels under it in proportion to the area "
     "they share, so that the sum stays"
@@ -35,7 +37,7 @@ def on_pixels(values: Float[Tensor, "v u"], size: tuple[int, int]) -> Float[Tens
 
 
 @dataclass(frozen=True, eq=False)
-class LevelTable:
+class LevelTable(Summarised):
     """Contributions by level and kind of source pixel, in logits.
 
     Attributes:
@@ -56,6 +58,12 @@ class LevelTable:
         if level not in self.levels or column not in self.columns:
             raise KeyError(f"no entry {key}; levels: {self.levels}, columns: {self.columns}.")
         return float(self.values[self.levels.index(level), self.columns.index(column)])
+
+    def _summary(self) -> tuple[str, Rows]:
+        order = self.values.sum(0).abs().argsort(descending=True).tolist()
+        found = [(self.columns[i], float(self.values[:, i].sum())) for i in order]
+        title = f"LevelTable of {len(self.levels)} levels by {len(self.columns)} kinds of pixels, logits"
+        return title, [*((name, f"{value:+.4f}") for name, value in found[:8]), ("rule", self.rule)]
 
     def to_dict(self) -> dict[str, Any]:
         return {

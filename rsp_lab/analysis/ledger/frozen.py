@@ -28,13 +28,14 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import Tap
+from rsp_lab.summary import Rows, Summarised
 
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
 """Largest relative residual that rounding explains, by the model's dtype."""
 
 
 @dataclass(frozen=True, eq=False)
-class StepValues:
+class StepValues(Summarised):
     """What one relation step has to choose from and what it takes; (1, c, y, x) at the low level's size.
 
     Attributes:
@@ -47,7 +48,7 @@ class StepValues:
 
 
 @dataclass(frozen=True, eq=False)
-class FrozenHead:
+class FrozenHead(Summarised):
     """A head on one image, its relation weights held fixed. One serves any number of targets.
 
     It refers to the model's own parameters: it is good until they change.
@@ -109,6 +110,16 @@ class FrozenHead:
                 "the frozen head is of another image: pass the one it was made of, frozen.image, or make a frozen head "
                 "of this image."
             )
+
+    def _summary(self) -> tuple[str, Rows]:
+        height, width = self.image_size
+        return f"FrozenHead on an image of {height} x {width} pixels", [
+            ("head", self.head),
+            ("classes", self.class_names),
+            ("levels", self.levels),
+            ("steps held", ", ".join(self.steps) or "none: this head selects nothing"),
+            ("logits", self.logits),
+        ]
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import cell_edges, cell_to_pixel
+from rsp_lab.summary import Rows, Summarised
 
 RING_EDGES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 RESIDUAL_RULE = "|bias + sum of contributions - the model's logit| / max(1, |bias| + sum of |contributions|)"
@@ -35,7 +36,7 @@ class LedgerError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class LedgerCell:
+class LedgerCell(Summarised):
     """One cell's contribution.
 
     Attributes:
@@ -63,7 +64,7 @@ class LedgerCell:
 
 
 @dataclass(frozen=True, eq=False)
-class ContextLedger:
+class ContextLedger(Summarised):
     """What a decision is made of, in logits.
 
     Attributes:
@@ -160,6 +161,14 @@ class ContextLedger:
         """The account in words, e.g. ``"rider over person at pixel (40, 12): 5.60 logits = bias 0.10 + ..."``."""
         parts = " ".join(f"{'-' if v < 0 else '+'} level {x} {abs(v):.2f}" for x, v in self.sums.items())
         return f"{self.target.describe()}: {self.logit:.2f} logits = bias {self.bias:.2f} {parts}"
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"ContextLedger: {self.target.describe()}", [
+            *((f"level {x}", f"{total:+.4f}") for x, total in reversed(self.sums.items())),
+            ("bias", f"{self.bias:+.4f}"),
+            ("logit", f"{self.logit:+.4f}, residual {self.residual:.1g}"),
+            ("strongest", "; ".join(f"level {c.level} ({c.y}, {c.x}) {c.value:+.3f}" for c in self.strongest(3))),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; maps as their shapes and sums."""

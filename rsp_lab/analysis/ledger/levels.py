@@ -18,6 +18,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.summary import Rows, Summarised
 
 LEVEL_RESIDUAL_RULE = (
     "the largest |bias + sum over levels - logit| / max(1, |bias| + sum over levels of |contribution|)"
@@ -25,7 +26,7 @@ LEVEL_RESIDUAL_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class LevelLedger:
+class LevelLedger(Summarised):
     """Contribution of each level to each logit, at stride 4, in logits.
 
     Attributes:
@@ -76,6 +77,16 @@ class LevelLedger:
         """
         levels = torch.tensor(self.levels, device=self.contributions.device)
         return levels[self.decision().argmax(0)]
+
+    def _summary(self) -> tuple[str, Rows]:
+        height, width = self.logits.shape[-2:]
+        title = f"LevelLedger of {len(self.class_names)} classes at {height} x {width} places"
+        rows: list[tuple[str, object]] = [("contributions", self.contributions), ("residual", self.residual)]
+        if len(self.class_names) > 1:
+            deciding = self.deciding_level()
+            shares = {x: float((deciding == x).double().mean()) for x in reversed(self.levels)}
+            rows = [*((f"level {x}", f"decides {share:.1%} of the places") for x, share in shares.items()), *rows]
+        return title, rows
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: which share of the places each level decides, and its mean contribution to the decisions.

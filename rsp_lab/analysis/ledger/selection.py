@@ -18,6 +18,7 @@ from rsp_lab.models.relation import required_relations
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import step_levels
+from rsp_lab.summary import Rows, Summarised
 
 GAIN_RULE = (
     "ledger with the learnt relation weights minus the ledger with equal weights on the window positions on the map, "
@@ -30,7 +31,7 @@ REJECTION_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class SelectionGain:
+class SelectionGain(Summarised):
     """How far a decision owes its logit to the choice within the windows, in logits.
 
     Attributes:
@@ -67,6 +68,15 @@ class SelectionGain:
         """Gain at image size of one level or of all, see :meth:`ContextLedger.on_image`."""
         return self.learnt.on_image(level) - self.uniform.on_image(level)
 
+    def _summary(self) -> tuple[str, Rows]:
+        return f"SelectionGain: {self.learnt.target.describe()}", [
+            ("steps", ", ".join(self.steps)),
+            ("logit, learnt", f"{self.learnt.logit:+.4f}"),
+            ("logit, uniform", f"{self.uniform.logit:+.4f}"),
+            *((f"gain on level {x}", f"{gain:+.4f}") for x, gain in reversed(self.sums.items())),
+            ("total gain", f"{self.total:+.4f}"),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "target": self.learnt.target.describe(),
@@ -83,7 +93,7 @@ class SelectionGain:
 
 
 @dataclass(frozen=True, eq=False)
-class StepRejection:
+class StepRejection(Summarised):
     """What one relation step refused and added of the context of a decision, in logits.
 
     Attributes:
@@ -118,7 +128,7 @@ class StepRejection:
 
 
 @dataclass(frozen=True, eq=False)
-class RejectionMap:
+class RejectionMap(Summarised):
     """The relation steps of a model on one decision, highest first.
 
     Attributes:
@@ -149,6 +159,12 @@ class RejectionMap:
     def on_image(self, step: str) -> Float[Tensor, "y x"]:
         """One step's values at image size; the sum is preserved."""
         return on_pixels(self[step].values, self.image_size)
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"RejectionMap: {self.target.describe()}", [
+            *((one.step, f"refused {one.refused:+.4f}, added {one.added:+.4f} logits") for one in self.steps),
+            ("residual", self.residual),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -25,10 +25,11 @@ from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.shapes import step_name
+from rsp_lab.summary import Summarised
 
 
 @dataclass(frozen=True, eq=False)
-class ZoneContributions:
+class ZoneContributions(Summarised):
     """Ledgers of several targets on one image, in logits.
 
     Attributes:

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from rsp_lab.models.segmenter import logits_at
 from rsp_lab.shapes import check_pixel
+from rsp_lab.summary import Summarised
 
 
 @dataclass(frozen=True)
-class PixelAnswer:
+class PixelAnswer(Summarised):
     """What a model says at one pixel.
 
     Attributes:

@@ -15,10 +15,11 @@ from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Tap, tap_step
+from rsp_lab.summary import Summarised
 
 
 @dataclass(frozen=True, eq=False)
-class CapturedPass:
+class CapturedPass(Summarised):
     """A captured pass; what is derived from it is worked out when first asked for, and kept.
 
     It refers to the model's own parameters: it is good until they change.

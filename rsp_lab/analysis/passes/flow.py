@@ -10,10 +10,11 @@ from torch import Tensor
 
 from rsp_lab.capture.record import Record
 from rsp_lab.shapes import step_levels, step_name
+from rsp_lab.summary import Rows, Summarised, short
 
 
 @dataclass(frozen=True, eq=False)
-class StepFlow:
+class StepFlow(Summarised):
     """One step of the top-down path for one image; maps are (c, y, x) at the low level's size.
 
     Attributes:
@@ -45,7 +46,7 @@ class StepFlow:
         return self.fused - self.context
 
 
-class ContextFlow:
+class ContextFlow(Summarised):
     """The steps of one model on one image, highest first; ``flow["step54"]`` or ``flow[5, 4]`` is that from 5 to 4."""
 
     def __init__(self, steps: dict[str, StepFlow], image_size: tuple[int, int]) -> None:
@@ -73,6 +74,12 @@ class ContextFlow:
 
     def __len__(self) -> int:
         return len(self._steps)
+
+    def _summary(self) -> tuple[str, Rows]:
+        height, width = self.image_size
+        return f"ContextFlow of {len(self)} steps on {height} x {width} pixels", [
+            (step.name, f"{short(step.fused)}, {'sum' if step.value is None else 'relation'}") for step in self
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Shapes by step, JSON-able."""

@@ -21,6 +21,7 @@ from rsp_lab.data.sample import Sample
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.relate import relate
+from rsp_lab.summary import Summarised
 
 PIXELS_PER_IMAGE = 10
 
@@ -57,7 +58,7 @@ class Samples(Protocol):
 
 
 @dataclass(frozen=True)
-class Residuals:
+class Residuals(Summarised):
     """Residuals of the ledgers of one model, in one precision.
 
     Attributes:

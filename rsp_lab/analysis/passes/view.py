@@ -15,10 +15,11 @@ from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.summary import Summarised
 
 
 @dataclass(frozen=True, eq=False)
-class ModelView:
+class ModelView(Summarised):
     """One model on one image.
 
     Attributes:

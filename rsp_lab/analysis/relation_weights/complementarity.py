@@ -18,6 +18,7 @@ from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Summarised
 
 COMPLEMENTARITY_RULE = (
     "minus the mean over the middle channels of the correlation over the map of query channel c with key channel c"
@@ -25,7 +26,7 @@ COMPLEMENTARITY_RULE = (
 
 
 @dataclass(frozen=True)
-class Null:
+class Null(Summarised):
     """Scores that a model would get if its key and query had nothing to do with each other.
 
     Attributes:
@@ -51,7 +52,7 @@ class Null:
 
 
 @dataclass(frozen=True)
-class Complementarity:
+class Complementarity(Summarised):
     """The score of one relation over one or more images.
 
     Attributes:

@@ -25,6 +25,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import Normalisation, gaze, normalise, relation_scores
 from rsp_lab.relations.window import relative_offsets, window_mask
 from rsp_lab.shapes import Window, cell_under
+from rsp_lab.summary import Rows, Summarised
 
 COUNTERFACTUALS = ("content", "position", "uniform")
 """What weights could come from instead of the whole score: one part of it alone, or no preference at all."""
@@ -32,7 +33,7 @@ _PARTS = ("query", "key", "scores", "weights")
 
 
 @dataclass(frozen=True, eq=False)
-class WindowReadings:
+class WindowReadings(Summarised):
     """Where the weights of every cell lie in its window.
 
     Readings are of the shares ``|w| / sum |w|``, which under softmax are the weights.
@@ -126,7 +127,7 @@ def gaze_arrow(
 
 
 @dataclass(frozen=True, eq=False)
-class StepGaze:
+class StepGaze(Summarised):
     """One relation of one image, taken apart.
 
     Attributes:
@@ -200,6 +201,17 @@ class StepGaze:
             "weights": {part: grid(weights) for part, weights in self.weights.items()},
             "variation": {part: round(float(v[y, x]), 4) for part, v in self.variation.items()},
         }
+
+    def _summary(self) -> tuple[str, Rows]:
+        readings, arrow = self.readings["full"], self.arrow.mean((1, 2)).tolist()
+        return f"StepGaze of {self.step}, {self.window.describe()}, {self.normalisation}", [
+            ("cells", f"{self.gaze.shape[-2]} x {self.gaze.shape[-1]}"),
+            ("mean gaze", f"{arrow[0]:+.2f} pixels down, {arrow[1]:+.2f} right"),
+            ("mean reach", f"{float(readings.reach.mean()):.2f} pixels"),
+            ("mean entropy", f"{float(readings.normalised_entropy.mean()):.3f} of that of equal weights"),
+            ("explained by", f"content {self.explained('content'):.2f}, position {self.explained('position'):.2f}"),
+            ("residuals", f"scores {self.score_residual:.1g}, weights {self.weight_residual:.1g}"),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Means over the map, JSON-able."""

@@ -14,12 +14,13 @@ from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import required_relations
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import Window, cell_edges, cell_under, step_levels
+from rsp_lab.summary import Rows, Summarised
 
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class RelationGrid:
+class RelationGrid(Summarised):
     """The relation weights of one pixel at one step.
 
     Attributes:
@@ -87,6 +88,16 @@ class RelationGrid:
         _, _, bottom, right = self.box(last, last)
         height, width = self.image_size
         return max(top, -0.5), max(left, -0.5), min(bottom, height - 0.5), min(right, width - 0.5)
+
+    def _summary(self) -> tuple[str, Rows]:
+        row, column = self.peak
+        return f"RelationGrid of {self.step} at pixel {self.pixel}", [
+            ("window", self.window.describe()),
+            ("cell", f"{self.cell} of {self.cells[0]} x {self.cells[1]}"),
+            ("largest weight", f"{float(np.nanmax(self.weights)):.4g}, {row:+d} rows and {column:+d} columns away"),
+            ("own weight", self.centre),
+            ("entropy", self.entropy),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; positions off the map are null."""

@@ -9,11 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.summary import Summarised
+
 KEY_QUERY_RULE = "the middle channel c with the largest standard deviation over the map of query_c * key_c"
 
 
 @dataclass(frozen=True, eq=False)
-class KeyQuery:
+class KeyQuery(Summarised):
     """Query and key maps of one step in one middle channel.
 
     Attributes:

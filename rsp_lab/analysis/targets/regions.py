@@ -19,6 +19,7 @@ from torch import Tensor
 from rsp_lab.analysis.targets.target import RegionTarget, class_index
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.shapes import check_pixel
+from rsp_lab.summary import Summarised
 
 LabelMap = Tensor | np.ndarray
 Box = tuple[int, int, int, int]
@@ -46,7 +47,7 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledRegions:
+class LabelledRegions(Summarised):
     """The connected regions of a mask; iterating gives them one by one, the largest first.
 
     Attributes:

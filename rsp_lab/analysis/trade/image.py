@@ -19,6 +19,7 @@ from rsp_lab.analysis.ledger.zones import zone_contributions
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import resize_logits
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.summary import Summarised
 
 TRADE_RULE = (
     "logit of the target class minus the mean logit of all classes, mean over the pixels of the class; each cell's "
@@ -27,7 +28,7 @@ TRADE_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class ImageTrade:
+class ImageTrade(Summarised):
     """One model on one image, by the classes that occur in it. Bias and values of a target sum to its logit.
 
     Attributes:

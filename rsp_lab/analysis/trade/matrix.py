@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rsp_lab.analysis.trade.image import TRADE_RULE
+from rsp_lab.summary import Rows, Summarised
 
 SIDES = ("left", "right", "difference")
 """Of the statistics; the difference is right minus left within each image, so that what images share cancels."""
@@ -21,7 +22,7 @@ _INTERVAL_RULE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Estimates:
+class Estimates(Summarised):
     """Means with half the width of their 95 % intervals, in logits; a width of NaN for fewer than two blocks."""
 
     mean: np.ndarray
@@ -35,7 +36,7 @@ class Estimates:
 
 
 @dataclass(frozen=True, eq=False)
-class TradeMatrix:
+class TradeMatrix(Summarised):
     """Target class by level by source class, mean over images with intervals, in logits.
 
     Attributes:
@@ -140,6 +141,17 @@ class TradeMatrix:
     def _most(self, target: int, source: int, apart: float) -> int:
         by_level = self.values.mean[2, target, :-1, source]
         return self.levels[int((by_level * np.sign(apart)).argmax())]
+
+    def _summary(self) -> tuple[str, Rows]:
+        clear, tested = self.clear_entries()
+        title = f"TradeMatrix of {self.names[0]} and {self.names[1]} over {self.seen} images, by {self.by}"
+        return title, [
+            ("targets", f"{int((self.images > 0).any(0).sum())} of {len(self.targets)} classes occur"),
+            ("levels", self.levels),
+            ("differences beyond 0", f"{clear} of {tested}, about {round(0.05 * tested)} by chance"),
+            *((f"largest {place}", sentence) for place, sentence in enumerate(self.sentences(), 1)),
+            ("residual", self.residual),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; arrays are nested lists with the axes that ``axes`` names, null where there is no interval."""

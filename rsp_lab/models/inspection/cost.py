@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rsp_lab.models.heads import HeadConfig, build_head
 from rsp_lab.models.relation import RelationalSemanticsExtractor
+from rsp_lab.summary import Summarised
 
 PAPER_INPUT = (1024, 2048)
 PAPER_CLASSES = 19
@@ -17,7 +18,7 @@ PAPER_PYRAMID = 256
 
 
 @dataclass(frozen=True)
-class HeadCost:
+class HeadCost(Summarised):
     """Cost of one head.
 
     Attributes:
@@ -41,7 +42,7 @@ class HeadCost:
 
 
 @dataclass(frozen=True)
-class SystemCost:
+class SystemCost(Summarised):
     """Cost of a network for one image.
 
     Attributes:
