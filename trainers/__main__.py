@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ import torch
 import tyro
 
 from rsp_lab.data.sources import open_split
+from rsp_lab.files import to_json, write_atomic
 from rsp_lab.models import weights
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.paper import PAPER_RECIPES
@@ -27,7 +27,7 @@ from trainers.runs.repeats import run_repeats
 from trainers.runs.run import run_recipe
 from trainers.runs.study import run_study
 from trainers.training.batches import reason
-from trainers.training.checkpoint import load_model, write_atomic
+from trainers.training.checkpoint import load_model
 from trainers.training.inference import WHOLE, Inference, dump_predictions
 from trainers.training.loop import Interrupted
 
@@ -104,7 +104,7 @@ def evaluate_command(
     path = best_weights(checkpoint)
     model = load_model(path)
     scores = score(model, open_split(data or data_of(path, model), "val"), inference)
-    print(json.dumps(scores.to_dict(), indent=2) if json_output else scores.table())
+    print(to_json(scores.to_dict(), indent=2) if json_output else scores.table())
 
 
 def predict_command(
@@ -147,7 +147,7 @@ def check_data_command(
     """
     reports = check_data(dataset, root, coarse)
     if json_output:
-        print(json.dumps([report.to_dict() for report in reports], indent=2))
+        print(to_json([report.to_dict() for report in reports], indent=2))
     else:
         print("\n".join(report.text() for report in reports))
     problems = sum(len(report.problems) for report in reports)
@@ -201,7 +201,7 @@ def card_command(
         files: exported weights.
         output: the Markdown file to write.
     """
-    write_atomic(output, model_card(list(files)).encode())
+    write_atomic(output, model_card(list(files)), protect=files)
     print(f"wrote {output}")
 
 
@@ -278,7 +278,7 @@ def bench_command(
     figures = bench(bench_samples(), bench_config(device=device, workers=workers), rounds, updates)
     ours, reference = figures["ours_images_per_s"], figures["reference_images_per_s"]
     line = f"ours {ours} images/s, reference {reference} images/s, ratio {figures['ratio']}"
-    print(json.dumps(figures, indent=2) if json_output else line)
+    print(to_json(figures, indent=2) if json_output else line)
 
 
 ALL_RECIPES = RECIPES | PAPER_RECIPES

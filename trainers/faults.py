@@ -24,8 +24,9 @@ import torch
 import tyro
 from PIL import Image
 
+from rsp_lab.files import write_json
 from trainers.__main__ import main as trainers_main
-from trainers.training.checkpoint import BEST, LAST, write_atomic
+from trainers.training.checkpoint import BEST, LAST
 from trainers.training.logs import LOG, MACHINE_KEYS
 from trainers.training.losses import Criterion
 
@@ -228,7 +229,7 @@ def main(kills: int = 20, seed: int = 0, output: Path | None = None) -> int:
     for name, result in faults.items():
         print(f"{name}: {result}")
     if output is not None:
-        write_atomic(output, (json.dumps({"kills": counts, "faults": faults}, indent=2) + "\n").encode())
+        write_json(output, {"kills": counts, "faults": faults}, indent=2)
     passed = not counts["runs that differ"] and all(result == "ok" for result in faults.values())
     print("all passed" if passed else "FAILED")
     return 0 if passed else 1

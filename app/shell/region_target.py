@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from torch import Tensor
 from app.shell.selection import Selection
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, flipped_region
 from rsp_lab.analysis.targets.target import PixelTarget, Target
+from rsp_lab.files import digest
 
 PIXEL, REGION, ZONE, BORDER, FLIP = MODES = ("pixel", "connected region", "class zone", "border", "flipped region")
 RIGHT, LEFT, TRUE = LABELS = ("right model", "left model", "true labels")
@@ -105,8 +105,7 @@ def target_key(target: Target) -> Hashable:
     """Tells targets on one image apart; two pixels of one region have one."""
     if isinstance(target, PixelTarget):
         return target
-    digest = hashlib.blake2b(target.mask.cpu().numpy().tobytes(), digest_size=12).hexdigest()
-    return digest, target.class_name, target.rival
+    return digest(target.mask), target.class_name, target.rival
 
 
 def where(target: Target) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from rsp_lab.data.camvid import CamVid, camvid_root
 from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.images import MIN_SIDE
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
+from rsp_lab.files import digest
 
 SCENE, UPLOAD, CAMVID_FOLDER, CITYSCAPES_FOLDER = SOURCES = ("Drawn scene", "Your image", "CamVid", "Cityscapes")
 _PHOTOGRAPHS, _DRAWN = ("camvid-baseline", "camvid-rsp4"), ("scenes-baseline", "scenes-rsp4")
@@ -67,7 +67,7 @@ def _uploaded() -> Photograph | None:
     if file is None:
         return None
     # The digest is of the file, whose name plays no part: two readers' files of one content share their views.
-    return cached_upload(hashlib.sha256(file.getbuffer()).hexdigest(), file, file.name)
+    return cached_upload(digest(file.getbuffer()), file, file.name)
 
 
 def _from_folder(source: str) -> Photograph | None:

@@ -6,13 +6,11 @@ their file, so that weights replaced on disk are read again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
 import streamlit as st
 from torch import Tensor
 
@@ -25,6 +23,7 @@ from rsp_lab.data.scenes.dataset import SIZE
 from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
+from rsp_lab.files import digest
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, read_header, shipped
 
@@ -113,7 +112,7 @@ def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
 def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
     """Both readings of a drawn scene."""
     first, second = (
-        Photograph(scene.sample, _digest(scene.image), CITYSCAPES.name, scene)
+        Photograph(scene.sample, digest(scene.image), CITYSCAPES.name, scene)
         for scene in draw_scene_pair(seed, *SIZE, case=case, distance=distance)
     )
     return first, second
@@ -126,12 +125,7 @@ def cached_upload(digest: str, _file: Readable, name: str) -> Photograph:
 
 
 def photograph(sample: Sample, table: str = "") -> Photograph:
-    return Photograph(sample, _digest(sample.image), table)
-
-
-def _digest(image: Tensor) -> str:
-    pixels: np.ndarray = image.contiguous().numpy()
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()[:16]
+    return Photograph(sample, digest(sample.image), table)
 
 
 def view_of(loaded: LoadedModel, shown: Photograph) -> ModelView:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,12 @@ from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
 from rsp_lab.capture.points import match, suggest
+from rsp_lab.files import FileError, TensorFacts, parse_json, read_safetensors_header, write_atomic
 from rsp_lab.summary import Rows, Summarised
 
 FORMAT = "rsp_lab.record"
 VERSION = 1
+_REMEDY = "Capture again and save with Record.save."
 
 
 class NotCapturedError(KeyError):
@@ -151,6 +152,7 @@ class Record(Mapping[str, Tensor], Summarised):
             ValueError: if ``meta`` would not come back the same from JSON, or a tensor's layout or dtype cannot be
                 stored.
             FileNotFoundError: if the folder does not exist.
+            FileError: if the file cannot be written, or something else than a file is there.
         """
         path = Path(path)
         if not path.parent.is_dir():
@@ -169,11 +171,7 @@ class Record(Mapping[str, Tensor], Summarised):
         except (SafetensorError, KeyError) as error:
             dtypes = sorted({str(tensor.dtype) for tensor in tensors.values()})
             raise ValueError(f"safetensors cannot store one of {', '.join(dtypes)}; convert it first.") from error
-        # A folder of our own beside the target: same file system, default file permissions, nothing left on failure.
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            temporary = Path(folder) / path.name
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
+        write_atomic(path, data)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Record:
@@ -181,31 +179,23 @@ class Record(Mapping[str, Tensor], Summarised):
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if the file is damaged, is not a record, or was written by a newer version.
+            FileError: if the file is damaged, is not a record, or was written by another version.
         """
         path = Path(path)
-        if not path.is_file():
+        if not path.exists():
             raise FileNotFoundError(f"there is no record at {path}.")
+        labels = read_safetensors_header(path, "record", remedy=_REMEDY)
+        header = _read_header(path, labels.metadata, labels.tensors)
         try:
             with safe_open(path, framework="pt", device=str(device)) as file:
-                header = _read_header(path, file.metadata() or {})
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(
-                f"{path} is damaged or no safetensors file ({error}). Capture again and save with Record.save."
-            ) from error
-        try:
-            entries = {
-                item["name"]: Entry(tensors.pop(item["name"]), tuple(item["axes"]), item["stride"])
-                for item in header["entries"]
-            }
-            size = header["image_size"]
-            record = cls(entries, None if size is None else (size[0], size[1]), header["meta"])
-        except (KeyError, TypeError, IndexError, ValueError) as error:
-            raise _inconsistent(path, error) from error
-        if tensors:
-            raise _inconsistent(path, f"tensors {', '.join(tensors)} are not described")
-        return record
+                entries = {
+                    item["name"]: Entry(file.get_tensor(item["name"]), tuple(item["axes"]), item["stride"])
+                    for item in header["entries"]
+                }
+        except (SafetensorError, OSError) as error:
+            raise FileError(f"{path}: damaged ({error}). {_REMEDY}") from error
+        size = header["image_size"]
+        return cls(entries, None if size is None else (size[0], size[1]), header["meta"])
 
     def _summary(self) -> tuple[str, Rows]:
         size = "" if self._image_size is None else f", image {self._image_size[0]} x {self._image_size[1]} (y, x)"
@@ -249,25 +239,49 @@ def _storable(name: str, tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
 
 
-def _read_header(path: Path, labels: Mapping[str, str]) -> dict[str, Any]:
+def _read_header(path: Path, labels: Mapping[str, str], tensors: Mapping[str, TensorFacts]) -> dict[str, Any]:
+    """The description of a record, as far as it describes just the tensors that are in the file."""
     if labels.get("format") != FORMAT:
-        raise ValueError(
+        raise FileError(
             f"{path} is a safetensors file but no record of captured tensors (format {labels.get('format')!r}, "
             f"expected {FORMAT!r}); perhaps it holds a model's weights. Give a file written by Record.save."
         )
     if labels.get("version") != str(VERSION):
-        raise ValueError(
+        raise FileError(
             f"{path} is a record of version {labels.get('version')}; this rsp_lab reads version {VERSION}. "
             "Use the rsp_lab that wrote it, or capture again."
         )
-    try:
-        header = json.loads(labels["record"])
-    except (KeyError, ValueError) as error:
-        raise _inconsistent(path, error) from error
-    if not isinstance(header, dict):
-        raise _inconsistent(path, "the description is not a JSON object")
+    if "record" not in labels:
+        raise _damaged(path, "there is none")
+    header: dict[str, Any] = parse_json(labels["record"], f"{path} is a damaged record", remedy=_REMEDY)
+    entries, size, meta = (header.get(key) for key in ("entries", "image_size", "meta"))
+    if not isinstance(entries, list) or not all(isinstance(item, dict) for item in entries):
+        raise _damaged(path, "entries is no list of objects")
+    names = [item.get("name") for item in entries]
+    if not all(isinstance(name, str) for name in names) or sorted(names) != sorted(tensors):
+        raise _damaged(path, f"it describes {_some(names)}, the file holds {_some(list(tensors))}")
+    for item in entries:
+        name, axes, stride = item["name"], item.get("axes"), item.get("stride")
+        if not isinstance(axes, list) or not all(isinstance(axis, str) for axis in axes):
+            raise _damaged(path, f"the axes of {name} are no names")
+        if len(axes) != len(tensors[name].shape):
+            raise _damaged(path, f"{name} has {len(tensors[name].shape)} axes, {len(axes)} are named")
+        if stride is not None and not _is_count(stride):
+            raise _damaged(path, f"the stride of {name} is no number of pixels")
+    if size is not None and not (isinstance(size, list) and len(size) == 2 and all(map(_is_count, size))):
+        raise _damaged(path, "image_size is not two numbers of pixels")
+    if not isinstance(meta, dict):
+        raise _damaged(path, "meta is no object")
     return header
 
 
-def _inconsistent(path: Path, why: object) -> ValueError:
-    return ValueError(f"{path} is a damaged record: its header does not describe its tensors ({why!s}). Capture again.")
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _some(names: list[Any]) -> str:
+    return f"{', '.join(map(str, names[:3]))[:200]}{', ...' if len(names) > 3 else ''}" if names else "nothing"
+
+
+def _damaged(path: Path, why: str) -> FileError:
+    return FileError(f"{path} is a damaged record: its header does not describe its tensors, {why}. {_REMEDY}")

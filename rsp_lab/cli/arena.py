@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json as json_module
 import sys
 import time
 from collections.abc import Callable
@@ -20,10 +19,11 @@ from rsp_lab.analysis.arena.page import arena_page, expectation_counts
 from rsp_lab.analysis.arena.result import ArenaResult
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.cli.output import say
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
+from rsp_lab.files import check_target, to_json, whole_folder, write_atomic, write_json
 from rsp_lab.models import weights
 
 _SAID_EVERY = 10.0
@@ -69,6 +69,9 @@ def arena(
     loaded = {name: weights.load(name) for name in models}
     if len(loaded) < len(models):
         raise ValueError("a model is named twice: name each once.")
+    # Where nothing can be written, it is better to know before the work.
+    for path in (out / "arena.json", *(() if page is None else (page, page.parent / "images" / "arena.png"))):
+        check_target(path)
     say("Expected, before anything is measured:")
     for expectation in EXPECTATIONS:
         say(f"  {expectation.sentence()}: {expectation.reason}")
@@ -81,9 +84,9 @@ def arena(
     facts = _write(result, out)
     if page is not None:
         save(draw_arena(result), page.parent / "images" / "arena.png", dpi=200)
-        page.write_text(arena_page(result, "images/arena.png"), encoding="utf-8")
+        write_atomic(page, arena_page(result, "images/arena.png"))
     if json:
-        print(json_module.dumps(facts, indent=1))
+        print(to_json(facts))
         return
     verdicts = judge(result)
     for verdict in verdicts:
@@ -103,8 +106,8 @@ def _write(result: ArenaResult, out: Path) -> dict[str, Any]:
             table = csv.DictWriter(file, ["model", "method", "measure", "mean", "low", "high", "pairs"])
             table.writeheader()
             table.writerows(result.rows())
-        (folder / "arena.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        (folder / "arena.md").write_text(arena_page(result), encoding="utf-8")
+        write_json(folder / "arena.json", facts)
+        write_atomic(folder / "arena.md", arena_page(result))
         figure = draw_arena(result)
         for suffix in arguments.FORMATS:
             save(figure, folder / f"arena.{suffix}")

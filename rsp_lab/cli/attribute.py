@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,10 +21,11 @@ from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.points import suggest
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.cli.output import say
 from rsp_lab.data import images
 from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
 from rsp_lab.figures.style import save
+from rsp_lab.files import to_json, whole_folder, write_json
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
 
@@ -72,7 +72,7 @@ def attribute(
         size = given.shape[-2], given.shape[-1]
         answers = [pixel_answer(m.coarse_logits(given), pixel, size, m.class_names) for m in pair]
     target, chosen = decision_target(pixel, answers, names, class_, rival)
-    with nullcontext() if out is None else whole_folder(out) as folder:
+    with nullcontext() if out is None else whole_folder(out, protect=(image, *map(weights.resolve, names))) as folder:
         found = [
             _attributed(model, name, given, target, methods, reference, curves)
             for model, name in zip(pair, names, strict=True)
@@ -95,9 +95,9 @@ def attribute(
             figure = draw_attribution(picture, rows)
             for suffix in arguments.FORMATS:
                 save(figure, folder / f"attribution.{suffix}")
-            (folder / "attribution.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            write_json(folder / "attribution.json", facts)
     if json:
-        print(json_module.dumps(facts, indent=1))
+        print(to_json(facts))
     else:
         print(f"{chosen}.")
         for name, (maps, along) in zip(names, found, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import time
 
 import torch
@@ -10,12 +9,13 @@ import torch
 from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison import compare as comparison
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.cli.output import say
 from rsp_lab.data import images
 from rsp_lab.data.labels import table_for
 from rsp_lab.figures.caption import caption
 from rsp_lab.figures.comparison import draw_all
 from rsp_lab.figures.style import save
+from rsp_lab.files import whole_folder, write_atomic, write_json
 from rsp_lab.models import weights
 
 _LARGE_PIXELS = 2_000_000
@@ -43,7 +43,7 @@ def compare(
     pair, names = (weights.load(left), weights.load(right)), (left, right)
     comparison.check_request(picture, pair, names, pixel=pixel, channel=channel)
     height, width = picture.shape[-2:]
-    with whole_folder(out) as folder:
+    with whole_folder(out, protect=(image, *map(weights.resolve, names))) as folder:
         if height * width > _LARGE_PIXELS:
             say(f"{height} x {width} pixels: {comparison.expected_cost(picture, pair, names)}")
         say(f"running {left} and {right} on {height} x {width} pixels")
@@ -54,8 +54,8 @@ def compare(
             for suffix in arguments.FORMATS:
                 save(figure, folder / f"{name}.{suffix}")
         captions = "\n\n".join(f"{name}: {caption(result, name)}" for name in figures)
-        (folder / "captions.txt").write_text(captions + "\n", encoding="utf-8")
+        write_atomic(folder / "captions.txt", captions + "\n")
         summary = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **result.to_dict()}
-        (folder / "summary.json").write_text(json_module.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / "summary.json", summary)
     print(result.sentence())
     say(f"wrote {out} in {time.perf_counter() - began:.1f} s")

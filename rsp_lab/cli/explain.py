@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,10 +12,10 @@ import tyro
 from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison import explain as explanation
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import whole_folder
 from rsp_lab.data import images
 from rsp_lab.figures.results.ledger import draw_ledger
 from rsp_lab.figures.style import save
+from rsp_lab.files import to_json, whole_folder, write_json
 from rsp_lab.models import weights
 
 
@@ -41,12 +40,13 @@ def explain(
     """
     picture, pair = images.read_image(image), (weights.load(left), weights.load(right))
     about: dict[str, Any] = {"pixel": pixel, "class_name": class_, "rival": rival}
-    with nullcontext() if out is None else whole_folder(out) as folder:
+    read = image, weights.resolve(left), weights.resolve(right)
+    with nullcontext() if out is None else whole_folder(out, protect=read) as folder:
         told = explanation.explain(picture, pair, (left, right), **about)
         facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **told.to_dict()}
         if folder is not None:
             figure = draw_ledger(told)
             for suffix in arguments.FORMATS:
                 save(figure, folder / f"explain.{suffix}")
-            (folder / "explain.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    print(json_module.dumps(facts, indent=1) if json else told.text())
+            write_json(folder / "explain.json", facts)
+    print(to_json(facts) if json else told.text())

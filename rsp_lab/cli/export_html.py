@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +16,7 @@ from rsp_lab.data.images import read_image
 from rsp_lab.data.labels import table_for
 from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
+from rsp_lab.files import check_target, write_atomic
 from rsp_lab.models import weights
 
 
@@ -34,6 +33,8 @@ def export_html(
     Args:
         pixel: row and column to begin with; default: the image's middle.
     """
+    inputs = image, weights.resolve(left), weights.resolve(right)
+    check_target(out, inputs)
     picture, pair = read_image(image), (weights.load(left), weights.load(right))
     check_request(picture, pair, (left, right), pixel=pixel)
     height, width = picture.shape[-2:]
@@ -44,31 +45,5 @@ def export_html(
     payload = build_payload(picture, pair, views, table, budget=file_budget((height, width)))
     note = f"{names[0]} beside {names[1]} on {image.name}, {height} × {width} px. Made with rsp_lab {__version__}."
     page = explorer_page(payload, f"Where do {names[0]} and {names[1]} look?", note, pixel)
-    _write(page, out)
+    write_atomic(out, page, protect=inputs)
     say(f"wrote {out}, {len(page.encode()) / 1e6:.2f} MB")
-
-
-def _write(text: str, out: Path) -> None:
-    """The whole file or none."""
-    if out.is_dir():
-        raise ValueError(f"{out} is a folder: name a file with -o, e.g. -o {out / 'explorer.html'}.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=out.parent, prefix=".unfinished-", suffix=".html")
-    except OSError as error:
-        raise ValueError(f"cannot write {out}: {error.strerror or error}. Choose another place with -o.") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes files for the owner alone; this one is made to be shared.
-        os.chmod(unfinished, 0o666 & ~_umask())
-        os.replace(unfinished, out)
-    except BaseException:
-        Path(unfinished).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    held = os.umask(0)
-    os.umask(held)
-    return held

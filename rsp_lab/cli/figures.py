@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import tyro
 
 from rsp_lab.cli import arguments
 from rsp_lab.cli.figure_catalogue import FIGURES, GROUPS, Subject
-from rsp_lab.cli.output import print_rows, say, whole_folder
+from rsp_lab.cli.output import print_rows, say
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import table_for
@@ -21,6 +20,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
+from rsp_lab.files import read_json, to_json, whole_folder, write_atomic
 from rsp_lab.models import weights
 from rsp_lab.models.paper.printed import paired_tables
 from rsp_lab.models.segmenter import Segmenter
@@ -84,7 +84,7 @@ def figures(
     if doubled:
         raise ValueError(f"two images are called {doubled[0]!r}, and so would their figures: rename one.")
     records: list[dict[str, Any]] = []
-    with whole_folder(out) as folder:
+    with whole_folder(out, protect=[*image, *(path for path in (labels, scores) if path)]) as folder:
         if "tables" in names:
             records.append(_write_tables(folder, scores))
         drawn = [name for name in names if name != "tables"]
@@ -98,7 +98,7 @@ def figures(
                     folder, [n for n in drawn if FIGURES[n].per_image or not number], subject, stem, format_
                 )
     if json:
-        print(json_module.dumps(records, indent=1))
+        print(to_json(records))
     say(f"wrote {sum(len(record['files']) for record in records)} files to {out}")
 
 
@@ -152,7 +152,7 @@ def _draw(
         figure, caption, data = kind.draw(subject)
         base = f"{name}-{stem}" if stem and kind.per_image else name
         files = [save(figure, folder / f"{base}.{ending}").name for ending in dict.fromkeys(formats)]
-        (folder / f"{base}.txt").write_text(caption + "\n", encoding="utf-8")
+        write_atomic(folder / f"{base}.txt", caption + "\n")
         shown = subject.image_name if kind.per_image else None
         record = {"figure": name, "image": shown, "models": [*subject.names], "files": [*files, f"{base}.txt"]}
         records.append({**record, "caption": caption, "data": data})
@@ -162,9 +162,9 @@ def _draw(
 def _write_tables(folder: Path, scores: Path | None) -> dict[str, Any]:
     say("counting the tables' costs")
     tables = paired_tables(_read_scores(scores))
-    (folder / "tables.md").write_text("\n".join(map(markdown_table, tables)), encoding="utf-8")
+    write_atomic(folder / "tables.md", "\n".join(map(markdown_table, tables)))
     text = "\n".join(["% Needs \\usepackage{booktabs} in the preamble.", *map(latex_table, tables)])
-    (folder / "tables.tex").write_text(text, encoding="utf-8")
+    write_atomic(folder / "tables.tex", text)
     data = [table.to_dict() for table in tables]
     return {"figure": "tables", "image": None, "files": ["tables.md", "tables.tex"], "data": data}
 
@@ -172,12 +172,10 @@ def _write_tables(folder: Path, scores: Path | None) -> dict[str, Any]:
 def _read_scores(path: Path | None) -> dict[str, float]:
     if path is None:
         return {}
-    try:
-        found = json_module.loads(path.read_text(encoding="utf-8"))
-    except (json_module.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not JSON: {error}.") from None
-    if not isinstance(found, dict) or not all(isinstance(v, (int, float)) for v in found.values()):
-        raise ValueError(f'{path.name} must be one object of numbers, such as {{"I/RSP-4, ResNet-50-FPN": 77.1}}.')
+    remedy = 'Give one object of numbers, such as {"I/RSP-4, ResNet-50-FPN": 77.1}.'
+    found = read_json(path, "table of scores", remedy=remedy)
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in found.values()):
+        raise ValueError(f"{path}: not all of its scores are numbers. {remedy}")
     return {str(key): float(value) for key, value in found.items()}
 
 

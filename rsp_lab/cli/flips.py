@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +13,12 @@ from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison.compare import check_comparable
 from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.cli.output import say
 from rsp_lab.data import images, label_files
 from rsp_lab.data.labels import table_for
 from rsp_lab.figures.results.flips import draw_flips
 from rsp_lab.figures.style import save
+from rsp_lab.files import to_json, whole_folder, write_json
 from rsp_lab.models import weights
 
 
@@ -59,14 +59,14 @@ def flips(
     found = replace(found, stories=found.stories[:n])
     facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **found.to_dict()}
     if out is not None and found.stories:
-        with whole_folder(out) as folder:
+        with whole_folder(out, protect=[image, *map(weights.resolve, names), *([labels] if labels else [])]) as folder:
             figure = draw_flips(picture, found)
             for suffix in arguments.FORMATS:
                 save(figure, folder / f"flips.{suffix}")
-            (folder / "flips.json").write_text(json_module.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            write_json(folder / "flips.json", facts)
         say(f"wrote {out}")
     if json:
-        print(json_module.dumps(facts, indent=1))
+        print(to_json(facts))
         return
     for number, story in enumerate(found.stories, 1):
         print(f"{number}. {story.sentence()}")

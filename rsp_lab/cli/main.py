@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.cli.output import say
+from rsp_lab.files import StateMismatchError
 
 COMMANDS = {
     "models": "The weights that come with the package.",
@@ -52,6 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of the output, such as head, is gone; what is still buffered for it must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+    except StateMismatchError as error:
+        say(f"rsp-lab: {' '.join(str(error).split())} (-o names another folder, --fresh starts over)")
+        raise SystemExit(2) from None
     except (ValueError, OSError, MemoryError) as error:
         say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")
         raise SystemExit(2) from None

@@ -12,7 +12,8 @@ from rsp_lab.cli.output import say
 from rsp_lab.data.scenes import scene
 from rsp_lab.data.scenes.files import write_cityscapes_layout
 from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
-from rsp_lab.figures.style import save
+from rsp_lab.figures.style import check_ending, save
+from rsp_lab.files import check_target
 
 
 def scenes(
@@ -44,6 +45,8 @@ def scenes(
     """
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
+    if sheet is not None:
+        check_target(check_ending(sheet))
     drawn: list[scene.Scene] = []
     for number in range(seed, seed + n):
         if pairs:

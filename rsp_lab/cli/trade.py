@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json as json_module
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,10 +21,11 @@ from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.analysis.trade.matrix import SIDES, TradeMatrix
 from rsp_lab.analysis.trade.run import Shard, TradeQuestion, run_trade
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import say, whole_folder
+from rsp_lab.cli.output import say
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
 from rsp_lab.figures.style import save
+from rsp_lab.files import check_target, digest, to_json, whole_folder, write_atomic, write_json
 from rsp_lab.models import weights
 
 _SAID_EVERY = 10.0
@@ -75,10 +74,9 @@ def trade(
         )
     if target is not None:
         class_index(target, pair[0].config.class_names)
-    question = TradeQuestion(names, (_digest(left), _digest(right)), f"{data} {split}", by, block, __version__)
-    with whole_folder(out):
-        pass  # where nothing can be written, it is better to know before the work
-    out.mkdir(parents=True, exist_ok=True)
+    files = weights.resolve(left), weights.resolve(right)
+    question = TradeQuestion(names, (digest(files[0]), digest(files[1])), f"{data} {split}", by, block, __version__)
+    check_target(out / "trade.json")  # where nothing can be written, it is better to know before the work
     try:
         with _progress(shard) as report:
             result = run_trade(pair, samples, question, out, count=limit, shard=shard, fresh=fresh, report=report)
@@ -90,7 +88,7 @@ def trade(
     facts = {"rsp_lab": __version__, "torch": torch.__version__, "data": question.data, **result.to_dict()}
     _write(result, facts, out, target)
     if json:
-        print(json_module.dumps(facts, allow_nan=False))
+        print(to_json(facts, indent=None))
         return
     clear, tested = result.clear_entries()
     print("\n".join(result.sentences()) or "No difference between the models has an interval that excludes 0.")
@@ -104,8 +102,8 @@ def trade(
 def _write(result: TradeMatrix, facts: dict[str, Any], out: Path, target: str | None) -> None:
     with whole_folder(out) as folder:
         write_csv(result, folder / "trade.csv")
-        (folder / "trade.json").write_text(json_module.dumps(facts, allow_nan=False) + "\n", encoding="utf-8")
-        (folder / "trade.txt").write_text(trade_caption(result, target=target) + "\n", encoding="utf-8")
+        write_json(folder / "trade.json", facts, indent=None)
+        write_atomic(folder / "trade.txt", trade_caption(result, target=target) + "\n")
         figure = draw_trade(result, target=target)
         for suffix in arguments.FORMATS:
             save(figure, folder / f"trade.{suffix}")
@@ -148,8 +146,3 @@ def _lines(shard: Shard) -> Callable[[int, int], None]:
         say(f"{done} of {count} images{whose}, about {left:.0f} s left")
 
     return report
-
-
-def _digest(name: str) -> str:
-    """Of a weights file."""
-    return hashlib.sha256(weights.resolve(name).read_bytes()).hexdigest()[:16]

@@ -7,7 +7,6 @@ lists. Every hover is answered from it in the browser. What is rounded, and by h
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import struct
@@ -25,6 +24,7 @@ from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.outlines import trace
 from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins
 from rsp_lab.explorer.steps import pack_steps, window_positions
+from rsp_lab.files import digest
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
@@ -87,7 +87,7 @@ def build_payload(
         "sides": sides,
         "blocks": blocks.index,
     }
-    text = json.dumps({"id": _digest(header, blocks), **header}, separators=(",", ":")).encode()
+    text = json.dumps({"id": digest(json.dumps(header), blocks.data), **header}, separators=(",", ":")).encode()
     return MAGIC + struct.pack("<I", len(text)) + text + bytes(blocks.data)
 
 
@@ -138,7 +138,3 @@ def _jpeg(image: UInt8[Tensor, "3 y x"]) -> bytes:
     picture = Image.fromarray(image.permute(1, 2, 0).numpy())
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
-
-
-def _digest(header: dict[str, Any], blocks: Blocks) -> str:
-    return hashlib.sha256(json.dumps(header).encode() + blocks.data).hexdigest()[:16]

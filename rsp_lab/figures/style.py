@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import matplotlib as mpl
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from rsp_lab.files import AnyPath, write_atomic
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
 
 Dash = Literal["solid"] | tuple[float, tuple[int, ...]]
@@ -110,7 +110,19 @@ def signed_weight_map() -> Colormap:
     return LinearSegmentedColormap.from_list("signed_weights", stops)
 
 
-def save(figure: Figure, path: str | Path, *, dpi: int = 300) -> Path:
+def check_ending(path: str | Path) -> Path:
+    """A path whose ending :func:`save` knows.
+
+    Raises:
+        ValueError: for another ending.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _METADATA:
+        raise ValueError(f"cannot write {path.name}: figures are written as {', '.join(_METADATA)}; change the ending.")
+    return path
+
+
+def save(figure: Figure, path: str | Path, *, dpi: int = 300, protect: Iterable[AnyPath] = ()) -> Path:
     """Write a figure as PNG, PDF or SVG, chosen by the ending; the same figure gives the same bytes.
 
     The file appears whole or not at all. Fonts are embedded (PDF) or outlined (SVG).
@@ -119,22 +131,15 @@ def save(figure: Figure, path: str | Path, *, dpi: int = 300) -> Path:
         figure: to write.
         path: with the ending .png, .pdf or .svg; missing folders are made.
         dpi: pixels an inch of a PNG, and of the photographs inside PDF and SVG.
+        protect: files that are being read, and so must not be replaced.
 
     Raises:
         ValueError: for another ending.
+        FileError: if the file cannot be written, or may not be replaced.
     """
-    path = Path(path)
+    path = check_ending(path)
     ending = path.suffix.lower()
-    if ending not in _METADATA:
-        raise ValueError(f"cannot write {path.name}: figures are written as {', '.join(_METADATA)}; change the ending.")
     content = io.BytesIO()
     with plot_style():
         figure.savefig(content, format=ending[1:], dpi=dpi, metadata=dict(_METADATA[ending]))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content.getvalue())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_atomic(path, content.getvalue(), protect=protect)

@@ -61,7 +61,7 @@ def read_safetensors_header(
         FileError: if the file is no regular file, no safetensors file, or does not hold what its header promises.
     """
     path = regular_file(path, what)
-    where = f"{path}: no readable {what}"
+    where = f"{path} is damaged or no {what}"
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size

@@ -24,7 +24,7 @@ def read_json(
 
     Args:
         path: to read.
-        what: the file is, for messages, e.g. ``"scores"``.
+        what: the file is, for messages, e.g. ``"table of scores"``.
         kind: type of the whole.
         remedy: a sentence for messages.
         most: bytes.
@@ -39,8 +39,8 @@ def read_json(
     except OSError as error:
         raise FileError(f"{path}: cannot be read ({error.strerror or error}). Change its access rights.") from error
     if len(data) > most:
-        raise FileError(f"{path}: no {what}, it has more than {most:,} bytes. {remedy}")
-    return parse_json(data, f"{path}: no {what}", kind, remedy=remedy)
+        raise FileError(f"{path} is damaged or no {what}: it has more than {most:,} bytes. {remedy}")
+    return parse_json(data, f"{path} is damaged or no {what}", kind, remedy=remedy)
 
 
 def parse_json(text: str | bytes, where: str, kind: type = dict, *, remedy: str = "Write it anew.") -> Any:

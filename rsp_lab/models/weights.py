@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import json
-import os
-import tempfile
+import warnings
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,99 +11,114 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialised
-from torch import Tensor
+from torch import Tensor, nn
 
-from rsp_lab.models.fusion import AverageConfig, SumConfig
-from rsp_lab.models.heads import SemanticFPNConfig, TopDownConfig
-from rsp_lab.models.pyramid import PyramidConfig
-from rsp_lab.models.relation import RelationConfig
+from rsp_lab.files import (
+    FileError,
+    SafetensorsHeader,
+    parse_json,
+    read_safetensors_header,
+    regular_file,
+    to_json,
+    write_atomic,
+)
+from rsp_lab.models.config_json import check_config, config_from_json, config_to_json
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
-from rsp_lab.shapes import Window
 
 FORMAT = "rsp_lab/1"
 _SHOWN = 3
-_CONFIGS: dict[str, type[Any]] = {
-    cls.__name__: cls
-    for cls in (
-        AverageConfig,
-        PyramidConfig,
-        RelationConfig,
-        SegmenterConfig,
-        SemanticFPNConfig,
-        SumConfig,
-        TopDownConfig,
-        Window,
-    )
+_METADATA: dict[str, type] = {
+    **dict.fromkeys(("name", "data", "terms", "recipe", "precision"), str),
+    **dict.fromkeys(("validation", "budget", "run", "versions"), dict),
+    "seed": int,
 }
+"""Types of the facts that programs read; others are free."""
+_WRAPPERS = ("module", "_orig_mod", "ema_model")
+"""Attributes under which wrappers of torch and of common libraries hold the network."""
 
 
-class WeightsError(ValueError):
+class WeightsError(FileError):
     """A weights file that cannot be used; the message says what is wrong, where, and what to do."""
 
 
-def config_to_json(config: Any) -> Any:
-    """A frozen config as JSON-able data; dataclasses carry their class name under ``"kind"``."""
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        fields = {f.name: config_to_json(getattr(config, f.name)) for f in dataclasses.fields(config)}
-        return {"kind": type(config).__name__, **fields}
-    if isinstance(config, tuple):
-        return [config_to_json(item) for item in config]
-    return config
-
-
-def config_from_json(data: Any) -> Any:
-    """Inverse of :func:`config_to_json` for the model's own config classes.
-
-    Raises:
-        ValueError: for an unknown kind, an unknown or missing field, or a value the config rejects.
-    """
-    if isinstance(data, list):
-        return tuple(config_from_json(item) for item in data)
-    if not isinstance(data, dict):
-        return data
-    fields = {name: config_from_json(value) for name, value in data.items() if name != "kind"}
-    kind = data.get("kind")
-    if not isinstance(kind, str) or kind not in _CONFIGS:
-        raise ValueError(f"unknown configuration {kind!r}; this version knows {sorted(_CONFIGS)}.")
-    try:
-        return _CONFIGS[kind](**fields)
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"configuration {kind} does not fit this version: {error}.") from error
-
-
-def save(model: Segmenter, path: str | Path, metadata: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save(model: nn.Module, path: str | Path, metadata: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
     """Writes weights, configuration and metadata; atomic, an existing file is replaced only when all is written.
 
+    What is written is checked to be what :func:`load` reads.
+
     Args:
+        model: a segmenter, or one in a wrapper: DataParallel, DistributedDataParallel, torch.compile, a moving average.
         metadata: JSON-able facts for the model card (data, budget, seed, scores, terms).
         dtype: of the stored floating-point tensors.
 
     Raises:
-        ValueError: if a finite value does not fit ``dtype``.
+        WeightsError: if there is no segmenter in ``model``, it was changed after it was built, a value is not finite
+            or does not fit ``dtype``, or metadata or file could not be read again.
     """
-    path = Path(path)
-    tensors = {name: _stored(name, value, dtype) for name, value in model.state_dict().items()}
-    # One key, because safetensors writes several in no fixed order: equal weights are equal bytes.
-    header = {"rsp_lab": json.dumps({"format": FORMAT, "config": config_to_json(model.config), "metadata": metadata})}
+    path, segmenter = Path(path), _unwrapped(model)
+    where = f"cannot save {path}"
     if not path.parent.is_dir():
-        raise WeightsError(f"cannot save {path}: there is no folder {path.parent}. Create it.")
-    # A folder of our own beside the target: same file system, default permissions, nothing left on failure.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / path.name
-        temporary.write_bytes(serialised(tensors, header))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        raise WeightsError(f"{where}: there is no folder {path.parent}. Create it.")
+    tensors = {_plain_name(name): _stored(name, value, dtype) for name, value in segmenter.state_dict().items()}
+    try:
+        check_config(segmenter.config)
+        _check_metadata(metadata)
+    except ValueError as error:
+        raise WeightsError(f"{where}: {error} Change it before saving.") from error
+    _check_shapes(
+        where, _shapes(segmenter.config, where), {name: tuple(value.shape) for name, value in tensors.items()}
+    )
+    facts = {"format": FORMAT, "config": config_to_json(segmenter.config), "metadata": metadata}
+    # One key, because safetensors writes several in no fixed order: equal weights are equal bytes.
+    write_atomic(path, serialised(tensors, {"rsp_lab": to_json(facts, indent=None)}))
+
+
+def _unwrapped(model: nn.Module) -> Segmenter:
+    """The segmenter in a model; wrappers are taken off."""
+    inner: Any = model
+    while not isinstance(inner, Segmenter):
+        held = vars(inner).get("_modules", {}) if isinstance(inner, nn.Module) else {}
+        inner = next((held[name] for name in _WRAPPERS if isinstance(held.get(name), nn.Module)), None)
+        if inner is None:
+            raise WeightsError(
+                f"cannot save a {type(model).__name__}: a weights file holds a Segmenter. Give the segmenter inside "
+                "it, or keep torch.save(model.state_dict(), ...) for a network of your own."
+            )
+    return inner
+
+
+def _plain_name(name: str) -> str:
+    """A tensor's name as if no part of the model was compiled."""
+    return name.replace("_orig_mod.", "")
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
     if not value.is_floating_point():
         return value.detach().cpu().contiguous()
+    _check_finite(name, value)
     stored = value.detach().to("cpu", dtype).contiguous()
-    if bool((value.isfinite() & ~stored.to(value.device).isfinite()).any()):
+    if not bool(stored.isfinite().all()):
         largest = float(value.abs().max())
         raise WeightsError(f"{name}: values up to {largest:.3g} do not fit {dtype}. Save with dtype=torch.float32.")
     return stored
+
+
+def _check_finite(where: str, value: Tensor) -> None:
+    if value.is_floating_point() and not bool(value.isfinite().all()):
+        count = int((~value.isfinite()).sum())
+        raise WeightsError(
+            f"{where}: {count} of {value.numel()} values are not finite, so every answer would be void. Take weights "
+            "from before the training broke."
+        )
+
+
+def _check_metadata(metadata: Any) -> None:
+    if not isinstance(metadata, dict):
+        raise ValueError(f"metadata is {type(metadata).__name__}, expected an object of facts by name.")
+    for name, kind in _METADATA.items():
+        if name in metadata and (not isinstance(metadata[name], kind) or isinstance(metadata[name], bool)):
+            words = {str: "a text", dict: "an object", int: "an integer"}[kind]
+            raise ValueError(f"metadata has {name} {str(metadata[name])[:60]!r}, expected {words}.")
 
 
 def shipped() -> dict[str, Path]:
@@ -133,11 +145,11 @@ def resolve(name_or_path: str | Path) -> Path:
     raise WeightsError(f"{str(name_or_path)!r} {what}.{hint} Shipped: {', '.join(names) or 'none'}.")
 
 
-def read_header(name_or_path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
-    """Configuration and metadata of a weights file, without reading its tensors.
+def raw_header(name_or_path: str | Path) -> SafetensorsHeader:
+    """What a safetensors file says of itself and its tensors, checked against its size; no tensor is read.
 
     Raises:
-        WeightsError: if the file is missing, corrupt, or not written by :func:`save`.
+        WeightsError: if the file is missing, or not a whole safetensors file.
     """
     path = resolve(name_or_path)
     if path.suffix in (".pth", ".pt"):
@@ -145,27 +157,52 @@ def read_header(name_or_path: str | Path) -> tuple[SegmenterConfig, dict[str, An
             f"{path}: a .pth file holds no configuration. Load it with load_pth(path, config), then save() it."
         )
     try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path}: not a readable safetensors file ({error}). Download or export it again."
-        ) from error
-    if "rsp_lab" not in header:
+        return read_safetensors_header(path, "weights file")
+    except FileError as error:
+        raise WeightsError(str(error)) from error
+
+
+def read_header(name_or_path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
+    """Configuration and metadata of a weights file, without reading its tensors.
+
+    Raises:
+        WeightsError: if the file is missing, corrupt, or not written by :func:`save`.
+    """
+    return _described(resolve(name_or_path), raw_header(name_or_path))
+
+
+def _described(path: Path, header: SafetensorsHeader) -> tuple[SegmenterConfig, dict[str, Any]]:
+    if "rsp_lab" not in header.metadata:
         raise WeightsError(
             f"{path}: a safetensors file, but not of rsp_lab (no configuration in its header). "
             "Use a file written by rsp_lab.models.weights.save or `python -m trainers export`."
         )
+    remedy = "Export it again with this version."
     try:
-        facts = json.loads(header["rsp_lab"])
+        facts = parse_json(header.metadata["rsp_lab"], f"{path}: unusable header", remedy=remedy)
         if facts.get("format") != FORMAT:
-            raise ValueError(f"written as {facts.get('format')!r}, this version reads {FORMAT!r}.")
-        config, metadata = config_from_json(facts["config"]), facts["metadata"]
-    except (ValueError, KeyError, AttributeError) as error:
+            raise ValueError(f"written as {str(facts.get('format'))[:60]!r}, this version reads {FORMAT!r}.")
+        _check_metadata(facts.get("metadata"))
+    except FileError as error:
+        raise WeightsError(str(error)) from error
+    except ValueError as error:
+        raise WeightsError(f"{path}: unusable header: {error} {remedy}") from error
+    return config_of(facts.get("config"), path), facts["metadata"]
+
+
+def config_of(data: Any, path: Path) -> SegmenterConfig:
+    """The configuration of a whole model out of a header's JSON data, checked type by type and against its bounds.
+
+    Raises:
+        WeightsError: naming the field.
+    """
+    try:
+        config = config_from_json(data)
+    except ValueError as error:
         raise WeightsError(f"{path}: unusable header: {error} Export it again with this version.") from error
     if not isinstance(config, SegmenterConfig):
         raise WeightsError(f"{path}: the header describes a {type(config).__name__}, not a whole model.")
-    return config, metadata
+    return config
 
 
 def load(name_or_path: str | Path) -> Segmenter:
@@ -174,14 +211,16 @@ def load(name_or_path: str | Path) -> Segmenter:
     Its ``name`` is the shipped name or the file's stem.
 
     Raises:
-        WeightsError: see :func:`read_header`; also if tensors and configuration do not fit each other.
+        WeightsError: see :func:`read_header`; also if tensors and configuration do not fit each other, which is found
+            before a tensor is read, or if a value is not finite.
     """
-    config, _ = read_header(name_or_path)
-    path = resolve(name_or_path)
+    path, header = resolve(name_or_path), raw_header(name_or_path)
+    config, _ = _described(path, header)
+    _check_shapes(str(path), _shapes(config, path), {name: facts.shape for name, facts in header.tensors.items()})
     try:
         with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except SafetensorError as error:
+            tensors = {name: file.get_tensor(name) for name in header.tensors}
+    except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: tensors cannot be read ({error}). Download or export it again.") from error
     return _filled(config, tensors, path)
 
@@ -189,11 +228,15 @@ def load(name_or_path: str | Path) -> Segmenter:
 def load_pth(path: str | Path, config: SegmenterConfig) -> Segmenter:
     """A model from a state dict in PyTorch's own format, read with ``weights_only=True``, in eval mode.
 
+    Prefixes that wrappers put before the names (``module.``, ``_orig_mod.``) are taken off, with a warning.
+
     Raises:
         WeightsError: if the file is not a plain state dict or does not fit ``config``.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(regular_file(path, "state dict"), map_location="cpu", weights_only=True)
+    except FileError as error:
+        raise WeightsError(str(error)) from error
     except Exception as error:  # torch raises many kinds for foreign files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
@@ -201,21 +244,51 @@ def load_pth(path: str | Path, config: SegmenterConfig) -> Segmenter:
         ) from error
     if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise WeightsError(f"{path}: expected a state dict of tensors. Save model.state_dict() alone.")
+    state = _without_wrappers(state, path)
+    _check_shapes(str(path), _shapes(config, path), {name: tuple(value.shape) for name, value in state.items()})
     return _filled(config, state, Path(path))
 
 
-def _filled(config: SegmenterConfig, tensors: dict[str, Tensor], path: Path) -> Segmenter:
+def _without_wrappers(state: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    names = {name: _plain_name(name) for name in state if name != "n_averaged"}  # a count of AveragedModel
+    taken = {"_orig_mod."} if any(name != plain for name, plain in names.items()) else set()
+    while names and all(plain.startswith("module.") for plain in names.values()):
+        names = {name: plain.removeprefix("module.") for name, plain in names.items()}
+        taken.add("module.")
+    if taken:
+        warnings.warn(
+            f"{path}: its names have the prefix {' and '.join(sorted(taken))} of a wrapper, which is taken off. Save "
+            "the state dict of the network inside.",
+            stacklevel=3,
+        )
+    return {plain: state[name] for name, plain in names.items()}
+
+
+def empty_model(config: SegmenterConfig, path: str | Path) -> Segmenter:
+    """A model with random weights.
+
+    Raises:
+        WeightsError: if none can be built from the configuration; ``path`` is where it comes from.
+    """
     try:
-        model = Segmenter(config, name=path.stem)
-    except (RuntimeError, TypeError, ValueError) as error:
+        return Segmenter(config, name=Path(path).stem)
+    except (ImportError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: no model can be built from its configuration ({error}).") from error
-    expected = model.state_dict()
-    missing = sorted(expected.keys() - tensors.keys())
-    extra = sorted(tensors.keys() - expected.keys())
+
+
+def _shapes(config: SegmenterConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of all tensors of a model, without memory for any of them."""
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in empty_model(config, path).state_dict().items()}
+
+
+def _check_shapes(where: str, expected: dict[str, tuple[int, ...]], there: dict[str, tuple[int, ...]]) -> None:
+    missing = sorted(expected.keys() - there.keys())
+    extra = sorted(there.keys() - expected.keys())
     shapes = [
-        f"{name} is {tuple(tensors[name].shape)} instead of {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in tensors and tensors[name].shape != value.shape
+        f"{name} is {there[name]} instead of {shape}"
+        for name, shape in expected.items()
+        if there.get(name, shape) != shape
     ]
     problems = [
         f"{len(names)} {what} ({', '.join(names[:_SHOWN])}{', ...' if len(names) > _SHOWN else ''})"
@@ -223,6 +296,13 @@ def _filled(config: SegmenterConfig, tensors: dict[str, Tensor], path: Path) -> 
         if names
     ]
     if problems:
-        raise WeightsError(f"{path}: tensors do not fit the configuration: {'; '.join(problems)}.")
+        raise WeightsError(f"{where}: tensors do not fit the configuration: {'; '.join(problems)}.")
+
+
+def _filled(config: SegmenterConfig, tensors: dict[str, Tensor], path: Path) -> Segmenter:
+    for name, value in tensors.items():
+        _check_finite(f"{path}: {name}", value)
+    model = empty_model(config, path)
+    expected = model.state_dict()
     model.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()})
     return model.eval()

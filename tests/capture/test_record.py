@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Entry, NotCapturedError, Record
+from rsp_lab.files import FileError
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_saving_replaces_only_when_all_is_written(record, tmp_path, monkeypatch)
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(FileError, match=r"r: cannot be written \(disk full\)"):
         Record({}).save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["r"]
@@ -169,7 +171,7 @@ def test_damaged_files_are_refused(record, tmp_path, damage):
     path = tmp_path / "r"
     record.save(path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError, match=r"r is damaged or no safetensors file.*Capture again"):
+    with pytest.raises(ValueError, match=r"r is damaged or no record: .*Capture again"):
         Record.load(path)
 
 
@@ -183,11 +185,22 @@ GOOD = {"entries": [{"name": "w", "axes": ["c"], "stride": None}], "image_size":
         ({"format": "pt"}, "format 'pt', expected 'rsp_lab.record'"),
         ({"format": "rsp_lab.record", "version": "2"}, "is a record of version 2; this rsp_lab reads version 1"),
         ({"record": "{"}, "damaged record"),
-        ({"record": "[]"}, "damaged record: .*not a JSON object"),
-        ({"record": json.dumps({**GOOD, "entries": []})}, "damaged record: .*tensors w are not described"),
+        ({"record": "[]"}, "damaged record: is a list, expected an object"),
+        ({"record": json.dumps({**GOOD, "entries": []})}, "damaged record: .*describes nothing, the file holds w"),
         ({"record": json.dumps({"entries": GOOD["entries"]})}, "damaged record"),
         ({"record": json.dumps({**GOOD, "entries": GOOD["entries"] * 2})}, "damaged record"),
-        ({"record": json.dumps({**GOOD, "entries": [{"name": "w", "axes": ["y", "x"], "stride": 1}]})}, "2 axes"),
+        (
+            {"record": json.dumps({**GOOD, "entries": [{"name": "w", "axes": ["y", "x"], "stride": 1}]})},
+            "w has 1 axes, 2 are named",
+        ),
+        ({"record": "[" * 10_000}, "damaged record: nested deeper"),
+        ({"record": json.dumps({**GOOD, "entries": [None]})}, "entries is no list of objects"),
+        ({"record": json.dumps({**GOOD, "entries": [{"name": ["w"], "axes": ["c"]}]})}, "it describes"),
+        ({"record": json.dumps({**GOOD, "entries": [{"name": "w", "axes": [1]}]})}, "the axes of w are no names"),
+        ({"record": json.dumps({**GOOD, "entries": [{"name": "w", "axes": ["c"], "stride": -4}]})}, "the stride of w"),
+        ({"record": json.dumps({**GOOD, "image_size": 7})}, "image_size is not two numbers"),
+        ({"record": json.dumps({**GOOD, "image_size": [64, "96"]})}, "image_size is not two numbers"),
+        ({"record": json.dumps({**GOOD, "meta": None})}, "meta is no object"),
     ],
 )
 def test_foreign_and_inconsistent_files_are_refused(tmp_path, labels, message):
@@ -196,6 +209,17 @@ def test_foreign_and_inconsistent_files_are_refused(tmp_path, labels, message):
     save_file({"w": torch.ones(2)}, tmp_path / "r", labels)
     with pytest.raises(ValueError, match=message):
         Record.load(tmp_path / "r")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
+def test_only_regular_files_are_records(record, tmp_path, kind):
+    path = tmp_path / "r"
+    {"fifo": lambda: os.mkfifo(path), "device": lambda: None, "folder": path.mkdir}[kind]()
+    path = Path("/dev/zero") if kind == "device" else path
+    with pytest.raises(FileError, match=f"{path}: .*(never end|a folder)"):
+        Record.load(path)
+    with pytest.raises(FileError, match="nothing is written over that"):
+        record.save(path)
 
 
 def test_a_name_with_brackets_is_not_read_as_a_glob():

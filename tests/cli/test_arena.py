@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import pytest
 
@@ -81,7 +82,25 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, capsys, monkeypatch):
         (["--cases", "cat-dog"], "must name some of"),
         (["--methods", "oclusion"], "Did you mean 'occlusion'"),
         (["--distances", "999"], "pixels away"),
+        (["--size", "1", "1"], "64 x 128 to 2048 x 4096"),
     ],
 )
 def test_what_it_refuses(tmp_path, fails, more, says):
-    assert says in fails(words(tmp_path, *more))
+    """Nothing is written by a request that is refused, so that the right one is no other question."""
+    assert says in fails(words(tmp_path / "out", *more))
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_question_names_the_options_that_help(tmp_path, fails):
+    main.main(words(tmp_path))
+    refused = fails(words(tmp_path, "--seeds", "2"))
+    assert "belongs to another question (other seeds)" in refused
+    assert "(-o names another folder, --fresh starts over)" in refused
+    assert "Traceback" not in fails(words(tmp_path / "arena.md"))
+
+
+def test_a_page_that_cannot_be_written_is_known_before_the_work(tmp_path, fails, asked):
+    os.mkfifo(tmp_path / "page.md")
+    assert "is a named pipe" in fails(words(tmp_path / "out", "--page", str(tmp_path / "page.md")))
+    assert not asked
+    assert not (tmp_path / "out").exists()

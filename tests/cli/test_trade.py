@@ -179,10 +179,12 @@ def test_what_it_refuses(words, says, tmp_path, fails):
 @pytest.mark.usefixtures("undrawn")
 def test_states_and_folders_in_the_way(written, tmp_path, fails, monkeypatch):
     main.main(["trade", "camvid", "-o", str(tmp_path), "--limit", "1"])
-    assert "other by" in fails(["trade", "camvid", "-o", str(tmp_path), "--by", "predictions"])
+    refused = fails(["trade", "camvid", "-o", str(tmp_path), "--by", "predictions"])
+    assert "other by" in refused
+    assert "(-o names another folder, --fresh starts over)" in refused
     file = tmp_path / "file"
     file.write_text("")
-    assert "Choose another folder with -o" in fails(["trade", "camvid", "-o", str(file)])
+    assert f"{file} is not a folder" in fails(["trade", "camvid", "-o", str(file)])
     monkeypatch.setenv("RANK", "4")
     assert "torchrun" in fails(["trade", "camvid", "-o", str(tmp_path)])
 

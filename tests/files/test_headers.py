@@ -92,7 +92,7 @@ def test_what_does_not_hold_is_said_in_one_line(tmp_path: Path, header: Any, wor
         read_safetensors_header(path, "record", remedy="Capture again.")
 
     message = str(error.value)
-    assert message.startswith(f"{path}: no readable record: ")
+    assert message.startswith(f"{path} is damaged or no record: ")
     assert words in message
     assert message.endswith(". Capture again.")
 

@@ -63,7 +63,7 @@ def test_what_is_refused_is_said_in_one_line(tmp_path: Path, text: str, words: s
         read_json(path, "question", remedy="Start over.")
 
     message = str(error.value)
-    assert message.startswith(f"{path}: no question: ")
+    assert message.startswith(f"{path} is damaged or no question: ")
     assert words in message
     assert message.endswith(". Start over.")
     assert len(message) < 200 + len(str(path))

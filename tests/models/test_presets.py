@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from rsp_lab.models import presets
+from rsp_lab.models.config_json import config_from_json, config_to_json
 from rsp_lab.models.fusion import AverageConfig, SumConfig
 from rsp_lab.models.heads import SemanticFPNConfig, TopDownConfig
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationalSemanticsExtractor, RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
-from rsp_lab.models.weights import config_from_json, config_to_json
 from rsp_lab.shapes import Window
 
 PYRAMID = PyramidConfig("tiny", 32, 5)

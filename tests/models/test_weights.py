@@ -13,7 +13,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from rsp_lab.files import FileError
 from rsp_lab.models import weights
+from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import WeightsError
 
@@ -43,7 +45,7 @@ def foreign(config: SegmenterConfig, tmp_path: Path) -> Callable[..., Path]:
 
     def write(edit: Callable[[Any], Any] = lambda data: data, raw: str | None = None, **facts: Any) -> Path:
         path = tmp_path / "foreign.safetensors"
-        data = weights.config_to_json(config)
+        data = config_to_json(config)
         edit(data)
         written = json.dumps({"format": weights.FORMAT, "config": data, "metadata": {}} | facts)
         save_file({"a": torch.zeros(1)}, path, {"rsp_lab": written if raw is None else raw} if raw != "" else {})
@@ -75,7 +77,7 @@ def test_corrupt_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "corrupt.safetensors"
     path.write_bytes(content)
 
-    with pytest.raises(WeightsError, match=r"not a readable safetensors file .*Download or export it again"):
+    with pytest.raises(WeightsError, match=r"is damaged or no weights file: .*Download or export it again"):
         weights.load(path)
 
 
@@ -84,7 +86,7 @@ def test_truncated_file(kept: float, file: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
 
-    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+    with pytest.raises(WeightsError, match="is damaged or no weights file"):
         weights.load(file)
 
 
@@ -130,11 +132,225 @@ def test_header_of_something_else(foreign: Callable[..., Path]) -> None:
         weights.read_header(foreign(config=window))
 
 
-@pytest.mark.parametrize("channels", ["wide", -4])
 @pytest.mark.usefixtures("unchecked")
-def test_configuration_no_model_can_be_built_from(channels: Any, foreign: Callable[..., Path]) -> None:
-    with pytest.raises(WeightsError, match="no model can be built from its configuration"):
-        weights.load(foreign(lambda d: d["pyramid"].update(channels=channels)))
+def test_configuration_no_model_can_be_built_from(foreign: Callable[..., Path]) -> None:
+    """Each number is within its bounds, and yet they do not fit each other."""
+    with pytest.raises(WeightsError, match=r"no model can be built from its configuration .*divisible by d = 7"):
+        weights.load(foreign(lambda d: d["head"]["fusions"][0].update(reduction=7)))
+
+
+def _window(**changes: Any) -> Callable[[Any], Any]:
+    return lambda d: d["head"]["fusions"][0]["window"].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (_window(dilation=10**9), r"Window.dilation is 1000000000, expected 1 to 64\."),
+        (_window(kernel_size=1001), r"Window.kernel_size is 1001, expected 1 to 31\."),
+        (_window(kernel_size="7"), r"Window.kernel_size is '7', expected an integer\."),
+        (_window(kernel_size=7.0), r"Window.kernel_size is 7.0, expected an integer\."),
+        (_window(kernel_size=True), r"Window.kernel_size is True, expected an integer\."),
+        (_window(kernel_size=10**400), r"the integer 10000000\.\.\. of 401 digits is beyond 64 bits"),
+        (lambda d: d["pyramid"].update(channels="wide"), r"PyramidConfig.channels is 'wide', expected an integer"),
+        (lambda d: d["pyramid"].update(channels=-4), r"PyramidConfig.channels is -4, expected 1 to 2048"),
+        (lambda d: d["pyramid"].update(channels=10**6), r"PyramidConfig.channels is 1000000, expected 1 to 2048"),
+        (lambda d: d["pyramid"].update(encoder=None), r"PyramidConfig.encoder is None, expected"),
+        (lambda d: d["pyramid"].update(frozen_batch_norm="no"), r"frozen_batch_norm is 'no', expected true or false"),
+        (lambda d: d["head"].update(channels=0), r"TopDownConfig.channels is 0, expected 1 to 2048"),
+        (lambda d: d["head"].update(channels=10**9), r"TopDownConfig.channels is 1000000000, expected 1 to 2048"),
+        (lambda d: d["head"].update(norm=["group"]), r"TopDownConfig.norm is \('group',\), expected one of"),
+        (
+            lambda d: d["head"].update(fusions=d["head"]["fusions"] * 9),
+            r"TopDownConfig.fusions is 27 of them, expected",
+        ),
+        (lambda d: d["head"].update(fusions=7), r"TopDownConfig.fusions is 7, expected a list of"),
+        (lambda d: d["head"].update(fusions=[d["pyramid"]]), r"TopDownConfig.fusions is .*expected a list of"),
+        (lambda d: d["head"]["fusions"][0].update(reduction=0), r"RelationConfig.reduction is 0, expected 1 to"),
+        (
+            lambda d: d.update(class_names=[1, 2, 3, 4, 5]),
+            r"SegmenterConfig.class_names is .*expected a list of a text",
+        ),
+        (lambda d: d.update(class_names="road"), r"SegmenterConfig.class_names is 'road', expected a list of"),
+        (lambda d: d.update(class_names=["road", "a\nb"]), r"class_names holds 'a\\nb', expected names"),
+        (lambda d: d.update(class_names=["road", " "]), r"class_names holds ' ', expected names"),
+        (
+            lambda d: d.update(class_names=["road", "x" * 1000]),
+            r"class_names holds 'xx.*, expected names of at most 100",
+        ),
+        (
+            lambda d: d.update(class_names=[str(i) for i in range(10**4)]),
+            r"class_names is 10000 of them, expected 1 to",
+        ),
+        (lambda d: d.update(label_table=None), r"SegmenterConfig.label_table is None, expected a text"),
+        (lambda d: d.update(pyramid=None), r"SegmenterConfig.pyramid is None, expected a PyramidConfig"),
+        (lambda d: d.update(pyramid=d["head"]), r"SegmenterConfig.pyramid is .*expected a PyramidConfig"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_a_configuration_is_checked_whole_before_a_model_is_built(
+    edit: Callable[[Any], Any], words: str, foreign: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "Segmenter", lambda *_: pytest.fail("nothing is built"))
+
+    with pytest.raises(
+        WeightsError, match=rf"foreign.safetensors: unusable header: .*{words}.* Export it again"
+    ) as error:
+        weights.load(foreign(edit))
+
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("config", [None, [], 7, "model", {}, {"kind": None}])
+def test_a_configuration_of_another_kind(config: Any, foreign: Callable[..., Path]) -> None:
+    with pytest.raises(WeightsError, match=r"the header describes a|unknown configuration"):
+        weights.read_header(foreign(config=config))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ([], "metadata is list, expected an object"),
+        (None, "metadata is NoneType, expected an object"),
+        ({"data": ["camvid"]}, "metadata has data .*expected a text"),
+        ({"validation": 7}, "metadata has validation '7', expected an object"),
+        ({"seed": "0"}, "metadata has seed '0', expected an integer"),
+    ],
+)
+def test_metadata_of_another_type(metadata: Any, words: str, foreign: Callable[..., Path], model: Segmenter) -> None:
+    path = foreign(metadata=metadata)
+
+    with pytest.raises(WeightsError, match=words):
+        weights.read_header(path)
+    with pytest.raises(WeightsError, match=f"cannot save .*{words}.* Change it before saving"):
+        weights.save(model, path, metadata)
+
+
+@pytest.mark.parametrize("raw", ["null", "[]", "7", "[" * 10_000, '{"a":' * 10_000])
+def test_a_header_of_another_kind(raw: str, foreign: Callable[..., Path]) -> None:
+    with pytest.raises(WeightsError, match=r"unusable header: (is|nested)"):
+        weights.read_header(foreign(raw=raw))
+
+
+def test_promises_of_tensors_cost_nothing(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Segmenter
+) -> None:
+    """A sparse file of 2 GB that holds what its header promises, which is not what its configuration needs."""
+    with file.open("rb") as whole:
+        header = json.loads(whole.read(int.from_bytes(whole.read(8), "little")))
+    name, size = "head.classifier.weight", 2 * 10**9
+    entries = {
+        "__metadata__": header["__metadata__"],
+        name: {"dtype": "F16", "shape": [10**9], "data_offsets": [0, size]},
+    }
+    text = json.dumps(entries).encode()
+    path = tmp_path / "promises.safetensors"
+    with path.open("wb") as sparse:
+        sparse.write(len(text).to_bytes(8, "little") + text)
+        sparse.truncate(8 + len(text) + size)
+    monkeypatch.setattr(weights, "safe_open", lambda *_: pytest.fail("no tensor is read"))
+
+    with pytest.raises(WeightsError, match=r"head\.classifier\.weight is \(1000000000,\) instead of \(5, 64, 1, 1\)"):
+        weights.load(path)
+
+
+def test_weights_that_are_not_finite_are_refused(model: Segmenter, file: Path, tmp_path: Path) -> None:
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    state["head.classifier.bias"][1] = float("nan")
+    facts = {"format": weights.FORMAT, "config": config_to_json(model.config), "metadata": {}}
+    save_file(state, tmp_path / "nan.safetensors", {"rsp_lab": json.dumps(facts)})
+
+    with pytest.raises(WeightsError, match=r"nan.safetensors: head.classifier.bias: 1 of 5 values are not finite"):
+        weights.load(tmp_path / "nan.safetensors")
+    with pytest.raises(WeightsError, match=r"head.classifier.bias: 1 of 5 values are not finite"):
+        weights.save(model, file, {})
+
+
+class Average(torch.nn.Module):
+    """A moving average as common libraries make it."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.ema_model = model
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        torch.nn.DataParallel,
+        torch.compile,
+        torch.optim.swa_utils.AveragedModel,
+        Average,
+        lambda model: torch.nn.DataParallel(torch.compile(model)),
+    ],
+)
+@torch.no_grad()
+def test_wrappers_are_taken_off_before_saving(wrap: Callable[..., Any], model: Segmenter, tmp_path: Path) -> None:
+    image = torch.rand(1, 3, 37, 41)
+
+    weights.save(wrap(model), tmp_path / "x.safetensors", {}, torch.float32)
+
+    assert torch.equal(weights.load(tmp_path / "x.safetensors")(image), model(image))
+
+
+def test_a_compiled_part_is_saved_under_its_own_name(model: Segmenter, tmp_path: Path) -> None:
+    expected = model.state_dict().keys()
+    model.head = torch.compile(model.head)
+    assert model.state_dict().keys() != expected
+
+    weights.save(model, tmp_path / "x.safetensors", {})
+
+    assert weights.load(tmp_path / "x.safetensors").state_dict().keys() == expected
+
+
+def test_what_could_not_be_read_again_is_refused_at_saving(model: Segmenter, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(WeightsError, match=r"cannot save a Linear: a weights file holds a Segmenter\. Give the"):
+        weights.save(torch.nn.Linear(1, 1), path, {})
+    with pytest.raises(WeightsError, match="cannot save a Sequential"):
+        weights.save(torch.nn.Sequential(model), path, {})
+    torch.nn.utils.parametrizations.weight_norm(model.head.classifier)
+    with pytest.raises(WeightsError, match=r"do not fit the configuration: 1 missing \(head.classifier.weight\)"):
+        weights.save(model, path, {})
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrap", "words"),
+    [
+        (torch.nn.DataParallel, r"the prefix module\. of a wrapper"),
+        (torch.compile, r"the prefix _orig_mod\. of a wrapper"),
+        (torch.optim.swa_utils.AveragedModel, r"the prefix module\. of a wrapper"),
+        (lambda model: torch.compile(torch.nn.DataParallel(model)), r"_orig_mod\. and module\."),
+    ],
+)
+@torch.no_grad()
+def test_prefixes_of_wrappers_are_named_and_taken_off(
+    wrap: Callable[..., Any], words: str, model: Segmenter, config: SegmenterConfig, tmp_path: Path
+) -> None:
+    path, image = tmp_path / "model.pth", torch.rand(1, 3, 37, 41)
+    torch.save(wrap(model).state_dict(), path)
+
+    with pytest.warns(UserWarning, match=rf"model.pth: its names have .*{words}"):
+        loaded = weights.load_pth(path, config)
+
+    assert torch.equal(loaded(image), model(image))
+
+
+@pytest.mark.parametrize("read", ["load", "read_header", "load_pth"])
+def test_endless_input_is_refused(read: str, config: SegmenterConfig, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero")):
+        with pytest.raises(WeightsError, match=r"may never end|is neither a shipped model nor a file"):
+            getattr(weights, read)(path, *([config] if read == "load_pth" else []))
+
+
+def test_weights_are_not_written_over_a_pipe(model: Segmenter, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    with pytest.raises(FileError, match="is a named pipe, and nothing is written over that"):
+        weights.save(model, tmp_path / "fifo", {})
 
 
 def test_tensors_that_do_not_fit(model: Segmenter, file: Path, tmp_path: Path) -> None:
@@ -142,7 +358,7 @@ def test_tensors_that_do_not_fit(model: Segmenter, file: Path, tmp_path: Path) -
     state["stranger"] = torch.zeros(3)
     del state["head.classifier.bias"]
     state["head.classifier.weight"] = torch.zeros(2, 64, 1, 1)
-    facts = {"format": weights.FORMAT, "config": weights.config_to_json(model.config), "metadata": {}}
+    facts = {"format": weights.FORMAT, "config": config_to_json(model.config), "metadata": {}}
     path = tmp_path / "mixed.safetensors"
     save_file(state, path, {"rsp_lab": json.dumps(facts)})
 
@@ -223,7 +439,7 @@ def test_load_pth_of_another_model(config: SegmenterConfig, named: Named, tmp_pa
 
 
 def test_load_pth_of_nothing(config: SegmenterConfig, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="No such file"):
+    with pytest.raises(WeightsError, match="there is no such file"):
         weights.load_pth(tmp_path / "nowhere.pth", config)
 
 
@@ -233,21 +449,18 @@ def test_a_failed_save_leaves_the_old_file(
 ) -> None:
     before = file.read_bytes()
 
-    original = Path.write_bytes
-
-    def half_written(path: Path, data: bytes) -> int:
-        original(path, data[: len(data) // 2])
+    def full(_: int) -> None:
         raise OSError("disk full")
 
     def broken(*_: Any) -> None:
         raise KeyboardInterrupt
 
     if where == "writing":
-        monkeypatch.setattr(Path, "write_bytes", half_written)
+        monkeypatch.setattr(os, "fsync", full)
     else:
         monkeypatch.setattr(os, "replace", broken)
 
-    with pytest.raises((OSError, KeyboardInterrupt)):
+    with pytest.raises((FileError, KeyboardInterrupt)):
         weights.save(model, file, {"seed": 2})
 
     assert file.read_bytes() == before

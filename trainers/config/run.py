@@ -13,9 +13,9 @@ import tyro
 from torch import nn
 
 from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import SegmenterConfig
-from rsp_lab.models.weights import config_to_json
 
 MACHINE_FIELDS = (
     "device",

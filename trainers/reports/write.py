@@ -9,11 +9,11 @@ from typing import Any
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.distance import DistanceCurve, draw_distance_curves
 from rsp_lab.figures.style import save
+from rsp_lab.files import write_atomic
 from rsp_lab.models import weights
 from trainers.reports.results import figure_name, results_page
 from trainers.runs.repeats import read_repeats
 from trainers.runs.study_runs import NAMES, StudyRun, distances_of, read_study
-from trainers.training.checkpoint import write_atomic
 
 
 def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = None) -> list[Path]:
@@ -34,7 +34,7 @@ def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = No
         figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
         save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
     repeated = read_repeats(repeats) if repeats else ()
-    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated).encode())
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated))
     return [output, *figures]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 import torch
 
 from rsp_lab.data.sources import SOURCES, Samples
+from rsp_lab.files import check_target
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.run import RunConfig
-from trainers.training.checkpoint import BEST, CheckpointError
+from trainers.training.checkpoint import BEST
 from trainers.training.evaluate import Evaluation, evaluate
 from trainers.training.inference import Inference
 from trainers.training.logs import versions
@@ -94,15 +94,8 @@ def score(model: Segmenter, samples: Samples, inference: Inference | None = None
 
 
 def save_weights(model: Segmenter, path: Path, metadata: dict[str, Any]) -> None:
-    """Writes a run's weights in full precision.
-
-    Raises:
-        CheckpointError: if the file cannot be written; one that was there before is left as it was.
-    """
-    try:
-        weights.save(model, path, metadata, dtype=torch.float32)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror}). Free some space.") from error
+    """Writes a run's weights in full precision; where that fails, a file that was there before is left as it was."""
+    weights.save(model, path, metadata, dtype=torch.float32)
 
 
 def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluation:
@@ -114,13 +107,13 @@ def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluat
         ValueError: if the run has no best weights yet.
     """
     best = best_weights(run)
+    check_target(output, [best])
     metadata = weights.read_header(best)[1] | {"name": name, "precision": "float16", "versions": versions()}
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+    with tempfile.TemporaryDirectory() as folder:
         rounded = Path(folder) / output.name
         weights.save(weights.load(best), rounded, metadata, dtype=torch.float16)
         model = weights.load(rounded)
-        scores = score(model, samples)
-        weights.save(model, rounded, metadata | {"validation": scores.to_dict()}, dtype=torch.float16)
-        os.replace(rounded, output)
+    scores = score(model, samples)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    weights.save(model, output, metadata | {"validation": scores.to_dict()}, dtype=torch.float16)
     return scores

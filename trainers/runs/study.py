@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +13,12 @@ from rsp_lab.analysis.scenes.answers import RegionAnswer, region_answers, sweep,
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
+from rsp_lab.files import digest, read_json, write_json
 from trainers.config.recipes import STUDY, study
 from trainers.runs.export import best_weights
 from trainers.runs.relation_facts import RelationFacts, relation_facts
 from trainers.runs.run import run_recipe
-from trainers.training.checkpoint import BEST, load_model, write_atomic
+from trainers.training.checkpoint import BEST, load_model
 
 FINDINGS = "findings.json"
 SWEEP_SCENES = 20
@@ -79,11 +78,11 @@ def write_findings(run: Path, scenes: Sequence[Scene]) -> None:
     model = load_model(weights).eval()
     answers = region_answers(model, tqdm(scenes, desc=f"regions {run.name}", unit="scene"))
     kept: dict[str, Any] = {
-        "weights_sha256": _digest(weights),
+        "weights_digest": digest(weights),
         "answers": [answer.to_dict() for answer in answers],
         "relations": [facts.to_dict() for facts in relation_facts(model, scenes)],
     }
-    write_atomic(run / FINDINGS, json.dumps(kept).encode())
+    write_json(run / FINDINGS, kept, indent=None)
 
 
 def findings_of(run: Path) -> Findings | None:
@@ -91,8 +90,8 @@ def findings_of(run: Path) -> Findings | None:
     path = run / FINDINGS
     if not path.is_file() or not (run / BEST).is_file():
         return None
-    kept = json.loads(path.read_text())
-    if kept["weights_sha256"] != _digest(run / BEST):
+    kept = read_json(path, "answers of a run", remedy="Remove it to have the run asked again.")
+    if kept.get("weights_digest") != digest(run / BEST):
         return None
     return Findings(
         tuple(RegionAnswer(**answer) for answer in kept["answers"]),
@@ -103,7 +102,3 @@ def findings_of(run: Path) -> Findings | None:
 def _drawn(size: tuple[int, int]) -> list[Scene]:
     total = len(CASES) * len(sweep_distances(*size)) * SWEEP_SCENES * 2
     return list(tqdm(sweep(size, SWEEP_SCENES), total=total, desc="drawing", unit="scene"))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

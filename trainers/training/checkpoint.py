@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from rsp_lab.files import (
+    FileError,
+    TensorFacts,
+    digest,
+    parse_json,
+    read_safetensors_header,
+    remove_unfinished,
+    to_json,
+    write_atomic,
+)
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.run import RunConfig
@@ -28,8 +35,8 @@ _HEADER = "rsp_lab_checkpoint"
 _FORMAT = 1
 
 
-class CheckpointError(ValueError):
-    """A state that cannot be written or resumed; the message says which and what would help."""
+class CheckpointError(FileError):
+    """A state that cannot be resumed; the message says which and what would help."""
 
 
 @dataclass
@@ -67,9 +74,10 @@ def save_last(run: Path, config: RunConfig, progress: Progress, learner: Learner
         "fingerprint": config.fingerprint(),
         "model": config.to_dict()["model"],
         "scaler": learner.scaler.state_dict(),
+        "names": _names_digest(tensors),
     }
     # One key only: safetensors writes several in an order of its own, and equal states should be equal files.
-    header = {_HEADER: json.dumps(facts)}
+    header = {_HEADER: to_json(facts, indent=None)}
     content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, header)
     write_atomic(run / LAST, content)
     if config.keep_every and progress.step % config.keep_every == 0:
@@ -81,29 +89,35 @@ def save_last(run: Path, config: RunConfig, progress: Progress, learner: Learner
 def resume(run: Path, config: RunConfig, learner: Learner) -> Progress:
     """Puts the run's last state into the learner; a run without one starts at step 0.
 
-    What a killed process left half written is removed.
+    What a killed process left half written is removed. Nothing in the learner changes before the whole state is known
+    to fit it.
 
     Raises:
         CheckpointError: if the state is damaged, or was made under a configuration with other results.
     """
     if not distributed.rank():
-        for left in (*run.glob(f".{LAST}.*"), *run.glob(f".{BEST}.*"), *run.glob(".step-*"), *run.glob(".*.json*.*")):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        remove_unfinished(run)
     path = run / LAST
     if not path.exists():
         return Progress()
-    header, tensors = _read(path)
+    header, facts = _read_header(path)
     _check_fingerprint(path, header["fingerprint"], config.fingerprint())
-    try:
-        learner.model.load_state_dict(_part(tensors, "model/"))
-        if learner.average is not None:
-            learner.average.load_state_dict(_part(tensors, "average/"))
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: is of another network. Train in a new folder (--out).") from error
-    _load_optimiser(learner.optimiser, tensors)
-    if header.get("scaler"):
+    progress = _progress(path, header["progress"], config)
+    states = {"model/": learner.model.state_dict()}
+    if learner.average is not None:
+        states["average/"] = learner.average.state_dict()
+    parameters = [parameter for group in learner.optimiser.param_groups for parameter in group["params"]]
+    for prefix, state in states.items():
+        _check_shapes(path, prefix, facts, {name: tuple(value.shape) for name, value in state.items()})
+    _check_optimiser(path, facts, parameters)
+    tensors = _read_tensors(path, facts)
+    learner.model.load_state_dict(_part(tensors, "model/"))
+    if learner.average is not None:
+        learner.average.load_state_dict(_part(tensors, "average/"))
+    _load_optimiser(learner.optimiser, parameters, tensors)
+    if header["scaler"]:
         learner.scaler.load_state_dict(header["scaler"])
-    return Progress(**header["progress"])
+    return progress
 
 
 def load_model(path: Path) -> Segmenter:
@@ -112,16 +126,15 @@ def load_model(path: Path) -> Segmenter:
     Raises:
         ValueError: if the file is neither.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            is_state = _HEADER in (file.metadata() or {})
-    except (SafetensorError, OSError):
-        is_state = False
-    if not is_state:
+    if _HEADER not in weights.raw_header(path).metadata:
         return weights.load(path)
-    header, tensors = _read(path)
-    model = Segmenter(weights.config_from_json(header["model"]))
-    model.load_state_dict(_part(tensors, "average/module.") or _part(tensors, "model/"))
+    header, facts = _read_header(path)
+    config = weights.config_of(header["model"], path)
+    prefix = "average/module." if any(name.startswith("average/module.") for name in facts) else "model/"
+    model = weights.empty_model(config, path)
+    _check_shapes(path, prefix, facts, {name: tuple(value.shape) for name, value in model.state_dict().items()})
+    names = {name: tensor for name, tensor in facts.items() if name.startswith(prefix)}
+    model.load_state_dict(_part(_read_tensors(path, names), prefix))
     return model.eval()
 
 
@@ -129,41 +142,71 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader or a crash sees the old content or the new, never a part.
+def _names_digest(tensors: Mapping[str, object]) -> str:
+    """What tells a state with a tensor renamed, added or taken away from the one that was written."""
+    return digest("\n".join(sorted(tensors)))
 
-    Raises:
-        CheckpointError: if the folder cannot be written to.
-    """
+
+def _damaged(path: Path, why: object) -> CheckpointError:
+    return CheckpointError(f"{path}: is damaged ({why}). Remove it to start this run anew.")
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, TensorFacts]]:
+    """What a state says of itself, with every field in its type, and the tensors that it holds."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
+        file = read_safetensors_header(path, "state of a run", remedy="Remove it to start this run anew.")
+        header: dict[str, Any] = parse_json(file.metadata.get(_HEADER, "{}"), "its header")
+    except FileError as error:
+        raise _damaged(path, str(error).rstrip(".")) from error
+    if header.get("format") != _FORMAT:
+        raise CheckpointError(f"{path}: is no checkpoint of this version. Train in a new folder (--out).")
+    for name in ("progress", "fingerprint", "model", "scaler"):
+        if not isinstance(header.setdefault(name, {}), dict):
+            raise _damaged(path, f"{name} is no object")
+    if header.get("names") != _names_digest(file.tensors):
+        raise _damaged(path, "its tensors are not those that were written")
+    return header, file.tensors
+
+
+def _progress(path: Path, facts: dict[str, Any], config: RunConfig) -> Progress:
+    step, best, losses = (facts.get(key) for key in ("step", "best_miou", "losses"))
+    if type(step) is not int or not 0 <= step <= config.steps:
+        raise _damaged(path, f"step is {step!r} of {config.steps}")
+    if not (best is None or _is_number(best)) or not isinstance(losses, list) or not all(map(_is_number, losses)):
+        raise _damaged(path, "best_miou or losses are no numbers")
+    return Progress(step, best, losses)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_shapes(path: Path, prefix: str, facts: dict[str, TensorFacts], wanted: dict[str, tuple[int, ...]]) -> None:
+    """Raises CheckpointError unless the tensors under a prefix have just these names and shapes."""
+    there = {name.removeprefix(prefix): fact.shape for name, fact in facts.items() if name.startswith(prefix)}
+    differs = sorted(name for name in there.keys() | wanted.keys() if there.get(name) != wanted.get(name))
+    if differs:
         raise CheckpointError(
-            f"{path.parent}: cannot be written to ({error.strerror}). Choose another --out."
-        ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror}). Free some space.") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+            f"{path}: is of another network ({differs[0]} is {there.get(differs[0], 'missing')}, expected "
+            f"{wanted.get(differs[0], 'none')}). Train in a new folder (--out)."
+        )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _check_optimiser(path: Path, facts: dict[str, TensorFacts], parameters: list[Tensor]) -> None:
+    for name, fact in facts.items():
+        if name.startswith("optimiser/"):
+            index, _, key = name.removeprefix("optimiser/").partition("/")
+            known = index.isdecimal() and int(index) < len(parameters) and bool(key)
+            if not known or fact.shape not in ((), tuple(parameters[int(index)].shape)):
+                raise _damaged(path, f"{name} belongs to no parameter of this network")
+
+
+def _read_tensors(path: Path, names: Mapping[str, TensorFacts]) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(_HEADER, "{}"))
-            if header.get("format") != _FORMAT:
-                raise CheckpointError(f"{path}: is no checkpoint of this version. Train in a new folder (--out).")
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: is damaged ({error}). Remove it to start this run anew.") from error
+        raise _damaged(path, error) from error
 
 
 def _check_fingerprint(path: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
@@ -179,13 +222,10 @@ def _check_fingerprint(path: Path, then: dict[str, Any], now: dict[str, Any]) ->
         )
 
 
-def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+def _load_optimiser(optimiser: torch.optim.Optimizer, parameters: list[Tensor], tensors: dict[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if not name.startswith("optimiser/"):
-            continue
-        _, index, key = name.split("/")
+    for name, value in _part(tensors, "optimiser/").items():
+        index, _, key = name.partition("/")
         parameter = parameters[int(index)]
         if value.shape == parameter.shape:
             # Same memory layout as in a run without a break, so that the arithmetic is the same to the last bit.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from rsp_lab.data.sample import Sample
+from rsp_lab.files import to_json, write_atomic
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.batches import batch_names
-from trainers.training.checkpoint import write_atomic
 
 
 class NonFiniteLossError(ValueError):
@@ -37,7 +36,7 @@ def guarded(
         names = batch_names(samples, config, step)
         path = run / f"nonfinite-step-{step:08d}-{distributed.rank()}.safetensors"
         tensors = {"image": image.cpu().contiguous(), "label": label.cpu().contiguous()}
-        write_atomic(path, save(tensors, {"batch": json.dumps({"step": step, "names": names})}))
+        write_atomic(path, save(tensors, {"batch": to_json({"step": step, "names": names}, indent=None)}))
         raise ValueError(
             f"the loss is {error.value} at step {step}, on a batch of {', '.join(names)} (kept in {path}). "
             "The weights before it are in the last state. Lower --optimiser.learning-rate, or look at that batch."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import resource
 import subprocess
@@ -19,9 +18,10 @@ import torch
 from tqdm import tqdm
 
 from rsp_lab._version import __version__
+from rsp_lab.files import FileError, parse_json, to_json, write_atomic, write_json
 from trainers.config.run import RunConfig
 from trainers.training import distributed
-from trainers.training.checkpoint import CheckpointError, write_atomic
+from trainers.training.checkpoint import CheckpointError
 
 MACHINE_KEYS = ("images_per_s", "data_s", "eta_s", "val_s", "memory_mb")
 """What a line of the log says about the machine; all else repeats bit for bit."""
@@ -78,7 +78,7 @@ class RunLog:
             "git": git_state(),
             "processes": distributed.size(),
         }
-        write_atomic(run / CONFIG, (json.dumps(description, indent=2) + "\n").encode())
+        write_json(run / CONFIG, description, indent=2)
         self._keep_until(run / LOG, start)
         self._path = run / LOG
         self._file = self._path.open("a", encoding="utf-8")
@@ -142,7 +142,7 @@ class RunLog:
 
     def _write(self, record: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(record) + "\n")
+            self._file.write(to_json(record, indent=None) + "\n")
             self._file.flush()
         except OSError as error:
             raise CheckpointError(f"{self._path}: cannot be written ({error.strerror}). Free some space.") from error
@@ -199,6 +199,6 @@ def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float
 
 def _step(line: str) -> float:
     try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):  # a line that a crash cut short
+        return float(parse_json(line, LOG)["step"])
+    except (FileError, KeyError, TypeError, ValueError):  # a line that a crash cut short
         return float("inf")

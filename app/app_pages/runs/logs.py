@@ -5,7 +5,6 @@ A log is read as it is found: a run may still be writing it, and a crash may hav
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.store.run_folders import CONFIG, LOG
+from rsp_lab.files import FileError, parse_json, read_json, regular_file
 
 LOG_BYTES, CONFIG_BYTES = 64_000_000, 1_000_000
 TRAINING = {"loss": "loss", "lr": "learning rate", "images_per_s": "images/s"}
@@ -99,7 +99,9 @@ def read_run(name: str, folder: Path) -> RunFacts:
     """
     config, problems = _config(folder)
     try:
-        if (folder / LOG).stat().st_size > LOG_BYTES:
+        size = (folder / LOG).stat().st_size
+        regular_file(folder / LOG, "log")
+        if size > LOG_BYTES:
             raise RunError(f"{name}: its {LOG} has more than {LOG_BYTES // 1_000_000} MB. Choose another run.")
         text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -107,10 +109,9 @@ def read_run(name: str, folder: Path) -> RunFacts:
             f"has no {LOG} yet. Choose it again after its first lines" if folder.is_dir() else "is not there any more"
         )
         raise RunError(f"{name}: the run folder {what}, or choose another run.") from None
-    except OSError as error:
-        raise RunError(
-            f"{name}: its {LOG} cannot be read ({error.strerror}). Mend its rights, or choose another."
-        ) from None
+    except (FileError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no regular file"
+        raise RunError(f"{name}: its {LOG} cannot be read ({why}). Mend it, or choose another.") from None
     rows, wrong = _rows(text)
     if wrong:
         lines = (
@@ -127,12 +128,12 @@ def _config(folder: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         if path.stat().st_size > CONFIG_BYTES:
             return {}, [remedy.format("is far too large")]
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path, "configuration", most=CONFIG_BYTES)
         parts = {"": facts["config"], **{key: facts.get(key) for key in ("versions", "git", "processes")}}
         return flat({key: value for key, value in parts.items() if value is not None}), []
     except FileNotFoundError:
         return {}, [remedy.format("is missing")]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, FileError, KeyError):
         return {}, [remedy.format("is damaged")]
 
 
@@ -157,11 +158,11 @@ def _rows(text: str) -> tuple[list[dict[str, Any]], list[int]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            checked = isinstance(row["step"], int) and isinstance(row.get("val", {}), dict)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            checked = False
-        if checked:
+            row = parse_json(line, f"{LOG}, line {number}")
+        except FileError:
+            row = {}
+        step, val = row.get("step"), row.get("val", {})
+        if type(step) is int and step >= 0 and isinstance(val, dict):
             rows.append(row)
         else:
             wrong.append(number)

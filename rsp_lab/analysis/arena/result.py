@@ -125,8 +125,26 @@ class PairOutcome(Summarised):
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> PairOutcome:
-        first, second = facts["margins"]
-        return cls(**{**facts, "margins": (first, second)})
+        """Inverse of :meth:`to_dict`.
+
+        Raises:
+            ValueError: for a missing, an unknown or a wrong field.
+        """
+        kinds = {"model": str, "case": str, "distance": int, "seed": int, "uniform": float, "residual": float}
+        names = {*kinds, "margins", "values"}
+        if set(facts) != names:
+            raise ValueError(
+                f"its fields are {', '.join(map(str, facts)) or 'none'}, expected {', '.join(sorted(names))}"
+            )
+        margins, values = facts["margins"], facts["values"]
+        numbers = [facts[name] for name, kind in kinds.items() if kind is float]
+        numbers += margins if isinstance(margins, list | tuple) and len(margins) == 2 else [None]
+        tables = list(values.values()) if isinstance(values, Mapping) else [None]
+        numbers += [value for table in tables for value in (table.values() if isinstance(table, Mapping) else [None])]
+        wrong = [name for name, kind in kinds.items() if kind is not float and type(facts[name]) is not kind]
+        if wrong or not all(type(number) in (int, float) for number in numbers):
+            raise ValueError(f"{wrong[0] if wrong else 'one of its numbers'} is of another type")
+        return cls(**{**facts, "margins": (margins[0], margins[1])})
 
 
 @dataclass(frozen=True)

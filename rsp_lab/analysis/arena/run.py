@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,14 +13,15 @@ from rsp_lab.analysis.arena.pair import PairPlace, pair_outcome
 from rsp_lab.analysis.arena.result import ArenaResult, PairOutcome
 from rsp_lab.analysis.scenes.answers import sweep_distances
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, max_distance
+from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_distance
+from rsp_lab.files import FileError, StateMismatchError, digest, parse_json, read_json, to_json, write_json
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 
 FIRST_SEED = 4_000_000
 """Seed of the arena's first scene; no split of the data set and no sweep reaches it."""
 _FORMAT = "rsp_lab.arena/1"
-_ASKED = "question.json"
+_QUESTION = "question.json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,7 @@ class ArenaSettings:
         if not chosen:
             raise ValueError("methods names no method beside the random control: name one or more.")
         object.__setattr__(self, "methods", tuple(name for name in METHODS if name in chosen | {"random"}))
+        check_size(*self.size)
         greatest = max_distance(*self.size)
         if wrong := [distance for distance in self.distances if not MIN_DISTANCE <= distance <= greatest]:
             raise ValueError(
@@ -81,7 +80,7 @@ class ArenaSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
-        facts: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        facts: dict[str, Any] = parse_json(to_json(asdict(self)), "settings")
         return facts
 
     def question(self) -> dict[str, Any]:
@@ -102,32 +101,37 @@ def run_arena(
     """Every method on every pair in every model.
 
     With a folder, each pair's outcome is written there as soon as it is known, and taken up by a later call with the
-    same settings; of scenes and cases more may be asked for. What is taken up equals what would come anew.
+    same settings; of scenes and cases more may be asked for. What is taken up equals what would come anew. Nothing is
+    written, or forgotten, before the first outcome.
 
     Args:
         models: by name, in eval mode, of Cityscapes' classes.
         settings: what is asked.
-        folder: for the state; None keeps nothing.
+        folder: for the state, made if missing; None keeps nothing.
         fresh: forget what is there.
         report: called after each pair with how many are done, and of how many.
 
     Raises:
-        ValueError: for a model that does not know the scenes' classes, a damaged file, or a folder that holds other
-            settings' state.
+        ValueError: for a model that does not know the scenes' classes.
+        StateMismatchError: for a folder that holds a damaged file or other settings' state.
         LedgerError: if a ledger does not add up.
     """
     _check_models(models)
-    if folder is not None:
-        _open(folder, settings.question(), fresh)
+    if folder is not None and not fresh:
+        _check_question(folder, settings.question())
     work = [(name, place) for place in settings.pairs() for name in models]
-    digests = {name: _digest(model) for name, model in models.items()}
+    digests = {name: _model_digest(model) for name, model in models.items()}
+    begun = not fresh
     outcomes: list[PairOutcome] = []
     for done, (name, place) in enumerate(work, 1):
         path = None if folder is None else folder / _file_name(name, digests[name], place)
-        kept = _read(path) if path is not None and path.is_file() else None
+        kept = _read(path) if path is not None and path.exists() and begun else None
         outcomes.append(kept or _outcome(name, models[name], place, settings))
-        if path is not None and kept is None:
-            _write(path, outcomes[-1].to_dict())
+        if folder is not None and path is not None and kept is None:
+            if not begun:
+                _forget(folder)
+            begun = True
+            _keep(folder, settings.question(), path, outcomes[-1])
         report(done, len(work))
     relations = {name: bool(relation_modules(model)) for name, model in models.items()}
     facts = {**settings.to_dict(), "digests": digests}
@@ -145,7 +149,7 @@ def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSetti
         input_steps=settings.input_steps,
     )
     # As it will be read again: a run that was interrupted must not differ from one that was not.
-    return PairOutcome.from_dict(json.loads(json.dumps(found.to_dict())))
+    return PairOutcome.from_dict(parse_json(to_json(found.to_dict()), "outcome"))
 
 
 def _check_models(models: Mapping[str, Segmenter]) -> None:
@@ -156,23 +160,29 @@ def _check_models(models: Mapping[str, Segmenter]) -> None:
             raise ValueError(f"{name} does not know the classes of the drawn scenes: take weights trained on them.")
 
 
-def _open(folder: Path, question: dict[str, Any], fresh: bool) -> None:
-    """Makes the folder, or raises ValueError if what is in it answers another question."""
-    path = folder / _ASKED
-    if fresh:
-        for kept in folder.glob("*.json"):
-            kept.unlink()
-    if path.is_file():
-        held = _load(path)
-        differs = sorted(key for key in question if held.get(key) != question[key])
-        if differs:
-            raise ValueError(
-                f"{folder} belongs to another question (other {', '.join(differs)}). "
-                "Give another folder with -o, or start over with --fresh."
-            )
+def _check_question(folder: Path, question: dict[str, Any]) -> None:
+    """Raises StateMismatchError if what is in a folder answers another question."""
+    path = folder / _QUESTION
+    if not path.exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(path, question)
+    known = _load(path)
+    differs = sorted(key for key in question if known.get(key) != question[key])
+    if differs:
+        raise StateMismatchError(
+            f"{folder} belongs to another question (other {', '.join(differs)}). Choose another folder, or start over."
+        )
+
+
+def _forget(folder: Path) -> None:
+    for path in folder.glob("*.json"):
+        path.unlink()
+
+
+def _keep(folder: Path, question: dict[str, Any], path: Path, outcome: PairOutcome) -> None:
+    """The question first: an outcome without one would be taken for the answer to any."""
+    if not (folder / _QUESTION).exists():
+        write_json(folder / _QUESTION, question)
+    write_json(path, outcome.to_dict())
 
 
 def _file_name(name: str, digest: str, place: PairPlace) -> str:
@@ -184,28 +194,20 @@ def _read(path: Path) -> PairOutcome:
     try:
         return PairOutcome.from_dict(_load(path))
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: not an outcome of this command ({error}). Start over with --fresh.") from error
+        if isinstance(error, StateMismatchError):
+            raise
+        raise StateMismatchError(f"{path}: not an outcome of the arena ({error}). Start over.") from error
 
 
 def _load(path: Path) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        facts: dict[str, Any] = read_json(path, "state of the arena", remedy="Start over.")
+    except FileError as error:
+        raise StateMismatchError(str(error)) from error
     return facts
 
 
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _digest(model: Segmenter) -> str:
-    """Of the parameters and buffers."""
-    found = hashlib.blake2b(digest_size=6)
-    for key, value in sorted(model.state_dict().items()):
-        found.update(key.encode())
-        found.update(value.detach().cpu().contiguous().float().numpy().tobytes())
-    return found.hexdigest()
+def _model_digest(model: Segmenter) -> str:
+    """Digest of the parameters and buffers, whatever precision they are kept in."""
+    parts = sorted(model.state_dict().items())
+    return digest(*(part for name, value in parts for part in (name, value.detach().float())))

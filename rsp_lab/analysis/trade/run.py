@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
+from rsp_lab.files import StateMismatchError, digest
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
 BY = ("labels", "predictions")
@@ -187,14 +187,15 @@ def run_trade(
     Args:
         models, samples: as for :func:`trade_matrix`.
         question: what the folder's state must be about.
-        folder: exists.
+        folder: made with the first state that is kept there.
         count: only the first samples; None takes all.
         shard: this process's share; default: as ``torchrun`` says.
         fresh: forget the state.
         report: called after each block of this process with the number of its images done and of all of them.
 
     Raises:
-        ValueError: as :func:`trade_matrix`; for a state of another question, of other images, or of more of them.
+        ValueError: as :func:`trade_matrix`.
+        StateMismatchError: for a state that is damaged, of another question, of other images, or of more of them.
         LedgerError: if a ledger does not add up.
     """
     shard = Shard.of_environment() if shard is None else shard
@@ -230,23 +231,20 @@ def state_path(folder: Path, shard: Shard) -> Path:
 
 
 def _check_state(total: TradeSum, samples: Samples, mine: Sequence[range], path: Path) -> None:
+    """Raises StateMismatchError for a state that is not about the first of these images."""
     if total.done > sum(map(len, mine)):
-        raise ValueError(
-            f"{path} has {total.done} images already, more than are asked for: ask for as many, or start over with "
-            "--fresh."
+        raise StateMismatchError(
+            f"{path} has {total.done} images already, more than are asked for. Ask for as many, or start over."
         )
+    if total.done != sum(map(len, mine[: total.blocks])):
+        raise StateMismatchError(f"{path} is damaged: {total.blocks} blocks have not {total.done} images. Start over.")
     if total.blocks and _digest(samples[mine[total.blocks - 1][-1]]) != total.last:
-        raise ValueError(
-            f"{path} is about other images of that name: choose another folder with -o, or start over with --fresh."
-        )
+        raise StateMismatchError(f"{path} is about other images of that name. Choose another folder, or start over.")
 
 
 def _digest(sample: Sample) -> str:
-    """Of the image and its labels."""
-    found = hashlib.blake2b(sample.image.numpy().tobytes(), digest_size=8)
-    if sample.label is not None:
-        found.update(sample.label.numpy().tobytes())
-    return found.hexdigest()
+    """Digest of the image and its labels."""
+    return digest(sample.image) if sample.label is None else digest(sample.image, sample.label)
 
 
 @contextmanager

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,14 @@ from scipy import special
 from rsp_lab.analysis.ledger.ledger import UNLABELLED
 from rsp_lab.analysis.trade.image import ImageTrade
 from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
+from rsp_lab.files import (
+    FileError,
+    StateMismatchError,
+    parse_json,
+    read_safetensors_header,
+    to_json,
+    write_atomic,
+)
 
 CONFIDENCE = 0.95
 
@@ -196,31 +201,47 @@ class TradeSum:
     def save(self, path: Path, question: dict[str, Any]) -> None:
         """To a file, whole or not at all, with the question that it is part of the answer to."""
         facts = {"question": question, **{name: getattr(self, name) for name in _FACTS}}
-        content = save(self.tensors(), {"trade": json.dumps(facts)})
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            (Path(folder) / path.name).write_bytes(content)
-            os.replace(Path(folder) / path.name, path)
+        write_atomic(path, save(self.tensors(), {"trade": to_json(facts, indent=None)}))
 
     def loaded(self, path: Path, question: dict[str, Any]) -> TradeSum:
         """What was saved; this one says which classes and levels are wanted.
 
         Raises:
-            ValueError: if the file is damaged or belongs to another question.
+            StateMismatchError: if the file is damaged or belongs to another question.
         """
         try:
-            with safe_open(path, "np") as file:
-                facts = json.loads((file.metadata() or {})["trade"])
-                held = {name: file.get_tensor(name) for name in self.tensors()}
-            asked, facts = facts["question"], {name: facts[name] for name in _FACTS}
+            header = read_safetensors_header(path, "state of a trade matrix", remedy="Start over.")
+            facts = parse_json(header.metadata.get("trade", "null"), f"{path} is no state of a trade matrix")
+            asked = facts.get("question")
+            if not isinstance(asked, dict):
+                raise ValueError("it has no question")
             differs = sorted(key for key in question if asked.get(key) != question[key])
-            if not differs:
-                return self.with_tensors(held, **facts)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"{path}: not a state of a trade matrix ({error}). Start over with --fresh.") from error
-        raise ValueError(
-            f"{path} belongs to another question (other {', '.join(differs)}). "
-            "Choose another folder with -o, or start over with --fresh."
-        )
+            if differs:
+                raise StateMismatchError(
+                    f"{path} belongs to another question (other {', '.join(differs)}). "
+                    "Choose another folder, or start over."
+                )
+            known = {name: _fact(facts, name, kind) for name, kind in _FACTS.items()}
+            shapes = {name: facts.shape for name, facts in header.tensors.items()}
+            if shapes != {name: own.shape for name, own in self.tensors().items()}:
+                raise ValueError("its arrays are of other classes or levels")
+            with safe_open(path, "np") as file:
+                return self.with_tensors({name: file.get_tensor(name) for name in shapes}, **known)
+        except StateMismatchError:
+            raise
+        except FileError as error:
+            raise StateMismatchError(str(error)) from error
+        except (SafetensorError, OSError, ValueError) as error:
+            raise StateMismatchError(f"{path}: not a state of a trade matrix ({error}). Start over.") from error
 
 
-_FACTS = ("residual", "blocks", "done", "last")
+_FACTS: Mapping[str, type] = {"residual": float, "blocks": int, "done": int, "last": str}
+
+
+def _fact(facts: Mapping[str, Any], name: str, kind: type) -> Any:
+    """A fact of a header in its type; a number must not be negative."""
+    value: Any = facts.get(name)
+    known = type(value) is kind or (kind is float and type(value) is int)
+    if not known or (kind is not str and value < 0):
+        raise ValueError(f"{name} is {value!r}")
+    return kind(value)

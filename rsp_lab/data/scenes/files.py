@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -14,6 +11,7 @@ from PIL import Image
 
 from rsp_lab.data.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, colour
 from rsp_lab.data.scenes.scene import Scene
+from rsp_lab.files import whole_folder, write_json
 
 SPLITS = ("train", "val", "test")
 
@@ -32,7 +30,8 @@ def write_cityscapes_layout(scenes: Sequence[Scene], root: str | PathLike[str], 
         split: train, val or test.
 
     Raises:
-        ValueError: for another split, for two scenes of one name, or if the folder cannot be written to.
+        ValueError: for another split, or for two scenes of one name.
+        FileError: if the folder cannot be written to.
     """
     if split not in SPLITS:
         raise ValueError(f"{split!r} is no split of Cityscapes; expected one of {', '.join(SPLITS)}.")
@@ -40,21 +39,9 @@ def write_cityscapes_layout(scenes: Sequence[Scene], root: str | PathLike[str], 
     if len(set(names)) < len(names):
         raise ValueError("two of the scenes have one name, so that one would replace the other; give different seeds.")
     root = Path(root)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        unfinished = tempfile.TemporaryDirectory(dir=root, prefix=".unfinished-")
-    except OSError as error:
-        raise ValueError(
-            f"cannot write to {root}: {error.strerror or error}. Choose another folder with -o."
-        ) from error
-    with unfinished as folder:
+    with whole_folder(root) as folder:  # gtFine comes before leftImg8bit
         for scene in scenes:
-            _write(scene, Path(folder), split)
-        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-        for path in files:  # gtFine comes before leftImg8bit
-            target = root / path.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, target)
+            _write(scene, folder, split)
     return [root / _image_path(scene, split) for scene in scenes]
 
 
@@ -90,4 +77,4 @@ def _write(scene: Scene, root: Path, split: str) -> None:
     }
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(truth / f"{stem}_gtFine_{name}.png")
-    (truth / f"{stem}_gtFine_facts.json").write_text(json.dumps(scene.to_dict(), indent=1) + "\n")
+    write_json(truth / f"{stem}_gtFine_facts.json", scene.to_dict())

@@ -191,13 +191,18 @@ def _readings(
     return scenes
 
 
+def check_size(height: int, width: int) -> None:
+    """Raises ValueError for a size that no scene is drawn in."""
+    if not (LEAST[0] <= height <= GREATEST[0] and LEAST[1] <= width <= GREATEST[1]):
+        raise ValueError(f"a drawn scene has 64 x 128 to 2048 x 4096 pixels (rows x columns), got {height} x {width}.")
+
+
 def _checked(
     seed: int, height: int, width: int, case: str | None, distance: int | None
 ) -> tuple[str, int, np.random.Generator]:
     if seed < 0:
         raise ValueError(f"a seed is 0 or more, got {seed}.")
-    if not (LEAST[0] <= height <= GREATEST[0] and LEAST[1] <= width <= GREATEST[1]):
-        raise ValueError(f"a drawn scene has 64 x 128 to 2048 x 4096 pixels (rows x columns), got {height} x {width}.")
+    check_size(height, width)
     case = list(CASES)[seed % len(CASES)] if case is None else case
     if case not in CASES:
         raise ValueError(f"{case!r} is no case; expected one of {', '.join(CASES)}.")

@@ -14,6 +14,7 @@ from rsp_lab.analysis.arena.methods import METHODS, MethodSettings
 from rsp_lab.analysis.arena.page import arena_page
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate, PairOutcome
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
+from rsp_lab.files import StateMismatchError
 from tests.analysis import arena_kit as kit
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
@@ -50,7 +51,7 @@ def test_resumed_equals_uninterrupted(models, whole, tmp_path):
     again = run_arena(models, SETTINGS, tmp_path)
     assert again.to_dict() == whole.to_dict()
     assert all((tmp_path / name).stat().st_mtime_ns == when for name, when in kept.items())
-    assert not list(tmp_path.glob("*.part"))
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json"}
 
 
 @pytest.fixture
@@ -161,12 +162,8 @@ def test_expectations_name_what_there_is_and_give_reasons():
 
 def test_errors(models, tmp_path, asked):
     run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
-    with pytest.raises(ValueError, match=r"another question \(other seeds\)"):
+    with pytest.raises(StateMismatchError, match=r"another question \(other seeds\)"):
         run_arena(models, replace(SETTINGS, seeds=3), tmp_path)
-    kept = next(path for path in tmp_path.glob("sums-*.json"))
-    kept.write_text("{")
-    with pytest.raises(ValueError, match="not an outcome of this command"):
-        run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
     with pytest.raises(ValueError, match="no model takes part"):
         run_arena({}, SETTINGS)
     with pytest.raises(ValueError, match="classes of the drawn scenes"):
@@ -176,6 +173,61 @@ def test_errors(models, tmp_path, asked):
         ({"cases": ("cat-dog",)}, "cases must name some of"),
         ({"methods": ("random",)}, "no method beside the random control"),
         ({"methods": ("guess",)}, "no method is named 'guess'"),
+        ({"size": (1, 1)}, "a drawn scene has 64 x 128 to 2048 x 4096 pixels"),
     ):
         with pytest.raises(ValueError, match=says):
             ArenaSettings(**wrong)
+
+
+DEEP = "[" * 10_000 + "]" * 10_000
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "7", "", "{", DEEP, '{"a": ' * 10_000, '{"seeds": NaN}', "\ud800"])
+def test_a_question_that_is_none_is_refused(models, tmp_path, asked, text):
+    """``[]`` raised a TypeError, and deep nesting a RecursionError."""
+    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    (tmp_path / "question.json").write_text(text, encoding="utf-8", errors="surrogatepass")
+    with pytest.raises(StateMismatchError, match=r"question\.json is damaged or no state of the arena: .*Start over"):
+        run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "{",
+        "[]",
+        DEEP,
+        {"margins": [1.0]},
+        {"margins": [1.0, None]},
+        {"margins": None},
+        {"values": []},
+        {"values": {"random": []}},
+        {"values": {"random": {"score": "high"}}},
+        {"distance": "4"},
+        {"seed": 10**400},
+        {"residual": None},
+        {"surprise": 1},
+    ],
+)
+def test_an_outcome_that_is_none_is_refused(models, tmp_path, asked, change):
+    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    (kept,) = tmp_path.glob("sums-*.json")
+    kept.write_text(change if isinstance(change, str) else json.dumps({**json.loads(kept.read_text()), **change}))
+    with pytest.raises(StateMismatchError, match=f"{kept.name}.*(not an outcome|no state) of the arena.*Start over"):
+        run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    assert run_arena({"sums": models["sums"]}, SETTINGS, tmp_path, fresh=True).pairs
+
+
+def test_nothing_is_written_or_forgotten_before_an_outcome(models, tmp_path, asked, monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("refused late")
+
+    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path / "old")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    monkeypatch.setattr(run, "pair_outcome", broken)
+    with pytest.raises(ValueError, match="refused late"):
+        run_arena(models, SETTINGS, tmp_path / "new")
+    with pytest.raises(ValueError, match="refused late"):
+        run_arena(models, replace(SETTINGS, seeds=3), tmp_path / "old", fresh=True)
+    assert not (tmp_path / "new").exists()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from rsp_lab.analysis.trade import run as trade_run
 from rsp_lab.analysis.trade.image import ImageTrade
 from rsp_lab.analysis.trade.run import Shard, TradeQuestion, empty_sum, run_trade, state_path, trade_matrix, with_block
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.data.sample import Sample
+from rsp_lab.files import StateMismatchError
 from rsp_lab.models import presets
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.pyramid import PyramidConfig
@@ -113,7 +117,7 @@ def test_a_run_that_asks_for_more_images_goes_on(tmp_path, block):
 
     assert more.read[1:] == list(range(3 // block * block, COUNT))
     assert result.to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4"), block=block).to_dict()
-    with pytest.raises(ValueError, match=r"images already, more than are asked for.*--fresh"):
+    with pytest.raises(StateMismatchError, match=r"images already, more than are asked for.*start over"):
         run(tmp_path, count=2, block=block)
     assert run(tmp_path, count=2, block=block, fresh=True).seen == 2
 
@@ -162,9 +166,10 @@ def test_states_that_are_not_this_question_s(tmp_path):
         ("block", {"block": 2}),
         ("version", {"version": "9"}),
     ):
-        with pytest.raises(ValueError, match=rf"another question \(other {name}\).*-o, or start over with --fresh"):
+        with pytest.raises(StateMismatchError, match=rf"another question \(other {name}\).*or start over") as error:
             run_trade(MODELS, SAMPLES, replace(QUESTION, **change), tmp_path)
-    with pytest.raises(ValueError, match="other images of that name"):
+        assert "--" not in str(error.value), "a library knows no options of a program"
+    with pytest.raises(StateMismatchError, match="other images of that name"):
         run(tmp_path, [*SAMPLES[1:], SAMPLES[0]])
 
 
@@ -174,14 +179,47 @@ def test_damaged_states(tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"no tensors", whole[: len(whole) // 2], whole.replace(b'"question', b'"quest_on')):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"not a state of a trade matrix.*--fresh"):
+        with pytest.raises(StateMismatchError, match=r"state of a trade matrix.*Start over"):
             run(tmp_path)
     assert run(tmp_path, count=2, fresh=True).seen == 2
     # Tensors of a matrix of other classes under the right question.
     other = TradeSum.empty(("a", "b"), (2,))
     other.save(path, {**QUESTION.to_dict(), "shard": [0, 1]})
-    with pytest.raises(ValueError, match=r"not a state of a trade matrix \(count is int64 \(3, 2\), expected"):
+    with pytest.raises(StateMismatchError, match=r"state of a trade matrix \(its arrays are of other classes"):
         run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"blocks": 10**9}, "1000000000 blocks have not 2 images"),
+        ({"blocks": -1}, "blocks is -1"),
+        ({"done": 2.5}, "done is 2.5"),
+        ({"done": None}, "done is None"),
+        ({"last": 7}, "last is 7"),
+        ({"residual": "small"}, "residual is 'small'"),
+        ({"residual": float("nan")}, "NaN is no number"),
+        ({"question": []}, "it has no question"),
+        (None, "is null, expected an object"),
+        ([], "is a list, expected an object"),
+    ],
+)
+def test_states_that_someone_edited(tmp_path, changes, words):
+    run(tmp_path, count=2)
+    path = state_path(tmp_path, Shard())
+    facts = json.loads(safe_open(path, "np").metadata()["trade"])
+    facts = {**facts, **changes} if isinstance(changes, dict) else changes
+    save_file(load_file(path), path, {"trade": json.dumps(facts)})
+
+    with pytest.raises(StateMismatchError, match=words):
+        run(tmp_path)
+
+
+def test_a_refused_request_leaves_nothing(tmp_path):
+    for samples, options in ((SAMPLES, {"block": 0}), (SAMPLES, {"count": 0}), ([], {})):
+        with pytest.raises(ValueError, match="must be at least 1"):
+            run(tmp_path / "new", samples, **options)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_failing_image_keeps_what_was_done(tmp_path):
