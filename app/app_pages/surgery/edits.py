@@ -216,7 +216,7 @@ def account_of(frozen: FrozenHead, found: Operated, target: PixelTarget) -> Acco
     )
     classes = {}
     for name in filter(None, (target.class_name, target.rival)):
-        first, second, _ = values(PixelTarget(target.y, target.x, name))
+        first, second, _ = values(PixelTarget(target.y, target.x, name, plain_logit=True))
         classes[name] = (first, second)
     return Account(before, after, held - before, predicted, classes)
 

@@ -56,7 +56,7 @@ class Question(Summarised):
     Attributes:
         model: in eval mode.
         image: RGB in [0, 1].
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
         frozen: the model's head on the image, from one captured pass.
         settings: of the methods.
         seed: of what is drawn at random.
@@ -79,7 +79,8 @@ class Question(Summarised):
         seed: int = 0,
     ) -> Question:
         """One captured forward pass; raises ValueError as :meth:`FrozenHead.of`."""
-        return cls(model, image, target, FrozenHead.of(model, image), settings or MethodSettings(), seed)
+        frozen = FrozenHead.of(model, image)
+        return cls(model, image, frozen.resolved(target), frozen, settings or MethodSettings(), seed)
 
     @property
     def shapes(self) -> dict[int, tuple[int, int]]:

@@ -168,6 +168,7 @@ def paths_of(view: ModelView, target: Target) -> ContextPaths:
         ValueError, LedgerError: as :func:`context_paths`.
     """
     frozen = view.looked.frozen
+    target = frozen.resolved(target)
     gradients = frozen.gradients(target)
     rejections = rejection_map(frozen, frozen.image, target) if frozen.steps else None
     steps = []

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.targets.target import Target, cell_weights
+from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.fusion import TopDownStep
@@ -242,6 +242,14 @@ class FrozenHead(Summarised):
         with torch.no_grad():
             return self.forward({x: torch.zeros_like(q) for x, q in self.q.items()})
 
+    def resolved(self, target: TargetT) -> TargetT:
+        """The target with a class and rival that it leaves open filled in by the head's own logits.
+
+        Raises:
+            ValueError: as :func:`~rsp_lab.analysis.targets.target.resolved_target`.
+        """
+        return resolved_target(target, self.logits[0], self.image_size, self.class_names)
+
     def gradients(self, target: Target) -> dict[int, Tensor]:
         """Derivative of the target's functional at image size with respect to each Q map, (1, c, y, x) by level.
 
@@ -283,8 +291,10 @@ def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
 
 
-def frozen_for(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: Target) -> FrozenHead:
-    """:meth:`FrozenHead.of`, after it was checked that the target fits; nothing runs for one that does not.
+def frozen_for(
+    model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: TargetT
+) -> tuple[FrozenHead, TargetT]:
+    """:meth:`FrozenHead.of`, and the target with what it leaves open filled in; nothing runs for one that does not fit.
 
     Raises:
         ValueError: for a target that does not fit the image or the classes, or what :meth:`FrozenHead.of` refuses.
@@ -293,8 +303,9 @@ def frozen_for(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], t
         check_affine(model)
         check_pass(model, image)
     target.check((image.shape[-2], image.shape[-1]))
-    target.direction(model.class_names)
-    return FrozenHead.of(model, image)
+    target.check_classes(model.class_names)
+    frozen = FrozenHead.of(model, image)
+    return frozen, frozen.resolved(target)
 
 
 def captured_record(

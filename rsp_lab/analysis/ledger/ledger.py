@@ -208,14 +208,14 @@ def context_ledger(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"
         model: in eval mode, float32 or float64; it is left as it was found. For several targets on one image pass the
             same :class:`FrozenHead` of it each time, which saves the forward pass.
         image: RGB in [0, 1].
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
 
     Raises:
         ValueError: if the target does not fit the image or the model's classes; for a model or image that
             :meth:`FrozenHead.of` refuses.
         LedgerError: if the contributions do not add up to the model's output.
     """
-    frozen = frozen_for(model, image, target)
+    frozen, target = frozen_for(model, image, target)
     with full_precision(frozen.logits.device):
         gradients = frozen.gradients(target)
         maps = {x: torch.einsum("bcyx,bcyx->yx", gradients[x], frozen.q[x]).double().cpu() for x in frozen.levels}

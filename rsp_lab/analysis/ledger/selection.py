@@ -197,14 +197,14 @@ def selection_gain(
     Args:
         model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
         image: RGB in [0, 1].
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
         steps: replace the weights of these steps only, e.g. ``("step54",)``; None replaces all.
 
     Raises:
         ValueError: if the model has no relations, or not at ``steps``; for a target that does not fit.
         LedgerError: if either ledger does not add up.
     """
-    frozen = frozen_for(model, image, target)
+    frozen, target = frozen_for(model, image, target)
     chosen = _chosen(frozen, steps)
     uniform = frozen.with_weights({name: frozen.uniform_weights(name) for name in chosen})
     return SelectionGain(
@@ -222,13 +222,13 @@ def rejection_map(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"]
     Args:
         model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
         image: RGB in [0, 1].
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
 
     Raises:
         ValueError: if the model has no relations; for a target that does not fit.
         LedgerError: if a map does not add up to the change that it states.
     """
-    frozen = frozen_for(model, image, target)
+    frozen, target = frozen_for(model, image, target)
     with full_precision(frozen.logits.device):
         return _rejections(frozen, target)
 

@@ -164,7 +164,7 @@ def operate(
             image saves the forward pass.
         image: RGB in [0, 1].
         operations: where several act on one step, each takes the weights that the one before it left.
-        target: with its class named.
+        target: a class or rival that it leaves open is what the unedited model predicts.
         label: (y, x) of the image's size, train ids and 255 for pixels that do not count.
         frozen_keys: hold the weights that are not edited.
 
@@ -180,9 +180,7 @@ def operate(
     size = frozen.image_size
     where = torch.stack([op.pixels(size) for op in listed]).any(0)
     truth = None if label is None else checked_labels(label, frozen.class_names, size)
-    if target is not None:
-        target.check(size)
-        target.direction(frozen.class_names)
+    target = None if target is None else frozen.resolved(target)
     pinned = {**frozen.weights, **edited_weights(frozen, listed)} if frozen_keys else None
     logits, weights = _run_edited(frozen, listed, pinned)
 
@@ -224,11 +222,12 @@ def predicted_change(frozen: FrozenHead, weights: Mapping[str, Float[Tensor, "1 
     Args:
         frozen: head of the model on the image.
         weights: by step, e.g. of :func:`edited_weights`.
-        target: with its class named.
+        target: a class or rival that it leaves open is what the unedited model predicts.
 
     Raises:
         ValueError: for a step without weights, weights of another shape, or a target that does not fit.
     """
+    target = frozen.resolved(target)
     after, before = (
         target_value(head.logits[0], target, head.image_size, head.class_names)
         for head in (frozen.with_weights(weights), frozen)

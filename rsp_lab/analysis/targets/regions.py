@@ -105,21 +105,29 @@ def connected_regions(
     return torch.from_numpy(numbers), names
 
 
-def whole_image(size: tuple[int, int], class_name: str | None, rival: str | None = None) -> RegionTarget:
-    """All pixels of an image of ``size`` (y, x)."""
-    return RegionTarget(torch.ones(size, dtype=torch.bool), class_name, rival, name="the whole image")
+def whole_image(
+    size: tuple[int, int], class_name: str | None = None, rival: str | None = None, *, plain_logit: bool = False
+) -> RegionTarget:
+    """All pixels of an image of ``size`` (y, x); class, rival and plain logit as in :class:`RegionTarget`."""
+    mask = torch.ones(size, dtype=torch.bool)
+    return RegionTarget(mask, class_name, rival, name="the whole image", plain_logit=plain_logit)
 
 
 def connected_region(
-    labels: LabelMap, pixel: tuple[int, int], class_name: str | None = None, rival: str | None = None
+    labels: LabelMap,
+    pixel: tuple[int, int],
+    class_name: str | None = None,
+    rival: str | None = None,
+    *,
+    plain_logit: bool = False,
 ) -> RegionTarget:
     """The pixels of one label that hang together with ``pixel`` (y, x), through shared edges.
 
     Args:
         labels: label map.
         pixel: a pixel of the region.
-        class_name: whose logit is explained; it need not be the label. None leaves it open.
-        rival: see :class:`RegionTarget`.
+        class_name: whose logit is explained; it need not be the label.
+        rival, plain_logit: see :class:`RegionTarget`.
 
     Raises:
         ValueError: if the pixel lies outside the label map.
@@ -127,7 +135,8 @@ def connected_region(
     ids = _array(labels, None)
     check_pixel(pixel, (ids.shape[0], ids.shape[1]))
     mask = label_regions(ids == ids[pixel]).around(pixel)
-    return RegionTarget(mask, class_name, rival, name=f"the region around ({pixel[0]}, {pixel[1]})")
+    name = f"the region around ({pixel[0]}, {pixel[1]})"
+    return RegionTarget(mask, class_name, rival, name=name, plain_logit=plain_logit)
 
 
 def flipped_region(
@@ -169,14 +178,19 @@ def class_zone(
     class_names: Sequence[str],
     class_name: str | None = None,
     rival: str | None = None,
+    *,
+    plain_logit: bool = False,
 ) -> RegionTarget:
-    """All pixels labelled ``zone``; the logit explained is that of ``class_name``, or of ``zone`` itself.
+    """All pixels labelled ``zone``; the class explained is ``class_name``, or ``zone`` itself.
+
+    Rival and plain logit are as in :class:`RegionTarget`.
 
     Raises:
         ValueError: if the class does not exist or no pixel has it.
     """
     mask = _pixels_of(_array(labels, class_names), zone, class_names)
-    return RegionTarget(torch.from_numpy(mask), class_name or zone, rival, name=f"the pixels labelled {zone}")
+    name = f"the pixels labelled {zone}"
+    return RegionTarget(torch.from_numpy(mask), class_name or zone, rival, name=name, plain_logit=plain_logit)
 
 
 def class_border(
@@ -188,6 +202,7 @@ def class_border(
     within: float = 8,
     class_name: str | None = None,
     rival: str | None = None,
+    plain_logit: bool = False,
 ) -> RegionTarget:
     """Pixels labelled ``zone`` whose centre lies at most ``within`` pixels from the centre of one labelled ``other``.
 
@@ -197,7 +212,7 @@ def class_border(
         class_names: in the order of the train ids.
         within: Euclidean distance in pixels; 1 gives the pixels that share an edge with ``other``.
         class_name: whose logit is explained; default ``zone``.
-        rival: see :class:`RegionTarget`; None subtracts nothing, ``other`` asks what decides between the two.
+        rival, plain_logit: see :class:`RegionTarget`; the rival ``other`` asks what decides between the two.
 
     Raises:
         ValueError: if a class does not exist, one of the two has no pixel, or they come nowhere that near.
@@ -215,7 +230,7 @@ def class_border(
             "pixels away: give a larger distance."
         )
     name = f"{zone} within {within:g} pixels of {other}"
-    return RegionTarget(torch.from_numpy(mask), class_name or zone, rival, name=name)
+    return RegionTarget(torch.from_numpy(mask), class_name or zone, rival, name=name, plain_logit=plain_logit)
 
 
 def _array(labels: LabelMap, classes: Sequence[str] | None) -> np.ndarray:

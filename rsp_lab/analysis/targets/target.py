@@ -1,14 +1,16 @@
-"""What an explanation is about: the logits of one class, or of one class over a rival, at a pixel or over a region.
+"""What an explanation is about: the margin of one class over a rival at a pixel or over a region.
 
-A target is a linear functional of the logits at image size, the mean over its pixels of ``logit[class]``, or of
-``logit[class] - logit[rival]``; so everything measured with it is in logits. Pixels are (y, x).
+A target is a linear functional of the logits at image size, the mean over its pixels of ``logit[class] -
+logit[rival]``, or of ``logit[class]`` alone where a plain logit is asked for; so everything measured with it is in
+logits. A class or rival that is left open is filled in with what the model predicts, and results carry the target that
+was filled in. Pixels are (y, x).
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
@@ -40,46 +42,75 @@ class _Margin:
 
     class_name: str | None
     rival: str | None
+    plain_logit: bool
+
+    @property
+    def resolved(self) -> bool:
+        """Whether neither class nor rival is left open."""
+        return self.class_name is not None and (self.rival is not None or self.plain_logit)
+
+    def check_classes(self, class_names: Sequence[str]) -> None:
+        """Raises ValueError for a class or rival that ``class_names`` lacks, or where one stays open for want of it."""
+        self._places(class_names)
+        if len(class_names) < 2 and not (self.class_name and self.plain_logit):
+            raise ValueError(
+                "the model has one class only, so there is no second one to compare with: name the class, and pass "
+                "plain_logit=True."
+            )
 
     def direction(self, class_names: Sequence[str]) -> Float[Tensor, " class"]:
         """1 at the class, -1 at the rival, 0 elsewhere; float64.
 
         Raises:
-            ValueError: for a class that is left open or that ``class_names`` lacks.
+            ValueError: for a class or rival that is left open or that ``class_names`` lacks.
         """
-        if self.class_name is None:
-            raise ValueError("the target leaves its class open: name one, or fill it in with predicted_target.")
+        places = self._places(class_names)
+        if not self.resolved:
+            what = "class" if self.class_name is None else "rival"
+            raise ValueError(f"the target leaves its {what} open: name one, or fill it in with resolved_target.")
         vector = torch.zeros(len(class_names), dtype=torch.float64)
-        vector[class_index(self.class_name, class_names)] = 1
-        if self.rival is not None:
-            vector[class_index(self.rival, class_names)] = -1
+        for place, sign in zip(places, (1, -1), strict=False):
+            vector[place] = sign
         return vector
+
+    def _places(self, class_names: Sequence[str]) -> list[int]:
+        """Of the class and the rival that are named, in the order of the logits."""
+        return [class_index(name, class_names) for name in (self.class_name, self.rival) if name is not None]
 
     def _check_classes(self) -> None:
         if self.rival is not None and self.rival == self.class_name:
             raise ValueError(
-                f"class and rival are both {self.rival!r}, whose difference is 0: name two classes, or no rival."
+                f"class and rival are both {self.rival!r}, whose difference is 0: name two classes, or leave one open."
             )
+        if self.rival is not None and self.plain_logit:
+            raise ValueError(f"a plain logit has no rival, got {self.rival!r}: leave out rival or plain_logit.")
 
     def _describe_classes(self) -> str:
         name = self.class_name or "the predicted class"
-        return f"{name} over {self.rival}" if self.rival else name
+        if self.plain_logit:
+            return f"the logit of {name}"
+        return f"{name} over {self.rival or 'the strongest other class'}"
 
 
 @dataclass(frozen=True)
 class PixelTarget(_Margin):
-    """The logit of one pixel.
+    """The margin of one class over another at one pixel.
+
+    ``PixelTarget(y, x)`` asks for what the model predicts there, over its runner-up; ``PixelTarget(y, x, "car")`` for
+    car over the strongest other class there.
 
     Attributes:
         y, x: row and column in the image.
-        class_name: whose logit; None leaves it to :func:`predicted_target`.
-        rival: class whose logit is subtracted; None subtracts nothing.
+        class_name: whose logit counts; None leaves it to the model: the class that it predicts there.
+        rival: class whose logit is subtracted; None leaves it to the model: the strongest of the other classes.
+        plain_logit: subtract nothing: the class's own logit, which no softmax sees alone.
     """
 
     y: int
     x: int
-    class_name: str | None
+    class_name: str | None = None
     rival: str | None = None
+    plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         self._check_classes()
@@ -116,19 +147,23 @@ class PixelTarget(_Margin):
 
 @dataclass(frozen=True, eq=False)
 class RegionTarget(_Margin, Summarised):
-    """The mean logit over a region.
+    """The mean margin of one class over another in a region.
+
+    ``RegionTarget(mask)`` asks for the class with the highest mean logit there, over the next one.
 
     Attributes:
         mask: (y, x) of the image's size, True on the region.
-        class_name: whose logit; None leaves it to :func:`predicted_target`.
-        rival: class whose logit is subtracted; None subtracts nothing.
+        class_name: whose logit counts; None leaves it to the model: the class with the highest mean logit.
+        rival: class whose logit is subtracted; None leaves it to the model: the strongest of the other classes.
         name: of the region, for titles.
+        plain_logit: subtract nothing: the class's own mean logit, which no softmax sees alone.
     """
 
     mask: Bool[Tensor, "y x"]
-    class_name: str | None
+    class_name: str | None = None
     rival: str | None = None
     name: str = "region"
+    plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.mask.dtype != torch.bool or self.mask.ndim != 2:
@@ -174,12 +209,12 @@ class RegionTarget(_Margin, Summarised):
 
 
 Target = PixelTarget | RegionTarget
-_T = TypeVar("_T", PixelTarget, RegionTarget)
+TargetT = TypeVar("TargetT", bound=PixelTarget | RegionTarget)
 
 
 def same_target(a: Target, b: Target) -> bool:
     """Whether two targets are one functional: the same pixels, class and rival. Names of regions do not matter."""
-    if (a.class_name, a.rival) != (b.class_name, b.rival):
+    if (a.class_name, a.rival, a.plain_logit) != (b.class_name, b.rival, b.plain_logit):
         return False
     if isinstance(a, RegionTarget) and isinstance(b, RegionTarget):
         return torch.equal(a.mask.cpu(), b.mask.cpu())
@@ -218,34 +253,32 @@ def cell_weights(
     return gradient[0, 0]
 
 
-def predicted_target(
-    target: _T,
-    logits: Float[Tensor, "class v u"],
-    size: tuple[int, int],
-    class_names: Sequence[str],
-    *,
-    runner_up: bool = False,
-) -> _T:
-    """The target with the class it leaves open filled in: the one with the highest mean logit over its pixels.
+def resolved_target(
+    target: TargetT, logits: Float[Tensor, "class v u"], size: tuple[int, int], class_names: Sequence[str]
+) -> TargetT:
+    """The target with a class and rival that it leaves open filled in.
+
+    An open class is the one with the highest mean logit over the target's pixels, an open rival the highest of the
+    other classes. What the target names, and a plain logit, is kept.
 
     Args:
-        target: a class or rival that it names is kept.
+        target: what is asked.
         logits: of the model whose prediction is meant, at any resolution.
         size: (y, x) of the image.
         class_names: in the order of the logits.
-        runner_up: also fill in a rival that is None: the highest of the other classes.
 
     Raises:
-        ValueError: if the target does not fit the image, or there is no second class to compare with.
+        ValueError: if the target does not fit the image or the classes, or there is no second class to compare with.
     """
+    target.check(size)
+    target.check_classes(class_names)
+    if target.resolved:
+        return target
     weights = cell_weights(target, size, (logits.shape[-2], logits.shape[-1]), logits.dtype).cpu()
     means = (logits.detach().cpu() * weights).double().sum((1, 2))
     ranked = [class_names[i] for i in means.argsort(descending=True).tolist()]
-    class_name, rival = target.class_name, target.rival
-    if class_name is None:
-        class_name = next((name for name in ranked if name != rival), None)
-    if runner_up and rival is None:
-        rival = next((name for name in ranked if name != class_name), None)
-    if class_name is None or (runner_up and rival is None):
-        raise ValueError("the model has one class only: there is no second one to compare with.")
+    class_name = target.class_name or next(name for name in ranked if name != target.rival)
+    if target.plain_logit:
+        return replace(target, class_name=class_name)
+    rival = target.rival or next(name for name in ranked if name != class_name)
     return replace(target, class_name=class_name, rival=rival)

@@ -49,7 +49,7 @@ def blob() -> RegionTarget:
     return RegionTarget(mask, "road", "rider")
 
 
-TARGETS: list[Target] = [PIXEL, PixelTarget(36, 0, "road"), blob()]
+TARGETS: list[Target] = [PIXEL, PixelTarget(36, 0, "road", plain_logit=True), blob()]
 each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.describe())
 each_method = pytest.mark.parametrize("method", METHODS)
 
@@ -404,7 +404,7 @@ def test_models_images_and_targets_that_do_not_fit() -> None:
     refuses("does not name its classes", model=Linear(torch.zeros(3, 3, *SIZE)).eval())
     refuses("divide uint8 images by 255", image=(255 * image).byte())
     refuses("expected one image", image=torch.cat([image, image]))
-    refuses("lies outside the image of 37 x 53", target=PixelTarget(37, 0, "road"))
+    refuses("lies outside the image of 37 x 53", target=PixelTarget(37, 0, "road", plain_logit=True))
     refuses("no class is named 'ridr'", target=PixelTarget(0, 0, "ridr"))
     refuses("leaves its class open", target=PixelTarget(0, 0, None))
     with pytest.raises(ValueError, match="answer logits with the axes b class y x"):

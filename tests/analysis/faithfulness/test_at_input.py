@@ -148,7 +148,7 @@ def test_a_map_that_ranks_nothing_is_a_random_order() -> None:
 def test_the_right_map_of_a_linear_model_is_the_best_and_its_opposite_the_worst() -> None:
     maps = torch.randn(3, 3, *SIZE, dtype=torch.float64)
     model, image = Weighted(maps).eval(), picture().double()
-    target = PixelTarget(20, 31, "road")
+    target = PixelTarget(20, 31, "road", plain_logit=True)
     blank = reference_image(image, "mean")
     exact = (maps[0] * (image - blank)[0]).sum(0)
     given = {"exact": exact, "opposite": -exact}
@@ -298,6 +298,6 @@ def test_maps_and_models_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="training mode"):
         curves_along(build().train(), picture(), PIXEL, some_map())
     with pytest.raises(ValueError, match="lies outside the image"):
-        curves_along(build(), picture(), PixelTarget(35, 0, "road"), some_map())
+        curves_along(build(), picture(), PixelTarget(35, 0, "road", plain_logit=True), some_map())
     with pytest.raises(ValueError, match="does not name its classes"):
         curves_along(Weighted(torch.zeros(3, 3, *SIZE)).eval(), picture(), PIXEL, some_map())

@@ -51,7 +51,7 @@ def picture(size: tuple[int, int] = SIZE) -> Tensor:
 def region(size: tuple[int, int] = SIZE) -> RegionTarget:
     mask = torch.zeros(size, dtype=torch.bool)
     mask[5:19, 40:51] = True
-    return RegionTarget(mask, "road")
+    return RegionTarget(mask, "road", plain_logit=True)
 
 
 def unfolded(x: Tensor, window: Window) -> Tensor:
@@ -183,7 +183,7 @@ def test_by_hand() -> None:
     window positions, which both see it. Bias: 0.5 + 10 * 1 from f_v.
     """
     frozen = Hand().frozen
-    ledger = context_ledger(frozen, frozen.image, PixelTarget(0, 1, "a"))
+    ledger = context_ledger(frozen, frozen.image, PixelTarget(0, 1, "a", plain_logit=True))
 
     assert ledger.maps[2].tolist() == [[0, 10], [0, 0]]
     assert ledger.maps[3].tolist() == [[0, 18]]

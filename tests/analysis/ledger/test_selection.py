@@ -54,7 +54,7 @@ def picture() -> Tensor:
 def region() -> RegionTarget:
     mask = torch.zeros(SIZE, dtype=torch.bool)
     mask[5:19, 40:101] = True
-    return RegionTarget(mask, "road")
+    return RegionTarget(mask, "road", plain_logit=True)
 
 
 class Answers:
@@ -157,7 +157,7 @@ def test_a_cell_is_what_replacing_its_weights_alone_changes() -> None:
 
 
 def test_density_reads_as_logits_at_the_place() -> None:
-    found = rejection_map(build(HEADS["rsp4"]), picture(), whole_image(SIZE, "road"))
+    found = rejection_map(build(HEADS["rsp4"]), picture(), whole_image(SIZE, "road", plain_logit=True))
 
     for step in found.steps:
         assert float(step.density.mean()) == pytest.approx(step.total, abs=1e-12)

@@ -49,10 +49,10 @@ def zones() -> list[Target]:
     corner = torch.zeros(SIZE, dtype=torch.bool)
     corner[60:, 90:] = True
     return [
-        RegionTarget(mask, "road"),
+        RegionTarget(mask, "road", plain_logit=True),
         RegionTarget(~mask, "rider", "person"),
         RegionTarget(corner, "sky", "road"),
-        PixelTarget(66, 130, "person"),
+        PixelTarget(66, 130, "person", plain_logit=True),
     ]
 
 

@@ -187,7 +187,7 @@ def test_the_frozen_head_predicts_the_part_that_goes_through_the_values(head: st
         chosen = replace(operation, steps=steps)
         held = operate(model, picture(), chosen, frozen_keys=True)
         live = operate(model, picture(), chosen)
-        for target in (PIXEL, RegionTarget(block(5, 19, 40, 101), "road")):
+        for target in (PIXEL, RegionTarget(block(5, 19, 40, 101), "road", plain_logit=True)):
             predicted = predicted_change(frozen, edited_weights(frozen, chosen), target)
             before, pinned, free = (
                 target_value(x.logits[0], target, SIZE, NAMES) for x in (held.before, held.after, live.after)

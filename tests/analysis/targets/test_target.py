@@ -12,7 +12,7 @@ from rsp_lab.analysis.targets.target import (
     RegionTarget,
     Target,
     cell_weights,
-    predicted_target,
+    resolved_target,
     same_target,
     target_value,
 )
@@ -36,7 +36,7 @@ def blob() -> RegionTarget:
     return RegionTarget(mask, "rider", "person", name="blob")
 
 
-TARGETS: list[Target] = [PixelTarget(0, 52, "road"), PixelTarget(36, 7, "rider", "person"), blob()]
+TARGETS: list[Target] = [PixelTarget(0, 52, "road", plain_logit=True), PixelTarget(36, 7, "rider", "person"), blob()]
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.describe())
@@ -67,7 +67,9 @@ def test_cell_weights_in_inference_mode() -> None:
 
 def test_descriptions_and_centres() -> None:
     assert PixelTarget(36, 7, "rider", "person").describe() == "rider over person at pixel (36, 7)"
-    assert PixelTarget(1, 2, None).describe() == "the predicted class at pixel (1, 2)"
+    assert PixelTarget(1, 2).describe() == "the predicted class over the strongest other class at pixel (1, 2)"
+    assert PixelTarget(1, 2, "car").describe() == "car over the strongest other class at pixel (1, 2)"
+    assert PixelTarget(1, 2, "car", plain_logit=True).describe() == "the logit of car at pixel (1, 2)"
     assert blob().describe() == "rider over person in blob (67 pixels)"
     assert PixelTarget(36, 7, "rider").centre == (36, 7)
     assert RegionTarget(LABELS == 2, "road").centre == (2, 1)
@@ -86,8 +88,12 @@ def test_what_does_not_fit_is_refused() -> None:
         RegionTarget(LABELS == 0, "road", "road")
     with pytest.raises(ValueError, match="has no pixel"):
         RegionTarget(LABELS == 7, "road")
-    with pytest.raises(ValueError, match="fill it in with predicted_target"):
-        PixelTarget(0, 0, None).direction(NAMES)
+    with pytest.raises(ValueError, match="a plain logit has no rival, got 'rider'"):
+        PixelTarget(0, 0, "road", "rider", plain_logit=True)
+    with pytest.raises(ValueError, match=r"leaves its class open: .*fill it in with resolved_target"):
+        PixelTarget(0, 0).direction(NAMES)
+    with pytest.raises(ValueError, match="leaves its rival open"):
+        PixelTarget(0, 0, "road").direction(NAMES)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -96,28 +102,53 @@ def test_a_mask_of_another_kind_is_refused() -> None:
         RegionTarget(LABELS, "road")
 
 
-def test_the_predicted_class_is_filled_in() -> None:
-    logits = torch.tensor([1.0, 3.0, 2.0]).view(3, 1, 1).expand(3, 3, 5)
+def test_what_is_left_open_is_filled_in_with_what_is_predicted() -> None:
+    """The second class is predicted, then the third, then the first; on the last row the third and the second."""
+    logits = torch.tensor([1.0, 3.0, 2.0]).view(3, 1, 1).repeat(1, 3, 5)
+    logits[2, 2] = 9
     size = (3, 5)
-    pixel = PixelTarget(1, 2, None)
 
-    assert predicted_target(pixel, logits, size, NAMES) == PixelTarget(1, 2, "rider")
-    assert predicted_target(pixel, logits, size, NAMES, runner_up=True) == PixelTarget(1, 2, "rider", "person")
-    assert predicted_target(PixelTarget(1, 2, None, "rider"), logits, size, NAMES) == PixelTarget(
-        1, 2, "person", "rider"
-    )
-    kept = PixelTarget(1, 2, "road", "person")
-    assert predicted_target(kept, logits, size, NAMES, runner_up=True) == kept
-    region = predicted_target(RegionTarget(LABELS == 2, None), logits, size, NAMES, runner_up=True)
-    assert (region.class_name, region.rival) == ("rider", "person")
-    with pytest.raises(ValueError, match="one class only"):
-        predicted_target(pixel, logits[:1], size, NAMES[:1], runner_up=True)
+    def filled(target: Target) -> tuple[str | None, str | None]:
+        found = resolved_target(target, logits, size, NAMES)
+        assert found.resolved
+        assert torch.equal(found.weights(size), target.weights(size))
+        return found.class_name, found.rival
+
+    assert filled(PixelTarget(1, 2)) == ("rider", "person")
+    assert filled(PixelTarget(2, 2)) == ("person", "rider")
+    assert filled(PixelTarget(1, 2, "person")) == ("person", "rider")
+    assert filled(PixelTarget(1, 2, "road")) == ("road", "rider")
+    assert filled(PixelTarget(1, 2, rival="rider")) == ("person", "rider")
+    assert filled(PixelTarget(1, 2, rival="road")) == ("rider", "road")
+    assert filled(PixelTarget(1, 2, plain_logit=True)) == ("rider", None)
+    assert filled(RegionTarget(LABELS == 2)) == ("person", "rider")
+    assert filled(RegionTarget(LABELS == 1)) == ("person", "rider")  # one of five pixels has 9, the others 2
+    assert filled(RegionTarget(LABELS == 0, "road")) == ("road", "rider")
+    for kept in (PixelTarget(1, 2, "road", "person"), PixelTarget(1, 2, "road", plain_logit=True)):
+        assert resolved_target(kept, logits, size, NAMES) is kept
+
+
+def test_what_cannot_be_filled_in_is_refused() -> None:
+    logits, size = torch.zeros(3, 3, 5), (3, 5)
+
+    with pytest.raises(ValueError, match="outside the image"):
+        resolved_target(PixelTarget(3, 0), logits, size, NAMES)
+    with pytest.raises(ValueError, match="no class is named 'car'"):
+        resolved_target(PixelTarget(0, 0, rival="car"), logits, size, NAMES)
+    for target in (PixelTarget(0, 0), PixelTarget(0, 0, "road"), PixelTarget(0, 0, plain_logit=True)):
+        with pytest.raises(ValueError, match="one class only"):
+            resolved_target(target, logits[:1], size, NAMES[:1])
+    alone = PixelTarget(0, 0, "road", plain_logit=True)
+    assert resolved_target(alone, logits[:1], size, NAMES[:1]) is alone
 
 
 def test_same_target() -> None:
     assert same_target(PixelTarget(1, 2, "road"), PixelTarget(1, 2, "road"))
     assert not same_target(PixelTarget(1, 2, "road"), PixelTarget(1, 2, "road", "rider"))
     assert not same_target(PixelTarget(1, 2, "road"), PixelTarget(2, 1, "road"))
+    assert not same_target(PixelTarget(1, 2, "road"), PixelTarget(1, 2, "road", plain_logit=True))
+    plain = RegionTarget(LABELS == 2, "road", plain_logit=True)
+    assert not same_target(RegionTarget(LABELS == 2, "road"), plain)
     assert same_target(RegionTarget(LABELS == 2, "road", name="a"), RegionTarget(LABELS == 2, "road", name="b"))
     assert not same_target(RegionTarget(LABELS == 2, "road"), RegionTarget(LABELS == 1, "road"))
     assert not same_target(RegionTarget(LABELS == 2, "road"), PixelTarget(2, 1, "road"))

@@ -58,7 +58,7 @@ def naive(model: Segmenter, image: Sample) -> dict[str, tuple[float, float, np.n
         mask = image.label == index
         if not mask.any():
             continue
-        ledgers = [context_ledger(frozen, frozen.image, RegionTarget(mask, other)) for other in NAMES]
+        ledgers = [context_ledger(frozen, frozen.image, RegionTarget(mask, other, plain_logit=True)) for other in NAMES]
         tables = [ledger.by_class(image.label).values.numpy() for ledger in ledgers]
         mean = [np.mean([ledger.logit for ledger in ledgers]), np.mean([ledger.bias for ledger in ledgers])]
         own = ledgers[index]
@@ -97,7 +97,11 @@ def test_a_zone_is_the_mean_of_its_pixels():
     pixels = (label == 1).nonzero().tolist()
     for y, x in pixels:
         for name in NAMES:
-            table = context_ledger(frozen, frozen.image, PixelTarget(y, x, name)).by_class(label).values.numpy()
+            table = (
+                context_ledger(frozen, frozen.image, PixelTarget(y, x, name, plain_logit=True))
+                .by_class(label)
+                .values.numpy()
+            )
             total += table * ((name == "rider") - 1 / len(NAMES))
 
     np.testing.assert_allclose(image_trade(frozen, label).values[1], total / len(pixels), rtol=0, atol=1e-11)

@@ -214,7 +214,7 @@ def test_a_private_copy_shares_the_weights_and_nothing_else() -> None:
 
 
 def test_drawn_cells_are_sums_where_values_add_up() -> None:
-    size, target = (11, 19), PixelTarget(0, 0, "a")
+    size, target = (11, 19), PixelTarget(0, 0, "a", plain_logit=True)
     values = torch.randn(size, dtype=torch.float64)
 
     def of(method: str) -> np.ndarray:
