@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rsp_lab._version import __version__
 
 if TYPE_CHECKING:
+    from rsp_lab import regions, scenes, surgery
     from rsp_lab.analysis.arena.result import ArenaResult
     from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
     from rsp_lab.analysis.attribution.attribute import Attribution, attribute
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.relation_weights.complementarity import Complementarity, complementarity
     from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
     from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
-    from rsp_lab.analysis.surgery import presets as surgery_presets
     from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
     from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
     from rsp_lab.analysis.trade.matrix import TradeMatrix
@@ -104,7 +104,9 @@ else:
     _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
     # Names that stand for whole modules.
     _MODULES = {
-        "surgery_presets": "rsp_lab.analysis.surgery.presets",
+        "regions": "rsp_lab.regions",
+        "scenes": "rsp_lab.scenes",
+        "surgery": "rsp_lab.surgery",
     }
 
     def __getattr__(name: str) -> object:
@@ -178,12 +180,14 @@ __all__ = [
     "operate",
     "predicted_change",
     "read_image",
+    "regions",
     "rejection_map",
     "relation_grids",
     "run_arena",
     "run_with_capture",
+    "scenes",
     "selection_gain",
-    "surgery_presets",
+    "surgery",
     "trade_matrix",
     "zone_contributions",
 ]

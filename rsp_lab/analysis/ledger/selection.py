@@ -190,7 +190,7 @@ def selection_gain(
     image: Float[Tensor, "1 3 y x"],
     target: Target,
     *,
-    steps: Sequence[str] | None = None,
+    steps: str | Sequence[str] | None = None,
 ) -> SelectionGain:
     """What the learnt relation weights gain a decision over equal ones, by :data:`GAIN_RULE`.
 
@@ -198,7 +198,7 @@ def selection_gain(
         model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
         image: RGB in [0, 1].
         target: a class or rival that it leaves open is what the model predicts.
-        steps: replace the weights of these steps only, e.g. ``("step54",)``; None replaces all.
+        steps: replace the weights of these steps only, e.g. ``"step54"``; None replaces all.
 
     Raises:
         ValueError: if the model has no relations, or not at ``steps``; for a target that does not fit.
@@ -255,8 +255,9 @@ def _rejections(frozen: FrozenHead, target: Target) -> RejectionMap:
     return RejectionMap(target, frozen.image_size, tuple(found), residual, frozen.tolerance)
 
 
-def _chosen(frozen: FrozenHead, steps: Sequence[str] | None) -> tuple[str, ...]:
+def _chosen(frozen: FrozenHead, steps: str | Sequence[str] | None) -> tuple[str, ...]:
     required_relations(frozen.head)
+    steps = (steps,) if isinstance(steps, str) else steps
     for name in steps or ():
         frozen.relation_weights(name)
     if steps is not None and not steps:

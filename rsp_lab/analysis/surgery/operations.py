@@ -25,6 +25,8 @@ from rsp_lab.summary import Rows, Summarised
 Where = tuple[int, int] | Tensor | None
 """A pixel (y, x): the cell it falls in; a bool mask (y, x) of the image's size: every cell that shares area with it;
 None: the whole map."""
+Steps = str | tuple[str, ...] | None
+"""Name or names of relation steps, e.g. ``"step54"``; None means all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +60,12 @@ class Operation(Summarised):
 
     Attributes:
         where: the cells it acts on, see :data:`Where`.
-        steps: name or names of relation steps, e.g. ``"step54"``; None means all.
+        steps: see :data:`Steps`.
         name: what :meth:`describe` puts first.
     """
 
     where: Where = field(default=None, kw_only=True)
-    steps: str | tuple[str, ...] | None = field(default=None, kw_only=True)
+    steps: Steps = field(default=None, kw_only=True)
     name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -194,7 +196,9 @@ class ZeroNeighbours(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Operation):
-    """Equal weights on the window positions on the map; they sum to 1."""
+    """Equal weights on the window positions on the map; they sum to 1. ``Uniform("step54")`` acts at that step."""
+
+    steps: Steps = None
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         return site.frozen.uniform_weights(site.step)
@@ -205,7 +209,9 @@ class Uniform(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Centre(Operation):
-    """Weight 1 on each cell's own position."""
+    """Weight 1 on each cell's own position. ``Centre("step54")`` acts at that step."""
+
+    steps: Steps = None
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         return site.frozen.centre_weights(site.step)

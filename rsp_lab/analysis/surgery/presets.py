@@ -5,9 +5,7 @@ Each returns an operation for :func:`rsp_lab.analysis.surgery.operate.operate`.
 
 from __future__ import annotations
 
-from rsp_lab.analysis.surgery.operations import Centre, Operation, Shuffle, Uniform, Where, ZeroNeighbours
-
-Steps = str | tuple[str, ...] | None
+from rsp_lab.analysis.surgery.operations import Centre, Operation, Shuffle, Steps, Uniform, Where, ZeroNeighbours
 
 
 def as_sum(steps: Steps = None) -> Operation:

@@ -171,6 +171,7 @@ def test_single_precision_and_summaries() -> None:
     )
 
     assert gain.steps == ("step65", "step43")
+    assert selection_gain(frozen, frozen.image, PIXEL, steps="step43").steps == ("step43",)
     assert max(gain.learnt.residual, gain.uniform.residual, rejection.residual) <= 1e-5
     summary = json.loads(json.dumps(gain.to_dict()))
     assert summary["logit_learnt"] - summary["logit_uniform"] == pytest.approx(summary["total"], abs=2e-6)

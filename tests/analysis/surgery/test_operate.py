@@ -269,6 +269,15 @@ def test_a_frozen_head_starts_from_its_q_maps() -> None:
     assert found.after.logits.ne(found.before.logits).any()
 
 
+def test_a_step_may_be_given_by_its_name_alone() -> None:
+    frozen = FrozenHead.of(build("rsp4"), picture())
+
+    for kind in (Uniform, Centre):
+        assert kind("step54").acts_at(frozen) == kind(steps=("step54",)).acts_at(frozen) == ("step54",)
+        assert repr(kind("step54")) == repr(kind(steps="step54"))
+    assert Uniform("step54", where=(3, 4)).describe() == "equal weights at step54, at pixel (3, 4)"
+
+
 def test_presets_say_that_nothing_was_retrained() -> None:
     selection = surgery_presets.without_selection("step54", (3, 4))
     context = surgery_presets.without_context(("step54", "step43"), block(0, 2, 0, 2))
