@@ -54,6 +54,7 @@ def test_against_a_flood_fill() -> None:
         assert NAMES[right[region.pixel]] == region.right
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_same_maps_and_maps_of_different_size() -> None:
     labels = np.zeros((4, 5), dtype=np.uint8)
 

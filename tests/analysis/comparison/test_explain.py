@@ -126,7 +126,7 @@ def test_all_of_it_is_json() -> None:
 
 
 def test_wrong_requests_are_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rsp_lab.analysis.comparison.explain.FrozenHead.of", lambda *_: pytest.fail("the model ran"))
+    monkeypatch.setattr("rsp_lab.analysis.comparison.explain.capture_pass", lambda *_: pytest.fail("the model ran"))
     pair, names = (build("sum"), build("rsp")), ("A", "B")
     with pytest.raises(ValueError, match="Did you mean 'rider'"):
         explain(picture(), pair, names, PIXEL, class_name="ridr")

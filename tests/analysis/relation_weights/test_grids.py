@@ -59,6 +59,7 @@ def test_a_pixel_outside_says_where_the_image_ends(pixel: tuple[int, int]) -> No
         relation_grid(torch.zeros(1, 3, 3, 3, 5), "step54", pixel, (48, 80), Window(3))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_pixel_of_numpy_integers_is_json_able() -> None:
     grid = relation_grid(torch.full((1, 3, 3, 6, 10), 1 / 9), "step54", (np.int64(7), np.int64(8)), (48, 80), Window(3))
 

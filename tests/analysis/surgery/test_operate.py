@@ -308,9 +308,9 @@ def test_wrong_requests() -> None:
             operate(model, picture(), operations)
     with pytest.raises(ValueError, match="another dilation"):
         operate(build("dilated4"), picture(), Transplant(frozen.weights))
-    with pytest.raises(ValueError, match="Take a model with RSP steps"):
+    with pytest.raises(ValueError, match="no relation step, so it selects nothing: take a model with RSP steps"):
         operate(build("baseline"), picture(), Uniform())
-    for message, label in (("expected 0 to 2", torch.full(SIZE, 3)), ("nearest", torch.zeros(4, 4).long())):
+    for message, label in (("expected train ids 0 to 2", torch.full(SIZE, 3)), ("nearest", torch.zeros(4, 4).long())):
         with pytest.raises(ValueError, match=message):
             operate(model, picture(), Uniform(), label=label)
     for message, made in (

@@ -36,6 +36,7 @@ def _samples(count: int) -> list[Sample]:
     images = torch.from_numpy(rng.integers(0, 256, (count, 3, 48, 64), dtype=np.uint8))
     labels = torch.from_numpy(rng.integers(0, 4, (count, 6, 8), dtype=np.uint8).repeat(8, 1).repeat(8, 2))
     labels[1::2] = labels[1::2].clamp(min=1)
+    labels[labels == 3] = 255
     return [Sample(f"image {i}", image, label) for i, (image, label) in enumerate(zip(images, labels, strict=True))]
 
 
