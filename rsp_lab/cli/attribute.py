@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +13,15 @@ from torch import Tensor
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis.attribution import attribute as attribution
-from rsp_lab.analysis.attribution.attribute import METHODS, Attribution
+from rsp_lab.analysis.attribution.attribute import Attribution
+from rsp_lab.analysis.attribution.interface import AttributionMethod, find_method
 from rsp_lab.analysis.attribution.mass import HALF_RULE, half_radius
-from rsp_lab.analysis.attribution.references import check_reference
+from rsp_lab.analysis.attribution.methods import METHODS
+from rsp_lab.analysis.attribution.references import REFERENCES, check_reference
 from rsp_lab.analysis.comparison.explain import check_explainable, decision_target
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
 from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.capture.points import suggest
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.data import images
@@ -38,8 +40,14 @@ def attribute(
     pixel: tuple[int, int],
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None,
     rival: str | None = None,
-    methods: tuple[str, ...] = ("integrated_gradients", "layer_gradcam", "feature_ablation"),
-    reference: str = "blur",
+    methods: Annotated[tuple[str, ...], tyro.conf.arg(help=f"of {', '.join(method.name for method in METHODS)}")] = (
+        "integrated_gradients",
+        "layer_gradcam",
+        "feature_ablation",
+    ),
+    reference: Annotated[
+        str, tyro.conf.arg(help=f"what takes the place of what is taken away: of {', '.join(REFERENCES)}")
+    ] = "blur",
     left: arguments.Model = "camvid-baseline",
     right: arguments.Model = "camvid-rsp4",
     curves: bool = True,
@@ -52,16 +60,12 @@ def attribute(
         pixel: row and column.
         class_: whose logit; default: what the right model says.
         rival: class it is held against; default: what the left model says, or else the right model's runner-up.
-        methods: of gradient_x_input, integrated_gradients, layer_gradcam, occlusion, feature_ablation.
-        reference: what takes the place of what is taken away: blur, black or mean.
         curves: also deletion and insertion along each map, beside three random orders.
         out: folder for attribution.png, attribution.pdf and attribution.json; made if missing. Default: nothing is
             written.
     """
     check_reference(reference)
-    for method in methods:
-        if method not in METHODS:
-            raise ValueError(f"no method is named {method!r}.{suggest(method, METHODS, 'methods')}")
+    chosen_methods = [find_method(method, METHODS) for method in methods]
     if not methods or len(set(methods)) < len(methods):
         raise ValueError("--methods must name one or more methods, each of them once.")
     picture, names = images.read_image(image), (left, right)
@@ -74,7 +78,7 @@ def attribute(
     target, chosen = decision_target(pixel, answers, names, class_, rival)
     with nullcontext() if out is None else whole_folder(out, protect=(image, *map(weights.resolve, names))) as folder:
         found = [
-            _attributed(model, name, given, target, methods, reference, curves)
+            _attributed(model, name, given, target, chosen_methods, reference, curves)
             for model, name in zip(pair, names, strict=True)
         ]
         facts = {
@@ -119,14 +123,14 @@ def _attributed(
     name: str,
     image: Tensor,
     target: PixelTarget,
-    methods: tuple[str, ...],
+    methods: Sequence[AttributionMethod],
     reference: str,
     curves: bool,
 ) -> tuple[dict[str, Attribution], dict[str, Faithfulness]]:
     maps = {}
     for method in methods:
-        say(f"{name}: {method.replace('_', ' ')}")
-        maps[method] = attribution.attribute(model, image, target, method, reference=reference)
+        say(f"{name}: {method.title}")
+        maps[method.name] = attribution.attribute(model, image, target, method, reference=reference)
     if not curves:
         return maps, {}
     say(f"{name}: deletion and insertion")

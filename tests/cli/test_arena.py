@@ -23,7 +23,10 @@ def asked(monkeypatch):
 
     def measured(name, model, place, methods, **settings):
         seeds.append(place.seed)
-        values = {m: dict.fromkeys(MEASURES, 0.1 * i + 0.01 * (place.seed % 7)) for i, m in enumerate(methods)}
+        values = {
+            m: dict.fromkeys(MEASURES, 0.1 * i + 0.01 * (place.seed % 7))
+            for i, m in enumerate(method.name for method in methods)
+        }
         return PairOutcome(name, place.case, place.distance, place.seed, (1.0, 1.0), 0.1, 1e-7, values)
 
     monkeypatch.setattr(run, "pair_outcome", measured)

@@ -18,14 +18,10 @@ from rsp_lab.explorer.outlines import trace
 from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES
 
 Pixel = tuple[int, int]
-SUMMED = {"integrated_gradients", "gradient_x_input", "feature_ablation"}
-"""Methods whose values add up, or would if the model were linear: a drawn cell is the sum of its pixels."""
 # A map keeps the rest of its colours where few cells are far out.
 SHARE = 0.995
 _FINEST, _MOST_CELLS = 4, 160
 _BAR = 60
-# Opacity by share of the scale.
-_ALPHAS = (1.0, 0.95), (0.5, 0.62), (0.0, 0.0)
 
 
 def drawn_cell(size: Pixel) -> int:
@@ -37,16 +33,11 @@ def drawn(found: Attribution) -> np.ndarray:
     """The map in cells of :func:`drawn_cell`: sums where values add up, else means."""
     cell = drawn_cell(found.image_size)
     means = block_means(found.values, cell).numpy()
-    if found.method not in SUMMED:
+    if not found.method.additive:
         return means
     counts = [np.minimum(cell, pixels - cell * np.arange(-(-pixels // cell))) for pixels in found.image_size]
     summed: np.ndarray = means * np.outer(*counts)
     return summed
-
-
-def unit(found: Attribution) -> str:
-    """Of a drawn cell."""
-    return "logits a cell" if found.method in SUMMED else "" if found.unit == "arbitrary" else found.unit
 
 
 def scale_of(maps: tuple[Attribution, Attribution]) -> float:
@@ -64,7 +55,7 @@ def map_figure(
         cell_map(
             drawn(found),
             found.image_size,
-            unit(found),
+            found.method.unit_of("cell"),
             zmin=-end,
             zmax=end,
             colorscale=_laid_over() if over else diverging(),

@@ -7,18 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from app.app_pages.attribution import charts
-from app.app_pages.attribution.results import (
-    CELL,
-    METHODS,
-    SEEDS,
-    STEPS,
-    Request,
-    attributions,
-    curves,
-    held,
-    layers_of,
-    region_kinds,
-)
+from app.app_pages.attribution.results import CELL, SEEDS, STEPS, Request, attributions, choices_of, curves, held
 from app.charts.on_image import number, photograph_uri, signed
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
@@ -27,8 +16,9 @@ from app.shell.selection import Selection
 from app.shell.steps import SIDES
 from app.shell.text import plain
 from app.store.results import was_stopped
-from rsp_lab.analysis.attribution.attribute import RULES, Attribution
+from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
+from rsp_lab.analysis.attribution.methods import METHODS
 from rsp_lab.analysis.attribution.references import REFERENCES
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness
 from rsp_lab.analysis.faithfulness.curves import LEAST_CHANGE, Spread
@@ -36,14 +26,12 @@ from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.palette import OUTLINE_WORDS
 
 OVER, MAP = "over the image", "alone"
-IG_STEPS, WINDOWS = ("16", "8", "32", "64"), ("48", "32", "64", "96")
-WINDOW_LABEL = "Window’s side, px (every half of it)"
 MUCH = 0.1
 """A larger residual comes with advice."""
 REGION, CUE, DECOY = "region", "cue", "decoy"
 
 MEASURES = f"""
-- **What a map says** differs by method. {"; ".join(f"**{METHODS[name]}**: {rule}" for name, rule in RULES.items())}.
+- **What a map says** differs by method. {"; ".join(f"**{method.title}**: {method.rule}" for method in METHODS)}.
 - **Reference**: what takes the place of what is taken away: the image blurred by a sixteenth of its shorter side,
   black, or its mean colour. It decides much of the result: try another one.
 - **Residual** of integrated gradients: how far the pixels’ sum is from the change of the target, over that change (or
@@ -62,10 +50,10 @@ MEASURES = f"""
 
 def draw(selection: Selection) -> None:
     request, over = choose_request(selection)
-    what = f"{METHODS[request.method]} of both models at y {selection.target.y}, x {selection.target.x}"
+    what = f"{_capital(request.title)} of both models at y {selection.target.y}, x {selection.target.x}"
     try:
         if not ready(selection, request, "map", what, "Work out the maps"):
-            selection.say(f"The maps of {_lower(request)} are not worked out: they were stopped.")
+            selection.say(f"The maps of {request.title} are not worked out: they were stopped.")
             return
         maps = attributions(selection, request, what)
     except ValueError as problem:
@@ -82,23 +70,17 @@ def draw(selection: Selection) -> None:
 
 def choose_request(selection: Selection) -> tuple[Request, bool]:
     """The page's controls: the method, what belongs to it, the reference, and how maps are drawn."""
+    titles = {_capital(method.title): method.name for method in METHODS}
     first, second, third, fourth = st.columns([1.4, 1.4, 1.3, 1.3], vertical_alignment="bottom")
-    methods = {name: method for method, name in METHODS.items()}
-    method = methods[select(selection, first, "Method", "attribution_method", tuple(methods))]
-    detail: dict[str, str | int] = {}
-    if method == "integrated_gradients":
-        detail["steps"] = int(select(selection, second, "Steps from the reference", "attribution_steps", IG_STEPS))
-    elif method == "occlusion":
-        fitting = tuple(side for side in WINDOWS if int(side) <= min(selection.shown.size)) or WINDOWS[1:2]
-        detail["window"] = int(select(selection, second, WINDOW_LABEL, "attribution_window", fitting))
-    elif method == "layer_gradcam":
-        detail["layer"] = select(selection, second, "Layer", "attribution_layer", layers_of(selection))
-    elif method == "feature_ablation":
-        kinds = region_kinds(selection)
-        detail["regions"] = select(selection, second, "Regions", "attribution_regions", kinds)
+    name = titles[select(selection, first, "Method", "attribution_method", tuple(titles))]
+    settings = []
+    for one in choices_of(selection, name):
+        values = {str(value): value for value in one.values}
+        chosen = select(selection, second, one.label, f"attribution_{one.setting}", tuple(values))
+        settings.append((one.setting, values[chosen]))
     reference = choose(selection, third, "Reference", "attribution_reference", REFERENCES)
     shown = choose(selection, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
-    return Request(method, reference, **detail), shown == OVER  # type: ignore[arg-type]
+    return Request(name, reference, tuple(settings)), shown == OVER
 
 
 def ready(selection: Selection, request: Request, what: str, text: str, label: str) -> bool:
@@ -111,16 +93,15 @@ def ready(selection: Selection, request: Request, what: str, text: str, label: s
     return False
 
 
-def _lower(request: Request) -> str:
-    name = METHODS[request.method]
-    return name[0].lower() + name[1:]
+def _capital(title: str) -> str:
+    return title[0].upper() + title[1:]
 
 
 def sentence(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> tuple[str, str]:
     """How far each model looks by its map, or on a scene how much of it lies on the cue; and the logits."""
     target = selection.target
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
-    head = f"For {margin} at y {target.y}, x {target.x}, by {_lower(request)}"
+    head = f"For {margin} at y {target.y}, x {target.x}, by {request.title}"
     sides = list(zip(reversed(selection.names), reversed(maps), strict=True))
     scene = selection.shown.scene
     if scene is not None and asks_the_scene(selection, scene):
@@ -157,8 +138,8 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
             draw_chart(charts.map_figure(found, end, pixel, ground, over, outlines), f"attribution-map-{side}")
             st.caption(f"{plain(_promise(found))} {_mass(found, selection)}")
     cell = charts.drawn_cell(maps[0].image_size)
-    how = "the sum" if maps[0].method in charts.SUMMED else "the mean"
-    unit = charts.unit(maps[0]) or "without a unit"
+    method = maps[0].method
+    how, unit = "the sum" if method.additive else "the mean", method.unit_of("cell")
     lines = f" Outlined: {'; '.join(OUTLINE_WORDS[zone] for zone in outlines)}." if outlines else ""
     st.caption(
         f"A cell is {how} over {cell} x {cell} pixels. Red speaks for the target, blue against it; scale "
@@ -182,12 +163,8 @@ def _promise(found: Attribution) -> str:
         first = found.regions[:3]
         effects = ", ".join(f"{region.name} {signed(region.effect)}" for region in first)
         return f"Fall of the target in logits, each of {len(found.regions)} regions replaced alone: {effects}."
-    if found.method == "occlusion":
-        windows = found.settings["windows"]
-        return f"Fall of the target for each of {windows} windows replaced alone; they promise no sum."
-    if found.method == "layer_gradcam":
-        return f"{found.settings['layer']}, {found.settings['cells']} cells; without a unit, and no sum is promised."
-    return "Relative to black, to first order; no sum is promised."
+    settings = [f"{name.replace('_', ' ')} {value}" for name, value in found.settings.items() if name != "passes"]
+    return f"{_capital(found.unit)}, {', '.join((f'reference {found.reference}', *settings))}; no sum is promised."
 
 
 def _mass(found: Attribution, selection: Selection) -> str:
@@ -240,7 +217,7 @@ def _percent(share: float) -> str:
 def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> None:
     """Deletion and insertion of both models beside random orders."""
     st.markdown("##### Is the map true to the model?")
-    text = f"Replacing in the order of {_lower(request)}, at y {selection.target.y}, x {selection.target.x}"
+    text = f"Replacing in the order of {request.title}, at y {selection.target.y}, x {selection.target.x}"
     if not ready(selection, request, "curves", text, "Measure faithfulness"):
         st.caption("Not measured: it was stopped.")
         return

@@ -3,69 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
 from app.shell.selection import Selection
 from app.store.private_models import private_copy
 from app.store.results import Stoppable, results
 from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+from rsp_lab.analysis.attribution.interface import AttributionMethod, Setting, SettingChoices, find_method
+from rsp_lab.analysis.attribution.methods import METHODS
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
-from rsp_lab.analysis.targets.regions import connected_regions
-from rsp_lab.capture.points import taps_of
 
-METHODS = {
-    "integrated_gradients": "Integrated gradients",
-    "gradient_x_input": "Gradient × input",
-    "layer_gradcam": "Layer Grad-CAM",
-    "occlusion": "Occlusion",
-    "feature_ablation": "Feature ablation",
-}
-PREDICTED, CONNECTED, LABELLED = "predicted classes", "connected regions", "labelled classes"
-LEAST_SHARE = 1 / 1000
-"""Connected regions of a smaller share of the image are put together: each costs a forward pass."""
+LABELLED = "labelled classes"
+"""Regions that only an image with labels has."""
 STEPS, CELL, SEEDS = 10, 8, 3
 """Of the deletion and insertion curves."""
-FIRST = "step54.fused"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A method and the settings that belong to it.
+    """A method and the settings that were chosen for it, as plain data, which results are kept under.
 
     Attributes:
-        method: a key of :data:`METHODS`.
+        name: of the method.
         reference: see :func:`~rsp_lab.analysis.attribution.references.reference_image`; the curves use it for every
             method.
-        steps: of integrated gradients.
-        window: of occlusion in pixels; its stride is half of it.
-        layer: of Grad-CAM.
-        regions: of feature ablation: one of the three kinds.
+        settings: names and values; what is not there has the method's own default.
     """
 
-    method: str
+    name: str
     reference: str
-    steps: int = 16
-    window: int = 48
-    layer: str = FIRST
-    regions: str = PREDICTED
+    settings: tuple[tuple[str, Setting], ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Of the method."""
+        return find_method(self.name, METHODS).title
+
+    def method(self, selection: Selection) -> AttributionMethod:
+        """With its settings; regions that are labelled are the image's own."""
+        settings: dict[str, Any] = dict(self.settings)
+        if settings.get("regions") == LABELLED:
+            labels = torch.as_tensor(selection.shown.sample.label).long()
+            names = dict.fromkeys(labels.unique().tolist(), "unlabelled") | dict(enumerate(selection.class_names))
+            settings |= {"regions": labels, "names": names}
+        return replace(find_method(self.name, METHODS), **settings)  # type: ignore[type-var]
 
 
-def layers_of(selection: Selection) -> tuple[str, ...]:
-    """Taps of both models that Grad-CAM can be asked about: level 4's fused map, the others, coarse to fine, Q maps."""
-    names = set.intersection(*({*taps_of(loaded.model)} for loaded in selection.loaded))
-    fused = sorted((name for name in names if name.endswith(".fused")), key=lambda name: (name != FIRST, -int(name[4])))
-    return (*fused, *sorted((name for name in names if name.startswith("q")), reverse=True))
-
-
-def region_kinds(selection: Selection) -> tuple[str, ...]:
-    """Kinds of regions that there are for this image."""
-    known = selection.shown.sample.label is not None and selection.loaded[0].table.name == selection.shown.table
-    return (PREDICTED, CONNECTED, LABELLED) if known else (PREDICTED, CONNECTED)
+def choices_of(selection: Selection, name: str) -> tuple[SettingChoices, ...]:
+    """What may be chosen for a method; its regions may also be those that are labelled, where they are."""
+    models = [loaded.model for loaded in selection.loaded]
+    choices = find_method(name, METHODS).choices(models, selection.shown.size)
+    if selection.shown.sample.label is None or selection.loaded[0].table.name != selection.shown.table:
+        return choices
+    return tuple(replace(one, values=(*one.values, LABELLED)) if one.setting == "regions" else one for one in choices)
 
 
 def attributions(selection: Selection, request: Request, text: str) -> tuple[Attribution, Attribution]:
@@ -123,20 +117,13 @@ def _both(
 
 
 def _attribute(selection: Selection, side: int, request: Request, report: Callable[[float], None]) -> Attribution:
-    loaded, method = selection.loaded[side], request.method
-    regions, names = _regions(selection, side, request.regions) if method == "feature_ablation" else (None, None)
+    loaded = selection.loaded[side]
     return attribute(
         private_copy(loaded.model, loaded.lock),
         selection.passes[side].image,
         selection.target,
-        method,
+        request.method(selection),
         reference=request.reference,
-        steps=request.steps,
-        window=request.window,
-        stride=request.window // 2,
-        layer=request.layer,
-        regions=regions,
-        region_names=names,
         report=report,
     )
 
@@ -149,26 +136,11 @@ def _curves(
         private_copy(loaded.model, loaded.lock),
         selection.passes[side].image,
         selection.target,
-        {found.name: found.values},
+        {found.title: found.values},
         reference=request.reference,
         steps=STEPS,
         cell=CELL,
         random_seeds=SEEDS,
         report=report,
     )
-    return curves[found.name]
-
-
-def _regions(selection: Selection, side: int, kind: str) -> tuple[Tensor, dict[int, str]]:
-    """A number for each pixel, and the numbers' names; predictions are the model's own, from its captured pass."""
-    names = selection.class_names
-    if kind == LABELLED:
-        label = selection.shown.sample.label
-        assert label is not None
-        labels = torch.as_tensor(label).long()
-    else:
-        labels = torch.from_numpy(selection.views[side].labels).long()
-    if kind == CONNECTED:
-        return connected_regions(labels, names, least=max(1, round(LEAST_SHARE * labels.numel())))
-    present = labels.unique().tolist()
-    return labels, {i: names[i] if i < len(names) else "unlabelled" for i in present}
+    return curves[found.title]

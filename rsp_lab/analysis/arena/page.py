@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from rsp_lab.analysis.arena.expectations import Verdict, judge
-from rsp_lab.analysis.arena.methods import METHODS
+from rsp_lab.analysis.arena.methods import RANDOM
 from rsp_lab.analysis.arena.result import INTERVAL_RULE, MEASURES, SWING_RULE, USED, ArenaResult, Estimate
 from rsp_lab.analysis.scenes.known_answer import FOLLOW_RULE, KNOWN_RULES
 
@@ -35,7 +35,7 @@ def arena_page(result: ArenaResult, figure: str = "arena.png") -> str:
         [f"![Every method by six measures]({figure})", ""],
     ]
     parts += [_group(result, group) for group in _GROUPS]
-    parts += [_by_distance(result), _rules(), _limits()]
+    parts += [_by_distance(result), _rules(result), _limits()]
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
 
 
@@ -66,9 +66,8 @@ def _head(result: ArenaResult) -> list[str]:
         f"{', '.join(map(str, s['distances']))} pixels away, {s['scenes']} scene{'s' if s['scenes'] > 1 else ''} each; "
         f"{s['seeds']} random orders and maps a decision as the control. Numbers are {INTERVAL_RULE}.",
         "",
-        f"Integrated gradients take {s['method']['steps']} steps, occlusion windows of {s['method']['window']} pixels, "
-        f"{s['method']['stride']} apart, Grad-CAM the layer {s['method']['layer']}; absent is the "
-        f"{s['method']['reference']} of the photograph; curves at the input have {s['input_steps']} steps.",
+        f"Settings: {_settings(result)}. What is taken away is replaced by the reference {s['reference']}; curves at "
+        f"the input have {s['input_steps']} steps.",
         "",
     ]
     lines += [
@@ -78,6 +77,14 @@ def _head(result: ArenaResult) -> list[str]:
         for model in result.models
     ]
     return [*lines, ""]
+
+
+def _settings(result: ArenaResult) -> str:
+    """E.g. ``"occlusion (window 48, stride 48), rollout (kept 0.5)"``."""
+    words = {
+        m.title: ", ".join(f"{name} {value}" for name, value in m.settings().items()) for m in result.methods.values()
+    }
+    return ", ".join(f"{title} ({settings})" for title, settings in words.items() if settings) or "none"
 
 
 def _in_short(result: ArenaResult) -> list[str]:
@@ -91,10 +98,10 @@ def _in_short(result: ArenaResult) -> list[str]:
             if table:
                 highest = max(table.values(), key=lambda found: found.mean)
                 best = [m for m, found in table.items() if highest.mean - found.mean < 1e-3]
-                beat = [m for m in table if result.estimate(model, m, measure, minus="random").low > 0]
+                beat = [m for m in table if result.estimate(model, m, measure, minus=RANDOM.name).low > 0]
                 lines.append(
-                    f"- {where}, highest: {_titles(best)}, {highest} (random {table['random']}). Above random "
-                    f"on the same pairs: {_titles(beat)}."
+                    f"- {where}, highest: {_titles(result, best)}, {highest} (random {table[RANDOM.name]}). Above "
+                    f"random on the same pairs: {_titles(result, beat)}."
                 )
         for measure, chance, where in (
             ("cue_lift", 1.0, "More on the cue than a uniform map"),
@@ -102,7 +109,10 @@ def _in_short(result: ArenaResult) -> list[str]:
         ):
             found = {m: result.estimate(model, m, measure) for m in result.methods}
             above, below = [m for m in found if found[m].low > chance], [m for m in found if found[m].high < chance]
-            lines.append(f"- {where}: {_titles(above)}. The opposite: {_titles(below)}. The others are undecided.")
+            lines.append(
+                f"- {where}: {_titles(result, above)}. The opposite: {_titles(result, below)}. The others are "
+                "undecided."
+            )
         lines += [f"- Pairs in which a map has more on a used cue than a uniform one: {_counts(result, model)}.", ""]
     return lines
 
@@ -113,12 +123,12 @@ def _counts(result: ArenaResult, model: str) -> str:
     for method in result.methods:
         own = [pair.values[method] for pair in result.of_model(model) if pair.used]
         lifts = [values["cue_lift"] for values in own if "cue_lift" in values]
-        found.append((sum(lift > 1 for lift in lifts), len(lifts), METHODS[method].title))
+        found.append((sum(lift > 1 for lift in lifts), len(lifts), result.methods[method].title))
     return ", ".join(f"{title} {count} of {of}" for count, of, title in sorted(found, key=lambda entry: -entry[0]))
 
 
-def _titles(methods: Sequence[str]) -> str:
-    return ", ".join(METHODS[method].title for method in methods) or "none"
+def _titles(result: ArenaResult, methods: Sequence[str]) -> str:
+    return ", ".join(result.methods[method].title for method in methods) or "none"
 
 
 def _expected(result: ArenaResult, verdicts: Sequence[Verdict]) -> list[str]:
@@ -156,7 +166,7 @@ def _group(result: ArenaResult, group: str) -> list[str]:
     lines = [f"## {title}", "", words, ""]
     for model in result.models:
         rows = [
-            [METHODS[method].title, *(str(result.estimate(model, method, measure)) for measure in measures)]
+            [result.methods[method].title, *(str(result.estimate(model, method, measure)) for measure in measures)]
             for method in result.methods
         ]
         if all(cell == "–" for row in rows for cell in row[1:]):
@@ -184,14 +194,14 @@ def _by_distance(result: ArenaResult) -> list[str]:
             lifts = [[p.values[m]["cue_lift"] for p in own if "cue_lift" in p.values[m]] for m in methods]
             swing = f"{fmean(p.swing for p in own):+.2f}"
             rows.append([f"{case}, {distance} px", swing, *(f"{fmean(v):.2f}" if v else "–" for v in lifts)])
-        titles = ["case and distance", "swing", *(METHODS[m].title for m in methods)]
+        titles = ["case and distance", "swing", *(result.methods[m].title for m in methods)]
         lines += [f"### By case and distance: {model}", "", *_table(titles, rows), ""]
     return lines
 
 
-def _rules() -> list[str]:
+def _rules(result: ArenaResult) -> list[str]:
     lines = ["## Definitions", ""]
-    lines += [f"- **{method.title}** ({method.level} level): {method.rule}." for method in METHODS.values()]
+    lines += [f"- **{method.title}** ({method.level} level): {method.rule}." for method in result.methods.values()]
     lines += [""]
     whole = [m for name, m in MEASURES.items() if m.group != "known" and not name.endswith(("_fall", "_rise"))]
     lines += [f"- *{m.title}*: {m.rule}." for m in whole]

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import torch
 from torch import Tensor
 
-from rsp_lab.analysis.arena.methods import METHODS, MethodMap, MethodSettings, Question, method_map, noise
+from rsp_lab.analysis.arena.methods import RANDOM, MethodMap, Question, method_map, noise
 from rsp_lab.analysis.arena.result import PairOutcome
+from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness.at_input import input_curves
+from rsp_lab.analysis.faithfulness.curves import random_order
 from rsp_lab.analysis.faithfulness.in_head import cell_order, frozen_curves, live_curves
 from rsp_lab.analysis.faithfulness.randomisation import PARTS, randomised, rank_correlation
 from rsp_lab.analysis.ledger.ledger import context_ledger
@@ -47,9 +48,9 @@ def pair_outcome(
     name: str,
     model: Segmenter,
     place: PairPlace,
-    methods: Sequence[str],
+    methods: Sequence[Method],
     *,
-    settings: MethodSettings,
+    reference: str = "blur",
     seeds: int = 3,
     input_steps: int = 4,
 ) -> PairOutcome:
@@ -62,19 +63,19 @@ def pair_outcome(
         name: of the model.
         model: in eval mode.
         place: which pair.
-        methods: ``"random"`` is always among them.
-        settings: of the methods.
+        methods: with their settings; the random control is always among them.
+        reference: what "absent" means in a photograph.
         seeds: random orders and maps a decision.
         input_steps: of deletion and insertion at the input.
     """
     scenes = draw_scene_pair(place.seed, *place.size, case=place.case, distance=place.distance)
-    asked = [_question(model, s, _DRAWS * (2 * place.seed + r), settings) for r, s in enumerate(scenes)]
-    maps = [{method: method_map(method, question) for method in methods} for question in asked]
+    asked = [_question(model, s, _DRAWS * (2 * place.seed + r), reference) for r, s in enumerate(scenes)]
+    maps = [{method.name: method_map(method, question) for method in methods} for question in asked]
     ambiguities = [scene.ambiguities[0] for scene in scenes]
     dear = place.seed % 2
-    values: dict[str, dict[str, float]] = {method: {} for method in methods}
+    values: dict[str, dict[str, float]] = {method.name: {} for method in methods}
     found = [
-        _known(methods, asked, maps, ambiguities, seeds),
+        _known(asked, maps, ambiguities, seeds),
         _in_the_head(asked[dear], maps[dear], seeds),
         _at_the_input(asked[dear], maps[dear], seeds, input_steps),
     ]
@@ -99,29 +100,29 @@ def pair_outcome(
     )
 
 
-def _question(model: Segmenter, scene: Scene, seed: int, settings: MethodSettings) -> Question:
+def _question(model: Segmenter, scene: Scene, seed: int, reference: str) -> Question:
     target = scene_target(scene.ambiguities[0], model.config.class_names)
-    return Question.of(model, scene.image[None].float() / 255, target, settings, seed)
+    return Question.of(model, scene.image[None].float() / 255, target, reference=reference, seed=seed)
 
 
 def _known(
-    methods: Sequence[str], asked: Sequence[Question], maps: Sequence[Maps], where: Sequence[Ambiguity], seeds: int
+    asked: Sequence[Question], maps: Sequence[Maps], where: Sequence[Ambiguity], seeds: int
 ) -> dict[str, dict[str, float]]:
     """Mean over the readings; of the random map, over its seeds too."""
     table = {}
-    for method in methods:
-        draws: list[list[Tensor]] = [[reading[method].pixels for reading in maps]]
-        if method == "random":
+    for name, own_map in maps[0].items():
+        draws: list[list[Tensor]] = [[reading[name].pixels for reading in maps]]
+        if name == RANDOM.name:
             draws = [[noise(q.frozen.image_size, q.seed + i) for q in asked] for i in range(seeds)]
         found: dict[str, list[float]] = {}
         for own, other in draws:
             for values, ambiguity in zip((own, other), where, strict=True):
                 for measure, value in known_answer(values, ambiguity).items():
                     found.setdefault(measure, []).append(value)
-            turned = follow(own, other, where[0].cue, signed=METHODS[method].signed)
+            turned = follow(own, other, where[0].cue, signed=own_map.method.signed)
             if turned is not None:
                 found.setdefault("follow", []).append(turned)
-        table[method] = {measure: fmean(values) for measure, values in found.items()}
+        table[name] = {measure: fmean(values) for measure, values in found.items()}
     return table
 
 
@@ -131,11 +132,11 @@ def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[s
     table = {}
     for method, found in maps.items():
         orders = [cell_order(found.cells, question.seed)]
-        if method == "random":
+        if method == RANDOM.name:
             # A projection would put large cells first, which is not random.
-            orders = [_shuffled(cells, question.seed + i) for i in range(seeds)]
+            orders = [random_order(cells, question.seed + i) for i in range(seeds)]
         frozen = [frozen_curves(book, order) for order in orders]
-        live = [live_curves(question.frozen, question.target, order, frozen[0].scale) for order in orders]
+        live = [live_curves(question.frozen, book, order) for order in orders]
         table[method] = {
             f"{head}_{part}": fmean(getattr(curve, part) for curve in curves)
             for head, curves in (("frozen", frozen), ("live", live))
@@ -144,20 +145,16 @@ def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[s
     return table
 
 
-def _shuffled(cells: int, seed: int) -> Tensor:
-    return torch.randperm(cells, generator=torch.Generator().manual_seed(seed))
-
-
 def _at_the_input(question: Question, maps: Maps, seeds: int, steps: int) -> dict[str, dict[str, float]]:
     asked = {(method, 0): found.pixels for method, found in maps.items()}
     size = question.frozen.image_size
-    asked |= {("random", i): noise(size, question.seed + i) for i in range(seeds)}
+    asked |= {(RANDOM.name, i): noise(size, question.seed + i) for i in range(seeds)}
     found = input_curves(
         question.model,
         question.image,
         question.target,
         {f"{method} {i}": values for (method, i), values in asked.items()},
-        reference=question.settings.reference,
+        reference=question.reference,
         steps=steps,
         seed=question.seed,
         # Random maps take part like the others: this control deletes and inserts in mirrored orders, whose gap is 0.
@@ -182,7 +179,9 @@ def _at_the_input(question: Question, maps: Maps, seeds: int, steps: int) -> dic
 def _randomised(scene: Scene, seed: int, question: Question, maps: Maps) -> dict[str, dict[str, float]]:
     table: dict[str, dict[str, float]] = {method: {} for method in maps}
     for part in PARTS:
-        other = _question(randomised(question.model, part, seed), scene, question.seed + _DRAWS // 2, question.settings)
-        for method, before in maps.items():
-            table[method][f"same_{part}"] = rank_correlation(before.pixels, method_map(method, other).pixels)
+        fresh = randomised(question.model, part, seed)
+        other = _question(fresh, scene, question.seed + _DRAWS // 2, question.reference)
+        for name, before in maps.items():
+            after = method_map(before.method, other)
+            table[name][f"same_{part}"] = rank_correlation(before.pixels, after.pixels)
     return table

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
 from rsp_lab.summary import Rows, Summarised
@@ -194,14 +195,14 @@ class ArenaResult(Summarised):
     Attributes:
         models: names, in the order of the tables.
         relations: whether each has relation weights.
-        methods: names, in the order of the tables.
+        methods: by name, in the order of the tables.
         pairs: outcomes.
         settings: of the run, as plain data.
     """
 
     models: tuple[str, ...]
     relations: Mapping[str, bool]
-    methods: tuple[str, ...]
+    methods: Mapping[str, Method]
     pairs: tuple[PairOutcome, ...]
     settings: Mapping[str, Any]
 
@@ -265,6 +266,7 @@ class ArenaResult(Summarised):
             "swing_rule": SWING_RULE,
             "used_from_logits": USED,
             "settings": dict(self.settings),
+            "methods": [method.to_dict() for method in self.methods.values()],
             "measures": {name: asdict(measure) for name, measure in MEASURES.items()},
             "table": list(self.rows()),
             "pairs": [pair.to_dict() | {"swing": pair.swing, "used": pair.used} for pair in self.pairs],

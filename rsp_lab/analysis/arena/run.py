@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rsp_lab.analysis.arena.methods import METHODS, MethodSettings, check_method
+from rsp_lab.analysis.arena.methods import METHODS, RANDOM
 from rsp_lab.analysis.arena.pair import PairPlace, pair_outcome
 from rsp_lab.analysis.arena.result import ArenaResult, PairOutcome
+from rsp_lab.analysis.attribution.interface import Method, find_method
+from rsp_lab.analysis.attribution.references import check_reference
 from rsp_lab.analysis.scenes.answers import sweep_distances
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_distance
@@ -33,20 +36,21 @@ class ArenaSettings:
         scenes: pairs for each case and distance.
         distances: of the cue, in pixels; empty: the sweep's least, middle and greatest.
         cases: keys of :data:`~rsp_lab.data.scenes.scene.CASES`.
-        methods: names; ``"random"`` is always among them.
+        methods: objects with their settings, or names of :data:`~rsp_lab.analysis.arena.methods.METHODS`; the random
+            control is always among them.
         seeds: random orders and maps a decision.
         input_steps: of deletion and insertion at the input.
-        method: what the dearer methods take.
+        reference: what "absent" means in a photograph.
     """
 
     size: tuple[int, int] = (256, 512)
     scenes: int = 1
     distances: tuple[int, ...] = ()
     cases: tuple[str, ...] = tuple(CASES)
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str | Method, ...] = tuple(METHODS)
     seeds: int = 3
     input_steps: int = 4
-    method: MethodSettings = field(default_factory=MethodSettings)
+    reference: str = "blur"
 
     def __post_init__(self) -> None:
         for name, value in (("scenes", self.scenes), ("seeds", self.seeds), ("input_steps", self.input_steps)):
@@ -55,10 +59,9 @@ class ArenaSettings:
         unknown = [case for case in self.cases if case not in CASES]
         if unknown or not self.cases:
             raise ValueError(f"cases must name some of {', '.join(CASES)}, got {', '.join(self.cases) or 'none'}.")
-        chosen = {check_method(name) for name in self.methods} - {"random"}
-        if not chosen:
+        check_reference(self.reference)
+        if not set(self.by_name) - {RANDOM.name}:
             raise ValueError("methods names no method beside the random control: name one or more.")
-        object.__setattr__(self, "methods", tuple(name for name in METHODS if name in chosen | {"random"}))
         check_size(*self.size)
         greatest = max_distance(*self.size)
         if wrong := [distance for distance in self.distances if not MIN_DISTANCE <= distance <= greatest]:
@@ -68,6 +71,23 @@ class ArenaSettings:
             )
         if not self.distances:
             object.__setattr__(self, "distances", sweep_distances(*self.size)[::2])
+
+    @cached_property
+    def by_name(self) -> dict[str, Method]:
+        """The methods in the order of the tables: those of the arena, others as they were given, the control last.
+
+        Raises:
+            ValueError: for an unknown method, or two of one name.
+        """
+        chosen: dict[str, Method] = {}
+        for given in self.methods:
+            method = find_method(given, METHODS.values())
+            if chosen.setdefault(method.name, method) != method:
+                raise ValueError(f"two methods are called {method.name!r}: give the class of one another name.")
+        known = [name for name in METHODS if name in chosen]
+        names = dict.fromkeys((*known, *chosen))
+        names.pop(RANDOM.name, None)
+        return {**{name: chosen[name] for name in names}, RANDOM.name: RANDOM}
 
     def pairs(self) -> Iterator[PairPlace]:
         """Their places; more scenes only add to the end. Parameters are drawn anew at the middle distance."""
@@ -80,7 +100,9 @@ class ArenaSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
-        facts: dict[str, Any] = parse_json(to_json(asdict(self)), "settings")
+        methods = {name: method.settings() for name, method in self.by_name.items()}
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        facts: dict[str, Any] = parse_json(to_json({**plain, "methods": methods}), "settings")
         return facts
 
     def question(self) -> dict[str, Any]:
@@ -135,7 +157,7 @@ def run_arena(
         report(done, len(work))
     relations = {name: bool(relation_modules(model)) for name, model in models.items()}
     facts = {**settings.to_dict(), "digests": digests}
-    return ArenaResult(tuple(models), relations, settings.methods, tuple(outcomes), facts)
+    return ArenaResult(tuple(models), relations, settings.by_name, tuple(outcomes), facts)
 
 
 def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSettings) -> PairOutcome:
@@ -143,8 +165,8 @@ def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSetti
         name,
         model,
         place,
-        settings.methods,
-        settings=settings.method,
+        tuple(settings.by_name.values()),
+        reference=settings.reference,
         seeds=settings.seeds,
         input_steps=settings.input_steps,
     )

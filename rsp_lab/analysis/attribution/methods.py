@@ -1,178 +1,344 @@
-"""captum's methods on one target: each takes the target as a function of the image and gives a map at image size.
+"""captum's methods of input attribution: each an object that owns its title, unit, rule, settings and cost.
 
-Nothing here holds more than one forward and backward pass of one image, or a forward pass of
+Another method is an object of a class derived from
+:class:`~rsp_lab.analysis.attribution.interface.AttributionMethod`; whatever takes a method takes it too, and nothing
+else has to know of it. Nothing here holds more than one forward and backward pass of one image, or a forward pass of
 :data:`~rsp_lab.analysis.attribution.target_function.PIXELS_AT_ONCE` pixels.
 
-captum is imported where it runs: it brings matplotlib and IPython with it.
+captum is imported where a method runs: it brings matplotlib and IPython, for which nobody else should wait.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Integer
 from torch import Tensor, nn
 
+from rsp_lab.analysis.attribution.interface import (
+    AttributionMethod,
+    MethodOutput,
+    RegionEffect,
+    Setting,
+    SettingChoices,
+)
 from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once
+from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.hooks import hooks
-from rsp_lab.capture.points import find_points
-from rsp_lab.summary import Summarised
+from rsp_lab.capture.points import find_points, suggest, taps_of
 
 
 @dataclass(frozen=True)
-class RegionEffect(Summarised):
-    """What one region does for the target.
-
-    Attributes:
-        number: of the region in the label map.
-        name: of the region.
-        pixels: its area.
-        effect: the target on the image minus the target with this region alone replaced by the reference, in logits.
-    """
-
-    number: int
-    name: str
-    pixels: int
-    effect: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"number": self.number, "name": self.name, "pixels": self.pixels, "effect": round(self.effect, 6)}
-
-
-def gradient_x_input(function: TargetFunction, image: Float[Tensor, "1 3 y x"]) -> Float[Tensor, "y x"]:
-    """Colour times gradient, summed over the channels."""
-    from captum.attr import InputXGradient
-
-    found = InputXGradient(function).attribute(image.clone().requires_grad_())
-    return found.detach().double().sum((0, 1)).cpu()
-
-
-def integrated_gradients(
-    function: TargetFunction, image: Float[Tensor, "1 3 y x"], reference: Float[Tensor, "1 3 y x"], steps: int
-) -> Float[Tensor, "y x"]:
+class IntegratedGradients(AttributionMethod):
     """Difference from the reference times the mean gradient on the straight way from it, summed over the channels.
 
     Gauss-Legendre, one step at a time. captum holds the steps' shares in float32, so that the sum is exact to about
-    1e-7 even for a model in float64.
+    1e-7 even for a model in float64 (Sundararajan, Taly, Yan: ICML 2017).
+
+    Attributes:
+        steps: on the way, each a forward and a backward pass.
     """
-    from captum.attr import IntegratedGradients
 
-    method = IntegratedGradients(function)
-    found = method.attribute(image, baselines=reference, n_steps=steps, internal_batch_size=1)
-    return found.detach().double().sum((0, 1)).cpu()
+    steps: int = 32
+
+    name = "integrated_gradients"
+    title = "integrated gradients"
+    unit = "logits"
+    rule = (
+        "difference from the reference times the mean gradient on the way from it; adds up to the change of the target "
+        "from the reference to the image, but for the residual"
+    )
+    additive = True
+    complete = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}: 32 is the default.")
+
+    def passes(self, size: tuple[int, int]) -> int:
+        return self.steps
+
+    def choices(self, models: Sequence[nn.Module], size: tuple[int, int]) -> tuple[SettingChoices, ...]:
+        return (SettingChoices("steps", "Steps from the reference", (16, 8, 32, 64)),)
+
+    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+        from captum import attr
+
+        values = attr.IntegratedGradients(function).attribute(
+            image, baselines=reference, n_steps=self.steps, internal_batch_size=1
+        )
+        return MethodOutput(values.double().sum((0, 1)), {"quadrature": "Gauss-Legendre"})
 
 
-def layer_gradcam(
-    function: TargetFunction, image: Float[Tensor, "1 3 y x"], layer: str
-) -> tuple[Float[Tensor, "y x"], tuple[int, int]]:
+@dataclass(frozen=True)
+class GradientXInput(AttributionMethod):
+    """Colour times gradient, summed over the channels."""
+
+    name = "gradient_x_input"
+    title = "gradient x input"
+    unit = "logits to first order"
+    rule = "each colour times the gradient at the image; relative to black, and no sum is promised"
+    relative_to = "black"
+    additive = True
+
+    def passes(self, size: tuple[int, int]) -> int:
+        return 1
+
+    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+        from captum import attr
+
+        return MethodOutput(attr.InputXGradient(function).attribute(image.requires_grad_()).double().sum((0, 1)))
+
+
+@dataclass(frozen=True)
+class LayerGradCam(AttributionMethod):
     """Activations times the mean gradient of their channel, summed over the channels, resized bilinearly; signed.
 
-    captum hooks a module of ours through which the point's tensor is led, so that any capture point will do, one
-    tensor of a module's output too, and only this thread's forward pass is seen.
+    captum hooks a module of ours through which the layer's tensor is led, so that any capture point will do, one tensor
+    of a module's output too, and only this thread's forward pass is seen (Selvaraju et al.: Grad-CAM, ICCV 2017).
 
-    Returns:
-        The map at image size, and the layer's own size (y, x).
-
-    Raises:
-        ValueError: if the name means no point or several, or its tensor is passed not exactly once or is no map.
+    Attributes:
+        layer: a tap's name or a module's path, whose tensor has the axes b c y x.
     """
-    from captum.attr import LayerAttribution, LayerGradCam
 
-    points = find_points(function.model, layer)
-    if len(points) != 1:
-        names = ", ".join(point.name for point in points[:4])
-        raise ValueError(f"{layer!r} means {len(points)} points ({names}, ...), expected one: name one of them.")
-    probe = nn.Identity()
-    seen: list[tuple[int, ...]] = []
+    layer: str = "step54.fused"
 
-    def lead(tensor: Tensor, point: Any) -> Tensor:
-        seen.append(tuple(tensor.shape))
-        if tensor.ndim != 4 or len(seen) > 1:
-            wrong = f"has the shape {seen[0]}" if tensor.ndim != 4 else f"gives tensors {len(seen)} times a pass"
-            raise ValueError(
-                f"the layer {layer!r} {wrong}, expected one map with the axes b c y x: name another layer, or one "
-                "tensor of its output as in 'backbone[out]'."
+    name = "layer_gradcam"
+    title = "layer Grad-CAM"
+    unit = "arbitrary units"
+    rule = "activations times the mean gradient of their channel, signed (no ReLU), resized bilinearly"
+    relative_to = "none"
+
+    def passes(self, size: tuple[int, int]) -> int:
+        return 1
+
+    def choices(self, models: Sequence[nn.Module], size: tuple[int, int]) -> tuple[SettingChoices, ...]:
+        """Taps that all models have: the layer itself, the fused maps, coarse to fine, and the Q maps."""
+        names = sorted(set.intersection(*({*taps_of(model)} for model in models)), reverse=True)
+        maps = (*(n for n in names if n.endswith(".fused")), *(n for n in names if n.startswith("q")))
+        layers = tuple(sorted(maps, key=lambda name: name != self.layer))
+        return (SettingChoices("layer", "Layer", layers),) if layers else ()
+
+    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+        from captum import attr
+
+        points = find_points(function.model, self.layer)
+        if len(points) != 1:
+            names = ", ".join(point.name for point in points[:4])
+            raise ValueError(f"{self.layer!r} means {len(points)} points ({names}, ...), expected one: name one.")
+        probe = nn.Identity()
+        shapes: list[tuple[int, ...]] = []
+        reached: list[bool] = []
+
+        def lead(tensor: Tensor, point: Any) -> Tensor:
+            shapes.append(tuple(tensor.shape))
+            if tensor.ndim != 4 or len(shapes) > 1:
+                wrong = (
+                    f"has the shape {shapes[0]}" if tensor.ndim != 4 else f"gives tensors {len(shapes)} times a pass"
+                )
+                raise ValueError(
+                    f"the layer {self.layer!r} {wrong}, expected one map with the axes b c y x: name another layer, or "
+                    "one tensor of its output as in 'backbone[out]'."
+                )
+            # A view of its own: a module may pass on the very tensor that others read beside it.
+            led = probe(tensor.view_as(tensor))
+            if led.requires_grad:
+                led.register_hook(lambda gradient: reached.append(True))
+            return led
+
+        def watched(images: Tensor) -> Tensor:
+            values = function(images)
+            if not shapes:
+                raise ValueError(f"the model does not pass the layer {self.layer!r} on this image: name another layer.")
+            return values
+
+        with hooks(function.model, {self.layer: lead}):
+            cells = attr.LayerGradCam(watched, probe).attribute(
+                image.requires_grad_(), grad_kwargs={"allow_unused": True, "materialize_grads": True}
             )
-        # A view of its own: a module may pass on the very tensor that others read beside it.
-        return probe(tensor.view_as(tensor))
-
-    def watched(images: Tensor) -> Tensor:
-        values = function(images)
-        if not seen:
-            raise ValueError(f"the model does not pass the layer {layer!r} on this image: name another layer.")
-        return values
-
-    with hooks(function.model, {layer: lead}):
-        cells = LayerGradCam(watched, probe).attribute(
-            image.clone().requires_grad_(), grad_kwargs={"allow_unused": True, "materialize_grads": True}
-        )
-    size = (image.shape[-2], image.shape[-1])
-    resized = LayerAttribution.interpolate(cells.detach().double(), size, interpolate_mode="bilinear")
-    return resized[0, 0].cpu(), (cells.shape[-2], cells.shape[-1])
+        if not reached:
+            raise ValueError(
+                f"the target does not depend on the layer {self.layer!r}: nothing that leads to these logits reads its "
+                "tensor. Name another layer."
+            )
+        resized = attr.LayerAttribution.interpolate(cells.detach().double(), function.size, interpolate_mode="bilinear")
+        return MethodOutput(resized[0, 0], {"cells": f"{cells.shape[-2]} x {cells.shape[-1]}"})
 
 
-def occlusion(
-    function: TargetFunction,
-    image: Float[Tensor, "1 3 y x"],
-    reference: Float[Tensor, "1 3 y x"],
-    window: int,
-    stride: int,
-) -> Float[Tensor, "y x"]:
+@dataclass(frozen=True)
+class Occlusion(AttributionMethod):
     """Fall of the target when a window is replaced by the reference, the mean over the windows that hold a pixel.
 
-    captum takes that mean in float32, so that it is exact to about 1e-7 even for a model in float64.
+    captum takes that mean in float32, so that it is exact to about 1e-7 even for a model in float64 (Zeiler, Fergus:
+    ECCV 2014).
+
+    Attributes:
+        window: side of a window in pixels; each window is a forward pass.
+        stride: pixels from one window to the next; None: half a window.
     """
-    from captum.attr import Occlusion
 
-    found = Occlusion(function).attribute(
-        image,
-        sliding_window_shapes=(3, window, window),
-        strides=(3, stride, stride),
-        baselines=reference,
-        perturbations_per_eval=images_at_once(image),
+    window: int = 32
+    stride: int | None = None
+
+    name = "occlusion"
+    title = "occlusion"
+    unit = "logits a window"
+    rule = (
+        "fall of the target when a window is replaced by the reference, mean over the windows on a pixel; windows "
+        "overlap and act together, so no sum is promised"
     )
-    # The windows hold all channels, so that each has the whole effect.
-    return found[0, 0].double().cpu()
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise ValueError(f"the window must have 1 pixel or more, got {self.window}: 32 is the default.")
+        if not 1 <= self.pixels_apart <= self.window:
+            raise ValueError(
+                f"the stride must be 1 to {self.window}, the window, got {self.stride}: a larger one leaves gaps."
+            )
+
+    @property
+    def pixels_apart(self) -> int:
+        """The stride, also where it is left to the window."""
+        return max(1, self.window // 2) if self.stride is None else self.stride
+
+    def settings(self) -> dict[str, Setting]:
+        return {"window": self.window, "stride": self.pixels_apart}
+
+    def check(self, size: tuple[int, int]) -> None:
+        if self.window > min(size):
+            raise ValueError(
+                f"the window must have 1 to {min(size)} pixels on an image of {size[0]} x {size[1]}, got "
+                f"{self.window}: give one that fits."
+            )
+
+    def windows(self, size: tuple[int, int]) -> int:
+        """How many there are on an image of ``size`` (y, x); the last of a row or column may be cut off."""
+        down, along = (math.ceil((pixels - self.window) / self.pixels_apart) + 1 for pixels in size)
+        return down * along
+
+    def passes(self, size: tuple[int, int]) -> int:
+        # captum sends the whole image through once more.
+        return 1 + self.windows(size)
+
+    def choices(self, models: Sequence[nn.Module], size: tuple[int, int]) -> tuple[SettingChoices, ...]:
+        fitting = tuple(side for side in (48, 32, 64, 96) if side <= min(size)) or (min(size),)
+        return (SettingChoices("window", "Window’s side, px (every half of it)", fitting),)
+
+    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+        from captum import attr
+
+        values = attr.Occlusion(function).attribute(
+            image,
+            sliding_window_shapes=(3, self.window, self.window),
+            strides=(3, self.pixels_apart, self.pixels_apart),
+            baselines=reference,
+            perturbations_per_eval=images_at_once(image),
+        )
+        # The windows hold all channels, so that each has the whole effect.
+        return MethodOutput(values[0, 0], {"windows": self.windows(function.size)})
 
 
-def window_count(size: tuple[int, int], window: int, stride: int) -> int:
-    """Windows of :func:`occlusion` on an image of ``size`` (y, x); the last of a row or column may be cut off."""
-    down, along = (math.ceil((pixels - window) / stride) + 1 for pixels in size)
-    return down * along
+PREDICTED, CONNECTED = REGIONS = ("predicted classes", "connected regions")
+LEAST_SHARE = 1 / 1000
+"""Connected regions of a smaller share of the image are put together: each costs a forward pass."""
 
 
-def feature_ablation(
-    function: TargetFunction,
-    image: Float[Tensor, "1 3 y x"],
-    reference: Float[Tensor, "1 3 y x"],
-    regions: Integer[Tensor, "y x"],
-    names: Mapping[int, str],
-) -> tuple[Float[Tensor, "y x"], tuple[RegionEffect, ...]]:
+@dataclass(frozen=True, eq=False)
+class FeatureAblation(AttributionMethod):
     """Fall of the target when a region is replaced by the reference, spread evenly over the region's pixels.
 
-    Returns:
-        The map, which sums to the effects, and the effects, the largest of either sign first.
+    Attributes:
+        regions: the predicted classes, their connected regions (of at least :data:`LEAST_SHARE` of the image), or
+            integers (y, x): pixels with one number are replaced together. Each region is a forward pass.
+        names: of the numbers, where these are given; see
+            :func:`~rsp_lab.analysis.targets.regions.connected_regions`.
     """
-    from captum.attr import FeatureAblation
 
-    numbers, places = regions.unique(return_inverse=True)
-    found = FeatureAblation(function).attribute(
-        image,
-        baselines=reference,
-        feature_mask=places[None, None].to(image.device),
-        perturbations_per_eval=min(images_at_once(image), len(numbers)),
+    regions: str | Integer[Tensor, "y x"] = PREDICTED
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    name = "feature_ablation"
+    title = "feature ablation"
+    unit = "logits"
+    rule = (
+        "fall of the target when a region is replaced by the reference, spread evenly over its pixels; adds up to the "
+        "falls of the regions, each replaced alone"
     )
-    places, fall = places.flatten().cpu(), found[0, 0].double().flatten().cpu()
-    effects = torch.zeros(len(numbers), dtype=torch.float64)
-    effects[places] = fall
-    pixels = places.bincount(minlength=len(numbers))
-    table = [
-        RegionEffect(number, names.get(number, f"region {number}"), count, effect)
-        for number, count, effect in zip(numbers.tolist(), pixels.tolist(), effects.tolist(), strict=True)
-    ]
-    spread = (effects / pixels)[places].reshape(regions.shape)
-    return spread, tuple(sorted(table, key=lambda region: -abs(region.effect)))
+    additive = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.regions, str):
+            if self.regions not in REGIONS:
+                raise ValueError(
+                    f"no regions are called {self.regions!r}.{suggest(self.regions, REGIONS, 'kinds of regions')}"
+                )
+        elif self.regions.is_floating_point() or self.regions.ndim != 2:
+            raise ValueError(
+                f"regions must be integers with the axes y x, got {self.regions.dtype} of shape "
+                f"{tuple(self.regions.shape)}: give a map of labels."
+            )
+
+    def settings(self) -> dict[str, Setting]:
+        return {"regions": self.regions if isinstance(self.regions, str) else "given"}
+
+    def check(self, size: tuple[int, int]) -> None:
+        if not isinstance(self.regions, str) and tuple(self.regions.shape) != size:
+            raise ValueError(
+                f"regions must be of the image's size {size}, got the shape {tuple(self.regions.shape)}: resize a "
+                "label map with nearest neighbour."
+            )
+
+    def passes(self, size: tuple[int, int]) -> int | None:
+        # captum sends the whole image through once more.
+        return None if isinstance(self.regions, str) else 1 + len(self.regions.unique())
+
+    def choices(self, models: Sequence[nn.Module], size: tuple[int, int]) -> tuple[SettingChoices, ...]:
+        return (SettingChoices("regions", "Regions", REGIONS),)
+
+    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+        from captum import attr
+
+        regions, names = self._numbered(function)
+        numbers, places = regions.unique(return_inverse=True)
+        function.expected = function.passes + 1 + len(numbers)
+        values = attr.FeatureAblation(function).attribute(
+            image,
+            baselines=reference,
+            feature_mask=places[None, None].to(image.device),
+            perturbations_per_eval=min(images_at_once(image), len(numbers)),
+        )
+        places, fall = places.flatten().cpu(), values[0, 0].double().flatten().cpu()
+        effects = torch.zeros(len(numbers), dtype=torch.float64)
+        effects[places] = fall
+        pixels = places.bincount(minlength=len(numbers))
+        table = [
+            RegionEffect(number, names.get(number, f"region {number}"), count, effect)
+            for number, count, effect in zip(numbers.tolist(), pixels.tolist(), effects.tolist(), strict=True)
+        ]
+        spread = (effects / pixels)[places].reshape(regions.shape)
+        table.sort(key=lambda region: -abs(region.effect))
+        return MethodOutput(spread, {"region_count": len(numbers)}, tuple(table))
+
+    def _numbered(self, function: TargetFunction) -> tuple[Tensor, Mapping[int, str]]:
+        """A number for each pixel, and the numbers' names."""
+        if not isinstance(self.regions, str):
+            return self.regions, self.names
+        labels = function.predicted_labels()
+        if self.regions == CONNECTED:
+            least = max(1, round(LEAST_SHARE * labels.numel()))
+            return connected_regions(labels, function.class_names, least=least)
+        return labels, dict(enumerate(function.class_names))
+
+
+METHODS: tuple[AttributionMethod, ...] = (
+    IntegratedGradients(),
+    GradientXInput(),
+    LayerGradCam(),
+    Occlusion(),
+    FeatureAblation(),
+)
+"""Each with its defaults, in the order in which they are offered."""

@@ -1,86 +1,138 @@
-"""A target as a function of images: what every method that perturbs a photograph, or differentiates by it, asks."""
+"""A target as a function of images: what every method that perturbs a photograph, or differentiates by it, calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
+from rsp_lab.analysis.ledger.frozen import check_pass
 from rsp_lab.analysis.targets.target import Target, cell_weights
-from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
+from rsp_lab.relations.precision import full_precision
 
 PIXELS_AT_ONCE = 1 << 20
 """Perturbed images go through the network together up to this many pixels, and at least one at a time."""
+_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
+
+
+@contextmanager
+def target_function(
+    model: nn.Module,
+    image: Float[Tensor, "1 3 y x"],
+    target: Target,
+    class_names: Sequence[str] | None = None,
+    report: Callable[[float], None] | None = None,
+) -> Iterator[TargetFunction]:
+    """The target around one image, in full precision and with gradients, whatever modes the caller is in.
+
+    Wrappers (``torch.compile``, ``DataParallel``, ``DistributedDataParallel``, ``AveragedModel``) are taken off, and
+    what is compiled inside the network runs uncompiled: hooks on the parts of a compiled network are passed over
+    without a word, or stay in it for ever.
+
+    Args:
+        model: see :class:`TargetFunction`; in eval mode, float32 or float64.
+        image: RGB in [0, 1]; a copy is brought to the model's dtype and device.
+        target: with its class named.
+        class_names: in the order of the logits; default: a segmenter's own.
+        report: see :class:`TargetFunction`.
+
+    Raises:
+        ValueError: for a model, an image or a target that cannot be explained.
+    """
+    network = unwrapped(model)
+    names = class_names_of(network, class_names)
+    anchor = check_pass(network, image)
+    with full_precision(anchor.device, grad=True), _uncompiled(network):
+        yield TargetFunction(network, target, image.detach().to(anchor).clone(), names, report)
 
 
 class TargetFunction:
     """The target's value on each image of a batch, (b, 3, y, x) to (b,) in float64; differentiable.
 
     It is :func:`~rsp_lab.analysis.targets.target.target_value` with the resizing moved to the weights, so that logits
-    at image size are never made.
+    at image size are never made. Each pass gets a copy of the images of its own: a foreign network may write into
+    what it is given, as one does that normalises in place.
 
     Args:
         model: a segmenter, or any network that answers logits (b, class, v, u) at any resolution, or a mapping that
             has them under ``"out"``.
         target: with its class named.
-        size: (y, x) of the images.
+        image: that is explained, RGB in [0, 1], of the model's dtype and device.
         class_names: in the order of the logits.
         report: called after each forward pass with the share of :attr:`expected` that is done.
 
     Raises:
-        ValueError: for a target that does not fit the size or the classes.
+        ValueError: for a target that does not fit the image or the classes.
     """
 
     def __init__(
         self,
         model: nn.Module,
         target: Target,
-        size: tuple[int, int],
+        image: Float[Tensor, "1 3 y x"],
         class_names: Sequence[str],
         report: Callable[[float], None] | None = None,
     ) -> None:
-        self.model, self.target, self.size = model, target, size
+        self.model, self.target, self.image = model, target, image
+        self.size = (image.shape[-2], image.shape[-1])
         self.class_names = tuple(class_names)
         self.passes = 0
         """Images that went through the network so far."""
-        self.expected = 1
-        """Images that will have gone through it in the end."""
-        self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else _WithOwnInput(model)
+        self.expected: int | None = 1
+        """Images that will have gone through it in the end; nothing is reported while it is None."""
+        self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else model
         self._report = report
-        target.check(size)
-        # What is made in inference mode can take no part in a gradient.
-        with torch.inference_mode(False):
-            direction = target.direction(class_names)
-            self._used = direction.nonzero()[:, 0]
-            self._signs = direction[self._used]
-            self._place = torch.zeros(0, 0)
+        target.check(self.size)
+        direction = target.direction(class_names)
+        self._used = direction.nonzero()[:, 0]
+        self._signs = direction[self._used]
+        self._place = torch.zeros(0, 0)
+
+    @cached_property
+    def image_logits(self) -> Float[Tensor, "1 class v u"]:
+        """The network's answer to the image itself, from one pass without a graph."""
+        with torch.no_grad():
+            # A network may hand out a buffer of its own, into which the next pass writes.
+            return self.logits(self.image).clone()
+
+    @property
+    def logit(self) -> float:
+        """The target's value on the image itself."""
+        return float(self.value(self.image_logits))
+
+    def predicted_labels(self) -> Int[Tensor, "y x"]:
+        """The class predicted for each pixel of the image."""
+        return labels_from_logits(self.image_logits, self.size)
 
     def logits(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
-        """What the network answers, a segmenter at stride 4.
+        """The network's answer, a segmenter's at stride 4.
 
         Raises:
             ValueError: if that is not one map of logits for each class.
         """
-        found = self._network(images)
-        if isinstance(found, Mapping):
-            found = found.get("out")
-        if not isinstance(found, Tensor) or found.ndim != 4:
-            what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        answer = self._network(images.clone())
+        if isinstance(answer, Mapping):
+            answer = answer.get("out")
+        if not isinstance(answer, Tensor) or answer.ndim != 4:
+            what = f"shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else type(answer).__name__
             raise ValueError(
                 f"the model must answer logits with the axes b class y x, got {what}: wrap it in a module that does."
             )
-        if found.shape[1] != len(self.class_names):
+        if answer.shape[1] != len(self.class_names):
             raise ValueError(
-                f"the model answers {found.shape[1]} classes, class_names has {len(self.class_names)}: name each of "
+                f"the model answers {answer.shape[1]} classes, class_names has {len(self.class_names)}: name each of "
                 "them, in the order of the logits."
             )
         self.passes += len(images)
-        if self._report is not None:
+        if self._report is not None and self.expected is not None:
             self._report(min(1.0, self.passes / self.expected))
-        return found
+        return answer
 
     def value(self, logits: Float[Tensor, "b class v u"]) -> Float[Tensor, " b"]:
         """The target's value, of logits at any resolution."""
@@ -91,23 +143,41 @@ class TargetFunction:
         return torch.einsum("bcvu,c,vu->b", logits[:, used].double(), signs, place)
 
     def __call__(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, " b"]:
-        return self.value(self.logits(images))
+        """The target's value on each image.
 
-
-class _WithOwnInput(nn.Module):
-    """A foreign network on a copy of its input, into which it may write: some normalise their input in place."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Float[Tensor, "b 3 y x"]) -> Any:
-        return self.network(images.clone())
+        Raises:
+            ValueError: as :meth:`logits`, or if gradients are wanted that the network does not give.
+        """
+        values = self.value(self.logits(images))
+        if images.requires_grad and torch.is_grad_enabled() and not values.requires_grad:
+            raise ValueError(
+                "the model's answer has no gradient with respect to the image, as under torch.no_grad or after "
+                "detach: let gradients through, or take a method that only replaces pixels, such as 'occlusion'."
+            )
+        return values
 
 
 def images_at_once(image: Float[Tensor, "1 3 y x"]) -> int:
     """How many perturbed copies of an image go through the network together, by :data:`PIXELS_AT_ONCE`."""
     return max(1, PIXELS_AT_ONCE // (image.shape[-2] * image.shape[-1]))
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network itself, without ``torch.compile``, ``DataParallel`` and what else only stands around it."""
+    while isinstance(model, _WRAPPERS) or _is_compiled(model):
+        model = model.get_submodule("_orig_mod" if _is_compiled(model) else "module")
+    return model
+
+
+def _is_compiled(model: nn.Module) -> bool:
+    # By the name of its one part: the class lies in torch._dynamo, whose import takes seconds.
+    return "_orig_mod" in model._modules
+
+
+def _uncompiled(model: nn.Module) -> AbstractContextManager[object]:
+    """In force, what is compiled inside a network runs as it was written."""
+    compiled = any(_is_compiled(m) or m._compiled_call_impl is not None for m in model.modules())
+    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 def class_names_of(model: nn.Module, class_names: Sequence[str] | None) -> tuple[str, ...]:

@@ -18,11 +18,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rsp_lab.analysis.attribution.references import reference_image
-from rsp_lab.analysis.attribution.target_function import TargetFunction, class_names_of, images_at_once
-from rsp_lab.analysis.faithfulness.curves import Control, Curves
-from rsp_lab.analysis.ledger.frozen import check_pass, image_digest
+from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once, target_function
+from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_order, random_order
+from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
-from rsp_lab.relations.precision import full_precision
 from rsp_lab.summary import Rows, Summarised
 
 
@@ -139,7 +138,7 @@ def input_curves(
     class_names: Sequence[str] | None = None,
     report: Callable[[float], None] | None = None,
 ) -> dict[str, Faithfulness]:
-    """Deletion and insertion along several maps of one image, which share the random control.
+    """Deletion and insertion along one or more maps of one image, which share the random control.
 
     A block's rank is the mean of its pixels' values, the highest first; equal blocks are ordered at random. An image
     that several curves meet goes through the network once: the two ends, ``2 * (steps - 1)`` passes a map and, where
@@ -164,20 +163,16 @@ def input_curves(
             :func:`~rsp_lab.analysis.attribution.attribute.attribute` refuses.
     """
     size = (image.shape[-2], image.shape[-1])
-    names = class_names_of(model, class_names)
-    anchor = check_pass(model, image)
     _check_settings(size, steps, cell, random_seeds)
     _check_maps(maps, size)
-    function = TargetFunction(model, target, size, names, report)
     orders = {name: block_order(values, cell, seed) for name, values in maps.items()}
     blocks = len(next(iter(orders.values())))
     if not steps <= blocks:
         raise ValueError(f"steps must be 1 to {blocks}, the blocks of the image, got {steps}: give fewer.")
-    shuffled = [_random_order(blocks, seed + i) for i in range(random_seeds)]
+    shuffled = [random_order(blocks, seed + i) for i in range(random_seeds)]
     counts = [round(step * blocks / steps) for step in range(steps + 1)]
-    with full_precision(anchor.device):
-        given = image.detach().to(anchor).clone()
-        probe = _Probe(function, given, reference_image(given, reference), cell)
+    with target_function(model, image, target, class_names, report) as function, torch.no_grad():
+        probe = _Probe(function, reference_image(function.image, reference), cell)
         # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.
         walks = [(order, order) for order in orders.values()] + [(order, order.flip(0)) for order in shuffled]
         curves = _curves(probe, walks, counts)
@@ -190,9 +185,7 @@ def input_curves(
 
 def block_order(values: Float[Tensor, "y x"], cell: int, seed: int = 0) -> Int[Tensor, " block"]:
     """Blocks by the mean of their pixels' values, the highest first, equal ones at random; numbered row by row."""
-    means = block_means(values, cell).flatten()
-    shuffle = _random_order(len(means), seed)
-    return shuffle[means[shuffle].argsort(descending=True, stable=True)]
+    return descending_order(block_means(values, cell).flatten(), seed)
 
 
 def block_means(values: Float[Tensor, "y x"], cell: int) -> Float[Tensor, "v u"]:
@@ -204,8 +197,8 @@ def block_means(values: Float[Tensor, "y x"], cell: int) -> Float[Tensor, "v u"]
 class _Probe:
     """The target's value with some blocks of the image and the reference in place of the others."""
 
-    def __init__(self, function: TargetFunction, image: Tensor, blank: Tensor, cell: int) -> None:
-        self._function, self._image, self._blank, self._cell = function, image, blank, cell
+    def __init__(self, function: TargetFunction, blank: Tensor, cell: int) -> None:
+        self._function, self._image, self._blank, self._cell = function, function.image, blank, cell
 
     def values(self, kept: Sequence[Bool[Tensor, " block"]]) -> list[float]:
         """One value for each set of blocks that are the image's; equal sets go through the network once."""
@@ -244,10 +237,6 @@ def _first(order: Int[Tensor, " block"], count: int) -> Bool[Tensor, " block"]:
     return chosen
 
 
-def _random_order(blocks: int, seed: int) -> Int[Tensor, " block"]:
-    return torch.randperm(blocks, generator=torch.Generator().manual_seed(seed))
-
-
 def _check_settings(size: tuple[int, int], steps: int, cell: int, random_seeds: int) -> None:
     if not 1 <= cell <= min(size):
         raise ValueError(
@@ -262,8 +251,8 @@ def _check_settings(size: tuple[int, int], steps: int, cell: int, random_seeds: 
 
 
 def _check_maps(maps: Mapping[str, Tensor], size: tuple[int, int]) -> None:
-    if not maps:
-        raise ValueError("maps is empty: give one or more, by name.")
+    if not isinstance(maps, Mapping) or not maps:
+        raise ValueError('maps must be one or more by name: give {"a name": values}.')
     for name, values in maps.items():
         if tuple(values.shape) != size:
             raise ValueError(

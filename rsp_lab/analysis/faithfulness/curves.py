@@ -1,4 +1,4 @@
-"""A deletion and an insertion curve, their areas, and the same along random orders."""
+"""A deletion and an insertion curve, their areas, the orders that they follow, and the same along random orders."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from rsp_lab.summary import Summarised
 
@@ -35,12 +39,12 @@ class Curves(Summarised):
     @property
     def deletion_area(self) -> float:
         """By :data:`AREA_RULE`; the lower, the earlier the target falls."""
-        return _area(self.shares, self.deletion)
+        return trapezoid_area(self.shares, self.deletion)
 
     @property
     def insertion_area(self) -> float:
         """By :data:`AREA_RULE`; the higher, the earlier the target rises."""
-        return _area(self.shares, self.insertion)
+        return trapezoid_area(self.shares, self.insertion)
 
     @property
     def gap(self) -> float:
@@ -145,7 +149,19 @@ class Control(Summarised):
         }
 
 
-def _area(shares: Sequence[float], values: Sequence[float]) -> float:
+def descending_order(values: Float[Tensor, " part"], seed: int = 0) -> Int[Tensor, " part"]:
+    """Places of the values, the highest first, equal ones at random."""
+    shuffle = random_order(len(values), seed)
+    return shuffle[values[shuffle].argsort(descending=True, stable=True)]
+
+
+def random_order(parts: int, seed: int) -> Int[Tensor, " part"]:
+    """The numbers below ``parts`` in an order that the seed alone decides."""
+    return torch.randperm(parts, generator=torch.Generator().manual_seed(seed))
+
+
+def trapezoid_area(shares: Sequence[float], values: Sequence[float]) -> float:
+    """Area under straight lines between points."""
     steps = zip(shares, shares[1:], values, values[1:], strict=False)
     return sum((right - left) * (first + second) / 2 for left, right, first, second in steps)
 

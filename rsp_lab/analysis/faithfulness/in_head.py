@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from rsp_lab.analysis.faithfulness.curves import descending_order, trapezoid_area
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import Target, cell_weights
@@ -108,9 +109,7 @@ def schedule(cells: int, points: int = POINTS) -> tuple[int, ...]:
 
 def cell_order(maps: Mapping[int, Float[Tensor, "_ _"]], seed: int = 0) -> Int[Tensor, " cell"]:
     """Cells of all levels by value, the highest first, equal ones at random; numbered level by level, lowest first."""
-    flat = torch.cat([maps[x].double().flatten() for x in sorted(maps)])
-    shuffle = torch.randperm(len(flat), generator=torch.Generator().manual_seed(seed))
-    return shuffle[flat[shuffle].argsort(descending=True, stable=True)]
+    return descending_order(torch.cat([maps[x].double().flatten() for x in sorted(maps)]), seed)
 
 
 def frozen_curves(ledger: ContextLedger, order: Int[Tensor, " cell"], points: int = POINTS) -> CellCurves:
@@ -120,19 +119,18 @@ def frozen_curves(ledger: ContextLedger, order: Int[Tensor, " cell"], points: in
     counts = schedule(len(flat), points)
     gone = torch.cat([torch.zeros(1, dtype=torch.float64), flat[order].cumsum(0)])[list(counts)].tolist()
     deletion = tuple(ledger.logit - total for total in gone)
-    return CellCurves(counts, deletion, tuple(ledger.bias + total for total in gone), float(flat.abs().sum()))
+    return CellCurves(counts, deletion, tuple(ledger.bias + total for total in gone), _scale(ledger))
 
 
 def live_curves(
-    frozen: FrozenHead, target: Target, order: Int[Tensor, " cell"], scale: float, points: int = POINTS
+    frozen: FrozenHead, ledger: ContextLedger, order: Int[Tensor, " cell"], points: int = POINTS
 ) -> CellCurves:
     """Through the model's own head, one forward pass of the head a point.
 
     Args:
         frozen: of the model on the image; only its Q maps are used.
-        target: whose value is recorded.
+        ledger: of the same decision; its target is recorded, and the curves have its scale.
         order: see :func:`cell_order`.
-        scale: see :class:`CellCurves`.
         points: of the curves.
     """
     total = sum(q.shape[-2] * q.shape[-1] for q in frozen.q.values())
@@ -141,8 +139,8 @@ def live_curves(
     first = torch.zeros(len(counts), total, dtype=torch.bool)
     for row, count in enumerate(counts):
         first[row, order[:count]] = True
-    deletion, insertion = (tuple(live_values(frozen, target, kept)) for kept in (~first, first))
-    return CellCurves(counts, deletion, insertion, scale)
+    deletion, insertion = (tuple(live_values(frozen, ledger.target, kept)) for kept in (~first, first))
+    return CellCurves(counts, deletion, insertion, _scale(ledger))
 
 
 def live_values(frozen: FrozenHead, target: Target, kept: Bool[Tensor, "b cell"]) -> list[float]:
@@ -162,8 +160,13 @@ def live_values(frozen: FrozenHead, target: Target, kept: Bool[Tensor, "b cell"]
     return torch.einsum("bcvu,c,vu->b", logits, direction, place.double().cpu()).tolist()
 
 
+def _scale(ledger: ContextLedger) -> float:
+    return float(sum(values.abs().sum() for values in ledger.maps.values()))
+
+
 def _area(values: Sequence[float]) -> float:
-    return (math.fsum(values) - (values[0] + values[-1]) / 2) / (len(values) - 1)
+    last = len(values) - 1
+    return trapezoid_area([place / last for place in range(len(values))], values)
 
 
 def _check(order: Tensor, cells: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.arena.methods import METHODS
+from rsp_lab.analysis.arena.methods import RANDOM
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate
 from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, plot_style
@@ -53,7 +53,7 @@ def draw_arena(result: ArenaResult) -> Figure:
     """
     with plot_style():
         sheet = Sheet(DOUBLE)
-        names = [METHODS[method].title for method in result.methods]
+        names = [method.title for method in result.methods.values()]
         left = _MARGIN + max(text_width(name, SMALL) for name in names) + 0.08
         wide = (DOUBLE - left - _MARGIN - (len(PANELS) - 1) * _GAP) / len(PANELS)
         high, top = _ROW * len(names) + 0.06, _MARGIN + 0.34
@@ -92,7 +92,7 @@ def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
             shown += [found.mean, *_short(found)]
     chance = panel.chance
     if chance is None:
-        control = [result.estimate(model, "random", panel.measure).mean for model in result.models]
+        control = [result.estimate(model, RANDOM.name, panel.measure).mean for model in result.models]
         known = [value for value in control if not math.isnan(value)]
         chance = sum(known) / len(known) if known else None
     if chance is not None:

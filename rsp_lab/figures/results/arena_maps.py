@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.arena.methods import METHODS, MethodMap
+from rsp_lab.analysis.arena.methods import MethodMap
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.figures.drawing.panels import bare, lightened, rgb, shared_scale, show_map
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height
@@ -42,7 +42,7 @@ def draw_arena_maps(scene: Scene, maps: Mapping[str, MethodMap]) -> Figure:
         for number, (name, found) in enumerate(maps.items()):
             left = (number % _COLUMNS) * (wide + _GAP)
             upper = top + (number // _COLUMNS) * (high + word + _GAP)
-            sheet.text(left, upper, METHODS[name].title, size=SMALL)
+            sheet.text(left, upper, found.method.title, size=SMALL)
             _draw_map(sheet.axes(left, upper + word, wide, high, label=name), scene, found)
         top += -(-len(maps) // _COLUMNS) * (high + word + _GAP)
         words = (

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from rsp_lab.analysis.attribution.attribute import RULES, Attribution
+from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
 from rsp_lab.analysis.faithfulness.curves import Spread
 from rsp_lab.figures.drawing.panels import (
@@ -68,7 +68,7 @@ def draw_attribution(image: UInt8[Tensor, "3 y x"], rows: Sequence[MethodRow]) -
         top += sheet.text(_MARGIN, top, f"{first.target.describe()}", size=TEXT, weight="bold") + 0.04
         for row in rows:
             top = _draw_row(sheet, image, row, top, (high, wide))
-        rules = " ".join(f"{row.maps[0].name}: {RULES[row.maps[0].method]}." for row in rows)
+        rules = " ".join(f"{row.maps[0].title}: {row.maps[0].method.rule}." for row in rows)
         words = fill(f"{rules} {_NOTE}", DOUBLE - 2 * _MARGIN, TINY)
         top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
         return sheet.finish(top + _MARGIN)
@@ -83,14 +83,14 @@ _NOTE = (
 def _draw_row(sheet: Sheet, image: Tensor, row: MethodRow, top: float, panel: tuple[float, float]) -> float:
     high, wide = panel
     first = row.maps[0]
-    top += sheet.text(_MARGIN, top, first.name, size=SMALL, weight="bold") + 0.02
+    top += sheet.text(_MARGIN, top, first.title, size=SMALL, weight="bold") + 0.02
     maps = [_cells(found) for found in row.maps]
     scale = shared_scale(maps, PERCENTILE)
     for place, (name, found, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
         left = _MARGIN + place * (wide + _GAP)
         sheet.text(left, top, shorten(f"{name}: {three(found.logit)} logits", wide, TINY), size=TINY)
         _draw_map(
-            sheet.axes(left, top + 0.15, wide, high, label=f"{found.method} {place}"), image, values, scale, found
+            sheet.axes(left, top + 0.15, wide, high, label=f"{found.method.name} {place}"), image, values, scale, found
         )
         words = fill(_promise(found), wide, TINY)
         sheet.text(left, top + 0.15 + high + 0.03, words, size=TINY, color=QUIET)
@@ -105,21 +105,15 @@ def _draw_row(sheet: Sheet, image: Tensor, row: MethodRow, top: float, panel: tu
                 top + 0.15 + place * (each + 0.12),
                 _CURVES - 0.45,
                 each,
-                label=f"curves {first.method} {place}",
+                label=f"curves {first.method.name} {place}",
             )
             _draw_curves(axes, along, ends, last=place == len(row.curves) - 1)
             axes.set_title(row.names[place], fontsize=TINY, pad=1.5, loc="left")
     top += 0.15 + high + 0.05 + 0.125 * lines
-    bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method}")
+    bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
     colour_bar(bar, "RdBu_r", -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
-    sheet.text(_MARGIN + 1.7, top, f"{_unit(first)}, the row's one scale; {scale.words}", size=TINY)
+    sheet.text(_MARGIN + 1.7, top, f"{first.method.unit_of('pixel')}, the row's one scale; {scale.words}", size=TINY)
     return top + 0.36
-
-
-def _unit(found: Attribution) -> str:
-    return {"logits": "logits a pixel", "logits to first order": "logits a pixel, to first order"}.get(
-        found.unit, "no unit" if found.unit == "arbitrary" else found.unit
-    )
 
 
 def _cells(found: Attribution) -> np.ndarray:

@@ -7,19 +7,19 @@ import torch
 import torch.nn.functional as F
 
 from rsp_lab.analysis.arena.methods import (
-    KEPT,
     METHODS,
-    MethodSettings,
+    GradientXQ,
+    Ledger,
     Question,
-    gradient_times_q,
-    ledger,
+    RawWeights,
+    Rollout,
+    WeightsTimesValue,
     method_map,
     noise,
     on_cells,
-    raw_weights,
-    rollout,
-    weights_times_value,
 )
+from rsp_lab.analysis.attribution.interface import Method
+from rsp_lab.analysis.attribution.methods import IntegratedGradients, Occlusion
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.head_paths import paths
@@ -30,9 +30,12 @@ from tests.analysis import arena_kit as kit
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def question(head, target=None, **settings):
-    model = kit.build(kit.HEADS[head])
-    return Question.of(model, kit.picture(), target or kit.region(), MethodSettings(**settings))
+QUICK = METHODS | {one.name: one for one in (IntegratedGradients(2), Occlusion(40, 40))}
+each_method = pytest.mark.parametrize("method", QUICK.values(), ids=list(QUICK))
+
+
+def question(head, target=None):
+    return Question.of(kit.build(kit.HEADS[head]), kit.picture(), target or kit.region())
 
 
 def dense(linear, cells, grid):
@@ -71,15 +74,16 @@ def place(q, level):
     return cell_weights(q.target, q.frozen.image_size, q.shapes[level]).flatten()
 
 
+@pytest.mark.parametrize("kept", [0.5, 0.2])
 @pytest.mark.parametrize("head", kit.HEADS)
-def test_raw_weights_and_rollout_are_products_of_matrices(head):
+def test_raw_weights_and_rollout_are_products_of_matrices(head, kept):
     q = question(head)
-    raw, rolled, mass = raw_weights(q), rollout(q), place(q, 2)
+    raw, rolled, mass = RawWeights().values(q), Rollout(kept).values(q), place(q, 2)
     torch.testing.assert_close(raw[2].flatten(), mass)
     for low, (mix, up) in steps_as_matrices(q).items():
         torch.testing.assert_close(raw[low + 1].flatten(), up.T @ mix.T @ place(q, low))
-        torch.testing.assert_close(rolled[low].flatten(), KEPT * mass)
-        mass = up.T @ mix.T @ ((1 - KEPT) * mass)
+        torch.testing.assert_close(rolled[low].flatten(), kept * mass)
+        mass = up.T @ mix.T @ ((1 - kept) * mass)
     torch.testing.assert_close(rolled[q.frozen.levels[-1]].flatten(), mass)
     if head != "unnormalised":
         assert float(sum(v.sum() for v in rolled.values())) == pytest.approx(1)
@@ -87,7 +91,7 @@ def test_raw_weights_and_rollout_are_products_of_matrices(head):
 
 def test_weights_times_value_uses_the_norm_of_what_is_taken():
     q = question("rsp")
-    found, steps = weights_times_value(q), steps_as_matrices(q)
+    found, steps = WeightsTimesValue().values(q), steps_as_matrices(q)
     torch.testing.assert_close(found[2].flatten(), place(q, 2) * q.frozen.q[2][0].norm(dim=0).flatten())
     for name, values in q.frozen.step_values().items():
         low = int(name[-1])
@@ -104,7 +108,7 @@ def test_the_live_head_is_the_models_own(head):
 
 def test_gradient_times_q_is_the_live_heads_derivative():
     q = question("rsp")
-    found, step = gradient_times_q(q), 1e-5
+    found, step = GradientXQ().values(q), 1e-5
     direction = q.target.direction(q.frozen.class_names)
     spot = place(q, 2).view(q.shapes[2])
     for level, (y, x) in {2: (7, 12), 3: (4, 6), 4: (2, 3), 5: (1, 2)}.items():
@@ -118,42 +122,41 @@ def test_gradient_times_q_is_the_live_heads_derivative():
 
 def test_without_relations_gradient_times_q_is_the_ledger():
     q = question("sum")
-    for level, values in ledger(q).items():
-        torch.testing.assert_close(gradient_times_q(q)[level].cpu(), values)
+    for level, values in Ledger().values(q).items():
+        torch.testing.assert_close(GradientXQ().values(q)[level].cpu(), values)
 
 
 def test_the_ledger_finds_the_one_cell_that_decides_and_weights_do_not():
     model, frozen = kit.one_cell(4, 2, 3)
     q = Question(model, kit.picture(), kit.region(), frozen)
-    found = ledger(q)
+    found = Ledger().values(q)
     assert sum(int((v != 0).sum()) for v in found.values()) == 1
     assert float(found[4][2, 3]) > 0
-    assert int((raw_weights(q)[4] > 0).sum()) > 1
+    assert int((RawWeights().values(q)[4] > 0).sum()) > 1
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_gives_both_maps(name):
-    q = question("rsp", steps=2, window=40, stride=40)
-    found = method_map(name, q)
+@each_method
+def test_every_method_gives_both_maps(method):
+    q = question("rsp")
+    found = method_map(method, q)
+    assert found.method is method
     assert found.pixels.shape == kit.SIZE
     assert {x: tuple(v.shape) for x, v in found.cells.items()} == q.shapes
     assert found.pixels.dtype == torch.float64
     assert bool(found.pixels.isfinite().all())
     total = float(found.pixels.sum())
-    if METHODS[name].level == "relation":
+    if method.level == "relation":
         assert total == pytest.approx(float(sum(v.sum() for v in found.cells.values())))
     else:
         assert all(float(v.sum()) == pytest.approx(total) for v in found.cells.values())
 
 
 def test_signed_methods_turn_with_the_target_and_the_others_stay():
-    own = question("rsp", steps=2, window=40, stride=40)
-    other = Question(
-        own.model, own.image, kit.RegionTarget(own.target.mask, "person", "rider"), own.frozen, own.settings
-    )
-    for name, method in METHODS.items():
+    own = question("rsp")
+    other = Question(own.model, own.image, kit.RegionTarget(own.target.mask, "person", "rider"), own.frozen)
+    for name, method in QUICK.items():
         sign = -1 if method.signed else 1
-        torch.testing.assert_close(method_map(name, own).pixels, sign * method_map(name, other).pixels, msg=name)
+        torch.testing.assert_close(method_map(method, own).pixels, sign * method_map(method, other).pixels, msg=name)
 
 
 def test_pixels_on_cells_is_the_transpose_of_area():
@@ -180,6 +183,12 @@ def test_noise_is_of_the_seed_alone():
 def test_errors():
     with pytest.raises(ValueError, match="Did you mean 'occlusion'"):
         method_map("oclusion", question("sum"))
+
+    class Unfinished(Method):
+        name = title = unit = rule = level = "unfinished"
+
+    with pytest.raises(ValueError, match="Unfinished gives no map: derive it from"):
+        method_map(Unfinished(), question("sum"))
     q = Question.of(kit.build(presets.semantic_fpn()), kit.picture(), kit.region())
     with pytest.raises(ValueError, match="no top-down steps"):
         paths(q.frozen)

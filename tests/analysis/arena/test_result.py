@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from rsp_lab.analysis.arena import run
 from rsp_lab.analysis.arena.expectations import EXPECTATIONS, Expectation, judge, outcome
-from rsp_lab.analysis.arena.methods import METHODS, MethodSettings
+from rsp_lab.analysis.arena.methods import METHODS, ArenaMethod, Question
 from rsp_lab.analysis.arena.page import arena_page
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate, PairOutcome
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.files import StateMismatchError
+from rsp_lab.analysis.attribution.interface import AttributionMethod, MethodOutput
+from rsp_lab.analysis.attribution.methods import Occlusion
 from tests.analysis import arena_kit as kit
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
@@ -25,8 +27,39 @@ SETTINGS = ArenaSettings(
     methods=("ledger", "raw_weights", "gradient_x_q", "feature_ablation"),
     seeds=2,
     input_steps=2,
-    method=MethodSettings(steps=2, window=64, stride=64),
 )
+
+
+@dataclass(frozen=True)
+class Redness(AttributionMethod):
+    """What is red: of the image alone, and known nowhere else."""
+
+    power: int = 2
+
+    name = "redness"
+    title = "red light"
+    unit = "a share"
+    rule = "the red channel to a power"
+    signed = False
+
+    def passes(self, size):
+        return 0
+
+    def run(self, function, image, reference):
+        return MethodOutput(image[0, 0] ** self.power)
+
+
+class Norms(ArenaMethod):
+    """How large the Q maps are: of the head alone, and known nowhere else."""
+
+    name = "norms"
+    title = "norm of Q"
+    unit = "a norm"
+    rule = "norm of a cell of Q"
+    signed = False
+
+    def values(self, question: Question):
+        return {level: q[0].norm(dim=0) for level, q in question.frozen.q.items()}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +113,37 @@ def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
     assert len(asked) == 2 + 6 + 2 + 1
 
 
+def test_methods_of_ones_own_take_part_under_their_words(models, tmp_path):
+    settings = replace(SETTINGS, methods=(Redness(power=3), "ledger", Norms(), Occlusion(64, 64)), reference="black")
+
+    result = run_arena({"relations": models["relations"]}, settings, tmp_path)
+
+    assert list(result.methods) == ["ledger", "occlusion", "redness", "norms", "random"]
+    facts = json.loads(json.dumps(result.to_dict()))
+    words = {one["name"]: one for one in facts["methods"]}
+    assert words["redness"] == {
+        "name": "redness",
+        "title": "red light",
+        "level": "input",
+        "unit": "a share",
+        "rule": "the red channel to a power",
+        "settings": {"power": 3},
+    }
+    assert (words["norms"]["title"], words["norms"]["level"]) == ("norm of Q", "relation")
+    assert words["occlusion"]["settings"] == {"window": 64, "stride": 64}
+    assert facts["settings"]["methods"]["redness"] == {"power": 3}
+    for name in ("redness", "norms"):
+        assert result.estimate("relations", name, "input_score").pairs == 1
+        assert result.estimate("relations", name, "same_model").mean == pytest.approx(1) or name == "norms"
+    page = arena_page(result)
+    assert "| red light |" in page
+    assert "- **norm of Q** (relation level): norm of a cell of Q." in page
+    assert "occlusion (window 64, stride 64), red light (power 3)." in page
+    assert "replaced by the reference black;" in page
+    with pytest.raises(ValueError, match=r"another question \(other methods\)"):
+        run_arena(models, replace(settings, methods=(Redness(power=2), *settings.methods[1:])), tmp_path)
+
+
 def test_every_measure_is_there_and_laws_hold(whole):
     for model in whole.models:
         for method in whole.methods:
@@ -100,7 +164,7 @@ def test_the_page_says_every_method_and_expectation(whole):
     page = arena_page(whole)
     for verdict in judge(whole):
         assert verdict.expectation.sentence() in page
-    assert all(METHODS[method].title in page for method in whole.methods)
+    assert all(method.title in page for method in whole.methods.values())
     assert "nan" not in page
     assert "a uniform map" in page or not any(pair.used for pair in whole.pairs)
 
@@ -110,7 +174,8 @@ def pairs(values, measure="live_score", other=None, margin=1.0):
     for seed, value in enumerate(values):
         table = {"ledger": {measure: value}, "random": {measure: 0.0 if other is None else other[seed]}}
         found.append(PairOutcome("m", "car-bus", 4, seed, (margin, margin), 0.1, 0.0, table))
-    return ArenaResult(("m",), {"m": True}, ("ledger", "random"), tuple(found), {})
+    methods = {name: METHODS[name] for name in ("ledger", "random")}
+    return ArenaResult(("m",), {"m": True}, methods, tuple(found), {})
 
 
 def test_estimates_are_paired_and_t():
@@ -174,6 +239,8 @@ def test_errors(models, tmp_path, asked):
         ({"methods": ("random",)}, "no method beside the random control"),
         ({"methods": ("guess",)}, "no method is named 'guess'"),
         ({"size": (1, 1)}, "a drawn scene has 64 x 128 to 2048 x 4096 pixels"),
+        ({"methods": (Occlusion(8), Occlusion(16))}, "two methods are called 'occlusion'"),
+        ({"reference": "grey"}, "no reference is named 'grey'"),
     ):
         with pytest.raises(ValueError, match=says):
             ArenaSettings(**wrong)

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from rsp_lab.analysis.attribution import target_function
-from rsp_lab.analysis.attribution.attribute import METHODS, Attribution, attribute
+from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+from rsp_lab.analysis.attribution.interface import AttributionMethod
+from rsp_lab.analysis.attribution.methods import (
+    REGIONS,
+    FeatureAblation,
+    GradientXInput,
+    IntegratedGradients,
+    LayerGradCam,
+    Occlusion,
+)
 from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
@@ -29,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 NAMES = ("road", "rider", "person")
 SIZE = (37, 53)
 PIXEL = PixelTarget(20, 31, "rider", "person")
-QUICK = {"steps": 3, "window": 16, "stride": 11}
+QUICK = (IntegratedGradients(3), GradientXInput(), LayerGradCam(), Occlusion(16, 11), FeatureAblation())
 
 
 def build(head: str = "rsp4", dtype: torch.dtype = torch.float64) -> Segmenter:
@@ -51,18 +60,23 @@ def blob() -> RegionTarget:
 
 TARGETS: list[Target] = [PIXEL, PixelTarget(36, 0, "road", plain_logit=True), blob()]
 each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.describe())
-each_method = pytest.mark.parametrize("method", METHODS)
+each_method = pytest.mark.parametrize("method", QUICK, ids=lambda method: method.name)
 
 
-def value(model: nn.Module, image: Tensor, target: Target) -> Tensor:
+def functional(model: nn.Module, image: Tensor, target: Target) -> Tensor:
     """The target, from logits at the image's size."""
     logits = model(image)[0]
     return torch.einsum("cyx,c,yx->", logits, target.direction(NAMES), target.weights(SIZE))
 
 
+@torch.no_grad()
+def value(model: nn.Module, image: Tensor, target: Target) -> float:
+    return functional(model, image, target).item()
+
+
 def gradient(model: nn.Module, image: Tensor, target: Target) -> Tensor:
     leaf = image.clone().requires_grad_()
-    return torch.autograd.grad(value(model, leaf, target), leaf)[0]
+    return torch.autograd.grad(functional(model, leaf, target), leaf)[0]
 
 
 class Linear(nn.Module):
@@ -83,7 +97,7 @@ def test_gradient_x_input_is_the_gradient_times_the_colours(target: Target) -> N
     found = attribute(model, image, target, "gradient_x_input")
     expected = (gradient(model, image, target) * image).sum((0, 1))
     torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
-    assert found.logit == pytest.approx(value(model, image, target).item(), abs=1e-9)
+    assert found.logit == pytest.approx(value(model, image, target), abs=1e-9)
     assert (found.reference, found.reference_logit, found.residual) == ("black", None, None)
 
 
@@ -97,19 +111,19 @@ def test_integrated_gradients_are_a_quadrature_along_the_straight_way(target: Ta
     for place, weight in zip((places + 1) / 2, weights / 2, strict=True):
         expected += weight * (gradient(model, blank + place * (image - blank), target) * (image - blank)).sum((0, 1))
 
-    found = attribute(model, image, target, "integrated_gradients", reference=reference, steps=steps)
+    found = attribute(model, image, target, IntegratedGradients(steps), reference=reference)
 
     # captum holds the steps' places in float32.
     torch.testing.assert_close(found.values, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
-    assert found.reference_logit == pytest.approx(value(model, blank, target).item(), abs=1e-9)
+    assert found.reference_logit == pytest.approx(value(model, blank, target), abs=1e-9)
 
 
 def test_integrated_gradients_are_complete_as_steps_grow() -> None:
     model, image = build("baseline"), picture()
     with torch.no_grad():
         model.head.classifier.weight *= 20
-    found = [attribute(model, image, PIXEL, "integrated_gradients", steps=steps) for steps in (2, 32)]
-    change = (value(model, image, PIXEL) - value(model, reference_image(image, "blur"), PIXEL)).item()
+    found = [attribute(model, image, PIXEL, IntegratedGradients(steps)) for steps in (2, 32)]
+    change = value(model, image, PIXEL) - value(model, reference_image(image, "blur"), PIXEL)
     for one in found:
         off = abs(float(one.values.sum()) - change)
         assert one.residual == pytest.approx(off / max(1, abs(change)), abs=1e-9)
@@ -127,14 +141,14 @@ def test_a_linear_model_is_attributed_exactly_by_each_method_that_can() -> None:
     exact = ((maps[1] - maps[0]) * (image - blank)[0]).sum(0)
     regions = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % 7
 
-    def of(method: str, **settings: object) -> Attribution:
-        return attribute(model, image, target, method, reference="mean", class_names=NAMES, **settings)  # type: ignore[arg-type]
+    def of(method: AttributionMethod) -> Attribution:
+        return attribute(model, image, target, method, reference="mean", class_names=NAMES)
 
-    gradients = of("integrated_gradients", steps=2)
+    gradients = of(IntegratedGradients(2))
     torch.testing.assert_close(gradients.values, exact, rtol=1e-6, atol=1e-6)
     assert gradients.residual == pytest.approx(0, abs=1e-6)
-    torch.testing.assert_close(of("occlusion", window=1, stride=1).values, exact, rtol=1e-6, atol=1e-9)
-    effects = {region.number: region.effect for region in of("feature_ablation", regions=regions).regions}
+    torch.testing.assert_close(of(Occlusion(1, 1)).values, exact, rtol=1e-6, atol=1e-9)
+    effects = {region.number: region.effect for region in of(FeatureAblation(regions)).regions}
     assert effects == {n: pytest.approx(float(exact[regions == n].sum()), abs=1e-9) for n in range(7)}
 
 
@@ -144,16 +158,16 @@ def test_a_linear_model_is_attributed_exactly_by_each_method_that_can() -> None:
 def test_grad_cam_by_hand(target: Target, head: str, layer: str) -> None:
     model, image = build(head), picture()
     output, record = run_with_capture(model, image, taps=layer, detach=False)
-    functional = torch.einsum("cyx,c,yx->", output[0], target.direction(NAMES), target.weights(SIZE))
-    (slope,) = torch.autograd.grad(functional, record[layer])
+    whole = torch.einsum("cyx,c,yx->", output[0], target.direction(NAMES), target.weights(SIZE))
+    (slope,) = torch.autograd.grad(whole, record[layer])
     cells = (slope.mean((2, 3), keepdim=True) * record[layer]).sum(1, keepdim=True).detach()
     expected = F.interpolate(cells, size=SIZE, mode="bilinear", align_corners=False)[0, 0]
 
-    found = attribute(model, image, target, "layer_gradcam", layer=layer)
+    found = attribute(model, image, target, LayerGradCam(layer))
 
     torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
     assert found.settings["cells"] == f"{cells.shape[-2]} x {cells.shape[-1]}"
-    assert (found.unit, found.reference) == ("arbitrary", "none")
+    assert (found.unit, found.reference) == ("arbitrary units", "none")
 
 
 def test_grad_cam_is_signed() -> None:
@@ -163,7 +177,7 @@ def test_grad_cam_is_signed() -> None:
     assert found.values.any()
 
 
-def test_grad_cam_of_a_layer_that_the_target_does_not_depend_on_is_zero() -> None:
+def test_grad_cam_of_a_layer_that_the_target_does_not_depend_on_is_refused() -> None:
     class Aside(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -173,14 +187,14 @@ def test_grad_cam_of_a_layer_that_the_target_does_not_depend_on_is_zero() -> Non
             self.aside(image)
             return self.used(image)
 
-    found = attribute(Aside().eval(), picture().float(), PIXEL, "layer_gradcam", layer="aside", class_names=NAMES)
-    assert not found.values.any()
+    with pytest.raises(ValueError, match="does not depend on the layer 'aside'"):
+        attribute(Aside().eval(), picture().float(), PIXEL, LayerGradCam("aside"), class_names=NAMES)
 
 
 @pytest.mark.parametrize(("window", "stride"), [(16, 11), (13, 13), (37, 8)])
 def test_occlusion_by_loops(window: int, stride: int) -> None:
     model, image = build(), picture()
-    blank, full = reference_image(image, "black"), float(value(model, image, PIXEL))
+    blank, full = reference_image(image, "black"), value(model, image, PIXEL)
     total, covered = torch.zeros(SIZE, dtype=torch.float64), torch.zeros(SIZE, dtype=torch.float64)
     windows, top = 0, 0
     while True:
@@ -189,8 +203,7 @@ def test_occlusion_by_loops(window: int, stride: int) -> None:
             patch = (slice(top, top + window), slice(left, left + window))
             occluded = image.clone()
             occluded[..., patch[0], patch[1]] = blank[..., patch[0], patch[1]]
-            with torch.no_grad():
-                total[patch] += full - float(value(model, occluded, PIXEL))
+            total[patch] += full - value(model, occluded, PIXEL)
             covered[patch] += 1
             windows += 1
             if left + window >= SIZE[1]:
@@ -200,7 +213,7 @@ def test_occlusion_by_loops(window: int, stride: int) -> None:
             break
         top += stride
 
-    found = attribute(model, image, PIXEL, "occlusion", reference="black", window=window, stride=stride)
+    found = attribute(model, image, PIXEL, Occlusion(window, stride), reference="black")
 
     assert covered.min() >= 1
     torch.testing.assert_close(found.values, total / covered, rtol=1e-6, atol=1e-9)
@@ -217,11 +230,9 @@ def test_feature_ablation_by_loops(target: Target) -> None:
     expected = {}
     for number in (4, 9, 255):
         inside = regions == number
-        with torch.no_grad():
-            ablated = torch.where(inside, blank, image)
-            expected[number] = float(value(model, image, target) - value(model, ablated, target))
+        expected[number] = value(model, image, target) - value(model, torch.where(inside, blank, image), target)
 
-    found = attribute(model, image, target, "feature_ablation", regions=regions, region_names={4: "sky", 255: "rest"})
+    found = attribute(model, image, target, FeatureAblation(regions, {4: "sky", 255: "rest"}))
 
     effects = {region.number: region.effect for region in found.regions}
     assert effects == {number: pytest.approx(effect, abs=1e-9) for number, effect in expected.items()}
@@ -239,25 +250,27 @@ def test_without_regions_the_predicted_classes_are_ablated() -> None:
         labels = model(image)[0].argmax(0)
     found = attribute(model, image, PIXEL, "feature_ablation")
     assert {region.name for region in found.regions} == {NAMES[label] for label in labels.unique().tolist()}
-    given = attribute(model, image, PIXEL, "feature_ablation", regions=labels)
+    given = attribute(model, image, PIXEL, FeatureAblation(labels))
     torch.testing.assert_close(found.values, given.values)
 
 
 def test_connected_regions_of_a_label_map_can_be_ablated() -> None:
     model, image = build(), picture()
     regions, names = connected_regions(torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 400, NAMES)
-    found = attribute(model, image, PIXEL, "feature_ablation", regions=regions, region_names=names)
+    found = attribute(model, image, PIXEL, FeatureAblation(regions, names))
     assert {"road 1", "unlabelled (3) 1"} < {region.name for region in found.regions}
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "gradient_x_input"])
-def test_a_torchvision_network_by_module_path(method: str) -> None:
+@each_method
+def test_a_torchvision_network_by_module_path(method: AttributionMethod) -> None:
+    if isinstance(method, LayerGradCam):
+        method = LayerGradCam("backbone[high]")
     torch.manual_seed(0)
     model = lraspp_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=3).eval()
     image = picture(size=(64, 80)).float()
     target = PixelTarget(20, 31, "rider", "person")
 
-    found = attribute(model, image, target, method, layer="backbone[high]", class_names=NAMES, **QUICK)  # type: ignore[arg-type]
+    found = attribute(model, image, target, method, class_names=NAMES)
 
     with torch.no_grad():
         logits = model(image)["out"][0, :, 20, 31]
@@ -267,7 +280,7 @@ def test_a_torchvision_network_by_module_path(method: str) -> None:
 
 
 @each_method
-def test_the_model_is_left_as_found(method: str) -> None:
+def test_the_model_is_left_as_found(method: AttributionMethod) -> None:
     model, image = build(), picture()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kept = image.clone()
@@ -276,9 +289,9 @@ def test_the_model_is_left_as_found(method: str) -> None:
         if share > 0.4:
             raise InterruptedError
 
-    attribute(model, image, PIXEL, method, **QUICK)  # type: ignore[arg-type]
+    attribute(model, image, PIXEL, method)
     with pytest.raises(InterruptedError):
-        attribute(model, image, PIXEL, method, report=stop, **QUICK)  # type: ignore[arg-type]
+        attribute(model, image, PIXEL, method, report=stop)
 
     for module in model.modules():
         assert not any((module._forward_hooks, module._forward_pre_hooks, module._backward_hooks))
@@ -291,37 +304,53 @@ def test_the_model_is_left_as_found(method: str) -> None:
 
 @each_method
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")])
-def test_modes_around_the_call_change_nothing(method: str, mode: Callable[[], AbstractContextManager[object]]) -> None:
+def test_modes_around_the_call_change_nothing(
+    method: AttributionMethod, mode: Callable[[], AbstractContextManager[object]]
+) -> None:
     model, image = build(dtype=torch.float32), picture().float()
     with mode():
-        inside = attribute(model, image.clone(), PIXEL, method, **QUICK)  # type: ignore[arg-type]
+        inside = attribute(model, image.clone(), PIXEL, method)
     with nullcontext():
-        outside = attribute(model, image, PIXEL, method, **QUICK)  # type: ignore[arg-type]
+        outside = attribute(model, image, PIXEL, method)
     torch.testing.assert_close(inside.values, outside.values, rtol=1e-5, atol=1e-7)
     assert not inside.values.requires_grad
 
 
 @each_method
-def test_progress_rises_to_one_by_the_passes_that_were_announced(method: str) -> None:
+def test_progress_rises_to_one_by_the_passes_that_were_announced(method: AttributionMethod) -> None:
     shares: list[float] = []
-    regions = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 900
-    found = attribute(build(), picture(), PIXEL, method, report=shares.append, regions=regions, **QUICK)  # type: ignore[arg-type]
+    if isinstance(method, FeatureAblation):
+        method = FeatureAblation(torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 900)
+    found = attribute(build(), picture(), PIXEL, method, report=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
     assert shares[0] * int(found.settings["passes"]) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("method", ["occlusion", "feature_ablation", "integrated_gradients"])
-def test_only_so_many_pixels_go_through_the_network_together(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("regions", REGIONS)
+def test_progress_by_regions_that_only_the_prediction_tells(regions: str) -> None:
+    shares: list[float] = []
+    found = attribute(build(), picture(), PIXEL, FeatureAblation(regions), report=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert found.settings["passes"] == 3 + int(found.settings["region_count"])
+
+
+@pytest.mark.parametrize(
+    "method",
+    [IntegratedGradients(3), Occlusion(16, 11), FeatureAblation(torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 250)],
+    ids=lambda method: method.name,
+)
+def test_only_so_many_pixels_go_through_the_network_together(
+    method: AttributionMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, image, seen = build(), picture(), []
-    regions = torch.arange(SIZE[0] * SIZE[1]).reshape(SIZE) // 250
-    settings = {**QUICK, "regions": regions}
-    together = attribute(model, image, PIXEL, method, **settings)  # type: ignore[arg-type]
+    together = attribute(model, image, PIXEL, method)
     monkeypatch.setattr(target_function, "PIXELS_AT_ONCE", 3 * SIZE[0] * SIZE[1] + 5)
     with hooks(model, {"logits": lambda logits, _: seen.append(len(logits))}):
-        apart = attribute(model, image, PIXEL, method, **settings)  # type: ignore[arg-type]
+        apart = attribute(model, image, PIXEL, method)
 
-    assert max(seen) == (1 if method == "integrated_gradients" else 3)
+    assert max(seen) == (1 if isinstance(method, IntegratedGradients) else 3)
     torch.testing.assert_close(apart.values, together.values, rtol=1e-9, atol=1e-12)
 
 
@@ -339,8 +368,8 @@ def test_a_large_image_goes_one_at_a_time() -> None:
 
     model = Coarse().eval()
     image = torch.rand(1, 3, 768, 1408)
-    for method in ("occlusion", "integrated_gradients", "feature_ablation"):
-        attribute(model, image, PIXEL, method, class_names=NAMES, steps=2, window=768, stride=768)
+    for method in (Occlusion(768, 768), IntegratedGradients(2), FeatureAblation()):
+        attribute(model, image, PIXEL, method, class_names=NAMES)
     assert model.seen == {1}
 
 
@@ -361,35 +390,42 @@ def test_edits_in_force_are_part_of_the_model() -> None:
 
 
 @each_method
-def test_to_dict_and_sentence(method: str) -> None:
-    found = attribute(build(), picture(), PIXEL, method, **QUICK)  # type: ignore[arg-type]
+def test_to_dict_and_sentence(method: AttributionMethod) -> None:
+    found = attribute(build(), picture(), PIXEL, method)
     data = json.loads(json.dumps(found.to_dict()))
     assert data["values"]["sum"] == pytest.approx(float(found.values.sum()), abs=1e-5)
     assert data["settings"]["passes"] == found.settings["passes"]
-    assert (data["residual_rule"] is None) == (method != "integrated_gradients")
-    assert found.sentence().startswith(f"{found.name} of rider over person at pixel (20, 31): {found.logit:.2f} logits")
+    assert (data["residual_rule"] is None) == (not isinstance(method, IntegratedGradients))
+    assert (data["method"], data["title"], data["unit"]) == (method.name, method.title, method.unit)
+    assert data["rule"] == method.rule
+    assert data["settings"].items() >= method.settings().items()
+    assert found.sentence().startswith(
+        f"{found.title} of rider over person at pixel (20, 31): {found.logit:.2f} logits"
+    )
 
 
 @pytest.mark.parametrize(
-    ("method", "settings", "said"),
+    ("method", "said"),
     [
-        ("integrated_gradient", {}, "Did you mean 'integrated_gradients'"),
-        ("occlusion", {"reference": "grey"}, "no reference is named 'grey'"),
-        ("integrated_gradients", {"steps": 0}, "steps must be at least 1"),
-        ("occlusion", {"window": 38}, "must have 1 to 37 pixels"),
-        ("occlusion", {"window": 0}, "must have 1 to 37 pixels"),
-        ("occlusion", {"window": 8, "stride": 9}, "a larger one leaves gaps"),
-        ("feature_ablation", {"regions": torch.zeros(3, 4, dtype=torch.long)}, "of the image's size"),
-        ("feature_ablation", {"regions": torch.zeros(SIZE)}, "must be integers"),
-        ("layer_gradcam", {"layer": "step45.fused"}, "step54.fused"),
-        ("layer_gradcam", {"layer": "step*.fused"}, "expected one: name one of them"),
-        ("layer_gradcam", {"layer": "step54.weights"}, "expected one map with the axes b c y x"),
-        ("gradient_x_input", {"class_names": ("road", "rider", "person", "sky")}, "answers 3 classes"),
+        (Occlusion(38), "must have 1 to 37 pixels"),
+        (FeatureAblation(torch.zeros(3, 4, dtype=torch.long)), "of the image's size"),
+        (LayerGradCam("step45.fused"), "step54.fused"),
+        (LayerGradCam("step*.fused"), "expected one: name one"),
+        (LayerGradCam("step54.weights"), "expected one map with the axes b c y x"),
+        ("integrated_gradient", "Did you mean 'integrated_gradients'"),
+        (Occlusion, "an object such as Occlusion\\(window=48\\), got Occlusion"),
     ],
 )
-def test_settings_that_do_not_fit(method: str, settings: dict[str, object], said: str) -> None:
+def test_methods_that_do_not_fit(method: AttributionMethod, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        attribute(build(), picture(), PIXEL, method, **settings)  # type: ignore[arg-type]
+        attribute(build(), picture(), PIXEL, method)
+
+
+def test_a_reference_and_names_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="no reference is named 'grey'"):
+        attribute(build(), picture(), PIXEL, "occlusion", reference="grey")
+    with pytest.raises(ValueError, match="answers 3 classes"):
+        attribute(build(), picture(), PIXEL, "gradient_x_input", class_names=("road", "rider", "person", "sky"))
 
 
 def test_models_images_and_targets_that_do_not_fit() -> None:
@@ -422,36 +458,4 @@ def test_grad_cam_refuses_a_layer_that_is_passed_twice_or_never() -> None:
 
     for layer, said in (("twice", "gives tensors 2 times"), ("never", "does not pass the layer 'never'")):
         with pytest.raises(ValueError, match=said):
-            attribute(Odd().eval(), picture().float(), PIXEL, "layer_gradcam", layer=layer, class_names=NAMES)
-
-
-class InPlace(nn.Module):
-    """A network that normalises its input in place, as some do."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network(images.sub_(0.4).div_(0.25))
-
-
-class OutOfPlace(InPlace):
-    def forward(self, images: Tensor) -> Tensor:
-        return self.network((images - 0.4) / 0.25)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_network_that_writes_into_its_input_changes_nothing(method: str) -> None:
-    network, image, target = Linear(torch.randn(3, 3, *SIZE, dtype=torch.float64)), picture(), PIXEL
-    before = image.clone()
-
-    def of(wrapper: type[InPlace]) -> Attribution:
-        settings = {"layer": "network[out]", "window": 12, "stride": 12, "steps": 2}
-        return attribute(wrapper(network).eval(), image, target, method, class_names=NAMES, **settings)  # type: ignore[arg-type]
-
-    found, expected = of(InPlace), of(OutOfPlace)
-
-    assert torch.equal(image, before)
-    assert torch.equal(found.values, expected.values)
-    assert found.logit == expected.logit
+            attribute(Odd().eval(), picture().float(), PIXEL, LayerGradCam(layer), class_names=NAMES)

@@ -293,8 +293,9 @@ def test_maps_and_models_that_do_not_fit() -> None:
     broken[3, 4] = float("nan")
     with pytest.raises(ValueError, match="not finite"):
         curves_along(build(), picture(), PIXEL, broken)
-    with pytest.raises(ValueError, match="maps is empty"):
-        input_curves(build(), picture(), PIXEL, {})
+    for wrong in ({}, some_map()):
+        with pytest.raises(ValueError, match="maps must be one or more by name"):
+            input_curves(build(), picture(), PIXEL, wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="training mode"):
         curves_along(build().train(), picture(), PIXEL, some_map())
     with pytest.raises(ValueError, match="lies outside the image"):

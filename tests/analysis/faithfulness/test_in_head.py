@@ -51,7 +51,7 @@ def test_frozen_curves_are_forward_passes_of_the_frozen_head(asked):
 def test_live_curves_are_forward_passes_of_the_model_with_edited_q(asked):
     question, book = asked
     order = torch.randperm(sum(v.numel() for v in book.maps.values()))
-    curves = live_curves(question.frozen, question.target, order, 1.0, points=4)
+    curves = live_curves(question.frozen, book, order, points=4)
     everything = set(range(len(order)))
     for at, count in enumerate(curves.counts):
         first = set(order[:count].tolist())
@@ -82,7 +82,7 @@ def test_where_one_cell_decides_the_ledger_takes_it_first_and_random_does_not(le
     book = context_ledger(frozen, frozen.image, question.target)
     found = {m: cell_order(method_map(m, question).cells) for m in ("ledger", "gradient_x_q")}
     for order in found.values():
-        curves = live_curves(frozen, question.target, order, frozen_curves(book, order).scale)
+        curves = live_curves(frozen, book, order)
         assert curves.deletion[1] == pytest.approx(0, abs=1e-12)
         assert curves.insertion[1] == pytest.approx(book.logit)
         # All of the fall comes with the first of the points, of which the mean counts it half.
@@ -123,6 +123,6 @@ def test_errors(asked):
     with pytest.raises(ValueError, match="once: make it with cell_order"):
         frozen_curves(book, torch.zeros(3, dtype=torch.long))
     with pytest.raises(ValueError, match="once: make it with cell_order"):
-        live_curves(question.frozen, question.target, torch.arange(3), 1.0)
+        live_curves(question.frozen, book, torch.arange(3))
     with pytest.raises(ValueError, match="1 cell and 2 points"):
         schedule(5, 1)

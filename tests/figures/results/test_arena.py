@@ -26,7 +26,7 @@ def result(measures=tuple(MEASURES), count=3):
         for model in ("a", "b")
         for seed in range(count)
     )  # fmt: skip
-    return ArenaResult(("a", "b"), {"a": False, "b": True}, NAMES, pairs, {})
+    return ArenaResult(("a", "b"), {"a": False, "b": True}, {m: METHODS[m] for m in NAMES}, pairs, {})
 
 
 def test_marks_are_the_estimates():
@@ -55,7 +55,7 @@ def test_what_was_not_measured_is_said_and_one_pair_is_drawn():
 def test_maps_stand_under_their_methods_names_with_the_known_answer_outlined():
     scene = draw_scene(4_999_998, 64, 128, case="car-bus", distance=4)
     values = torch.randn(64, 128, dtype=torch.float64)
-    figure = draw_arena_maps(scene, {name: MethodMap(name, "input", values, {}) for name in NAMES})
+    figure = draw_arena_maps(scene, {name: MethodMap(METHODS[name], values, {}) for name in NAMES})
     for name in NAMES:
         axes = axes_of(figure, name)
         assert len(axes.images) == 2

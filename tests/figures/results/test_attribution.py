@@ -9,8 +9,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from rsp_lab.analysis.attribution.attribute import METHODS, UNITS, Attribution
-from rsp_lab.analysis.attribution.methods import RegionEffect
+from rsp_lab.analysis.attribution.attribute import Attribution
+from rsp_lab.analysis.attribution.interface import AttributionMethod, RegionEffect
+from rsp_lab.analysis.attribution.methods import METHODS, FeatureAblation, IntegratedGradients, Occlusion
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness
 from rsp_lab.analysis.faithfulness.curves import Control, Curves
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -22,11 +23,11 @@ TARGET = PixelTarget(20, 31, "rider", "person")
 NAMES = ("left-model-of-a-long-name", "right-model")
 
 
-def one(method: str, seed: int) -> Attribution:
+def one(method: AttributionMethod, seed: int) -> Attribution:
     values = torch.randn(SIZE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    effects = (RegionEffect(1, "road", 4, -1.5),) if method == "feature_ablation" else ()
-    residual = 0.0123 if method == "integrated_gradients" else None
-    return Attribution(method, TARGET, values, UNITS[method], SIZE, "", 1.25, "blur", -0.5, residual, {}, effects)
+    effects = (RegionEffect(1, "road", 4, -1.5),) if isinstance(method, FeatureAblation) else ()
+    residual = 0.0123 if isinstance(method, IntegratedGradients) else None
+    return Attribution(method, TARGET, values, SIZE, "", 1.25, "blur", -0.5, residual, {}, effects)
 
 
 def along(seed: int) -> Faithfulness:
@@ -35,7 +36,7 @@ def along(seed: int) -> Faithfulness:
     return Faithfulness("x", TARGET, curves[0], Control((0, 1, 2), tuple(curves[1:])), "blur", 8, 72, SIZE, "")
 
 
-def drawn(*, curves: bool = True, methods: tuple[str, ...] = METHODS) -> Figure:
+def drawn(*, curves: bool = True, methods: tuple[AttributionMethod, ...] = METHODS) -> Figure:
     image = torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8)
     rows = [
         MethodRow(NAMES, (one(method, 1), one(method, 2)), (along(1), along(2)) if curves else ()) for method in methods
@@ -46,7 +47,7 @@ def drawn(*, curves: bool = True, methods: tuple[str, ...] = METHODS) -> Figure:
 def test_each_row_has_one_scale_and_the_maps_values() -> None:
     figure = drawn()
     for method in METHODS:
-        panels = [axes for axes in figure.axes if axes.get_label() in (f"{method} 0", f"{method} 1")]
+        panels = [axes for axes in figure.axes if axes.get_label() in (f"{method.name} 0", f"{method.name} 1")]
         assert len(panels) == 2
         values = [one(method, seed).values.numpy() for seed in (1, 2)]
         limit = max(np.percentile(np.abs(map_), PERCENTILE, method="higher") for map_ in values)
@@ -57,7 +58,7 @@ def test_each_row_has_one_scale_and_the_maps_values() -> None:
 
 
 def test_curves_are_drawn_as_they_are_on_one_scale() -> None:
-    figure = drawn(methods=("occlusion",))
+    figure = drawn(methods=(Occlusion(),))
     panels = [axes for axes in figure.axes if axes.get_label().startswith("curves")]
     for axes, found in zip(panels, (along(1), along(2)), strict=True):
         lines = {line.get_label(): line for line in axes.lines}
@@ -83,7 +84,13 @@ def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) 
         for other, its in boxes[index + 1 :]:
             assert not box.overlaps(its), (text, other)
     said = " ".join(text.get_text() for text in texts)
-    for words in ("rider over person at pixel (20, 31)", "residual 0.01", "road −1.5", "no unit", "logits a window"):
+    for words in (
+        "rider over person at pixel (20, 31)",
+        "residual 0.01",
+        "road −1.5",
+        "arbitrary units",
+        "logits a window",
+    ):
         assert words in said
 
 

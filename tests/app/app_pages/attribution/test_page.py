@@ -16,7 +16,9 @@ from app.shell.scenes import outlined, region_pixel
 from app.store import models
 from app.store.private_models import private_copy
 from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+from rsp_lab.analysis.attribution.interface import AttributionMethod
 from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
+from rsp_lab.analysis.attribution.methods import METHODS, IntegratedGradients, Occlusion
 from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.scenes.dataset import FIRST_SEED
@@ -71,8 +73,8 @@ def model(name: str) -> Segmenter:
     return load(str(shipped()[name]))
 
 
-def directly(name: str, target: PixelTarget, method: str, **settings: object) -> Attribution:
-    return attribute(model(name), scene().image[None].float() / 255, target, method, **settings)  # type: ignore[arg-type]
+def directly(name: str, target: PixelTarget, method: str) -> Attribution:
+    return attribute(model(name), scene().image[None].float() / 255, target, method)
 
 
 def captions(page: AppTest) -> str:
@@ -106,9 +108,9 @@ def test_maps_shares_and_curves_are_those_of_the_models(page: AppTest) -> None:
 
     rows = page.table[1].value
     for side, name, found in zip(("left", "right"), MODELS, maps, strict=True):
-        expected = input_curves(
-            model(name), scene().image[None].float() / 255, target, {"": found.values}, steps=2, cell=16, random_seeds=1
-        )[""]
+        image = scene().image[None].float() / 255
+        curves = input_curves(model(name), image, target, {"a": found.values}, steps=2, cell=16, random_seeds=1)
+        expected = curves["a"]
         mean = rows.loc[f"{side}, replaced"]["mean, logits"].replace("−", "-")
         assert float(mean) == pytest.approx(expected.curves.deletion_area, rel=6e-3, abs=1e-3)
         random = rows.loc[f"{side}, put back"]["random: median"].replace("−", "-")
@@ -116,7 +118,7 @@ def test_maps_shares_and_curves_are_those_of_the_models(page: AppTest) -> None:
 
 
 def test_on_another_target_the_sentence_is_about_the_distance(page: AppTest) -> None:
-    said = run(page, attribution_method="Gradient × input", pixel="60,100")
+    said = run(page, attribution_method="Gradient x input", pixel="60,100")
     names = [page.selectbox(key=key).value for key in ("class", "rival")]
     assert names == ["as predicted", "as predicted"]
     assert "half of the mass lies within" in said
@@ -190,6 +192,26 @@ def test_stopped_curves_leave_the_maps_and_wait(page: AppTest) -> None:
     assert len(page.get("plotly_chart")) == 4
 
 
+def test_every_method_is_offered_and_defined_in_its_own_words(page: AppTest) -> None:
+    y, x = region_pixel(scene())
+    pair = [model(name) for name in MODELS]
+    for method in METHODS:
+        title = method.title[0].upper() + method.title[1:]
+        page.session_state["stopped"] = f"{title} of both models at y {y}, x {x}"
+        if method is METHODS[0]:
+            run(page)
+        page.selectbox(key="attribution_method").select(title)
+        assert f"The maps of {method.title} are not worked out" in run(page)
+        assert page.selectbox(key="attribution_method").value == title
+        for choices in method.choices(pair, LEAST):
+            box = page.selectbox(key=f"attribution_{choices.setting}")
+            offered = [str(value) for value in choices.values]
+            assert (box.label, box.options[: len(offered)], box.value) == (choices.label, offered, offered[0])
+    page.button(key="attribution-go-map").click().run()
+    definitions = " ".join(text.value for text in page.markdown)
+    assert all(f"**{method.title}**: {method.rule}" in definitions for method in METHODS)
+
+
 def test_links_that_ask_in_vain_are_told(page: AppTest) -> None:
     run(page, attribution_method="saliency")
     said = [warning.value for warning in page.warning]
@@ -217,15 +239,15 @@ def test_drawn_cells_are_sums_where_values_add_up() -> None:
     size, target = (11, 19), PixelTarget(0, 0, "a", plain_logit=True)
     values = torch.randn(size, dtype=torch.float64)
 
-    def of(method: str) -> np.ndarray:
-        return charts.drawn(Attribution(method, target, values, "logits", size, "", 0.0, "blur", None, None, {}))
+    def of(method: AttributionMethod) -> np.ndarray:
+        return charts.drawn(Attribution(method, target, values, size, "", 0.0, "blur", None, None, {}))
 
     cell = charts.drawn_cell(size)
     for y in range(3):
         for x in range(5):
             block = values[cell * y : cell * (y + 1), cell * x : cell * (x + 1)]
-            assert of("integrated_gradients")[y, x] == pytest.approx(float(block.sum()))
-            assert of("occlusion")[y, x] == pytest.approx(float(block.mean()))
+            assert of(IntegratedGradients())[y, x] == pytest.approx(float(block.sum()))
+            assert of(Occlusion())[y, x] == pytest.approx(float(block.mean()))
     assert charts.drawn_cell((1024, 2048)) == 13
 
 
