@@ -114,15 +114,22 @@ class Segmenter(nn.Module):
 
 
 class CoarseSegmenter(nn.Module):
-    """A segmenter that stops at stride 4: full-size logits of a large image are never held. Shares the weights."""
+    """A segmenter that stops at stride 4: full-size logits of a large image are never held. Shares the weights.
 
-    def __init__(self, model: Segmenter) -> None:
+    Args:
+        model: the segmenter.
+        check_range: whether values outside [0, 1] are refused; a perturbed image may have some.
+    """
+
+    def __init__(self, model: Segmenter, *, check_range: bool = True) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.check_range = model, check_range
 
     def forward(self, image: ImageLike) -> Float[Tensor, "b class _ _"]:
         """Logits at stride 4 of images as :meth:`Segmenter.forward` takes them."""
-        return self.model.coarse_logits(image)
+        if self.check_range:
+            return self.model.coarse_logits(image)
+        return self.model._coarse_logits(network_input(image, self.model.mean.dtype, check_range=False))
 
 
 def resize_logits(logits: Float[Tensor, "b class v u"], size: tuple[int, int]) -> Float[Tensor, "b class y x"]:

@@ -20,6 +20,7 @@ from rsp_lab.analysis.attribution.references import blur_pixels, check_reference
 from rsp_lab.analysis.attribution.target_function import TargetFunction, target_function
 from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised, short
 
 RESIDUAL_RULE = "|sum of values - (logit - reference logit)| / max(1, |logit - reference logit|)"
@@ -116,7 +117,7 @@ class Attribution(Summarised):
 
 def attribute(
     model: nn.Module,
-    image: Float[Tensor, "1 3 y x"],
+    image: ImageLike,
     target: Target,
     method: str | AttributionMethod,
     *,
@@ -132,7 +133,7 @@ def attribute(
         model: a segmenter, or any network that maps (b, 3, y, x) to logits (b, class, v, u), or to a mapping that has
             them under ``"out"``; in eval mode, float32 or float64. Of one that is compiled, or wrapped for several
             devices, the network inside is explained.
-        image: RGB in [0, 1]; it is brought to the model's dtype and device.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: with its class named.
         method: an object with its settings, e.g. ``Occlusion(window=48)``, or the name of one of
             :data:`~rsp_lab.analysis.attribution.methods.METHODS`, which has their defaults. One of your own derives

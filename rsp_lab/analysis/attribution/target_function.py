@@ -15,6 +15,7 @@ from rsp_lab.analysis.ledger.frozen import check_pass
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike, one_image
 
 PIXELS_AT_ONCE = 1 << 20
 """Perturbed images go through the network together up to this many pixels, and at least one at a time."""
@@ -24,7 +25,7 @@ _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel
 @contextmanager
 def target_function(
     model: nn.Module,
-    image: Float[Tensor, "1 3 y x"],
+    image: ImageLike,
     target: Target,
     class_names: Sequence[str] | None = None,
     report: Callable[[float], None] | None = None,
@@ -37,7 +38,7 @@ def target_function(
 
     Args:
         model: see :class:`TargetFunction`; in eval mode, float32 or float64.
-        image: RGB in [0, 1]; a copy is brought to the model's dtype and device.
+        image: see :mod:`rsp_lab.rgb`; a copy is brought to the model's dtype and device.
         target: with its class named.
         class_names: in the order of the logits; default: a segmenter's own.
         report: see :class:`TargetFunction`.
@@ -47,9 +48,10 @@ def target_function(
     """
     network = unwrapped(model)
     names = class_names_of(network, class_names)
-    anchor = check_pass(network, image)
+    given = one_image(image)
+    anchor = check_pass(network, given)
     with full_precision(anchor.device, grad=True), _uncompiled(network):
-        yield TargetFunction(network, target, image.detach().to(anchor).clone(), names, report)
+        yield TargetFunction(network, target, given.to(anchor), names, report)
 
 
 class TargetFunction:
@@ -86,7 +88,7 @@ class TargetFunction:
         """Images that went through the network so far."""
         self.expected: int | None = 1
         """Images that will have gone through it in the end; nothing is reported while it is None."""
-        self._network = CoarseSegmenter(model) if isinstance(model, Segmenter) else model
+        self._network = CoarseSegmenter(model, check_range=False) if isinstance(model, Segmenter) else model
         self._report = report
         target.check(self.size)
         direction = target.direction(class_names)

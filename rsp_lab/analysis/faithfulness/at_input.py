@@ -22,6 +22,7 @@ from rsp_lab.analysis.attribution.target_function import TargetFunction, images_
 from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_order, random_order
 from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 
 
@@ -126,7 +127,7 @@ class Faithfulness(Summarised):
 
 def input_curves(
     model: nn.Module,
-    image: Float[Tensor, "1 3 y x"],
+    image: ImageLike,
     target: Target,
     maps: Mapping[str, Float[Tensor, "y x"]],
     *,
@@ -147,7 +148,7 @@ def input_curves(
 
     Args:
         model: see :func:`~rsp_lab.analysis.attribution.attribute.attribute`; it is left as found.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: with its class named.
         maps: signed values of the image's size, by name; only their order is used.
         reference: what replaces a block.
@@ -162,23 +163,24 @@ def input_curves(
         ValueError: for no map, one of another size or not finite, settings that do not fit the image, or what
             :func:`~rsp_lab.analysis.attribution.attribute.attribute` refuses.
     """
-    size = (image.shape[-2], image.shape[-1])
-    _check_settings(size, steps, cell, random_seeds)
-    _check_maps(maps, size)
-    orders = {name: block_order(values, cell, seed) for name, values in maps.items()}
-    blocks = len(next(iter(orders.values())))
-    if not steps <= blocks:
-        raise ValueError(f"steps must be 1 to {blocks}, the blocks of the image, got {steps}: give fewer.")
-    shuffled = [random_order(blocks, seed + i) for i in range(random_seeds)]
-    counts = [round(step * blocks / steps) for step in range(steps + 1)]
     with target_function(model, image, target, class_names, report) as function, torch.no_grad():
+        size = function.size
+        _check_settings(size, steps, cell, random_seeds)
+        _check_maps(maps, size)
+        orders = {name: block_order(values, cell, seed) for name, values in maps.items()}
+        blocks = len(next(iter(orders.values())))
+        if not steps <= blocks:
+            raise ValueError(f"steps must be 1 to {blocks}, the blocks of the image, got {steps}: give fewer.")
+        shuffled = [random_order(blocks, seed + i) for i in range(random_seeds)]
+        counts = [round(step * blocks / steps) for step in range(steps + 1)]
         probe = _Probe(function, reference_image(function.image, reference), cell)
         # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.
         walks = [(order, order) for order in orders.values()] + [(order, order.flip(0)) for order in shuffled]
         curves = _curves(probe, walks, counts)
+        digest = image_digest(function.image)
     control = Control(tuple(range(seed, seed + random_seeds)), tuple(curves[len(orders) :]))
     return {
-        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, image_digest(image))
+        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, digest)
         for name, along in zip(orders, curves, strict=False)
     }
 

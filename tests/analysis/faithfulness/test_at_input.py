@@ -119,6 +119,12 @@ def test_curves_are_the_target_on_photographs_put_together_by_loops(target: Targ
     assert found.reference_logit == found.deletion[-1] == found.insertion[0]
 
 
+def test_an_image_in_8_bits_is_the_same_image() -> None:
+    model, image = build(), (255 * picture()).byte()
+    found = [curves_along(model, one, PIXEL, some_map(), steps=3) for one in (image, image[0], image / 255)]
+    assert found[0] == found[1] == found[2]
+
+
 def test_random_orders_are_random_and_repeatable() -> None:
     model, image = build(), picture()
     runs = [curves_along(model, image, PIXEL, some_map(), steps=5, seed=seed, random_seeds=4) for seed in (0, 0, 2)]
