@@ -11,13 +11,13 @@ from rsp_lab.analysis.comparison import compare as comparison
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.data import images
-from rsp_lab.data.labels import table_for
-from rsp_lab.figures.caption import caption
-from rsp_lab.figures.comparison import draw_all
+from rsp_lab.figures.catalogue import FigureInput, figure_kind
 from rsp_lab.figures.style import save
 from rsp_lab.files import whole_folder, write_atomic, write_json
 from rsp_lab.models import weights
 
+FIGURES = ("predictions", "context_flow", "key_query", "relation_grids")
+"""Of the catalogue; what the models do not have is not written."""
 _LARGE_PIXELS = 2_000_000
 
 
@@ -49,11 +49,12 @@ def compare(
         say(f"running {left} and {right} on {height} x {width} pixels")
         result = comparison.compare(picture, pair, names, pixel=pixel, channel=channel)
         say("drawing")
-        figures = draw_all(result, table_for(result.class_names, pair[1].config.label_table))
-        for name, figure in figures.items():
+        given = FigureInput(pair, names, picture, image.name, known=result)
+        drawn = {name: figure_kind(name).draw(given) for name in FIGURES if figure_kind(name).refusal(given) is None}
+        for name, figure in drawn.items():
             for suffix in arguments.FORMATS:
-                save(figure, folder / f"{name}.{suffix}")
-        captions = "\n\n".join(f"{name}: {caption(result, name)}" for name in figures)
+                save(figure.figure, folder / f"{name}.{suffix}")
+        captions = "\n\n".join(f"{name}: {figure.caption}" for name, figure in drawn.items())
         write_atomic(folder / "captions.txt", captions + "\n")
         summary = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **result.to_dict()}
         write_json(folder / "summary.json", summary)

@@ -45,7 +45,7 @@ def explain(
         told = explanation.explain(picture, pair, (left, right), **about)
         facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **told.to_dict()}
         if folder is not None:
-            figure = draw_ledger(told)
+            figure = draw_ledger(told.image, told.accounts)
             for suffix in arguments.FORMATS:
                 save(figure, folder / f"explain.{suffix}")
             write_json(folder / "explain.json", facts)

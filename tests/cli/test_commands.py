@@ -149,7 +149,7 @@ def test_an_interruption_leaves_no_folder(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(compare, "draw_all", interrupted)
+    monkeypatch.setattr(compare, "figure_kind", interrupted)
     with pytest.raises(SystemExit) as caught:
         main.main(["compare", str(scene), "-o", str(tmp_path / "deep" / "out"), *models])
 

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from rsp_lab.cli import figures, main
-from rsp_lab.cli.figure_catalogue import FIGURES, GROUPS
+from rsp_lab.cli.figures import GROUPS, TABLES
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
+from rsp_lab.figures.catalogue import FIGURES, PAPER
 from rsp_lab.models import weights
 from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
 from rsp_lab.models.pyramid import PyramidConfig
@@ -97,8 +98,9 @@ def test_json_holds_captions_and_data(
     assert found == sorted(name for record in records.values() for name in record["files"])
     assert set(records) == {"fig2", "fig3", "tables"}
     assert records["fig3"]["caption"] == (tmp_path / "out" / "fig3.txt").read_text(encoding="utf-8").strip()
-    (flow,) = records["fig3"]["data"].values()
+    (flow,) = records["fig3"]["data"]["models"]
     assert flow["step"]["name"] == "step65"
+    assert flow["model"] == models[3]
     assert {table["number"] for table in records["tables"]["data"]} == {"I", "II", "III", "IV", "V", "VI"}
 
 
@@ -114,8 +116,30 @@ def test_list_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     main.main(["figures", "--list", "--json"])
     listed = [row["name"] for row in json.loads(capsys.readouterr().out)]
 
-    assert listed == [*FIGURES, "tables", *GROUPS]
-    assert all(part in FIGURES or part == "tables" for group in GROUPS.values() for part in group)
+    assert listed == [*FIGURES, TABLES, *GROUPS]
+    assert all(part in {*FIGURES, *PAPER, TABLES} for group in GROUPS.values() for part in group)
+
+
+def test_a_figure_named_twice_is_drawn_once_under_the_first_name(
+    scenes: list[Path], models: list[str], tmp_path: Path
+) -> None:
+    request = ["--image", str(scenes[0]), *models, "--format", "svg"]
+
+    assert draw(["structure", "fig2", *request], tmp_path / "out") == ["structure.svg", "structure.txt"]
+
+
+def test_one_model_is_drawn_alone_and_groups_leave_out_what_it_does_not_have(
+    scenes: list[Path], models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = ["--image", str(scenes[0]), "--model", models[1], "--format", "svg", "--width", "column"]
+    found = draw(["all", *request], tmp_path / "out")
+
+    assert {name.partition(".")[0] for name in found} == {
+        *("fig1", "fig2", "fig3", "fig5a", "fig5b", "context_flow", "ledger", "tables")
+    }
+    assert "fig4 is left out: " in capsys.readouterr().err
+    words = (tmp_path / "out" / "fig5a.txt").read_text(encoding="utf-8")
+    assert words.startswith(f"Predictions of {models[1]}. Image: scene1.png")
 
 
 def test_wrong_requests_write_nothing(
@@ -127,7 +151,7 @@ def test_wrong_requests_write_nothing(
     bad = tmp_path / "scores.json"
     bad.write_text("[1]")
 
-    assert "'fig9' is no figure here; expected some of fig1, fig2" in fails(["figures", "fig9", *out])
+    assert "'fig9' is no figure here; expected some of reach, structure" in fails(["figures", "fig9", *out])
     assert "name what to draw" in fails(["figures", *out])
     assert "-o DIR" in fails(["figures", "fig2"])
     assert "two images are called 'scene1'" in fails(["figures", "fig1", *image, str(twin), *models, *out])
@@ -135,6 +159,8 @@ def test_wrong_requests_write_nothing(
     assert "must be one object of numbers" in fails(["figures", "tables", "--scores", str(bad), *out])
     assert "'step98' is no step" in fails(["figures", "fig3", *image, *models, "--step", "step98", *out])
     assert "drawn scenes' classes" in fails(["figures", "distance", *models, *out])
+    assert "one model alone" in fails(["figures", "fig2", *models, "--model", models[1], *out])
+    assert "give two models" in fails(["figures", "flips", *image, "--model", models[1], *out])
     assert not (tmp_path / "out").exists()
 
 

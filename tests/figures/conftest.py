@@ -1,17 +1,18 @@
-"""Comparisons of seeded, untrained tiny models on procedural scenes."""
+"""Figures of seeded, untrained tiny models on procedural scenes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import torch
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.comparison.compare import Comparison, compare
+from rsp_lab.analysis.comparison.pixel_view import PixelView
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from rsp_lab.figures.comparison import draw_all
+from rsp_lab.figures.catalogue import FIGURES, DrawnFigure, FigureInput
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.presets import tiny, top_down
@@ -31,36 +32,72 @@ HEADS: dict[str, TopDownConfig] = {
     ),
 }
 
-Compared = Callable[..., Comparison]
+Given = Callable[..., FigureInput]
+Compared = Callable[..., PixelView]
 
 
 @pytest.fixture(scope="session")
-def compared(street: Callable[[int, int, int], Sample]) -> Compared:
-    """``compared("sum", "rsp4")``: the comparison of two kinds of head; made once a session."""
-    made: dict[tuple[object, ...], Comparison] = {}
+def given(street: Callable[[int, int, int], Sample]) -> Given:
+    """``given("sum", "rsp4")``: what figures of two kinds of head are made of, or of one; made once a session."""
+    made: dict[tuple[object, ...], FigureInput] = {}
 
     def make(
-        left: str, right: str, height: int = 96, width: int = 128, pixel: tuple[int, int] | None = None
-    ) -> Comparison:
+        left: str, right: str | None = None, height: int = 96, width: int = 128, pixel: tuple[int, int] | None = None
+    ) -> FigureInput:
         key = (left, right, height, width, pixel)
         if key not in made:
             torch.manual_seed(1)
-            models = tuple(Segmenter(tiny(HEADS[kind], CAMVID.classes, "camvid")).eval() for kind in (left, right))
+            kinds = (left,) if right is None else (left, right)
+            models = tuple(Segmenter(tiny(HEADS[kind], CAMVID.classes, "camvid")).eval() for kind in kinds)
+            target = None if pixel is None else PixelTarget(*pixel, None)
             image = street(3, height, width).image
-            made[key] = compare(image, (models[0], models[1]), (f"{left} model", f"{right} model"), pixel=pixel)
+            made[key] = FigureInput(models, tuple(f"{kind} model" for kind in kinds), image, "a street.png", target)
         return made[key]
 
     return make
 
 
 @pytest.fixture(scope="session")
-def drawn(compared: Compared) -> Callable[..., dict[str, Figure]]:
-    """``drawn("sum", "rsp4")``: all figures of that comparison; made once a session, to be looked at only."""
-    made: dict[tuple[object, ...], dict[str, Figure]] = {}
+def compared(given: Given) -> Compared:
+    """``compared("sum", "rsp4")``: the comparison of two kinds of head, or the view of one; made once a session."""
+    return lambda *kinds, **options: given(*kinds, **options).view
 
-    def draw(*kinds: object) -> dict[str, Figure]:
-        if kinds not in made:
-            made[kinds] = draw_all(compared(*kinds), CAMVID)
-        return made[kinds]
+
+class Drawings(Mapping[str, DrawnFigure]):
+    """The figures of the catalogue that exist for an input, each drawn when it is first looked at."""
+
+    def __init__(self, subject: FigureInput) -> None:
+        self.subject = subject
+        self.names = [n for n, kind in FIGURES.items() if kind.about != "scenes" and kind.refusal(subject) is None]
+        self.made: dict[str, DrawnFigure] = {}
+
+    def __getitem__(self, name: str) -> DrawnFigure:
+        if name not in self.made:
+            self.made[name] = FIGURES[name].draw(self.subject)
+        return self.made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@pytest.fixture(scope="session")
+def every(given: Given) -> Callable[..., Drawings]:
+    """``every("sum", "rsp4")``: all figures of those kinds of head; made once a session, to be looked at only."""
+    made: dict[tuple[object, ...], Drawings] = {}
+
+    def draw(*kinds: object) -> Drawings:
+        return made.setdefault(kinds, Drawings(given(*kinds)))
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def drawn(every: Callable[..., Drawings]) -> Callable[..., Figure]:
+    """``drawn("context_flow", "sum", "rsp4")``: one figure of :func:`every` without its caption."""
+    return lambda name, *kinds: every(*kinds)[name].figure

@@ -12,9 +12,8 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from rsp_lab.data.labels import CAMVID
 from rsp_lab.figures import style
-from rsp_lab.figures.comparison import draw_all
+from rsp_lab.figures.catalogue import FIGURES
 from rsp_lab.figures.paper.grids import draw_relation_grids
 
 LEVELS = (7, 6, 5, 4, 3)
@@ -48,19 +47,18 @@ def test_signed_weights_are_transparent_at_zero_only() -> None:
     assert cmap(0.0)[2] > cmap(0.0)[0], "negative is blue"
 
 
-def test_the_same_figure_gives_the_same_bytes(compared, drawn, tmp_path: Path) -> None:
-    first, second = drawn("sum", "rsp4"), draw_all(compared("sum", "rsp4"), CAMVID)
-
+def test_the_same_figure_gives_the_same_bytes(given, drawn, tmp_path: Path) -> None:
     for name in ("predictions", "relation_grids"):
+        first, second = drawn(name, "sum", "rsp4"), FIGURES[name].draw(given("sum", "rsp4")).figure
         for ending in ("png", "pdf", "svg"):
-            one = style.save(first[name], tmp_path / f"1.{ending}", dpi=60).read_bytes()
-            two = style.save(second[name], tmp_path / f"2.{ending}", dpi=60).read_bytes()
+            one = style.save(first, tmp_path / f"1.{ending}", dpi=60).read_bytes()
+            two = style.save(second, tmp_path / f"2.{ending}", dpi=60).read_bytes()
             assert one == two, (name, ending)
     assert not list(tmp_path.glob(".*")), "a partial file was left"
 
 
 def test_files_are_what_their_endings_say(drawn, tmp_path: Path) -> None:
-    figure = drawn("sum", "rsp4")["context_flow"]
+    figure = drawn("context_flow", "sum", "rsp4")
     png, pdf, svg = (style.save(figure, tmp_path / "new" / f"flow.{ending}") for ending in ("png", "pdf", "svg"))
 
     assert Image.open(png).size == pytest.approx([300 * inches for inches in figure.get_size_inches()], abs=1)
@@ -73,7 +71,7 @@ def test_files_are_what_their_endings_say(drawn, tmp_path: Path) -> None:
 
 def test_unknown_endings_name_the_known_ones(drawn, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.png, \.pdf, \.svg"):
-        style.save(drawn("sum", "rsp4")["predictions"], tmp_path / "figure.gif")
+        style.save(drawn("predictions", "sum", "rsp4"), tmp_path / "figure.gif")
     assert not list(tmp_path.iterdir())
 
 

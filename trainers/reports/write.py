@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rsp_lab.analysis.scenes.distance import DistanceCurve
 from rsp_lab.data.scenes.scene import CASES
-from rsp_lab.figures.results.distance import DistanceCurve, draw_distance_curves
+from rsp_lab.figures.results.distance import draw_distance_curves
 from rsp_lab.figures.style import save
 from rsp_lab.files import write_atomic
 from rsp_lab.models import weights

@@ -7,16 +7,18 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.app_pages.figures import shelf
-from app.shell.choices import select
+from app.shell.choices import choose, select
 from app.shell.selection import Selection
 from app.shell.text import plain
 from app.store.models import LoadedModel
 from app.store.results import Stoppable, results, was_stopped
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.capture.record import Record
+from rsp_lab.figures.catalogue import FIGURES
 
 KEY = "figure"
 _ALL = "Drawing all figures"
+_WIDTH_HELP = "Of a page, 7.16 inches, or of one of its columns, 3.5 inches, where the figure has that form."
 
 
 def draw(selection: Selection) -> None:
@@ -26,28 +28,36 @@ def draw(selection: Selection) -> None:
         f"{len(names)} figures for print of {target.class_name} over {target.rival} at y {y}, x {x}.",
         "Each is drawn when asked, in the selection's image, models, pixel and classes.",
     )
-    _draw_one(selection, names)
-    _draw_all(selection, names)
+    width = _draw_one(selection, names)
+    _draw_all(selection, names, width)
     _draw_explorer(selection)
     _draw_records(selection)
 
 
-def _draw_one(selection: Selection, names: tuple[str, ...]) -> None:
-    first, second, _ = st.columns([2, 1, 3], vertical_alignment="bottom")
-    words = {name: shelf.SHELF[name].words for name in names}
-    name = select(selection, first, "Figure", KEY, names, words=words)
-    asked = second.button("Draw it", key="draw-figure", type="primary", width="stretch")
-    st.caption(shelf.SHELF[name].says)
-    if not asked and not shelf.is_drawn(selection, name):
+def _draw_one(selection: Selection, names: tuple[str, ...]) -> str:
+    """One figure; returns the width that is chosen."""
+    first, second, third, _ = st.columns([2, 1.3, 1, 2], vertical_alignment="bottom")
+    titles = {name: FIGURES[name].title for name in names}
+    name = select(selection, first, "Figure", KEY, names, words=titles)
+    width = choose(selection, second, "Width", "width", tuple(shelf.WIDTHS), help=_WIDTH_HELP)
+    asked = third.button("Draw it", key="draw-figure", type="primary", width="stretch")
+    only = "" if FIGURES[name].column or width == "page" else " It has the width of a page only."
+    st.caption(plain(f"{FIGURES[name].shows}{only}"))
+    if asked or shelf.is_drawn(selection, name, width):
+        _show(selection, name, width)
+    else:
         st.info("Nothing is drawn yet: press Draw it. It takes a few seconds, and is kept.")
-        return
+    return width
+
+
+def _show(selection: Selection, name: str, width: str) -> None:
     try:
-        with selection.notices, st.spinner(f"Drawing {shelf.SHELF[name].words}", show_time=True):
-            figure = shelf.drawn(selection, name)
+        with selection.notices, st.spinner(f"Drawing {FIGURES[name].title}", show_time=True):
+            figure = shelf.drawn(selection, name, width)
     except (ValueError, LedgerError) as problem:
         st.error(plain(str(problem)))
         return
-    st.image(figure.files["png"], width="stretch")
+    st.image(figure.files["png"], width="stretch" if width == "page" or not FIGURES[name].column else "content")
     row = st.container(horizontal=True, vertical_alignment="center")
     for ending, mime in shelf.FORMATS.items():
         content = figure.files[ending]
@@ -63,12 +73,12 @@ def _draw_one(selection: Selection, names: tuple[str, ...]) -> None:
     st.code(figure.caption, language=None, wrap_lines=True)
 
 
-def _draw_all(selection: Selection, names: tuple[str, ...]) -> None:
+def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
     st.markdown("##### All of them")
     asked = st.button(f"Draw all {len(names)}", key="draw-all")
     if asked:
         st.session_state.pop("stopped", None)
-    ready = all(shelf.is_drawn(selection, name) for name in names)
+    ready = all(shelf.is_drawn(selection, name, width) for name in names)
     if not asked and not ready:
         if was_stopped(_ALL):
             st.caption("Stopped. What was drawn before is kept.")
@@ -78,13 +88,13 @@ def _draw_all(selection: Selection, names: tuple[str, ...]) -> None:
     for number, name in enumerate(names):
         bar.report(number / len(names))
         try:
-            figures[name] = shelf.drawn(selection, name)
+            figures[name] = shelf.drawn(selection, name, width)
         except (ValueError, LedgerError) as problem:
-            problems.append(f"{shelf.SHELF[name].words}: {problem}")
+            problems.append(f"{FIGURES[name].title}: {problem}")
     bar.close()
     for text in problems:
         st.error(plain(text))
-    content = results().get((*shelf.key_of(selection, "all"), tuple(figures)), lambda: shelf.archive(figures))
+    content = results().get((*shelf.key_of(selection, "all", width), tuple(figures)), lambda: shelf.archive(figures))
     st.download_button(
         f"ZIP of PDF, SVG, PNG and captions, {_size(len(content))}",
         content,

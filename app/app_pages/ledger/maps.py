@@ -15,6 +15,7 @@ from torch import Tensor
 
 from app.app_pages.ledger.readings import Panel
 from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
+from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
 from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
 from rsp_lab.shapes import cell_to_pixel
@@ -28,9 +29,10 @@ THUMB_SIDE = 240
 _SIDE = 800
 # A map keeps its colours where a few cells are far out; the scale then says so.
 _SHARE = 0.99
-# Of the largest contribution of a level: what is less is left out of the part that is shown close.
+# Of the largest contribution of a level: what is less does not set the scale.
 _SEEN = 1e-3
-_LEAST_SHOWN = 0.12
+# Of the part that is shown close: its least side over the image's, and over what contributes.
+_LEAST_SHOWN, _AROUND = 0.12, 1.15
 FINEST = 4
 # End of the scale of maps without any value.
 TINY = float(np.finfo(np.float32).tiny)
@@ -117,24 +119,9 @@ def scale_of(maps: list[Tensor]) -> tuple[float, float]:
     return max(end, TINY), most
 
 
-def close_box(maps: list[Tensor], ground: Ground) -> tuple[float, float, float, float]:
-    """(top, left, bottom, right) in pixels: the part of the image, in its proportions, with all that contributes."""
-    rows, columns = ground.size
-    share, spans = _LEAST_SHOWN, []
-    for axis, pixels in enumerate(ground.size):
-        near = far = float(ground.pixel[axis])
-        for values in maps:
-            used = (values.abs().amax(1 - axis) > _SEEN * values.abs().max()).nonzero().flatten()
-            if len(used):
-                cell = pixels / values.shape[axis]
-                near, far = min(near, float(used[0]) * cell), max(far, float(used[-1] + 1) * cell)
-        spans.append((near, far))
-        share = max(share, 1.15 * (far - near) / pixels)
-    share = min(share, 1.0)
-    starts = []
-    for (near, far), pixels in zip(spans, ground.size, strict=True):
-        starts.append(min(max((near + far - share * pixels) / 2, 0.0), (1 - share) * pixels) - 0.5)
-    return starts[0], starts[1], starts[0] + share * rows, starts[1] + share * columns
+def close_box(maps: list[Tensor], ground: Ground) -> Box:
+    """The part of the image, in its proportions, with all that contributes and a little around it."""
+    return contributing_box(maps, ground.size, ground.pixel, least=_LEAST_SHOWN, margin=_AROUND)
 
 
 def map_figure(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -241,6 +242,12 @@ class ArenaResult(Summarised):
     def uniform(self, model: str) -> Estimate:
         """What a uniform map puts on the cue, over the pairs whose cue the model uses."""
         return Estimate.of([pair.uniform for pair in self.of_model(model) if pair.used])
+
+    def control(self, measure: str) -> float | None:
+        """What the random control reaches by a measure, mean over the models; None where it was not measured."""
+        means = [self.estimate(model, "random", measure).mean for model in self.models]
+        known = [mean for mean in means if not math.isnan(mean)]
+        return fmean(known) if known else None
 
     def rows(self) -> Iterable[dict[str, Any]]:
         """One flat object a model, method and measure."""

@@ -24,6 +24,14 @@ DIFFERENCE_RULE = (
     "the channel c with the largest difference of |d'_left| and |d'_right|, where d' = (mean inside - mean outside) / "
     "pooled standard deviation of channel c of the map after {step}, inside being the cells that a model labels {name}"
 )
+ALONE_RULE = (
+    "the channel c with the largest |d'|, where d' = (mean inside - mean outside) / pooled standard deviation of "
+    "channel c of the map after {step}, inside being the cells that the model labels {name}"
+)
+VARIANCE_ALONE_RULE = (
+    "the channel with the largest standard deviation of the map after {step}, because {name} covers no cell or all "
+    "cells of it"
+)
 VARIANCE_DIFFERENCE_RULE = (
     "the channel with the largest difference of the standard deviations left and right of the map after {step}, "
     "because {name} covers no cell or all cells of it in one of the models"
@@ -32,12 +40,13 @@ VARIANCE_DIFFERENCE_RULE = (
 
 @dataclass(frozen=True)
 class ChannelChoice(Summarised):
-    """The channel shown for both models.
+    """The channel shown for both models, or for one.
 
     Attributes:
         channel: index, from 0.
         rule: how it was chosen, in words.
-        left, right: each model's value of the rule's measure at that channel; None if the channel was given.
+        left, right: each model's value of the rule's measure at that channel; None if the channel was given. One model
+            alone is the left one.
     """
 
     channel: int
@@ -152,3 +161,24 @@ def choose_channel(
     ranking = rank_channels(left, right, inside_left, inside_right, step=step, name=name)
     best = ranking.channels[0]
     return ChannelChoice(best.channel, ranking.rule, round(best.left, 4), round(best.right, 4))
+
+
+def choose_channel_alone(
+    maps: Float[Tensor, "c y x"], inside: Bool[Tensor, "y x"], *, step: str, name: str
+) -> ChannelChoice:
+    """The channel of one model that tells a class apart best, by :data:`ALONE_RULE`.
+
+    Where the model gives no cell or every cell the class, the standard deviation over the map takes the place of d'.
+
+    Args:
+        maps: after ``step``.
+        inside: cells that the model labels with the class.
+        step: e.g. ``"step43"``, for the rule's words.
+        name: of the class, for the rule's words.
+    """
+    try:
+        measure, rule = class_selectivity(maps, inside), ALONE_RULE
+    except ValueError:
+        measure, rule = maps.flatten(1).std(1), VARIANCE_ALONE_RULE
+    best = int(measure.abs().argmax())
+    return ChannelChoice(best, rule.format(step=step, name=name), round(float(measure[best]), 4))

@@ -18,71 +18,50 @@ from rsp_lab.analysis.comparison.channels import (
     rank_channels,
 )
 from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
-from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
+from rsp_lab.analysis.comparison.pixel_view import Pixel, PixelView, grids_of
+from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.passes.view import ModelView, check_top_down, view_model
-from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
 from rsp_lab.analysis.targets.target import class_index
-from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import check_pixel
-from rsp_lab.summary import Rows, Summarised
+from rsp_lab.summary import Rows
 
-Pixel = tuple[int, int]
 # Peak resident memory of a comparison with the shipped models, measured at 1024 x 1024 and 4096 x 4096.
 _BASE_BYTES, _BYTES_PER_PIXEL = 950e6, 190
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Summarised):
+class Comparison(PixelView):
     """Two models on one image, and what both do at one pixel.
 
     Attributes:
-        image: RGB.
-        class_names: by train id.
-        left, right: the models' views.
         disagreements: the largest regions with different labels.
         disagreeing_share: share of the image's pixels with different labels.
-        pixel: (y, x) that the following fields are about, chosen as ``pixel_rule`` says.
-        answers: of left and right at the pixel.
-        grids: of left and right at the pixel; empty for a model that only sums.
-        channel: shown for both in the context flow.
     """
 
-    image: UInt8[Tensor, "3 y x"]
-    class_names: tuple[str, ...]
-    left: ModelView
-    right: ModelView
     disagreements: tuple[Disagreement, ...]
     disagreeing_share: float
-    pixel: Pixel
-    pixel_rule: str
-    answers: tuple[PixelAnswer, PixelAnswer]
-    grids: tuple[tuple[RelationGrid, ...], tuple[RelationGrid, ...]]
-    channel: ChannelChoice
 
     @property
-    def image_size(self) -> tuple[int, int]:
-        return self.image.shape[-2], self.image.shape[-1]
+    def left(self) -> ModelView:
+        """The left model's view."""
+        return self.views[0]
+
+    @property
+    def right(self) -> ModelView:
+        """The right model's view."""
+        return self.views[1]
 
     def sentence(self) -> str:
         """What a colleague would say, with numbers from the results."""
-        (y, x), (left, right) = self.pixel, self.answers
-        return (
-            f"At y {y}, x {x}, {self.right.name} says {right.label}, {right.margin:.3g} logits over {right.runner_up}; "
-            f"{self.left.name} says {left.label}, {left.margin:.3g} logits over {left.runner_up}. "
-            f"The two differ on {100 * self.disagreeing_share:.3g} % of the image."
-        )
+        return f"{super().sentence()} The two differ on {100 * self.disagreeing_share:.3g} % of the image."
 
     def _summary(self) -> tuple[str, Rows]:
-        height, width = self.image_size
-        answers = zip((self.left, self.right), self.answers, strict=True)
-        return f"Comparison of {self.left.name} and {self.right.name} on {height} x {width} pixels", [
+        title, rows = super()._summary()
+        return title, [
             ("differ on", f"{self.disagreeing_share:.2%} of the image"),
-            ("pixel (y, x)", f"{self.pixel}, {self.pixel_rule}"),
-            *((f"{view.name} says", f"{one.label}, {one.margin:.3g} over {one.runner_up}") for view, one in answers),
-            ("steps", " ".join(step.name for step in self.right.flow)),
-            ("channel", f"{self.channel.channel}, {self.channel.rule}"),
+            *rows,
             *(
                 (f"disagreement {place}", f"{one.left} or {one.right}, {one.area} pixels around {one.pixel}")
                 for place, one in enumerate(self.disagreements, 1)
@@ -100,9 +79,7 @@ class Comparison(Summarised):
                 "key_query": [pair.to_dict() for pair in view.key_queries],
                 "flow": view.flow.to_dict(),
             }
-            for side, view, answer, grids in zip(
-                ("left", "right"), (self.left, self.right), self.answers, self.grids, strict=True
-            )
+            for side, view, answer, grids in zip(("left", "right"), self.views, self.answers, self.grids, strict=True)
         }
         return {
             "image_size": list(self.image_size),
@@ -167,20 +144,15 @@ def assemble(
     return Comparison(
         image=image,
         class_names=names,
-        left=left,
-        right=right,
-        disagreements=regions,
-        disagreeing_share=float((left.labels != right.labels).mean()),
+        views=views,
         pixel=pixel,
         pixel_rule=rule,
         answers=(answers[0], answers[1]),
-        grids=(_grids(models[0], left, pixel), _grids(models[1], right, pixel)),
+        grids=(grids_of(models[0], left, pixel), grids_of(models[1], right, pixel)),
         channel=_channel(views, names.index(answers[1].label), answers[1].label, channel),
+        disagreements=regions,
+        disagreeing_share=float((left.labels != right.labels).mean()),
     )
-
-
-def _grids(model: Segmenter, view: ModelView, pixel: Pixel) -> tuple[RelationGrid, ...]:
-    return relation_grids(model, view.record, pixel) if relation_modules(model) else ()
 
 
 def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel: int | None) -> ChannelChoice:

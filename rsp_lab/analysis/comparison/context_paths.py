@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.regions import flipped_region
@@ -133,32 +133,33 @@ class ContextPaths(Summarised):
         }
 
 
-def decision_of(comparison: Comparison) -> Target:
-    """The decision that two models part over at the comparison's pixel, else the right model's at that pixel.
+def decision_of(view: PixelView) -> Target:
+    """The decision that two models part over at a pixel, else the last model's at that pixel.
 
     Where their labels differ: the right model's class over the left one's, mean over the connected region on which both
-    models say what they say at the pixel. Where they agree: the class over the right model's runner-up, at the pixel.
+    models say what they say at the pixel. Where they agree, or for one model: the class over the (right) model's
+    runner-up, at the pixel.
     """
-    pixel, (left, right) = comparison.pixel, comparison.answers
+    left, right = view.answers[0], view.answers[-1]
     if left.label == right.label:
-        return PixelTarget(*pixel, right.label, right.runner_up)
-    labels = comparison.left.labels, comparison.right.labels
-    return flipped_region(*labels, pixel, comparison.class_names, right.label, left.label)
+        return PixelTarget(*view.pixel, right.label, right.runner_up)
+    labels = view.views[0].labels, view.views[-1].labels
+    return flipped_region(*labels, view.pixel, view.class_names, right.label, left.label)
 
 
-def context_paths(comparison: Comparison, target: Target | None = None) -> tuple[ContextPaths, ContextPaths]:
-    """Left and right model's paths to one decision, from the captured passes of a comparison.
+def context_paths(view: PixelView, target: Target | None = None) -> tuple[ContextPaths, ...]:
+    """Each model's paths to one decision, left to right, from the captured passes of a comparison or of one model.
 
     Args:
-        comparison: of two models.
-        target: the decision; default: :func:`decision_of` the comparison.
+        view: of one or two models.
+        target: the decision; default: :func:`decision_of` the view.
 
     Raises:
         ValueError: for a target that does not fit.
         LedgerError: if what was refused does not add up.
     """
-    decision = target or decision_of(comparison)
-    return paths_of(comparison.left, decision), paths_of(comparison.right, decision)
+    decision = target or decision_of(view)
+    return tuple(paths_of(side, decision) for side in view.views)
 
 
 def paths_of(view: ModelView, target: Target) -> ContextPaths:

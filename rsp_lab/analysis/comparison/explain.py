@@ -49,17 +49,32 @@ def explain(
     heads = [one.frozen for one in passes]
     answers = [pixel_answer(head.logits, pixel, head.image_size, head.class_names) for head in heads]
     target, chosen = decision_target(pixel, answers, names, class_name, rival)
-    left, right = (
-        PixelAccount(
-            name,
-            answer,
-            context_ledger(head, head.image, target),
-            rejection=rejection_map(head, head.image, target) if head.steps else None,
-            gaze=_gaze(one.gaze, pixel),
-        )
-        for name, answer, head, one in zip(names, answers, heads, passes, strict=True)
-    )
+    left, right = (pixel_account(one, name, target) for one, name in zip(passes, names, strict=True))
     return Explanation(image, target, left, right, chosen)
+
+
+def pixel_account(one: CapturedPass, name: str, target: PixelTarget) -> PixelAccount:
+    """One model's account of a decision, from its captured pass.
+
+    Args:
+        one: of the model.
+        name: of the model.
+        target: what it leaves open is filled in with what the model predicts.
+
+    Raises:
+        ValueError: for a target that does not fit.
+        LedgerError: if a ledger does not add up.
+    """
+    head = one.frozen
+    target = head.resolved(target)
+    pixel = target.y, target.x
+    return PixelAccount(
+        name,
+        pixel_answer(head.logits, pixel, head.image_size, head.class_names),
+        context_ledger(head, head.image, target),
+        rejection=rejection_map(head, head.image, target) if head.steps else None,
+        gaze=_gaze(one.gaze, pixel),
+    )
 
 
 def check_explainable(

@@ -37,6 +37,7 @@ TIPPING_RULE = (
 GROUP = ("left_class", "right_class", "level", "source")
 ITSELF = "the region itself"
 BIAS = "the bias"
+REST = "all other entries"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class LedgerEntry(Summarised):
 
     def words(self) -> str:
         """Where it comes from, e.g. ``"bicycle cells on level 5"``."""
-        place = self.source if self.source in (BIAS, ITSELF) else f"{self.source} cells"
+        place = self.source if self.source in (BIAS, ITSELF, REST) else f"{self.source} cells"
         return place if self.level is None else f"{place} on level {self.level}"
 
 
@@ -120,6 +121,16 @@ class FlipStory(Summarised):
                 both = (table[level, source] if level in table.levels else 0.0 for table in self.tables)
                 found.append(LedgerEntry(level, source, *both))
         return tuple(sorted(found, key=lambda entry: -entry.difference))
+
+    def leading_entries(self, count: int = 3) -> tuple[LedgerEntry, ...]:
+        """Up to ``count`` entries with the largest differences towards the right model's class, as many against it, and
+        last the sum of all others; the differences add up to that of the logits."""
+        entries = self.entries()
+        towards = [entry for entry in entries[:count] if entry.difference > 0]
+        against = [entry for entry in entries[-count:] if entry.difference < 0]
+        others = [entry for entry in entries if entry not in towards and entry not in against]
+        rest = LedgerEntry(None, REST, sum(entry.left for entry in others), sum(entry.right for entry in others))
+        return (*towards, *against, rest)
 
     @property
     def tipping(self) -> LedgerEntry:

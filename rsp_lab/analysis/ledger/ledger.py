@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, on_pixels, table_by_kind
 from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
 from rsp_lab.analysis.targets.target import Target, target_value
@@ -156,6 +157,20 @@ class ContextLedger(Summarised):
             best = values.abs().flatten().topk(min(count, values.numel())).indices.tolist()
             found += [self._cell(x, *divmod(place, values.shape[1])) for place in best]
         return tuple(sorted(found, key=lambda cell: -abs(cell.value))[:count])
+
+    def extent(self, level: int | None = None, *, least: float = 0.08) -> Box:
+        """(top, left, bottom, right) in pixels: the smallest part of the image, in its proportions, that holds the
+        target's centre and every contributing cell of one level, or of all.
+
+        Args:
+            level: one level; default: all.
+            least: see :func:`~rsp_lab.analysis.ledger.extent.contributing_box`.
+
+        Raises:
+            ValueError: for a level that the head does not read.
+        """
+        maps = [self._map(x) for x in self._chosen(level)]
+        return contributing_box(maps, self.image_size, self.target.centre, least=least)
 
     def sentence(self) -> str:
         """The account in words, e.g. ``"rider over person at pixel (40, 12): 5.60 logits = bias 0.10 + ..."``."""

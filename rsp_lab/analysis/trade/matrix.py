@@ -113,6 +113,22 @@ class TradeMatrix(Summarised):
                 found.append({**head, "source": name, "level": None, **numbers, **counts})
         return found
 
+    def strongest_target(self, side: str = "difference") -> str:
+        """The target with the largest entry, summed over levels, from another class, first among entries whose interval
+        excludes 0.
+
+        Raises:
+            ValueError: if no class occurs on that side.
+        """
+        which = SIDES.index(side)
+        targets = np.flatnonzero(self.images[which])
+        if not len(targets):
+            raise ValueError("no class occurs in the zones of both models: there is nothing to compare.")
+        entries = Estimates(*(x[which, targets, -1, :-1] for x in (self.values.mean, self.values.half_width)))
+        # What a class takes from its own pixels is hardly context.
+        other = targets[:, None] != np.arange(len(self.sources))
+        return self.targets[targets[(np.abs(entries.mean) * (entries.clear + 1e-3) * other).max(1).argmax()]]
+
     def clear_entries(self) -> tuple[int, int]:
         """Differences on one level from one source whose interval excludes 0, and how many there are; about 5 % of
         those that are 0 would be among the former by chance."""

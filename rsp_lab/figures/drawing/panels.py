@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,6 @@ from torch import Tensor
 from rsp_lab.analysis.passes.flow import StepFlow
 from rsp_lab.figures.style import DIVERGING, INK, TINY, level_colour, level_dash
 
-SIDES = ("left", "right")
 # A full page width at 300 dots an inch has 2148: more pixels cost time and file size and show nothing.
 _PRINTED_SIDE = 2400
 
@@ -44,7 +43,7 @@ class Scale:
         return f"{100 * self.clipped:.2g} % of all cells lie beyond the scale and show its end colours"
 
 
-def shared_scale(maps: list[np.ndarray], percentile: float = 100.0) -> Scale:
+def shared_scale(maps: Sequence[np.ndarray], percentile: float = 100.0) -> Scale:
     """One scale for all maps: the largest of the maps' percentiles of |value|."""
     limit = max((float(np.percentile(np.abs(m), percentile, method="higher")) for m in maps), default=0.0)
     limit = limit if limit > 0 else 1.0
@@ -71,6 +70,11 @@ def two(value: float) -> str:
 def share(value: float) -> str:
     """A share of 1 with three decimals, so that a column of them lines up."""
     return "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}".replace("-", "−")
+
+
+def sides(count: int) -> tuple[str, ...]:
+    """Labels of the models, left to right; a model alone is ``"model"``."""
+    return ("left", "right") if count == 2 else ("model",)
 
 
 def passes_all(step: StepFlow) -> bool:

@@ -53,6 +53,22 @@ def draw_dataflow(flow: StepDataflow, *, grid: RelationGrid | None = None, width
         return diagram.figure
 
 
+def dataflow_caption(flow: StepDataflow, name: str, *, grid: RelationGrid | None = None) -> str:
+    """The caption of :func:`draw_dataflow`, as plain text; ``name`` is that of the model."""
+    step, (rows, columns) = flow.step, flow.image_size
+    words = [
+        f"Data flow of step {step_digits(step.name)} of {name} ({step.kind}): (a) extraction, (b) propagation.",
+        f"Shapes are those of the built step for {rows} x {columns} pixels: channels x rows x columns; scores and",
+        "weights have the two axes of the window first. p: the position map, from -1 (blue) to 1 (red).",
+    ]
+    if grid is not None:
+        words.append(
+            f"Weights drawn: of the cell under pixel y {grid.pixel[0]}, x {grid.pixel[1]}, shaded from 0 (white) to "
+            "the largest."
+        )
+    return " ".join(words)
+
+
 def shape_words(shape: tuple[int, ...]) -> str:
     """E.g. ``128 × 64 × 128``."""
     return " × ".join(map(str, shape))

@@ -1,4 +1,4 @@
-"""What each step of the top-down path was offered, took and handed on, in both models (Fig. 5 b)."""
+"""What each step of the top-down path was offered, took and handed on, in one or two models (Fig. 5 b)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.analysis.passes.flow import StepFlow
+from rsp_lab.figures.drawing.captions import model_words, view_words
 from rsp_lab.figures.drawing.panels import (
-    SIDES,
     Scale,
     bare,
     colour_bar,
@@ -21,7 +21,9 @@ from rsp_lab.figures.drawing.panels import (
     shared_scale,
     show_map,
     show_picture,
+    sides,
     symbol,
+    three,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SMALL, TEXT, TINY, plot_style
@@ -39,29 +41,46 @@ _ROW_LABEL = 0.34
 _SIGN = 0.13
 _BETWEEN = 0.2
 _TALLEST = 1.3
-_PANEL = (DOUBLE - 2 * _MARGIN - _ROW_LABEL - 6 * _SIGN - _BETWEEN) / 8
 
 
-def draw_context_flow(comparison: Comparison) -> Figure:
-    """One row a step, coarse to fine; in it, for both models, Q'_{x+1} -> context + Q_x = T_x, in one channel.
+def draw_context_flow(result: PixelView) -> Figure:
+    """One row a step, coarse to fine; in it, for each model, Q'_{x+1} -> context + Q_x = T_x, in one channel.
 
     T_x upsampled is Q'_x, with which the next row begins; the first row begins with Q'_7. All maps have one symmetric
     scale, which is printed. Frames carry the colour and dash of the level a map comes from.
     """
     with plot_style():
         sheet = Sheet(DOUBLE)
-        scale = flow_scale(comparison)
-        top = _draw_header(sheet, comparison, scale)
-        top = _draw_heads(sheet, comparison, top + 0.06)
-        panel = fit(comparison.image_size, _PANEL, _TALLEST)
-        for name in flow_steps(comparison):
-            top = _draw_row(sheet, comparison, name, scale, panel, top)
+        scale, slot = flow_scale(result), _slot(len(result.views))
+        top = _draw_header(sheet, result, scale)
+        top = _draw_heads(sheet, result, slot, top + 0.06)
+        for name in flow_steps(result):
+            top = _draw_row(sheet, result, name, scale, slot, top)
         return sheet.finish(top + _MARGIN)
 
 
-def flow_steps(comparison: Comparison) -> list[str]:
-    """Names of the steps that either model has, coarse to fine."""
-    return sorted({step.name for view in (comparison.left, comparison.right) for step in view.flow}, reverse=True)
+def context_flow_caption(result: PixelView, image_name: str = "") -> str:
+    """The caption of :func:`draw_context_flow`, as plain text."""
+    scale, channel = flow_scale(result), result.channel
+    high = step_levels(flow_steps(result)[0])[0]
+    return " ".join(
+        [
+            f"Context flow of {model_words(result.names)}, one row a step, coarse to fine.",
+            f"In each row the upsampled map from above (first row: {symbol('Q', high, prime=True)}), the context taken "
+            "from it, the level's own map and their sum, which, upsampled, is offered to the next row.",
+            "RSE: context extracted by a relation; passed down: all that was offered.",
+            f"Channel {channel.channel}: {channel.rule}.",
+            f"One colour scale for all maps, {three(-scale.limit)} to {three(scale.limit)}, arbitrary unit: its end is "
+            f"the largest of the maps' {PERCENTILE:g}th percentiles of |value|; {scale.words}.",
+            "The step 32 is the same sum in every head and is left out.",
+            *view_words(result, image_name),
+        ]
+    )
+
+
+def flow_steps(result: PixelView) -> list[str]:
+    """Names of the steps that any of the models has, coarse to fine."""
+    return sorted({step.name for view in result.views for step in view.flow}, reverse=True)
 
 
 def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
@@ -70,35 +89,37 @@ def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
     return values[channel].detach().cpu().float().numpy()
 
 
-def flow_scale(comparison: Comparison) -> Scale:
-    """The one scale of all maps of both models."""
+def flow_scale(result: PixelView) -> Scale:
+    """The one scale of all maps of all models."""
     return shared_scale(
-        [
-            flow_map(step, part, comparison.channel.channel)
-            for view in (comparison.left, comparison.right)
-            for step in view.flow
-            for part in PARTS
-        ],
+        [flow_map(step, part, result.channel.channel) for view in result.views for step in view.flow for part in PARTS],
         PERCENTILE,
     )
 
 
-def _block_left(side: int) -> float:
-    return _MARGIN + _ROW_LABEL + side * (4 * _PANEL + 3 * _SIGN + _BETWEEN)
+def _slot(models: int) -> float:
+    """Width of one panel's place, inches."""
+    blocks = DOUBLE - 2 * _MARGIN - _ROW_LABEL - 3 * models * _SIGN - (models - 1) * _BETWEEN
+    return blocks / (4 * models)
 
 
-def _draw_header(sheet: Sheet, comparison: Comparison, scale: Scale) -> float:
+def _block_left(side: int, slot: float) -> float:
+    return _MARGIN + _ROW_LABEL + side * (4 * slot + 3 * _SIGN + _BETWEEN)
+
+
+def _draw_header(sheet: Sheet, result: PixelView, scale: Scale) -> float:
     """The photograph, and beside it the scale with its words."""
-    height, width = fit(comparison.image_size, 2 * _PANEL + _SIGN, 0.95)
-    left, height_used = _block_left(0), max(height, 0.62)
+    height, width = fit(result.image_size, 2 * _slot(2) + _SIGN, 0.95)
+    left, height_used = _block_left(0, 0.0), max(height, 0.62)
     axes = sheet.axes(left, _MARGIN, width, height, label="image")
-    show_picture(axes, rgb(comparison.image))
-    mark_pixel(axes, comparison.pixel)
+    show_picture(axes, rgb(result.image))
+    mark_pixel(axes, result.pixel)
     start = left + width + 0.16
     room = DOUBLE - _MARGIN - start
-    (y, x), channel = comparison.pixel, comparison.channel.channel
+    (y, x), channel = result.pixel, result.channel.channel
     top = _MARGIN + max(0.0, (height_used - 0.62) / 2)
-    words = f"activation of channel {channel}, arbitrary unit; one scale for all maps of both models"
+    whose = " of both models" if len(result.views) == 2 else ""
+    words = f"activation of channel {channel}, arbitrary unit; one scale for all maps{whose}"
     top += sheet.text(start, top, fill(words, room, SMALL), size=SMALL)
     bar = sheet.axes(start + 0.1, top + 0.02, min(2.0, room - 0.2), 0.09, label="scale")
     colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0)
@@ -108,41 +129,39 @@ def _draw_header(sheet: Sheet, comparison: Comparison, scale: Scale) -> float:
     return max(_MARGIN + height_used, top)
 
 
-def _draw_heads(sheet: Sheet, comparison: Comparison, top: float) -> float:
-    width = 4 * _PANEL + 3 * _SIGN
+def _draw_heads(sheet: Sheet, result: PixelView, slot: float, top: float) -> float:
+    width = 4 * slot + 3 * _SIGN
     sheet.text(_MARGIN, top + line_height(TEXT) + 0.02, "step", size=SMALL, color=QUIET)
-    for side, view in enumerate((comparison.left, comparison.right)):
-        left = _block_left(side)
+    for side, view in enumerate(result.views):
+        left = _block_left(side, slot)
         sheet.text(left, top, shorten(view.name, width, bold=True), size=TEXT, weight="bold")
         for index, part in enumerate(PARTS):
-            middle = left + index * (_PANEL + _SIGN) + _PANEL / 2
+            middle = left + index * (slot + _SIGN) + slot / 2
             sheet.text(middle, top + line_height(TEXT) + 0.02, _HEADS[part], size=SMALL, color=QUIET, ha="center")
     return top + line_height(TEXT) + line_height(SMALL) + 0.04
 
 
-def _draw_row(
-    sheet: Sheet, comparison: Comparison, name: str, scale: Scale, panel: tuple[float, float], top: float
-) -> float:
-    height, width = panel
+def _draw_row(sheet: Sheet, result: PixelView, name: str, scale: Scale, slot: float, top: float) -> float:
+    height, width = fit(result.image_size, slot, _TALLEST)
     high, low = step_levels(name)
     title = line_height(SMALL)
     middle = top + title + height / 2
     sheet.text(_MARGIN, middle, f"{high} → {low}", size=SMALL, va="center")
-    for side, view in enumerate((comparison.left, comparison.right)):
+    for side, (label, view) in enumerate(zip(sides(len(result.views)), result.views, strict=True)):
         step = view.flow.get(name)
         for index, part in enumerate(PARTS):
-            slot = _block_left(side) + index * (_PANEL + _SIGN)
-            left = slot + (_PANEL - width) / 2
-            axes = sheet.axes(left, top + title, width, height, label=f"{SIDES[side]} {name} {part}")
+            start = _block_left(side, slot) + index * (slot + _SIGN)
+            left = start + (slot - width) / 2
+            axes = sheet.axes(left, top + title, width, height, label=f"{label} {name} {part}")
             if step is None:
-                _leave_empty(axes, sheet, slot + _PANEL / 2, top)
+                _leave_empty(axes, sheet, start + slot / 2, top)
                 continue
-            sheet.text(slot + _PANEL / 2, top, _title(step, part), size=SMALL, ha="center")
-            show_map(axes, flow_map(step, part, comparison.channel.channel), scale, comparison.image_size)
+            sheet.text(start + slot / 2, top, _title(step, part), size=SMALL, ha="center")
+            show_map(axes, flow_map(step, part, result.channel.channel), scale, result.image_size)
             frame(axes, high if part in ("passed", "context") else low)
-            mark_pixel(axes, comparison.pixel, size=max(2.5, min(4.5, 18 * height)))
+            mark_pixel(axes, result.pixel, size=max(2.5, min(4.5, 18 * height)))
             if index < len(_SIGNS):
-                sheet.text(slot + _PANEL + _SIGN / 2, middle, _SIGNS[index], size=TEXT, ha="center", va="center")
+                sheet.text(start + slot + _SIGN / 2, middle, _SIGNS[index], size=TEXT, ha="center", va="center")
     return top + title + height + 0.07
 
 

@@ -10,12 +10,12 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rsp_lab.analysis.comparison.compare import Comparison
+from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.analysis.passes.flow import StepFlow
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
+from rsp_lab.figures.drawing.captions import check_relations, view_words
 from rsp_lab.figures.drawing.panels import (
-    SIDES,
     bare,
     colour_bar,
     frame,
@@ -26,6 +26,7 @@ from rsp_lab.figures.drawing.panels import (
     rgb,
     share,
     show_picture,
+    sides,
     three,
     two,
 )
@@ -66,62 +67,75 @@ _TALLEST = 2.2
 _WORDS = 0.77
 
 
-def draw_relation_grids(comparison: Comparison) -> Figure:
+def draw_relation_grids(result: PixelView) -> Figure:
     """One panel a step, coarse to fine: the pixel's weights on the cells they belong to, and the plain grid under it.
 
-    Weights are the level's colour from transparent to full, one scale a step for both models. A model without
+    Weights are the level's colour from transparent to full, one scale a step for all models. A model without
     relations gets one line that says what it does instead.
 
     Raises:
-        ValueError: if neither model has a relation.
+        ValueError: if no model has a relation.
     """
-    if not any(comparison.grids):
-        raise ValueError(
-            f"neither {comparison.left.name} nor {comparison.right.name} has a relation, so there are no weights to "
-            "draw: compare with a model that has one, e.g. an RSP head."
-        )
+    check_relations(result)
     with plot_style():
         sheet = Sheet(DOUBLE)
         top = _MARGIN
-        views = (comparison.left, comparison.right)
-        for side, view, answer, grids in zip(SIDES, views, comparison.answers, comparison.grids, strict=True):
+        labels = sides(len(result.views))
+        for side, view, answer, grids in zip(labels, result.views, result.answers, result.grids, strict=True):
             says = f"says {answer.label}, {three(answer.margin)} logits over {answer.runner_up}"
             says = says if grids else f"{says}; {without_weights(list(view.flow))}"
             sheet_width = DOUBLE - 2 * _MARGIN
             top += sheet.text(_MARGIN, top, shorten(view.name, sheet_width, bold=True), weight="bold")
             top += sheet.text(_MARGIN, top, fill(says, sheet_width, SMALL), size=SMALL, color=QUIET) + 0.04
             if grids:
-                top = _draw_model(sheet, comparison, view, side, grids, top) + 0.08
-        words = fill(f"{weight_words(comparison)} {NOTE}", DOUBLE - 2 * _MARGIN, TINY)
+                top = _draw_model(sheet, result, view, side, grids, top) + 0.08
+        words = fill(f"{weight_words(result)} {NOTE}", DOUBLE - 2 * _MARGIN, TINY)
         top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 
-def grid_steps(comparison: Comparison) -> list[str]:
-    """Names of the steps at which either model has weights, coarse to fine."""
-    return sorted({grid.step for grids in comparison.grids for grid in grids}, reverse=True)
+def relation_grids_caption(result: PixelView, image_name: str = "") -> str:
+    """The caption of :func:`draw_relation_grids`, as plain text; it raises the same."""
+    check_relations(result)
+    shown = [view for view, grids in zip(result.views, result.grids, strict=True) if grids]
+    others = [f"{view.name} {without_weights(list(view.flow))}." for view in result.views if view not in shown]
+    limits = ", ".join(f"RSP-{step_digits(step)} {three(weight_limit(result, step))}" for step in grid_steps(result))
+    return " ".join(
+        [
+            f"Relation weights of {' and '.join(view.name for view in shown)} at one pixel, on the cells they belong "
+            "to.",
+            *others,
+            weight_words(result),
+            f"End of the colour scale, by step: {limits}; nothing is clipped.",
+            NOTE,
+            *view_words(result, image_name),
+        ]
+    )
 
 
-def weight_limit(comparison: Comparison, step: str) -> float:
-    """The end of the scale of a step's weights: the largest magnitude in either model."""
-    peaks = [
-        float(np.nanmax(np.abs(grid.weights))) for grids in comparison.grids for grid in grids if grid.step == step
-    ]
+def grid_steps(result: PixelView) -> list[str]:
+    """Names of the steps at which any of the models has weights, coarse to fine."""
+    return sorted({grid.step for grids in result.grids for grid in grids}, reverse=True)
+
+
+def weight_limit(result: PixelView, step: str) -> float:
+    """The end of the scale of a step's weights: the largest magnitude in any of the models."""
+    peaks = [float(np.nanmax(np.abs(grid.weights))) for grids in result.grids for grid in grids if grid.step == step]
     return max(max(peaks, default=0.0), 1e-12)
 
 
-def weight_colours(comparison: Comparison, step: str) -> tuple[Colormap, Normalize]:
+def weight_colours(result: PixelView, step: str) -> tuple[Colormap, Normalize]:
     """The colour map and scale of a step's weights; diverging if a weight is negative, as without softmax."""
-    shown = [grid for grids in comparison.grids for grid in grids if grid.step == step]
-    limit = weight_limit(comparison, step)
+    shown = [grid for grids in result.grids for grid in grids if grid.step == step]
+    limit = weight_limit(result, step)
     if any(float(np.nanmin(grid.weights)) < 0 for grid in shown):
         return signed_weight_map(), Normalize(-limit, limit)
     return weight_map(shown[0].high), Normalize(0.0, limit)
 
 
-def weight_words(comparison: Comparison) -> str:
+def weight_words(result: PixelView) -> str:
     """What the weights are: shares of 1, unless a relation has no softmax."""
-    shares = all(not math.isnan(grid.entropy) for grids in comparison.grids for grid in grids)
+    shares = all(not math.isnan(grid.entropy) for grids in result.grids for grid in grids)
     return SHARES if shares else NO_SHARES
 
 
@@ -131,14 +145,14 @@ def without_weights(steps: list[StepFlow]) -> str:
 
 
 def _draw_model(
-    sheet: Sheet, comparison: Comparison, view: ModelView, side: str, grids: tuple[RelationGrid, ...], top: float
+    sheet: Sheet, result: PixelView, view: ModelView, side: str, grids: tuple[RelationGrid, ...], top: float
 ) -> float:
-    steps = grid_steps(comparison)
-    rows, columns = comparison.image_size
+    steps = grid_steps(result)
+    rows, columns = result.image_size
     # Very wide photographs get two panels a row: four would be strips too thin to see a cell in.
     across = 2 if columns > 2.4 * rows and len(steps) > 2 else max(len(steps), 3)
     slot = (DOUBLE - 2 * _MARGIN - (across - 1) * _GAP) / across
-    height, width = fit(comparison.image_size, slot, _TALLEST)
+    height, width = fit(result.image_size, slot, _TALLEST)
     head = line_height(TEXT) + 0.02
     below = top
     for index, step in enumerate(steps):
@@ -153,16 +167,16 @@ def _draw_model(
             continue
         sheet.text(left, start, f"RSP-{digits}")
         axes = sheet.axes(left, start + head, width, height, label=f"{side} {step} image")
-        _draw_on_photo(axes, comparison, grid, pixels_per_inch=columns / width)
+        _draw_on_photo(axes, result, grid, pixels_per_inch=columns / width)
         below = start + head + height + 0.08
-        _draw_plain(sheet, comparison, side, grid, left, below)
+        _draw_plain(sheet, result, side, grid, left, below)
         below += _PLAIN + 0.26
     return below
 
 
-def _draw_on_photo(axes: Axes, comparison: Comparison, grid: RelationGrid, pixels_per_inch: float) -> None:
-    show_picture(axes, lightened(printable(rgb(comparison.image))), size=comparison.image_size)
-    cmap, norm = weight_colours(comparison, grid.step)
+def _draw_on_photo(axes: Axes, result: PixelView, grid: RelationGrid, pixels_per_inch: float) -> None:
+    show_picture(axes, lightened(printable(rgb(result.image))), size=result.image_size)
+    cmap, norm = weight_colours(result, grid.step)
     size = grid.window.kernel_size
     for row in range(size):
         for column in range(size):
@@ -176,7 +190,7 @@ def _draw_on_photo(axes: Axes, comparison: Comparison, grid: RelationGrid, pixel
             axes.add_patch(cell)
     _frame_footprint(axes, grid, pixels_per_inch)
     mark_pixel(axes, grid.pixel, size=3.5)
-    rows, columns = comparison.image_size
+    rows, columns = result.image_size
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
 
 
@@ -199,8 +213,8 @@ def _frame_footprint(axes: Axes, grid: RelationGrid, pixels_per_inch: float) -> 
         axes.add_patch(edge)
 
 
-def _draw_plain(sheet: Sheet, comparison: Comparison, side: str, grid: RelationGrid, left: float, top: float) -> None:
-    cmap, norm = weight_colours(comparison, grid.step)
+def _draw_plain(sheet: Sheet, result: PixelView, side: str, grid: RelationGrid, left: float, top: float) -> None:
+    cmap, norm = weight_colours(result, grid.step)
     axes = sheet.axes(left, top, _PLAIN, _PLAIN, label=f"{side} {grid.step} grid")
     axes.imshow(np.ma.masked_invalid(grid.weights), cmap=cmap, norm=norm, interpolation="nearest", aspect="auto")
     for row, column in np.argwhere(np.isnan(grid.weights)):

@@ -1,6 +1,8 @@
-"""The paths of context in two models, level by level: green what went down, red what was refused (Fig. 5 b)."""
+"""The paths of context in one or two models, level by level: green what went down, red what was refused (Fig. 5 b)."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,14 +11,14 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from torch import Tensor
 
-from rsp_lab.analysis.comparison.compare import Comparison
-from rsp_lab.analysis.comparison.context_paths import ContextPaths, StepPath, core, middle
+from rsp_lab.analysis.comparison.context_paths import PATHS_RULE, ContextPaths, StepPath, core, middle
+from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.analysis.passes.flow import StepFlow
 from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.figures.drawing.captions import model_words, view_words
 from rsp_lab.figures.drawing.diagram import Diagram, Point, tint
 from rsp_lab.figures.drawing.outline import outline
 from rsp_lab.figures.drawing.panels import (
-    SIDES,
     Scale,
     colour_bar,
     frame,
@@ -24,10 +26,12 @@ from rsp_lab.figures.drawing.panels import (
     rgb,
     show_map,
     show_picture,
+    sides,
     symbol,
+    three,
 )
 from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten
-from rsp_lab.figures.paper.flow import flow_map, flow_scale
+from rsp_lab.figures.paper.flow import PERCENTILE, flow_map, flow_scale
 from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_levels
 
@@ -48,28 +52,38 @@ _WIDEST = 0.11
 _TALLEST = 1.15
 
 
-def draw_context_paths(comparison: Comparison, paths: tuple[ContextPaths, ContextPaths]) -> Figure:
-    """Both models beside each other; in a row of level x the level's own map Q_x, the context, and their sum T_x.
+def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figure:
+    """The models beside each other; in a row of level x the level's own map Q_x, the context, and their sum T_x.
 
     Between rows run what went down from T_{x+1} to the context (green) and what was refused on the way (red, ending in
-    a bar). A path is as wide as the logits it stands for, one scale for both models: its dark core is for the class,
+    a bar). A path is as wide as the logits it stands for, one scale for all models: its dark core is for the class,
     the rest for its rival. It starts and ends at the centre of mass of the cells it stands for. Outlines hold the
     fewest cells with 80 % of what was taken (green, on the context) or refused (red, on the map that was offered).
+
+    Args:
+        result: of one or two models.
+        paths: of each model, see :func:`rsp_lab.analysis.comparison.context_paths.context_paths`.
+
+    Raises:
+        ValueError: for paths of another number of models.
     """
+    if len(paths) != len(result.views):
+        raise ValueError(f"{len(result.views)} models and the paths of {len(paths)}: give the paths of each model.")
     with plot_style():
-        block = (DOUBLE - 2 * _MARGIN - _GAP) / 2
+        models = len(paths)
+        block = (DOUBLE - 2 * _MARGIN - (models - 1) * _GAP) / models
         slot = (block - _LABEL - 2 * _GAP) / 3
-        panel = fit(comparison.image_size, slot, _TALLEST)
-        levels = _levels(comparison)
+        panel = fit(result.image_size, slot, _TALLEST)
+        levels = _levels(result)
         head = 1.12
         pitch = panel[0] + _BETWEEN
         diagram = Diagram(DOUBLE, head + 0.26 + panel[0] + (len(levels) - 1) * pitch + 0.38)
-        scale = flow_scale(comparison)
-        _draw_head(diagram, comparison, paths, scale, head)
+        scale = flow_scale(result)
+        _draw_head(diagram, result, paths, scale, head)
         widest = _widest(paths)
-        for side, (view, path) in enumerate(zip((comparison.left, comparison.right), paths, strict=True)):
-            left = _MARGIN + side * (block + _GAP)
-            model = _Column(diagram, comparison, path, SIDES[side], left, head, slot, panel, scale, widest)
+        for number, (side, view, path) in enumerate(zip(sides(models), result.views, paths, strict=True)):
+            left = _MARGIN + number * (block + _GAP)
+            model = _Column(diagram, result, path, side, left, head, slot, panel, scale, widest)
             model.draw({step.name: step for step in view.flow}, levels, block)
         words = (
             f"Green: taken; red: offered and refused; numbers for and against the class, in logits. Dark core: for, "
@@ -80,13 +94,35 @@ def draw_context_paths(comparison: Comparison, paths: tuple[ContextPaths, Contex
         return diagram.figure
 
 
-def _levels(comparison: Comparison) -> list[int]:
-    """Levels of the steps that either model has, and the one they begin at, coarse to fine."""
-    names = {step.name for view in (comparison.left, comparison.right) for step in view.flow}
+def context_paths_caption(result: PixelView, paths: Sequence[ContextPaths], image_name: str = "") -> str:
+    """The caption of :func:`draw_context_paths`, as plain text."""
+    scale, channel = flow_scale(result), result.channel
+    values = " and ".join(f"{path.name} {three(path.value)}" for path in paths)
+    residual = max(path.residual for path in paths)
+    return " ".join(
+        [
+            f"Context paths of {model_words(result.names)} to one decision:",
+            f"{paths[0].target.describe()}, logits: {values}.",
+            f"A row of level x: {symbol('Q', 3).replace('₃', 'ₓ')}, the context taken from above, and their sum.",
+            f"Green paths: taken; red: refused. {PATHS_RULE}. A path is as wide as its logits, one scale for all",
+            "models; its dark core is for the class, the rest against it. It starts and ends at the centre of mass of",
+            f"its cells; outlines hold the fewest cells with {100 * SHARE:.0f} % of what was taken or refused.",
+            f"Largest relative residual of what was refused: {residual:.1g}.",
+            f"Maps: channel {channel.channel} ({channel.rule}), {three(-scale.limit)} to {three(scale.limit)},",
+            "arbitrary unit;",
+            f"the end is the largest of the maps' {PERCENTILE:g}th percentiles of |value|; {scale.words}.",
+            *view_words(result, image_name),
+        ]
+    )
+
+
+def _levels(result: PixelView) -> list[int]:
+    """Levels of the steps that any of the models has, and the one they begin at, coarse to fine."""
+    names = {step.name for view in result.views for step in view.flow}
     return sorted({level for name in names for level in step_levels(name)}, reverse=True)
 
 
-def _widest(paths: tuple[ContextPaths, ContextPaths]) -> float:
+def _widest(paths: Sequence[ContextPaths]) -> float:
     sums = [float(values.sum()) for path in paths for step in path.steps for values in (step.passage, step.refusal)]
     return max([*sums, 1e-9])
 
@@ -96,17 +132,15 @@ def logits(value: float) -> str:
     return "0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
 
 
-def _draw_head(
-    diagram: Diagram, comparison: Comparison, paths: tuple[ContextPaths, ContextPaths], scale: Scale, head: float
-) -> None:
-    """The photograph with what is asked about, the decision in both models, and the scale of the maps."""
-    high, wide = fit(comparison.image_size, 2.2, head - 0.14)
+def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths], scale: Scale, head: float) -> None:
+    """The photograph with what is asked about, the decision in each model, and the scale of the maps."""
+    high, wide = fit(result.image_size, 2.2, head - 0.14)
     axes = diagram.axes(_MARGIN, _MARGIN, wide, high, label="image")
-    show_picture(axes, rgb(comparison.image))
+    show_picture(axes, rgb(result.image))
     target = paths[0].target
     if isinstance(target, RegionTarget):
-        outline(axes, target.mask, "white", comparison.image_size, 1.0, casing="#101010")
-    mark_pixel(axes, comparison.pixel)
+        outline(axes, target.mask, "white", result.image_size, 1.0, casing="#101010")
+    mark_pixel(axes, result.pixel)
     start = _MARGIN + wide + 0.16
     room = DOUBLE - _MARGIN - start
     where = target.describe()
@@ -117,7 +151,7 @@ def _draw_head(
         words = shorten(f"{path.name}  {logits(path.value)}", room, SMALL)
         diagram.text(start, top, words, size=SMALL, va="top")
         top += line_height(SMALL)
-    words = f"maps: channel {comparison.channel.channel}, arbitrary unit, one scale"
+    words = f"maps: channel {result.channel.channel}, arbitrary unit, one scale"
     diagram.text(start, top + 0.05, words, size=TINY, va="top", color=QUIET)
     bar = diagram.axes(start, top + 0.05 + line_height(TINY) + 0.03, min(2.0, room), 0.08, label="scale")
     colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
@@ -129,7 +163,7 @@ class _Column:
     def __init__(
         self,
         diagram: Diagram,
-        comparison: Comparison,
+        result: PixelView,
         path: ContextPaths,
         side: str,
         left: float,
@@ -139,7 +173,7 @@ class _Column:
         scale: Scale,
         widest: float,
     ) -> None:
-        self.diagram, self.comparison, self.path, self.side = diagram, comparison, path, side
+        self.diagram, self.result, self.path, self.side = diagram, result, path, side
         self.left, self.top, self.slot, self.panel = left, top + 0.26, slot, panel
         self.scale, self.widest = scale, widest
 
@@ -171,15 +205,15 @@ class _Column:
     def show(self, row: int, column: int, values: np.ndarray, level: int, label: str, name: str) -> Axes:
         left, top = self.panel_of(row, column)
         axes = self.diagram.axes(left, top, self.panel[1], self.panel[0], label=f"{self.side} {label}")
-        show_map(axes, values, self.scale, self.comparison.image_size)
+        show_map(axes, values, self.scale, self.result.image_size)
         frame(axes, level)
-        mark_pixel(axes, self.comparison.pixel, size=max(2.5, min(4.5, 12 * self.panel[0])))
+        mark_pixel(axes, self.result.pixel, size=max(2.5, min(4.5, 12 * self.panel[0])))
         self.diagram.text(left + self.panel[1] / 2, top - 0.07, name, size=TINY, ha="center")
         return axes
 
     def draw_top(self, row: int, level: int, step: StepFlow) -> None:
         """The highest level: what the first step is offered, upsampled from Q itself."""
-        values = flow_map(step, "passed", self.comparison.channel.channel)
+        values = flow_map(step, "passed", self.result.channel.channel)
         axes = self.show(row, 2, values, level, f"level {level} result", symbol("Q", level, prime=True))
         self.draw_refused(axes, step.name)
 
@@ -187,16 +221,16 @@ class _Column:
         """On a map that is offered to step ``name``: the cells with most of what that step refuses."""
         found = next((step for step in self.path.steps if step.name == name), None)
         if found is not None:
-            outline(axes, core(found.refusal, SHARE), REFUSED, self.comparison.image_size, 1.1, gid="refused")
+            outline(axes, core(found.refusal, SHARE), REFUSED, self.result.image_size, 1.1, gid="refused")
 
     def draw_row(self, row: int, flow: StepFlow, step: StepPath) -> None:
-        channel, low = self.comparison.channel.channel, flow.low
+        channel, low = self.result.channel.channel, flow.low
         own = flow_map(flow, "own", channel)
         self.show(row, 0, own, low, f"level {low} own", symbol("Q", low))
         name = "passed down" if step.passes_all else ("RSE" if flow.weights is not None else "context")
         context = flow_map(flow, "context", channel)
         axes = self.show(row, 1, context, flow.high, f"level {low} context", name)
-        outline(axes, core(step.passage, SHARE), PASSED, self.comparison.image_size, 1.1, gid="passed")
+        outline(axes, core(step.passage, SHARE), PASSED, self.result.image_size, 1.1, gid="passed")
         result = self.show(row, 2, flow_map(flow, "fused", channel), low, f"level {low} result", symbol("T", low))
         self.draw_refused(result, f"step{low}{low - 1}")
         for column, sign in ((0, "+"), (1, "=")):
@@ -208,13 +242,13 @@ class _Column:
     def place(self, row: int, column: int, pixel: tuple[float, float] | None, edge: str) -> Point:
         """Where a path touches a panel's upper or lower edge: above or below a pixel, or its middle."""
         left, top = self.panel_of(row, column)
-        columns = self.comparison.image_size[1]
+        columns = self.result.image_size[1]
         share = 0.5 if pixel is None else (pixel[1] + 0.5) / columns
         return left + share * self.panel[1], top if edge == "top" else top + self.panel[0]
 
     def draw_band(self, row: int, step: StepPath, high: int) -> None:
         """From the result above to this row's context."""
-        size = self.comparison.image_size
+        size = self.result.image_size
         start = self.place(row - 1, 2, middle(step.passage, size), "bottom")
         end = self.place(row, 1, middle(step.passage, size), "top")
         # The path ends above the context's name.

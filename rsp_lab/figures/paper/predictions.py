@@ -1,4 +1,4 @@
-"""What two models say about a photograph, with the regions on which they differ (Fig. 5 a)."""
+"""What one or two models say about a photograph, with the regions on which two differ (Fig. 5 a)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from matplotlib.patheffects import Normal, Stroke
 
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.comparison.disagreement import Disagreement
+from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.data.labels import ClassTable, checked_labels, colour
-from rsp_lab.figures.drawing.panels import mark_pixel, rgb, show_picture
+from rsp_lab.figures.drawing.captions import model_words, view_words
+from rsp_lab.figures.drawing.panels import mark_pixel, rgb, show_picture, sides
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width, wrap
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, plot_style
 
@@ -23,14 +25,15 @@ _SWATCH = 0.11
 
 
 def draw_predictions(
-    comparison: Comparison, table: ClassTable, *, truth: np.ndarray | None = None, width: float = DOUBLE
+    result: PixelView, table: ClassTable, *, truth: np.ndarray | None = None, width: float = DOUBLE
 ) -> Figure:
-    """Photograph, truth where it is known, left and right prediction, arranged so that they are large.
+    """Photograph, truth where it is known, and each model's prediction, arranged so that they are large.
 
-    The largest disagreements are boxed and numbered on all of them; what each model says there stands below.
+    The largest disagreements of two models are boxed and numbered on all of them; what each model says there stands
+    below.
 
     Args:
-        comparison: of two models.
+        result: of one or two models.
         table: with the models' classes, for their colours.
         truth: (y, x) true train ids of the image.
         width: of the figure in inches, :data:`~rsp_lab.figures.style.SINGLE` or ``DOUBLE``.
@@ -40,27 +43,50 @@ def draw_predictions(
             :func:`~rsp_lab.data.labels.checked_labels` refuses.
     """
     if truth is not None:
-        truth = checked_labels(truth, table.classes, comparison.image_size).numpy()
-    if table.classes != comparison.class_names:
+        truth = checked_labels(truth, table.classes, result.image_size).numpy()
+    if table.classes != result.class_names:
         raise ValueError(
-            f"the models know {len(comparison.class_names)} classes ({comparison.class_names[0]}, ...), the table "
+            f"the models know {len(result.class_names)} classes ({result.class_names[0]}, ...), the table "
             f"{table.name!r} has {len(table)} ({table.classes[0]}, ...): draw with the models' own table."
         )
     with plot_style():
         sheet = Sheet(width)
-        top = _draw_pictures(sheet, comparison, table, truth)
-        top = _draw_regions(sheet, comparison, top + 0.05)
-        bottom = _draw_classes(sheet, comparison, table, top + 0.05, truth)
+        top = _draw_pictures(sheet, result, table, truth)
+        if isinstance(result, Comparison):
+            top = _draw_regions(sheet, result, top + 0.05)
+        bottom = _draw_classes(sheet, result, table, top + 0.05, truth)
         return sheet.finish(bottom + _MARGIN)
 
 
-def _draw_pictures(sheet: Sheet, comparison: Comparison, table: ClassTable, truth: np.ndarray | None) -> float:
-    pictures = [("image", "photograph", rgb(comparison.image))]
+def predictions_caption(result: PixelView, image_name: str = "", *, truth: np.ndarray | None = None) -> str:
+    """The caption of :func:`draw_predictions`, as plain text."""
+    words = [f"Predictions of {model_words(result.names)}."]
+    if isinstance(result, Comparison):
+        regions = "; ".join(
+            f"{number}: {region.left} | {region.right}, {region.area} px"
+            for number, region in enumerate(result.disagreements, 1)
+        )
+        words.append(
+            f"Boxes: the largest connected regions with different labels, left | right, and their area ({regions})."
+            if regions
+            else "No connected region with different labels is large enough for a box."
+        )
+    if truth is not None:
+        words.append("Truth: black where unlabelled.")
+    return " ".join([*words, *view_words(result, image_name)])
+
+
+def _regions(result: PixelView) -> tuple[Disagreement, ...]:
+    return result.disagreements if isinstance(result, Comparison) else ()
+
+
+def _draw_pictures(sheet: Sheet, result: PixelView, table: ClassTable, truth: np.ndarray | None) -> float:
+    pictures = [("image", "photograph", rgb(result.image))]
     if truth is not None:
         pictures.append(("truth", "truth", colour(truth, table)))
-    for side, view in (("left", comparison.left), ("right", comparison.right)):
+    for side, view in zip(sides(len(result.views)), result.views, strict=True):
         pictures.append((side, view.name, colour(view.labels, table)))
-    columns, (height, panel) = _arrange(sheet.width - 2 * _MARGIN, len(pictures), comparison.image_size)
+    columns, (height, panel) = _arrange(sheet.width - 2 * _MARGIN, len(pictures), result.image_size)
     whole = sheet.width - 2 * _MARGIN
     even = (whole - (columns - 1) * _GAP) / columns
     # Narrow panels stand close together, no closer than a name needs.
@@ -73,8 +99,8 @@ def _draw_pictures(sheet: Sheet, comparison: Comparison, table: ClassTable, trut
         sheet.text(left, top, shorten(name, slot - _GAP))
         axes = sheet.axes(left, top + head, panel, height, label=label)
         show_picture(axes, picture, exact=label != "image")
-        _box_regions(axes, comparison, (height, panel))
-        mark_pixel(axes, comparison.pixel)
+        _box_regions(axes, result, (height, panel))
+        mark_pixel(axes, result.pixel)
     rows = -(-len(pictures) // columns)
     return _MARGIN + rows * pitch - _GAP
 
@@ -91,11 +117,11 @@ def _arrange(whole: float, count: int, image_size: tuple[int, int]) -> tuple[int
     return best
 
 
-def _box_regions(axes: Axes, comparison: Comparison, panel: tuple[float, float]) -> None:
+def _box_regions(axes: Axes, result: PixelView, panel: tuple[float, float]) -> None:
     casing = [Stroke(linewidth=2.1, foreground="white"), Normal()]
-    for region, (y, x) in zip(comparison.disagreements, _tag_places(comparison, panel), strict=True):
+    places = _tag_places(result, panel)
+    for number, (region, (y, x)) in enumerate(zip(_regions(result), places, strict=True), 1):
         top, left, bottom, right = region.box
-        number = comparison.disagreements.index(region) + 1
         box = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=INK, linewidth=0.8)
         box.set(path_effects=casing, gid=f"region{number}", zorder=3)
         axes.add_patch(box)
@@ -103,14 +129,14 @@ def _box_regions(axes: Axes, comparison: Comparison, panel: tuple[float, float])
         tag.set_bbox({"boxstyle": "square,pad=0.18", "facecolor": INK, "edgecolor": "white", "linewidth": 0.5})
 
 
-def _tag_places(comparison: Comparison, panel: tuple[float, float]) -> list[tuple[float, float]]:
+def _tag_places(result: PixelView, panel: tuple[float, float]) -> list[tuple[float, float]]:
     """(y, x) of each number: the first corner of its box at which it hides neither another number nor the pixel."""
-    rows, columns = comparison.image_size
+    rows, columns = result.image_size
     unit_y, unit_x = rows / panel[0], columns / panel[1]  # pixels an inch
     half_y, half_x = 0.075 * unit_y, 0.065 * unit_x
-    taken = [(float(comparison.pixel[0]), float(comparison.pixel[1]))]
+    taken = [(float(result.pixel[0]), float(result.pixel[1]))]
     places = []
-    for region in comparison.disagreements:
+    for region in _regions(result):
         corners = [_inside(y, x, half_y, half_x, rows, columns) for y, x in _corners(region, half_y, half_x)]
         free = [
             (y, x) for y, x in corners if all(abs(y - v) > 2.1 * half_y or abs(x - u) > 2.1 * half_x for v, u in taken)
@@ -132,29 +158,25 @@ def _inside(y: float, x: float, half_y: float, half_x: float, rows: int, columns
     return float(np.clip(y, half_y, rows - half_y)), float(np.clip(x, half_x, columns - half_x))
 
 
-def _draw_regions(sheet: Sheet, comparison: Comparison, top: float) -> float:
+def _draw_regions(sheet: Sheet, result: Comparison, top: float) -> float:
     width = sheet.width - 2 * _MARGIN
-    if comparison.disagreements:
-        share = 100 * comparison.disagreeing_share
+    if result.disagreements:
+        share = 100 * result.disagreeing_share
         lead = f"The models differ on {share:.3g} % of the pixels. Boxes: left | right model, pixels that differ"
-    elif comparison.disagreeing_share > 0:
-        lead = (
-            f"The models differ on {100 * comparison.disagreeing_share:.3g} % of the pixels, in no region worth a box"
-        )
+    elif result.disagreeing_share > 0:
+        lead = f"The models differ on {100 * result.disagreeing_share:.3g} % of the pixels, in no region worth a box"
     else:
         lead = "The models agree on every pixel"
     top += sheet.text(_MARGIN, top, fill(lead, width, SMALL), size=SMALL, color=QUIET)
     entries = [
         f"{number}: {region.left} | {region.right}, {region.area} px"
-        for number, region in enumerate(comparison.disagreements, 1)
+        for number, region in enumerate(result.disagreements, 1)
     ]
     return _draw_entries(sheet, entries, top, extra=0.14)
 
 
-def _draw_classes(
-    sheet: Sheet, comparison: Comparison, table: ClassTable, top: float, truth: np.ndarray | None
-) -> float:
-    maps = [comparison.left.labels, comparison.right.labels, *([] if truth is None else [truth])]
+def _draw_classes(sheet: Sheet, result: PixelView, table: ClassTable, top: float, truth: np.ndarray | None) -> float:
+    maps = [*(view.labels for view in result.views), *([] if truth is None else [truth])]
     present = sorted({value for labels in maps for value in np.unique(labels).tolist()})
     known = [index for index in present if index < len(table)]
     entries = [table.classes[index] for index in known]

@@ -10,6 +10,7 @@ from matplotlib.patheffects import Normal, Stroke
 from matplotlib.transforms import Affine2D
 
 from rsp_lab.analysis.receptive_field.geometry import LocalRegion, ReachGeometry
+from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.diagram import FIRM, HAIR, THIN, Diagram, Point, level_edge, tint
 from rsp_lab.figures.drawing.panels import printable, symbol, three
 from rsp_lab.figures.drawing.planes import Place, cell_box, draw_lines, patch, place_y, plane
@@ -59,6 +60,24 @@ def draw_reach(
         _draw_region(diagram, shown.region, left, top, width - left)
         _draw_bars(diagram, reaches, names, left, top + tall_d, width - left, tall_bars)
         return diagram.figure
+
+
+def reach_caption(reaches: Sequence[ReachGeometry], names: Sequence[str], image_name: str = "") -> str:
+    """The caption of :func:`draw_reach`, as plain text."""
+    shown, (y, x) = reaches[-1], reaches[-1].pixel
+    return " ".join(
+        [
+            f"Regions and reach, from the geometry of {' and '.join(names)} alone; no weights take part.",
+            f"(c) {names[-1]}: tinted, the cells of each level's map that pixel D (y {y}, x {x}) can draw on; strong,",
+            "the window of the cell below on the longest way; black, that way, from C to D,",
+            f"{three(shown.distance)} pixels. Numbers beside a level: its reach away from the border.",
+            f"Grids of more than {_MOST_LINES} cells are left out.",
+            f"(d) Step {step_digits(shown.region.step)}: one low-level cell, the region that it searches on",
+            "the upsampled map, and the cells that this is upsampled from.",
+            "Bars: side of the square that one pixel can draw on, input pixels.",
+            image_words(shown.image_size, image_name),
+        ]
+    )
 
 
 def _draw_planes(

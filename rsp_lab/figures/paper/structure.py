@@ -52,6 +52,19 @@ def draw_structure(heads: Sequence[HeadStructure], *, names: Sequence[str] = (),
         return diagram.figure
 
 
+def structure_caption(heads: Sequence[HeadStructure], names: Sequence[str]) -> str:
+    """The caption of :func:`draw_structure`, as plain text; ``names`` are those of the models."""
+    parts = "; ".join(
+        f"{name} ({head.name}), {head.parameters / 1e6:.3g} million parameters"
+        for name, head in zip(names, heads, strict=True)
+    )
+    return (
+        f"Structure of the built {'head' if len(heads) == 1 else 'heads'}: {parts}. P: maps of the pyramid; Q: "
+        "transformed maps; × 2: bilinear upsampling; plus: sum. Frames have the colour and dash of the level that a "
+        "map or a context comes from. Sizes of the maps are not to scale."
+    )
+
+
 class _Panel:
     """One head on its part of the canvas."""
 

@@ -90,11 +90,7 @@ def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
             reach = 0.0 if math.isnan(found.half_width) else found.half_width
             axes.errorbar(found.mean, place, xerr=reach, color=colour, marker=marker, markersize=2.8, elinewidth=0.7)
             shown += [found.mean, *_short(found)]
-    chance = panel.chance
-    if chance is None:
-        control = [result.estimate(model, RANDOM.name, panel.measure).mean for model in result.models]
-        known = [value for value in control if not math.isnan(value)]
-        chance = sum(known) / len(known) if known else None
+    chance = panel.chance if panel.chance is not None else result.control(panel.measure)
     if chance is not None:
         axes.axvline(chance, color=INK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
         shown.append(chance)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rsp_lab.analysis.scenes.distance import DistanceCurve
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
 
 _COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5cc4")
@@ -19,23 +18,6 @@ _MARKERS = "osD^vPX<*"
 _HEIGHT, _ABOVE, _BELOW, _ROW = 2.55, 0.255, 0.727, 0.17
 # Letters of the legend that stand beside each other in an inch, each name with its mark and a gap.
 _LETTERS, _MARK = 19.0, 9
-
-
-@dataclass(frozen=True)
-class DistanceCurve:
-    """Accuracy of one kind of model on one case.
-
-    Attributes:
-        model: what the legend calls it.
-        case: the panel it belongs to.
-        distances: of the cue, in pixels, rising.
-        values: a row a run, a column a distance; shares from 0 to 1.
-    """
-
-    model: str
-    case: str
-    distances: tuple[int, ...]
-    values: tuple[tuple[float, ...], ...]
 
 
 def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] = (), width: float = DOUBLE) -> Figure:
@@ -79,6 +61,22 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] =
     return figure
 
 
+def distance_caption(curves: Sequence[DistanceCurve], size: tuple[int, int], scenes: int) -> str:
+    """The caption of :func:`draw_distance_curves`, as plain text, for curves of one run each.
+
+    Args:
+        curves: as drawn.
+        size: (y, x) of the scenes, pixels.
+        scenes: drawn of each case and distance.
+    """
+    names = dict.fromkeys(curve.model for curve in curves)
+    return (
+        f"Share of ambiguous regions that {' and '.join(names)} read right, by the distance of the deciding cue: "
+        f"{scenes} scenes of {size[0]} x {size[1]} pixels a point, no model was trained on them; one half is chance. "
+        "One run a model, so there is no spread to show."
+    )
+
+
 def _legend_columns(names: Sequence[str], width: float) -> int:
     """As many names beside each other as fit, every column as wide as its longest."""
     for columns in range(len(names), 1, -1):
@@ -96,13 +94,12 @@ def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: 
     )
     for curve in curves:
         which = models.index(curve.model)
-        columns = list(zip(*curve.values, strict=True))
-        middle = [median(column) for column in columns]
+        middle, ends = curve.medians, curve.ranges
         # Models stand a little apart, so that bars at one distance can be told from each other.
         places = [distance + 0.35 * (which - (len(models) - 1) / 2) for distance in curve.distances]
         reach = [
-            [m - min(c) for m, c in zip(middle, columns, strict=True)],
-            [max(c) - m for m, c in zip(middle, columns, strict=True)],
+            [m - least for m, (least, _) in zip(middle, ends, strict=True)],
+            [most - m for m, (_, most) in zip(middle, ends, strict=True)],
         ]
         axes.errorbar(
             places,

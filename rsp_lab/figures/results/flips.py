@@ -12,6 +12,7 @@ from matplotlib.transforms import Affine2D
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.flips import RANK_RULE, FlipStories, FlipStory, LedgerEntry
+from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
 from rsp_lab.figures.results.ledger import signed
@@ -25,10 +26,9 @@ _NUMBERS = 1.35
 """Inches of the three columns of numbers beside the bars."""
 _ENTRIES = 3
 """Towards the right model's class, and as many against it."""
-_REST = "all other entries"
 
 
-def draw_flips(image: UInt8[Tensor, "3 y x"], found: FlipStories) -> Figure:
+def draw_flips(image: UInt8[Tensor, "3 y x"], flips: FlipStories) -> Figure:
     """A row for each story: where it is, close up, and its largest ledger entries of either sign in both models.
 
     Bars of a row add up: what is not among the largest entries stands in a row of its own.
@@ -36,20 +36,33 @@ def draw_flips(image: UInt8[Tensor, "3 y x"], found: FlipStories) -> Figure:
     Raises:
         ValueError: without a story.
     """
-    if not found.stories:
+    if not flips.stories:
         raise ValueError("there is no flip to draw: the models agree, or every region is smaller than `least`.")
     with plot_style():
         sheet, top = Sheet(DOUBLE), _MARGIN
-        for number, story in enumerate(found.stories, 1):
+        for number, story in enumerate(flips.stories, 1):
             top = _draw_story(sheet, rgb(image), story, number, top) + 0.14
         words = (
-            f"□ {found.names[0]}  ■ {found.names[1]}. Bars: contribution to the right model's class over the left "
+            f"□ {flips.names[0]}  ■ {flips.names[1]}. Bars: contribution to the right model's class over the left "
             f"model's, mean over the region, in logits, by level and by what lies where it comes from "
-            f"({found.source_rule}); the largest differences of either sign, and the rest in one bar. Ranked by "
+            f"({flips.source_rule}); the largest differences of either sign, and the rest in one bar. Ranked by "
             f"{RANK_RULE}."
         )
         top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
         return sheet.finish(top + _MARGIN)
+
+
+def flips_caption(flips: FlipStories, image_name: str = "") -> str:
+    """The caption of :func:`draw_flips`, as plain text."""
+    stories = [f"{number}: {story.sentence()}" for number, story in enumerate(flips.stories, 1)]
+    size = flips.stories[0].mask.shape
+    return " ".join(
+        [
+            f"Where {model_words(flips.names)} part, ranked by {RANK_RULE}.",
+            *stories,
+            image_words((size[0], size[1]), image_name),
+        ]
+    )
 
 
 def _draw_story(sheet: Sheet, photo: np.ndarray, story: FlipStory, number: int, top: float) -> float:
@@ -97,22 +110,11 @@ def _outline(axes: Axes, story: FlipStory) -> None:
     lines.set(path_effects=[Stroke(linewidth=2.2, foreground="white"), Normal()], gid="region")
 
 
-def shown_entries(story: FlipStory) -> list[tuple[str, str, LedgerEntry]]:
-    """(words, colour, entry): the largest differences towards the right model's class, those against it, the rest."""
-    entries = story.entries()
-    towards = [entry for entry in entries[:_ENTRIES] if entry.difference > 0]
-    against = [entry for entry in entries[-_ENTRIES:] if entry.difference < 0]
-    rest = [entry for entry in entries if entry not in towards and entry not in against]
-    other = LedgerEntry(None, _REST, sum(entry.left for entry in rest), sum(entry.right for entry in rest))
-    named = [
-        (entry.words(), FAINT if entry.level is None else level_colour(entry.level), entry)
-        for entry in towards + against
-    ]
-    return [*named, (_REST, FAINT, other)]
-
-
 def _draw_entries(sheet: Sheet, story: FlipStory, number: int, left: float, top: float, high: float) -> float:
-    rows = shown_entries(story)
+    rows = [
+        (entry.words(), FAINT if entry.level is None else level_colour(entry.level), entry)
+        for entry in story.leading_entries(_ENTRIES)
+    ]
     rows.append(("in all", INK, LedgerEntry(None, "in all", story.left.logit, story.right.logit)))
     words_wide = min(1.55, max(text_width(words, SMALL) for words, _, _ in rows) + 0.06)
     start, ends = left + words_wide, [DOUBLE - _MARGIN - _NUMBERS * (2 - i) / 3 for i in range(3)]

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
+from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.panels import frame, lightened, printable, rgb, show_picture, three
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TINY, level_colour, plot_style
-from rsp_lab.shapes import step_levels
+from rsp_lab.shapes import step_digits, step_levels
 
 MOST = 18
 """Arrows along the longer side of a panel at the most; of larger maps every n-th cell is drawn."""
@@ -55,6 +56,19 @@ def draw_gaze(image: UInt8[Tensor, "3 y x"], steps: Sequence[StepGaze], *, width
         return sheet.finish(bottom + _MARGIN)
 
 
+def gaze_caption(steps: Sequence[StepGaze], name: str, image_name: str = "") -> str:
+    """The caption of :func:`draw_gaze`, as plain text; ``name`` is that of the model."""
+    residual = max(step.score_residual for step in steps)
+    return " ".join(
+        [
+            f"Gaze fields of {name}.",
+            NOTE,
+            f"Content and position add up to the captured scores to a relative {residual:.1g}.",
+            image_words(steps[0].image_size, image_name),
+        ]
+    )
+
+
 def _columns(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> float:
     slot = (sheet.width - 2 * _MARGIN - _LABEL - (len(steps) - 1) * _GAP) / max(len(steps), 3)
     high, wide = fit(steps[0].image_size, slot, _TALLEST)
@@ -90,7 +104,7 @@ def _rows(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> fl
 
 
 def _draw_words(sheet: Sheet, step: StepGaze, left: float, top: float, bottom: float) -> None:
-    sheet.text(left, top, f"RSP-{step.step.removeprefix('step')}", size=SMALL, weight="bold")
+    sheet.text(left, top, f"RSP-{step_digits(step.step)}", size=SMALL, weight="bold")
     words = f"longest: {three(longest(step))} px"
     sheet.text(left, top + line_height(SMALL), words, size=TINY, color=QUIET)
     parts = "\n".join(

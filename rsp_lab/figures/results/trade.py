@@ -1,4 +1,5 @@
-"""What classes take from each other: a matrix a model, one of their difference, and one row level by level."""
+"""What classes take from each other: a matrix a model, one of their difference, and one row level by level; or of one
+model alone."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.trade.matrix import Estimates, TradeMatrix
+from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
+from rsp_lab.figures.drawing.captions import model_words
 from rsp_lab.figures.drawing.panels import Scale, bare, colour_bar, shared_scale, three
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height, shorten, text_width
 from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style
@@ -24,7 +26,6 @@ _PRINTED = 0.05
 _NUMBER = 6.0
 _NAME = 0.9
 """Inches of a class's name at the most."""
-PANELS = ("left", "right", "difference")
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class _Shown:
     """The part of a matrix that has something to show.
 
     Attributes:
+        sides: places of the sides that are drawn: all three, or that of one model.
         targets, sources: their places in the result.
         values: (side, target, source), summed over levels.
-        scales: of the two models, and of the difference.
+        scales: of the models, and of the difference.
     """
 
     result: TradeMatrix
+    sides: tuple[int, ...]
     targets: list[int]
     sources: list[int]
     values: Estimates
@@ -45,8 +48,9 @@ class _Shown:
 
     @property
     def rows(self) -> list[str]:
-        named = [(shorten(self.result.targets[t], _NAME, SMALL), self.result.images[2, t]) for t in self.targets]
-        return [f"{name} ({images})" for name, images in named]
+        images = self.result.images[self.sides[-1]]
+        named = [(shorten(self.result.targets[t], _NAME, SMALL), images[t]) for t in self.targets]
+        return [f"{name} ({count})" for name, count in named]
 
     @property
     def columns(self) -> list[str]:
@@ -57,31 +61,37 @@ class _Shown:
         return (*self.result.names, "right minus left")
 
 
-def draw_trade(result: TradeMatrix, *, target: str | None = None) -> Figure:
-    """Targets by sources, summed over levels: left, right, and right minus left; and one target level by level.
+def draw_trade(result: TradeMatrix, *, target: str | None = None, side: str | None = None) -> Figure:
+    """Targets by sources, summed over levels, and one target level by level.
 
     Args:
-        target: whose levels are drawn; default: the one with the largest difference from another class whose interval
-            excludes 0.
+        result: of two models.
+        target: whose levels are drawn; default: :meth:`~rsp_lab.analysis.trade.matrix.TradeMatrix.strongest_target`.
+        side: ``"left"`` or ``"right"`` draws that model alone; default: left, right, and right minus left.
 
     Raises:
-        ValueError: if no class occurs in both models' zones, or not this one.
+        ValueError: if no class occurs in the models' zones, or not this one; for another side.
     """
-    shown = _shown(result)
-    place = _chosen(shown, target)
+    shown = _shown(result, side)
+    place = _place(shown, target)
     with plot_style():
         sheet = Sheet(DOUBLE)
         names = max(text_width(row, SMALL) for row in shown.rows) + 0.06
         wide = (DOUBLE - 2 * _MARGIN - names - _GAP) / 2
-        left, beside = _MARGIN + names, _MARGIN + names + wide + _GAP
-        bottom = _draw_matrix(sheet, shown, 0, left, _MARGIN, wide)
-        _draw_matrix(sheet, shown, 1, beside, _MARGIN, wide)
-        _draw_scale(sheet, shown.scales[0], left, bottom + 0.05, "logits, both models")
-        top = bottom + 0.34
-        bottom = _draw_matrix(sheet, shown, 2, left, top, wide)
-        _draw_scale(sheet, shown.scales[1], left, bottom + 0.05, "logits, difference")
-        _draw_levels(sheet, shown, place, beside, top, wide, max(bottom, top + 2.0))
-        top = max(bottom + 0.3, top + 2.3)
+        left, beside, top = _MARGIN + names, _MARGIN + names + wide + _GAP, _MARGIN
+        if len(shown.sides) > 1:
+            bottom = _draw_matrix(sheet, shown, 0, left, top, wide)
+            _draw_matrix(sheet, shown, 1, beside, top, wide)
+            _draw_scale(sheet, shown.scales[0], left, bottom + 0.05, "logits, both models")
+            top = bottom + 0.34
+        last = shown.sides[-1]
+        bottom = _draw_matrix(sheet, shown, last, left, top, wide)
+        _draw_scale(
+            sheet, shown.scales[last // 2], left, bottom + 0.05, "logits, difference" if last == 2 else "logits"
+        )
+        least = 2.0 if len(shown.sides) > 1 else 1.2
+        _draw_levels(sheet, shown, place, beside, top, wide, max(bottom, top + least))
+        top = max(bottom + 0.3, top + least + 0.3)
         words = (
             f"Rows: target (images in which it occurs). Columns: what lies where contributions come from. Printed: "
             f"entries of {_PRINTED:g} and more whose 95 % interval over images excludes 0. Bars: mean, 95 % interval."
@@ -90,44 +100,53 @@ def draw_trade(result: TradeMatrix, *, target: str | None = None) -> Figure:
         return sheet.finish(top + _MARGIN)
 
 
-def trade_caption(result: TradeMatrix, *, target: str | None = None) -> str:
-    """What must be said beside the figure, as plain text; arguments and errors as for :func:`draw_trade`."""
-    shown = _shown(result)
-    name = result.targets[_chosen(shown, target)]
-    clear, tested = result.clear_entries()
-    return (
-        f"What classes take from each other in {result.names[0]} (left) and {result.names[1]} (right), over "
-        f"{result.seen} images. Zones of targets and sources by "
-        f"{'true labels' if result.by == 'labels' else 'the predictions of each model'}. An entry: {result.rule}. "
-        f"Matrices: summed over levels; colour scales to ±{three(shown.scales[0].limit)} logits for the models, to "
-        f"±{three(shown.scales[1].limit)} for their difference. Bars: {name}, level by level, the sources with the "
-        f"largest entries. On single levels {clear} of {tested} differences have an interval that excludes 0; about "
-        f"{0.05 * tested:.0f} would by chance if there were none. Largest relative residual of a ledger: "
-        f"{result.residual:.1g}."
-    )
+def trade_caption(result: TradeMatrix, *, target: str | None = None, side: str | None = None) -> str:
+    """The caption of :func:`draw_trade`, as plain text; arguments and errors are the same."""
+    shown = _shown(result, side)
+    name = result.targets[_place(shown, target)]
+    models = model_words([result.names[which] for which in shown.sides if which < 2])
+    labels = "true labels" if result.by == "labels" else "the predictions of each model"
+    scales = f"colour scales to ±{three(shown.scales[0].limit)} logits for the models, to ±"
+    scales += f"{three(shown.scales[1].limit)} for their difference"
+    words = [
+        f"What classes take from each other in {models}, over {result.seen} images.",
+        f"Zones of targets and sources by {labels}. An entry: {result.rule}.",
+        f"Matrices: summed over levels; {scales}."
+        if len(shown.sides) > 1
+        else f"Matrix: summed over levels; colour scale to ±{three(shown.scales[0].limit)} logits.",
+        f"Bars: {name}, level by level, the sources with the largest entries.",
+    ]
+    if len(shown.sides) > 1:
+        clear, tested = result.clear_entries()
+        words.append(
+            f"On single levels {clear} of {tested} differences have an interval that excludes 0; about "
+            f"{0.05 * tested:.0f} would by chance if there were none."
+        )
+    return " ".join([*words, f"Largest relative residual of a ledger: {result.residual:.1g}."])
 
 
-def _shown(result: TradeMatrix) -> _Shown:
-    targets = np.flatnonzero(result.images[2]).tolist()
+def _shown(result: TradeMatrix, side: str | None) -> _Shown:
+    if side not in (None, *SIDES[:2]):
+        raise ValueError(f"{side!r} is no model's side: name {SIDES[0]!r} or {SIDES[1]!r}, or none for both.")
+    sides = (0, 1, 2) if side is None else (SIDES.index(side),)
+    targets = np.flatnonzero(result.images[sides[-1]]).tolist()
     if not targets:
-        raise ValueError("no class occurs in the zones of both models: there is nothing to draw.")
+        raise ValueError("no class occurs in the zones of the models drawn: there is nothing to draw.")
     mean, half = (x[:, targets, -1, :-1] for x in (result.values.mean, result.values.half_width))
-    sources = np.flatnonzero(np.abs(mean).max((0, 1)) > 0).tolist()
+    sources = np.flatnonzero(np.abs(mean[list(sides)]).max((0, 1)) > 0).tolist()
     values = Estimates(mean[..., sources], half[..., sources])
-    scales = shared_scale(list(values.mean[:2])), shared_scale([values.mean[2]])
-    return _Shown(result, targets, sources, values, scales)
+    models = [values.mean[which] for which in sides if which < 2]
+    return _Shown(result, sides, targets, sources, values, (shared_scale(models), shared_scale([values.mean[2]])))
 
 
-def _chosen(shown: _Shown, target: str | None) -> int:
-    names = [shown.result.targets[t] for t in shown.targets]
-    if target is None:
-        # What a class takes from its own pixels is hardly context.
-        other = np.array(shown.targets)[:, None] != np.array(shown.sources)
-        apart = Estimates(shown.values.mean[2], shown.values.half_width[2])
-        return shown.targets[int((np.abs(apart.mean) * (apart.clear + 1e-3) * other).max(1).argmax())]
-    if target not in names:
-        raise ValueError(f"{target!r} has no row here; the rows are {', '.join(names)}.")
-    return shown.targets[names.index(target)]
+def _place(shown: _Shown, target: str | None) -> int:
+    """Place in the result of the target whose levels are drawn."""
+    result = shown.result
+    names = [result.targets[t] for t in shown.targets]
+    name = target if target is not None else result.strongest_target(SIDES[shown.sides[-1]])
+    if name not in names:
+        raise ValueError(f"{name!r} has no row here; the rows are {', '.join(names)}.")
+    return shown.targets[names.index(name)]
 
 
 def _draw_matrix(sheet: Sheet, shown: _Shown, side: int, left: float, top: float, wide: float) -> float:
@@ -135,10 +154,10 @@ def _draw_matrix(sheet: Sheet, shown: _Shown, side: int, left: float, top: float
     top += sheet.text(left, top, shorten(shown.titles[side], wide, bold=True), weight="bold")
     top += max(text_width(column, SMALL) for column in shown.columns) + 0.06
     high, scale = _ROW * len(shown.rows), shown.scales[side // 2]
-    axes = sheet.axes(left, top, wide, high, label=f"matrix {PANELS[side]}")
+    axes = sheet.axes(left, top, wide, high, label=f"matrix {SIDES[side]}")
     values = shown.values.mean[side]
     axes.imshow(values, cmap=DIVERGING, vmin=-scale.limit, vmax=scale.limit, aspect="auto", interpolation="nearest")
-    axes.set_yticks(range(len(shown.rows)), [] if side == 1 else shown.rows)
+    axes.set_yticks(range(len(shown.rows)), [] if side == 1 and len(shown.sides) > 1 else shown.rows)
     axes.set_xticks(range(len(shown.columns)), shown.columns, rotation=90)
     axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False, pad=2)
     clear = Estimates(values, shown.values.half_width[side]).clear
@@ -162,8 +181,10 @@ def _draw_scale(sheet: Sheet, scale: Scale, left: float, top: float, words: str)
 
 def _draw_levels(sheet: Sheet, shown: _Shown, target: int, left: float, top: float, wide: float, bottom: float) -> None:
     """Bars of one target by source and level, a panel a side, on one scale."""
-    result = shown.result
-    mean, half = (x[:, target, :-1][..., shown.sources] for x in (result.values.mean, result.values.half_width))
+    result, sides = shown.result, shown.sides
+    mean, half = (
+        x[list(sides), target, :-1][..., shown.sources] for x in (result.values.mean, result.values.half_width)
+    )
     order = np.argsort(-np.abs(mean).max((0, 1)))[:_SOURCES]
     mean, half = mean[..., order], np.nan_to_num(half[..., order])
     top += (
@@ -174,18 +195,18 @@ def _draw_levels(sheet: Sheet, shown: _Shown, target: int, left: float, top: flo
     top += line_height(SMALL) + 0.04
     ends = min(0.0, float((mean - half).min())), max(0.0, float((mean + half).max()))
     room = (ends[1] - ends[0]) * 0.05 or 1.0
-    high = (bottom - top - 0.16) / 3
+    high = (bottom - top - 0.16) / len(sides)
     names = [shorten(shown.columns[s], 0.95 * (wide - _AXIS) / len(order), SMALL) for s in order]
-    for side, title in enumerate(shown.titles):
-        start = top + side * high
-        sheet.text(left + _AXIS, start, shorten(title, wide - _AXIS, SMALL), size=SMALL, color=QUIET)
+    for row, side in enumerate(sides):
+        start = top + row * high
+        sheet.text(left + _AXIS, start, shorten(shown.titles[side], wide - _AXIS, SMALL), size=SMALL, color=QUIET)
         start += line_height(SMALL)
         axes = sheet.axes(
-            left + _AXIS, start, wide - _AXIS, high - line_height(SMALL) - 0.05, label=f"levels {PANELS[side]}"
+            left + _AXIS, start, wide - _AXIS, high - line_height(SMALL) - 0.05, label=f"levels {SIDES[side]}"
         )
-        _draw_bars(axes, result.levels, mean[side], half[side])
+        _draw_bars(axes, result.levels, mean[row], half[row])
         axes.set(ylim=(ends[0] - room, ends[1] + room), xlim=(-0.6, len(order) - 0.4))
-        axes.set_xticks(range(len(order)), names if side == 2 else [])
+        axes.set_xticks(range(len(order)), names if side == sides[-1] else [])
         axes.tick_params(axis="x", length=0)
 
 

@@ -15,7 +15,7 @@ STEPS = ("step76", "step65", "step54", "step43")
 
 def test_maps_are_the_captured_ones_in_the_chosen_channel(compared, drawn) -> None:
     comparison = compared("sum", "rsp4")
-    figure = drawn("sum", "rsp4")["context_flow"]
+    figure = drawn("context_flow", "sum", "rsp4")
 
     channel = comparison.channel.channel
     for side, view in (("left", comparison.left), ("right", comparison.right)):
@@ -28,7 +28,7 @@ def test_maps_are_the_captured_ones_in_the_chosen_channel(compared, drawn) -> No
 
 def test_one_symmetric_scale_holds_for_both_models_and_is_printed(compared, drawn) -> None:
     comparison = compared("sum", "rsp4")
-    figure = drawn("sum", "rsp4")["context_flow"]
+    figure = drawn("context_flow", "sum", "rsp4")
 
     scale = flow_scale(comparison)
     limits = {a.images[0].get_clim() for a in figure.axes if a.images and a.get_label() not in ("image", "scale")}
@@ -50,7 +50,7 @@ def test_no_map_loses_more_than_a_hundredth_to_the_ends_of_the_scale(compared) -
 
 
 def test_frames_carry_the_level_a_map_comes_from(drawn) -> None:
-    figure = drawn("sum", "rsp4")["context_flow"]
+    figure = drawn("context_flow", "sum", "rsp4")
 
     for part, level in (("passed", 5), ("context", 5), ("own", 4), ("fused", 4)):
         spines = axes_of(figure, f"right step54 {part}").spines
@@ -58,7 +58,7 @@ def test_frames_carry_the_level_a_map_comes_from(drawn) -> None:
 
 
 def test_rows_go_from_coarse_to_fine_and_left_stays_left(drawn) -> None:
-    figure = drawn("rsp4", "sum", 64, 64)["context_flow"]
+    figure = drawn("context_flow", "rsp4", "sum", 64, 64)
 
     heights = [axes_of(figure, f"left {step} passed").get_position().y0 for step in STEPS]
     assert heights == sorted(heights, reverse=True)
@@ -76,15 +76,15 @@ def test_rows_go_from_coarse_to_fine_and_left_stays_left(drawn) -> None:
     [(("sum", "rsp4"), "RSE"), (("sum", "rsp4"), "passed down"), (("average", "rsp2"), "context")],
 )
 def test_the_taken_context_is_named_for_what_it_is(models: tuple[str, str], word: str, drawn) -> None:
-    assert word in words_of(drawn(*models)["context_flow"])
+    assert word in words_of(drawn("context_flow", *models))
 
 
 def test_maps_have_the_papers_symbols(drawn) -> None:
-    assert {"Q′₇", "Q₆", "T₆", "Q′₄", "Q₃", "T₃"} <= set(words_of(drawn("sum", "rsp4")["context_flow"]))
+    assert {"Q′₇", "Q₆", "T₆", "Q′₄", "Q₃", "T₃"} <= set(words_of(drawn("context_flow", "sum", "rsp4")))
 
 
 def test_steps_that_a_model_lacks_are_left_empty_and_said(drawn) -> None:
-    figure = drawn("rsp4", "rsp2", 40, 180)["context_flow"]
+    figure = drawn("context_flow", "rsp4", "rsp2", 40, 180)
 
     assert not axes_of(figure, "right step76 passed").images
     assert axes_of(figure, "left step76 passed").images

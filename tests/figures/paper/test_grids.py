@@ -40,7 +40,7 @@ def test_cells_lie_on_their_boxes_with_their_weights(pixel: tuple[int, int] | No
 
 def test_the_frame_stands_around_the_footprint_in_the_levels_colour_and_dash(compared, drawn) -> None:
     comparison = compared("sum", "rsp4")
-    figure = drawn("sum", "rsp4")["relation_grids"]
+    figure = drawn("relation_grids", "sum", "rsp4")
 
     for grid in comparison.grids[1]:
         axes = axes_of(figure, f"right {grid.step} image")
@@ -73,7 +73,7 @@ def test_plain_grids_show_the_weights_on_the_same_scale_and_hatch_what_is_off_th
 
 def test_numbers_beside_the_grids(compared, drawn) -> None:
     comparison = compared("sum", "rsp4")
-    words = words_of(drawn("sum", "rsp4")["relation_grids"])
+    words = words_of(drawn("relation_grids", "sum", "rsp4"))
 
     for grid in comparison.grids[1]:
         for number in (f"{np.nanmax(grid.weights):.3f}", f"{grid.centre:.3f}", f"{grid.entropy:.2f}"):
@@ -82,7 +82,7 @@ def test_numbers_beside_the_grids(compared, drawn) -> None:
 
 def test_both_relational_models_share_the_scale_and_keep_their_places(compared, drawn) -> None:
     comparison = compared("rsp4", "rsp2", 40, 180)
-    figure = drawn("rsp4", "rsp2", 40, 180)["relation_grids"]
+    figure = drawn("relation_grids", "rsp4", "rsp2", 40, 180)
 
     for grid in comparison.grids[1]:
         left, right = (axes_of(figure, f"{side} {grid.step} grid") for side in ("left", "right"))
@@ -100,7 +100,7 @@ def test_both_relational_models_share_the_scale_and_keep_their_places(compared, 
     ],
 )
 def test_a_model_without_relations_is_said_to_be_one(models: tuple, side: str, note: str, compared, drawn) -> None:
-    comparison, figure = compared(*models), drawn(*models)["relation_grids"]
+    comparison, figure = compared(*models), drawn("relation_grids", *models)
 
     names = [text for text in figure.texts if text.get_text() in (comparison.left.name, comparison.right.name)]
     order = [text.get_text() for text in sorted(names, key=lambda text: -text.get_position()[1])]
@@ -110,7 +110,7 @@ def test_a_model_without_relations_is_said_to_be_one(models: tuple, side: str, n
 
 
 def test_steps_that_pass_all_are_said(drawn) -> None:
-    words = " ".join(words_of(drawn("unnormalised", "rsp1", 180, 40)["relation_grids"]))
+    words = " ".join(words_of(drawn("relation_grids", "unnormalised", "rsp1", 180, 40)))
 
     assert "step 43: passes everything down" in words
     assert "step 54: passes" not in words
@@ -120,7 +120,7 @@ def test_negative_weights_get_the_signed_map(compared, drawn) -> None:
     comparison = compared("unnormalised", "rsp1", 180, 40)
     step = next(grid.step for grid in comparison.grids[0] if np.nanmin(grid.weights) < 0)
     cmap, norm = weight_colours(comparison, step)
-    figure = drawn("unnormalised", "rsp1", 180, 40)["relation_grids"]
+    figure = drawn("relation_grids", "unnormalised", "rsp1", 180, 40)
 
     assert cmap.name == "signed_weights"
     assert norm.vmin == -norm.vmax == -weight_limit(comparison, step)

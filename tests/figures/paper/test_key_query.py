@@ -11,7 +11,7 @@ from tests.figures.finding import axes_of, words_of
 
 def test_maps_are_the_chosen_ones_on_one_scale_a_step(compared, drawn) -> None:
     comparison = compared("rsp4", "rsp2", 40, 180)
-    figure = drawn("rsp4", "rsp2", 40, 180)["key_query"]
+    figure = drawn("key_query", "rsp4", "rsp2", 40, 180)
 
     for side, view in (("left", comparison.left), ("right", comparison.right)):
         for pair in view.key_queries:
@@ -24,7 +24,7 @@ def test_maps_are_the_chosen_ones_on_one_scale_a_step(compared, drawn) -> None:
 
 def test_correlation_and_its_control_are_printed(compared, drawn) -> None:
     comparison = compared("sum", "rsp4")
-    words = words_of(drawn("sum", "rsp4")["key_query"])
+    words = words_of(drawn("key_query", "sum", "rsp4"))
 
     for pair in comparison.right.key_queries:
         line = f"r = {pair.correlation:.2f} (median {pair.median_correlation:.2f})".replace("-", "−")
@@ -33,14 +33,14 @@ def test_correlation_and_its_control_are_printed(compared, drawn) -> None:
 
 
 def test_a_model_without_relations_is_not_drawn(drawn) -> None:
-    figure = drawn("rsp4", "sum", 64, 64)["key_query"]
+    figure = drawn("key_query", "rsp4", "sum", 64, 64)
 
     assert len([axes for axes in figure.axes if axes.images and axes.get_label().endswith(("query", "key"))]) == 8
     assert "sum model" not in words_of(figure)
 
 
 def test_steps_without_a_relation_are_said(drawn) -> None:
-    words = words_of(drawn("unnormalised", "rsp1", 180, 40)["key_query"])
+    words = words_of(drawn("key_query", "unnormalised", "rsp1", 180, 40))
 
     assert "at step 43" in words
     assert "at step 54" not in words

@@ -74,7 +74,9 @@ def test_ignored_pixels_are_black_and_named(compared) -> None:
     comparison = compared("sum", "rsp4")
     labels = comparison.left.labels.copy()
     labels[:10] = CAMVID.ignore_index
-    figure = draw_predictions(replace(comparison, left=replace(comparison.left, labels=labels)), CAMVID)
+    figure = draw_predictions(
+        replace(comparison, views=(replace(comparison.left, labels=labels), comparison.right)), CAMVID
+    )
 
     assert (axes_of(figure, "left").images[0].get_array()[:10] == 0).all()
     assert axes_of(figure, "class unlabelled").get_facecolor()[:3] == to_rgb("black")
@@ -83,7 +85,7 @@ def test_ignored_pixels_are_black_and_named(compared) -> None:
 
 def test_agreement_is_said(compared) -> None:
     comparison = compared("sum", "rsp4")
-    same = replace(comparison, right=comparison.left, disagreements=(), disagreeing_share=0.0)
+    same = replace(comparison, views=(comparison.left,) * 2, disagreements=(), disagreeing_share=0.0)
 
     figure = draw_predictions(same, CAMVID)
     assert "The models agree on every pixel" in words_of(figure)
@@ -94,7 +96,7 @@ def test_names_with_dollars_and_of_any_length_are_names(compared) -> None:
     comparison = compared("sum", "rsp4")
     left, right = replace(comparison.left, name="$x_1$"), replace(comparison.right, name="n" * 99)
 
-    words = words_of(draw_predictions(replace(comparison, left=left, right=right), CAMVID))
+    words = words_of(draw_predictions(replace(comparison, views=(left, right)), CAMVID))
     assert "$x_1$" in words
     assert any("…" in word and word.startswith("nnn") for word in words)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rsp_lab.figures.results.distance import DistanceCurve, draw_distance_curves
+from rsp_lab.analysis.scenes.distance import DistanceCurve
+from rsp_lab.figures.results.distance import draw_distance_curves
 
 CURVES = [
     DistanceCurve("sum", "person-rider", (4, 20, 50), ((1.0, 0.9, 0.5), (0.8, 0.7, 0.1), (0.9, 0.8, 0.4))),

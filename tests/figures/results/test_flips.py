@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
-from rsp_lab.figures.results.flips import close_up, draw_flips, shown_entries
+from rsp_lab.figures.results.flips import close_up, draw_flips, flips_caption
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
 
@@ -31,7 +31,7 @@ def found(image):
 
 def test_rows_add_up_to_the_logits(found):
     for story in found.stories:
-        entries = [entry for _, _, entry in shown_entries(story)]
+        entries = story.leading_entries()
         assert sum(entry.left for entry in entries) == pytest.approx(story.left.logit, abs=1e-4)
         assert sum(entry.right for entry in entries) == pytest.approx(story.right.logit, abs=1e-4)
 
@@ -41,9 +41,9 @@ def test_bars_are_the_entries(found, image):
     for number, story in enumerate(found.stories, 1):
         axes = next(a for a in figure.axes if a.get_label() == f"entries {number}")
         drawn = {patch.get_gid(): patch.get_width() for patch in axes.patches}
-        for words, _, entry in shown_entries(story):
-            assert drawn[f"{words} left"] == pytest.approx(entry.left)
-            assert drawn[f"{words} right"] == pytest.approx(entry.right)
+        for entry in story.leading_entries():
+            assert drawn[f"{entry.words()} left"] == pytest.approx(entry.left)
+            assert drawn[f"{entry.words()} right"] == pytest.approx(entry.right)
         assert drawn["in all right"] == pytest.approx(story.right.logit)
     texts = " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
     assert all(story.sentence() in texts for story in found.stories)
@@ -74,3 +74,11 @@ def test_the_close_up_holds_the_region_and_stays_on_the_image(found):
 def test_no_story_is_no_picture(image):
     with pytest.raises(ValueError, match="no flip"):
         draw_flips(image, FlipStories(("a", "b"), (), 0, "true labels"))
+
+
+def test_the_caption_tells_each_story_and_how_they_are_ranked(found):
+    caption = flips_caption(found, "street.png")
+
+    assert all(f"{number}: {story.sentence()}" in caption for number, story in enumerate(found.stories, 1))
+    assert "ranked by pixels times the mean of both models' margins" in caption
+    assert caption.endswith("Image: street.png, 160 x 96 pixels (width x height).")

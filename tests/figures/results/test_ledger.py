@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
+from rsp_lab.analysis.ledger.extent import contributing_box
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from rsp_lab.figures.results.ledger import detail, draw_ledger, signed
+from rsp_lab.figures.results.ledger import draw_ledger, signed
 from rsp_lab.figures.style import level_colour
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
@@ -33,7 +34,7 @@ def told(street: Callable[[int, int, int], Sample]) -> Explanation:
 
 @pytest.fixture(scope="module")
 def figure(told: Explanation) -> Figure:
-    return draw_ledger(told)
+    return draw_ledger(told.image, told.accounts)
 
 
 def test_maps_are_the_ledgers_on_one_scale(told: Explanation, figure: Figure) -> None:
@@ -64,14 +65,24 @@ def test_titles_say_model_pixel_classes_and_unit(told: Explanation, figure: Figu
     assert "(60, 70)" in told.target.describe()
 
 
-def test_the_detail_holds_the_pixel_and_what_contributes(told: Explanation) -> None:
-    rows, columns = told.left.ledger.image_size
+def test_details_are_the_parts_in_which_either_model_has_contributions(told: Explanation, figure: Figure) -> None:
     for level in told.difference.levels:
-        top, left, bottom, right = detail(told, level)
-        assert (bottom - top) / rows == pytest.approx((right - left) / columns)
-        assert -0.5 <= top <= PIXEL[0] <= bottom <= rows - 0.5
-        assert -0.5 <= left <= PIXEL[1] <= right <= columns - 0.5
-        for account in told.accounts:
-            if level in account.ledger.levels:
-                for cell in account.ledger.strongest(4, level):
-                    assert top - 1e-6 <= cell.centre[0] <= bottom + 1e-6 or abs(cell.value) < 1e-9
+        maps = [account.ledger.maps[level] for account in told.accounts if level in account.ledger.maps]
+        top, left, bottom, right = contributing_box(maps, (96, 128), PIXEL)
+        for side in ("left", "right"):
+            for axes in (axes for axes in figure.axes if axes.get_label() == f"{side} level {level}"):
+                assert axes.get_ylim() == pytest.approx((bottom, top))
+                assert axes.get_xlim() == pytest.approx((left, right))
+
+
+def test_one_model_has_its_own_bars_and_numbers(told: Explanation) -> None:
+    account = told.right
+    figure = draw_ledger(told.image, [account])
+
+    bars = {bar.get_gid(): bar for bar in axes_of(figure, "levels").patches}
+    assert set(bars) == {f"{row} model" for row in (*(f"level {x}" for x in account.ledger.levels), "bias", "logit")}
+    assert bars["level 4 model"].get_width() == pytest.approx(account.ledger.sums[4])
+    words = words_of(figure)
+    assert words.count(signed(account.ledger.sums[4])) == 2, "beside its bar and above its map"
+    assert "■ − □" not in words
+    assert not any("a long name" in part for part in words)

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from rsp_lab.analysis.trade.matrix import Estimates, TradeMatrix
+from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
 from rsp_lab.figures import style
-from rsp_lab.figures.results.trade import PANELS, draw_trade, trade_caption
+from rsp_lab.figures.results.trade import draw_trade, trade_caption
 from tests.figures.finding import axes_of, words_of
 
 LEVELS = (2, 3, 4, 5, 6, 7)
@@ -57,7 +57,7 @@ def test_cells_are_sums_over_levels():
     result = matrix(NAMES, absent=(2,))
     figure, rows = draw_trade(result), [0, 1, 3, 4]
 
-    for side, panel in enumerate(PANELS):
+    for side, panel in enumerate(SIDES):
         axes = axes_of(figure, f"matrix {panel}")
         shown = np.asarray(axes.images[0].get_array())
         # Neither the class that does not occur nor what gives nothing has a column.
@@ -95,7 +95,7 @@ def test_bars_are_the_levels_of_the_row():
     order = [t.get_text() for t in axes_of(figure, "levels difference").get_xticklabels()]
     largest = np.abs(result.values.mean[:, place, :-1, :-2]).max((0, 1))
     assert order == [NAMES[i] for i in np.argsort(-largest)[:4]]
-    for side, panel in enumerate(PANELS):
+    for side, panel in enumerate(SIDES):
         axes = axes_of(figure, f"levels {panel}")
         for row, level in enumerate(LEVELS):
             bars = [patch for patch in axes.patches if patch.get_gid() == f"level {level}"]
@@ -111,6 +111,34 @@ def test_the_row_by_default_is_that_of_the_largest_clear_difference_from_another
     assert f"{NAMES[int(clear.max(1).argmax())]}, level by level" in words_of(draw_trade(result))
 
 
+@pytest.mark.parametrize(("side", "place"), [("left", 0), ("right", 1)])
+def test_one_model_is_drawn_alone(side, place):
+    result = matrix(NAMES)
+    figure = draw_trade(result, side=side, target="sky")
+
+    assert [axes.get_label() for axes in figure.axes if axes.get_label().startswith(("matrix", "levels"))] == [
+        f"matrix {side}",
+        f"levels {side}",
+    ]
+    np.testing.assert_array_equal(
+        axes_of(figure, f"matrix {side}").images[0].get_array(), result.values.mean[place][:, -1, :-2]
+    )
+    assert len(axes_of(figure, f"matrix {side}").get_yticklabels()) == len(NAMES)
+    assert "right minus left" not in words_of(figure)
+    caption = trade_caption(result, side=side, target="sky")
+    assert f"each other in {result.names[place]}, over 12 images" in caption
+    assert result.names[1 - place] not in caption.replace(result.names[place], "")
+    assert "difference" not in caption.replace(result.rule, "")
+
+
+def test_the_row_of_one_model_is_that_of_its_largest_clear_entry_from_another_class():
+    result = matrix(NAMES)
+    mean, half = (x[0, :, -1, :-2] for x in (result.values.mean, result.values.half_width))
+    clear = np.where((np.abs(mean) > half) & ~np.eye(5, dtype=bool), np.abs(mean), 0)
+
+    assert f"{NAMES[int(clear.max(1).argmax())]}, level by level" in words_of(draw_trade(result, side="left"))
+
+
 @pytest.mark.parametrize(
     "result",
     [
@@ -121,8 +149,9 @@ def test_the_row_by_default_is_that_of_the_largest_clear_difference_from_another
     ],
     ids=["five", "one image", "nineteen", "tiny"],
 )
-def test_words_are_legible_and_on_the_sheet(result):
-    figure = draw_trade(result)
+@pytest.mark.parametrize("side", [None, "right"])
+def test_words_are_legible_and_on_the_sheet(result, side):
+    figure = draw_trade(result, side=side)
     renderer = FigureCanvasAgg(figure).get_renderer()
     width, height = (inches * figure.dpi for inches in figure.get_size_inches())
     assert figure.get_size_inches()[0] == style.DOUBLE
@@ -151,5 +180,7 @@ def test_the_caption_says_how_and_how_sure():
 def test_what_it_refuses():
     with pytest.raises(ValueError, match="nothing to draw"):
         draw_trade(matrix(("a", "b"), absent=(0, 1)))
+    with pytest.raises(ValueError, match="'middle' is no model's side: name 'left' or 'right'"):
+        draw_trade(matrix(NAMES), side="middle")
     with pytest.raises(ValueError, match="'sea' has no row here; the rows are sky"):
         trade_caption(matrix(NAMES), target="sea")

@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -16,12 +16,11 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.figures import shelf
-from app.shell.selection import Selection
 from app.store import models
 from rsp_lab.analysis.comparison.compare import assemble
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.record import Record
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-from rsp_lab.figures.paper.predictions import draw_predictions
 
 
 def _script() -> None:
@@ -52,7 +51,7 @@ def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyP
 
     said = run(page)
 
-    assert "9 figures for print of" in said
+    assert "11 figures for print of" in said
     assert "at y 11, x 12" in said
     assert "Nothing is drawn yet" in page.info[0].value
     # The offline file and the two records can be had at once: they are written when pressed.
@@ -88,23 +87,28 @@ def test_without_relations_their_figures_are_not_offered(page: AppTest) -> None:
     assert "Context flow" in page.selectbox(key="figure").options
 
 
-def test_files_are_what_their_endings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_what_their_endings_say() -> None:
     shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
     loaded = [models.loaded_model(name) for name in ("scenes-baseline", "scenes-rsp4")]
     views = models.view_of(loaded[0], shown), models.view_of(loaded[1], shown)
     result = assemble(shown.sample.image, (loaded[0].model, loaded[1].model), views, pixel=(5, 6))
-    kind = shelf.Kind("one", "", lambda _: (draw_predictions(result, loaded[1].table), "words"))
-    monkeypatch.setitem(shelf.SHELF, "one", kind)
+    target = PixelTarget(5, 6, "road", "car")
+    selection: Any = SimpleNamespace(
+        shown=shown, loaded=loaded, names=("left", "right"), result=result, target=target, passes=()
+    )
 
-    found = shelf._draw(cast("Selection", None), "one")
+    found = shelf._draw(selection, "predictions", "page")
+    narrow = shelf._draw(selection, "predictions", "column")
 
     assert found.files["pdf"].startswith(b"%PDF-")
     assert b"<svg" in found.files["svg"][:2000]
     assert Image.open(io.BytesIO(found.files["png"])).size[0] == round(7.16 * 300)
+    assert Image.open(io.BytesIO(narrow.files["png"])).size[0] == round(3.5 * 300)
+    assert f"Image: {shown.sample.name}, " in found.caption
     with zipfile.ZipFile(io.BytesIO(shelf.archive({"one": found}))) as zipped:
         assert sorted(zipped.namelist()) == ["captions.txt", "one.pdf", "one.png", "one.svg"]
         assert zipped.read("one.pdf") == found.files["pdf"]
-        assert zipped.read("captions.txt") == b"one: words\n"
+        assert zipped.read("captions.txt").decode() == f"one: {found.caption}\n"
     assert shelf.archive({"one": found}) == shelf.archive({"one": found})
 
 

@@ -1,0 +1,218 @@
+"""Obligations of every figure of the catalogue, for two models and for one, on every kind of head and odd sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.data.labels import CAMVID
+from rsp_lab.figures import style
+from rsp_lab.figures.catalogue import FIGURES, PAPER, DrawnFigure, FigureInput, draw_figure, figure_kind, figure_names
+from rsp_lab.models.presets import semantic_fpn
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+
+CASES = [
+    ("sum", "rsp4"),
+    ("rsp4", "sum", 64, 64),
+    ("rsp4", "rsp2", 40, 180),
+    ("unnormalised", "rsp1", 180, 40),
+    ("sum", "sum", 65, 97),
+    ("rsp4",),
+    ("sum", None, 64, 64),
+    ("rsp2", None, 40, 180),
+    ("unnormalised", None, 180, 40),
+    ("average", None, 65, 97),
+]
+RELATIONS = {"key_query", "relation_grids", "gaze"}
+# Of a comparison or view: pictures of the whole image, in its proportions.
+WHOLE = ("predictions", "context_flow", "key_query", "relation_grids", "gaze")
+Case = tuple[FigureInput, Mapping[str, DrawnFigure]]
+
+pytestmark = pytest.mark.usefixtures("unchecked_module", "one_thread")
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))
+def case(request: pytest.FixtureRequest, given, every) -> Case:
+    return given(*request.param), every(*request.param)
+
+
+def shown_texts(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+
+
+def test_every_figure_is_drawn_but_those_that_cannot_exist(case: Case) -> None:
+    given, figures = case
+    missing: set[str] = {"distance"}
+    if not any(grids for grids in given.view.grids):
+        missing |= RELATIONS
+    if len(given.models) == 1 or not (given.view.views[0].labels != given.view.views[1].labels).any():
+        missing |= {"flips"}
+
+    assert set(figures) == set(figure_names()) - missing
+
+
+def test_words_are_legible_and_on_the_sheet(case: Case) -> None:
+    _, figures = case
+    for name, drawn in figures.items():
+        figure = drawn.figure
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        width, height = (inches * figure.dpi for inches in figure.get_size_inches())
+        assert figure.get_size_inches()[0] == style.DOUBLE
+        with style.plot_style():
+            for text in shown_texts(figure):
+                box = text.get_window_extent(renderer)
+                assert text.get_fontsize() >= 6, (name, text)
+                assert -1 < box.x0 < box.x1 < width + 1, (name, text)
+                assert -1 < box.y0 < box.y1 < height + 1, (name, text)
+
+
+def test_words_do_not_lie_on_one_another(case: Case) -> None:
+    _, figures = case
+    for name, drawn in figures.items():
+        renderer = FigureCanvasAgg(drawn.figure).get_renderer()
+        with style.plot_style():
+            boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in drawn.figure.texts]
+        for index, (text, box) in enumerate(boxes):
+            for other, other_box in boxes[index + 1 :]:
+                assert not box.overlaps(other_box), (name, text, other)
+
+
+def test_pictures_have_the_photographs_proportions(case: Case) -> None:
+    given, figures = case
+    rows, columns = given.image_size
+    for name in set(WHOLE) & set(figures):
+        figure = figures[name].figure
+        for axes in figure.axes:
+            if not axes.images or axes.get_label().endswith(" grid"):
+                continue
+            box, (width, height) = axes.get_position(), figure.get_size_inches()
+            assert box.width * width / (box.height * height) == pytest.approx(columns / rows), (name, axes.get_label())
+            assert (axes.get_xlim(), axes.get_ylim()) == ((-0.5, columns - 0.5), (rows - 0.5, -0.5)), name
+
+
+def test_captions_name_the_models_and_the_image(case: Case) -> None:
+    given, figures = case
+    related = [name for name, grids in zip(given.names, given.view.grids, strict=True) if grids]
+    named = {"dataflow": given.names[-1:], "gaze": related[-1:], "key_query": related}
+    for name, (_, caption, _) in figures.items():
+        assert all(model in caption for model in named.get(name, given.names)), name
+        if FIGURES[name].about == "image" and name != "dataflow":
+            size = f"Image: a street.png, {given.image_size[1]} x {given.image_size[0]} pixels"
+            assert size in caption, name
+        assert caption.endswith("."), name
+
+
+def test_captions_about_a_pixel_name_it_and_how_it_was_chosen(case: Case) -> None:
+    given, figures = case
+    (y, x) = given.view.pixel
+    for name in ("predictions", "context_flow", "key_query", "relation_grids", "context_paths"):
+        if name in figures:
+            assert f"Ring: pixel y {y}, x {x} ({given.view.pixel_rule})." in figures[name].caption
+            assert given.view.sentence() in figures[name].caption
+    assert f"Ring: pixel y {y}, x {x}." in figures["ledger"].caption
+
+
+def test_data_are_plain_and_name_each_model_once(case: Case) -> None:
+    given, figures = case
+    for name, (_, _, data) in figures.items():
+        assert json.loads(json.dumps(data)), name
+        if name in ("reach", "structure", "context_paths", "ledger", "context_flow"):
+            assert [one["model"] for one in data["models"]] == list(given.names), name
+
+
+def test_one_model_alone_has_no_sides(every) -> None:
+    for name, (figure, caption, _) in every("rsp4").items():
+        labels = " ".join(axes.get_label() for axes in figure.axes).split()
+        assert not {"left", "right"} & set(labels), name
+        assert "(left)" not in caption, name
+        assert "both" not in " ".join(text.get_text() for text in shown_texts(figure)), name
+
+
+def test_the_default_pixel_of_one_model_is_the_centre(given: Callable[..., FigureInput]) -> None:
+    view = given("rsp4").view
+
+    assert (view.pixel, view.pixel_rule) == ((48, 64), "centre of the image")
+    assert view.names == ("rsp4 model",)
+
+
+def test_true_labels_are_drawn_and_said(given, every) -> None:
+    subject = given("rsp4")
+    labels = torch.zeros(subject.image_size, dtype=torch.long)
+    labelled = FIGURES["predictions"].draw(replace(subject, labels=labels, known=subject.view))
+
+    assert "truth" in [axes.get_label() for axes in labelled.figure.axes]
+    assert "Truth: black where unlabelled." in labelled.caption
+    assert "truth" not in [axes.get_label() for axes in every("rsp4")["predictions"].figure.axes]
+
+
+def test_what_cannot_exist_says_why(given: Callable[..., FigureInput]) -> None:
+    one, pair = given("sum", None, 64, 64), given("sum", "sum", 65, 97)
+    for name in RELATIONS:
+        with pytest.raises(ValueError, match=r"sum model does not have a relation.*RSP head"):
+            FIGURES[name].draw(one)
+        with pytest.raises(ValueError, match=r"neither sum model nor sum model has a relation.*RSP head"):
+            FIGURES[name].draw(pair)
+    with pytest.raises(ValueError, match="give two models"):
+        FIGURES["flips"].draw(one)
+    with pytest.raises(ValueError, match="drawn scenes' classes"):
+        FIGURES["distance"].draw(one)
+
+
+def test_twins_have_no_flips(given: Callable[..., FigureInput]) -> None:
+    subject = given("rsp4", None, 64, 64)
+    twins = FigureInput(subject.models * 2, ("a", "b"), subject.image)
+
+    assert FIGURES["flips"].refusal(twins) == (
+        "there is no flip to draw: the models agree, or part only in regions of less than 30 pixels."
+    )
+
+
+def test_a_head_without_a_path_has_a_structure_only(given: Callable[..., FigureInput]) -> None:
+    config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
+    subject = FigureInput((Segmenter(config).eval(),), ("fpn",), given("sum", "rsp4").image)
+
+    refused = {name: kind.refusal(subject) for name, kind in FIGURES.items() if kind.about != "scenes"}
+
+    assert [name for name, reason in refused.items() if reason is None] == ["structure"]
+    assert "no top-down steps to show" in str(refused["ledger"])
+
+
+def test_draw_figure_takes_one_model_or_two_and_the_papers_numbers(given: Callable[..., FigureInput]) -> None:
+    subject = given("sum", "rsp4")
+    target = PixelTarget(20, 30, "road", "pavement")
+
+    one = draw_figure("ledger", subject.models[1], subject.image, target, image_name="x.png")
+    two = draw_figure("fig5b", subject.models, subject.image, target, names=("a", "b"))
+
+    assert "Context ledger of model: road over pavement at pixel (20, 30)" in one.caption
+    assert "Image: x.png, 128 x 96 pixels" in one.caption
+    assert "Context paths of a (left) and b (right) to one decision: road over pavement" in two.caption
+
+
+def test_unknown_names_and_numbers_of_models_are_refused(given: Callable[..., FigureInput]) -> None:
+    subject = given("sum", "rsp4")
+    with pytest.raises(ValueError, match=r"no figure 'pie_chart'; there are reach, .* fig5b\."):
+        figure_kind("pie_chart")
+    with pytest.raises(ValueError, match="give one or two models"):
+        draw_figure("reach", (), subject.image)
+    with pytest.raises(ValueError, match="a name for each"):
+        draw_figure("reach", subject.models, subject.image, names=("a",))
+    with pytest.raises(ValueError, match=r"outside the image"):
+        draw_figure("ledger", subject.models[1], subject.image, PixelTarget(96, 0, None))
+    with pytest.raises(ValueError, match="channel 64 does not exist"):
+        draw_figure("context_flow", subject.models[1], subject.image, channel=64)
+
+
+def test_the_papers_figures_come_first_in_its_order() -> None:
+    assert list(PAPER) == ["fig1", "fig2", "fig3", "fig4", "fig5a", "fig5b"]
+    assert figure_names()[: len(PAPER)] == tuple(PAPER.values())
+    assert len({kind.title for kind in FIGURES.values()}) == len(FIGURES)
