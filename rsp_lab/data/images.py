@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from rsp_lab.data.paths import readable_name, special_kind
+from rsp_lab.files import readable_name, special_kind
 
 MIN_SIDE = 64
 MAX_PIXELS = 4096 * 4096

@@ -7,7 +7,15 @@ begins with :func:`regular_file`, :func:`read_json` or :func:`read_safetensors_h
 from rsp_lab.files.digests import digest
 from rsp_lab.files.headers import SafetensorsHeader, TensorFacts, read_safetensors_header
 from rsp_lab.files.json_data import parse_json, read_json, to_json, write_json
-from rsp_lab.files.paths import AnyPath, FileError, StateMismatchError, check_target, regular_file
+from rsp_lab.files.paths import (
+    AnyPath,
+    FileError,
+    StateMismatchError,
+    check_target,
+    readable_name,
+    regular_file,
+    special_kind,
+)
 from rsp_lab.files.writing import UNFINISHED, remove_unfinished, whole_folder, write_atomic
 
 __all__ = [
@@ -22,8 +30,10 @@ __all__ = [
     "parse_json",
     "read_json",
     "read_safetensors_header",
+    "readable_name",
     "regular_file",
     "remove_unfinished",
+    "special_kind",
     "to_json",
     "whole_folder",
     "write_atomic",

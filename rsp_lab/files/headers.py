@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsp_lab.files.json_data import parse_json
-from rsp_lab.files.paths import AnyPath, FileError, regular_file
+from rsp_lab.files.paths import AnyPath, FileError, readable_name, regular_file
 
 HEADER_BYTES = 16_000_000
 _DIMENSIONS = 16
@@ -61,7 +61,7 @@ def read_safetensors_header(
         FileError: if the file is no regular file, no safetensors file, or does not hold what its header promises.
     """
     path = regular_file(path, what)
-    where = f"{path} is damaged or no {what}"
+    where = f"{readable_name(path)} is damaged or no {what}"
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -70,7 +70,9 @@ def read_safetensors_header(
                 raise FileError(f"{where}: its first bytes are not those of a safetensors file. {remedy}")
             data = file.read(length)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error}). Change its access rights.") from error
+        raise FileError(
+            f"{readable_name(path)}: cannot be read ({error.strerror or error}). Change its access rights."
+        ) from error
     entries = parse_json(data, where, remedy=remedy)
     metadata = entries.pop("__metadata__", None) or {}
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rsp_lab.files.paths import AnyPath, FileError, regular_file
+from rsp_lab.files.paths import AnyPath, FileError, readable_name, regular_file
 from rsp_lab.files.writing import write_atomic
 
 JSON_BYTES = 64_000_000
@@ -32,15 +32,15 @@ def read_json(
     Raises:
         FileError: if the file cannot be read, is larger than ``most``, or is refused.
     """
-    path = regular_file(path, what)
+    path, name = regular_file(path, what), readable_name(path)
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)
     except OSError as error:
-        raise FileError(f"{path}: cannot be read ({error.strerror or error}). Change its access rights.") from error
+        raise FileError(f"{name}: cannot be read ({error.strerror or error}). Change its access rights.") from error
     if len(data) > most:
-        raise FileError(f"{path} is damaged or no {what}: it has more than {most:,} bytes. {remedy}")
-    return parse_json(data, f"{path} is damaged or no {what}", kind, remedy=remedy)
+        raise FileError(f"{name} is damaged or no {what}: it has more than {most:,} bytes. {remedy}")
+    return parse_json(data, f"{name} is damaged or no {what}", kind, remedy=remedy)
 
 
 def parse_json(text: str | bytes, where: str, kind: type = dict, *, remedy: str = "Write it anew.") -> Any:

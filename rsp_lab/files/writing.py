@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from rsp_lab.files.paths import AnyPath, FileError, check_target, kind_of, path_errors
+from rsp_lab.files.paths import AnyPath, FileError, check_place, check_target, kind_of, path_errors, readable_name
 
 UNFINISHED = ".unfinished-"
 """Start of the names of what a write has not finished yet."""
@@ -71,7 +71,9 @@ def whole_folder(out: AnyPath, *, protect: Iterable[AnyPath] = ()) -> Iterator[P
     """
     out, protect = Path(out), list(protect)
     if os.path.lexists(out) and not out.is_dir():
-        raise FileError(f"{out}: is {kind_of(out.lstat().st_mode)}, not a folder. Choose another folder.")
+        raise FileError(f"{readable_name(out)} is {kind_of(out.lstat().st_mode)}, not a folder. Choose another place.")
+    if not out.exists():
+        check_place(out)
     remove_unfinished(out)
     home = out if out.is_dir() else out.parent
     with ExitStack() as stack:
@@ -81,7 +83,9 @@ def whole_folder(out: AnyPath, *, protect: Iterable[AnyPath] = ()) -> Iterator[P
         try:
             with path_errors(out, _WRITING):
                 yield folder
-        except FileError as error:  # of a write into the temporary folder
+        except FileError as error:
+            if str(folder) not in str(error):
+                raise
             raise FileError(str(error).replace(str(folder), str(out))) from error
         files = sorted(path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
         for name in files:

@@ -104,6 +104,6 @@ def test_another_question_names_the_options_that_help(tmp_path, fails):
 
 def test_a_page_that_cannot_be_written_is_known_before_the_work(tmp_path, fails, asked):
     os.mkfifo(tmp_path / "page.md")
-    assert "is a named pipe" in fails(words(tmp_path / "out", "--page", str(tmp_path / "page.md")))
+    assert "is a pipe" in fails(words(tmp_path / "out", "--page", str(tmp_path / "page.md")))
     assert not asked
     assert not (tmp_path / "out").exists()

@@ -126,7 +126,7 @@ def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_computed
     blocked.write_text("in the way")
 
     for out in (blocked, blocked / "out"):
-        assert "Choose another folder" in fails(["compare", str(scene), "-o", str(out), *models])
+        assert "not a folder. Choose another place." in fails(["compare", str(scene), "-o", str(out), *models])
 
 
 def test_a_wrong_request_on_a_large_image_is_refused_before_its_cost_is_measured(

@@ -349,7 +349,7 @@ def test_endless_input_is_refused(read: str, config: SegmenterConfig, tmp_path: 
 def test_weights_are_not_written_over_a_pipe(model: Segmenter, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
 
-    with pytest.raises(FileError, match="is a named pipe, and nothing is written over that"):
+    with pytest.raises(FileError, match="is a pipe, and nothing is written over that"):
         weights.save(model, tmp_path / "fifo", {})
 
 

@@ -14,6 +14,7 @@ from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.files import write_cityscapes_layout
 from rsp_lab.data.scenes.scene import Scene, draw_scene, draw_scene_pair
+from rsp_lab.files import FileError
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_nothing_is_left_where_writing_fails(scene: Scene, tmp_path: Path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(json, "dumps", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(FileError, match=rf"{tmp_path}: cannot be written .No space"):
         write_cityscapes_layout([scene], tmp_path, "val")
     assert list(tmp_path.iterdir()) == []
 
@@ -58,5 +59,5 @@ def test_wrong_requests(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one name"):
         write_cityscapes_layout([scene, scene], tmp_path, "val")
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ValueError, match="Choose another folder"):
+    with pytest.raises(ValueError, match="not a folder. Choose another place"):
         write_cityscapes_layout(list(draw_scene_pair(0, 64, 128)), tmp_path / "file" / "out", "val")
