@@ -24,6 +24,7 @@ from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
 from rsp_lab.files import check_target, to_json, whole_folder, write_atomic, write_json
+from rsp_lab.interruption import kept
 from rsp_lab.models import weights
 
 _SAID_EVERY = 10.0
@@ -76,15 +77,12 @@ def arena(
     for expectation in EXPECTATIONS:
         say(f"  {expectation.sentence()}: {expectation.reason}")
     state = out / "state"
-    try:
+    with kept(f"what is done is kept in {state}, and the same command goes on"):
         result = run_arena(loaded, settings, state, fresh=fresh, report=_progress())
-    except KeyboardInterrupt:
-        say(f"rsp-lab: interrupted; what is done is kept in {state}, and the same command goes on")
-        raise SystemExit(130) from None
-    facts = _write(result, out)
-    if page is not None:
-        save(draw_arena(result), page.parent / "images" / "arena.png", dpi=200)
-        write_atomic(page, arena_page(result, "images/arena.png"))
+        facts = _write(result, out)
+        if page is not None:
+            save(draw_arena(result), page.parent / "images" / "arena.png", dpi=200)
+            write_atomic(page, arena_page(result, "images/arena.png"))
     if json:
         print(to_json(facts))
         return

@@ -12,6 +12,7 @@ import tyro
 
 from rsp_lab.cli.output import say
 from rsp_lab.files import StateMismatchError
+from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
 
 COMMANDS = {
     "models": "The weights that come with the package.",
@@ -47,8 +48,11 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
     words = sys.argv[1:] if arguments is None else arguments
+    # Imported before a signal raises in the midst of it: not every import fails as it should.
+    commands = _commands(words)
     try:
-        tyro.extras.subcommand_cli_from_dict(_commands(words), prog="rsp-lab", args=words)
+        with interruptible():
+            tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=words)
     except BrokenPipeError:
         # The reader of the output, such as head, is gone; what is still buffered for it must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,9 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
     except RuntimeError as error:
         say(f"rsp-lab: {_described(error)}")
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        say("rsp-lab: interrupted; nothing was written")
-        raise SystemExit(130) from None
+    except Interrupted as stop:
+        say(f"rsp-lab: {stop}")
+        raise SystemExit(EXIT_CODE) from None
 
 
 def _commands(words: list[str]) -> dict[str, Callable[..., Any]]:

@@ -26,6 +26,7 @@ from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
 from rsp_lab.figures.style import save
 from rsp_lab.files import check_target, digest, to_json, whole_folder, write_atomic, write_json
+from rsp_lab.interruption import kept
 from rsp_lab.models import weights
 
 _SAID_EVERY = 10.0
@@ -77,16 +78,13 @@ def trade(
     files = weights.resolve(left), weights.resolve(right)
     question = TradeQuestion(names, (digest(files[0]), digest(files[1])), f"{data} {split}", by, block, __version__)
     check_target(out / "trade.json")  # where nothing can be written, it is better to know before the work
-    try:
+    with kept(f"what is done is kept in {out}, and the same command goes on"):
         with _progress(shard) as report:
             result = run_trade(pair, samples, question, out, count=limit, shard=shard, fresh=fresh, report=report)
-    except KeyboardInterrupt:
-        say(f"rsp-lab: interrupted; what is done is kept in {out}, and the same command goes on")
-        raise SystemExit(130) from None
-    if result is None:
-        return
-    facts = {"rsp_lab": __version__, "torch": torch.__version__, "data": question.data, **result.to_dict()}
-    _write(result, facts, out, target)
+        if result is None:
+            return
+        facts = {"rsp_lab": __version__, "torch": torch.__version__, "data": question.data, **result.to_dict()}
+        _write(result, facts, out, target)
     if json:
         print(to_json(facts, indent=None))
         return

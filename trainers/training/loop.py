@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from rsp_lab.data.sample import Sample
+from rsp_lab.interruption import Interrupted, StopSignal
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.batches import training_batches
@@ -22,14 +23,9 @@ from trainers.training.learner import Learner
 from trainers.training.logs import open_log
 from trainers.training.losses import Criterion, class_weights
 from trainers.training.memory import keep_freed_memory
-from trainers.training.stop import StopSignal
 
 SaveBest = Callable[[nn.Module, Evaluation, int], None]
 """Called with the network that was scored, its scores and the updates done."""
-
-
-class Interrupted(Exception):
-    """The run was asked to stop; its state is saved."""
 
 
 def train(

@@ -17,13 +17,14 @@ from torch.nn import functional as F
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.interruption import Interrupted
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.run import LossConfig, Optimiser, RunConfig
 from trainers.training import loop
 from trainers.training.batches import batch_names, training_batches
 from trainers.training.checkpoint import LAST, CheckpointError, load_model
-from trainers.training.loop import Interrupted, train
+from trainers.training.loop import train
 from trainers.training.losses import Criterion, class_weights, segmentation_loss
 
 CLASSES = ("a", "b", "c")

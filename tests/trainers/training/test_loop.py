@@ -13,12 +13,13 @@ from torch.nn import functional as F
 
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.interruption import Interrupted
 from trainers.config.run import MultiStep, OneCycle, Optimiser, RunConfig
 from trainers.training import loop
 from trainers.training.batches import training_batches
 from trainers.training.checkpoint import BEST, LAST, CheckpointError, Progress
 from trainers.training.logs import MACHINE_KEYS
-from trainers.training.loop import Interrupted, keep_best, train
+from trainers.training.loop import keep_best, train
 from trainers.training.losses import segmentation_loss
 
 
