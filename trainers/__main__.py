@@ -13,6 +13,7 @@ import tyro
 
 from rsp_lab.data.sources import open_split
 from rsp_lab.files import to_json, write_atomic
+from rsp_lab.interruption import Interrupted
 from rsp_lab.models import weights
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.paper import PAPER_RECIPES
@@ -29,7 +30,6 @@ from trainers.runs.study import run_study
 from trainers.training.batches import reason
 from trainers.training.checkpoint import load_model
 from trainers.training.inference import WHOLE, Inference, dump_predictions
-from trainers.training.loop import Interrupted
 
 EXIT_INTERRUPTED = 130
 

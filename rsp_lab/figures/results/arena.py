@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.arena.methods import RANDOM
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate
 from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, plot_style

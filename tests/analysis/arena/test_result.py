@@ -14,9 +14,9 @@ from rsp_lab.analysis.arena.methods import METHODS, ArenaMethod, Question
 from rsp_lab.analysis.arena.page import arena_page
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate, PairOutcome
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
-from rsp_lab.files import StateMismatchError
 from rsp_lab.analysis.attribution.interface import AttributionMethod, MethodOutput
 from rsp_lab.analysis.attribution.methods import Occlusion
+from rsp_lab.files import StateMismatchError
 from tests.analysis import arena_kit as kit
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")

@@ -59,5 +59,5 @@ def test_wrong_requests(scene: Scene, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one name"):
         write_cityscapes_layout([scene, scene], tmp_path, "val")
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ValueError, match="not a folder. Choose another place"):
+    with pytest.raises(ValueError, match=r"not a folder\. Choose another place"):
         write_cityscapes_layout(list(draw_scene_pair(0, 64, 128)), tmp_path / "file" / "out", "val")
