@@ -20,7 +20,7 @@ from trainers.config.paper import PAPER_RECIPES
 from trainers.config.recipes import RECIPES, STUDY
 from trainers.config.run import RunConfig
 from trainers.data.check import check_data
-from trainers.data.crops import crop_sheet
+from trainers.data.crops import check_picture, crop_sheet, write_picture
 from trainers.reports.card import model_card
 from trainers.reports.write import write_results
 from trainers.runs.export import best_weights, check_classes, data_of, export_half, score
@@ -127,7 +127,8 @@ def predict_command(
     model = load_model(path)
     samples = open_split(data or data_of(path, model), split)
     check_classes(model, samples)
-    count = dump_predictions(model, samples, samples.table, output, inference)
+    read = [file for pair in getattr(samples, "paths", ()) for file in pair if file is not None]
+    count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
     print(f"wrote {2 * count} files to {output}")
 
 
@@ -172,7 +173,8 @@ def crops_command(
     config = _recipe(recipe)()
     if bootstrap is not None:
         config = replace(config, augment=replace(config.augment, bootstrap=bootstrap))
-    crop_sheet(open_split(config.data, "train"), config, number).save(output)
+    check_picture(output)
+    write_picture(crop_sheet(open_split(config.data, "train"), config, number), output)
     print(f"wrote {output} ({number} crops of {recipe})")
 
 

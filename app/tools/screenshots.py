@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.store.run_folders import run_folders, runs_root
 from app.tools.serving import running_workbench
+from rsp_lab.files import write_atomic
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 READY = '.rsp[data-ready="1"]'
@@ -131,7 +132,7 @@ def take(shots: Shots) -> list[Path]:
                 print(f"{name}: left out, as there is no run below {runs_root()}.", file=sys.stderr)
                 continue
             picture = shots.output / f"{name}.png"
-            picture.write_bytes(quantised(_photograph(browser, address, SHOTS[name], shots)))
+            write_atomic(picture, quantised(_photograph(browser, address, SHOTS[name], shots)))
             written.append(picture)
         browser.close()
     return written

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
 from rsp_lab.data.labels import colour
 from rsp_lab.data.sources import Samples
+from rsp_lab.files import check_target, write_atomic
 from trainers.config.run import RunConfig
 from trainers.training.batches import Crops
 
@@ -34,3 +38,24 @@ def crop_sheet(samples: Samples, config: RunConfig, number: int) -> Image.Image:
         sheet.paste(Image.fromarray(pixels), (x, y))
         sheet.paste(Image.fromarray(colour(label.numpy(), samples.table)), (x, y + height))
     return sheet
+
+
+def check_picture(path: Path) -> str:
+    """Pillow's name of the format that a path ends in.
+
+    Raises:
+        ValueError: for an ending that is none of a picture.
+        FileError: for a path that cannot be written to.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind not in Image.SAVE:
+        raise ValueError(f"{path}: has not the ending of a picture. Name one, such as {path.stem}.png.")
+    check_target(path)
+    return kind
+
+
+def write_picture(picture: Image.Image, path: Path) -> None:
+    """Writes a picture whole or not at all; raises as :func:`check_picture`."""
+    content = io.BytesIO()
+    picture.save(content, check_picture(path))
+    write_atomic(path, content.getvalue())

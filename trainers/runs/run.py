@@ -49,5 +49,6 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         progress = train(config, model, train_set, val_set, run, save_best)
         if not distributed.rank():
             best = f"best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}"
-            print(f"{progress.step} updates done; {best}")
+            none = "no best weights: no evaluation gave a score, since no labelled pixel of val belongs to a class"
+            print(f"{progress.step} updates done; {none if progress.best_miou is None else best}")
         return progress

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.data.sample import Sample
+from rsp_lab.files import whole_folder
 
 
 @dataclass(frozen=True)
@@ -104,18 +105,28 @@ def _starts(side: int, window: int, overlap: float) -> list[int]:
 
 
 def dump_predictions(
-    model: nn.Module, samples: Iterable[Sample], table: ClassTable, folder: Path, inference: Inference
+    model: nn.Module,
+    samples: Iterable[Sample],
+    table: ClassTable,
+    out: Path,
+    inference: Inference,
+    protect: Iterable[Path] = (),
 ) -> int:
     """Writes ``NAME_color.png`` in the palette and ``NAME_labelIds.png`` in the data set's own ids; counts images.
 
-    The second kind is what the Cityscapes server takes.
+    The second kind is what the Cityscapes server takes. The files appear when all of them are written.
+
+    Args:
+        protect: files of the data set, which are not replaced.
+
+    Raises:
+        FileError: if the folder cannot be written to, or a file of ``protect`` would be replaced.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     to_raw = table.train_to_raw()
     device = next(model.parameters()).device
     count = 0
     model.eval()
-    with torch.inference_mode():
+    with whole_folder(out, protect=protect) as folder, torch.inference_mode():
         for sample in samples:
             classes = predict(model, sample.image[None].to(device).float() / 255, inference).cpu().numpy()
             Image.fromarray(colour(classes, table)).save(folder / f"{sample.name}_color.png")

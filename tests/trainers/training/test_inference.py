@@ -8,6 +8,7 @@ from torch import nn
 
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.sample import Sample
+from rsp_lab.files import FileError
 from trainers.training.evaluate import evaluate
 from trainers.training.inference import Inference, dump_predictions, predict, slide
 
@@ -85,6 +86,15 @@ def test_predictions_in_the_palette_and_in_the_ids_of_the_server(tmp_path):
     colours = np.array(Image.open(tmp_path / "ulm_0_color.png"))
     np.testing.assert_array_equal(ids, CITYSCAPES.train_to_raw()[classes])
     np.testing.assert_array_equal(colours, np.array(CITYSCAPES.palette)[classes])
+
+
+def test_predictions_replace_no_file_of_the_data_set(tmp_path):
+    sample = Sample("ulm_0", torch.randint(0, 256, (3, 64, 70), dtype=torch.uint8))
+    label = tmp_path / "ulm_0_labelIds.png"
+    label.write_bytes(b"the truth")
+    with pytest.raises(FileError, match="ulm_0_labelIds.png is what is being read"):
+        dump_predictions(Pointwise(len(CITYSCAPES)), [sample], CITYSCAPES, tmp_path, Inference(), protect=[label])
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {label.name: b"the truth"}
 
 
 @pytest.mark.parametrize("wrong", [{"window": (0, 5)}, {"overlap": 1.0}, {"scales": ()}, {"scales": (0.0,)}])
