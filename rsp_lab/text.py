@@ -1,0 +1,105 @@
+"""Numbers in words, tables in plain text and Markdown, and numbers cut for JSON: one way each.
+
+Numbers for readers have a true minus sign; what is missing or no number is a dash.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+MINUS = "−"
+MISSING = "–"
+"""Stands where there is no number."""
+
+Value = float | None
+
+
+def number(value: Value, digits: int = 3) -> str:
+    """Significant digits, e.g. ``"−1.2"``."""
+    return MISSING if value is None or math.isnan(value) else _minus(f"{value:.{digits}g}")
+
+
+def signed(value: Value, digits: int = 3) -> str:
+    """Significant digits with a sign, e.g. ``"+1.2"``; 0 has none."""
+    return number(value, digits) if not value or math.isnan(value) else _minus(f"{value:+.{digits}g}")
+
+
+def fixed(value: Value, decimals: int = 2) -> str:
+    """Decimals, so that a column lines up, e.g. ``"−1.20"``."""
+    return MISSING if value is None or math.isnan(value) else _unsigned_zero(_minus(f"{value:.{decimals}f}"))
+
+
+def signed_fixed(value: Value, decimals: int = 2) -> str:
+    """Decimals with a sign, e.g. ``"+1.20"``; what rounds to 0 has none."""
+    return MISSING if value is None or math.isnan(value) else _unsigned_zero(_minus(f"{value:+.{decimals}f}"))
+
+
+def share(value: Value) -> str:
+    """A share of 1 with three decimals; a share that is not 0 does not look like 0."""
+    return "< 0.001" if value is not None and 0 < value < 0.0005 else fixed(value, 3)
+
+
+def percent(value: Value, decimals: int | None = None) -> str:
+    """A share of 1 in percent, with three significant digits or with decimals, e.g. ``"12.3 %"``."""
+    if value is None or math.isnan(value):
+        return MISSING
+    return f"{number(100 * value) if decimals is None else fixed(100 * value, decimals)} %"
+
+
+def points(value: Value) -> str:
+    """A difference of shares in percentage points, without the unit, e.g. ``"+1.2"``."""
+    return signed_fixed(None if value is None else 100 * value, 1)
+
+
+def spread(values: Sequence[float], *, difference: bool = False) -> str:
+    """Shares, or differences of them, in percent: median (least to greatest), or the one value alone."""
+    form = signed_fixed if difference else fixed
+    middle, least, most = (form(100 * value, 1) for value in (median(values), min(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
+
+
+def plain_table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their content, the first to the left and the others to the right."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join([row[0].ljust(wide[0]), *map(str.rjust, row[1:], wide[1:])]) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Lines of a table; ``left`` columns are left-aligned, the others, numbers, right-aligned."""
+    rule = ["---"] * left + ["---:"] * (len(titles) - left)
+    return [f"| {' | '.join(line)} |" for line in (_cells(titles), rule, *map(_cells, rows))]
+
+
+def _cells(row: Sequence[str]) -> list[str]:
+    """Cells that stay cells whatever a class or a model is called."""
+    return [" ".join(cell.split("\n")).replace("|", "\\|") for cell in row]
+
+
+def rounded(value: Any, digits: int = 6) -> Any:
+    """JSON-able data with its floats rounded to ``digits`` decimals; what is not finite is None.
+
+    Args:
+        value: floats, numbers of numpy, arrays and tensors, and dicts, lists and tuples of such; the rest stays as it
+            is.
+    """
+    if isinstance(value, float):
+        return round(float(value), digits) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {name: rounded(item, digits) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, digits) for item in value]
+    if hasattr(value, "tolist"):  # arrays, tensors, and their scalars
+        return rounded(value.tolist(), digits)
+    return value
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def _unsigned_zero(text: str) -> str:
+    return text if any(digit in text for digit in "123456789") or "inf" in text else text.lstrip(f"+{MINUS}")

@@ -1,0 +1,119 @@
+"""Numbers in words, tables and numbers cut for JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rsp_lab.text import (
+    fixed,
+    markdown_table,
+    number,
+    percent,
+    plain_table,
+    points,
+    rounded,
+    share,
+    signed,
+    signed_fixed,
+    spread,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (number(1.2345), "1.23"),
+        (number(-1.2), "−1.2"),
+        (number(1e-7), "1e−07"),
+        (number(1234.5, 2), "1.2e+03"),
+        (number(0.0), "0"),
+        (number(None), "–"),
+        (number(math.nan), "–"),
+        (signed(1.2), "+1.2"),
+        (signed(-1.2345), "−1.23"),
+        (signed(0.0), "0"),
+        (signed(-0.00012345, 2), "−0.00012"),
+        (signed(None), "–"),
+        (fixed(2), "2.00"),
+        (fixed(-1.005, 1), "−1.0"),
+        (fixed(-0.001), "0.00"),
+        (fixed(math.nan), "–"),
+        (signed_fixed(1.2), "+1.20"),
+        (signed_fixed(-1.2), "−1.20"),
+        (signed_fixed(0.004), "0.00"),
+        (signed_fixed(-0.004), "0.00"),
+        (signed_fixed(-3.4, 0), "−3"),
+        (signed_fixed(-0.4, 0), "0"),
+        (signed_fixed(math.inf), "+inf"),
+        (signed_fixed(None), "–"),
+        (share(0.25), "0.250"),
+        (share(0.0), "0.000"),
+        (share(0.0001), "< 0.001"),
+        (percent(0.12345), "12.3 %"),
+        (percent(0.12345, 0), "12 %"),
+        (percent(None), "–"),
+        (percent(math.nan, 1), "–"),
+        (points(-0.0123), "−1.2"),
+        (points(0.0), "0.0"),
+        (points(None), "–"),
+        (spread([0.5]), "50.0"),
+        (spread([0.1, 0.3, 0.2]), "20.0 (10.0 to 30.0)"),
+        (spread([-0.1, 0.3, 0.0], difference=True), "0.0 (−10.0 to +30.0)"),
+    ],
+)
+def test_numbers_in_words(text: str, expected: str) -> None:
+    assert text == expected
+
+
+def test_a_plain_table_lines_up() -> None:
+    rows = [("name", "a", "long title"), ("a longer name", "1.00", ""), ("b", "−12.00", "3")]
+
+    assert plain_table(rows).splitlines() == [
+        "name                a  long title",
+        "a longer name    1.00",
+        "b              −12.00           3",
+    ]
+
+
+def test_a_markdown_table_stays_one_whatever_things_are_called() -> None:
+    lines = markdown_table(["class", "left | right", "n"], [["a|b", "two\nlines", "3"]], left=2)
+
+    assert lines == ["| class | left \\| right | n |", "| --- | --- | ---: |", "| a\\|b | two lines | 3 |"]
+
+
+def test_rounding_walks_what_results_are_made_of() -> None:
+    value = {
+        "float": 1 / 3,
+        "numpy": np.float32(0.1),
+        "int": np.int64(7),
+        "flag": True,
+        "none": None,
+        "text": "0.123456789",
+        "tuple": (1 / 3, (2, [np.float64(2 / 3)])),
+        "tensor": torch.tensor([[0.125, math.nan]]),
+        "array": np.array([1.23456, -math.inf]),
+        "scalar": torch.tensor(0.5),
+        3: 4,
+    }
+
+    assert rounded(value, 3) == {
+        "float": 0.333,
+        "numpy": 0.1,
+        "int": 7,
+        "flag": True,
+        "none": None,
+        "text": "0.123456789",
+        "tuple": [0.333, [2, [0.667]]],
+        "tensor": [[0.125, None]],
+        "array": [1.235, None],
+        "scalar": 0.5,
+        3: 4,
+    }
+    assert isinstance(rounded(value)["int"], int)
+    assert type(rounded(np.float64(0.5))) is float
+    json.dumps(rounded(value), allow_nan=False)
