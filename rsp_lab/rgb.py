@@ -7,6 +7,7 @@ the remedy: a wrong range or a wrong order of axes would give an answer, only no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 
 import numpy as np
@@ -62,6 +63,21 @@ def one_image(
     if len(batch) != 1:
         raise ValueError(f"got a batch of {len(batch)} images, expected one image: pass image[i : i + 1] of the batch.")
     return batch
+
+
+def rgb_images(
+    images: ImageLike | Iterable[ImageLike],
+    *,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> list[Float[Tensor, "1 3 _ _"]]:
+    """Several images, each as :func:`one_image` gives it: those of a batch, or of a sequence of images of any sizes.
+
+    Raises:
+        ValueError: as :func:`rgb_batch`.
+    """
+    listed = [images] if isinstance(images, (Tensor, np.ndarray, Image.Image)) else images
+    return [one for image in listed for one in rgb_batch(image, dtype=dtype, device=device).split(1)]
 
 
 def rgb_pixels(image: ImageLike) -> UInt8[Tensor, "3 y x"]:

@@ -14,8 +14,9 @@ from app.shell.selection import Selection
 from app.shell.text import draw_sentence, plain
 from app.store import models as cache
 from rsp_lab.analysis.comparison.channels import ChannelChoice
-from rsp_lab.analysis.comparison.compare import Comparison, assemble, check_comparable, flow_channels
+from rsp_lab.analysis.comparison.compare import Comparison, assemble, flow_channels
 from rsp_lab.analysis.comparison.explain import decision_target
+from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.target import PixelTarget
 
@@ -133,7 +134,7 @@ def computed(left: str, right: str, shown: cache.Photograph, top: DeltaGenerator
     try:
         with st.spinner("Loading the models", show_time=True):
             loaded = cache.loaded_model(left), cache.loaded_model(right)
-        check_comparable((loaded[0].model, loaded[1].model), (left, right))
+        check_comparable(loaded[0].model, loaded[1].model)
         views = []
         for number, model in enumerate(loaded, 1):
             text = f"Model {number} of 2: {model.name} looks at {shown.size[0]} x {shown.size[1]} pixels"

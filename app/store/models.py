@@ -105,7 +105,9 @@ def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
 def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
     config, metadata = read_header(_file)
     table = table_for(config.class_names, config.label_table)
-    return LoadedModel(name, identity, load(_file), table, str(metadata.get("data", "")))
+    model = load(_file)
+    model.name = name
+    return LoadedModel(name, identity, model, table, str(metadata.get("data", "")))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -136,7 +138,7 @@ def view_of(loaded: LoadedModel, shown: Photograph) -> ModelView:
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _cached_view(digest: str, identity: str, _shown: Photograph, _loaded: LoadedModel) -> ModelView:
     with _loaded.lock:
-        return view_model(_loaded.model, _shown.sample.image, _loaded.name)
+        return view_model(_loaded.model, _shown.sample.image)
 
 
 def payload_of(

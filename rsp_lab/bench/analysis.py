@@ -21,6 +21,7 @@ from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import presets, weights
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import rgb_batch
 
 
 def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[dict[str, Any]]:
@@ -51,7 +52,7 @@ def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[
 def _analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[str, Any]:
     names = model.config.class_names
     sample = _patchwork(size, len(names))
-    image = sample.image[None].float() / 255
+    image = rgb_batch(sample.image)
     target = PixelTarget(size[0] // 2, size[1] // 3, names[1], names[2])
     with torch.no_grad():
         pyramid = model.pyramid(channels_last((image - model.mean) / model.std))
@@ -83,7 +84,7 @@ def _patchwork(size: tuple[int, int], classes: int) -> Sample:
 
 
 def _plain_inference(model: Segmenter, sample: Sample) -> Tensor:
-    return model(sample.image[None].float() / 255).argmax(1)
+    return model(sample.image).argmax(1)
 
 
 def _trade_of_one(total: TradeSum, model: Segmenter, sample: Sample) -> TradeSum:

@@ -67,9 +67,12 @@ def arena(
         methods=methods or tuple(METHODS),
         seeds=seeds,
     )
-    loaded = {name: weights.load(name) for name in models}
-    if len(loaded) < len(models):
+    loaded = [weights.load(name) for name in models]
+    if len(set(models)) < len(models):
         raise ValueError("a model is named twice: name each once.")
+    if len({model.name for model in loaded}) < len(loaded):
+        for model, name in zip(loaded, models, strict=True):
+            model.name = name
     # Where nothing can be written, it is better to know before the work.
     for path in (out / "arena.json", *(() if page is None else (page, page.parent / "images" / "arena.png"))):
         check_target(path)

@@ -21,6 +21,7 @@ from rsp_lab.analysis.attribution.references import REFERENCES, check_reference
 from rsp_lab.analysis.comparison.explain import check_explainable, decision_target
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
 from rsp_lab.analysis.passes.answer import pixel_answer
+from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
@@ -68,17 +69,17 @@ def attribute(
     chosen_methods = [find_method(method, METHODS) for method in methods]
     if not methods or len(set(methods)) < len(methods):
         raise ValueError("--methods must name one or more methods, each of them once.")
-    picture, names = images.read_image(image), (left, right)
-    pair = weights.load(left), weights.load(right)
-    check_explainable(picture, pair, names, pixel, class_name=class_, rival=rival)
-    given = picture[None].float() / 255
+    picture, pair = images.read_image(image), (weights.load(left), weights.load(right))
+    check_explainable(*pair, picture, PixelTarget(*pixel, class_, rival))
+    names = pair_names(*pair)
     with torch.inference_mode():
-        size = given.shape[-2], given.shape[-1]
-        answers = [pixel_answer(m.coarse_logits(given), pixel, size, m.class_names) for m in pair]
+        size = picture.shape[-2], picture.shape[-1]
+        answers = [pixel_answer(m.coarse_logits(picture), pixel, size, m.class_names) for m in pair]
     target, chosen = decision_target(pixel, answers, names, class_, rival)
-    with nullcontext() if out is None else whole_folder(out, protect=(image, *map(weights.resolve, names))) as folder:
+    read = image, weights.resolve(left), weights.resolve(right)
+    with nullcontext() if out is None else whole_folder(out, protect=read) as folder:
         found = [
-            _attributed(model, name, given, target, chosen_methods, reference, curves)
+            _attributed(model, name, picture, target, chosen_methods, reference, curves)
             for model, name in zip(pair, names, strict=True)
         ]
         facts = {
@@ -88,8 +89,8 @@ def attribute(
             "target": target.describe(),
             "chosen": chosen,
             "half_radius_rule": HALF_RULE,
-            "left": _facts(left, *found[0]),
-            "right": _facts(right, *found[1]),
+            "left": _facts(names[0], *found[0]),
+            "right": _facts(names[1], *found[1]),
         }
         if folder is not None:
             rows = [

@@ -40,16 +40,16 @@ def compare(
     """
     began = time.perf_counter()
     picture = images.read_image(image)
-    pair, names = (weights.load(left), weights.load(right)), (left, right)
-    comparison.check_request(picture, pair, names, pixel=pixel, channel=channel)
+    pair = weights.load(left), weights.load(right)
+    comparison.check_request(*pair, picture, pixel=pixel, channel=channel)
     height, width = picture.shape[-2:]
-    with whole_folder(out, protect=(image, *map(weights.resolve, names))) as folder:
+    with whole_folder(out, protect=(image, *map(weights.resolve, (left, right)))) as folder:
         if height * width > _LARGE_PIXELS:
-            say(f"{height} x {width} pixels: {comparison.expected_cost(picture, pair, names)}")
+            say(f"{height} x {width} pixels: {comparison.expected_cost(*pair, picture)}")
         say(f"running {left} and {right} on {height} x {width} pixels")
-        result = comparison.compare(picture, pair, names, pixel=pixel, channel=channel)
+        result = comparison.compare(*pair, picture, pixel=pixel, channel=channel)
         say("drawing")
-        given = FigureInput(pair, names, picture, image.name, known=result)
+        given = FigureInput(pair, picture, image.name, known=result)
         drawn = {name: figure_kind(name).draw(given) for name in FIGURES if figure_kind(name).refusal(given) is None}
         for name, figure in drawn.items():
             for suffix in arguments.FORMATS:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import tyro
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison import explain as explanation
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.data import images
 from rsp_lab.figures.results.ledger import draw_ledger
@@ -39,10 +40,9 @@ def explain(
         out: folder for explain.png, explain.pdf and explain.json; made if missing. Default: nothing is written.
     """
     picture, pair = images.read_image(image), (weights.load(left), weights.load(right))
-    about: dict[str, Any] = {"pixel": pixel, "class_name": class_, "rival": rival}
     read = image, weights.resolve(left), weights.resolve(right)
     with nullcontext() if out is None else whole_folder(out, protect=read) as folder:
-        told = explanation.explain(picture, pair, (left, right), **about)
+        told = explanation.explain(*pair, picture, PixelTarget(*pixel, class_, rival))
         facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **told.to_dict()}
         if folder is not None:
             figure = draw_ledger(told.image, told.accounts)

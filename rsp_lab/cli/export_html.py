@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import tyro
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison.compare import check_request
+from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
@@ -36,11 +38,12 @@ def export_html(
     inputs = image, weights.resolve(left), weights.resolve(right)
     check_target(out, inputs)
     picture, pair = read_image(image), (weights.load(left), weights.load(right))
-    check_request(picture, pair, (left, right), pixel=pixel)
+    check_request(*pair, picture, pixel=pixel)
     height, width = picture.shape[-2:]
     say(f"running {left} and {right} on {height} x {width} pixels")
-    names = Path(left).stem, Path(right).stem
-    views = view_model(pair[0], picture, names[0]), view_model(pair[1], picture, names[1])
+    names = pair_names(*pair)
+    views = view_model(pair[0], picture), view_model(pair[1], picture)
+    views = replace(views[0], name=names[0]), replace(views[1], name=names[1])
     table = table_for(pair[1].config.class_names, pair[1].config.label_table)
     payload = build_payload(picture, pair, views, table, budget=file_budget((height, width)))
     note = f"{names[0]} beside {names[1]} on {image.name}, {height} × {width} px. Made with rsp_lab {__version__}."

@@ -139,10 +139,10 @@ def _inputs(
         scene = draw_scene(SCENE, *SIZE)
         truth = scene.label if config.label_table == "cityscapes" else None
         name = f"drawn scene, seed {SCENE}"
-        yield FigureInput(models, names, scene.image, name, labels=truth, geometry=PAPER_INPUT, **options)
+        yield FigureInput(models, scene.image, name, labels=truth, geometry=PAPER_INPUT, **options)
     for path in images:
         truth = None if labels is None else read_label(labels, table_for(config.class_names, config.label_table))
-        yield FigureInput(models, names, read_image(path), path.name, labels=truth, **options)
+        yield FigureInput(models, read_image(path), path.name, labels=truth, **options)
 
 
 def _draw(

@@ -10,8 +10,8 @@ import torch
 import tyro
 
 from rsp_lab._version import __version__
-from rsp_lab.analysis.comparison.compare import check_comparable
 from rsp_lab.analysis.comparison.flips import flip_stories
+from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.data import images, label_files
@@ -46,20 +46,20 @@ def flips(
         raise ValueError(f"-n must be at least 1, got {n}.")
     if verdict not in (None, "better", "worse") or (verdict is not None and labels is None):
         raise ValueError(f"--verdict is better or worse and needs --labels; got {verdict!r}.")
-    picture, names = images.read_image(image), (left, right)
-    models = weights.load(left), weights.load(right)
-    check_comparable(models, names)
+    picture, models = images.read_image(image), (weights.load(left), weights.load(right))
+    check_comparable(*models)
     table = table_for(models[1].config.class_names, models[1].config.label_table)
     truth = None if labels is None else label_files.read_label(labels, table).long()
     # A verdict is given after ranking: all regions are candidates then.
     most = n if verdict is None else picture.numel()
-    found = flip_stories(*models, picture[None].float() / 255, count=most, labels=truth, names=names)
+    found = flip_stories(*models, picture, count=most, labels=truth)
     if verdict is not None:
         found = found.better() if verdict == "better" else found.worse()
     found = replace(found, stories=found.stories[:n])
     facts = {"image": image.name, "rsp_lab": __version__, "torch": torch.__version__, **found.to_dict()}
     if out is not None and found.stories:
-        with whole_folder(out, protect=[image, *map(weights.resolve, names), *([labels] if labels else [])]) as folder:
+        read = [image, weights.resolve(left), weights.resolve(right), *([labels] if labels else [])]
+        with whole_folder(out, protect=read) as folder:
             figure = draw_flips(picture, found)
             for suffix in arguments.FORMATS:
                 save(figure, folder / f"flips.{suffix}")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rsp_lab._version import __version__
-from rsp_lab.analysis.comparison.compare import check_comparable
+from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.analysis.trade.matrix import SIDES, TradeMatrix
 from rsp_lab.analysis.trade.run import Shard, TradeQuestion, run_trade
@@ -65,9 +65,10 @@ def trade(
     for name, number in (("limit", limit), ("block", block)):
         if number is not None and number < 1:
             raise ValueError(f"--{name} must be at least 1, got {number}.")
-    shard, names = Shard.of_environment(), (left, right)
+    shard = Shard.of_environment()
     samples, pair = open_split(data, split), (weights.load(left), weights.load(right))
-    check_comparable(pair, names)
+    check_comparable(*pair)
+    names = pair_names(*pair)
     if SOURCES[data].table.classes != pair[0].config.class_names:
         raise ValueError(
             f"{left} and {right} know other classes than {data} has: name weights that were trained on it with --left "
@@ -80,7 +81,7 @@ def trade(
     check_target(out / "trade.json")  # where nothing can be written, it is better to know before the work
     with kept(f"what is done is kept in {out}, and the same command goes on"):
         with _progress(shard) as report:
-            result = run_trade(pair, samples, question, out, count=limit, shard=shard, fresh=fresh, report=report)
+            result = run_trade(*pair, samples, question, out, count=limit, shard=shard, fresh=fresh, report=report)
         if result is None:
             return
         facts = {"rsp_lab": __version__, "torch": torch.__version__, "data": question.data, **result.to_dict()}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jaxtyping import UInt8
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.compare import check_request
+from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.data.labels import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load
+from rsp_lab.rgb import ImageLike, rgb_pixels
 
 if TYPE_CHECKING:
     from rsp_lab.explorer.notebook import Explorer
@@ -21,10 +24,9 @@ if TYPE_CHECKING:
 def explore(
     left: Segmenter | str,
     right: Segmenter | str,
-    image: UInt8[Tensor, "3 y x"],
+    image: ImageLike,
     *,
     pixel: tuple[int, int] | None = None,
-    names: tuple[str, str] | None = None,
     truth: UInt8[Tensor, "y x"] | None = None,
 ) -> Explorer:
     """Two models on one photograph, to be looked into with the pointer; shown by a notebook as the cell's last value.
@@ -35,9 +37,8 @@ def explore(
     Args:
         left: model, or the shipped name or path of one.
         right: model, or the shipped name or path of one.
-        image: RGB.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         pixel: (y, x) to begin with; default the image's middle.
-        names: what the models are called; default their names as given, or "left" and "right".
         truth: the image's labels as train ids, if there are any.
 
     Raises:
@@ -45,15 +46,13 @@ def explore(
         ValueError: for models of different classes or without top-down steps, or a pixel outside the image.
     """
     widget = _widget_class()
-    called = names or (
-        left if isinstance(left, str) else "left",
-        right if isinstance(right, str) else "right",
+    pair, pixels = (_loaded(left), _loaded(right)), rgb_pixels(image)
+    check_request(*pair, pixels, pixel=pixel)
+    ours, theirs = (
+        replace(view_model(model, pixels), name=name) for model, name in zip(pair, pair_names(*pair), strict=True)
     )
-    pair = _loaded(left), _loaded(right)
-    check_request(image, pair, called, pixel=pixel)
-    views = view_model(pair[0], image, called[0]), view_model(pair[1], image, called[1])
     table = table_for(pair[1].config.class_names, pair[1].config.label_table)
-    return widget(build_payload(image, pair, views, table, truth), pixel)
+    return widget(build_payload(pixels, pair, (ours, theirs), table, truth), pixel)
 
 
 def _loaded(model: Segmenter | str) -> Segmenter:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from jaxtyping import Integer, UInt8
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsp_lab.analysis.comparison.compare import Comparison, compare
 from rsp_lab.analysis.comparison.context_paths import context_paths
@@ -21,6 +21,8 @@ from rsp_lab.analysis.comparison.explain import explain, pixel_account
 from rsp_lab.analysis.comparison.explanation import PixelAccount
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
 from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
+from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.passes.view import check_top_down
 from rsp_lab.analysis.receptive_field.geometry import reach_geometry
 from rsp_lab.analysis.scenes.distance import distance_curves
@@ -46,6 +48,7 @@ from rsp_lab.models.inspection.dataflow import step_dataflow
 from rsp_lab.models.inspection.structure import head_structure
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import ImageLike, rgb_pixels
 
 STORIES = 3
 """Flips that are drawn, strongest first."""
@@ -75,7 +78,6 @@ class FigureInput:
 
     Attributes:
         models: one or two, left to right, in eval mode.
-        names: of the models.
         image: RGB.
         image_name: as captions call it; may be empty.
         target: pixel, class and rival; default: see :attr:`view` for the pixel, and what is predicted there.
@@ -89,7 +91,6 @@ class FigureInput:
     """
 
     models: tuple[Segmenter, ...]
-    names: tuple[str, ...]
     image: UInt8[Tensor, "3 y x"]
     image_name: str = ""
     target: PixelTarget | None = None
@@ -102,10 +103,15 @@ class FigureInput:
     known: PixelView | None = None
 
     def __post_init__(self) -> None:
-        if len(self.models) not in (1, 2) or len(self.names) != len(self.models):
-            raise ValueError(
-                f"{len(self.models)} models and {len(self.names)} names: give one or two models, and a name for each."
-            )
+        if len(self.models) not in (1, 2):
+            raise ValueError(f"got {len(self.models)} models: give one, or a left and a right one.")
+        for model in self.models:
+            check_affine(model)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the models, left to right."""
+        return pair_names(*self.models) if len(self.models) == 2 else (self.models[0].name,)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -124,9 +130,9 @@ class FigureInput:
             return self.known
         pixel, channel = self.pixel, self.channel
         if len(self.models) == 1:
-            return view_pixel(self.models[0], self.image, self.names[0], pixel=pixel, channel=channel)
+            return view_pixel(self.models[0], self.image, pixel=pixel, channel=channel)
         left, right = self.models
-        return compare(self.image, (left, right), (self.names[0], self.names[1]), pixel=pixel, channel=channel)
+        return compare(left, right, self.image, pixel=pixel, channel=channel)
 
     @cached_property
     def accounts(self) -> tuple[PixelAccount, ...]:
@@ -134,16 +140,14 @@ class FigureInput:
         passes, asked = [view.looked for view in self.view.views], self.target or PixelTarget(*self.view.pixel)
         if len(passes) == 1:
             return (pixel_account(passes[0], self.names[0], asked),)
-        both, names = (passes[0], passes[1]), (self.names[0], self.names[1])
-        pixel = self.view.pixel
-        return explain(self.image, both, names, pixel, class_name=asked.class_name, rival=asked.rival).accounts
+        target = PixelTarget(*self.view.pixel, asked.class_name, asked.rival)
+        return explain(passes[0], passes[1], self.image, target).accounts
 
     @cached_property
     def flips(self) -> FlipStories:
         """The strongest flips of two models."""
         left, right = (view.looked for view in self.view.views)
-        names = self.names[0], self.names[1]
-        return flip_stories(left.frozen, right.frozen, right.image, count=STORIES, labels=self.labels, names=names)
+        return flip_stories(left.frozen, right.frozen, right.image, count=STORIES, labels=self.labels)
 
     @property
     def table(self) -> ClassTable:
@@ -198,8 +202,8 @@ class FigureKind:
 
 def _top_down(given: FigureInput) -> str | None:
     try:
-        for model, name in zip(given.models, given.names, strict=True):
-            check_top_down(model, name)
+        for model in given.models:
+            check_top_down(model)
     except ValueError as reason:
         return str(reason)
     return None
@@ -431,12 +435,11 @@ def figure_kind(name: str) -> FigureKind:
 
 
 def draw_figure(
-    name: str,
     models: Segmenter | Sequence[Segmenter],
-    image: UInt8[Tensor, "3 y x"],
+    image: ImageLike,
+    name: str,
     target: PixelTarget | None = None,
     *,
-    names: Sequence[str] = (),
     image_name: str = "",
     channel: int | None = None,
     labels: Integer[Tensor, "y x"] | None = None,
@@ -446,12 +449,11 @@ def draw_figure(
     """A figure of one or two models on an image, with its caption and the numbers it shows.
 
     Args:
-        name: one of :func:`figure_names`, or the paper's number, e.g. ``"fig4"``.
         models: one, or left and right; in eval mode.
-        image: RGB.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        name: one of :func:`figure_names`, or the paper's number, e.g. ``"fig4"``.
         target: pixel, class and rival; by default a pixel inside the largest disagreement of two models, or the centre
             of the image, and what is predicted there.
-        names: of the models; default: ``"left"`` and ``"right"``, or ``"model"``.
         image_name: as the caption calls it.
         channel: of the context flow; default: by class selectivity.
         labels: (y, x) true train ids: the predictions show them, the flips say who is right.
@@ -464,12 +466,10 @@ def draw_figure(
         LedgerError: if a ledger does not add up.
     """
     kind = figure_kind(name)
-    chosen = (models,) if isinstance(models, Segmenter) else tuple(models)
-    default = ("left", "right") if len(chosen) == 2 else ("model",)
+    chosen = (models,) if isinstance(models, nn.Module) else tuple(models)
     given = FigureInput(
         chosen,
-        tuple(names) or default,
-        image,
+        rgb_pixels(image),
         image_name,
         target,
         channel=channel,

@@ -31,6 +31,6 @@ def test_the_trade_bench_has_every_zone() -> None:
 
     assert set(sample.label.unique().tolist()) == {0, 1, 2, 255}
     total = analysis._trade_of_one(analysis.empty_sum((model, model), "labels"), model, sample)
-    expected = trade_matrix((model, model), [sample])
+    expected = trade_matrix(model, model, [sample])
     np.testing.assert_array_equal(total.result(("left", "right"), "labels").values.mean, expected.values.mean)
     assert analysis._plain_inference(model, sample).shape == (1, 64, 96)

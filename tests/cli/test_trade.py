@@ -60,7 +60,7 @@ def written(root, tmp_path_factory):
 
 def test_its_files_hold_the_matrix(written, root):
     assert {path.name for path in written.iterdir()} == FILES
-    expected = trade_matrix(tuple(weights.load(name) for name in PAIR), CamVid(root, "val"), names=PAIR)
+    expected = trade_matrix(*map(weights.load, PAIR), CamVid(root, "val"))
     facts = json.loads((written / "trade.json").read_text())
     wanted = json.loads(json.dumps(expected.to_dict()))
     assert {key: facts[key] for key in wanted} == wanted

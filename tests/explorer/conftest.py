@@ -53,8 +53,11 @@ def small(
     relation = RelationConfig(window=Window(5, 2), reduction=2)
     heads = top_down(top=7, channels=64), top_down(top=7, at=(76, 65, 54, 43), fusion=relation, channels=64)
     pyramid = PyramidConfig("tiny", 32, top=7)
-    first, second = (Segmenter(SegmenterConfig(pyramid, head, CAMVID.classes, "camvid")).eval() for head in heads)
-    views = view_model(first, sample.image, "sum"), view_model(second, sample.image, "rsp")
+    first, second = (
+        Segmenter(SegmenterConfig(pyramid, head, CAMVID.classes, "camvid"), name=name).eval()
+        for head, name in zip(heads, ("sum", "rsp"), strict=True)
+    )
+    views = view_model(first, sample.image), view_model(second, sample.image)
     return sample.image, sample.label, (first, second), views
 
 

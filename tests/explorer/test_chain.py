@@ -133,8 +133,8 @@ def test_an_average_spreads_evenly_over_what_lies_on_the_map(small: Any, run_mod
     torch.manual_seed(1)
     pyramid = PyramidConfig("tiny", 32, top=7)
     head = top_down(top=7, at=(76, 65, 54, 43), fusion=AverageConfig(Window(5)), channels=64)
-    model = Segmenter(SegmenterConfig(pyramid, head, CAMVID.classes, "camvid")).eval()
-    view = view_model(model, image, "average")
+    model = Segmenter(SegmenterConfig(pyramid, head, CAMVID.classes, "camvid"), name="average").eval()
+    view = view_model(model, image)
     payload = build_payload(image, (models[0], model), (views[0], view), CAMVID, label)
 
     links = run_module(CHAIN, [base64.b64encode(payload).decode(), [(3, 127)]])[1][0]

@@ -45,7 +45,7 @@ def test_the_widget_carries_the_payload_and_its_pixel(small: Any) -> None:
     pytest.importorskip("anywidget", reason="the notebooks extra is not installed")
     image, label, models, views = small
 
-    widget = rl.explore(*models, image, pixel=(3, 4), names=("sum", "rsp"), truth=label)
+    widget = rl.explore(*models, image, pixel=(3, 4), truth=label)
 
     assert widget.payload == build_payload(image, models, views, CAMVID, label)
     assert (widget.pixel, widget.second, widget.view) == ([3, 4], None, "pixel=3,4")

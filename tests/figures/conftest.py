@@ -48,10 +48,11 @@ def given(street: Callable[[int, int, int], Sample]) -> Given:
         if key not in made:
             torch.manual_seed(1)
             kinds = (left,) if right is None else (left, right)
-            models = tuple(Segmenter(tiny(HEADS[kind], CAMVID.classes, "camvid")).eval() for kind in kinds)
-            target = None if pixel is None else PixelTarget(*pixel, None)
-            image = street(3, height, width).image
-            made[key] = FigureInput(models, tuple(f"{kind} model" for kind in kinds), image, "a street.png", target)
+            models = tuple(
+                Segmenter(tiny(HEADS[kind], CAMVID.classes, "camvid"), name=f"{kind} model").eval() for kind in kinds
+            )
+            target = None if pixel is None else PixelTarget(*pixel)
+            made[key] = FigureInput(models, street(3, height, width).image, "a street.png", target)
         return made[key]
 
     return make

@@ -169,7 +169,7 @@ def test_what_cannot_exist_says_why(given: Callable[..., FigureInput]) -> None:
 
 def test_twins_have_no_flips(given: Callable[..., FigureInput]) -> None:
     subject = given("rsp4", None, 64, 64)
-    twins = FigureInput(subject.models * 2, ("a", "b"), subject.image)
+    twins = FigureInput(subject.models * 2, subject.image)
 
     assert FIGURES["flips"].refusal(twins) == (
         "there is no flip to draw: the models agree, or part only in regions of less than 30 pixels."
@@ -178,7 +178,7 @@ def test_twins_have_no_flips(given: Callable[..., FigureInput]) -> None:
 
 def test_a_head_without_a_path_has_a_structure_only(given: Callable[..., FigureInput]) -> None:
     config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
-    subject = FigureInput((Segmenter(config).eval(),), ("fpn",), given("sum", "rsp4").image)
+    subject = FigureInput((Segmenter(config).eval(),), given("sum", "rsp4").image)
 
     refused = {name: kind.refusal(subject) for name, kind in FIGURES.items() if kind.about != "scenes"}
 
@@ -190,26 +190,26 @@ def test_draw_figure_takes_one_model_or_two_and_the_papers_numbers(given: Callab
     subject = given("sum", "rsp4")
     target = PixelTarget(20, 30, "road", "pavement")
 
-    one = draw_figure("ledger", subject.models[1], subject.image, target, image_name="x.png")
-    two = draw_figure("fig5b", subject.models, subject.image, target, names=("a", "b"))
+    one = draw_figure(subject.models[1], subject.image, "ledger", target, image_name="x.png")
+    two = draw_figure(subject.models, subject.image, "fig5b", target)
 
-    assert "Context ledger of model: road over pavement at pixel (20, 30)" in one.caption
+    assert "Context ledger of rsp4 model: road over pavement at pixel (20, 30)" in one.caption
     assert "Image: x.png, 128 x 96 pixels" in one.caption
-    assert "Context paths of a (left) and b (right) to one decision: road over pavement" in two.caption
+    assert "Context paths of sum model (left) and rsp4 model (right) to one decision: road over pavement" in two.caption
 
 
 def test_unknown_names_and_numbers_of_models_are_refused(given: Callable[..., FigureInput]) -> None:
     subject = given("sum", "rsp4")
     with pytest.raises(ValueError, match=r"no figure 'pie_chart'; there are reach, .* fig5b\."):
         figure_kind("pie_chart")
-    with pytest.raises(ValueError, match="give one or two models"):
-        draw_figure("reach", (), subject.image)
-    with pytest.raises(ValueError, match="a name for each"):
-        draw_figure("reach", subject.models, subject.image, names=("a",))
+    with pytest.raises(ValueError, match="got 0 models: give one, or a left and a right one"):
+        draw_figure((), subject.image, "reach")
+    with pytest.raises(ValueError, match="this needs a Segmenter"):
+        draw_figure(torch.nn.Conv2d(3, 2, 1), subject.image, "reach")
     with pytest.raises(ValueError, match=r"outside the image"):
-        draw_figure("ledger", subject.models[1], subject.image, PixelTarget(96, 0, None))
+        draw_figure(subject.models[1], subject.image, "ledger", PixelTarget(96, 0))
     with pytest.raises(ValueError, match="channel 64 does not exist"):
-        draw_figure("context_flow", subject.models[1], subject.image, channel=64)
+        draw_figure(subject.models[1], subject.image, "context_flow", channel=64)
 
 
 def test_the_papers_figures_come_first_in_its_order() -> None:

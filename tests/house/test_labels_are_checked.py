@@ -69,12 +69,12 @@ def sample(labels: Any) -> Sample:
 
 
 def payload(labels: Any) -> object:
-    views = view_model(model(), image(), "A"), view_model(model(), image(), "B")
+    views = view_model(model(), image()), view_model(model(), image())
     return build_payload(image(), (model(), model()), views, table_for(NAMES, ""), labels)
 
 
 def predictions(labels: Any) -> object:
-    found = compare(image(), (model(), model()), ("A", "B"))
+    found = compare(model(), model(), image())
     return draw_predictions(found, table_for(NAMES, ""), truth=np.asarray(labels))
 
 
@@ -106,7 +106,7 @@ BESIDE: dict[str, Callable[[Any], object]] = {
     "colour": lambda labels: colour(np.asarray(labels), table_for(NAMES, "")),
 }
 OF_SAMPLES: dict[str, Callable[[Any], object]] = {
-    "trade_matrix": lambda labels: trade_matrix((model(), model()), [sample(labels)]),
+    "trade_matrix": lambda labels: trade_matrix(model(), model(), [sample(labels)]),
     "evaluate": lambda labels: evaluate(model(), [sample(labels)], NAMES),
     "class_weights": lambda labels: class_weights([sample(labels)], len(NAMES)),
 }

@@ -64,8 +64,7 @@ def relation_facts(model: Segmenter, scenes: Sequence[Scene]) -> list[RelationFa
     """The facts of every relation of a network in evaluation mode, highest step first; none without relations."""
     if not relation_modules(model):
         return []
-    device = next(model.parameters()).device
-    images = [scene.image[None].to(device).float() / 255 for scene in scenes[:SCENES]]
+    images = [scene.image for scene in scenes[:SCENES]]
     looks = [gaze_steps(model, image) for image in images]
     scores = {found.step: found for found in complementarity(model, images, random_models=0)}
     return [_mean_of(list(steps), scores[steps[0].step]) for steps in zip(*looks, strict=True)]

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
+from rsp_lab.rgb import rgb_batch
 from trainers.training import distributed
 from trainers.training.inference import Inference, predict
 
@@ -88,7 +89,7 @@ def evaluate(
             for sample in _share(samples):
                 if sample.label is None:
                     raise ValueError(f"{sample.name}: has no label, and evaluation needs one.")
-                image = sample.image[None].to(device).float() / 255
+                image = rgb_batch(sample.image, device=device)
                 prediction = predict(model, image, inference).cpu()
                 label = checked_labels(sample.label, classes, what=f"the labels of {sample.name}")
                 counts[:-1] += confusion_matrix(prediction, label, len(classes)).flatten()

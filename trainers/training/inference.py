@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.data.sample import Sample
 from rsp_lab.files import whole_folder
+from rsp_lab.rgb import rgb_batch
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def dump_predictions(
     model.eval()
     with whole_folder(out, protect=protect) as folder, torch.inference_mode():
         for sample in samples:
-            classes = predict(model, sample.image[None].to(device).float() / 255, inference).cpu().numpy()
+            classes = predict(model, rgb_batch(sample.image, device=device), inference).cpu().numpy()
             Image.fromarray(colour(classes, table)).save(folder / f"{sample.name}_color.png")
             Image.fromarray(to_raw[classes]).save(folder / f"{sample.name}_labelIds.png")
             count += 1

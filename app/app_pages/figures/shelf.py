@@ -49,7 +49,6 @@ def figure_input(selection: Selection, width: str = "page") -> FigureInput:
     known = shown.sample.label is not None and shown.table == left.table.name
     return FigureInput(
         (left.model, right.model),
-        selection.names,
         selection.result.image,
         shown.sample.name,
         selection.target,

@@ -107,7 +107,6 @@ def stories_of(selection: Selection, count: int, least: int) -> FlipStories | No
                 count=count,
                 least=least,
                 labels=label_map(selection, TRUE) if has_true_labels(selection) else None,
-                names=selection.names,
                 report=bar.report,
             )
         finally:

@@ -32,6 +32,7 @@ from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Summarised
 
 _NOISE_CELL = 8
@@ -61,7 +62,7 @@ class Question(Summarised):
     def of(
         cls,
         model: Segmenter,
-        image: Float[Tensor, "1 3 y x"],
+        image: ImageLike,
         target: Target,
         *,
         reference: str = "blur",
@@ -69,7 +70,7 @@ class Question(Summarised):
     ) -> Question:
         """One captured forward pass; raises ValueError as :meth:`FrozenHead.of`."""
         frozen = FrozenHead.of(model, image)
-        return cls(model, image, frozen.resolved(target), frozen, reference, seed)
+        return cls(model, frozen.image, frozen.resolved(target), frozen, reference, seed)
 
     @property
     def shapes(self) -> dict[int, tuple[int, int]]:

@@ -102,7 +102,7 @@ def pair_outcome(
 
 def _question(model: Segmenter, scene: Scene, seed: int, reference: str) -> Question:
     target = scene_target(scene.ambiguities[0], model.config.class_names)
-    return Question.of(model, scene.image[None].float() / 255, target, reference=reference, seed=seed)
+    return Question.of(model, scene.image, target, reference=reference, seed=seed)
 
 
 def _known(

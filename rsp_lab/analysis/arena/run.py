@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from rsp_lab.analysis.arena.methods import METHODS, RANDOM
 from rsp_lab.analysis.arena.pair import PairPlace, pair_outcome
 from rsp_lab.analysis.arena.result import ArenaResult, PairOutcome
 from rsp_lab.analysis.attribution.interface import Method, find_method
 from rsp_lab.analysis.attribution.references import check_reference
+from rsp_lab.analysis.ledger.frozen import check_affine
 from rsp_lab.analysis.scenes.answers import sweep_distances
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_distance
@@ -113,7 +116,7 @@ class ArenaSettings:
 
 
 def run_arena(
-    models: Mapping[str, Segmenter],
+    models: Segmenter | Iterable[Segmenter],
     settings: ArenaSettings,
     folder: Path | None = None,
     *,
@@ -127,7 +130,7 @@ def run_arena(
     written, or forgotten, before the first outcome.
 
     Args:
-        models: by name, in eval mode, of Cityscapes' classes.
+        models: one or several, in eval mode, of Cityscapes' classes and with different names.
         settings: what is asked.
         folder: for the state, made if missing; None keeps nothing.
         fresh: forget what is there.
@@ -138,26 +141,26 @@ def run_arena(
         StateMismatchError: for a folder that holds a damaged file or other settings' state.
         LedgerError: if a ledger does not add up.
     """
-    _check_models(models)
+    by_name = _named(models)
     if folder is not None and not fresh:
         _check_question(folder, settings.question())
-    work = [(name, place) for place in settings.pairs() for name in models]
-    digests = {name: _model_digest(model) for name, model in models.items()}
+    work = [(name, place) for place in settings.pairs() for name in by_name]
+    digests = {name: _model_digest(model) for name, model in by_name.items()}
     begun = not fresh
     outcomes: list[PairOutcome] = []
     for done, (name, place) in enumerate(work, 1):
         path = None if folder is None else folder / _file_name(name, digests[name], place)
         kept = _read(path) if path is not None and path.exists() and begun else None
-        outcomes.append(kept or _outcome(name, models[name], place, settings))
+        outcomes.append(kept or _outcome(name, by_name[name], place, settings))
         if folder is not None and path is not None and kept is None:
             if not begun:
                 _forget(folder)
             begun = True
             _keep(folder, settings.question(), path, outcomes[-1])
         report(done, len(work))
-    relations = {name: bool(relation_modules(model)) for name, model in models.items()}
+    relations = {name: bool(relation_modules(model)) for name, model in by_name.items()}
     facts = {**settings.to_dict(), "digests": digests}
-    return ArenaResult(tuple(models), relations, settings.by_name, tuple(outcomes), facts)
+    return ArenaResult(tuple(by_name), relations, settings.by_name, tuple(outcomes), facts)
 
 
 def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSettings) -> PairOutcome:
@@ -174,12 +177,22 @@ def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSetti
     return PairOutcome.from_dict(parse_json(to_json(found.to_dict()), "outcome"))
 
 
-def _check_models(models: Mapping[str, Segmenter]) -> None:
-    if not models:
-        raise ValueError("no model takes part: name one or more.")
-    for name, model in models.items():
-        if tuple(model.config.class_names) != tuple(CITYSCAPES.classes):
-            raise ValueError(f"{name} does not know the classes of the drawn scenes: take weights trained on them.")
+def _named(models: Segmenter | Iterable[Segmenter]) -> dict[str, Segmenter]:
+    """The models by name; raises ValueError for one that does not know the scenes' classes, and for equal names."""
+    listed = [models] if isinstance(models, nn.Module) else list(models)
+    if not listed:
+        raise ValueError("no model takes part: give one or more.")
+    for model in listed:
+        check_affine(model)
+        if model.class_names != tuple(CITYSCAPES.classes):
+            raise ValueError(
+                f"{model.name} does not know the classes of the drawn scenes: take weights trained on them."
+            )
+    by_name = {model.name: model for model in listed}
+    if len(by_name) < len(listed):
+        twice = next(name for name in by_name if sum(model.name == name for model in listed) > 1)
+        raise ValueError(f"two models are called {twice!r}: give each another name, as in model.name = 'second'.")
+    return by_name
 
 
 def _check_question(folder: Path, question: dict[str, Any]) -> None:

@@ -134,7 +134,7 @@ def attribute(
             them under ``"out"``; in eval mode, float32 or float64. Of one that is compiled, or wrapped for several
             devices, the network inside is explained.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
         method: an object with its settings, e.g. ``Occlusion(window=48)``, or the name of one of
             :data:`~rsp_lab.analysis.attribution.methods.METHODS`, which has their defaults. One of your own derives
             from :class:`~rsp_lab.analysis.attribution.interface.AttributionMethod`.

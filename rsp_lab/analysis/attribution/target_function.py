@@ -11,11 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from rsp_lab.analysis.ledger.frozen import check_pass
-from rsp_lab.analysis.targets.target import Target, cell_weights
+from rsp_lab.analysis.ledger.frozen import explainable_input
+from rsp_lab.analysis.targets.target import Target, cell_weights, resolved_target
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
-from rsp_lab.rgb import ImageLike, one_image
+from rsp_lab.rgb import ImageLike
 
 PIXELS_AT_ONCE = 1 << 20
 """Perturbed images go through the network together up to this many pixels, and at least one at a time."""
@@ -39,7 +39,7 @@ def target_function(
     Args:
         model: see :class:`TargetFunction`; in eval mode, float32 or float64.
         image: see :mod:`rsp_lab.rgb`; a copy is brought to the model's dtype and device.
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
         class_names: in the order of the logits; default: a segmenter's own.
         report: see :class:`TargetFunction`.
 
@@ -48,10 +48,9 @@ def target_function(
     """
     network = unwrapped(model)
     names = class_names_of(network, class_names)
-    given = one_image(image)
-    anchor = check_pass(network, given)
-    with full_precision(anchor.device, grad=True), _uncompiled(network):
-        yield TargetFunction(network, target, given.to(anchor), names, report)
+    given = explainable_input(network, image)
+    with full_precision(given.device, grad=True), _uncompiled(network):
+        yield TargetFunction(network, target, given, names, report)
 
 
 class TargetFunction:
@@ -64,7 +63,7 @@ class TargetFunction:
     Args:
         model: a segmenter, or any network that answers logits (b, class, v, u) at any resolution, or a mapping that
             has them under ``"out"``.
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
         image: that is explained, RGB in [0, 1], of the model's dtype and device.
         class_names: in the order of the logits.
         report: called after each forward pass with the share of :attr:`expected` that is done.
@@ -81,7 +80,7 @@ class TargetFunction:
         class_names: Sequence[str],
         report: Callable[[float], None] | None = None,
     ) -> None:
-        self.model, self.target, self.image = model, target, image
+        self.model, self.image = model, image
         self.size = (image.shape[-2], image.shape[-1])
         self.class_names = tuple(class_names)
         self.passes = 0
@@ -91,6 +90,11 @@ class TargetFunction:
         self._network = CoarseSegmenter(model, check_range=False) if isinstance(model, Segmenter) else model
         self._report = report
         target.check(self.size)
+        target.check_classes(class_names)
+        if not target.resolved:
+            target = resolved_target(target, self.image_logits[0], self.size, class_names)
+        self.target = target
+        """With what it left open filled in."""
         direction = target.direction(class_names)
         self._used = direction.nonzero()[:, 0]
         self._signs = direction[self._used]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from jaxtyping import UInt8
@@ -20,10 +20,11 @@ from rsp_lab.analysis.comparison.channels import (
 from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
 from rsp_lab.analysis.comparison.pixel_view import Pixel, PixelView, grids_of
 from rsp_lab.analysis.passes.answer import pixel_answer
-from rsp_lab.analysis.passes.captured import CapturedPass
+from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.passes.view import ModelView, check_top_down, view_model
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Rows
 
@@ -95,21 +96,26 @@ class Comparison(PixelView):
 
 
 def compare(
-    image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter, Segmenter],
-    names: tuple[str, str],
-    *,
-    pixel: Pixel | None = None,
-    channel: int | None = None,
+    left: Segmenter, right: Segmenter, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
 ) -> Comparison:
-    """Left and right model on one RGB image; see :func:`assemble` for ``pixel`` and ``channel``.
+    """Left and right model on one image: one forward pass each.
+
+    Args:
+        left, right: models with a top-down head and the same classes, in eval mode.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        pixel, channel: see :func:`assemble`.
 
     Raises:
-        ValueError: for models of different classes, a pixel outside the image, or a channel that does not exist.
+        ValueError: for models of different classes, an image that is none, a pixel outside the image, or a channel that
+            does not exist.
     """
-    check_request(image, models, names, pixel=pixel, channel=channel)
-    views = view_model(models[0], image, names[0]), view_model(models[1], image, names[1])
-    return assemble(image, models, views, pixel=pixel, channel=channel)
+    pixels = rgb_pixels(image)
+    check_request(left, right, pixels, pixel=pixel, channel=channel)
+    names = pair_names(left, right)
+    ours, theirs = (
+        replace(view_model(model, pixels), name=name) for model, name in zip((left, right), names, strict=True)
+    )
+    return assemble(pixels, (left, right), (ours, theirs), pixel=pixel, channel=channel)
 
 
 def assemble(
@@ -133,13 +139,8 @@ def assemble(
     left, right = views
     names = models[0].class_names
     regions = disagreements(left.labels, right.labels, names)
-    if pixel is not None:
-        rule = "given"
-    elif regions:
-        pixel, rule = regions[0].pixel, "innermost pixel of the largest disagreement"
-    else:
-        pixel, rule = (image.shape[-2] // 2, image.shape[-1] // 2), "centre of the image, as the models do not disagree"
     size = image.shape[-2], image.shape[-1]
+    pixel, rule = (pixel, "given") if pixel is not None else telling_pixel(regions, size)
     answers = tuple(pixel_answer(view.record["logits"], pixel, size, names) for view in views)
     return Comparison(
         image=image,
@@ -196,32 +197,30 @@ def _class_maps(
     return step, (left, right), (inside_left, inside_right)
 
 
+def telling_pixel(regions: Sequence[Disagreement], size: tuple[int, int]) -> tuple[Pixel, str]:
+    """The pixel (y, x) that tells most of two models, and the rule in words.
+
+    Args:
+        regions: where the models differ, the largest first.
+        size: (y, x) of the image.
+    """
+    if regions:
+        return regions[0].pixel, "innermost pixel of the largest disagreement"
+    return (size[0] // 2, size[1] // 2), "centre of the image, as the models do not disagree"
+
+
 def check_request(
-    image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter, Segmenter],
-    names: tuple[str, str],
-    *,
-    pixel: Pixel | None = None,
-    channel: int | None = None,
+    left: Segmenter, right: Segmenter, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
 ) -> None:
     """Raises ValueError for what :func:`compare` would refuse, before anything is computed."""
-    check_comparable(models, names)
-    for model, name in zip(models, names, strict=True):
-        check_top_down(model, name)
+    check_comparable(left, right)
+    check_top_down(left)
+    check_top_down(right)
+    pixels = rgb_pixels(image)
     if pixel is not None:
-        check_pixel(pixel, (image.shape[-2], image.shape[-1]))
+        check_pixel(pixel, (pixels.shape[-2], pixels.shape[-1]))
     if channel is not None:
-        check_channel(channel, models)
-
-
-def check_comparable(models: Sequence[Segmenter | CapturedPass], names: tuple[str, str]) -> None:
-    """Raises ValueError unless both models know the same classes in the same order."""
-    left, right = (m.class_names for m in models)
-    if left != right:
-        raise ValueError(
-            f"{names[0]} has {len(left)} classes ({left[0]}, ...), {names[1]} has {len(right)} ({right[0]}, ...): "
-            "compare models that were trained on the same classes."
-        )
+        check_channel(channel, (left, right))
 
 
 def check_channel(channel: int, models: tuple[Segmenter, Segmenter]) -> None:
@@ -231,7 +230,7 @@ def check_channel(channel: int, models: tuple[Segmenter, Segmenter]) -> None:
         raise ValueError(f"channel {channel} does not exist: the heads have channels 0 to {channels - 1}.")
 
 
-def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmenter], names: tuple[str, str]) -> str:
+def expected_cost(left: Segmenter, right: Segmenter, image: UInt8[Tensor, "3 y x"]) -> str:
     """What a comparison of a large image will cost, in words: memory as measured with the shipped models, time scaled
     from a corner of the image that both models run on now."""
     height, width = image.shape[-2:]
@@ -239,8 +238,8 @@ def expected_cost(image: UInt8[Tensor, "3 y x"], models: tuple[Segmenter, Segmen
     for _ in range(2):
         # The first pass also pays for one-off set-up, which does not grow with the image.
         began = time.perf_counter()
-        for model, name in zip(models, names, strict=True):
-            view_model(model, corner, name)
+        for model in (left, right):
+            view_model(model, corner)
         seconds = time.perf_counter() - began
     seconds *= height * width / (corner.shape[-2] * corner.shape[-1])
     gigabytes = (_BASE_BYTES + _BYTES_PER_PIXEL * height * width) / 1e9

@@ -4,53 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jaxtyping import UInt8
-from torch import Tensor
-
-from rsp_lab.analysis.comparison.compare import check_comparable
+from rsp_lab.analysis.comparison.compare import telling_pixel
+from rsp_lab.analysis.comparison.disagreement import disagreements
 from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAccount, PixelGaze
+from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
+from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
-from rsp_lab.analysis.targets.target import PixelTarget, class_index
-from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.shapes import check_pixel
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.rgb import ImageLike, rgb_pixels
 
 
 def explain(
-    image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter | CapturedPass, Segmenter | CapturedPass],
-    names: tuple[str, str],
-    pixel: Pixel,
-    *,
-    class_name: str | None = None,
-    rival: str | None = None,
+    left: Segmenter | CapturedPass,
+    right: Segmenter | CapturedPass,
+    image: ImageLike,
+    target: PixelTarget | None = None,
 ) -> Explanation:
-    """The story of one pixel of an RGB image in a left and a right model: one forward pass each.
+    """The story of one pixel in a left and a right model: one forward pass each.
 
     Args:
-        image: RGB.
-        models: left and right, in eval mode. Captured passes on this image save the forward passes.
-        names: of the models.
-        pixel: (y, x).
-        class_name: whose logit; default: what the right model predicts at the pixel.
-        rival: class whose logit is subtracted; default: what the left model predicts, or where that is the class
-            itself, the right model's highest other class.
+        left, right: models of the same classes, in eval mode. Captured passes on this image save the forward passes.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        target: pixel, class and rival. By default the pixel is the innermost one of the models' largest disagreement,
+            else the image's centre; the class is what the right model predicts there, and the rival what the left model
+            predicts, or where that is the class itself, the right model's strongest other class.
 
     Raises:
-        ValueError: for models of different classes, a class that does not exist, a pixel outside the image, or a
-            captured pass on another image.
+        ValueError: for models of different classes, an image that is none, a class that does not exist, a pixel outside
+            the image, or a captured pass on another image.
         LedgerError: if a ledger does not add up.
     """
-    check_explainable(image, models, names, pixel, class_name=class_name, rival=rival)
-    passes = [capture_pass(model, image[None].float() / 255) for model in models]
+    check_explainable(left, right, image, target)
+    names = pair_names(left, right)
+    passes = [capture_pass(model, image) for model in (left, right)]
     heads = [one.frozen for one in passes]
+    if target is None:
+        target = PixelTarget(*_telling_pixel(heads))
+    pixel = target.y, target.x
     answers = [pixel_answer(head.logits, pixel, head.image_size, head.class_names) for head in heads]
-    target, chosen = decision_target(pixel, answers, names, class_name, rival)
-    left, right = (pixel_account(one, name, target) for one, name in zip(passes, names, strict=True))
-    return Explanation(image, target, left, right, chosen)
+    target, chosen = decision_target(pixel, answers, names, target.class_name, target.rival)
+    ours, theirs = (pixel_account(one, name, target) for one, name in zip(passes, names, strict=True))
+    return Explanation(rgb_pixels(image), target, ours, theirs, chosen)
+
+
+def _telling_pixel(heads: Sequence[FrozenHead]) -> Pixel:
+    size, names = heads[0].image_size, heads[0].class_names
+    left, right = (labels_from_logits(head.logits, size).cpu().numpy() for head in heads)
+    pixel, _ = telling_pixel(disagreements(left, right, names, most=1), size)
+    return pixel
 
 
 def pixel_account(one: CapturedPass, name: str, target: PixelTarget) -> PixelAccount:
@@ -78,23 +84,20 @@ def pixel_account(one: CapturedPass, name: str, target: PixelTarget) -> PixelAcc
 
 
 def check_explainable(
-    image: UInt8[Tensor, "3 y x"],
-    models: Sequence[Segmenter | CapturedPass],
-    names: tuple[str, str],
-    pixel: Pixel,
-    *,
-    class_name: str | None = None,
-    rival: str | None = None,
+    left: Segmenter | CapturedPass,
+    right: Segmenter | CapturedPass,
+    image: ImageLike,
+    target: PixelTarget | None = None,
 ) -> None:
     """Raises ValueError for what :func:`explain` would refuse, before anything is computed."""
-    check_comparable(models, names)
-    check_pixel(pixel, (image.shape[-2], image.shape[-1]))
-    for name in (class_name, rival):
-        if name is not None:
-            class_index(name, models[0].class_names)
-    if len(models[0].class_names) < 2:
-        raise ValueError("the models have one class only: there is no second one to compare with.")
-    PixelTarget(*pixel, class_name, rival)
+    check_comparable(left, right)
+    pixels = rgb_pixels(image)
+    if target is None:
+        target = PixelTarget(0, 0)
+    if target.plain_logit:
+        raise ValueError("an explanation sets a class against a rival: leave out plain_logit.")
+    target.check((pixels.shape[-2], pixels.shape[-1]))
+    target.check_classes(left.class_names)
 
 
 def decision_target(

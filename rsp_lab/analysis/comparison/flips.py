@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
@@ -21,9 +21,11 @@ from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_differen
 from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
+from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 
 RANK_RULE = (
@@ -237,24 +239,22 @@ class FlipStories(Summarised):
 def flip_stories(
     left: Segmenter | FrozenHead,
     right: Segmenter | FrozenHead,
-    image: Float[Tensor, "1 3 y x"],
+    image: ImageLike,
     *,
     count: int = 10,
     least: int = 30,
     labels: Tensor | None = None,
-    names: tuple[str, str] = ("left", "right"),
     report: Callable[[float], None] | None = None,
 ) -> FlipStories:
     """The strongest flips between two models on an image; none at all where they agree.
 
     Args:
         left, right: models, or frozen heads of them on this image, which saves their forward passes.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         count: stories at the most.
         least: smaller regions, in pixels, are left out: they are mostly boundary jitter.
         labels: true train ids (y, x), 255 where nothing is known: they say who is right, and name the source pixels.
             Without them each model's own prediction names its sources.
-        names: of the models, for sentences.
         report: called with the share of the stories told so far, 0 to 1; what it raises ends the work.
 
     Raises:
@@ -262,8 +262,8 @@ def flip_stories(
             :func:`~rsp_lab.data.labels.checked_labels` refuses.
         LedgerError: if a ledger does not add up.
     """
-    if left.class_names != right.class_names:
-        raise ValueError("the two models know different classes: take models that were trained on the same ones.")
+    check_comparable(left, right)
+    names = pair_names(left, right)
     heads = [FrozenHead.of(side, image) for side in (left, right)]
     size = heads[0].image_size
     truth = None if labels is None else checked_labels(labels, heads[0].class_names, size)

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.channels import ChannelChoice, choose_channel_alone, class_cells
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
-from rsp_lab.analysis.passes.view import ModelView, view_model
+from rsp_lab.analysis.passes.view import ModelView, check_top_down, view_model
 from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Rows, Summarised
 
@@ -74,19 +75,13 @@ class PixelView(Summarised):
 
 
 def view_pixel(
-    model: Segmenter,
-    image: UInt8[Tensor, "3 y x"],
-    name: str,
-    *,
-    pixel: Pixel | None = None,
-    channel: int | None = None,
+    model: Segmenter, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
 ) -> PixelView:
     """One model on an RGB image and at one of its pixels, from one forward pass.
 
     Args:
         model: with a top-down head.
-        image: RGB.
-        name: of the model.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         pixel: (y, x); default: the centre of the image.
         channel: of the context flow; default: :func:`~rsp_lab.analysis.comparison.channels.choose_channel_alone` for
             the class that the model gives the pixel.
@@ -94,15 +89,17 @@ def view_pixel(
     Raises:
         ValueError: for a model without top-down steps, a pixel outside the image, or a channel that does not exist.
     """
-    size = image.shape[-2], image.shape[-1]
+    check_top_down(model)
+    pixels = rgb_pixels(image)
+    size = pixels.shape[-2], pixels.shape[-1]
     if pixel is not None:
         check_pixel(pixel, size)
-    view = view_model(model, image, name)
+    view = view_model(model, pixels)
     here, rule = (pixel, "given") if pixel is not None else ((size[0] // 2, size[1] // 2), "centre of the image")
     names = model.class_names
     answer = pixel_answer(view.record["logits"], here, size, names)
     return PixelView(
-        image=image,
+        image=pixels,
         class_names=names,
         views=(view,),
         pixel=here,

@@ -149,7 +149,7 @@ def input_curves(
     Args:
         model: see :func:`~rsp_lab.analysis.attribution.attribute.attribute`; it is left as found.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
-        target: with its class named.
+        target: a class or rival that it leaves open is what the model predicts.
         maps: signed values of the image's size, by name; only their order is used.
         reference: what replaces a block.
         steps: parts into which the blocks are divided.
@@ -177,10 +177,10 @@ def input_curves(
         # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.
         walks = [(order, order) for order in orders.values()] + [(order, order.flip(0)) for order in shuffled]
         curves = _curves(probe, walks, counts)
-        digest = image_digest(function.image)
+        digest, asked = image_digest(function.image), function.target
     control = Control(tuple(range(seed, seed + random_seeds)), tuple(curves[len(orders) :]))
     return {
-        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, digest)
+        name: Faithfulness(name, asked, along, control, reference, cell, blocks, size, digest)
         for name, along in zip(orders, curves, strict=False)
     }
 

@@ -27,6 +27,7 @@ from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
+from rsp_lab.rgb import ImageLike, one_image
 from rsp_lab.shapes import Tap
 from rsp_lab.summary import Rows, Summarised
 
@@ -61,6 +62,7 @@ class FrozenHead(Summarised):
         weights: relation weights by step, (1, wy, wx, y, x), highest step first; empty for heads without relations.
         logits: (1, class, v, u) at stride 4, of the same forward pass; the frozen head's own where weights were
             replaced.
+        name: of the model.
     """
 
     head: Head
@@ -69,17 +71,16 @@ class FrozenHead(Summarised):
     q: dict[int, Tensor]
     weights: dict[str, Tensor]
     logits: Float[Tensor, "1 class v u"]
+    name: str = "model"
 
     @classmethod
-    def of(
-        cls, model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], record: Record | None = None
-    ) -> FrozenHead:
+    def of(cls, model: Segmenter | FrozenHead, image: ImageLike, record: Record | None = None) -> FrozenHead:
         """The frozen head of a model on an image: one captured forward pass in full precision.
 
         Args:
             model: in eval mode, float32 or float64; it is left as it was found. A frozen head of this very image is
                 returned as it is.
-            image: RGB in [0, 1]; it is brought to the model's dtype.
+            image: see :mod:`rsp_lab.rgb`.
             record: of a pass of the model on ``image`` alone that was captured already, with the Q maps, the weights of
                 every relation, and the logits at stride 4.
 
@@ -92,20 +93,26 @@ class FrozenHead(Summarised):
             model.check_image(image)
             return model
         if record is None:
-            image, record = captured_record(model, image, _wanted)
+            given, record = captured_record(model, image, _wanted)
+        else:
+            given = explainable_input(model, image)
         head: Head = model.head
         return cls(
             head=head,
             class_names=model.class_names,
-            image=image,
+            image=given,
             q={x: record[f"q{x}"] for x in head.config.levels},
             weights={name: record[f"{name}.weights"] for name in relation_modules(head)},
             logits=record["logits"],
+            name=model.name,
         )
 
-    def check_image(self, image: Float[Tensor, "1 3 y x"]) -> None:
-        """Raises ValueError unless the frozen head is of this image, in any precision."""
-        if image is not self.image and (image.shape != self.image.shape or image_digest(image) != self.image_digest):
+    def check_image(self, image: ImageLike) -> None:
+        """Raises ValueError unless the frozen head is of this image, in any kind that is accepted as one."""
+        if image is self.image:
+            return
+        given = one_image(image)
+        if given.shape != self.image.shape or image_digest(given) != self.image_digest:
             raise ValueError(
                 "the frozen head is of another image: pass the one it was made of, frozen.image, or make a frozen head "
                 "of this image."
@@ -113,7 +120,7 @@ class FrozenHead(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         height, width = self.image_size
-        return f"FrozenHead on an image of {height} x {width} pixels", [
+        return f"FrozenHead of {self.name} on an image of {height} x {width} pixels", [
             ("head", self.head),
             ("classes", self.class_names),
             ("levels", self.levels),
@@ -291,25 +298,25 @@ def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
 
 
-def frozen_for(
-    model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: TargetT
-) -> tuple[FrozenHead, TargetT]:
+def frozen_for(model: Segmenter | FrozenHead, image: ImageLike, target: TargetT) -> tuple[FrozenHead, TargetT]:
     """:meth:`FrozenHead.of`, and the target with what it leaves open filled in; nothing runs for one that does not fit.
 
     Raises:
         ValueError: for a target that does not fit the image or the classes, or what :meth:`FrozenHead.of` refuses.
     """
-    if not isinstance(model, FrozenHead):
-        check_affine(model)
-        check_pass(model, image)
-    target.check((image.shape[-2], image.shape[-1]))
+    if isinstance(model, FrozenHead):
+        model.check_image(image)
+        return model, model.resolved(target)
+    check_affine(model)
+    given = explainable_input(model, image)
+    target.check((given.shape[-2], given.shape[-1]))
     target.check_classes(model.class_names)
-    frozen = FrozenHead.of(model, image)
+    frozen = FrozenHead.of(model, given)
     return frozen, frozen.resolved(target)
 
 
 def captured_record(
-    model: Segmenter, image: Float[Tensor, "1 3 y x"], wanted: Callable[[Tap], bool]
+    model: Segmenter, image: ImageLike, wanted: Callable[[Tap], bool]
 ) -> tuple[Float[Tensor, "1 3 y x"], Record]:
     """The image in the model's dtype, and the wanted taps of one forward pass in full precision.
 
@@ -318,41 +325,39 @@ def captured_record(
             coarse, or an image that is none.
     """
     check_affine(model)
-    anchor = check_pass(model, image)
-    with full_precision(anchor.device):
-        given = image.detach().to(anchor).clone()
+    given = explainable_input(model, image)
+    with full_precision(given.device):
         _, record = run_with_capture(CoarseSegmenter(model), given, taps=wanted)
     return given, record
 
 
-def check_affine(model: nn.Module) -> None:
-    """Raises ValueError unless the model has a head that is known to be affine in its Q maps."""
+def check_affine(model: object) -> None:
+    """Raises ValueError unless it is a model of ours, with a head that is known to be affine in its Q maps."""
     if not isinstance(model, Segmenter):
         raise ValueError(
-            f"a ledger needs a Segmenter, whose head is known to be affine in its Q maps, got {type(model).__name__}: "
-            "for other networks use capture, edits and attribution."
+            f"this needs a Segmenter, a model of rsp_lab whose head is known to be affine in its Q maps, got a "
+            f"{type(model).__name__}: for other networks use run_with_capture, hooks and attribute."
         )
     if not isinstance(model.head, Head):
         raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
 
 
-def check_pass(model: nn.Module, image: Tensor) -> Tensor:
-    """A parameter of the model, for its dtype and device; raises ValueError for a pass that cannot be explained."""
-    anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), image)
-    if not image.is_floating_point():
-        raise ValueError(f"image must be float RGB in [0, 1], got {image.dtype}: divide uint8 images by 255.")
-    if image.ndim != 4 or image.shape[:2] != (1, 3):
-        raise ValueError(
-            f"expected one image with the axes 1 3 y x, got shape {tuple(image.shape)}: pass image[i : i + 1]."
-        )
-    if anchor.dtype not in TOLERANCES:
+def explainable_input(model: nn.Module, image: ImageLike) -> Float[Tensor, "1 3 y x"]:
+    """One image in the model's dtype, on its device and in memory of its own, for a pass that is to be explained.
+
+    Raises:
+        ValueError: for a model in training mode or of a dtype that is too coarse, or what is no image
+            (:func:`rsp_lab.rgb.one_image`).
+    """
+    anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), None)
+    if anchor is not None and anchor.dtype not in TOLERANCES:
         raise ValueError(
             f"the model computes in {anchor.dtype}, too coarse for sums and differences: use model.float() or "
             "model.double()."
         )
     if any(module.training for module in model.modules()):
         raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
-    return anchor
+    return one_image(image) if anchor is None else one_image(image, dtype=anchor.dtype, device=anchor.device)
 
 
 def image_digest(image: Tensor) -> str:

@@ -23,6 +23,7 @@ from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import cell_edges, cell_to_pixel
 from rsp_lab.summary import Rows, Summarised
 
@@ -216,13 +217,13 @@ class ContextLedger(Summarised):
         return LedgerCell(level, y, x, float(self.maps[level][y, x]), (top, left, bottom, right), centre)
 
 
-def context_ledger(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: Target) -> ContextLedger:
+def context_ledger(model: Segmenter | FrozenHead, image: ImageLike, target: Target) -> ContextLedger:
     """The ledger of one decision of a model on an image: one forward pass, and one backward pass of the head alone.
 
     Args:
         model: in eval mode, float32 or float64; it is left as it was found. For several targets on one image pass the
             same :class:`FrozenHead` of it each time, which saves the forward pass.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: a class or rival that it leaves open is what the model predicts.
 
     Raises:

@@ -18,6 +18,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 
 LEVEL_RESIDUAL_RULE = (
@@ -115,7 +116,7 @@ class LevelLedger(Summarised):
 
 
 def level_ledger(
-    model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], *, classes: Sequence[str] | None = None
+    model: Segmenter | FrozenHead, image: ImageLike, *, classes: Sequence[str] | None = None
 ) -> LevelLedger:
     """Every level's contribution to every logit of an image, from one forward pass and levels + 1 passes of the head.
 
@@ -125,7 +126,7 @@ def level_ledger(
     Args:
         model: in eval mode, float32 or float64; it is left as it was found. A frozen head of it on this image saves the
             forward pass.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         classes: keep to these classes; None takes all.
 
     Raises:

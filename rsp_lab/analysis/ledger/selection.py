@@ -17,6 +17,7 @@ from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.relation import required_relations
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Rows, Summarised
 
@@ -187,7 +188,7 @@ class RejectionMap(Summarised):
 
 def selection_gain(
     model: Segmenter | FrozenHead,
-    image: Float[Tensor, "1 3 y x"],
+    image: ImageLike,
     target: Target,
     *,
     steps: str | Sequence[str] | None = None,
@@ -196,7 +197,7 @@ def selection_gain(
 
     Args:
         model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: a class or rival that it leaves open is what the model predicts.
         steps: replace the weights of these steps only, e.g. ``"step54"``; None replaces all.
 
@@ -212,7 +213,7 @@ def selection_gain(
     )
 
 
-def rejection_map(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"], target: Target) -> RejectionMap:
+def rejection_map(model: Segmenter | FrozenHead, image: ImageLike, target: Target) -> RejectionMap:
     """Where each relation step refused or added context of a class, by :data:`REJECTION_RULE`.
 
     What it compares with is the baseline's rule, weight 1 on each cell's own position, sent through the same f_v: only
@@ -221,7 +222,7 @@ def rejection_map(model: Segmenter | FrozenHead, image: Float[Tensor, "1 3 y x"]
 
     Args:
         model: in eval mode, with relations. A frozen head of it on this image saves the forward pass.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: a class or rival that it leaves open is what the model predicts.
 
     Raises:

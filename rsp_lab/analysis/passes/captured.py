@@ -14,6 +14,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import Tap, tap_step
 from rsp_lab.summary import Summarised
 
@@ -34,6 +35,11 @@ class CapturedPass(Summarised):
     model: Segmenter
     image: Float[Tensor, "1 3 y x"]
     record: Record
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -66,12 +72,12 @@ class CapturedPass(Summarised):
         return level_ledger(self.frozen, self.image)
 
 
-def capture_pass(model: Segmenter | CapturedPass, image: Float[Tensor, "1 3 y x"]) -> CapturedPass:
+def capture_pass(model: Segmenter | CapturedPass, image: ImageLike) -> CapturedPass:
     """One captured forward pass in full precision; the model is left as it was found.
 
     Args:
         model: in eval mode, float32 or float64. A captured pass on this very image is returned as it is.
-        image: RGB in [0, 1]; it is brought to the model's dtype.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
 
     Raises:
         ValueError: for what :meth:`FrozenHead.of` refuses.

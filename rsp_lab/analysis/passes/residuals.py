@@ -107,7 +107,7 @@ def ledger_residuals(
     of_levels: list[float] = []
     for number, index in enumerate(rng.permutation(len(samples))[:count]):
         sample = samples[int(index)]
-        looked = capture_pass(twin, sample.image[None].float() / 255)
+        looked = capture_pass(twin, sample.image)
         share = pixels * (number + 1) // count - pixels * number // count
         for _ in range(share):
             y, x = (int(rng.integers(side)) for side in sample.size)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
+from rsp_lab.analysis.ledger.frozen import check_affine
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.flow import ContextFlow, context_flow
 from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Summarised
 
 
@@ -23,7 +23,7 @@ class ModelView(Summarised):
     """One model on one image.
 
     Attributes:
-        name: as shown.
+        name: of the model.
         labels: (y, x) train ids at image size.
         flow: the steps above level 3.
         looked: the captured pass.
@@ -44,24 +44,29 @@ class ModelView(Summarised):
         return self.looked.record
 
 
-def check_top_down(model: Segmenter, name: str) -> None:
-    """Raises ValueError unless the model has a step above level 3."""
+def check_top_down(model: Segmenter) -> None:
+    """Raises ValueError unless it is a model of ours with a step above level 3."""
+    check_affine(model)
     if len(model.steps) < 2:
-        raise ValueError(f"{name} has no top-down steps to show: compare models with a top-down head.")
+        raise ValueError(f"{model.name} has no top-down steps to show: compare models with a top-down head.")
 
 
-def view_model(model: Segmenter, image: UInt8[Tensor, "3 y x"], name: str) -> ModelView:
+def view_model(model: Segmenter, image: ImageLike) -> ModelView:
     """One forward pass of a top-down model on an RGB image.
 
+    Args:
+        model: in eval mode, float32 or float64.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+
     Raises:
-        ValueError: if the model has no step above level 3.
+        ValueError: if the model has no step above level 3, or for an image that is none.
     """
-    check_top_down(model, name)
-    looked = capture_pass(model, image[None].float() / 255)
+    check_top_down(model)
+    looked = capture_pass(model, image)
     record = looked.record
     with torch.no_grad():
         residuals = context_residuals(model, record)
     labels = labels_from_logits(record["logits"], record.image_size).to(torch.uint8).numpy()
     flow = context_flow(record)
     pairs = tuple(key_query(s.name, s.query, s.key) for s in flow if s.query is not None and s.key is not None)
-    return ModelView(name, labels, flow, looked, pairs, residuals)
+    return ModelView(model.name, labels, flow, looked, pairs, residuals)

@@ -14,9 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.frozen import check_affine, explainable_input
+from rsp_lab.analysis.targets.target import class_index
+from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.fusion import FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
-from rsp_lab.models.segmenter import Segmenter, logits_at
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, logits_at
+from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import cell_to_pixel, check_pixel
 from rsp_lab.summary import Rows, Summarised
 
@@ -109,25 +114,25 @@ def upsampled_from(cells: Iterable[int], fine: int, coarse: int) -> Cells:
 
 @dataclass(frozen=True, eq=False)
 class EffectiveField(Summarised):
-    """What parts of the image move the logits of some pixels: the gradient effective receptive field.
+    """What parts of the image move some outputs of a network: the gradient effective receptive field.
 
     Attributes:
-        pixels: (y, x) of each.
-        class_names: class whose logit was differentiated, by pixel.
-        shares: (pixel, y, x), |d logit / d image| summed over the colour channels, divided by its sum over the image.
+        points: (y, x) of each output in pixels; of a cell its centre.
+        outputs: what was differentiated, e.g. ``"the logit of car at pixel (20, 31)"`` or ``"cell (3, 5) of q5"``.
+        shares: (output, y, x), |d output / d image| summed over the colour channels, divided by its sum over the image.
     """
 
-    pixels: tuple[tuple[int, int], ...]
-    class_names: tuple[str, ...]
-    shares: Float[Tensor, "pixel y x"]
+    points: tuple[tuple[float, float], ...]
+    outputs: tuple[str, ...]
+    shares: Float[Tensor, "output y x"]
 
     def mass_within(self, radius: float) -> float:
-        """Share of the gradient at most ``radius`` pixels from its pixel, mean over the pixels."""
+        """Share of the gradient at most ``radius`` pixels from its point, mean over the outputs."""
         distances, shares = self._by_distance()
         return float(shares[distances <= radius].sum())
 
     def radius(self, fraction: float) -> float:
-        """The smallest distance in pixels within which the share of the gradient is ``fraction``, mean over the pixels.
+        """The smallest distance in pixels within which ``fraction`` of the gradient lies, mean over the outputs.
 
         Raises:
             ValueError: if ``fraction`` is not in (0, 1].
@@ -141,9 +146,9 @@ class EffectiveField(Summarised):
         return float(distances[place])
 
     def _summary(self) -> tuple[str, Rows]:
-        return f"EffectiveField of {len(self.pixels)} pixel{'s' if len(self.pixels) > 1 else ''}", [
-            ("pixels", self.pixels),
-            ("classes", self.class_names),
+        title = self.outputs[0] if len(self.outputs) == 1 else f"{len(self.outputs)} outputs"
+        return f"EffectiveField of {title}", [
+            ("points (y, x)", self.points),
             ("half of the gradient", f"within {self.radius(0.5):.1f} pixels"),
             ("95 % of the gradient", f"within {self.radius(0.95):.1f} pixels"),
             ("shares", self.shares),
@@ -152,63 +157,106 @@ class EffectiveField(Summarised):
     def to_dict(self) -> dict[str, Any]:
         """Radii in pixels, JSON-able."""
         return {
-            "pixels": [list(pixel) for pixel in self.pixels],
-            "classes": list(self.class_names),
+            "points": [list(point) for point in self.points],
+            "outputs": list(self.outputs),
             "radius_50_pixels": round(self.radius(0.5), 2),
             "radius_95_pixels": round(self.radius(0.95), 2),
         }
 
     def _by_distance(self) -> tuple[Tensor, Tensor]:
         """Distances in pixels, ascending, and the share at each; the shares sum to 1 over all pixels together."""
-        maps = [distance_map(pixel, self.shares.shape[-2:], self.shares.shape[-2:]) for pixel in self.pixels]
+        maps = [distance_map(point, self.shares.shape[-2:], self.shares.shape[-2:]) for point in self.points]
         distances, order = torch.stack(maps).flatten().sort()
-        return distances, self.shares.double().flatten()[order] / len(self.pixels)
+        return distances, self.shares.double().flatten()[order] / len(self.points)
 
 
 def effective_field(
     model: Segmenter,
-    image: Float[Tensor, "1 3 y x"],
-    pixels: Sequence[tuple[int, int]],
-    class_names: Sequence[str] | None = None,
+    image: ImageLike,
+    places: tuple[int, int] | Sequence[tuple[int, int]],
+    *,
+    classes: Sequence[str] | None = None,
+    tap: str | None = None,
 ) -> EffectiveField:
-    """The effective receptive field of the whole network at some pixels of one image.
+    """The effective receptive field of the whole network, at pixels of one image or at cells of one map.
 
-    A local measure of the trained network on this image. It depends on the encoder and on every path through the head,
-    also on how the weights of a relation come about, and GroupNorm couples each cell weakly with all others.
+    A local measure of the trained network on this image (Luo et al.: NeurIPS 2016). It depends on the encoder and on
+    every path through the head, also on how the weights of a relation come about, and GroupNorm couples each cell
+    weakly with all others.
 
     Args:
-        image: RGB in [0, 1].
-        pixels: (y, x) each.
-        class_names: class by pixel; default what the model predicts there.
+        model: in eval mode, float32 or float64; it is left as it was found.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        places: (y, x) of one place, or of several: pixels of the image or, with ``tap``, cells of that map.
+        classes: of pixels, the class of each whose logit is differentiated; default what the model predicts there.
+        tap: name of a map with the axes b c y x, e.g. ``"q5"``; the sum of a cell's channels is differentiated.
 
     Raises:
-        ValueError: if there is no pixel, one lies outside the image, classes do not fit, or a logit has no gradient.
+        ValueError: if there is no place, one lies outside the image or the map, classes or the tap do not fit, or an
+            output has no gradient; for a model or an image that cannot be explained.
     """
-    size, names = (image.shape[-2], image.shape[-1]), model.config.class_names
-    if not pixels or (class_names is not None and len(class_names) != len(pixels)):
-        raise ValueError(f"got {len(pixels)} pixels: give at least one, and as many class names as pixels, or none.")
+    check_affine(model)
+    given, listed = explainable_input(model, image), _listed(places)
+    if not listed or (classes is not None and (len(classes) != len(listed) or tap is not None)):
+        raise ValueError(
+            f"got {len(listed)} places: give at least one, and as many classes as pixels, or none; cells have no class."
+        )
+    with full_precision(given.device, grad=True):
+        seen = given.requires_grad_()
+        outputs = _logits_at(model, seen, listed, classes) if tap is None else _cells_of(model, seen, listed, tap)
+        shares = []
+        for i, (_, name, output) in enumerate(outputs):
+            (gradient,) = torch.autograd.grad(output, seen, retain_graph=i + 1 < len(outputs))
+            mass = gradient[0].abs().double().sum(0)
+            if not float(mass.sum()) > 0:
+                raise ValueError(f"{name} does not depend on the image: train the model.")
+            shares.append(mass / mass.sum())
+    return EffectiveField(
+        tuple(point for point, _, _ in outputs), tuple(name for _, name, _ in outputs), torch.stack(shares).cpu()
+    )
+
+
+Output = tuple[tuple[float, float], str, Tensor]
+
+
+def _logits_at(
+    model: Segmenter, image: Tensor, pixels: Sequence[tuple[int, int]], classes: Sequence[str] | None
+) -> list[Output]:
+    names, size = model.class_names, (image.shape[-2], image.shape[-1])
     for pixel in pixels:
         check_pixel(pixel, size)
-    unknown = sorted(set(class_names or ()) - set(names))
-    if unknown:
-        raise ValueError(f"the model has no class {', '.join(unknown)}; it has {', '.join(names)}.")
-    with torch.enable_grad():
-        seen = image.detach().clone().requires_grad_()
-        logits = model.coarse_logits(seen)
-    chosen, shares = [], []
+    places = None if classes is None else [class_index(name, names) for name in classes]
+    logits = model.coarse_logits(image)
+    found: list[Output] = []
     for i, pixel in enumerate(pixels):
-        with torch.enable_grad():
-            here = logits_at(logits, pixel, size)
-            chosen.append(names[int(here.argmax())] if class_names is None else class_names[i])
-            logit = here[names.index(chosen[-1])]
-        (gradient,) = torch.autograd.grad(logit, seen, retain_graph=i + 1 < len(pixels))
-        mass = gradient[0].abs().double().sum(0)
-        if not float(mass.sum()) > 0:
+        here = logits_at(logits, pixel, size)
+        place = int(here.argmax()) if places is None else places[i]
+        found.append((pixel, f"the logit of {names[place]} at pixel {pixel}", here[place]))
+    return found
+
+
+def _cells_of(model: Segmenter, image: Tensor, cells: Sequence[tuple[int, int]], tap: str) -> list[Output]:
+    _, record = run_with_capture(CoarseSegmenter(model), image, taps=tap, detach=False)
+    if len(record) != 1 or record.axes(tap) != ("b", "c", "y", "x"):
+        raise ValueError(f"{tap!r} is no map with the axes b c y x: name one such as 'q5', 'p3' or 'step54.context'.")
+    values = record[tap][0]
+    (height, width), size = values.shape[-2:], (image.shape[-2], image.shape[-1])
+    found = []
+    for y, x in cells:
+        if not (0 <= y < height and 0 <= x < width):
             raise ValueError(
-                f"the logit of {chosen[-1]} at pixel {pixel} does not depend on the image: train the model."
+                f"cell ({y}, {x}) lies outside {tap}, which has {height} x {width} cells on this image: y goes from 0 "
+                f"to {height - 1}, x from 0 to {width - 1}."
             )
-        shares.append(mass / mass.sum())
-    return EffectiveField(tuple(pixels), tuple(chosen), torch.stack(shares).cpu())
+        centre = cell_to_pixel(y, height, size[0]), cell_to_pixel(x, width, size[1])
+        found.append((centre, f"cell ({y}, {x}) of {tap}", values[:, y, x].sum()))
+    return found
+
+
+def _listed(places: tuple[int, int] | Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    single = len(places) == 2 and not any(isinstance(part, Sequence) for part in places)
+    pairs: Any = [places] if single else places
+    return [(int(y), int(x)) for y, x in pairs]
 
 
 def distance_map(

@@ -5,7 +5,7 @@ Suffixes name axes: m middle (query/key) channels, y x cell.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -18,6 +18,7 @@ from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike, rgb_images
 from rsp_lab.summary import Summarised
 
 COMPLEMENTARITY_RULE = (
@@ -133,7 +134,7 @@ def null_of(name: str, score: float, draws: Float[Tensor, " n"]) -> Null:
 
 def complementarity(
     model: Segmenter,
-    images: Sequence[Float[Tensor, "1 3 _ _"]] | Float[Tensor, "b 3 y x"],
+    images: ImageLike | Iterable[ImageLike],
     *,
     draws: int = 2000,
     random_models: int = 8,
@@ -146,7 +147,7 @@ def complementarity(
     averaged over them. Equal arguments give equal results; the global random state is left alone.
 
     Args:
-        images: RGB in [0, 1], of any sizes; or a batch of one size.
+        images: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`): one image, a batch, or several of any sizes.
         draws: permutations of the channels.
         random_models: models with random weights; 0 leaves this null out.
         same_source: a +SELF model, for comparison.
@@ -156,17 +157,18 @@ def complementarity(
         ValueError: for no image, for fewer than one draw, or if ``same_source`` has a relation that is not +SELF or
             has none.
     """
-    images = list(images.split(1)) if isinstance(images, Tensor) else images
-    if not images or draws < 1 or random_models < 0:
+    anchor = next(model.parameters())
+    given = rgb_images(images, dtype=anchor.dtype, device=anchor.device)
+    if not given or draws < 1 or random_models < 0:
         raise ValueError(
-            f"got {len(images)} images, {draws} draws and {random_models} random models: "
+            f"got {len(given)} images, {draws} draws and {random_models} random models: "
             "give at least one image, one draw, and 0 or more random models."
         )
     if same_source is not None:
         _check_same_source(same_source)
-    found = _correlations(model, images)
-    random = [_correlations(_random_like(model, seed + i), images) for i in range(random_models if found else 0)]
-    other = {} if same_source is None else _correlations(same_source, images)
+    found = _correlations(model, given)
+    random = [_correlations(_random_like(model, seed + i), given) for i in range(random_models if found else 0)]
+    other = {} if same_source is None else _correlations(same_source, given)
     return tuple(
         Complementarity(
             step=step,

@@ -24,6 +24,7 @@ from rsp_lab.models.relation import RelationalSemanticsExtractor, required_relat
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import Normalisation, gaze, normalise, relation_scores
 from rsp_lab.relations.window import relative_offsets, window_mask
+from rsp_lab.rgb import ImageLike, rgb_batch
 from rsp_lab.shapes import Window, cell_under
 from rsp_lab.summary import Rows, Summarised
 
@@ -232,15 +233,16 @@ class StepGaze(Summarised):
         }
 
 
-def gaze_steps(model: nn.Module, image: Float[Tensor, "b 3 y x"] | Record, index: int = 0) -> tuple[StepGaze, ...]:
+def gaze_steps(model: nn.Module, image: ImageLike | Record, index: int = 0) -> tuple[StepGaze, ...]:
     """Why the relation weights of one image are what they are, a relation at a time, highest step first.
 
     Steps without a relation are absent. Holds for a pass without edits, which the residuals show.
 
     Args:
         model: with relations.
-        image: RGB in [0, 1]; or the record of a pass of this model that was captured already, with the taps query, key,
-            scores and weights of every relation, e.g. captured with ``taps="step*"``.
+        image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); or the record of a pass of this model that was
+            captured already, with the taps query, key, scores and weights of every relation, e.g. captured with
+            ``taps="step*"``.
         index: of the image in the batch.
 
     Raises:
@@ -248,11 +250,13 @@ def gaze_steps(model: nn.Module, image: Float[Tensor, "b 3 y x"] | Record, index
         NotCapturedError: if the record lacks one of these taps.
     """
     modules = required_relations(model)
-    with full_precision(next(model.parameters()).device):
+    anchor = next(model.parameters())
+    with full_precision(anchor.device):
         if isinstance(image, Record):
             return tuple(_take_apart(name, module, image, index) for name, module in modules.items())
         taps = [f"{step}.{part}" for step in modules for part in _PARTS]
-        _, record = run_with_capture(model, image[index : index + 1].clone(), taps=taps)
+        batch = rgb_batch(image, dtype=anchor.dtype, device=anchor.device)
+        _, record = run_with_capture(model, batch[index : index + 1], taps=taps)
         return tuple(_take_apart(name, module, record, 0) for name, module in modules.items())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import required_relations
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.window import window_mask
+from rsp_lab.rgb import ImageLike, one_image
 from rsp_lab.shapes import Window, cell_edges, cell_under, step_levels
 from rsp_lab.summary import Rows, Summarised
 
@@ -138,12 +142,13 @@ def relation_grid(
     return RelationGrid(step, pixel, (y, x), (height, width), image_size, window, grid)
 
 
-def relation_grids(model: nn.Module, record: Record, pixel: tuple[int, int]) -> tuple[RelationGrid, ...]:
+def relation_grids(model: nn.Module, image: ImageLike | Record, pixel: tuple[int, int]) -> tuple[RelationGrid, ...]:
     """The grids of one pixel (y, x) on every level, coarse to fine.
 
     Args:
         model: with relations.
-        record: of a pass of the model, with the weights of every relation.
+        image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); or the record of a pass of this model that was
+            captured already, with the weights of every relation.
         pixel: (y, x).
 
     Raises:
@@ -151,7 +156,16 @@ def relation_grids(model: nn.Module, record: Record, pixel: tuple[int, int]) -> 
         NotCapturedError: if the record lacks a relation's weights.
     """
     modules = required_relations(model)
+    record = image if isinstance(image, Record) else _captured_weights(model, image, modules)
     return tuple(
         relation_grid(record[f"{step}.weights"], step, pixel, record.image_size, module.config.window)
         for step, module in modules.items()
     )
+
+
+def _captured_weights(model: nn.Module, image: ImageLike, steps: Iterable[str]) -> Record:
+    anchor = next(model.parameters())
+    with full_precision(anchor.device):
+        given = one_image(image, dtype=anchor.dtype, device=anchor.device)
+        _, record = run_with_capture(model, given, taps=[f"{step}.weights" for step in steps])
+    return record

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance
+from rsp_lab.rgb import rgb_batch
 from rsp_lab.summary import Summarised
 
 SWEEP_SEED = 3_000_000
@@ -74,7 +75,7 @@ def region_answers(model: nn.Module, scenes: Iterable[Scene]) -> list[RegionAnsw
     answers = []
     with torch.inference_mode():
         for scene in scenes:
-            logits = model(scene.image[None].to(device).float() / 255)[0]
+            logits = model(rgb_batch(scene.image, device=device))[0]
             answers.append(region_answer(logits.cpu(), scene))
     return answers
 

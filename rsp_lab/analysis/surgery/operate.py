@@ -22,6 +22,7 @@ from rsp_lab.capture.hooks import Edit, hooks
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 
 
@@ -144,7 +145,7 @@ class SurgeryResult(Summarised):
 
 def operate(
     model: Segmenter | FrozenHead,
-    image: Float[Tensor, "1 3 y x"],
+    image: ImageLike,
     operations: Operation | Sequence[Operation],
     *,
     target: Target | None = None,
@@ -162,7 +163,7 @@ def operate(
     Args:
         model: in eval mode, float32 or float64, with relations; it is left as it was found. A frozen head of it on this
             image saves the forward pass.
-        image: RGB in [0, 1].
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         operations: where several act on one step, each takes the weights that the one before it left.
         target: a class or rival that it leaves open is what the unedited model predicts.
         label: (y, x) of the image's size, train ids and 255 for pixels that do not count.

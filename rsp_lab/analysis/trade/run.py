@@ -15,6 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
@@ -40,10 +41,10 @@ class Samples(Protocol):
 
 
 def trade_matrix(
-    models: tuple[Segmenter, Segmenter],
+    left: Segmenter,
+    right: Segmenter,
     samples: Samples,
     *,
-    names: tuple[str, str] = ("left", "right"),
     by: str = "labels",
     block: int = 1,
     report: Callable[[int, int], object] = lambda done, count: None,
@@ -53,9 +54,8 @@ def trade_matrix(
     Memory does not grow with the samples. For many of them, :func:`run_trade` can be interrupted.
 
     Args:
-        models: left and right, of the same classes, in eval mode.
+        left, right: models of the same classes, in eval mode.
         samples: with labels, unless ``by`` is ``"predictions"``.
-        names: of the models.
         by: ``"labels"``: targets and sources are zones of the true label; ``"predictions"``: of each model's own.
         block: how many successive images are one observation of the intervals: 1 for separate photographs, more for
             frames of a video, which resemble each other.
@@ -65,20 +65,20 @@ def trade_matrix(
         ValueError: for no samples, models of different classes, an unknown ``by``, or a sample without a label.
         LedgerError: if a ledger does not add up.
     """
+    models = left, right
     total = empty_sum(models, by)
     for indices in _blocks(len(samples), block):
         total = with_block(total, models, [samples[index] for index in indices], by)
         report(total.done, len(samples))
-    return total.result(names, by, block)
+    return total.result(pair_names(left, right), by, block)
 
 
 def empty_sum(models: tuple[Segmenter, Segmenter], by: str) -> TradeSum:
     """What is known of two models before the first image; raises ValueError as :func:`trade_matrix`."""
     if by not in BY:
         raise ValueError(f"by must be one of {', '.join(BY)}, got {by!r}.")
+    check_comparable(*models)
     left, right = (model.config for model in models)
-    if left.class_names != right.class_names:
-        raise ValueError("the two models know different classes: take models that were trained on the same ones.")
     return TradeSum.empty(left.class_names, tuple(sorted({*left.head.levels, *right.head.levels})))
 
 
@@ -103,7 +103,7 @@ def with_block(
 
 def traded(model: Segmenter, sample: Sample, by: str = "labels") -> ImageTrade:
     """One image in one model, with zones of its label or of the model's prediction; see :func:`image_trade`."""
-    head = FrozenHead.of(model, sample.image[None].to(model.mean.device).float() / 255)
+    head = FrozenHead.of(model, sample.image)
     labels = labels_from_logits(head.logits, head.image_size) if by == "predictions" else sample.label
     assert labels is not None
     return image_trade(head, checked_labels(labels, head.class_names, what=f"the labels of {sample.name}"))
@@ -168,7 +168,8 @@ class Shard:
 
 
 def run_trade(
-    models: tuple[Segmenter, Segmenter],
+    left: Segmenter,
+    right: Segmenter,
     samples: Samples,
     question: TradeQuestion,
     folder: Path,
@@ -185,7 +186,7 @@ def run_trade(
     matrix of all, equal up to rounding to that of one process; the others return None.
 
     Args:
-        models, samples: as for :func:`trade_matrix`.
+        left, right, samples: as for :func:`trade_matrix`.
         question: what the folder's state must be about.
         folder: made with the first state that is kept there.
         count: only the first samples; None takes all.
@@ -198,6 +199,7 @@ def run_trade(
         StateMismatchError: for a state that is damaged, of another question, of other images, or of more of them.
         LedgerError: if a ledger does not add up.
     """
+    models = left, right
     shard = Shard.of_environment() if shard is None else shard
     count = len(samples) if count is None else min(count, len(samples))
     mine = _blocks(count, question.block)[shard.rank :: shard.size]

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 import pytest
+import torch
 
 from rsp_lab.analysis.arena import run
 from rsp_lab.analysis.arena.expectations import EXPECTATIONS, Expectation, judge, outcome
@@ -64,7 +65,9 @@ class Norms(ArenaMethod):
 
 @pytest.fixture(scope="module")
 def models():
-    return {"sums": kit.street_model(kit.presets.baseline()), "relations": kit.street_model()}
+    sums, relations = kit.street_model(kit.presets.baseline()), kit.street_model()
+    sums.name, relations.name = "sums", "relations"
+    return sums, relations
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,9 @@ def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
     assert all(pair in more.pairs for pair in first.pairs)
     run_arena(models, SETTINGS, tmp_path, fresh=True)
     assert len(asked) == 2 + 6 + 2
-    run_arena({"renamed": kit.street_model(kit.presets.baseline()).double()}, SETTINGS, tmp_path)
+    renamed = kit.street_model(kit.presets.baseline()).double()
+    renamed.name = "renamed"
+    run_arena(renamed, SETTINGS, tmp_path)
     assert len(asked) == 2 + 6 + 2 + 1
 
 
@@ -226,13 +231,17 @@ def test_expectations_name_what_there_is_and_give_reasons():
 
 
 def test_errors(models, tmp_path, asked):
-    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    run_arena(models[0], SETTINGS, tmp_path)
     with pytest.raises(StateMismatchError, match=r"another question \(other seeds\)"):
         run_arena(models, replace(SETTINGS, seeds=3), tmp_path)
     with pytest.raises(ValueError, match="no model takes part"):
-        run_arena({}, SETTINGS)
+        run_arena([], SETTINGS)
     with pytest.raises(ValueError, match="classes of the drawn scenes"):
-        run_arena({"other": kit.build(kit.HEADS["sum"])}, SETTINGS)
+        run_arena(kit.build(kit.HEADS["sum"]), SETTINGS)
+    with pytest.raises(ValueError, match="two models are called 'sums'"):
+        run_arena([models[0], models[0]], SETTINGS)
+    with pytest.raises(ValueError, match="this needs a Segmenter"):
+        run_arena(torch.nn.Conv2d(3, 2, 1), SETTINGS)
     for wrong, says in (
         ({"scenes": 0}, "scenes must be at least 1"),
         ({"cases": ("cat-dog",)}, "cases must name some of"),
@@ -252,10 +261,10 @@ DEEP = "[" * 10_000 + "]" * 10_000
 @pytest.mark.parametrize("text", ["[]", "null", "7", "", "{", DEEP, '{"a": ' * 10_000, '{"seeds": NaN}', "\ud800"])
 def test_a_question_that_is_none_is_refused(models, tmp_path, asked, text):
     """``[]`` raised a TypeError, and deep nesting a RecursionError."""
-    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    run_arena(models[0], SETTINGS, tmp_path)
     (tmp_path / "question.json").write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(StateMismatchError, match=r"question\.json is damaged or no state of the arena: .*Start over"):
-        run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+        run_arena(models[0], SETTINGS, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -277,19 +286,19 @@ def test_a_question_that_is_none_is_refused(models, tmp_path, asked, text):
     ],
 )
 def test_an_outcome_that_is_none_is_refused(models, tmp_path, asked, change):
-    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
+    run_arena(models[0], SETTINGS, tmp_path)
     (kept,) = tmp_path.glob("sums-*.json")
     kept.write_text(change if isinstance(change, str) else json.dumps({**json.loads(kept.read_text()), **change}))
     with pytest.raises(StateMismatchError, match=f"{kept.name}.*(not an outcome|no state) of the arena.*Start over"):
-        run_arena({"sums": models["sums"]}, SETTINGS, tmp_path)
-    assert run_arena({"sums": models["sums"]}, SETTINGS, tmp_path, fresh=True).pairs
+        run_arena(models[0], SETTINGS, tmp_path)
+    assert run_arena(models[0], SETTINGS, tmp_path, fresh=True).pairs
 
 
 def test_nothing_is_written_or_forgotten_before_an_outcome(models, tmp_path, asked, monkeypatch):
     def broken(*_, **__):
         raise ValueError("refused late")
 
-    run_arena({"sums": models["sums"]}, SETTINGS, tmp_path / "old")
+    run_arena(models[0], SETTINGS, tmp_path / "old")
     before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
     monkeypatch.setattr(run, "pair_outcome", broken)
     with pytest.raises(ValueError, match="refused late"):

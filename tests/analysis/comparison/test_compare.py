@@ -25,8 +25,8 @@ Pair = tuple[Segmenter, Segmenter]
 @pytest.fixture(scope="module")
 def pair() -> Pair:
     torch.manual_seed(1)
-    left = Segmenter(tiny_baseline(CAMVID.classes, CAMVID.name)).eval()
-    return left, Segmenter(tiny_rsp4(CAMVID.classes, CAMVID.name)).eval()
+    left = Segmenter(tiny_baseline(CAMVID.classes, CAMVID.name), name="one").eval()
+    return left, Segmenter(tiny_rsp4(CAMVID.classes, CAMVID.name), name="two").eval()
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def image(street: Callable[[int, int, int], Sample]) -> torch.Tensor:
 
 
 def test_summary_is_plain_json_and_tells_the_truth(pair: Pair, image: torch.Tensor) -> None:
-    result = compare(image, pair, ("one", "two"), pixel=(77, 90))
+    result = compare(*pair, image, pixel=(77, 90))
     summary = json.loads(json.dumps(result.to_dict()))
 
     assert summary["pixel"] == [77, 90]
@@ -52,7 +52,7 @@ def test_summary_is_plain_json_and_tells_the_truth(pair: Pair, image: torch.Tens
 
 
 def test_the_pixel_lies_in_the_largest_disagreement(pair: Pair, image: torch.Tensor) -> None:
-    result = compare(image, pair, ("one", "two"))
+    result = compare(*pair, image)
     region, (y, x) = result.disagreements[0], result.pixel
 
     assert result.pixel_rule == "innermost pixel of the largest disagreement"
@@ -61,15 +61,16 @@ def test_the_pixel_lies_in_the_largest_disagreement(pair: Pair, image: torch.Ten
 
 
 def test_models_that_agree_are_looked_at_in_the_centre(pair: Pair, image: torch.Tensor) -> None:
-    result = compare(image, (pair[1], pair[1]), ("one", "one"))
+    result = compare(pair[1], pair[1], image)
 
+    assert (result.left.name, result.right.name) == ("two (left)", "two (right)")
     assert result.disagreements == ()
     assert result.disagreeing_share == 0
     assert result.pixel == (65, 85)
 
 
 def test_another_pixel_needs_no_forward_pass(pair: Pair, image: torch.Tensor) -> None:
-    views = view_model(pair[0], image, "one"), view_model(pair[1], image, "two")
+    views = view_model(pair[0], image), view_model(pair[1], image)
     calls: list[int] = []
     handles = [m.register_forward_hook(lambda *_: calls.append(1)) for m in pair]
     try:
@@ -85,21 +86,20 @@ def test_another_pixel_needs_no_forward_pass(pair: Pair, image: torch.Tensor) ->
 
 
 def test_wrong_requests(pair: Pair, image: torch.Tensor) -> None:
-    names = ("one", "two")
     with pytest.raises(ValueError, match="outside the image of 130 x 170"):
-        compare(image, pair, names, pixel=(130, 0))
+        compare(*pair, image, pixel=(130, 0))
     with pytest.raises(ValueError, match="channel 64 does not exist: the heads have channels 0 to 63"):
-        compare(image, pair, names, channel=64)
-    other = Segmenter(tiny_rsp4(("sky", "road")))
-    with pytest.raises(ValueError, match=r"one has 11 classes .* two has 2"):
-        compare(image, (pair[0], other), names)
-    flat = Segmenter(resnet_fpn("resnet18", semantic_fpn(), CAMVID.classes)).eval()
-    with pytest.raises(ValueError, match="two has no top-down steps"):
-        compare(image, (pair[0], flat), names)
+        compare(*pair, image, channel=64)
+    other = Segmenter(tiny_rsp4(("sky", "road")), name="other")
+    with pytest.raises(ValueError, match=r"one has 11 classes .* other has 2 .* trained on the same classes"):
+        compare(pair[0], other, image)
+    flat = Segmenter(resnet_fpn("resnet18", semantic_fpn(), CAMVID.classes), name="flat").eval()
+    with pytest.raises(ValueError, match="flat has no top-down steps"):
+        compare(pair[0], flat, image)
 
 
 def test_pixel_answer_ranks(pair: Pair, image: torch.Tensor) -> None:
-    view = view_model(pair[1], image, "two")
+    view = view_model(pair[1], image)
     answer = pixel_answer(view.record["logits"], (3, 4), view.record.image_size, CAMVID.classes)
     ranked = sorted(answer.logits, key=lambda name: -answer.logits[name])
 

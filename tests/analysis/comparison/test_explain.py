@@ -11,8 +11,10 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
+from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.relation_weights.gaze import gaze_steps
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
 
@@ -24,7 +26,7 @@ PIXEL = (20, 31)
 def build(kind: str, names: tuple[str, ...] = NAMES) -> Segmenter:
     torch.manual_seed(3)
     heads = {"sum": top_down(top=6, channels=64), "rsp": top_down(top=7, at=(76, 65, 54, 43), channels=64)}
-    return Segmenter(tiny(heads[kind], names)).eval()
+    return Segmenter(tiny(heads[kind], names), name={"sum": "A", "rsp": "B"}[kind]).eval()
 
 
 @cache
@@ -44,7 +46,7 @@ def biased(kind: str, name: str) -> Segmenter:
 
 @cache
 def told() -> Explanation:
-    return explain(picture(), (build("sum"), build("rsp")), ("A", "B"), PIXEL, class_name="rider", rival="person")
+    return explain(build("sum"), build("rsp"), picture(), PixelTarget(*PIXEL, "rider", "person"))
 
 
 def test_sums_are_the_models_own_logits() -> None:
@@ -105,14 +107,13 @@ def test_gaze_and_refusals_are_those_of_their_own_analyses() -> None:
 def test_what_is_left_open_follows_the_predictions(
     left: str, right: str, given: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    models = biased("sum", left), biased("rsp", right)
-    found = explain(picture(), models, ("A", "B"), PIXEL, **given)
+    found = explain(biased("sum", left), biased("rsp", right), picture(), PixelTarget(*PIXEL, **given))
     assert (found.target.class_name, found.target.rival) == expected
     assert (found.left.answer.label, found.right.answer.label) == (left, right)
 
 
 def test_the_other_direction_is_the_same_story_with_its_sign() -> None:
-    back = explain(picture(), (build("rsp"), build("sum")), ("B", "A"), PIXEL, class_name="person", rival="rider")
+    back = explain(build("rsp"), build("sum"), picture(), PixelTarget(*PIXEL, "person", "rider"))
     assert back.difference.logit == pytest.approx(told().difference.logit, abs=1e-5)
     assert back.difference.sums == pytest.approx(told().difference.sums, abs=1e-5)
 
@@ -127,12 +128,23 @@ def test_all_of_it_is_json() -> None:
 
 def test_wrong_requests_are_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rsp_lab.analysis.comparison.explain.capture_pass", lambda *_: pytest.fail("the model ran"))
-    pair, names = (build("sum"), build("rsp")), ("A", "B")
+    pair = build("sum"), build("rsp")
     with pytest.raises(ValueError, match="Did you mean 'rider'"):
-        explain(picture(), pair, names, PIXEL, class_name="ridr")
+        explain(*pair, picture(), PixelTarget(*PIXEL, "ridr"))
     with pytest.raises(ValueError, match="outside the image"):
-        explain(picture(), pair, names, (67, 0))
-    with pytest.raises(ValueError, match="class and rival are both"):
-        explain(picture(), pair, names, PIXEL, class_name="road", rival="road")
+        explain(*pair, picture(), PixelTarget(67, 0))
+    with pytest.raises(ValueError, match="leave out plain_logit"):
+        explain(*pair, picture(), PixelTarget(*PIXEL, "road", plain_logit=True))
     with pytest.raises(ValueError, match="same classes"):
-        explain(picture(), (build("sum"), build("rsp", ("a", "b"))), names, PIXEL)
+        explain(build("sum"), build("rsp", ("a", "b")), picture(), PixelTarget(*PIXEL))
+
+
+def test_without_a_target_it_is_where_the_models_differ_most() -> None:
+    same = biased("sum", "road")
+    assert explain(same, same, picture()).pixel == (33, 65)
+
+    found = explain(build("sum"), build("rsp"), picture())
+    flips = flip_stories(build("sum"), build("rsp"), picture(), count=999, least=30).stories
+    largest = max(flips, key=lambda story: story.pixels)
+    assert largest.mask[found.pixel]
+    assert (found.target.class_name, found.target.rival) == (largest.right_class, largest.left_class)

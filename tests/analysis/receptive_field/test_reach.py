@@ -147,7 +147,7 @@ class Linear(nn.Module):
 
 
 def linear_model(monkeypatch: pytest.MonkeyPatch, kernel: Tensor) -> Segmenter:
-    model = Segmenter(tiny_rsp4(("a", "b"))).eval()
+    model = Segmenter(tiny_rsp4(("a", "b"))).double().eval()
     monkeypatch.setattr(model, "coarse_logits", Linear(kernel).coarse_logits)
     return model
 
@@ -158,7 +158,7 @@ def test_effective_field_of_a_known_convolution(monkeypatch: pytest.MonkeyPatch)
     kernel[1, 0, 2, 2], kernel[1, 1, 2, 3], kernel[1, 2, 4, 2] = 6, -3, 1
     model = linear_model(monkeypatch, kernel)
     image = torch.zeros(1, 3, 11, 13, dtype=torch.float64)
-    field = effective_field(model, image, [(5, 4)], ["b"])
+    field = effective_field(model, image, [(5, 4)], classes=["b"])
 
     assert field.shares.shape == (1, 11, 13)
     assert field.shares[0, 5, 4] == pytest.approx(0.6)
@@ -167,16 +167,16 @@ def test_effective_field_of_a_known_convolution(monkeypatch: pytest.MonkeyPatch)
     assert [field.radius(f) for f in (0.5, 0.7, 0.95, 1)] == [0, 1, 2, 2]
     assert [field.mass_within(r) for r in (0, 1, 1.5, 2)] == pytest.approx([0.6, 0.9, 0.9, 1])
     # At the lower border the share two rows down falls off the image.
-    both = effective_field(model, image, [(5, 4), (10, 2)], ["b", "b"])
+    both = effective_field(model, image, [(5, 4), (10, 2)], classes=["b", "b"])
     assert both.mass_within(0) == pytest.approx((0.6 + 6 / 9) / 2)
     assert both.to_dict() == {
-        "pixels": [[5, 4], [10, 2]],
-        "classes": ["b", "b"],
+        "points": [[5, 4], [10, 2]],
+        "outputs": ["the logit of b at pixel (5, 4)", "the logit of b at pixel (10, 2)"],
         "radius_50_pixels": 0.0,
         "radius_95_pixels": 1.0,
     }
     with pytest.raises(ValueError, match=r"logit of a at pixel \(5, 4\) does not depend on the image"):
-        effective_field(model, image, [(5, 4)], ["a"])
+        effective_field(model, image, (5, 4), classes=["a"])
 
 
 def test_effective_field_of_a_network_is_the_finite_difference() -> None:
@@ -196,24 +196,56 @@ def test_effective_field_of_a_network_is_the_finite_difference() -> None:
                 moved.append((model(image + change) - model(image - change))[0, row, 20, 31].abs() / 2e-6)
             ratio.append(float(sum(moved)) / float(field.shares[0, y, x]))
 
-    assert field.class_names == (predicted,)
+    assert field.outputs == (f"the logit of {predicted} at pixel (20, 31)",)
     assert field.shares.sum() == pytest.approx(1)
     assert ratio == pytest.approx([ratio[0]] * 3, rel=1e-3)
     assert 0 < field.radius(0.5) < field.radius(0.95) < math.hypot(37, 53)
     assert all(p.grad is None for p in model.parameters())
 
 
+def test_effective_field_of_a_cell_is_the_finite_difference() -> None:
+    torch.manual_seed(2)
+    model = Segmenter(tiny(top_down(top=5, at=(54, 43), channels=64), ("a", "b", "c"))).double().eval()
+    image, cell = torch.rand(1, 3, 37, 53, dtype=torch.float64), (1, 2)
+
+    def output(picture: Tensor) -> float:
+        _, record = run_with_capture(model, picture, taps="q4")
+        return float(record["q4"][0, :, cell[0], cell[1]].sum())
+
+    field = effective_field(model, image, cell, tap="q4")
+
+    ratio = []
+    for y, x in [(20, 31), (18, 44), (36, 0)]:
+        moved = 0.0
+        for channel in range(3):
+            change = torch.zeros_like(image)
+            change[0, channel, y, x] = 1e-6
+            with torch.no_grad():
+                moved += abs(output(image + change) - output(image - change)) / 2e-6
+        ratio.append(moved / float(field.shares[0, y, x]))
+    assert ratio == pytest.approx([ratio[0]] * 3, rel=1e-3)
+    assert field.outputs == ("cell (1, 2) of q4",)
+    # 37 x 53 pixels have 3 x 4 cells.
+    assert field.points[0] == pytest.approx((1.5 * 37 / 3 - 0.5, 2.5 * 53 / 4 - 0.5))
+    assert all(p.grad is None for p in model.parameters())
+
+
 def test_effective_field_refuses_what_it_cannot_answer() -> None:
     model = Segmenter(tiny_rsp4(("a", "b"))).eval()
     image = torch.rand(1, 3, 33, 135)
-    for pixels, names, message in [
-        ([], None, "give at least one"),
-        ([(1, 1)], ["a", "b"], "as many class names"),
-        ([(33, 1)], None, "outside the image"),
-        ([(1, 1)], ["c"], "no class c; it has a, b"),
+    for places, asked, message in [
+        ([], {}, "give at least one"),
+        ([(1, 1)], {"classes": ["a", "b"]}, "as many classes"),
+        ([(1, 1)], {"classes": ["a"], "tap": "q4"}, "cells have no class"),
+        ([(33, 1)], {}, "outside the image"),
+        ([(1, 1)], {"classes": ["c"]}, "no class is named 'c'"),
+        ([(0, 9)], {"tap": "q4"}, r"cell \(0, 9\) lies outside q4, which has 3 x 9 cells"),
+        ([(0, 0)], {"tap": "q9"}, "q9"),
+        ([(0, 0)], {"tap": "q*"}, "no map with the axes b c y x"),
+        ([(0, 0)], {"tap": "step54.weights"}, "no map with the axes b c y x"),
     ]:
         with pytest.raises(ValueError, match=message):
-            effective_field(model, image, pixels, names)
+            effective_field(model, image, places, **asked)
     with pytest.raises(ValueError, match=r"fraction must be above 0 and at most 1, got 1\.5"):
         EffectiveField(((0, 0),), ("a",), torch.ones(1, 1, 1)).radius(1.5)
 

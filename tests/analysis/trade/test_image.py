@@ -139,7 +139,8 @@ def test_the_matrix_against_a_loop_over_images():
     models = build("rsp2").float(), build("rsp4", seed=1).float()
     exact = build("rsp2"), build("rsp4", seed=1)
 
-    result = trade_matrix(models, IMAGES, names=("two", "four"))
+    models[0].name, models[1].name = "two", "four"
+    result = trade_matrix(*models, IMAGES)
 
     levels = (2, 3, 4, 5, 6, 7)
     assert (result.levels, result.targets, result.sources) == (levels, NAMES, (*NAMES, "unlabelled"))
@@ -176,7 +177,7 @@ def test_blocks_are_one_observation():
     models = build("rsp2", dtype=torch.float32), build("context2", dtype=torch.float32)
     twice = [image for image in IMAGES for _ in range(2)]
 
-    single, blocks = trade_matrix(models, IMAGES), trade_matrix(models, twice, block=2)
+    single, blocks = trade_matrix(*models, IMAGES), trade_matrix(*models, twice, block=2)
 
     np.testing.assert_allclose(blocks.values.mean, single.values.mean, rtol=0, atol=1e-12)
     np.testing.assert_allclose(blocks.values.half_width, single.values.half_width, rtol=1e-6, atol=1e-12)
@@ -187,8 +188,8 @@ def test_blocks_are_one_observation():
 
 def test_a_block_averages_the_images_that_have_the_class():
     models = build("rsp2", dtype=torch.float32), build("context2", dtype=torch.float32)
-    apart = [trade_matrix(models, [image]) for image in IMAGES[:2]]
-    together = trade_matrix(models, IMAGES[:2], block=5)
+    apart = [trade_matrix(*models, [image]) for image in IMAGES[:2]]
+    together = trade_matrix(*models, IMAGES[:2], block=5)
 
     for place, name in enumerate(NAMES):
         seen = [one.values.mean[:, place] for one in apart if one.images[0, place]]
@@ -200,7 +201,7 @@ def test_zones_of_predictions_are_each_models_own():
     models = build("rsp2", dtype=torch.float32), build("rsp4", seed=1, dtype=torch.float32)
     unlabelled = [Sample(image.name, image.image) for image in IMAGES]
 
-    result = trade_matrix(models, unlabelled, by="predictions")
+    result = trade_matrix(*models, unlabelled, by="predictions")
 
     for side, model in enumerate(models):
         with torch.no_grad():
@@ -214,7 +215,9 @@ def test_zones_of_predictions_are_each_models_own():
 
 
 def test_rows_sentences_and_json_say_what_the_arrays_hold():
-    result = trade_matrix((build("rsp2").float(), build("rsp4", seed=1).float()), IMAGES[:2], names=("two", "four"))
+    left, right = build("rsp2").float(), build("rsp4", seed=1).float()
+    left.name, right.name = "two", "four"
+    result = trade_matrix(left, right, IMAGES[:2])
     rows, facts = result.rows(), json.loads(json.dumps(result.to_dict(), allow_nan=False))
 
     # Every target occurs; those in one image only have no interval.
@@ -242,7 +245,7 @@ def test_rows_sentences_and_json_say_what_the_arrays_hold():
 
 def test_equal_models_have_no_difference():
     model = build("rsp2", dtype=torch.float32)
-    result = trade_matrix((model, model), IMAGES[:3])
+    result = trade_matrix(model, model, IMAGES[:3])
 
     assert not result.values.mean[2].any()
     assert result.sentences() == []
@@ -253,13 +256,13 @@ def test_equal_models_have_no_difference():
 def test_what_it_refuses():
     model = build("rsp2", dtype=torch.float32)
     with pytest.raises(ValueError, match="one of labels, predictions, got 'both'"):
-        trade_matrix((model, model), IMAGES, by="both")
+        trade_matrix(model, model, IMAGES, by="both")
     with pytest.raises(ValueError, match="at least 1, got 0 and 1"):
-        trade_matrix((model, model), [])
+        trade_matrix(model, model, [])
     with pytest.raises(ValueError, match="at least 1, got 4 and 0"):
-        trade_matrix((model, model), IMAGES, block=0)
+        trade_matrix(model, model, IMAGES, block=0)
     with pytest.raises(ValueError, match="street has no label"):
-        trade_matrix((model, model), [Sample("street", IMAGES[0].image)])
+        trade_matrix(model, model, [Sample("street", IMAGES[0].image)])
     other = Segmenter(presets.tiny_rsp4(("a", "b"))).eval()
-    with pytest.raises(ValueError, match="different classes"):
-        trade_matrix((model, other), IMAGES)
+    with pytest.raises(ValueError, match="same classes"):
+        trade_matrix(model, other, IMAGES)

@@ -35,6 +35,7 @@ def _samples(count: int) -> list[Sample]:
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 256, (count, 3, 48, 64), dtype=np.uint8))
     labels = torch.from_numpy(rng.integers(0, 4, (count, 6, 8), dtype=np.uint8).repeat(8, 1).repeat(8, 2))
+    labels[labels == 3] = 255
     labels[1::2] = labels[1::2].clamp(min=1)
     labels[labels == 3] = 255
     return [Sample(f"image {i}", image, label) for i, (image, label) in enumerate(zip(images, labels, strict=True))]
@@ -48,6 +49,7 @@ def _model(head: TopDownConfig, seed: int) -> Segmenter:
 
 SAMPLES = _samples(COUNT)
 MODELS = _model(presets.baseline_q67(), 0), _model(presets.rsp4(), 1)
+MODELS[0].name, MODELS[1].name = "baseline", "rsp4"
 
 
 class Interrupting:
@@ -67,14 +69,14 @@ class Interrupting:
 
 
 def run(folder: Path, samples=SAMPLES, block: int = 1, **options):
-    return run_trade(MODELS, samples, replace(QUESTION, block=block), folder, **options)
+    return run_trade(*MODELS, samples, replace(QUESTION, block=block), folder, **options)
 
 
 def test_a_run_is_the_matrix(tmp_path):
     told = []
     result = run(tmp_path, report=lambda done, count: told.append((done, count)))
 
-    assert result.to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4")).to_dict()
+    assert result.to_dict() == trade_matrix(*MODELS, SAMPLES).to_dict()
     assert told == [(n, COUNT) for n in range(1, COUNT + 1)]
     assert [path.name for path in tmp_path.iterdir()] == ["trade.state.safetensors"]
 
@@ -117,7 +119,7 @@ def test_a_run_that_asks_for_more_images_goes_on(tmp_path, block):
     result = run(tmp_path, more, block)
 
     assert more.read[1:] == list(range(3 // block * block, COUNT))
-    assert result.to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4"), block=block).to_dict()
+    assert result.to_dict() == trade_matrix(*MODELS, SAMPLES, block=block).to_dict()
     with pytest.raises(StateMismatchError, match=r"images already, more than are asked for.*start over"):
         run(tmp_path, count=2, block=block)
     assert run(tmp_path, count=2, block=block, fresh=True).seen == 2
@@ -168,7 +170,7 @@ def test_states_that_are_not_this_question_s(tmp_path):
         ("version", {"version": "9"}),
     ):
         with pytest.raises(StateMismatchError, match=rf"another question \(other {name}\).*or start over") as error:
-            run_trade(MODELS, SAMPLES, replace(QUESTION, **change), tmp_path)
+            run_trade(*MODELS, SAMPLES, replace(QUESTION, **change), tmp_path)
         assert "--" not in str(error.value), "a library knows no options of a program"
     with pytest.raises(StateMismatchError, match="other images of that name"):
         run(tmp_path, [*SAMPLES[1:], SAMPLES[0]])
@@ -227,7 +229,7 @@ def test_a_failing_image_keeps_what_was_done(tmp_path):
     bad = [*SAMPLES[:2], replace(SAMPLES[2], label=None), *SAMPLES[3:]]
     with pytest.raises(ValueError, match="image 2 has no label"):
         run(tmp_path, bad)
-    assert run(tmp_path).to_dict() == trade_matrix(MODELS, SAMPLES, names=("baseline", "rsp4")).to_dict()
+    assert run(tmp_path).to_dict() == trade_matrix(*MODELS, SAMPLES).to_dict()
 
 
 def test_packing_keeps_every_number():
@@ -270,7 +272,7 @@ def test_shares_join_to_the_whole(block):
 
     joined = shares[0].joined(shares[1]).result(QUESTION.names, "labels", block)
 
-    whole = trade_matrix(MODELS, SAMPLES, names=QUESTION.names, block=block)
+    whole = trade_matrix(*MODELS, SAMPLES, block=block)
     for ours, theirs in ((whole.values, joined.values), (whole.bias, joined.bias), (whole.logit, joined.logit)):
         np.testing.assert_allclose(theirs.mean, ours.mean, rtol=0, atol=1e-12)
         np.testing.assert_allclose(theirs.half_width, ours.half_width, rtol=1e-6, atol=1e-9)

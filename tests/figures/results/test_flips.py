@@ -24,9 +24,9 @@ def found(image):
     models = []
     for number, preset in enumerate((tiny_baseline, tiny_rsp4)):
         torch.manual_seed(number)
-        models.append(Segmenter(preset(NAMES)).eval())
+        models.append(Segmenter(preset(NAMES), name="ab"[number]).eval())
     truth = torch.randint(0, 3, (96, 160), generator=torch.Generator().manual_seed(3))
-    return flip_stories(*models, image[None].float() / 255, labels=truth, names=("a", "b"), count=2)
+    return flip_stories(*models, image, labels=truth, count=2)
 
 
 def test_rows_add_up_to_the_logits(found):

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
 from rsp_lab.analysis.ledger.extent import contributing_box
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.figures.results.ledger import draw_ledger, signed
@@ -28,8 +29,11 @@ PIXEL = (60, 70)
 def told(street: Callable[[int, int, int], Sample]) -> Explanation:
     torch.manual_seed(1)
     heads = top_down(top=5, channels=64), top_down(top=6, at=(65, 54, 43), channels=64)
-    left, right = (Segmenter(tiny(head, CAMVID.classes, "camvid")).eval() for head in heads)
-    return explain(street(3, 96, 128).image, (left, right), ("a long name", "rsp model"), PIXEL)
+    left, right = (
+        Segmenter(tiny(head, CAMVID.classes, "camvid"), name=name).eval()
+        for head, name in zip(heads, ("a long name", "rsp model"), strict=True)
+    )
+    return explain(left, right, street(3, 96, 128).image, PixelTarget(*PIXEL))
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def test_predictions_replace_no_file_of_the_data_set(tmp_path):
     sample = Sample("ulm_0", torch.randint(0, 256, (3, 64, 70), dtype=torch.uint8))
     label = tmp_path / "ulm_0_labelIds.png"
     label.write_bytes(b"the truth")
-    with pytest.raises(FileError, match="ulm_0_labelIds.png is what is being read"):
+    with pytest.raises(FileError, match=r"ulm_0_labelIds\.png is what is being read"):
         dump_predictions(Pointwise(len(CITYSCAPES)), [sample], CITYSCAPES, tmp_path, Inference(), protect=[label])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {label.name: b"the truth"}
 

@@ -49,14 +49,14 @@ def sample() -> Sample:
 
 @once
 def passes() -> tuple[CapturedPass, CapturedPass]:
-    left, right = (capture_pass(load(str(shipped()[name])), sample().image[None].float() / 255) for name in NAMES)
+    left, right = (capture_pass(load(str(shipped()[name])), sample().image) for name in NAMES)
     return left, right
 
 
 @once
 def stories() -> FlipStories:
     left, right = (looked.frozen for looked in passes())
-    return flip_stories(left, right, passes()[0].image, labels=sample().label, names=NAMES)
+    return flip_stories(left, right, passes()[0].image, labels=sample().label)
 
 
 def plainly(markdown: str) -> str:

@@ -58,13 +58,13 @@ def scene() -> Scene:
 
 @once
 def passes() -> tuple[CapturedPass, CapturedPass]:
-    left, right = (capture_pass(load(str(shipped()[name])), scene().image[None].float() / 255) for name in NAMES)
+    left, right = (capture_pass(load(str(shipped()[name])), scene().image) for name in NAMES)
     return left, right
 
 
 @once
 def target() -> PixelTarget:
-    return explain(scene().image, passes(), NAMES, region_pixel(scene())).target
+    return explain(*passes(), scene().image, PixelTarget(*region_pixel(scene()))).target
 
 
 def ledgers(of: Target) -> tuple[ContextLedger, ContextLedger]:

@@ -1,0 +1,30 @@
+"""Two models side by side: what they are called, and whether they can be compared."""
+
+from __future__ import annotations
+
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
+from rsp_lab.analysis.passes.captured import CapturedPass
+from rsp_lab.models.segmenter import Segmenter
+
+Side = Segmenter | FrozenHead | CapturedPass
+"""A model, or what is known of it on an image already."""
+
+
+def pair_names(left: Side, right: Side) -> tuple[str, str]:
+    """Names of two models; where both have the same one, it says which side it is."""
+    if left.name != right.name:
+        return left.name, right.name
+    return f"{left.name} (left)", f"{right.name} (right)"
+
+
+def check_comparable(left: Side, right: Side) -> None:
+    """Raises ValueError unless both are models of rsp_lab that know the same classes in the same order."""
+    for side in (left, right):
+        if not isinstance(side, (FrozenHead, CapturedPass)):
+            check_affine(side)
+    if left.class_names != right.class_names:
+        known = [
+            f"{name} has {len(side.class_names)} classes ({side.class_names[0]}, ...)"
+            for name, side in zip(pair_names(left, right), (left, right), strict=True)
+        ]
+        raise ValueError(f"{' and '.join(known)}: compare models that were trained on the same classes.")
