@@ -88,22 +88,24 @@ def evaluate_command(
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
     num_threads: int = 0,
     data: str | None = None,
+    split: str = "val",
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
-    """Scores of weights on a validation set.
+    """Scores of weights on a split whose labels are known.
 
     Args:
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         json_output: print one JSON object instead of a table.
         num_threads: threads of the computation; 0 leaves torch's default.
-        data: camvid, cityscapes, scenes or small-scenes; by default the one the weights were trained on.
+        data: camvid, cityscapes, folder, scenes or small-scenes; by default the one the weights were trained on.
+        split: which split.
         inference: whole image, one scale, no flip by default.
     """
     if num_threads:
         torch.set_num_threads(num_threads)
     path = best_weights(checkpoint)
     model = load_model(path)
-    scores = score(model, open_split(data or data_of(path, model), "val"), inference)
+    scores = score(model, open_split(data or data_of(path, model), split), inference)
     print(to_json(scores.to_dict(), indent=2) if json_output else scores.table())
 
 
@@ -119,13 +121,13 @@ def predict_command(
     Args:
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         output: the folder to write to.
-        split: which split.
-        data: camvid, cityscapes, scenes or small-scenes; by default the one the weights were trained on.
+        split: which split; images suffice.
+        data: camvid, cityscapes, folder, scenes or small-scenes; by default the one the weights were trained on.
         inference: whole image, one scale, no flip by default.
     """
     path = best_weights(checkpoint)
     model = load_model(path)
-    samples = open_split(data or data_of(path, model), split)
+    samples = open_split(data or data_of(path, model), split, labels="unread")
     check_classes(model, samples)
     read = [file for pair in getattr(samples, "paths", ()) for file in pair if file is not None]
     count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
@@ -141,7 +143,7 @@ def check_data_command(
     """Reads every file of a data set: missing pairs, sizes, ids outside the table, class histogram.
 
     Args:
-        dataset: camvid or cityscapes.
+        dataset: camvid, cityscapes or folder, a data set of your own.
         root: its folder.
         coarse: look at the labels of gtCoarse.
         json_output: print one JSON object instead of text.

@@ -10,7 +10,6 @@ import streamlit as st
 
 from app.shell.link import forget_pixel
 from app.store.models import UPLOAD_SIDE, Photograph, cached_upload, model_names, photograph
-from rsp_lab.data import camvid
 from rsp_lab.data.camvid import CamVid, camvid_root
 from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.images import MIN_SIDE
@@ -101,9 +100,7 @@ class Folder:
 
 
 FOLDERS = {
-    CAMVID_FOLDER: Folder(
-        camvid_root, tuple(reversed(camvid.SPLITS)), lambda root, split: CamVid(root, split, False), CAMVID.name
-    ),
+    CAMVID_FOLDER: Folder(camvid_root, ("val", "train"), lambda root, split: CamVid(root, split, False), CAMVID.name),
     CITYSCAPES_FOLDER: Folder(cityscapes_root, ("val", "train"), Cityscapes, CITYSCAPES.name),
 }
 
@@ -126,7 +123,7 @@ def file_names(source: str) -> tuple[str, ...]:
 def _listing(source: str, root: str, *changed: int) -> tuple[str, ...]:
     folder, names = FOLDERS[source], []
     for split in folder.splits:
-        names += [f"{split}/{path.stem}" for path, _ in folder.open(root, split).paths]
+        names += [f"{split}/{pair.image.stem}" for pair in folder.open(root, split).files]
     return tuple(names)
 
 
@@ -134,7 +131,7 @@ def _listing(source: str, root: str, *changed: int) -> tuple[str, ...]:
 def _folder_image(source: str, root: str, name: str) -> Photograph:
     folder, (split, stem) = FOLDERS[source], name.split("/")
     data = folder.open(root, split)
-    return photograph(data[[path.stem for path, _ in data.paths].index(stem)], folder.table)
+    return photograph(data[[pair.image.stem for pair in data.files].index(stem)], folder.table)
 
 
 def describe_empty(source: str) -> str:

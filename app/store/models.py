@@ -17,10 +17,11 @@ from torch import Tensor
 from app.store.run_folders import run_weights, runs_root
 from rsp_lab.analysis.passes.view import ModelView, view_model
 from rsp_lab.data.images import Readable, read_image
-from rsp_lab.data.labels import CITYSCAPES, ClassTable, table_for
+from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import SIZE
 from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
+from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.files import digest

@@ -15,7 +15,7 @@ from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.data.images import read_image
-from rsp_lab.data.labels import table_for
+from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.files import check_target, write_atomic

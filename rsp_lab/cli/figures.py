@@ -14,9 +14,9 @@ from rsp_lab.cli import arguments
 from rsp_lab.cli.output import print_rows, say
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
-from rsp_lab.data.labels import table_for
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 from rsp_lab.data.scenes.scene import draw_scene
+from rsp_lab.data.tables import table_for
 from rsp_lab.figures.catalogue import FIGURES, PAPER, FigureInput, figure_kind
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save

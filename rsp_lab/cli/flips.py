@@ -15,7 +15,7 @@ from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.data import images, label_files
-from rsp_lab.data.labels import table_for
+from rsp_lab.data.tables import table_for
 from rsp_lab.figures.results.flips import draw_flips
 from rsp_lab.figures.style import save
 from rsp_lab.files import to_json, whole_folder, write_json

@@ -33,7 +33,7 @@ def residuals(
         pixels: in all, ten an image.
         seed: of images and pixels.
     """
-    samples = open_split(data, split)
+    samples = open_split(data, split, labels="unread")
     names = models or tuple(name for name, path in weights.shipped().items() if _trained_on(path) == data)
     if not names:
         raise ValueError(f"no shipped weights were trained on {data}: name weights with --models.")

@@ -66,10 +66,11 @@ def trade(
         if number is not None and number < 1:
             raise ValueError(f"--{name} must be at least 1, got {number}.")
     shard = Shard.of_environment()
-    samples, pair = open_split(data, split), (weights.load(left), weights.load(right))
+    samples = open_split(data, split, labels="required" if by == "labels" else "unread")
+    pair = (weights.load(left), weights.load(right))
     check_comparable(*pair)
     names = pair_names(*pair)
-    if SOURCES[data].table.classes != pair[0].config.class_names:
+    if samples.table.classes != pair[0].config.class_names:
         raise ValueError(
             f"{left} and {right} know other classes than {data} has: name weights that were trained on it with --left "
             "and --right."

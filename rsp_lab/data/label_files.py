@@ -129,8 +129,8 @@ def _grey_bits(image: Image.Image) -> int | None:
 def _raw_to_train(table: ClassTable, name: str) -> np.ndarray:
     if not table.raw_ids:
         raise ImageError(
-            f"{name}: the class table {table.name!r} does not say which ids its label files hold. Use a table with "
-            "raw_ids."
+            f"{name}: it is not known which ids the label files of these classes hold. Set FOLDER_ROOT to the folder "
+            "of their data set, where classes.json or classes.csv says it."
         )
     return table.raw_to_train()
 

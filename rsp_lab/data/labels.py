@@ -156,12 +156,10 @@ def colour(label_map: np.ndarray, table: ClassTable) -> np.ndarray:
     return colours[checked_labels(label_map, table.classes).numpy()]
 
 
-def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
-    """The table with this name if it has just these classes, else one with colours around the hue circle."""
-    if name in TABLES and TABLES[name].classes == classes:
-        return TABLES[name]
-    hues = [colorsys.hsv_to_rgb(i / len(classes), 0.6, 0.85) for i in range(len(classes))]
-    return ClassTable("model", classes, tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in hues))
+def hue_circle(count: int) -> tuple[Colour, ...]:
+    """Colours that differ in hue alone, evenly spread."""
+    hues = [colorsys.hsv_to_rgb(i / count, 0.6, 0.85) for i in range(count)]
+    return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in hues)
 
 
 _CAMVID: tuple[tuple[str, Colour], ...] = (

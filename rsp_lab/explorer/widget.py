@@ -11,7 +11,7 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.compare import check_request
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.passes.view import view_model
-from rsp_lab.data.labels import table_for
+from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load

@@ -27,7 +27,8 @@ from rsp_lab.analysis.passes.view import check_top_down
 from rsp_lab.analysis.receptive_field.geometry import reach_geometry
 from rsp_lab.analysis.scenes.distance import distance_curves
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.data.labels import CITYSCAPES, ClassTable, table_for
+from rsp_lab.data.labels import CITYSCAPES, ClassTable
+from rsp_lab.data.tables import table_for
 from rsp_lab.figures.drawing.captions import no_relations
 from rsp_lab.figures.drawing.panels import rgb
 from rsp_lab.figures.paper.dataflow import dataflow_caption, draw_dataflow

@@ -35,14 +35,16 @@ def test_samples_in_the_order_of_their_names(root, cache):
 def test_missing_folder(root, tmp_path):
     with pytest.raises(ValueError, match="no such folder"):
         CamVid(tmp_path / "elsewhere", "train")
-    with pytest.raises(ValueError, match="train, val"):
+    with pytest.raises(ValueError, match="train, val, test"):
+        CamVid(root, "extra")
+    with pytest.raises(ValueError, match="test: there is no such folder"):
         CamVid(root, "test")
 
 
 @pytest.mark.parametrize("folder", ["train", "trainannot"])
 def test_a_missing_partner_is_named(root, folder):
     (root / folder / "2.png").unlink()
-    with pytest.raises(ValueError, match=r"2\.png"):
+    with pytest.raises(ValueError, match=r"file here: 2\.png"):
         CamVid(root, "train")
 
 
@@ -62,6 +64,39 @@ def test_undeclared_class_ids_are_named(root):
     Image.new("L", (80, 64), 12).save(root / "trainannot" / "0.png")
     with pytest.raises(ImageError, match=r"0\.png.*\[12\]"):
         CamVid(root, "train")[0]
+
+
+def test_the_test_split(root):
+    (root / "val").rename(root / "test")
+    with pytest.raises(ValueError, match="testannot: there is no such folder"):
+        CamVid(root, "test")
+    (sample,) = CamVid(root, "test", labels="unread")
+    assert sample.label is None
+    (root / "valannot").rename(root / "testannot")
+    (sample,) = CamVid(root, "test")
+    assert sample.label is not None
+
+
+@pytest.mark.parametrize("ending", [".PNG", ".JPG", ".jpeg", ".tif"])
+def test_images_of_other_endings_keep_their_labels(root, ending):
+    path = root / "train" / "1.png"
+    Image.open(path).save(root / "train" / f"1{ending}")
+    path.unlink()
+    assert [sample.name for sample in CamVid(root, "train")] == ["0", "1", "2"]
+
+
+def test_hidden_files_are_no_samples(root):
+    for folder in ("train", "trainannot"):
+        (root / folder / "._0.png").write_bytes(b"\0\5\x16\7")
+        (root / folder / ".DS_Store").write_bytes(b"Bud1")
+        (root / folder / "Thumbs.db").write_bytes(b"")
+    assert len(CamVid(root, "train")) == 3
+
+
+def test_two_files_of_one_name_are_refused(root):
+    Image.new("RGB", (80, 64)).save(root / "train" / "1.jpg")
+    with pytest.raises(ValueError, match=r"say the name of another one.*1\.png"):
+        CamVid(root, "train")
 
 
 def test_root_from_the_environment(monkeypatch, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root, find_pairs
+from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.images import ImageError
 from rsp_lab.data.labels import CITYSCAPES
 
@@ -57,14 +57,11 @@ def test_coarse_labels(root):
     assert (coarse[0].label == CITYSCAPES.index("car")).all()
 
 
-@pytest.mark.parametrize(("which", "said"), [(1, "no label file: ulm_"), (0, "no image file: ulm_")])
+@pytest.mark.parametrize(("which", "said"), [(1, "no label file here: ulm_"), (0, "no image file here: ulm_")])
 def test_a_missing_partner_is_named(root, which, said):
     files(root, "train", FRAMES[2])[which].unlink()
     with pytest.raises(ValueError, match=said):
         Cityscapes(root, "train")
-    pairs = find_pairs(root, "train")
-    assert len(pairs.paired) == 2
-    assert len(pairs.without_label) + len(pairs.without_image) == 1
 
 
 def test_an_image_and_a_label_of_two_sizes(root):
@@ -88,7 +85,7 @@ def test_what_is_no_cityscapes(root, tmp_path, monkeypatch):
         Cityscapes(root, "test")
     for folder in ("leftImg8bit", "gtFine"):
         (root / folder / "test").mkdir()
-    with pytest.raises(ValueError, match="holds no CITY"):
+    with pytest.raises(ValueError, match=r"leftImg8bit/test: holds no images \*_leftImg8bit"):
         Cityscapes(root, "test")
     monkeypatch.delenv("CITYSCAPES_ROOT", raising=False)
     with pytest.raises(ValueError, match="CITYSCAPES_ROOT is not set"):
@@ -98,3 +95,28 @@ def test_what_is_no_cityscapes(root, tmp_path, monkeypatch):
         cityscapes_root()
     monkeypatch.setenv("CITYSCAPES_ROOT", str(root))
     assert cityscapes_root() == root
+
+
+def test_images_without_labels_suffice_where_labels_are_not_read(root):
+    image = files(root, "test", FRAMES[0])[0]
+    write(image, np.zeros((H, W, 3), np.uint8))
+    with pytest.raises(ValueError, match="gtFine/test: there is no such folder"):
+        Cityscapes(root, "test")
+    for labels in ("unread", "optional"):
+        (sample,) = Cityscapes(root, "test", labels=labels)
+        assert sample.name == "aachen_000000_000019"
+        assert sample.label is None
+    assert Cityscapes(root, "train", labels="unread")[0].label is None
+    assert Cityscapes(root, "train", labels="optional")[0].label is not None
+
+
+def test_files_of_other_endings_and_hidden_ones(root):
+    image, label = files(root, "train", FRAMES[2])
+    image.rename(image.with_suffix(".PNG"))
+    label.rename(label.with_suffix(".PNG"))
+    for path in (*files(root, "train", FRAMES[0]), *files(root, "train", FRAMES[1])):
+        (path.parent / f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    (root / "leftImg8bit" / "train" / ".DS_Store").write_bytes(b"Bud1")
+    train = Cityscapes(root, "train")
+    assert train.names == tuple(frame.split("/")[1] for frame in FRAMES)
+    assert all(sample.label is not None for sample in train)

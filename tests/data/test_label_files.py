@@ -187,7 +187,7 @@ def test_train_ids_in_the_place_of_label_ids_are_told():
 
 def test_a_table_without_ids_reads_no_files():
     table = ClassTable("bare", ("a",), ((0, 0, 0),))
-    assert "'bare' does not say which ids" in refusal(stored(Image.fromarray(IDS)), table)
+    assert "Set FOLDER_ROOT to the folder" in refusal(stored(Image.fromarray(IDS)), table)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes in the file system are of POSIX")

@@ -10,7 +10,8 @@ from rsp_lab.data.labels import (
     TABLES,
     ClassTable,
     colour,
-    table_for,
+    hue_circle,
+    id_list,
 )
 from rsp_lab.data.sample import Sample
 
@@ -47,15 +48,6 @@ def test_the_first_of_several_raw_ids_is_written_and_a_missing_one_named():
 def test_an_unknown_class_lists_the_names(name, hint):
     with pytest.raises(ValueError, match=hint):
         CAMVID.index(name)
-
-
-@pytest.mark.parametrize("name", ["", "ade", "cityscapes"])
-def test_classes_without_a_table_get_colours_of_their_own(name):
-    table = table_for(("a", "b", "c"), name)
-
-    assert table.classes == ("a", "b", "c")
-    assert len(set(table.palette)) == 3
-    assert table_for(CAMVID.classes, "camvid") is CAMVID
 
 
 @pytest.mark.parametrize(
@@ -96,3 +88,23 @@ def test_colours():
 def test_a_sample_of_wrong_form_is_refused(image, label):
     with pytest.raises((ValueError, TypeError)):
         Sample("s", image, label)
+
+
+def test_the_hue_circle_has_a_colour_for_each():
+    assert len(set(hue_circle(20))) == 20
+    assert all(0 <= part <= 255 for rgb in hue_circle(20) for part in rgb)
+
+
+@pytest.mark.parametrize(
+    ("ids", "text"),
+    [
+        ([], ""),
+        ([3], "3"),
+        ([3, 4], "3, 4"),
+        ([5, 4, 3, 4], "3 to 5"),
+        ([-1, 77, 2, 3, 4], "-1, 2 to 4, 77"),
+        (range(0, 40, 2), "0, 2, 4, 6, 8, 10, 12, 14, ..."),
+    ],
+)
+def test_ids_in_words(ids, text):
+    assert id_list(ids) == text

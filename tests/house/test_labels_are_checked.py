@@ -28,8 +28,9 @@ from rsp_lab.analysis.targets.regions import class_border, class_zone, connected
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.image import image_trade
 from rsp_lab.analysis.trade.run import trade_matrix
-from rsp_lab.data.labels import checked_labels, colour, table_for
+from rsp_lab.data.labels import checked_labels, colour
 from rsp_lab.data.sample import Sample
+from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.widget import explore
 from rsp_lab.figures.paper.predictions import draw_predictions

@@ -42,52 +42,6 @@ def label(root, index, split="train"):
     return root / "gtFine" / split / "ulm" / f"ulm_{index:06d}_000019_gtFine_labelIds.png"
 
 
-def test_a_sound_folder(root, capsys):
-    assert main(["check-data", "cityscapes", str(root)]) == 0
-    text = capsys.readouterr().out
-    assert "train: 3 pairs, 0 problem(s)" in text
-    assert "64 x 80: 3 images" in text
-    assert main(["check-data", "cityscapes", str(root), "--json"]) == 0
-    train, _ = json.loads(capsys.readouterr().out)
-    raw = np.concatenate([np.array(Image.open(label(root, index))).ravel() for index in range(3)])
-    assert train["pixels"]["road"] == int((raw == 7).sum())
-    assert train["pixels"]["bicycle"] == int((raw == 33).sum())
-    assert sum(train["pixels"].values()) + train["ignored"] == 3 * H * W
-
-
-def test_every_problem_names_its_file(root, capsys):
-    label(root, 0).unlink()
-    Image.fromarray(np.full((H, W), 77, np.uint8)).save(label(root, 1))
-    Image.fromarray(np.full((H, W + 1), 7, np.uint8)).save(label(root, 2))
-    image = root / "leftImg8bit" / "val" / "ulm" / "ulm_000001_000019_leftImg8bit.png"
-    image.write_bytes(image.read_bytes()[:200])
-    label(root, 9, "val").write_bytes(label(root, 0, "val").read_bytes())
-    assert main(["check-data", "cityscapes", str(root), "--json"]) == 2
-    said = capsys.readouterr()
-    train, val = json.loads(said.out)
-    for report, wanted in (
-        (train, ("ulm_000000_000019_leftImg8bit.png: has no label", "[77]", "has 64 x 81 pixels, its image 64 x 80")),
-        (
-            val,
-            ("ulm_000009_000019_gtFine_labelIds.png: has no image", "ulm_000001_000019_leftImg8bit.png: the file is"),
-        ),
-    ):
-        assert len(report["problems"]) == len(wanted)
-        for part in wanted:
-            assert any(part in problem for problem in report["problems"]), part
-    assert "5 problem(s)" in said.err
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [(("ade", "."), "camvid or cityscapes"), (("camvid", "none"), "no such folder"), (("camvid", "."), "no split")],
-)
-def test_what_cannot_be_checked(words, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["check-data", *words]) == 2
-    assert said in capsys.readouterr().err
-
-
 def tiny():
     """A paper's run with a network and crops for a test."""
     config = cityscapes("cityscapes_tiny", presets.baseline())
@@ -115,12 +69,17 @@ def test_the_whole_way_on_cityscapes(root, tmp_path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["images"] == 2
     assert main(["predict", str(run), "-o", str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").iterdir())) == 4
+    (root / "leftImg8bit" / "val").rename(root / "leftImg8bit" / "test")
+    assert main(["predict", str(run), "-o", str(tmp_path / "test"), "--split", "test"]) == 0
+    assert len(list((tmp_path / "test").iterdir())) == 4
+    assert main(["evaluate", str(run), "--split", "test"]) == 2
+    assert "gtFine/test: there is no such folder" in capsys.readouterr().err
     assert main(["crops", "cityscapes_tiny", "-o", str(tmp_path / "sheet.png"), "-n", "5"]) == 0
     assert Image.open(tmp_path / "sheet.png").size == (4 * 64 + 3 * 4, 2 * (2 * 64 + 8) - 4)
     capsys.readouterr()
     label(root, 0).unlink()
     assert main(["cityscapes_tiny", "--out", str(run)]) == 2
-    assert "no label file: ulm_000000" in capsys.readouterr().err
+    assert "no label file here: ulm_000000" in capsys.readouterr().err
 
 
 def test_an_unreadable_image_is_one_line(root, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,26 @@
+"""The class table that belongs to a model's classes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from rsp_lab.data.folder import folder_root, folder_table
+from rsp_lab.data.labels import TABLES, ClassTable, hue_circle
+
+
+def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
+    """The table of a model's classes: of that name, of the folder in ``FOLDER_ROOT``, or with colours of our own.
+
+    A table of our own does not say which ids label files hold: they cannot be read by it.
+
+    Args:
+        classes: of the model; a table with others is not taken.
+        name: of the table, as the model knows it.
+    """
+    if name in TABLES and TABLES[name].classes == classes:
+        return TABLES[name]
+    with suppress(ValueError):  # no such folder, or not a proper one: its commands say so
+        table = folder_table(folder_root())
+        if table.classes == classes:
+            return table
+    return ClassTable("model", classes, hue_circle(len(classes)))
