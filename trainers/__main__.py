@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import torch
 import tyro
 
+from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.sources import open_split
 from rsp_lab.files import to_json, write_atomic
 from rsp_lab.interruption import Interrupted
@@ -18,7 +19,7 @@ from rsp_lab.models import weights
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.paper import PAPER_RECIPES
 from trainers.config.recipes import RECIPES, STUDY
-from trainers.config.run import RunConfig
+from trainers.config.run import RunConfig, check_threads
 from trainers.data.check import check_data
 from trainers.data.crops import check_picture, crop_sheet, write_picture
 from trainers.reports.card import model_card
@@ -101,6 +102,7 @@ def evaluate_command(
         split: which split.
         inference: whole image, one scale, no flip by default.
     """
+    check_threads(num_threads)
     if num_threads:
         torch.set_num_threads(num_threads)
     path = best_weights(checkpoint)
@@ -128,8 +130,8 @@ def predict_command(
     path = best_weights(checkpoint)
     model = load_model(path)
     samples = open_split(data or data_of(path, model), split, labels="unread")
-    check_classes(model, samples)
-    read = [file for pair in getattr(samples, "paths", ()) for file in pair if file is not None]
+    check_classes(model.config.class_names, samples)
+    read = samples.sources if isinstance(samples, FileSamples) else ()
     count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
     print(f"wrote {2 * count} files to {output}")
 

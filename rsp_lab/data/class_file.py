@@ -130,9 +130,10 @@ def _of_csv(path: Path) -> list[_Entry]:
         ignore = row.get("ignore", "").lower()
         if ignore not in _YES + _NO:
             raise FileError(f"{path}, {where}: ignore is yes or no, got {row['ignore']!r}.")
-        given = row.get("id", "")
-        digits = given.isascii() and given.isdigit() and len(given) < 10
-        entries.append(_entry(path, where, row["name"], int(given) if digits else given or None, row.get("colour") or None, ignore in _YES))
+        given, colour = row.get("id") or None, row.get("colour") or None
+        digits = given is not None and given.isascii() and given.isdigit() and len(given) < 10
+        written = int(given) if given is not None and digits else given
+        entries.append(_entry(path, where, row["name"], written, colour, ignore in _YES))
     return entries
 
 

@@ -18,6 +18,9 @@ PADDING_RGB = (124, 116, 104)
 """Colour outside the image: the ImageNet mean, which models that normalise by it see as zero."""
 
 
+LARGEST_SCALE = 64.0
+
+
 @dataclass(frozen=True)
 class AugmentConfig:
     """How a training crop is drawn.
@@ -50,8 +53,10 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         if min(self.crop) < 1:
             raise ValueError(f"crop must be two positive numbers (rows, columns), got {self.crop}.")
-        if not 0 < self.scale[0] <= self.scale[1]:
-            raise ValueError(f"scale must be 0 < least <= greatest, got {self.scale}; the paper's is (0.5, 2.0).")
+        if not 0 < self.scale[0] <= self.scale[1] <= LARGEST_SCALE:
+            raise ValueError(
+                f"scale must be 0 < least <= greatest <= {LARGEST_SCALE:g}, got {self.scale}; the paper has (0.5, 2.0)."
+            )
         if self.scale_step < 1:
             raise ValueError(f"scale_step must be at least 1 pixel, got {self.scale_step}.")
         if not 0 <= self.flip <= 1:

@@ -23,7 +23,7 @@ from rsp_lab.data.scenes.dataset import SceneSplit
 from trainers.bench.sides import SIDES, Side
 from trainers.config.recipes import study
 from trainers.config.run import RunConfig
-from trainers.training.loop import check_machine
+from trainers.training.preflight import check_machine
 
 IMAGES = 64
 WARM_UP = 2

@@ -30,6 +30,11 @@ MACHINE_FIELDS = (
 """Fields that say where and how a run is executed, not what it computes; they may change on resuming."""
 
 
+LARGEST = 2**31 - 1
+"""Of every number that counts something."""
+MOST_THREADS = 1024
+
+
 @dataclass(frozen=True)
 class OneCycle:
     """Cosine from ``peak / start_divisor`` up to the peak, then cosine down to ``peak / end_divisor`` at the end.
@@ -80,6 +85,11 @@ class MultiStep:
     def __post_init__(self) -> None:
         if list(self.milestones) != sorted(self.milestones):
             raise ValueError(f"milestones must rise, got {self.milestones}.")
+        if not 0 <= self.warm_steps <= LARGEST:
+            raise ValueError(f"warm_steps is a number of updates, got {self.warm_steps}; 0 is off.")
+        for name in ("start", "gamma"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; 1 leaves the rate as it is.")
 
     def factor(self, step: int, steps: int) -> float:
         """Learning rate of the update after ``step`` updates, as a multiple of the peak."""
@@ -109,9 +119,13 @@ class Optimiser:
     relation_rate: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
+        if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be positive, got {self.learning_rate}.")
-        if self.clip_norm is not None and self.clip_norm <= 0:
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must not be negative, got {self.weight_decay}; 0 is off.")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}; 0 is off.")
+        if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}; None is off.")
         if not 0 < self.relation_rate < math.inf:
             raise ValueError(f"relation_rate must be positive, got {self.relation_rate}; 1 is the rate of all else.")
@@ -217,11 +231,16 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "eval_every", "checkpoint_every", "log_every", "accumulate", "keep"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("seed", "num_threads", "workers", "keep_every"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}.")
+            if not 1 <= getattr(self, name) <= LARGEST:
+                raise ValueError(
+                    f"{name} must be at least 1 and at most {LARGEST:,}, got {_short(getattr(self, name))}."
+                )
+        for name in ("seed", "workers", "keep_every"):
+            if not 0 <= getattr(self, name) <= LARGEST:
+                raise ValueError(
+                    f"{name} must not be negative, nor above {LARGEST:,}, got {_short(getattr(self, name))}."
+                )
+        check_threads(self.num_threads)
         if self.device != "cpu" and not self.device.startswith("cuda"):
             raise ValueError(f"device must be cpu or cuda, got {self.device!r}.")
         if self.batch_size % self.accumulate:
@@ -251,6 +270,18 @@ class RunConfig:
             for key, value in fields.items()
             if key.split(".")[0] not in MACHINE_FIELDS and not (key in _OFF and value == _OFF[key])
         }
+
+
+def check_threads(number: int) -> None:
+    """Raises a ValueError for a number of threads that no computation can have; 0 stands for torch's default."""
+    if not 0 <= number <= MOST_THREADS:
+        raise ValueError(
+            f"num_threads must be from 1 to {MOST_THREADS}, or 0 for torch's default, got {_short(number)}."
+        )
+
+
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**20 else "a number of more than 20 digits"
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

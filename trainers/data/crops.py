@@ -16,17 +16,19 @@ from trainers.training.batches import Crops
 
 _COLUMNS = 4
 _GAP = 4
+MOST = 200
+"""Crops that a sheet has room for."""
 
 
 def crop_sheet(samples: Samples, config: RunConfig, number: int) -> Image.Image:
     """The first ``number`` augmented crops of a run, each above its label in the palette; ignored pixels are black.
 
     Raises:
-        ValueError: if ``number`` is not positive.
+        ValueError: if ``number`` is not positive, or more than :data:`MOST`.
     """
-    if number < 1:
-        raise ValueError(f"the number of crops must be at least 1, got {number}.")
-    crops = Crops(samples, config.augment, config.batch_size, config.seed)
+    if not 1 <= number <= MOST:
+        raise ValueError(f"the number of crops must be from 1 to {MOST}, got {number}.")
+    crops = Crops(samples, config)
     height, width = config.augment.crop
     columns = min(_COLUMNS, number)
     rows = -(-number // columns)

@@ -74,13 +74,14 @@ def data_of(path: Path, model: Segmenter) -> str:
     raise ValueError(f"{path}: does not say on which data it was trained. Name it: --data {' | '.join(SOURCES)}.")
 
 
-def check_classes(model: Segmenter, samples: Samples) -> None:
-    """Raises a ValueError if the model was made for other classes than those of the samples."""
-    if model.config.class_names != samples.table.classes:
-        raise ValueError(
-            f"these weights know the classes {', '.join(model.config.class_names)}, not those of {samples.table.name}. "
-            "Evaluate weights that were trained on this data set."
-        )
+def check_classes(classes: tuple[str, ...], *data: Samples) -> None:
+    """Raises a ValueError if a network of these classes was made for others than those of the samples."""
+    for samples in data:
+        if classes != samples.table.classes:
+            raise ValueError(
+                f"this network knows the classes {', '.join(classes)}, not those of {samples.table.name}, "
+                f"{', '.join(samples.table.classes)}. Take a recipe or weights of this data set."
+            )
 
 
 def score(model: Segmenter, samples: Samples, inference: Inference | None = None) -> Evaluation:
@@ -89,7 +90,7 @@ def score(model: Segmenter, samples: Samples, inference: Inference | None = None
     Raises:
         ValueError: if the model was made for other classes.
     """
-    check_classes(model, samples)
+    check_classes(model.config.class_names, samples)
     return evaluate(model, samples, model.config.class_names, inference)
 
 

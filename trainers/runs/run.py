@@ -13,7 +13,7 @@ from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.paper import differences
 from trainers.config.run import RunConfig
-from trainers.runs.export import describe, save_weights
+from trainers.runs.export import check_classes, describe, save_weights
 from trainers.training import distributed
 from trainers.training.checkpoint import BEST, LAST, Progress
 from trainers.training.evaluate import Evaluation
@@ -37,6 +37,7 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
             open_split(config.data, "train", cache=True),
             open_split(config.data, "val", cache=True),
         )
+        check_classes(config.model.class_names, train_set, val_set)
         for line in differences(config) if not distributed.rank() else ():
             print(f"differs from the paper: {line}", file=sys.stderr)
         torch.manual_seed(config.seed)
@@ -48,7 +49,13 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
 
         progress = train(config, model, train_set, val_set, run, save_best)
         if not distributed.rank():
-            best = f"best val mIoU {100 * (progress.best_miou or 0):.2f} in {run / BEST}"
-            none = "no best weights: no evaluation gave a score, since no labelled pixel of val belongs to a class"
-            print(f"{progress.step} updates done; {none if progress.best_miou is None else best}")
+            print(f"{progress.step} updates done; {_best(progress, run)}")
         return progress
+
+
+def _best(progress: Progress, run: Path) -> str:
+    """What is known of the best weights."""
+    if progress.best_miou is None:
+        return "no best weights: no evaluation gave a score, since no labelled pixel of val belongs to a class"
+    score = f"best val mIoU {100 * progress.best_miou:.2f}"
+    return f"{score} in {run / BEST}" if (run / BEST).is_file() else f"{score}, but {run / BEST} is not there any more"

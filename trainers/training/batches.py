@@ -10,8 +10,9 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.transforms import AugmentConfig, augment, sample_rng
+from rsp_lab.data.transforms import augment, sample_rng
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 
@@ -26,21 +27,27 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     two passes, so every update has a full batch.
     """
 
-    def __init__(self, samples: Dataset[Sample], config: AugmentConfig, batch_size: int, seed: int) -> None:
+    def __init__(self, samples: Dataset[Sample], config: RunConfig) -> None:
         self.samples = samples
         self.config = config
-        self.batch_size = batch_size
-        self.seed = seed
 
     def sample(self, place: Place) -> Sample:
         """The sample from which the crop of this place is cut."""
         step, index = place
         count = len(self.samples)  # type: ignore[arg-type]
-        turn, position = divmod(step * self.batch_size + index, count)
-        return self.samples[int(_order(self.seed, turn, count)[position])]
+        turn, position = divmod(step * self.config.batch_size + index, count)
+        return self.samples[int(_order(self.config.seed, turn, count)[position])]
 
     def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
-        return augment(self.sample(place), self.config, sample_rng(self.seed, *place))
+        """The crop (image, label) of a place.
+
+        Raises:
+            ValueError: for a sample without a label, or with ids that are none of the network's classes.
+        """
+        sample = self.sample(place)
+        if sample.label is not None:
+            checked_labels(sample.label, self.config.model.class_names, what=f"the labels of {sample.name}")
+        return augment(sample, self.config.augment, sample_rng(self.config.seed, *place))
 
 
 class Places(Sampler[list[Place]]):
@@ -66,7 +73,7 @@ def batch_places(config: RunConfig, step: int) -> list[Place]:
 
 def batch_names(samples: Dataset[Sample], config: RunConfig, step: int) -> list[str]:
     """The names of the samples in this process's share of one update."""
-    crops = Crops(samples, config.augment, config.batch_size, config.seed)
+    crops = Crops(samples, config)
     return [crops.sample(place).name for place in batch_places(config, step)]
 
 
@@ -77,7 +84,7 @@ def training_batches(samples: Dataset[Sample], config: RunConfig, start: int) ->
     are together the batch of one.
     """
     return DataLoader(
-        Crops(samples, config.augment, config.batch_size, config.seed),
+        Crops(samples, config),
         batch_sampler=Places(config, start),
         num_workers=config.workers,
         worker_init_fn=_leave_signals_to_parent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
 from rsp_lab.rgb import rgb_batch
+from trainers.markdown import percent
 from trainers.training import distributed
 from trainers.training.inference import Inference, predict
 
@@ -40,31 +42,30 @@ class Evaluation:
 
     @property
     def miou(self) -> float:
-        """Mean of the classes' intersection over union, over those that have one."""
+        """Mean of the classes' intersection over union, over those that have one; NaN if none has."""
         mean = mean_iou(self.iou)
         return float("nan") if mean is None else mean
 
     @property
     def pixel_accuracy(self) -> float:
-        """Share of the labelled pixels that were given their true class."""
+        """Share of the labelled pixels that were given their true class; NaN if there are none."""
         total = int(self.confusion.sum())
         return int(self.confusion.diagonal().sum()) / total if total else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data, scores rounded to 6 digits."""
+        """Plain JSON data, scores rounded to 6 digits; None for what has no score."""
         return {
             "images": self.images,
-            "miou": round(self.miou, 6),
-            "pixel_accuracy": round(self.pixel_accuracy, 6),
-            "iou": {c: None if v is None else round(v, 6) for c, v in zip(self.classes, self.iou, strict=True)},
+            "miou": _rounded(self.miou),
+            "pixel_accuracy": _rounded(self.pixel_accuracy),
+            "iou": {name: _rounded(value) for name, value in zip(self.classes, self.iou, strict=True)},
         }
 
     def table(self) -> str:
-        """The scores as lines of text, in percent."""
+        """The scores as lines of text, in percent; a dash for what has no score."""
         width = max(len(name) for name in (*self.classes, "pixel accuracy"))
-        rows = [(c, "-" if v is None else f"{100 * v:.1f}") for c, v in zip(self.classes, self.iou, strict=True)]
-        rows += [("mIoU", f"{100 * self.miou:.1f}"), ("pixel accuracy", f"{100 * self.pixel_accuracy:.1f}")]
-        return "\n".join(f"{name:{width}}  {value:>5}" for name, value in rows)
+        rows = [*zip(self.classes, self.iou, strict=True), ("mIoU", self.miou), ("pixel accuracy", self.pixel_accuracy)]
+        return "\n".join(f"{name:{width}}  {percent(value):>5}" for name, value in rows)
 
 
 def evaluate(
@@ -98,6 +99,10 @@ def evaluate(
         model.train(was_training)
     counts = distributed.total(counts.to(device)).cpu()
     return Evaluation(classes, counts[:-1].view(len(classes), len(classes)), int(counts[-1]))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, 6)
 
 
 def _share(samples: Any) -> Iterable[Sample]:

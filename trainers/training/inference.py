@@ -18,6 +18,8 @@ from rsp_lab.data.sample import Sample
 from rsp_lab.files import whole_folder
 from rsp_lab.rgb import rgb_batch
 
+_LARGEST_SCALE = 16.0
+
 
 @dataclass(frozen=True)
 class Inference:
@@ -40,8 +42,10 @@ class Inference:
             raise ValueError(f"window must be two positive numbers (rows, columns), got {self.window}.")
         if not 0 <= self.overlap < 1:
             raise ValueError(f"overlap is a share from 0 to below 1, got {self.overlap}.")
-        if not self.scales or min(self.scales) <= 0:
-            raise ValueError(f"scales must be positive numbers, at least one, got {self.scales}.")
+        if not self.scales or not all(0 < scale <= _LARGEST_SCALE for scale in self.scales):
+            raise ValueError(
+                f"scales must be one or more numbers above 0 and at most {_LARGEST_SCALE:g}, got {self.scales}."
+            )
 
     @property
     def plain(self) -> bool:
@@ -55,10 +59,14 @@ WHOLE = Inference()
 def predict(
     model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inference | None = None
 ) -> Int64[Tensor, "y x"]:
-    """The most likely class of each pixel; over several passes, by the mean of their probabilities."""
+    """The most likely class of each pixel; over several passes, by the mean of their probabilities.
+
+    Raises:
+        ValueError: if the network gives what is no number, so that no class is the most likely one.
+    """
     inference = inference or WHOLE
     if inference.plain:
-        return model(image)[0].argmax(0)
+        return _most_likely(model(image))
     size = image.shape[-2:]
     mean: Tensor | int = 0
     for scale in inference.scales:
@@ -70,7 +78,13 @@ def predict(
             logits = slide(model, scaled.flip(3) if mirrored else scaled, inference)
             logits = logits.flip(3) if mirrored else logits
             mean = mean + F.interpolate(logits, size=size, mode="bilinear", align_corners=False).softmax(1)
-    return torch.as_tensor(mean)[0].argmax(0)
+    return _most_likely(torch.as_tensor(mean))
+
+
+def _most_likely(values: Float[Tensor, "1 class y x"]) -> Int64[Tensor, "y x"]:
+    if not values.isfinite().all():
+        raise ValueError("the network's output is not finite (NaN or infinite): its weights are damaged or diverged.")
+    return values[0].argmax(0)
 
 
 def slide(model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inference) -> Float[Tensor, "1 class y x"]:

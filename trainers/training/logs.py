@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -44,10 +43,14 @@ def git_state() -> dict[str, str | bool] | None:
     return {"commit": commit, "changed": bool(changes)}
 
 
-def memory_mb(device: str) -> int:
-    """Peak memory so far: of the GPU, or of this process on a CPU."""
+def memory_mb(device: str) -> int | None:
+    """Peak memory so far: of the GPU, or of this process on a CPU; None where the system does not say."""
     if device.startswith("cuda"):
         return round(torch.cuda.max_memory_allocated(device) / 2**20)
+    try:
+        import resource  # of POSIX systems
+    except ImportError:
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
@@ -133,7 +136,8 @@ class RunLog:
         """One line about an evaluation that took ``seconds``."""
         self._idle_seconds += seconds
         self._write({"step": step, "val": scores, "val_s": round(seconds, 1)})
-        self.say(f"step {step}/{self.config.steps}  val mIoU {100 * scores['miou']:.2f}  ({seconds:.0f} s)")
+        miou = "-" if scores["miou"] is None else f"{100 * scores['miou']:.2f}"
+        self.say(f"step {step}/{self.config.steps}  val mIoU {miou}  ({seconds:.0f} s)")
 
     def say(self, line: str) -> None:
         """A line for the person who watches, beside the progress bar."""

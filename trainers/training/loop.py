@@ -23,6 +23,7 @@ from trainers.training.learner import Learner
 from trainers.training.logs import open_log
 from trainers.training.losses import Criterion, class_weights
 from trainers.training.memory import keep_freed_memory
+from trainers.training.preflight import any_labelled, check_run
 
 SaveBest = Callable[[nn.Module, Evaluation, int], None]
 """Called with the network that was scored, its scores and the updates done."""
@@ -47,10 +48,11 @@ def train(
 
     Raises:
         CheckpointError: if the run's last state does not fit this configuration.
-        ValueError: if there is no such device, or the loss is no longer finite.
+        ValueError: as :func:`~trainers.training.preflight.check_run`, before anything is written; or if the loss is no
+            longer finite.
         Interrupted: on SIGINT or SIGTERM, after the state was saved.
     """
-    check_machine(config)
+    check_run(config, model, train_set)
     keep_freed_memory()
     learner = Learner.build(model, config)
     progress = resume(run, config, learner)
@@ -59,6 +61,8 @@ def train(
     with open_log(run, config, progress.step) as log, StopSignal() as stop:
         if progress.step:
             log.say(f"resumes {run} after {progress.step} of {config.steps} updates")
+        if not any_labelled(val_set):
+            log.say("no pixel of any validation label has a class: there will be no scores and no best weights")
         while progress.step < config.steps:
             asked = time.perf_counter()
             image, label = next(batches)
@@ -115,23 +119,6 @@ def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor,
         raise NonFiniteLossError(mean)
     learner.step(config.optimiser.clip_norm)
     return mean
-
-
-def check_machine(config: RunConfig) -> None:
-    """Sets the number of threads.
-
-    Raises:
-        ValueError: if the machine lacks the device, or the processes cannot share a batch.
-    """
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"--device {config.device}: torch finds no CUDA device here. Use --device cpu.")
-    if config.batch_size % (config.accumulate * distributed.size()):
-        raise ValueError(
-            f"--batch-size {config.batch_size} cannot be shared by {distributed.size()} processes in "
-            f"{config.accumulate} part(s) each. Choose a multiple of both."
-        )
-    if config.num_threads:
-        torch.set_num_threads(config.num_threads)
 
 
 def build_criterion(config: RunConfig, train_set: Dataset[Sample]) -> Criterion:

@@ -97,7 +97,16 @@ def test_predictions_replace_no_file_of_the_data_set(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {label.name: b"the truth"}
 
 
-@pytest.mark.parametrize("wrong", [{"window": (0, 5)}, {"overlap": 1.0}, {"scales": ()}, {"scales": (0.0,)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"window": (0, 5)},
+        {"overlap": 1.0},
+        {"scales": ()},
+        {"scales": (0.0,)},
+        *({"scales": (1.0, scale)} for scale in (-1.0, 17.0, float("inf"), float("nan"))),
+    ],
+)
 def test_a_wrong_inference_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Inference(**wrong)
