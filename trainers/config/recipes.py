@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from rsp_lab.data.folder import folder_root, folder_table
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.transforms import AugmentConfig
@@ -27,6 +28,18 @@ def camvid_tiny_baseline() -> RunConfig:
     return _camvid_tiny("camvid_tiny_baseline", presets.tiny_baseline(CAMVID.classes, CAMVID.name))
 
 
+def folder_tiny_rsp4() -> RunConfig:
+    """A tiny network with the RSP-4 head, from scratch on a data set of your own (FOLDER_ROOT)."""
+    table = folder_table(folder_root())
+    return _folder_tiny("folder_tiny_rsp4", presets.tiny_rsp4(table.classes, table.name))
+
+
+def folder_tiny_baseline() -> RunConfig:
+    """The same network with the sum baseline's head over the same six levels, on the same budget (FOLDER_ROOT)."""
+    table = folder_table(folder_root())
+    return _folder_tiny("folder_tiny_baseline", presets.tiny_baseline(table.classes, table.name))
+
+
 def _from_scratch(name: str, model: SegmenterConfig, augment: AugmentConfig, **changes: Any) -> RunConfig:
     """What all runs of the tiny network share; those of one data set differ in the head only."""
     return RunConfig(
@@ -42,6 +55,11 @@ def _from_scratch(name: str, model: SegmenterConfig, augment: AugmentConfig, **c
 
 def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
     return _from_scratch(name, model, AugmentConfig(crop=(256, 320)), steps=1800, eval_every=600, batch_size=8)
+
+
+def _folder_tiny(name: str, model: SegmenterConfig) -> RunConfig:
+    augment = AugmentConfig(crop=(256, 256))
+    return _from_scratch(name, model, augment, data="folder", steps=1800, eval_every=600, batch_size=8)
 
 
 def scenes_tiny_rsp4() -> RunConfig:
@@ -102,6 +120,8 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
     for recipe in (
         camvid_tiny_rsp4,
         camvid_tiny_baseline,
+        folder_tiny_rsp4,
+        folder_tiny_baseline,
         scenes_tiny_rsp4,
         scenes_tiny_baseline,
         *(study(head) for head in STUDY),

@@ -182,8 +182,8 @@ class RunConfig:
     Attributes:
         name: the run's name, by default also its folder under runs/.
         model: the network; chosen by the recipe.
-        data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT), scenes
-            are drawn.
+        data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT, or
+            FOLDER_ROOT for a data set of your own), scenes are drawn.
         steps: updates in all.
         batch_size: crops an update.
         seed: fixes the initial weights, the order of the images and every augmentation.
@@ -206,7 +206,7 @@ class RunConfig:
 
     name: str
     model: tyro.conf.Suppress[SegmenterConfig]
-    data: Literal["camvid", "cityscapes", "scenes", "small-scenes"] = "camvid"
+    data: Literal["camvid", "cityscapes", "folder", "scenes", "small-scenes"] = "camvid"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)

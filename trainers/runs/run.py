@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.paper import differences
@@ -38,8 +39,11 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
             open_split(config.data, "val", cache=True),
         )
         check_classes(config.model.class_names, train_set, val_set)
-        for line in differences(config) if not distributed.rank() else ():
-            print(f"differs from the paper: {line}", file=sys.stderr)
+        notices = [f"differs from the paper: {line}" for line in differences(config)]
+        if isinstance(train_set, FileSamples) and isinstance(val_set, FileSamples) and train_set.files == val_set.files:
+            notices.append("train and val are the same images: scores are of what the network was trained on")
+        for line in notices if not distributed.rank() else ():
+            print(line, file=sys.stderr)
         torch.manual_seed(config.seed)
         model = Segmenter(config.model, pretrained=config.pretrained and not (run / LAST).exists())
 
