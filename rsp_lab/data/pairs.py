@@ -134,6 +134,7 @@ class FileSamples(Dataset[Sample]):
             )
         _check_pairs(pairs, folders, labels)
         files = sorted((*pairs.paired, *pairs.without_label), key=lambda pair: pair.image)
+        self._sources = tuple(path for pair in files for path in (pair.image, pair.label) if path is not None)
         self.files = [pair._replace(label=None) if labels == "unread" else pair for pair in files]
         self._cache: dict[int, Sample] | None = {} if cache else None
 
@@ -141,6 +142,11 @@ class FileSamples(Dataset[Sample]):
     def names(self) -> tuple[str, ...]:
         """Of the images, in order."""
         return tuple(pair.name for pair in self.files)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Images and label files of the split, also those that are not read, so that nothing is written over them."""
+        return self._sources
 
     def __len__(self) -> int:
         return len(self.files)

@@ -12,6 +12,7 @@ from PIL import Image
 from rsp_lab.data.folder import FolderDataset, folder_root, folder_splits, folder_table
 from rsp_lab.data.images import ImageError
 from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.pairs import LabelUse
 
 H, W = 64, 80
 CLASSES = {"classes": [{"name": "road", "id": 10}, {"name": "car", "id": 20}]}
@@ -88,6 +89,14 @@ def test_images_without_labels(tmp_path: Path) -> None:
         FolderDataset(root)
     assert [sample.label is None for sample in FolderDataset(root, labels="optional")] == [False, True]
     assert [sample.label is None for sample in FolderDataset(root, labels="unread")] == [True, True]
+
+
+def test_all_files_are_known_also_those_that_are_not_read(tmp_path: Path) -> None:
+    root = fill(tmp_path / "mine")
+    uses: tuple[LabelUse, ...] = ("required", "unread")
+    for labels in uses:
+        found = FolderDataset(root, labels=labels).sources
+        assert set(found) == {root / kind / f"{name}.png" for kind in ("images", "labels") for name in "ab"}
 
 
 def test_what_is_no_such_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 from rsp_lab.data.images import ImageError
 from rsp_lab.data.labels import IGNORE_INDEX, ClassTable
 from rsp_lab.data.pairs import FilePair, pair_files, read_sample
-from rsp_lab.data.paths import name_list, readable_name
+from rsp_lab.data.paths import name_list
 from rsp_lab.data.sources import COARSE, FILE_SETS, FileSet
+from rsp_lab.files import readable_name
 
 _SHOWN = 20
 MUCH_IGNORED = 0.75

@@ -179,7 +179,7 @@ def test_files_that_never_end_and_names_that_are_no_text(root: Path, capsys: pyt
         pytest.skip("this file system takes names in UTF-8 only")
     assert main(["check-data", "cityscapes", str(root)]) == 2
     text = capsys.readouterr().out
-    assert "ulm_000007_000019_leftImg8bit.png: is a named pipe" in text
+    assert "ulm_000007_000019_leftImg8bit.png: this is a pipe" in text
     assert "ulm_\\xe9_leftImg8bit.png: has no label file" in text
     text.encode()
 
