@@ -18,7 +18,7 @@ import rsp_lab
 from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import ledger_of
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.metrics import confusion_matrix
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.analysis.surgery.operate import operate
@@ -85,7 +85,7 @@ def explorer(labels: Any) -> object:
 
 
 def ledger() -> Any:
-    return ledger_of(head(), PixelTarget(5, 6, "road", "sky"))
+    return context_ledger(head(), head().image, PixelTarget(5, 6, "road", "sky"))
 
 
 CALLS: dict[str, Callable[[Any], object]] = {
