@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rsp_lab._version import __version__
 
 if TYPE_CHECKING:
-    from rsp_lab import regions, scenes, surgery
+    from rsp_lab import figures, regions, scenes, surgery
     from rsp_lab.analysis.arena.result import ArenaResult
     from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
     from rsp_lab.analysis.attribution.attribute import Attribution, attribute
@@ -104,6 +104,7 @@ else:
     _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
     # Names that stand for whole modules.
     _MODULES = {
+        "figures": "rsp_lab.figures",
         "regions": "rsp_lab.regions",
         "scenes": "rsp_lab.scenes",
         "surgery": "rsp_lab.surgery",
@@ -168,6 +169,7 @@ __all__ = [
     "effective_field",
     "explain",
     "explore",
+    "figures",
     "flip_stories",
     "gaze_steps",
     "head_structure",

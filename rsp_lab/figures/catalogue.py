@@ -30,7 +30,6 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.tables import table_for
 from rsp_lab.figures.drawing.captions import no_relations
-from rsp_lab.figures.drawing.panels import rgb
 from rsp_lab.figures.paper.dataflow import dataflow_caption, draw_dataflow
 from rsp_lab.figures.paper.flow import context_flow_caption, draw_context_flow
 from rsp_lab.figures.paper.grids import draw_relation_grids, relation_grids_caption
@@ -242,7 +241,7 @@ def _reach(given: FigureInput) -> DrawnFigure:
     pixel = given.pixel if size == given.image_size else None
     pixel = pixel or (round(0.68 * size[0]), round(0.73 * size[1]))
     reaches = [reach_geometry(config, size, pixel) for config in configs if isinstance(config, TopDownConfig)]
-    figure = draw_reach(rgb(given.image), reaches, given.names, width=given.width)
+    figure = draw_reach(given.image, reaches, given.names, width=given.width)
     caption = reach_caption(reaches, given.names, given.image_name)
     return DrawnFigure(figure, caption, _by_model(given.names, [reach.to_dict() for reach in reaches]))
 

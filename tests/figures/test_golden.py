@@ -35,7 +35,7 @@ def built(config: HeadConfig) -> torch.nn.Module:
 
 
 def reach(top: str = "rsp4") -> Figure:
-    photo = np.tile(np.linspace(60, 200, 64, dtype=np.uint8)[None, :, None], (32, 1, 3))
+    photo = np.tile(np.linspace(60, 200, 64, dtype=np.uint8)[None, None, :], (3, 32, 1))
     configs = [presets.baseline_q67(), {"rsp4": presets.rsp4(), "rsp4-d": presets.rsp4(at=(76,))}[top]]
     return draw_reach(photo, [reach_geometry(c, (1024, 2048), (700, 1500)) for c in configs], ["sum", "RSP"])
 

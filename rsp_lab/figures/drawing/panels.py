@@ -12,10 +12,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.patheffects import Normal, Stroke
 from PIL import Image
-from torch import Tensor
 
 from rsp_lab.analysis.passes.flow import StepFlow
 from rsp_lab.figures.style import DIVERGING, INK, TINY, level_colour, level_dash
+from rsp_lab.rgb import ImageLike, rgb_pixels
 
 # A full page width at 300 dots an inch has 2148: more pixels cost time and file size and show nothing.
 _PRINTED_SIDE = 2400
@@ -82,9 +82,9 @@ def passes_all(step: StepFlow) -> bool:
     return step.weights is None and torch.equal(step.context, step.passed)
 
 
-def rgb(image: Tensor) -> np.ndarray:
-    """An image (3, y, x) as (y, x, 3) for drawing."""
-    return image.detach().cpu().permute(1, 2, 0).numpy()
+def rgb(image: ImageLike) -> np.ndarray:
+    """An image of any kind that :mod:`rsp_lab.rgb` accepts as (y, x, 3) in 8 bits, for drawing."""
+    return rgb_pixels(image).permute(1, 2, 0).numpy()
 
 
 def lightened(photo: np.ndarray) -> np.ndarray:

@@ -12,10 +12,11 @@ from matplotlib.transforms import Affine2D
 from rsp_lab.analysis.receptive_field.geometry import LocalRegion, ReachGeometry
 from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.diagram import FIRM, HAIR, THIN, Diagram, Point, level_edge, tint
-from rsp_lab.figures.drawing.panels import printable, symbol, three
+from rsp_lab.figures.drawing.panels import printable, rgb, symbol, three
 from rsp_lab.figures.drawing.planes import Place, cell_box, draw_lines, patch, place_y, plane
 from rsp_lab.figures.drawing.sheet import shorten
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
 
 _MOST_LINES = 40
@@ -29,7 +30,7 @@ _BARS = 0.17
 
 
 def draw_reach(
-    photo: np.ndarray, reaches: Sequence[ReachGeometry], names: Sequence[str], *, width: float = DOUBLE
+    image: ImageLike, reaches: Sequence[ReachGeometry], names: Sequence[str], *, width: float = DOUBLE
 ) -> Figure:
     """(c) the longest way through the last head, above the photograph; (d) one cell's region; the reach of all heads.
 
@@ -37,7 +38,8 @@ def draw_reach(
     on the longest way. On a page (c) and (d) stand beside each other, in a column below each other.
 
     Args:
-        photo: (y, x, 3); it is stretched to the geometry's image, whose size alone matters.
+        image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); it is stretched to the geometry's image, whose
+            size alone matters.
         reaches: of one or more heads for one image size and pixel; the last one is drawn.
         names: of the heads.
         width: inches, ``SINGLE`` or ``DOUBLE``.
@@ -55,7 +57,7 @@ def draw_reach(
     with plot_style():
         diagram = Diagram(width, height)
         half = 0.58 * width if two else width
-        _draw_planes(diagram, photo, shown, names[-1], half, 0.0)
+        _draw_planes(diagram, rgb(image), shown, names[-1], half, 0.0)
         left, top = (half + 0.1, 0.0) if two else (0.04, tall_c)
         _draw_region(diagram, shown.region, left, top, width - left)
         _draw_bars(diagram, reaches, names, left, top + tall_d, width - left, tall_bars)

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
@@ -28,6 +26,7 @@ from rsp_lab.figures.drawing.panels import (
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, plot_style
+from rsp_lab.rgb import ImageLike
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
@@ -48,7 +47,7 @@ class MethodRow:
     curves: tuple[Faithfulness, ...] = ()
 
 
-def draw_attribution(image: UInt8[Tensor, "3 y x"], rows: Sequence[MethodRow]) -> Figure:
+def draw_attribution(image: ImageLike, rows: Sequence[MethodRow]) -> Figure:
     """The maps laid over the photograph, the models side by side; beside them deletion and insertion.
 
     The maps of a row have one diverging scale centred on 0, which rows do not share: methods have different units. A
@@ -80,7 +79,7 @@ _NOTE = (
 )
 
 
-def _draw_row(sheet: Sheet, image: Tensor, row: MethodRow, top: float, panel: tuple[float, float]) -> float:
+def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel: tuple[float, float]) -> float:
     high, wide = panel
     first = row.maps[0]
     top += sheet.text(_MARGIN, top, first.title, size=SMALL, weight="bold") + 0.02
@@ -122,7 +121,7 @@ def _cells(found: Attribution) -> np.ndarray:
     return means
 
 
-def _draw_map(axes: Axes, image: Tensor, values: np.ndarray, scale: Scale, found: Attribution) -> None:
+def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, found: Attribution) -> None:
     size = found.image_size
     show_map(axes, values, scale, size)
     picture = printable(lightened(rgb(image)))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.transforms import Affine2D
-from torch import Tensor
 
 from rsp_lab.analysis.comparison.flips import RANK_RULE, FlipStories, FlipStory, LedgerEntry
 from rsp_lab.figures.drawing.captions import image_words, model_words
@@ -17,6 +15,7 @@ from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
 from rsp_lab.figures.results.ledger import signed
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, level_colour, plot_style
+from rsp_lab.rgb import ImageLike
 
 _MARGIN = 0.08
 _PHOTO = 2.0
@@ -28,7 +27,7 @@ _ENTRIES = 3
 """Towards the right model's class, and as many against it."""
 
 
-def draw_flips(image: UInt8[Tensor, "3 y x"], flips: FlipStories) -> Figure:
+def draw_flips(image: ImageLike, flips: FlipStories) -> Figure:
     """A row for each story: where it is, close up, and its largest ledger entries of either sign in both models.
 
     Bars of a row add up: what is not among the largest entries stands in a row of its own.

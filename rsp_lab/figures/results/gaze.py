@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.panels import frame, lightened, printable, rgb, show_picture, three
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TINY, level_colour, plot_style
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
 
 MOST = 18
@@ -32,13 +31,13 @@ NOTE = (
 )
 
 
-def draw_gaze(image: UInt8[Tensor, "3 y x"], steps: Sequence[StepGaze], *, width: float = DOUBLE) -> Figure:
+def draw_gaze(image: ImageLike, steps: Sequence[StepGaze], *, width: float = DOUBLE) -> Figure:
     """A column a relation, coarse to fine: above, arrows of position alone; below, of the weights as they are.
 
     In a column's width the relations stand below each other, the two kinds of arrows beside each other.
 
     Args:
-        image: RGB, that the relations were captured on.
+        image: RGB that the relations were captured on, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         steps: see :func:`rsp_lab.analysis.relation_weights.gaze.gaze_steps`.
         width: inches, ``SINGLE`` or ``DOUBLE``.
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
 
 from rsp_lab.analysis.comparison.explanation import PixelAccount
 from rsp_lab.analysis.ledger.difference import ledger_difference
@@ -42,6 +40,7 @@ from rsp_lab.figures.style import (
     plot_style,
     signed_weight_map,
 )
+from rsp_lab.rgb import ImageLike
 
 _MARGIN = 0.08
 _GAP = 0.08
@@ -58,13 +57,13 @@ NOTE = (
 )
 
 
-def draw_ledger(image: UInt8[Tensor, "3 y x"], accounts: Sequence[PixelAccount]) -> Figure:
+def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
     """The photograph with the pixel, the levels of one or two models as bars, and one map a level and model.
 
     All maps have one diverging scale centred on 0, in logits; levels go from coarse to fine.
 
     Args:
-        image: RGB, of all accounts.
+        image: RGB of all accounts, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         accounts: of one or two models on one target, left to right, e.g. ``explanation.accounts``.
     """
     with plot_style():
@@ -121,10 +120,10 @@ def _residuals(accounts: Sequence[PixelAccount]) -> str:
     return f"Sums differ from {whose} by a relative {parts}."
 
 
-def _draw_photo(axes: Axes, image: Tensor, accounts: Sequence[PixelAccount], boxes: dict[int, Box]) -> None:
+def _draw_photo(axes: Axes, image: ImageLike, accounts: Sequence[PixelAccount], boxes: dict[int, Box]) -> None:
     show_picture(axes, rgb(image))
     for level, (top, left, bottom, right) in boxes.items():
-        if bottom - top >= image.shape[-2]:
+        if bottom - top >= accounts[0].ledger.image_size[0]:
             continue
         for name, style in (
             ("casing", {"edgecolor": "white", "linewidth": 2.0}),
@@ -187,7 +186,7 @@ def _draw_levels(
 
 def _draw_maps(
     sheet: Sheet,
-    image: Tensor,
+    image: ImageLike,
     side: str,
     account: PixelAccount,
     boxes: dict[int, Box],

@@ -16,7 +16,7 @@ from rsp_lab.figures.paper.reach import draw_reach
 from rsp_lab.models import presets
 
 CONFIGS = {"baseline": presets.baseline_q67(), "RSP-4": presets.rsp4(), "RSP-2-D": presets.rsp2_d()}
-PHOTO = np.full((32, 64, 3), 128, np.uint8)
+PHOTO = np.full((3, 32, 64), 128, np.uint8)
 
 
 @pytest.fixture(params=CONFIGS, scope="module")
