@@ -169,7 +169,7 @@ def flipped_region(
         )
     mask = label_regions((ours == ours[pixel]) & (theirs == theirs[pixel])).around(pixel)
     own, other = class_names[int(theirs[pixel])], class_names[int(ours[pixel])]
-    return RegionTarget(mask, class_name or own, rival or other, name=f"the flipped region around ({y}, {x})")
+    return RegionTarget(mask, class_name or own, rival or other, name=f"the flip around ({y}, {x})")
 
 
 def class_zone(
