@@ -55,7 +55,7 @@ def test_it_prints_and_writes_maps_and_curves(
         expected = attribute(model, image, PixelTarget(40, 50, "car", "sky"), "layer_gradcam")
         told = facts[side]["methods"]["layer_gradcam"]
         assert told["values"]["sum"] == pytest.approx(float(expected.values.sum()), abs=1e-4)
-        assert told["faithfulness"]["deletion"][0] == pytest.approx(expected.logit, abs=1e-4)
+        assert told["faithfulness"]["deletion"][0] == pytest.approx(expected.target_value, abs=1e-4)
         assert set(facts[side]["methods"]) == {"layer_gradcam", "feature_ablation"}
 
 

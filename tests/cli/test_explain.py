@@ -50,7 +50,7 @@ def test_json_is_the_same_story(request_: list[str], capsys: pytest.CaptureFixtu
 
     assert facts["image"] == "scene.png"
     ledger = facts["right"]["ledger"]
-    assert ledger["bias"] + sum(ledger["levels"].values()) == pytest.approx(ledger["logit"], abs=1e-4)
+    assert ledger["bias"] + sum(ledger["levels"].values()) == pytest.approx(ledger["total"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

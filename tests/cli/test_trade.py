@@ -80,7 +80,7 @@ def test_its_files_hold_the_matrix(written, root):
     for side in sides:
         mine = {(r["source"], r["level"]): float(r["mean"]) for r in rows if (r["side"], r["target"]) == (side, "road")}
         parts = [value for (source, level), value in mine.items() if level not in ("", "all") and source != "all"]
-        assert sum(parts) + mine["bias", ""] == pytest.approx(mine["logit", ""], abs=1e-4)
+        assert sum(parts) + mine["bias", ""] == pytest.approx(mine["total", ""], abs=1e-4)
     assert "over 3 images" in (written / "trade.txt").read_text()
     assert (written / "trade.pdf").read_bytes().startswith(b"%PDF")
 
@@ -144,7 +144,7 @@ def test_torchrun_shares_the_images(written, root, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "process 2 of 2" in done.stderr
     ours, theirs = (json.loads((folder / "trade.json").read_text()) for folder in (written, tmp_path))
-    for name in ("values", "bias", "logit"):
+    for name in ("values", "bias", "total"):
         for kind, held in ours.pop(name).items():
             np.testing.assert_allclose(
                 np.array(theirs[name][kind], float), np.array(held, float), rtol=0, atol=2e-5, equal_nan=True

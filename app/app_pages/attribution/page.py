@@ -134,7 +134,7 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     outlines = {} if scene is None else {name: mask for name, mask in outlined(scene).items() if mask.any()}
     for side, name, found, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{plain(name)}** ({side}): {signed(found.logit)} logits")
+            st.markdown(f"**{plain(name)}** ({side}): {signed(found.target_value)} logits")
             draw_chart(charts.map_figure(found, end, pixel, ground, over, outlines), f"attribution-map-{side}")
             st.caption(f"{plain(_promise(found))} {_mass(found, selection)}")
     cell = charts.drawn_cell(maps[0].image_size)
@@ -151,9 +151,9 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
 def _promise(found: Attribution) -> str:
     """What the values add up to, and by how much they miss it."""
     if found.residual is not None:
-        assert found.reference_logit is not None
+        assert found.reference_value is not None
         total = float(found.values.sum())
-        change = found.logit - found.reference_logit
+        change = found.target_value - found.reference_value
         more = " More steps make it smaller." if found.residual > MUCH else ""
         return (
             f"The pixels add up to {signed(total)} logits; from the reference ({found.reference}) to the image the "

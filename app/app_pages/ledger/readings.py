@@ -116,7 +116,7 @@ def panels_of(selection: Selection, reading: str, target: Target) -> Panels:
 
 
 def _ledger_panel(selection: Selection, side: int, found: ContextLedger) -> Panel:
-    return Panel(SIDES[side], selection.names[side], found.maps, found.logit, found.bias, found, found.residual)
+    return Panel(SIDES[side], selection.names[side], found.maps, found.total, found.bias, found, found.residual)
 
 
 def _missing(selection: Selection, side: int) -> Panel:
@@ -132,7 +132,7 @@ def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
         return _missing(selection, side)
     # A gain is the difference of two ledgers, entry by entry, and so a ledger itself.
     residual = max(found.learnt.residual, found.uniform.residual)
-    as_ledger = replace(found.learnt, maps=found.maps, bias=found.bias, logit=found.total, residual=residual)
+    as_ledger = replace(found.learnt, maps=found.maps, bias=found.bias, total=found.total, residual=residual)
     return _ledger_panel(selection, side, as_ledger)
 
 
@@ -153,8 +153,8 @@ def _difference(left: Panel, right: Panel) -> Panel:
     if left.ledger is None or right.ledger is None:
         return Panel(DIFFERENCE, DIFFERENCE, maps, right.total - left.total, residual=residual)
     apart = ledger_difference(right.ledger, left.ledger)
-    as_ledger = replace(right.ledger, maps=maps, bias=apart.bias, logit=apart.logit, residual=residual)
-    return Panel(DIFFERENCE, DIFFERENCE, maps, apart.logit, apart.bias, as_ledger, residual)
+    as_ledger = replace(right.ledger, maps=maps, bias=apart.bias, total=apart.total, residual=residual)
+    return Panel(DIFFERENCE, DIFFERENCE, maps, apart.total, apart.bias, as_ledger, residual)
 
 
 def _minus(right: dict[int, Tensor], left: dict[int, Tensor]) -> dict[int, Tensor]:

@@ -98,7 +98,7 @@ class Account:
     Attributes:
         before, after: of class over rival at the pixel.
         held: change with the weights of all other steps held, from a pass of its own.
-        predicted: the ledger's account of that change; ``predicted.logit`` is the change.
+        predicted: the ledger's account of that change; ``predicted.total`` is the change.
         classes: logits of class and rival, before and after.
     """
 
@@ -115,7 +115,7 @@ class Account:
     @property
     def reaction(self) -> float:
         """What the weights of the lower steps add by reacting to the edit."""
-        return self.change - self.predicted.logit
+        return self.change - self.predicted.total
 
 
 def fitting_steps(selection: Selection, side: int) -> Steps:

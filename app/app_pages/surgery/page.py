@@ -225,11 +225,11 @@ def draw_prediction(account: Account) -> None:
     st.markdown("##### Change of the margin, in logits")
     rows = {
         "live: lower steps react": signed(account.change),
-        "predicted: all else held": signed(account.predicted.logit),
+        "predicted: all else held": signed(account.predicted.total),
         "reaction of lower steps": signed(account.reaction),
     }
     st.table(pd.DataFrame({"logits": rows}), border="horizontal")
-    off = abs(account.held - account.predicted.logit)
+    off = abs(account.held - account.predicted.total)
     st.caption(f"The prediction is off by {off:.1g} logits from a run with the other steps’ weights held.")
     draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
 

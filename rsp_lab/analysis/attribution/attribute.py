@@ -23,7 +23,9 @@ from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised, short
 
-RESIDUAL_RULE = "|sum of values - (logit - reference logit)| / max(1, |logit - reference logit|)"
+RESIDUAL_RULE = (
+    "|sum of values - change| / max(1, |change|), change being the target's value on the image minus on the reference"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +38,9 @@ class Attribution(Summarised):
         values: (y, x) of the image's size, signed, float64, on the CPU; colour channels are summed.
         image_size: (y, x) in pixels.
         image_digest: tells images apart.
-        logit: the target's value on the image.
+        target_value: the target's value on the image.
         reference: what "absent" means: ``"blur"``, ``"black"``, ``"mean"``, or ``"none"`` for a method without.
-        reference_logit: the target's value on the reference image; None where the method does not use it.
+        reference_value: the target's value on the reference image; None where the method does not use it.
         residual: by :data:`RESIDUAL_RULE` where the method promises that sum, else None.
         settings: of the method, what it told of its work, and ``passes``, how many images went through the network.
         regions: where the method works by regions, the largest effect of either sign first.
@@ -49,9 +51,9 @@ class Attribution(Summarised):
     values: Float[Tensor, "y x"]
     image_size: tuple[int, int]
     image_digest: str
-    logit: float
+    target_value: float
     reference: str
-    reference_logit: float | None
+    reference_value: float | None
     residual: float | None
     settings: dict[str, Setting]
     regions: tuple[RegionEffect, ...] = ()
@@ -68,9 +70,9 @@ class Attribution(Summarised):
 
     def sentence(self) -> str:
         """The result in words, with what the values do and do not add up to."""
-        head = f"{self.title} of {self.target.describe()}: {self.logit:.2f} logits"
-        if self.reference_logit is not None:
-            head += f", {self.reference_logit:.2f} on the reference ({self.reference})"
+        head = f"{self.title} of {self.target.describe()}: {self.target_value:.2f} logits"
+        if self.reference_value is not None:
+            head += f", {self.reference_value:.2f} on the reference ({self.reference})"
         if self.residual is not None:
             return f"{head}; the pixels add up to {float(self.values.sum()):.2f}, residual {self.residual:.2g}"
         if self.regions:
@@ -80,8 +82,8 @@ class Attribution(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"Attribution by {self.title}: {self.target.describe()}", [
-            ("logit", self.logit),
-            (f"on the reference ({self.reference})", self.reference_logit),
+            ("target", self.target_value),
+            (f"on the reference ({self.reference})", self.reference_value),
             ("values", f"{short(self.values)}, {float(self.values.min()):.3g} to {float(self.values.max()):.3g}"),
             ("sum of values", float(self.values.sum())),
             ("unit", self.unit),
@@ -100,9 +102,9 @@ class Attribution(Summarised):
             "unit": self.unit,
             "image_size": list(self.image_size),
             "image_digest": self.image_digest,
-            "logit": round(self.logit, 6),
+            "target_value": round(self.target_value, 6),
             "reference": self.reference,
-            "reference_logit": None if self.reference_logit is None else round(self.reference_logit, 6),
+            "reference_value": None if self.reference_value is None else round(self.reference_value, 6),
             "residual": self.residual,
             "residual_rule": None if self.residual is None else RESIDUAL_RULE,
             "settings": dict(self.settings),
@@ -162,10 +164,10 @@ def _attribute(function: TargetFunction, method: AttributionMethod, reference: s
     blank = reference_image(image, reference)
     passes = method.passes(function.size)
     function.expected = None if passes is None else 1 + referred + passes
-    logit, reference_logit = function.logit, None
+    target_value, reference_value = function.target_value, None
     if referred:
         with torch.no_grad():
-            reference_logit = float(function(blank))
+            reference_value = float(function(blank))
     output = method.run(function, image.clone(), blank)
     values = output.values.detach().double().cpu()
     if tuple(values.shape) != function.size:
@@ -174,8 +176,8 @@ def _attribute(function: TargetFunction, method: AttributionMethod, reference: s
             f"{function.size}: resize them, or sum over the channels."
         )
     residual = None
-    if method.complete and reference_logit is not None:
-        change = logit - reference_logit
+    if method.complete and reference_value is not None:
+        change = target_value - reference_value
         residual = abs(float(values.sum()) - change) / max(1.0, abs(change))
     settings = {**method.settings(), **output.details}
     if referred and reference == "blur":
@@ -186,9 +188,9 @@ def _attribute(function: TargetFunction, method: AttributionMethod, reference: s
         values=values,
         image_size=function.size,
         image_digest=image_digest(image),
-        logit=logit,
+        target_value=target_value,
         reference=method.relative_to or reference,
-        reference_logit=reference_logit,
+        reference_value=reference_value,
         residual=residual,
         settings={**settings, "passes": function.passes},
         regions=output.regions,

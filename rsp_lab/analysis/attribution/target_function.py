@@ -108,7 +108,7 @@ class TargetFunction:
             return self.logits(self.image).clone()
 
     @property
-    def logit(self) -> float:
+    def target_value(self) -> float:
         """The target's value on the image itself."""
         return float(self.value(self.image_logits))
 

@@ -96,7 +96,7 @@ class ContextPaths(Summarised):
     Attributes:
         name: of the model.
         target: the decision.
-        value: the target's value in the model, logits.
+        target_value: the target's value in the model, logits.
         image_size: (y, x) in pixels.
         steps: one a step.
         residual: largest deviation of a relation step's offered minus taken from the change that passing all makes,
@@ -105,14 +105,14 @@ class ContextPaths(Summarised):
 
     name: str
     target: Target
-    value: float
+    target_value: float
     image_size: tuple[int, int]
     steps: tuple[StepPath, ...]
     residual: float
 
     def _summary(self) -> tuple[str, Rows]:
         return f"ContextPaths of {self.name}: {self.target.describe()}", [
-            ("value", self.value),
+            ("target", self.target_value),
             *(
                 (one.name, f"offered {float(one.offered.sum()):+.3f}, taken {float(one.taken.sum()):+.3f} logits")
                 for one in self.steps
@@ -127,7 +127,7 @@ class ContextPaths(Summarised):
             "target": self.target.describe(),
             "unit": "logits",
             "rule": PATHS_RULE,
-            "value": round(self.value, 6),
+            "target_value": round(self.target_value, 6),
             "steps": [step.to_dict() for step in self.steps],
             "residual": self.residual,
         }

@@ -116,11 +116,11 @@ class Explanation(Summarised):
     def sentence(self) -> str:
         """What a colleague would say, with numbers from the ledgers."""
         left, right, apart = self.left.ledger, self.right.ledger, self.difference
-        level = max(apart.levels, key=lambda x: apart.sums[x] if apart.logit >= 0 else -apart.sums[x])
+        level = max(apart.levels, key=lambda x: apart.sums[x] if apart.total >= 0 else -apart.sums[x])
         return (
             f"At y {self.target.y}, x {self.target.x}, {self.right.name} says {self.right.answer.label} and "
             f"{self.left.name} {self.left.answer.label}: {self.target.class_name} over {self.target.rival} is "
-            f"{right.logit:+.3g} and {left.logit:+.3g} logits. What sets them apart most is level {level}: "
+            f"{right.total:+.3g} and {left.total:+.3g} logits. What sets them apart most is level {level}: "
             f"{right.sums.get(level, 0.0):+.3g} and {left.sums.get(level, 0.0):+.3g}."
         )
 
@@ -147,7 +147,7 @@ class Explanation(Summarised):
             ("says", f"{self.left.answer.label} (left), {self.right.answer.label} (right)"),
             *reversed(levels),
             ("bias", f"{self.left.ledger.bias:+.3f}  {self.right.ledger.bias:+.3f}"),
-            ("logit", f"{self.left.ledger.logit:+.3f}  {self.right.ledger.logit:+.3f}"),
+            ("total", f"{self.left.ledger.total:+.3f}  {self.right.ledger.total:+.3f}"),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Explanation(Summarised):
             "left": self.left.to_dict(),
             "right": self.right.to_dict(),
             "right_minus_left": {
-                "logit": round(apart.logit, 6),
+                "total": round(apart.total, 6),
                 "bias": round(apart.bias, 6),
                 "levels": {str(x): round(value, 6) for x, value in apart.sums.items()},
             },
@@ -195,7 +195,7 @@ def _levels(told: Explanation) -> str:
         values = (left.sums.get(x), right.sums.get(x), apart.sums[x])
         rows.append((f"level {x}", *("-" if value is None else _signed(value) for value in values)))
     rows.append(("bias", *map(_signed, (left.bias, right.bias, apart.bias))))
-    rows.append(("= logit", *map(_signed, (left.logit, right.logit, apart.logit))))
+    rows.append(("= margin", *map(_signed, (left.total, right.total, apart.total))))
     rows.append(("residual", f"{left.residual:.1g}", f"{right.residual:.1g}", ""))
     return _table(rows)
 

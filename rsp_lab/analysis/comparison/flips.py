@@ -56,7 +56,7 @@ class LedgerEntry(Summarised):
         """Right minus left."""
         return self.right - self.left
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Where it comes from, e.g. ``"bicycle cells on level 5"``."""
         place = self.source if self.source in (BIAS, ITSELF, REST) else f"{self.source} cells"
         return place if self.level is None else f"{place} on level {self.level}"
@@ -100,7 +100,7 @@ class FlipStory(Summarised):
     @property
     def margins(self) -> tuple[float, float]:
         """Of left and right, each its own class over the other's, mean over the region, in logits."""
-        return -self.left.logit, self.right.logit
+        return -self.left.total, self.right.total
 
     @property
     def score(self) -> float:
@@ -145,11 +145,11 @@ class FlipStory(Summarised):
         y, x = (round(place) for place in self.right.target.centre)
         words = (
             f"{self.right_class} over {self.left_class} around ({y}, {x}), {self.pixels} pixels: "
-            f"{first.right:+.3g} from {first.words()} in {self.names[1]}, {first.left:+.3g} in {self.names[0]}; "
-            f"in all {self.right.logit:+.3g} against {self.left.logit:+.3g} logits."
+            f"{first.right:+.3g} from {first.describe()} in {self.names[1]}, {first.left:+.3g} in {self.names[0]}; "
+            f"in all {self.right.total:+.3g} against {self.left.total:+.3g} logits."
         )
         if last.difference < 0 and -last.difference > first.difference:
-            words += f" Most against it: {last.right:+.3g} from {last.words()}, {last.left:+.3g} in {self.names[0]}."
+            words += f" Most against it: {last.right:+.3g} from {last.describe()}, {last.left:+.3g} in {self.names[0]}."
         if self.correct is not None:
             left, right = self.correct
             words += (
@@ -158,11 +158,11 @@ class FlipStory(Summarised):
         return words
 
     def _summary(self) -> tuple[str, Rows]:
-        first, left, right = self.tipping, self.left.logit, self.right.logit
+        first, left, right = self.tipping, self.left.total, self.right.total
         return f"FlipStory: {self._title()}", [
             ("margins", f"{self.margins[0]:.3g} in {self.names[0]}, {self.margins[1]:.3g} in {self.names[1]}"),
             (f"{self.right_class} over {self.left_class}", f"{left:+.3g} (left), {right:+.3g} (right)"),
-            ("tipped by", f"{first.words()}, {first.left:+.3g} (left), {first.right:+.3g} (right)"),
+            ("tipped by", f"{first.describe()}, {first.left:+.3g} (left), {first.right:+.3g} (right)"),
             ("box", self.box),
             ("right model is", self.verdict or "without true labels"),
         ]
@@ -219,7 +219,7 @@ class FlipStories(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         title = f"FlipStories: {len(self.stories)} of {self.regions} regions, {self.names[0]} against {self.names[1]}"
         return title, [
-            (f"{place}", f"{story._title()}, tipped by {story.tipping.words()}")
+            (f"{place}", f"{story._title()}, tipped by {story.tipping.describe()}")
             for place, story in enumerate(self.stories, 1)
         ]
 

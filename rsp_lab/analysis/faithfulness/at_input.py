@@ -68,12 +68,12 @@ class Faithfulness(Summarised):
         return self.curves.insertion
 
     @property
-    def logit(self) -> float:
+    def target_value(self) -> float:
         """The target's value on the image."""
         return self.curves.deletion[0]
 
     @property
-    def reference_logit(self) -> float:
+    def reference_value(self) -> float:
         """The target's value on the reference image."""
         return self.curves.deletion[-1]
 
@@ -92,14 +92,14 @@ class Faithfulness(Summarised):
             f"{self.name}, {self.target.describe()}: replaced in its order the target is "
             f"{self.curves.deletion_area:.2f} logits in the mean over the shares (random orders {deletion}, lower is "
             f"better), put back {self.curves.insertion_area:.2f} (random orders {insertion}, higher is better); "
-            f"{self.logit:.2f} on the image, {self.reference_logit:.2f} on the reference ({self.reference})"
+            f"{self.target_value:.2f} on the image, {self.reference_value:.2f} on the reference ({self.reference})"
         )
 
     def _summary(self) -> tuple[str, Rows]:
         deletion, insertion = self.control.deletion_area, self.control.insertion_area
         return f"Faithfulness of {self.name}: {self.target.describe()}", [
-            ("logit", self.logit),
-            (f"on the reference ({self.reference})", self.reference_logit),
+            ("target", self.target_value),
+            (f"on the reference ({self.reference})", self.reference_value),
             ("area under deletion", f"{self.curves.deletion_area:.3f}, random orders {deletion}; lower is better"),
             ("area under insertion", f"{self.curves.insertion_area:.3f}, random orders {insertion}; higher is better"),
             ("beats random", self.beats_random),
@@ -117,8 +117,8 @@ class Faithfulness(Summarised):
             "reference": self.reference,
             "cell": self.cell,
             "blocks": self.blocks,
-            "logit": round(self.logit, 6),
-            "reference_logit": round(self.reference_logit, 6),
+            "target_value": round(self.target_value, 6),
+            "reference_value": round(self.reference_value, 6),
             **self.curves.to_dict(),
             "random": self.control.to_dict(),
             "beats_random": self.beats_random,

@@ -118,7 +118,7 @@ def frozen_curves(ledger: ContextLedger, order: Int[Tensor, " cell"], points: in
     _check(order, len(flat))
     counts = schedule(len(flat), points)
     gone = torch.cat([torch.zeros(1, dtype=torch.float64), flat[order].cumsum(0)])[list(counts)].tolist()
-    deletion = tuple(ledger.logit - total for total in gone)
+    deletion = tuple(ledger.total - total for total in gone)
     return CellCurves(counts, deletion, tuple(ledger.bias + total for total in gone), _scale(ledger))
 
 

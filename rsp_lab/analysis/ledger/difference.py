@@ -32,7 +32,7 @@ class LedgerDifference(Summarised):
 
     @property
     def sums(self) -> dict[int, float]:
-        """By level; with :attr:`bias` they add up to :attr:`logit`."""
+        """By level; with :attr:`bias` they add up to :attr:`total`."""
         a, b = self.a.sums, self.b.sums
         return {x: a.get(x, 0.0) - b.get(x, 0.0) for x in self.levels}
 
@@ -41,8 +41,9 @@ class LedgerDifference(Summarised):
         return self.a.bias - self.b.bias
 
     @property
-    def logit(self) -> float:
-        return self.a.logit - self.b.logit
+    def total(self) -> float:
+        """Difference of the totals."""
+        return self.a.total - self.b.total
 
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
         """Difference at image size of one level or of all, see :meth:`ContextLedger.on_image`.
@@ -62,14 +63,14 @@ class LedgerDifference(Summarised):
         return f"LedgerDifference: {self.a.target.describe()}", [
             *((f"level {x}", f"{value:+.4f}") for x, value in reversed(self.sums.items())),
             ("bias", f"{self.bias:+.4f}"),
-            ("logit", f"{self.logit:+.4f} = {self.a.logit:+.4f} - ({self.b.logit:+.4f})"),
+            ("total", f"{self.total:+.4f} = {self.a.total:+.4f} - ({self.b.total:+.4f})"),
         ]
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "target": self.a.target.describe(),
             "unit": "logits",
-            "logit": round(self.logit, 6),
+            "total": round(self.total, 6),
             "bias": round(self.bias, 6),
             "levels": {str(x): round(value, 6) for x, value in self.sums.items()},
             "a": self.a.to_dict(),

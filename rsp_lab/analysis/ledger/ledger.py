@@ -76,7 +76,7 @@ class ContextLedger(Summarised):
         image_digest: tells images apart.
         maps: signed contribution of each cell, (v, u) by level, lowest level first; float64, on the CPU.
         bias: the frozen head's answer to Q = 0, from a forward pass of its own.
-        logit: the model's own output for the target.
+        total: the target's value in the model, the margin of class over rival; bias and contributions add up to it.
         residual: by :data:`RESIDUAL_RULE`.
         tolerance: what ``residual`` was held to.
     """
@@ -87,7 +87,7 @@ class ContextLedger(Summarised):
     image_digest: str
     maps: dict[int, Tensor]
     bias: float
-    logit: float
+    total: float
     residual: float
     tolerance: float
 
@@ -98,7 +98,7 @@ class ContextLedger(Summarised):
 
     @property
     def sums(self) -> dict[int, float]:
-        """Contribution of each level; with :attr:`bias` they add up to :attr:`logit`."""
+        """Contribution of each level; with :attr:`bias` they add up to :attr:`total`."""
         return {level: float(values.sum()) for level, values in self.maps.items()}
 
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
@@ -176,13 +176,13 @@ class ContextLedger(Summarised):
     def sentence(self) -> str:
         """The account in words, e.g. ``"rider over person at pixel (40, 12): 5.60 logits = bias 0.10 + ..."``."""
         parts = " ".join(f"{'-' if v < 0 else '+'} level {x} {abs(v):.2f}" for x, v in self.sums.items())
-        return f"{self.target.describe()}: {self.logit:.2f} logits = bias {self.bias:.2f} {parts}"
+        return f"{self.target.describe()}: {self.total:.2f} logits = bias {self.bias:.2f} {parts}"
 
     def _summary(self) -> tuple[str, Rows]:
         return f"ContextLedger: {self.target.describe()}", [
             *((f"level {x}", f"{total:+.4f}") for x, total in reversed(self.sums.items())),
             ("bias", f"{self.bias:+.4f}"),
-            ("logit", f"{self.logit:+.4f}, residual {self.residual:.1g}"),
+            ("total", f"{self.total:+.4f}, residual {self.residual:.1g}"),
             ("strongest", "; ".join(f"level {c.level} ({c.y}, {c.x}) {c.value:+.3f}" for c in self.strongest(3))),
         ]
 
@@ -192,7 +192,7 @@ class ContextLedger(Summarised):
             "target": self.target.describe(),
             "unit": "logits",
             "image_size": list(self.image_size),
-            "logit": round(self.logit, 6),
+            "total": round(self.total, 6),
             "bias": round(self.bias, 6),
             "levels": {str(x): round(total, 6) for x, total in self.sums.items()},
             "cells": {str(x): list(values.shape) for x, values in self.maps.items()},
@@ -235,13 +235,13 @@ def context_ledger(model: Segmenter | FrozenHead, image: ImageLike, target: Targ
     with full_precision(frozen.logits.device):
         gradients = frozen.gradients(target)
         maps = {x: torch.einsum("bcyx,bcyx->yx", gradients[x], frozen.q[x]).double().cpu() for x in frozen.levels}
-        bias, logit = (
+        bias, total = (
             target_value(logits[0], target, frozen.image_size, frozen.class_names)
             for logits in (frozen.bias_map, frozen.logits)
         )
-    total = bias + sum(float(values.sum()) for values in maps.values())
+    summed = bias + sum(float(values.sum()) for values in maps.values())
     scale = max(1.0, abs(bias) + sum(float(values.abs().sum()) for values in maps.values()))
-    residual = abs(total - logit) / scale
+    residual = abs(summed - total) / scale
     check_residual(residual, frozen.tolerance, target.describe())
     return ContextLedger(
         target=target,
@@ -250,7 +250,7 @@ def context_ledger(model: Segmenter | FrozenHead, image: ImageLike, target: Targ
         image_digest=frozen.image_digest,
         maps=maps,
         bias=bias,
-        logit=logit,
+        total=total,
         residual=residual,
         tolerance=frozen.tolerance,
     )

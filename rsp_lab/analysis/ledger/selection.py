@@ -33,12 +33,12 @@ REJECTION_RULE = (
 
 @dataclass(frozen=True, eq=False)
 class SelectionGain(Summarised):
-    """How far a decision owes its logit to the choice within the windows, in logits.
+    """How far a decision owes its margin to the choice within the windows, in logits.
 
     Attributes:
         steps: whose weights were replaced, highest first; all of them at once.
         learnt: ledger of the head as it is.
-        uniform: ledger of the same head with equal weights at ``steps``; its logit is that head's own output.
+        uniform: ledger of the same head with equal weights at ``steps``; its total is that head's own output.
     """
 
     steps: tuple[str, ...]
@@ -47,8 +47,8 @@ class SelectionGain(Summarised):
 
     @property
     def total(self) -> float:
-        """Logit with learnt weights minus logit with equal ones."""
-        return self.learnt.logit - self.uniform.logit
+        """The target's value with learnt weights minus that with equal ones."""
+        return self.learnt.total - self.uniform.total
 
     @property
     def bias(self) -> float:
@@ -72,8 +72,8 @@ class SelectionGain(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         return f"SelectionGain: {self.learnt.target.describe()}", [
             ("steps", ", ".join(self.steps)),
-            ("logit, learnt", f"{self.learnt.logit:+.4f}"),
-            ("logit, uniform", f"{self.uniform.logit:+.4f}"),
+            ("total, learnt", f"{self.learnt.total:+.4f}"),
+            ("total, uniform", f"{self.uniform.total:+.4f}"),
             *((f"gain on level {x}", f"{gain:+.4f}") for x, gain in reversed(self.sums.items())),
             ("total gain", f"{self.total:+.4f}"),
         ]
@@ -84,8 +84,8 @@ class SelectionGain(Summarised):
             "unit": "logits",
             "rule": GAIN_RULE,
             "steps": list(self.steps),
-            "logit_learnt": round(self.learnt.logit, 6),
-            "logit_uniform": round(self.uniform.logit, 6),
+            "total_learnt": round(self.learnt.total, 6),
+            "total_uniform": round(self.uniform.total, 6),
             "total": round(self.total, 6),
             "bias": round(self.bias, 6),
             "levels": {str(x): round(value, 6) for x, value in self.sums.items()},

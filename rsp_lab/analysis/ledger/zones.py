@@ -35,13 +35,13 @@ class ZoneContributions(Summarised):
     Attributes:
         maps: signed contribution of each cell, (t, y, x) by level, lowest level first; float64, on the CPU.
         bias: (t), the frozen head's answer to Q = 0.
-        logit: (t), the model's own value of each target.
+        total: (t), the model's own value of each target.
         residual: the largest of the targets', by :data:`rsp_lab.analysis.ledger.ledger.RESIDUAL_RULE`.
     """
 
     maps: dict[int, Tensor]
     bias: Float[Tensor, " t"]
-    logit: Float[Tensor, " t"]
+    total: Float[Tensor, " t"]
     residual: float
 
 
@@ -74,12 +74,12 @@ def zone_contributions(
         nothing = {x: torch.zeros_like(leaf) for x, leaf in leaves.items()}
         bias = (_chain(frozen, nothing, biases)[0] * places).sum((1, 2)).double().cpu()
     by_class = places.double().flatten(1) @ frozen.logits[0].double().flatten(1).T
-    logit = (by_class * directions.double()).sum(1).cpu()
-    error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - logit).abs()
+    total = (by_class * directions.double()).sum(1).cpu()
+    error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - total).abs()
     scale = bias.abs() + sum(values.abs().sum((1, 2)) for values in maps.values())
     residual = float((error / scale.clamp_min(1)).max())
     check_residual(residual, frozen.tolerance, f"{len(places)} zones")
-    return ZoneContributions(maps, bias, logit, residual)
+    return ZoneContributions(maps, bias, total, residual)
 
 
 def _channel_vectors(frozen: FrozenHead, directions: Tensor) -> tuple[dict[int, Tensor], dict[int, Tensor]]:

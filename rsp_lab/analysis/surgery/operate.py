@@ -51,14 +51,14 @@ class Outcome(Summarised):
     Attributes:
         logits: (1, class, v, u) at stride 4.
         labels: (y, x) at image size.
-        value: of the target in logits; None without a target.
+        target_value: the target's value in logits; None without a target.
         confusion: pixels by true class (row) and predicted class (column), ignored pixels left out; of several images
             they may be added. None without a label map.
     """
 
     logits: Float[Tensor, "1 class v u"]
     labels: Int[Tensor, "y x"]
-    value: float | None
+    target_value: float | None
     confusion: Int64[Tensor, "truth prediction"] | None
 
     @property
@@ -112,8 +112,8 @@ class SurgeryResult(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         share = _share(self.changed, torch.ones_like(self.where))
-        values = [] if self.target is None else [(f"{self.target.describe()}, before", self.before.value)]
-        values += [] if self.target is None else [(f"{self.target.describe()}, after", self.after.value)]
+        values = [] if self.target is None else [(f"{self.target.describe()}, before", self.before.target_value)]
+        values += [] if self.target is None else [(f"{self.target.describe()}, after", self.after.target_value)]
         moved = [(step, f"{one.changed} of {one.cells} cells changed") for step, one in self.weights.items()]
         return f"SurgeryResult of {self.describe()}", [("labels changed", f"{share or 0:.2%}"), *values, *moved]
 
@@ -123,7 +123,7 @@ class SurgeryResult(Summarised):
         def answer(outcome: Outcome) -> dict[str, Any]:
             iou = outcome.iou
             return {
-                "value": _rounded(outcome.value),
+                "target_value": _rounded(outcome.target_value),
                 "iou": None if iou is None else dict(zip(self.class_names, map(_rounded, iou), strict=True)),
                 "miou": None if iou is None else _rounded(mean_iou(iou)),
             }

@@ -29,14 +29,14 @@ TRADE_RULE = (
 
 @dataclass(frozen=True, eq=False)
 class ImageTrade(Summarised):
-    """One model on one image, by the classes that occur in it. Bias and values of a target sum to its logit.
+    """One model on one image, by the classes that occur in it. Bias and values of a target sum to its total.
 
     Attributes:
         levels: of the head, lowest first.
         present: (target), whether the class occurs.
         pixels: (target), of the class.
         values: (target, level, source), in logits; 0 for absent targets. Sources are the classes, then what has none.
-        bias, logit: (target), in logits; 0 for absent targets.
+        bias, total: (target), in logits; 0 for absent targets.
         residual: the largest of the targets', by :data:`rsp_lab.analysis.ledger.ledger.RESIDUAL_RULE`.
     """
 
@@ -45,7 +45,7 @@ class ImageTrade(Summarised):
     pixels: np.ndarray
     values: np.ndarray
     bias: np.ndarray
-    logit: np.ndarray
+    total: np.ndarray
     residual: float
 
 
@@ -66,7 +66,7 @@ def image_trade(frozen: FrozenHead, labels: Int[Tensor, "y x"]) -> ImageTrade:
     pixels = torch.bincount(kinds.flatten(), minlength=classes + 1)
     present, sources = pixels[:classes].nonzero()[:, 0], pixels.nonzero()[:, 0]
     values = np.zeros((classes, len(frozen.levels), classes + 1))
-    bias, logit, residual = np.zeros(classes), np.zeros(classes), 0.0
+    bias, total, residual = np.zeros(classes), np.zeros(classes), 0.0
     if len(present):
         with torch.inference_mode(False):
             # In inference mode it would be of no use to autograd.
@@ -78,9 +78,9 @@ def image_trade(frozen: FrozenHead, labels: Int[Tensor, "y x"]) -> ImageTrade:
         for number, (x, area) in enumerate(zip(frozen.levels, shares, strict=True)):
             table = found.maps[x].flatten(1) @ area.flatten(1).T
             values[present.numpy()[:, None], number, sources.numpy()] = table.numpy()
-        bias[present], logit[present], residual = found.bias.numpy(), found.logit.numpy(), found.residual
+        bias[present], total[present], residual = found.bias.numpy(), found.total.numpy(), found.residual
     counts = pixels[:classes].numpy()
-    return ImageTrade(frozen.levels, counts > 0, counts, values, bias, logit, residual)
+    return ImageTrade(frozen.levels, counts > 0, counts, values, bias, total, residual)
 
 
 def _at_logits(masks: Float[Tensor, "t y x"], frozen: FrozenHead) -> Float[Tensor, "t v u"]:

@@ -14,7 +14,7 @@ SIDES = ("left", "right", "difference")
 """Of the statistics; the difference is right minus left within each image, so that what images share cancels."""
 ALL = "all"
 """Names the sum over levels, or over sources."""
-BIAS, LOGIT = "bias", "logit"
+BIAS, TOTAL = "bias", "total"
 _INTERVAL_RULE = (
     "each image once however large the zone; 95 % interval by Student's t, as if {what} were independent; every entry "
     "has its own interval: of 100 entries that are 0, about 5 seem not to be"
@@ -48,7 +48,7 @@ class TradeMatrix(Summarised):
         pixels: (target), of the class over all images, by the left model's label map.
         values: (side, target, level + 1, source + 1); the last level is the sum over levels, the last source the sum
             over sources, with intervals of their own.
-        bias, logit: (side, target); bias plus the sum of all values is the logit.
+        bias, total: (side, target); bias plus the sum of all values is the total.
         seen: images looked at.
         block: how many successive images are one observation, more than 1 where they resemble each other.
         by: whose labels name targets and sources: ``"labels"`` or ``"predictions"``, each model's own.
@@ -64,7 +64,7 @@ class TradeMatrix(Summarised):
     pixels: np.ndarray
     values: Estimates
     bias: Estimates
-    logit: Estimates
+    total: Estimates
     seen: int
     block: int
     by: str
@@ -97,7 +97,7 @@ class TradeMatrix(Summarised):
         """One flat object a number, for targets that occur: ``side``, ``target``, ``source``, ``level``, ``mean``,
         ``low``, ``high``, ``images``, ``blocks``.
 
-        Level and source are :data:`ALL` for sums; ``source`` is :data:`BIAS` or :data:`LOGIT`, without a level, for
+        Level and source are :data:`ALL` for sums; ``source`` is :data:`BIAS` or :data:`TOTAL`, without a level, for
         those two. ``low`` and ``high`` are None for fewer than two blocks.
         """
         sources, levels = (*self.sources, ALL), (*self.levels, ALL)
@@ -108,7 +108,7 @@ class TradeMatrix(Summarised):
             for level, source in np.ndindex(len(levels), len(sources)):
                 numbers = _numbers(self.values, (side, target, level, source))
                 found.append({**head, "source": sources[source], "level": levels[level], **numbers, **counts})
-            for name, estimates in ((BIAS, self.bias), (LOGIT, self.logit)):
+            for name, estimates in ((BIAS, self.bias), (TOTAL, self.total)):
                 numbers = _numbers(estimates, (side, target))
                 found.append({**head, "source": name, "level": None, **numbers, **counts})
         return found
@@ -192,7 +192,7 @@ class TradeMatrix(Summarised):
             "target_pixels": self.pixels.tolist(),
             **{
                 name: {"mean": _listed(estimates.mean), "half_width": _listed(estimates.half_width)}
-                for name, estimates in (("values", self.values), (BIAS, self.bias), (LOGIT, self.logit))
+                for name, estimates in (("values", self.values), (BIAS, self.bias), (TOTAL, self.total))
             },
         }
 

@@ -80,7 +80,7 @@ class TradeSum:
     Attributes:
         class_names: of both models.
         levels: of either model, lowest first.
-        moments: over blocks, (side, target) of (level + 1) * (source + 1) values, then bias and logit, as in
+        moments: over blocks, (side, target) of (level + 1) * (source + 1) values, then bias and total, as in
             :class:`TradeMatrix`; a block's quantities are means over its images in which the class occurs.
         images: (side, target), images in which the class occurs.
         pixels: (target), by the left model's label map.
@@ -125,13 +125,13 @@ class TradeSum:
         )
 
     def _flat(self, trade: ImageTrade) -> np.ndarray:
-        """(target, quantity): values with 0 for a level that the model lacks and with their sums, bias, logit."""
+        """(target, quantity): values with 0 for a level that the model lacks and with their sums, bias, total."""
         targets, _, sources = trade.values.shape
         values = np.zeros((targets, len(self.levels) + 1, sources + 1))
         values[:, [self.levels.index(level) for level in trade.levels], :-1] = trade.values
         values[..., -1] = values.sum(2)
         values[:, -1] = values.sum(1)
-        return np.concatenate([values.reshape(targets, -1), trade.bias[:, None], trade.logit[:, None]], axis=1)
+        return np.concatenate([values.reshape(targets, -1), trade.bias[:, None], trade.total[:, None]], axis=1)
 
     def joined(self, other: TradeSum) -> TradeSum:
         """With the blocks of another one."""
@@ -160,7 +160,7 @@ class TradeSum:
             pixels=self.pixels,
             values=Estimates(mean[..., :-2].reshape(shape), half[..., :-2].reshape(shape)),
             bias=Estimates(mean[..., -2], half[..., -2]),
-            logit=Estimates(mean[..., -1], half[..., -1]),
+            total=Estimates(mean[..., -1], half[..., -1]),
             seen=self.done,
             block=block,
             by=by,

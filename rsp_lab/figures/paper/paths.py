@@ -97,7 +97,7 @@ def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figu
 def context_paths_caption(result: PixelView, paths: Sequence[ContextPaths], image_name: str = "") -> str:
     """The caption of :func:`draw_context_paths`, as plain text."""
     scale, channel = flow_scale(result), result.channel
-    values = " and ".join(f"{path.name} {three(path.value)}" for path in paths)
+    values = " and ".join(f"{path.name} {three(path.target_value)}" for path in paths)
     residual = max(path.residual for path in paths)
     return " ".join(
         [
@@ -148,7 +148,7 @@ def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths
     lines = fill(f"{where}, logits:", room, TEXT).count("\n") + 1
     top = _MARGIN + lines * line_height(TEXT) + 0.02
     for path in paths:
-        words = shorten(f"{path.name}  {logits(path.value)}", room, SMALL)
+        words = shorten(f"{path.name}  {logits(path.target_value)}", room, SMALL)
         diagram.text(start, top, words, size=SMALL, va="top")
         top += line_height(SMALL)
     words = f"maps: channel {result.channel.channel}, arbitrary unit, one scale"

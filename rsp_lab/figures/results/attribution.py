@@ -87,7 +87,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     scale = shared_scale(maps, PERCENTILE)
     for place, (name, found, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
         left = _MARGIN + place * (wide + _GAP)
-        sheet.text(left, top, shorten(f"{name}: {three(found.logit)} logits", wide, TINY), size=TINY)
+        sheet.text(left, top, shorten(f"{name}: {three(found.target_value)} logits", wide, TINY), size=TINY)
         _draw_map(
             sheet.axes(left, top + 0.15, wide, high, label=f"{found.method.name} {place}"), image, values, scale, found
         )

@@ -111,10 +111,10 @@ def _outline(axes: Axes, story: FlipStory) -> None:
 
 def _draw_entries(sheet: Sheet, story: FlipStory, number: int, left: float, top: float, high: float) -> float:
     rows = [
-        (entry.words(), FAINT if entry.level is None else level_colour(entry.level), entry)
+        (entry.describe(), FAINT if entry.level is None else level_colour(entry.level), entry)
         for entry in story.leading_entries(_ENTRIES)
     ]
-    rows.append(("in all", INK, LedgerEntry(None, "in all", story.left.logit, story.right.logit)))
+    rows.append(("in all", INK, LedgerEntry(None, "in all", story.left.total, story.right.total)))
     words_wide = min(1.55, max(text_width(words, SMALL) for words, _, _ in rows) + 0.06)
     start, ends = left + words_wide, [DOUBLE - _MARGIN - _NUMBERS * (2 - i) / 3 for i in range(3)]
     for words, end in zip(("□", "■", "■ − □"), ends, strict=True):

@@ -97,7 +97,7 @@ def ledger_caption(accounts: Sequence[PixelAccount], image_name: str = "") -> st
     """The caption of :func:`draw_ledger`, as plain text."""
     target = accounts[0].ledger.target
     y, x = _pixel(accounts[0])
-    values = "; ".join(f"{signed(account.ledger.logit)} logits in {account.name}" for account in accounts)
+    values = "; ".join(f"{signed(account.ledger.total)} logits in {account.name}" for account in accounts)
     return " ".join(
         [
             f"Context {'ledger' if len(accounts) == 1 else 'ledgers'} of {model_words([a.name for a in accounts])}:",
@@ -144,12 +144,12 @@ def _draw_levels(
         (f"level {x}", level_colour(x), [ledger.sums.get(x) for ledger in ledgers]) for x in levels
     ]
     rows.append(("bias", FAINT, [ledger.bias for ledger in ledgers]))
-    rows.append(("logit", INK, [ledger.logit for ledger in ledgers]))
+    rows.append(("total", INK, [ledger.total for ledger in ledgers]))
     heads = [""]
     if len(ledgers) == 2:
         apart = ledger_difference(ledgers[1], ledgers[0])
         heads = [*marks, "■ − □"]
-        for row, gap in zip(rows, [*(apart.sums[x] for x in levels), apart.bias, apart.logit], strict=True):
+        for row, gap in zip(rows, [*(apart.sums[x] for x in levels), apart.bias, apart.total], strict=True):
             row[2].append(gap)
     room = DOUBLE - _MARGIN - left
     top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room), weight="bold")
@@ -194,7 +194,7 @@ def _draw_maps(
     top: float,
 ) -> float:
     ledger, room = account.ledger, DOUBLE - 2 * _MARGIN
-    head = f"{account.name}: {ledger.target.describe()}, {signed(ledger.logit)} logits"
+    head = f"{account.name}: {ledger.target.describe()}, {signed(ledger.total)} logits"
     top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold")
     says = f"says {account.answer.label}, {three(account.answer.margin)} logits over {account.answer.runner_up}"
     top += sheet.text(_MARGIN, top, shorten(says, room, SMALL), size=SMALL, color=QUIET) + 0.03

@@ -97,8 +97,8 @@ def test_gradient_x_input_is_the_gradient_times_the_colours(target: Target) -> N
     found = attribute(model, image, target, "gradient_x_input")
     expected = (gradient(model, image, target) * image).sum((0, 1))
     torch.testing.assert_close(found.values, expected, rtol=1e-9, atol=1e-12)
-    assert found.logit == pytest.approx(value(model, image, target), abs=1e-9)
-    assert (found.reference, found.reference_logit, found.residual) == ("black", None, None)
+    assert found.target_value == pytest.approx(value(model, image, target), abs=1e-9)
+    assert (found.reference, found.reference_value, found.residual) == ("black", None, None)
 
 
 @each_target
@@ -115,7 +115,7 @@ def test_integrated_gradients_are_a_quadrature_along_the_straight_way(target: Ta
 
     # captum holds the steps' places in float32.
     torch.testing.assert_close(found.values, expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max()))
-    assert found.reference_logit == pytest.approx(value(model, blank, target), abs=1e-9)
+    assert found.reference_value == pytest.approx(value(model, blank, target), abs=1e-9)
 
 
 def test_integrated_gradients_are_complete_as_steps_grow() -> None:
@@ -274,7 +274,7 @@ def test_a_torchvision_network_by_module_path(method: AttributionMethod) -> None
 
     with torch.no_grad():
         logits = model(image)["out"][0, :, 20, 31]
-    assert found.logit == pytest.approx(float(logits[1] - logits[2]), abs=1e-5)
+    assert found.target_value == pytest.approx(float(logits[1] - logits[2]), abs=1e-5)
     assert found.values.shape == (64, 80)
     assert bool(found.values.abs().max() > 0)
 
@@ -407,7 +407,7 @@ def test_to_dict_and_sentence(method: AttributionMethod) -> None:
     assert data["rule"] == method.rule
     assert data["settings"].items() >= method.settings().items()
     assert found.sentence().startswith(
-        f"{found.title} of rider over person at pixel (20, 31): {found.logit:.2f} logits"
+        f"{found.title} of rider over person at pixel (20, 31): {found.target_value:.2f} logits"
     )
 
 

@@ -86,8 +86,8 @@ def test_a_network_that_normalises_in_place_gets_copies(method: AttributionMetho
     assert torch.equal(image, kept)
     torch.testing.assert_close(found.values, expected.values, rtol=1e-6, atol=1e-8)
     assert found.values.argmax() == expected.values.argmax()
-    assert found.to_dict()["logit"] == expected.to_dict()["logit"]
-    assert found.reference_logit == expected.reference_logit
+    assert found.to_dict()["target_value"] == expected.to_dict()["target_value"]
+    assert found.reference_value == expected.reference_value
     assert [one.name for one in found.regions] == [one.name for one in expected.regions]
 
 

@@ -53,12 +53,12 @@ def test_sums_are_the_models_own_logits() -> None:
     for kind, account in zip(("sum", "rsp"), told().accounts, strict=True):
         with torch.no_grad():
             here = build(kind)(picture()[None] / 255)[0, :, PIXEL[0], PIXEL[1]].double()
-        assert account.ledger.logit == pytest.approx(float(here[1] - here[2]), abs=1e-5)
-        assert account.ledger.bias + sum(account.ledger.sums.values()) == pytest.approx(account.ledger.logit, abs=1e-4)
+        assert account.ledger.total == pytest.approx(float(here[1] - here[2]), abs=1e-5)
+        assert account.ledger.bias + sum(account.ledger.sums.values()) == pytest.approx(account.ledger.total, abs=1e-4)
         first, second = here.topk(2).indices.tolist()
         assert (account.answer.label, account.answer.runner_up) == (NAMES[first], NAMES[second])
         assert account.answer.margin == pytest.approx(float(here[first] - here[second]), abs=1e-5)
-    assert told().difference.logit == pytest.approx(told().right.ledger.logit - told().left.ledger.logit)
+    assert told().difference.total == pytest.approx(told().right.ledger.total - told().left.ledger.total)
 
 
 def test_the_text_prints_every_sum_side_by_side() -> None:
@@ -69,7 +69,7 @@ def test_the_text_prints_every_sum_side_by_side() -> None:
         (line,) = [line for line in lines if line[:2] == ["level", str(level)]]
         for word, value in zip(line[2:], values, strict=True):
             assert word == "-" if value is None else float(word) == pytest.approx(value, abs=0.0051)
-    assert f"{right.logit:+.3g} and {left.logit:+.3g} logits" in told().sentence()
+    assert f"{right.total:+.3g} and {left.total:+.3g} logits" in told().sentence()
     assert "A passes all context down" in told().text()
 
 
@@ -114,7 +114,7 @@ def test_what_is_left_open_follows_the_predictions(
 
 def test_the_other_direction_is_the_same_story_with_its_sign() -> None:
     back = explain(build("rsp"), build("sum"), picture(), PixelTarget(*PIXEL, "person", "rider"))
-    assert back.difference.logit == pytest.approx(told().difference.logit, abs=1e-5)
+    assert back.difference.total == pytest.approx(told().difference.total, abs=1e-5)
     assert back.difference.sums == pytest.approx(told().difference.sums, abs=1e-5)
 
 
@@ -122,7 +122,7 @@ def test_all_of_it_is_json() -> None:
     facts = json.loads(json.dumps(told().to_dict()))
     assert (facts["pixel"], facts["class"], facts["rival"]) == ([*PIXEL], "rider", "person")
     levels = facts["right_minus_left"]
-    assert sum(levels["levels"].values()) + levels["bias"] == pytest.approx(levels["logit"], abs=1e-4)
+    assert sum(levels["levels"].values()) + levels["bias"] == pytest.approx(levels["total"], abs=1e-4)
     assert facts["right"]["ledger"]["residual"] < 1e-5
 
 

@@ -100,7 +100,7 @@ def test_numbers_of_the_sentence_are_those_of_the_ledgers() -> None:
         values = []
         for ledger in (story.left, story.right):
             assert ledger.residual < 1e-10
-            assert ledger.bias + sum(ledger.sums.values()) == pytest.approx(ledger.logit)
+            assert ledger.bias + sum(ledger.sums.values()) == pytest.approx(ledger.total)
             if first.level is None:
                 values.append(ledger.bias)
                 continue
@@ -111,13 +111,13 @@ def test_numbers_of_the_sentence_are_those_of_the_ledgers() -> None:
         assert (first.left, first.right) == pytest.approx(tuple(values))
         assert f"{values[1]:+.3g} from " in story.sentence()
         assert f" in B, {values[0]:+.3g} in A;" in story.sentence()
-        assert f"in all {story.right.logit:+.3g} against {story.left.logit:+.3g} logits" in story.sentence()
+        assert f"in all {story.right.total:+.3g} against {story.left.total:+.3g} logits" in story.sentence()
 
 
 def test_entries_add_up_and_the_tipping_one_is_the_largest() -> None:
     for story in told(labelled=False).stories:
         entries = story.entries()
-        assert sum(entry.difference for entry in entries) == pytest.approx(story.difference.logit)
+        assert sum(entry.difference for entry in entries) == pytest.approx(story.difference.total)
         assert story.tipping.difference == max(entry.difference for entry in entries) > 0
         assert {entry.source for entry in entries if entry.level is None} == {BIAS}
         assert all(entry.left == 0 for entry in entries if entry.level == 7)
@@ -151,7 +151,7 @@ def test_the_other_direction_tells_the_same_regions() -> None:
         same = there[tuple(story.mask.nonzero()[0].tolist())]
         assert (story.left_class, story.right_class) == (same.right_class, same.left_class)
         assert story.margins == pytest.approx(same.margins[::-1])
-        assert story.difference.logit == pytest.approx(same.difference.logit)
+        assert story.difference.total == pytest.approx(same.difference.total)
         assert story.verdict in {None, "neither"} or {story.verdict, same.verdict} == {"better", "worse"}
 
 
@@ -161,7 +161,7 @@ def test_frozen_heads_tell_the_same_and_count_keeps_the_strongest() -> None:
     assert [s.score for s in few.stories] == pytest.approx([s.score for s in told().stories[:2]])
     assert few.regions == told().regions
     story = few.stories[0]
-    assert story.right.logit == pytest.approx(target_value(heads[1].logits[0], story.right.target, SIZE, NAMES))
+    assert story.right.total == pytest.approx(target_value(heads[1].logits[0], story.right.target, SIZE, NAMES))
 
 
 def test_groups_count_every_story_once_and_all_of_it_is_json() -> None:

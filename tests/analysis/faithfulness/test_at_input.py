@@ -115,8 +115,8 @@ def test_curves_are_the_target_on_photographs_put_together_by_loops(target: Targ
         first, others = set(order[:count]), set(order[count:])
         expected = (naive_value(model, image, blank, blanked, target) for blanked in (first, others))
         assert (found.deletion[place], found.insertion[place]) == pytest.approx(tuple(expected), abs=1e-9)
-    assert found.logit == found.deletion[0] == found.insertion[-1]
-    assert found.reference_logit == found.deletion[-1] == found.insertion[0]
+    assert found.target_value == found.deletion[0] == found.insertion[-1]
+    assert found.reference_value == found.deletion[-1] == found.insertion[0]
 
 
 def test_an_image_in_8_bits_is_the_same_image() -> None:
@@ -135,7 +135,7 @@ def test_random_orders_are_random_and_repeatable() -> None:
     assert first.curves[2:] == other.curves[:2]
     assert len({curves.deletion for curves in first.curves}) == 4
     ends = {(curves.deletion[0], curves.deletion[-1]) for curves in first.curves}
-    assert ends == {(runs[0].logit, runs[0].reference_logit)}
+    assert ends == {(runs[0].target_value, runs[0].reference_value)}
 
 
 def test_a_random_order_is_inserted_backwards() -> None:
@@ -171,7 +171,7 @@ def test_the_right_map_of_a_linear_model_is_the_best_and_its_opposite_the_worst(
     assert worst.curves.insertion_area < worst.control.insertion_area.least
     falls = exact.flatten().sort(descending=True).values.cumsum(0)
     for share, value in zip(best.shares[1:], best.deletion[1:], strict=True):
-        assert value == pytest.approx(best.logit - float(falls[round(share * falls.numel()) - 1]), abs=1e-8)
+        assert value == pytest.approx(best.target_value - float(falls[round(share * falls.numel()) - 1]), abs=1e-8)
     assert best.curves.gap > 0 > worst.curves.gap
 
 
@@ -261,7 +261,12 @@ def test_to_dict_and_sentence_say_the_figures() -> None:
     assert data["random"]["insertion_area"]["median"] == pytest.approx(found.control.insertion_area.median, abs=1e-6)
     assert (data["cell"], data["blocks"], data["unit"]) == (8, 35, "logits")
     sentence = found.sentence()
-    for said in ("a map", "rider over person", f"{found.curves.deletion_area:.2f}", f"{found.logit:.2f} on the image"):
+    for said in (
+        "a map",
+        "rider over person",
+        f"{found.curves.deletion_area:.2f}",
+        f"{found.target_value:.2f} on the image",
+    ):
         assert said in sentence
 
 

@@ -84,7 +84,7 @@ def test_where_one_cell_decides_the_ledger_takes_it_first_and_random_does_not(le
     for order in found.values():
         curves = live_curves(frozen, book, order)
         assert curves.deletion[1] == pytest.approx(0, abs=1e-12)
-        assert curves.insertion[1] == pytest.approx(book.logit)
+        assert curves.insertion[1] == pytest.approx(book.total)
         # All of the fall comes with the first of the points, of which the mean counts it half.
         assert curves.fall == pytest.approx(1 - 0.5 / (len(curves.counts) - 1))
     total = sum(v.numel() for v in book.maps.values())

@@ -77,7 +77,7 @@ def test_inside_autocast() -> None:
         assert torch.equal(level_ledger(model, picture()).contributions, levels.contributions)
         assert selection_gain(model, picture(), PIXEL).total == gain.total
         assert rejection_map(model, picture(), PIXEL).to_dict() == rejection.to_dict()
-    assert (again.logit, again.bias, again.sums) == (plain.logit, plain.bias, plain.sums)
+    assert (again.total, again.bias, again.sums) == (plain.total, plain.bias, plain.sums)
 
 
 def state(model: nn.Module) -> dict[str, object]:
@@ -120,7 +120,7 @@ def test_an_edit_of_the_weights_is_explained_any_other_edit_is_refused() -> None
     plain = context_ledger(model, picture(), PIXEL)
     with hooks(model, {"step54.weights": lambda w, _: w.flip(1)}):
         edited = context_ledger(model, picture(), PIXEL)
-    assert edited.logit != plain.logit
+    assert edited.total != plain.total
     with (
         hooks(model, {"step54.context": lambda x, _: 1.01 * x}),
         pytest.raises(LedgerError, match="edited elsewhere"),

@@ -118,7 +118,7 @@ def test_a_contribution_is_what_zeroing_the_cell_takes_away(name: str, target: T
 
     ledger = context_ledger(model, picture(), target)
 
-    assert ledger.logit == pytest.approx(whole, abs=1e-11)
+    assert ledger.total == pytest.approx(whole, abs=1e-11)
     assert ledger.bias == pytest.approx(functional(naive({x: 0 * v for x, v in q.items()}), target), abs=1e-11)
     for level, values in ledger.maps.items():
         flat = values.flatten()
@@ -189,7 +189,7 @@ def test_by_hand() -> None:
     assert ledger.maps[3].tolist() == [[0, 18]]
     assert ledger.maps[4].tolist() == [[220]]
     assert ledger.bias == 10.5
-    assert ledger.logit == 258.5
+    assert ledger.total == 258.5
     assert context_ledger(frozen, frozen.image, PixelTarget(0, 1, "a", "b")).sums == {2: 9, 3: 17, 4: 199}
     assert ledger.strongest(2)[0].box == (-0.5, -0.5, 1.5, 1.5)
     assert [(c.level, c.y, c.x, c.value, c.centre) for c in ledger.strongest(2)] == [
@@ -259,7 +259,7 @@ def test_difference(pair: tuple[ContextLedger, ContextLedger]) -> None:
     assert difference.levels == (2, 3, 4, 5, 6, 7)
     assert difference.sums[7] == a.sums[7]
     assert difference.sums[3] == a.sums[3] - b.sums[3]
-    assert sum(difference.sums.values()) + difference.bias == pytest.approx(difference.logit, abs=1e-10)
+    assert sum(difference.sums.values()) + difference.bias == pytest.approx(difference.total, abs=1e-10)
     torch.testing.assert_close(difference.on_image(), a.on_image() - b.on_image(), rtol=0, atol=1e-12)
     torch.testing.assert_close(difference.on_image(7), a.on_image(7))
     assert json.loads(json.dumps(difference.to_dict()))["levels"]["7"] == pytest.approx(a.sums[7], abs=1e-6)
@@ -277,6 +277,6 @@ def test_summary(pair: tuple[ContextLedger, ContextLedger]) -> None:
 
     assert summary["target"] == "rider over person at pixel (20, 31)"
     assert summary["cells"]["3"] == [9, 17]
-    assert summary["bias"] + sum(summary["levels"].values()) == pytest.approx(summary["logit"], abs=1e-5)
+    assert summary["bias"] + sum(summary["levels"].values()) == pytest.approx(summary["total"], abs=1e-5)
     assert pair[0].sentence().startswith("rider over person at pixel (20, 31): ")
     assert " level 7 " in pair[0].sentence()

@@ -105,8 +105,8 @@ def test_gain_is_what_equal_weights_change_in_the_model(name: str, steps: str | 
     gain = selection_gain(model, picture(), PIXEL, steps=None if steps is None else chosen)
 
     assert gain.steps == chosen
-    assert gain.learnt.logit == pytest.approx(answer({}, PIXEL), abs=1e-11)
-    assert gain.uniform.logit == pytest.approx(answer({**frozen.weights, **uniform}, PIXEL), abs=1e-11)
+    assert gain.learnt.total == pytest.approx(answer({}, PIXEL), abs=1e-11)
+    assert gain.uniform.total == pytest.approx(answer({**frozen.weights, **uniform}, PIXEL), abs=1e-11)
     assert sum(gain.sums.values()) + gain.bias == pytest.approx(gain.total, abs=1e-10)
     # A dilated window on a map of 2 x 3 cells sees its own position alone.
     assert abs(gain.total) > 1e-6 or all(torch.allclose(uniform[s], frozen.weights[s]) for s in chosen)
@@ -174,7 +174,7 @@ def test_single_precision_and_summaries() -> None:
     assert selection_gain(frozen, frozen.image, PIXEL, steps="step43").steps == ("step43",)
     assert max(gain.learnt.residual, gain.uniform.residual, rejection.residual) <= 1e-5
     summary = json.loads(json.dumps(gain.to_dict()))
-    assert summary["logit_learnt"] - summary["logit_uniform"] == pytest.approx(summary["total"], abs=2e-6)
+    assert summary["total_learnt"] - summary["total_uniform"] == pytest.approx(summary["total"], abs=2e-6)
     assert json.loads(json.dumps(rejection.to_dict()))["steps"]["step54"]["cells"] == [5, 9]
 
 

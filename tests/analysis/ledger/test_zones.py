@@ -72,7 +72,7 @@ def test_every_zone_has_its_ordinary_ledger(name):
     assert found.residual <= 1e-12
     for place, target in enumerate(targets):
         ledger = context_ledger(frozen, frozen.image, target)
-        assert float(found.logit[place]) == pytest.approx(ledger.logit, abs=1e-12)
+        assert float(found.total[place]) == pytest.approx(ledger.total, abs=1e-12)
         assert float(found.bias[place]) == pytest.approx(ledger.bias, abs=1e-12)
         for level, values in ledger.maps.items():
             torch.testing.assert_close(found.maps[level][place], values, rtol=0, atol=1e-12)

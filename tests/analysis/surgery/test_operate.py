@@ -143,7 +143,7 @@ def test_an_edited_model_is_the_naive_head_with_edited_rows(case: str) -> None:
     expected = naive_logits(model, change)
     torch.testing.assert_close(found.after.logits, expected, rtol=0, atol=1e-10)
     assert float((found.after.logits - found.before.logits).abs().max()) > 1e-6
-    assert found.after.value == pytest.approx(target_value(expected[0], PIXEL, SIZE, NAMES), abs=1e-10)
+    assert found.after.target_value == pytest.approx(target_value(expected[0], PIXEL, SIZE, NAMES), abs=1e-10)
     best, which = resize_logits(expected, SIZE)[0].topk(2, 0)
     sure = best[0] - best[1] > 1e-5
     assert torch.equal(found.after.labels[sure], which[0][sure])

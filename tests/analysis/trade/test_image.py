@@ -60,9 +60,9 @@ def naive(model: Segmenter, image: Sample) -> dict[str, tuple[float, float, np.n
             continue
         ledgers = [context_ledger(frozen, frozen.image, RegionTarget(mask, other, plain_logit=True)) for other in NAMES]
         tables = [ledger.by_class(image.label).values.numpy() for ledger in ledgers]
-        mean = [np.mean([ledger.logit for ledger in ledgers]), np.mean([ledger.bias for ledger in ledgers])]
+        mean = [np.mean([ledger.total for ledger in ledgers]), np.mean([ledger.bias for ledger in ledgers])]
         own = ledgers[index]
-        found[name] = own.logit - mean[0], own.bias - mean[1], tables[index] - np.mean(tables, 0)
+        found[name] = own.total - mean[0], own.bias - mean[1], tables[index] - np.mean(tables, 0)
     return found
 
 
@@ -78,12 +78,12 @@ def test_an_image_against_ordinary_ledgers(name):
     assert trade.residual < 1e-12
     for target, (logit, bias, table) in naive(model, image).items():
         place = NAMES.index(target)
-        assert trade.logit[place] == pytest.approx(logit, abs=1e-11)
+        assert trade.total[place] == pytest.approx(logit, abs=1e-11)
         assert trade.bias[place] == pytest.approx(bias, abs=1e-11)
         np.testing.assert_allclose(trade.values[place], table, rtol=0, atol=1e-11)
     assert not trade.values[2].any()
     assert not trade.values[:, :, 2].any()
-    np.testing.assert_allclose(trade.bias + trade.values.sum((1, 2)), trade.logit, rtol=0, atol=1e-11)
+    np.testing.assert_allclose(trade.bias + trade.values.sum((1, 2)), trade.total, rtol=0, atol=1e-11)
 
 
 def test_a_zone_is_the_mean_of_its_pixels():
@@ -167,9 +167,9 @@ def test_the_matrix_against_a_loop_over_images():
                     low, high = stats.t.interval(0.95, len(entry) - 1, loc=mean, scale=stats.sem(entry))
                     assert half == pytest.approx((high - low) / 2, abs=1e-4)
         place = NAMES.index(target)
-        np.testing.assert_allclose(result.logit.mean[:2, place], logits.mean(1), atol=1e-5)
+        np.testing.assert_allclose(result.total.mean[:2, place], logits.mean(1), atol=1e-5)
     values = result.values.mean[..., -1, -1]
-    np.testing.assert_allclose(result.bias.mean + values, result.logit.mean, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(result.bias.mean + values, result.total.mean, rtol=0, atol=1e-5)
 
 
 def test_blocks_are_one_observation():
@@ -223,7 +223,7 @@ def test_rows_sentences_and_json_say_what_the_arrays_hold():
     # Every target occurs; those in one image only have no interval.
     assert len(rows) == 3 * 4 * ((6 + 1) * (5 + 1) + 2)
     for row in rows:
-        if row["source"] not in ("bias", "logit"):
+        if row["source"] not in ("bias", "total"):
             mean, half = result.at(row["side"], row["target"], row["source"], row["level"])
             assert row["mean"] == pytest.approx(mean, abs=1e-6)
             assert (row["low"] is None) == np.isnan(half) == (row["images"] < 2)

@@ -32,8 +32,8 @@ def found(image):
 def test_rows_add_up_to_the_logits(found):
     for story in found.stories:
         entries = story.leading_entries()
-        assert sum(entry.left for entry in entries) == pytest.approx(story.left.logit, abs=1e-4)
-        assert sum(entry.right for entry in entries) == pytest.approx(story.right.logit, abs=1e-4)
+        assert sum(entry.left for entry in entries) == pytest.approx(story.left.total, abs=1e-4)
+        assert sum(entry.right for entry in entries) == pytest.approx(story.right.total, abs=1e-4)
 
 
 def test_bars_are_the_entries(found, image):
@@ -42,9 +42,9 @@ def test_bars_are_the_entries(found, image):
         axes = next(a for a in figure.axes if a.get_label() == f"entries {number}")
         drawn = {patch.get_gid(): patch.get_width() for patch in axes.patches}
         for entry in story.leading_entries():
-            assert drawn[f"{entry.words()} left"] == pytest.approx(entry.left)
-            assert drawn[f"{entry.words()} right"] == pytest.approx(entry.right)
-        assert drawn["in all right"] == pytest.approx(story.right.logit)
+            assert drawn[f"{entry.describe()} left"] == pytest.approx(entry.left)
+            assert drawn[f"{entry.describe()} right"] == pytest.approx(entry.right)
+        assert drawn["in all right"] == pytest.approx(story.right.total)
     texts = " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
     assert all(story.sentence() in texts for story in found.stories)
 

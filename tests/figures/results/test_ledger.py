@@ -58,13 +58,13 @@ def test_bars_have_the_levels_values_and_colours(told: Explanation, figure: Figu
             bar = bars[f"level {level} {side}"]
             assert bar.get_width() == pytest.approx(total)
             assert bar.get_edgecolor()[:3] == pytest.approx(to_rgb(level_colour(level)))
-        assert bars[f"logit {side}"].get_width() == pytest.approx(account.ledger.logit)
-    assert signed(told.difference.logit) in words_of(figure)
+        assert bars[f"logit {side}"].get_width() == pytest.approx(account.ledger.total)
+    assert signed(told.difference.total) in words_of(figure)
 
 
 def test_titles_say_model_pixel_classes_and_unit(told: Explanation, figure: Figure) -> None:
     for account in told.accounts:
-        expected = f"{account.name}: {told.target.describe()}, {signed(account.ledger.logit)} logits"
+        expected = f"{account.name}: {told.target.describe()}, {signed(account.ledger.total)} logits"
         assert expected in words_of(figure)
     assert "(60, 70)" in told.target.describe()
 
@@ -84,7 +84,7 @@ def test_one_model_has_its_own_bars_and_numbers(told: Explanation) -> None:
     figure = draw_ledger(told.image, [account])
 
     bars = {bar.get_gid(): bar for bar in axes_of(figure, "levels").patches}
-    assert set(bars) == {f"{row} model" for row in (*(f"level {x}" for x in account.ledger.levels), "bias", "logit")}
+    assert set(bars) == {f"{row} model" for row in (*(f"level {x}" for x in account.ledger.levels), "bias", "total")}
     assert bars["level 4 model"].get_width() == pytest.approx(account.ledger.sums[4])
     words = words_of(figure)
     assert words.count(signed(account.ledger.sums[4])) == 2, "beside its bar and above its map"

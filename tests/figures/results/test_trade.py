@@ -42,7 +42,7 @@ def matrix(
         pixels=np.full(n, 1000),
         values=Estimates(mean, half),
         bias=line,
-        logit=line,
+        total=line,
         seen=images,
         block=1,
         by="labels",

@@ -103,7 +103,9 @@ def test_maps_shares_and_curves_are_those_of_the_models(page: AppTest) -> None:
     assert f"For person over rider at y {y}, x {x}, by layer Grad-CAM" in said
     heads = [text.value for text in page.markdown]
     for name, found, side in zip(MODELS, maps, ("left", "right"), strict=True):
-        assert any(f"({side}): {signed(found.logit)} logits" in head and head.startswith(f"**{name}") for head in heads)
+        assert any(
+            f"({side}): {signed(found.target_value)} logits" in head and head.startswith(f"**{name}") for head in heads
+        )
     assert len(page.get("plotly_chart")) == 4
 
     rows = page.table[1].value

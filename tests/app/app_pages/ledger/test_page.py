@@ -88,8 +88,8 @@ def captions(page: AppTest) -> list[str]:
 def check_sums(page: AppTest, both: tuple[ContextLedger, ContextLedger]) -> None:
     """The printed sums, and that they do add up."""
     printed = [words for words in captions(page) if words.startswith("Levels ")]
-    differences = (both[1].logit - both[0].logit, both[1].bias - both[0].bias)
-    expected = [(found.logit, found.bias) for found in both] + [differences]
+    differences = (both[1].total - both[0].total, both[1].bias - both[0].bias)
+    expected = [(found.total, found.bias) for found in both] + [differences]
     assert len(printed) == 3
     for words, (logit, bias) in zip(printed, expected, strict=True):
         assert f"Levels {signed(logit - bias)}" in words
@@ -101,14 +101,14 @@ def test_it_opens_and_its_sentence_is_the_ledger(page: AppTest) -> None:
 
     both = ledgers(target())
     of = target()
-    assert f"At y {of.y}, x {of.x}: {of.class_name} over {of.rival} is {signed(both[1].logit)} logits in" in said
+    assert f"At y {of.y}, x {of.x}: {of.class_name} over {of.rival} is {signed(both[1].total)} logits in" in said
     for name, found, side in zip(NAMES, both, (0, 1), strict=True):
-        sign = math.copysign(1, found.logit)
+        sign = math.copysign(1, found.total)
         level = max(found.sums, key=lambda x: sign * found.sums[x])
         table = found.by_class(labels(1))
         source = max(table.columns, key=lambda kind: sign * table[level, kind])
         part = f"level {level} gives most ({signed(found.sums[level])}, of which {signed(table[level, source])}"
-        assert f"{signed(found.logit)} logits in {name}, where {part} from {source})" in said, side
+        assert f"{signed(found.total)} logits in {name}, where {part} from {source})" in said, side
     check_sums(page, both)
     assert len(page.get("plotly_chart")) == 3
     bodies = [element.proto.body for element in page.get("html")]
@@ -135,7 +135,7 @@ def test_regions_are_those_of_the_analysis(page: AppTest, mode: str) -> None:
         region = RegionTarget(connected_region(labels(0) * len(names) + ids, pixel).mask, **classes)
     both = ledgers(region)
     assert f"({region.pixels:,} px)" in said
-    assert f"is {signed(both[1].logit)} logits in scenes-rsp4" in said
+    assert f"is {signed(both[1].total)} logits in scenes-rsp4" in said
     check_sums(page, both)
 
 
@@ -208,7 +208,7 @@ def test_planted_sources_against_loops_over_pixels() -> None:
         assert split.sums[part] == pytest.approx(sums[part], abs=1e-9)
         assert split.magnitudes[part] == pytest.approx(sizes[part] / sum(sizes.values()), abs=1e-9)
         assert split.areas[part] == pytest.approx(areas[part] / len(kinds))
-    assert sum(split.sums.values()) + found.bias == pytest.approx(found.logit, abs=1e-4)
+    assert sum(split.sums.values()) + found.bias == pytest.approx(found.total, abs=1e-4)
     assert split.to_dict()["parts"]["cue"]["logits"] == round(split.sums["cue"], 6)
 
 
@@ -275,7 +275,7 @@ def test_true_labels_name_the_sources(page: AppTest) -> None:
     label = scene().sample.label
     assert label is not None
     found = ledgers(target())[1]
-    sign = math.copysign(1, found.logit)
+    sign = math.copysign(1, found.total)
     level = max(found.sums, key=lambda x: sign * found.sums[x])
     table = found.by_class(label.long())
     source = max(table.columns, key=lambda kind: sign * table[level, kind])
@@ -294,7 +294,7 @@ def test_choices_stand_in_the_link_and_a_stale_one_is_said(page: AppTest) -> Non
 
 def test_maps_keep_their_sum_and_cells_stand_at_their_place() -> None:
     found = ledgers(target())[1]
-    panel = Panel("right", NAMES[1], found.maps, found.logit, found.bias, found)
+    panel = Panel("right", NAMES[1], found.maps, found.total, found.bias, found)
     size = found.image_size
 
     whole = maps.shown_map(panel, None, size)
@@ -339,13 +339,13 @@ def test_a_small_map_is_blue_below_0_and_red_above() -> None:
 
 def test_the_last_bar_is_where_the_parts_end() -> None:
     found = ledgers(target())[0]
-    panel = Panel("left", NAMES[0], found.maps, found.logit, found.bias, found)
+    panel = Panel("left", NAMES[0], found.maps, found.total, found.bias, found)
 
     ends = bars.sum_ends((panel, panel, panel), summed=True)
     *parts, last = (row.bars[0] for row in bars.sum_rows(panel, {}, "= margin"))
 
     starts = [bar.start for bar in parts]
-    assert parts[-1].start + parts[-1].value == pytest.approx(found.logit, abs=1e-4)
-    assert (last.start, last.value) == (0, found.logit)
+    assert parts[-1].start + parts[-1].value == pytest.approx(found.total, abs=1e-4)
+    assert (last.start, last.value) == (0, found.total)
     assert all(bar.start + bar.value == pytest.approx(start) for bar, start in zip(parts, starts[1:], strict=False))
     assert ends[0] < min(starts) <= max(starts) < ends[1]

@@ -71,10 +71,10 @@ def signed(value: float) -> str:
 
 
 def expected_words(result: SurgeryResult) -> list[str]:
-    assert result.before.value is not None
-    assert result.after.value is not None
+    assert result.before.target_value is not None
+    assert result.after.target_value is not None
     changed = f"{100 * float(result.changed.double().mean()):.3g} % of the labels change"
-    return [changed, f"goes from {signed(result.before.value)} to {signed(result.after.value)} logits"]
+    return [changed, f"goes from {signed(result.before.target_value)} to {signed(result.after.target_value)} logits"]
 
 
 @pytest.mark.parametrize("operation", [Centre(), Temperature(0.5, steps="step54"), Uniform(where=(100, 300))])
@@ -134,9 +134,9 @@ def test_the_place_is_chosen(page: AppTest, place: str) -> None:
     labels = directly(Centre()).before.labels.numpy()
     where = (150, 40) if place == "pixel" else connected_region(labels, (150, 40)).mask
     result = directly(Uniform(where=where), target_of(page))
-    assert result.before.value is not None
-    assert result.after.value is not None
-    assert f"goes from {signed(result.before.value)} to {signed(result.after.value)} logits" in said
+    assert result.before.target_value is not None
+    assert result.after.target_value is not None
+    assert f"goes from {signed(result.before.target_value)} to {signed(result.after.target_value)} logits" in said
     table = page.table[3].value
     for step, change in result.weights.items():
         assert table.loc[step.removeprefix("step")]["cells changed"] == f"{change.changed:,} of {change.cells:,}"
@@ -149,9 +149,9 @@ def test_prediction_and_reaction_add_up_to_the_live_change(page: AppTest) -> Non
     live = directly(Uniform(steps="step65"), target)
     predicted = predicted_change(frozen, edited_weights(frozen, Uniform(steps="step65")), target)
     rows = page.table[2].value["logits"]
-    assert live.after.value is not None
-    assert live.before.value is not None
-    change = live.after.value - live.before.value
+    assert live.after.target_value is not None
+    assert live.before.target_value is not None
+    change = live.after.target_value - live.before.target_value
     assert rows["live: lower steps react"] == signed(change)
     assert rows["predicted: all else held"] == signed(predicted)
     assert float(rows["reaction of lower steps"].replace("−", "-")) == pytest.approx(change - predicted, rel=0.02)
@@ -167,7 +167,7 @@ def test_the_ledger_is_exact_where_the_other_weights_are_held(steps: tuple[str, 
 
     account = edits.account_of(frozen, found, target)
 
-    assert account.predicted.logit == pytest.approx(account.held, abs=2e-5)
+    assert account.predicted.total == pytest.approx(account.held, abs=2e-5)
     assert sum(account.predicted.sums.values()) + account.predicted.bias == pytest.approx(account.held, abs=5e-5)
     rider, person = account.classes["rider"], account.classes["person"]
     assert rider[0] - person[0] == pytest.approx(account.before, abs=1e-5)
