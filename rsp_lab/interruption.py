@@ -160,7 +160,7 @@ def exit_on_signals(program: str) -> None:
         signal.signal(number, lambda _number, _frame: _end(f"{program}: interrupted"))
 
 
-def leave_signals_to_parent() -> None:
+def leave_signals_to_parent(_worker: int = 0) -> None:
     """For a process that works for another: Ctrl-C reaches both, and the parent alone decides when this one ends."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

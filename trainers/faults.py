@@ -25,7 +25,7 @@ import tyro
 from PIL import Image
 
 from rsp_lab.files import write_json
-from trainers.__main__ import main as trainers_main
+from trainers.commands import main as trainers_main
 from trainers.training.checkpoint import BEST, LAST
 from trainers.training.logs import LOG, MACHINE_KEYS
 from trainers.training.losses import Criterion

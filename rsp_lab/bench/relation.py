@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rsp_lab.bench.sides import Report, channels_last, peak_megabytes, side_by_side
+from rsp_lab.bench.sides import Report, channels_last, in_own_process, peak_megabytes, side_by_side
 from rsp_lab.relations.reference import relate_reference
 from rsp_lab.relations.relate import relate
 from rsp_lab.relations.window import position_plane
@@ -36,8 +34,7 @@ def bench_relation(*, rounds: int = 7, report: Report = lambda _: None) -> list[
     rows = []
     for height, width, window in RELATION_CASES:
         report(f"relation {height} x {width}, {window.describe()}")
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-            rows.append(process.submit(_relation_case, height, width, window, rounds, torch.get_num_threads()).result())
+        rows.append(in_own_process(_relation_case, height, width, window, rounds, torch.get_num_threads()))
     return rows
 
 

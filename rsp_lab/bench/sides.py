@@ -7,12 +7,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
+
+from rsp_lab.interruption import signals_wait
 
 Report = Callable[[str], None]
 CLASS_NAMES = tuple(f"class {i}" for i in range(19))
@@ -68,6 +72,32 @@ def _allocations(trace: profile) -> Iterator[int]:
     memory = [event for event in events if event.get("name") == "[memory]" and event["args"].get("Device Type") == 0]
     for event in sorted(memory, key=lambda event: event["ts"]):
         yield int(event["args"]["Bytes"])
+
+
+def in_own_process(call: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
+    """The row that a function measures in a new process, which ends with the call.
+
+    Raises:
+        RuntimeError: if the process ends without a row; what it has to say about that stands on stderr.
+    """
+    context = get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_send_row, args=(there, call, arguments))
+    with signals_wait():
+        process.start()
+    there.close()
+    try:
+        row: dict[str, Any] = here.recv()
+    except EOFError:
+        raise RuntimeError("a process of the bench ended on an error, which stands above.") from None
+    finally:
+        process.kill()
+        process.join()
+    return row
+
+
+def _send_row(there: Connection, call: Callable[..., dict[str, Any]], arguments: tuple[Any, ...]) -> None:
+    there.send(call(*arguments))
 
 
 @contextmanager

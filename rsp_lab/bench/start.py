@@ -9,6 +9,8 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+from rsp_lab.interruption import signals_wait
+
 Report = Callable[[str], None]
 
 PROGRAMS = {
@@ -42,5 +44,12 @@ def bench_start(*, rounds: int = 7, report: Report = lambda _: None) -> list[dic
 
 def _seconds_of(words: tuple[str, ...]) -> float:
     began = time.perf_counter()
-    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+    with signals_wait():
+        process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
+    try:
+        code = process.wait()
+    finally:
+        process.kill()
+    if code:
+        raise RuntimeError(f"a process of the bench ended with the exit code {code}; its error stands above.")
     return time.perf_counter() - began

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rsp_lab.cli import main
-from trainers.__main__ import main as trainers
+from trainers.commands import main as trainers
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "```sh" in path.read_text() or "```python" in path.read_text())

@@ -17,7 +17,7 @@ from rsp_lab.data.labels import CAMVID
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.segmenter import Segmenter
-from trainers.__main__ import main
+from trainers.commands import main
 from trainers.config.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
 from trainers.training.checkpoint import BEST, LAST
 from trainers.training.evaluate import evaluate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.interruption import signals_wait
 from trainers.bench.sides import SIDES, Side
 from trainers.config.recipes import study
 from trainers.config.run import RunConfig
@@ -107,20 +107,20 @@ def _process(name: str, samples: Sequence[Sample], config: RunConfig) -> Iterato
     """A process that holds one loop, and the line to it."""
     here, there = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, name, samples, config))
-    process.start()
+    with signals_wait():
+        process.start()
     there.close()
     try:
         yield here
-    finally:
         here.close()
         process.join(timeout=5)
-        process.terminate()
+    finally:
+        process.kill()
         process.join()
 
 
 def _serve(line: Connection, name: str, samples: Sequence[Sample], config: RunConfig) -> None:
     """Does one turn for every number of updates that comes down the line, until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks decides when this one ends
     check_machine(config)
     side = SIDES[name](samples, config)
     try:

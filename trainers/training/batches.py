@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import augment, sample_rng
+from rsp_lab.interruption import leave_signals_to_parent
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 
@@ -87,7 +87,7 @@ def training_batches(samples: Dataset[Sample], config: RunConfig, start: int) ->
         Crops(samples, config),
         batch_sampler=Places(config, start),
         num_workers=config.workers,
-        worker_init_fn=_leave_signals_to_parent,
+        worker_init_fn=leave_signals_to_parent,
         pin_memory=config.device.startswith("cuda"),
     )
 
@@ -103,9 +103,3 @@ def reason(error: BaseException) -> str:
 @lru_cache(maxsize=4)
 def _order(seed: int, turn: int, count: int) -> np.ndarray:
     return np.random.default_rng((seed, turn)).permutation(count)
-
-
-def _leave_signals_to_parent(_worker: int) -> None:
-    # Ctrl-C and most schedulers signal every process of a run; the training process alone decides when workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -10,11 +10,11 @@ import torch
 from rsp_lab.data.labels import CITYSCAPES, IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig
-from trainers import __main__ as program
-from trainers.__main__ import main
+from trainers import commands as program
 from trainers.bench import bench as bench_module
 from trainers.bench.bench import WARM_UP, bench, bench_config, turn
 from trainers.bench.sides import Ours, Plain
+from trainers.commands import main
 
 CROP = (48, 80)
 SIDES = pytest.mark.parametrize("side", [Ours, Plain], ids=["ours", "reference"])
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_the_bench_without_a_trace(samples, capsys, monkeypatch):
 
     monkeypatch.setattr(program, "bench_samples", lambda: samples)
     monkeypatch.setattr(program, "bench", pressed)
-    assert main(["bench"]) == program.EXIT_INTERRUPTED
+    assert main(["bench"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 

@@ -13,8 +13,8 @@ from rsp_lab.data.images import ImageError
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig, CropBox, augment, centred, draw_centre, sample_rng
 from rsp_lab.models import presets
-from trainers import __main__ as program
-from trainers.__main__ import main
+from trainers import commands as program
+from trainers.commands import main
 from trainers.config.paper import PAPER_RECIPES, cityscapes, differences
 from trainers.training.batches import reason
 from trainers.training.checkpoint import LAST

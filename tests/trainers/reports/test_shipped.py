@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rsp_lab.models import weights
-from trainers.__main__ import main
+from trainers.commands import main
 from trainers.reports.card import model_card
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rsp_lab.data.scenes import dataset
-from trainers.__main__ import main
+from trainers.commands import main
 from trainers.config.recipes import camvid_tiny_rsp4, study
 from trainers.reports.repeats import repeats_section
 from trainers.runs.repeats import RepeatedRun, read_repeats, run_repeats

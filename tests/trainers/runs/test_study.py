@@ -9,7 +9,7 @@ import pytest
 from rsp_lab.analysis.scenes.answers import RegionAnswer
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.scene import CASES
-from trainers.__main__ import main
+from trainers.commands import main
 from trainers.config.paper import PAPER_RECIPES
 from trainers.markdown import spread
 from trainers.reports.printed import PRINTED

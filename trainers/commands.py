@@ -1,0 +1,302 @@
+"""Command line of the trainers: ``python -m trainers RECIPE``, ``evaluate``, ``export``, ``check-data``, ..."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+
+from rsp_lab.data.pairs import FileSamples
+from rsp_lab.data.sources import open_split
+from rsp_lab.files import to_json, write_atomic
+from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
+from rsp_lab.models import weights
+from trainers.bench.bench import bench, bench_config, bench_samples
+from trainers.config.paper import PAPER_RECIPES
+from trainers.config.recipes import RECIPES, STUDY
+from trainers.config.run import RunConfig, check_threads
+from trainers.data.check import check_data
+from trainers.data.crops import check_picture, crop_sheet, write_picture
+from trainers.reports.card import model_card
+from trainers.reports.write import write_results
+from trainers.runs.export import best_weights, check_classes, data_of, export_half, score
+from trainers.runs.repeats import run_repeats
+from trainers.runs.run import run_recipe
+from trainers.runs.study import run_study
+from trainers.training.batches import reason
+from trainers.training.checkpoint import load_model
+from trainers.training.inference import WHOLE, Inference, dump_predictions
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 2 for a wrong input, 130 for a run that was asked to stop."""
+    words = sys.argv[1:] if arguments is None else arguments
+    # All recipes are listed, but only the one that is called for is turned into options: each has some dozens.
+    commands = {name: _training(ALL_RECIPES[name]) for name in (words[:1] if words[:1] else ()) if name in ALL_RECIPES}
+    commands = commands or {name: _named(recipe) for name, recipe in ALL_RECIPES.items()} | COMMANDS
+    try:
+        with interruptible():
+            tyro.extras.subcommand_cli_from_dict(commands, prog="python -m trainers", args=arguments)
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return EXIT_CODE
+    except (ValueError, OSError) as error:
+        print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _named(recipe: Callable[[], RunConfig]) -> Callable[[], None]:
+    def command() -> None: ...
+
+    command.__doc__ = recipe.__doc__
+    return command
+
+
+def _training(recipe: Callable[[], RunConfig]) -> Callable[..., None]:
+    default = recipe()
+
+    def command(config: Annotated[RunConfig, tyro.conf.arg(name="")] = default, out: Path | None = None) -> None:
+        run = out or Path("runs") / config.name
+        with kept(f"the same command goes on in {run}"):
+            run_recipe(config, run)
+
+    command.__doc__ = f"""{recipe.__doc__}
+
+    The same command resumes a run that was interrupted.
+
+    Args:
+        out: the run's folder; runs/NAME if not given.
+    """
+    return command
+
+
+def _recipe(name: str) -> Callable[[], RunConfig]:
+    if name not in ALL_RECIPES:
+        raise ValueError(f"{name!r} is no recipe; expected one of {', '.join(ALL_RECIPES)}.")
+    return ALL_RECIPES[name]
+
+
+def evaluate_command(
+    checkpoint: tyro.conf.Positional[Path],
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    num_threads: int = 0,
+    data: str | None = None,
+    split: str = "val",
+    inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
+) -> None:
+    """Scores of weights on a split whose labels are known.
+
+    Args:
+        checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
+        json_output: print one JSON object instead of a table.
+        num_threads: threads of the computation; 0 leaves torch's default.
+        data: camvid, cityscapes, folder, scenes or small-scenes; by default the one the weights were trained on.
+        split: which split.
+        inference: whole image, one scale, no flip by default.
+    """
+    check_threads(num_threads)
+    if num_threads:
+        torch.set_num_threads(num_threads)
+    path = best_weights(checkpoint)
+    model = load_model(path)
+    scores = score(model, open_split(data or data_of(path, model), split), inference)
+    print(to_json(scores.to_dict(), indent=2) if json_output else scores.table())
+
+
+def predict_command(
+    checkpoint: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    split: str = "val",
+    data: str | None = None,
+    inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
+) -> None:
+    """Writes predictions of a whole split: NAME_color.png in the palette, NAME_labelIds.png in the data set's ids.
+
+    Args:
+        checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
+        output: the folder to write to.
+        split: which split; images suffice.
+        data: camvid, cityscapes, folder, scenes or small-scenes; by default the one the weights were trained on.
+        inference: whole image, one scale, no flip by default.
+    """
+    path = best_weights(checkpoint)
+    model = load_model(path)
+    samples = open_split(data or data_of(path, model), split, labels="unread")
+    check_classes(model.config.class_names, samples)
+    read = samples.sources if isinstance(samples, FileSamples) else ()
+    count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
+    print(f"wrote {2 * count} files to {output}")
+
+
+def check_data_command(
+    dataset: tyro.conf.Positional[str],
+    root: tyro.conf.Positional[Path],
+    coarse: bool = False,
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+) -> None:
+    """Reads every file of a data set: missing pairs, sizes, ids outside the table, class histogram.
+
+    Args:
+        dataset: camvid, cityscapes or folder, a data set of your own.
+        root: its folder.
+        coarse: look at the labels of gtCoarse.
+        json_output: print one JSON object instead of text.
+    """
+    reports = check_data(dataset, root, coarse)
+    if json_output:
+        print(to_json([report.to_dict() for report in reports], indent=2))
+    else:
+        print("\n".join(report.text() for report in reports))
+    problems = sum(len(report.problems) for report in reports)
+    if problems:
+        raise ValueError(f"{root}: {problems} problem(s) in this data set; they are listed above. Mend those files.")
+
+
+def crops_command(
+    recipe: tyro.conf.Positional[str],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 12,
+    bootstrap: Literal["reject", "centres"] | None = None,
+) -> None:
+    """Draws a recipe's first augmented crops, each above its label, as one picture.
+
+    Args:
+        recipe: whose data and augmentation.
+        output: the picture to write.
+        number: how many crops.
+        bootstrap: another reading of crop bootstrapping than the recipe's.
+    """
+    config = _recipe(recipe)()
+    if bootstrap is not None:
+        config = replace(config, augment=replace(config.augment, bootstrap=bootstrap))
+    check_picture(output)
+    write_picture(crop_sheet(open_split(config.data, "train"), config, number), output)
+    print(f"wrote {output} ({number} crops of {recipe})")
+
+
+def export_command(
+    run: tyro.conf.Positional[Path], name: str, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+) -> None:
+    """Writes a run's best weights in half precision, with the scores of just these weights in the header.
+
+    Args:
+        run: the run's folder.
+        name: the name under which the weights are shipped, e.g. camvid-rsp4.
+        output: the file to write.
+    """
+    data = weights.read_header(best_weights(run))[1].get("data", "camvid")
+    scores = export_half(run, output, name, open_split(data, "val"))
+    print(scores.table())
+    print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
+
+
+def card_command(
+    files: tyro.conf.Positional[tuple[Path, ...]], output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+) -> None:
+    """Writes a model card from the headers of weights files, side by side.
+
+    Args:
+        files: exported weights.
+        output: the Markdown file to write.
+    """
+    write_atomic(output, model_card(list(files)), protect=files)
+    print(f"wrote {output}")
+
+
+def study_command(
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("runs/study"),
+    seeds: tuple[int, ...] = (0, 1, 2),
+    heads: tuple[str, ...] = tuple(STUDY),
+    steps: int | None = None,
+    num_threads: int = 0,
+) -> None:
+    """Trains what the results page compares: all heads and seeds on small drawn scenes; resumes.
+
+    Args:
+        output: folder of the runs, HEAD-SEED each.
+        seeds: one run of each head a seed.
+        heads: which heads.
+        steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
+    """
+    with kept(f"the same command goes on in {output}"):
+        run_study(output, seeds, heads, steps, num_threads)
+
+
+def repeat_command(
+    recipes: tyro.conf.Positional[tuple[str, ...]],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    seeds: tuple[int, ...] = (0, 1, 2),
+    steps: int | None = None,
+    num_threads: int = 0,
+) -> None:
+    """Trains recipes of one data set under several seeds, scored once at the end of each run; resumes.
+
+    Args:
+        recipes: their names.
+        output: folder of the runs, RECIPE-SEED each.
+        seeds: one run of each recipe a seed.
+        steps: updates a run, if not those of the recipe.
+        num_threads: threads of the computation; 0 leaves torch's default.
+    """
+    with kept(f"the same command goes on in {output}"):
+        run_repeats(output, [_recipe(name) for name in recipes], seeds, steps, num_threads)
+
+
+def results_command(
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
+    repeats: Path | None = None,
+) -> None:
+    """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
+
+    Args:
+        runs: folder of a study's runs, then those of studies of another length to set beside it.
+        output: the Markdown file to write.
+        repeats: folder of runs that ``repeat`` trained on another data set, for a section of their own.
+    """
+    for path in write_results(runs, output, repeats):
+        print(f"wrote {path}")
+
+
+def bench_command(
+    json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
+    device: str = "cpu",
+    updates: int = 3,
+    rounds: int = 20,
+    workers: int = 0,
+) -> None:
+    """Measures our training loop beside a plain one as in torchvision's references, in turns: images per second.
+
+    Args:
+        json_output: print one JSON object instead of a line.
+        device: cpu or cuda.
+        updates: timed updates of a loop in each round.
+        rounds: how often each loop has its turn; medians are reported.
+        workers: processes that load data for either loop; 0 loads in the training process.
+    """
+    figures = bench(bench_samples(), bench_config(device=device, workers=workers), rounds, updates)
+    ours, reference = figures["ours_images_per_s"], figures["reference_images_per_s"]
+    line = f"ours {ours} images/s, reference {reference} images/s, ratio {figures['ratio']}"
+    print(to_json(figures, indent=2) if json_output else line)
+
+
+ALL_RECIPES = RECIPES | PAPER_RECIPES
+COMMANDS: dict[str, Callable[..., None]] = {
+    "evaluate": evaluate_command,
+    "predict": predict_command,
+    "export": export_command,
+    "card": card_command,
+    "check-data": check_data_command,
+    "crops": crops_command,
+    "study": study_command,
+    "repeat": repeat_command,
+    "results": results_command,
+    "bench": bench_command,
+}
