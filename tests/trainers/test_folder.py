@@ -15,7 +15,7 @@ from rsp_lab.cli.main import main as rsp_lab
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
-from trainers.__main__ import main
+from trainers.commands import main
 from trainers.training.checkpoint import BEST
 
 SMALL = ["--augment.crop", "64", "64", "--batch-size", "2", "--num-threads", "1", "--workers", "0", "--steps", "2"]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from rsp_lab.data.labels import CITYSCAPES
-from trainers.__main__ import main
+from trainers.commands import main
 from trainers.data.check import check_data
 
 H, W = 64, 80
