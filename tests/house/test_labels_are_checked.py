@@ -23,8 +23,7 @@ from rsp_lab.analysis.metrics import confusion_matrix
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.analysis.surgery.operate import operate
 from rsp_lab.analysis.surgery.operations import Uniform
-from rsp_lab.analysis.targets.connected import connected_regions
-from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region
+from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, connected_regions
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.image import image_trade
 from rsp_lab.analysis.trade.run import trade_matrix
@@ -33,6 +32,7 @@ from rsp_lab.data.sample import Sample
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.widget import explore
+from rsp_lab.figures.catalogue import draw_figure
 from rsp_lab.figures.paper.predictions import draw_predictions
 from rsp_lab.models.presets import tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
@@ -99,6 +99,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "class_border": lambda labels: class_border(labels, "road", "sky", NAMES),
     "build_payload": payload,
     "draw_predictions": predictions,
+    "draw_figure": lambda labels: draw_figure((model(), model()), image(), "predictions", labels=labels),
     "explore": explorer,
 }
 """Functions that take a label map beside the names of the classes, by their names."""
@@ -114,6 +115,8 @@ OF_SAMPLES: dict[str, Callable[[Any], object]] = {
 """The same for functions that take samples, whose labels are of 8 bits and of the image's size in any case."""
 ANY_INTEGERS = {"connected_region"}
 """Functions that take a map of any numbers."""
+PRESENCE = {"predictions_caption"}
+"""Functions that only ask whether there is a label map."""
 
 
 def labels(value: float, dtype: torch.dtype = torch.long) -> Tensor:
@@ -146,7 +149,7 @@ def _takes(function: Callable[..., object]) -> bool:
 
 
 def test_no_function_is_forgotten() -> None:
-    assert set(takers()) == CALLS.keys() | ANY_INTEGERS
+    assert set(takers()) == CALLS.keys() | ANY_INTEGERS | PRESENCE
 
 
 @pytest.mark.parametrize("name", [*CALLS, *BESIDE])
