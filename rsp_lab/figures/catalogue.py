@@ -78,7 +78,7 @@ class FigureInput:
 
     Attributes:
         models: one or two, left to right, in eval mode.
-        image: RGB.
+        image: RGB in 8 bits; whatever :mod:`rsp_lab.rgb` accepts is brought there.
         image_name: as captions call it; may be empty.
         target: pixel, class and rival; default: see :attr:`view` for the pixel, and what is predicted there.
         channel: of the context flow; default: by class selectivity.
@@ -103,6 +103,7 @@ class FigureInput:
     known: PixelView | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "image", rgb_pixels(self.image))
         if len(self.models) not in (1, 2):
             raise ValueError(f"got {len(self.models)} models: give one, or a left and a right one.")
         for model in self.models:

@@ -101,6 +101,12 @@ class ContextLedger(Summarised):
         """Contribution of each level; with :attr:`bias` they add up to :attr:`total`."""
         return {level: float(values.sum()) for level, values in self.maps.items()}
 
+    @property
+    def deciding_level(self) -> int:
+        """The level that contributes most to :attr:`total`; the lowest one where levels tie."""
+        sums = self.sums
+        return max(sums, key=lambda level: sums[level])
+
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
         """Contributions of one level, or of all, at image size by :data:`FOOTPRINT_RULE`; the sum is preserved.
 
