@@ -17,14 +17,14 @@ MISSING = "–"
 Value = float | None
 
 
-def number(value: Value, digits: int = 3) -> str:
+def significant(value: Value, digits: int = 3) -> str:
     """Significant digits, e.g. ``"−1.2"``."""
     return MISSING if value is None or math.isnan(value) else _minus(f"{value:.{digits}g}")
 
 
 def signed(value: Value, digits: int = 3) -> str:
     """Significant digits with a sign, e.g. ``"+1.2"``; 0 has none."""
-    return number(value, digits) if not value or math.isnan(value) else _minus(f"{value:+.{digits}g}")
+    return significant(value, digits) if not value or math.isnan(value) else _minus(f"{value:+.{digits}g}")
 
 
 def fixed(value: Value, decimals: int = 2) -> str:
@@ -42,11 +42,11 @@ def share(value: Value) -> str:
     return "< 0.001" if value is not None and 0 < value < 0.0005 else fixed(value, 3)
 
 
-def percent(value: Value, decimals: int | None = None) -> str:
+def percent(value: Value, decimals: int | None = None, *, unit: bool = True) -> str:
     """A share of 1 in percent, with three significant digits or with decimals, e.g. ``"12.3 %"``."""
     if value is None or math.isnan(value):
         return MISSING
-    return f"{number(100 * value) if decimals is None else fixed(100 * value, decimals)} %"
+    return (significant(100 * value) if decimals is None else fixed(100 * value, decimals)) + (" %" if unit else "")
 
 
 def points(value: Value) -> str:

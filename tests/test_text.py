@@ -12,7 +12,6 @@ import torch
 from rsp_lab.text import (
     fixed,
     markdown_table,
-    number,
     percent,
     plain_table,
     points,
@@ -20,6 +19,7 @@ from rsp_lab.text import (
     share,
     signed,
     signed_fixed,
+    significant,
     spread,
 )
 
@@ -27,13 +27,13 @@ from rsp_lab.text import (
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (number(1.2345), "1.23"),
-        (number(-1.2), "−1.2"),
-        (number(1e-7), "1e−07"),
-        (number(1234.5, 2), "1.2e+03"),
-        (number(0.0), "0"),
-        (number(None), "–"),
-        (number(math.nan), "–"),
+        (significant(1.2345), "1.23"),
+        (significant(-1.2), "−1.2"),
+        (significant(1e-7), "1e−07"),
+        (significant(1234.5, 2), "1.2e+03"),
+        (significant(0.0), "0"),
+        (significant(None), "–"),
+        (significant(math.nan), "–"),
         (signed(1.2), "+1.2"),
         (signed(-1.2345), "−1.23"),
         (signed(0.0), "0"),
@@ -56,6 +56,7 @@ from rsp_lab.text import (
         (share(0.0001), "< 0.001"),
         (percent(0.12345), "12.3 %"),
         (percent(0.12345, 0), "12 %"),
+        (percent(0.12345, 1, unit=False), "12.3"),
         (percent(None), "–"),
         (percent(math.nan, 1), "–"),
         (points(-0.0123), "−1.2"),

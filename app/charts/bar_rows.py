@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.charts.on_image import ink
+from rsp_lab.text import significant
 
 _ROW = 23
 _TICKS = 5
@@ -65,8 +66,7 @@ def rows_html(rows: Sequence[Row], ends: tuple[float, float], unit: str, thick: 
     )
     body = "".join(_cells(row, grid, at, thick) for row in rows)
     labels = "".join(
-        f'<span style="position:absolute;left:{at(tick)};transform:translateX(-50%)">'
-        f"{f'{tick:.6g}'.replace('-', '−')}</span>"
+        f'<span style="position:absolute;left:{at(tick)};transform:translateX(-50%)">{significant(tick, 6)}</span>'
         for tick in marks
     )
     axis = (

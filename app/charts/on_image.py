@@ -150,13 +150,3 @@ def ink() -> str:
 def paper() -> str:
     """Ground of a few words that lie on a picture."""
     return "rgba(24,24,23,0.8)" if is_dark() else "rgba(255,255,255,0.85)"
-
-
-def number(value: float) -> str:
-    """Three digits, e.g. ``"−1.2"``."""
-    return f"{value:.3g}".replace("-", "−")
-
-
-def signed(value: float) -> str:
-    """Three digits with a sign, e.g. ``"−1.2"``."""
-    return f"{value:+.3g}".replace("-", "−") if value else "0"

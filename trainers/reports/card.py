@@ -10,7 +10,7 @@ from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from rsp_lab.shapes import step_name
-from trainers.markdown import percent, table
+from rsp_lab.text import markdown_table, percent
 
 _NEEDED = ("name", "data", "terms", "recipe", "budget", "seed", "run", "validation", "versions")
 
@@ -30,8 +30,8 @@ def model_card(files: list[Path]) -> str:
     for path, score in zip(files, scores, strict=True):
         if list(score["iou"]) != classes:
             raise ValueError(f"{path}: has other classes than {files[0]}. Write one card for each class table.")
-    rows = [[name, *(percent(score["iou"][name]) for score in scores)] for name in classes]
-    rows += [[title, *(percent(score[key]) for score in scores)] for title, key in _SUMS]
+    rows = [[name, *(percent(score["iou"][name], 1, unit=False) for score in scores)] for name in classes]
+    rows += [[title, *(percent(score[key], 1, unit=False) for score in scores)] for title, key in _SUMS]
     network = [_network(config) for config, _ in headers]
     training = [_training(metadata) for _, metadata in headers]
     return "\n".join(
@@ -45,15 +45,15 @@ def model_card(files: list[Path]) -> str:
             f"IoU in percent over the {scores[0]['images']} images of the validation set, at full size and one "
             f"scale, from one confusion matrix; of the weights as stored. {_choice(headers)}",
             "",
-            *table(["class", *names], rows),
+            *markdown_table(["class", *names], rows),
             "",
             "## Network",
             "",
-            *table(["", *names], [[title, *(facts[title] for facts in network)] for title in network[0]]),
+            *markdown_table(["", *names], [[title, *(facts[title] for facts in network)] for title in network[0]]),
             "",
             "## Training",
             "",
-            *table(["", *names], [[title, *(facts[title] for facts in training)] for title in training[0]]),
+            *markdown_table(["", *names], [[title, *(facts[title] for facts in training)] for title in training[0]]),
             "",
             "## Terms",
             "",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from trainers.markdown import spread
+from rsp_lab.text import spread
 
 
 def gap_cell(gaps: Sequence[float]) -> str:
     """Differences of shares in percentage points: median (least to greatest), and how many are above 0."""
-    return f"{spread(gaps, signed=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up"
+    return f"{spread(gaps, difference=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up"
 
 
 def verdict(first: str, second: str, gaps: Mapping[str, Sequence[float]]) -> str:

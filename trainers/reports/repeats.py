@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainers.markdown import spread, table
+from rsp_lab.text import markdown_table, spread
 from trainers.reports.pairs import by_chance, gap_cell, verdict
 from trainers.runs.repeats import RepeatedRun
 
@@ -32,7 +32,7 @@ def repeats_section(runs: Sequence[RepeatedRun]) -> list[str]:
         "full size. The last weights of each run, none chosen. The shipped weights have a budget of their own, below; "
         "what these runs can show is the difference between the heads, and whether it outlives the seed.",
         "",
-        *table(["recipe", "seeds", *_SUMS], rows),
+        *markdown_table(["recipe", "seeds", *_SUMS], rows),
         "",
         *(line for first in list(by_recipe)[1:] for line in _differences(by_recipe, first, next(iter(by_recipe)))),
     ]
@@ -58,7 +58,7 @@ def _differences(by_recipe: dict[str, list[RepeatedRun]], first: str, second: st
     return [
         f"Differences within a seed, `{first}` minus `{second}`, in percentage points. {by_chance(len(pairs))}",
         "",
-        *table(["", f"`{second}`", f"`{first}`", "difference"], rows),
+        *markdown_table(["", f"`{second}`", f"`{first}`", "difference"], rows),
         "",
         f"{verdict(f'`{first}`', f'`{second}`', {title: gaps[title] for title in _SUMS})} {_classes_agreeing(gaps)}",
         "",

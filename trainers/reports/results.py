@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rsp_lab.data.scenes.scene import CASES
+from rsp_lab.text import MISSING, fixed, markdown_table, percent, spread
 from trainers.config.recipes import study
-from trainers.markdown import percent, spread, table
 from trainers.reports.pairs import by_chance, gap_cell, verdict
 from trainers.reports.printed import PRINTED
 from trainers.reports.repeats import repeats_section
@@ -112,7 +112,7 @@ def _overview(by_head: dict[str, list[StudyRun]]) -> list[str]:
         ]
         for head, runs in by_head.items()
     ]
-    return [*table(["head", "seeds", "parameters (10^6)", "mIoU", "region IoU", "accuracy"], rows), ""]
+    return [*markdown_table(["head", "seeds", "parameters (10^6)", "mIoU", "region IoU", "accuracy"], rows), ""]
 
 
 def _grouped(runs: Sequence[StudyRun]) -> dict[str, list[StudyRun]]:
@@ -156,7 +156,7 @@ def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
         "",
         f"Differences within a seed, in percentage points. {by_chance(most)}",
         "",
-        *table(["pair", *(name for name, _ in measures)], rows),
+        *markdown_table(["pair", *(name for name, _ in measures)], rows),
         "",
         *(f"- {sentence}" for sentence in words),
         "",
@@ -167,7 +167,12 @@ def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
     rows = [
         [NAMES[head], *(spread([run.score(case) for run in runs]) for case in CASES)] for head, runs in by_head.items()
     ]
-    return ["### Accuracy by case", "", *table(["head", *(case.replace("-", " / ") for case in CASES)], rows), ""]
+    return [
+        "### Accuracy by case",
+        "",
+        *markdown_table(["head", *(case.replace("-", " / ") for case in CASES)], rows),
+        "",
+    ]
 
 
 def _by_distance(by_head: dict[str, list[StudyRun]], page: str) -> list[str]:
@@ -182,7 +187,7 @@ def _by_distance(by_head: dict[str, list[StudyRun]], page: str) -> list[str]:
         "",
         f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
         "",
-        *table(["head", *(f"{distance} px" for distance in distances)], rows),
+        *markdown_table(["head", *(f"{distance} px" for distance in distances)], rows),
         "",
     ]
 
@@ -194,8 +199,8 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
             header["data"],
             str(header["seed"]),
             str(header["budget"]["updates"]),
-            percent(header["validation"]["miou"]),
-            percent(header["validation"]["pixel_accuracy"]),
+            percent(header["validation"]["miou"], 1, unit=False),
+            percent(header["validation"]["pixel_accuracy"], 1, unit=False),
         ]
         for header in headers
     ]
@@ -204,7 +209,7 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
         "",
         "One seed each, so a difference between two rows may be chance; the model cards give every class.",
         "",
-        *table(["weights", "data", "seed", "updates", "mIoU", "pixel accuracy"], rows),
+        *markdown_table(["weights", "data", "seed", "updates", "mIoU", "pixel accuracy"], rows),
         "",
     ]
 
@@ -212,14 +217,14 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
 def _paper(by_head: dict[str, list[StudyRun]]) -> list[str]:
     rows = []
     for row in PRINTED:
-        ours = spread([run.miou for run in by_head[row.head]]) if row.head in by_head else "-"
-        printed = f"{row.miou:.1f}" + (f" ± {row.spread:.1f}" if row.spread else "")
+        ours = spread([run.miou for run in by_head[row.head]]) if row.head in by_head else MISSING
+        printed = fixed(row.miou, 1) + (f" ± {fixed(row.spread, 1)}" if row.spread else "")
         rows.append([row.table, row.row, printed, ours, f"`{row.recipe}`"])
     return [
         "## The paper's Tables I, IV and VI",
         "",
         _BESIDE_THE_PAPER,
         "",
-        *table(["table", "row", "paper: Cityscapes", "ours: small scenes", "recipe"], rows),
+        *markdown_table(["table", "row", "paper: Cityscapes", "ours: small scenes", "recipe"], rows),
         "",
     ]

@@ -16,7 +16,7 @@ from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.window import window_mask
-from trainers.markdown import table
+from rsp_lab.text import fixed, markdown_table, percent
 
 SCENES = 8
 """Scenes over which the facts are averaged."""
@@ -99,7 +99,7 @@ def relation_section(by_head: dict[str, list[list[RelationFacts]]]) -> list[str]
     for head, runs in by_head.items():
         for same in zip(*runs, strict=True):
             measures = [median(getattr(facts, name) for facts in same) for name in _MEASURES]
-            rows.append([head, same[0].step, *(f"{value:.2f}" for value in measures[:-1]), f"{measures[-1]:.0f} %"])
+            rows.append([head, same[0].step, *map(fixed, measures[:-1]), percent(measures[-1] / 100, 0)])
     if not rows:
         return []
     titles = ["head", "step", *_MEASURES.values()]
@@ -110,10 +110,10 @@ def relation_section(by_head: dict[str, list[list[RelationFacts]]]) -> list[str]
         "that of a plain average (1 would mean that the relation selects nothing). Explained: how far the content "
         "part q·k or the position part of the scores alone gives the same weights (1 fully, 0 no better than a plain "
         "average; below 0 worse). Deviation: of either part over the window, in score units. Complementarity: of key "
-        "and query maps, from -1 (they agree) to 1 (one is high where the other is low, as in the paper's Fig. 4); "
+        "and query maps, from −1 (they agree) to 1 (one is high where the other is low, as in the paper's Fig. 4); "
         "beside it, which share of random pairings of channels scores lower. Under + SELF query and key come from "
         "one map: the null of the cross-scale setting.",
         "",
-        *table(titles, rows),
+        *markdown_table(titles, rows),
         "",
     ]

@@ -16,7 +16,7 @@ from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
 from rsp_lab.rgb import rgb_batch
-from trainers.markdown import percent
+from rsp_lab.text import percent
 from trainers.training import distributed
 from trainers.training.inference import Inference, predict
 
@@ -65,7 +65,7 @@ class Evaluation:
         """The scores as lines of text, in percent; a dash for what has no score."""
         width = max(len(name) for name in (*self.classes, "pixel accuracy"))
         rows = [*zip(self.classes, self.iou, strict=True), ("mIoU", self.miou), ("pixel accuracy", self.pixel_accuracy)]
-        return "\n".join(f"{name:{width}}  {percent(value):>5}" for name, value in rows)
+        return "\n".join(f"{name:{width}}  {percent(value, 1, unit=False):>5}" for name, value in rows)
 
 
 def evaluate(

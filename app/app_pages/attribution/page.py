@@ -8,7 +8,7 @@ from torch import Tensor
 
 from app.app_pages.attribution import charts
 from app.app_pages.attribution.results import CELL, SEEDS, STEPS, Request, attributions, choices_of, curves, held
-from app.charts.on_image import number, photograph_uri, signed
+from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.scenes import knows_region, outlined
@@ -24,6 +24,7 @@ from rsp_lab.analysis.faithfulness.at_input import Faithfulness
 from rsp_lab.analysis.faithfulness.curves import LEAST_CHANGE, Spread
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.palette import OUTLINE_WORDS
+from rsp_lab.text import fixed, percent, signed, significant
 
 OVER, MAP = "over the image", "alone"
 MUCH = 0.1
@@ -107,9 +108,9 @@ def sentence(selection: Selection, request: Request, maps: tuple[Attribution, At
     if scene is not None and asks_the_scene(selection, scene):
         zones = outlined(scene)
         shares = {name: zone_shares(found.values, zones) for name, found in sides}
-        says = [f"{_percent(share[CUE])} for {name}" for name, share in shares.items() if share is not None]
+        says = [f"{percent(share[CUE])} for {name}" for name, share in shares.items() if share is not None]
         if says:
-            even = f"An even map would have {_percent(float(zones[CUE].double().mean()))} there."
+            even = f"An even map would have {percent(float(zones[CUE].double().mean()))} there."
             return f"{head} the share of the positive mass on the cue is {', '.join(says)}.", even
     radii = {name: half_radius(found.values, (target.y, target.x)) for name, found in sides}
     says = [f"within {radius:.3g} px for {name}" for name, radius in radii.items() if radius is not None]
@@ -143,7 +144,7 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     lines = f" Outlined: {'; '.join(OUTLINE_WORDS[zone] for zone in outlines)}." if outlines else ""
     st.caption(
         f"A cell is {how} over {cell} x {cell} pixels. Red speaks for the target, blue against it; scale "
-        f"±{number(end)} {unit}, the same left and right; up to {100 * (1 - charts.SHARE):.1g} % of cells lie "
+        f"±{significant(end)} {unit}, the same left and right; up to {100 * (1 - charts.SHARE):.1g} % of cells lie "
         f"beyond it.{lines} {plain(selection.chosen)}."
     )
 
@@ -184,9 +185,9 @@ def draw_known(selection: Selection, maps: tuple[Attribution, Attribution]) -> N
     order = [name for name in (CUE, DECOY, REGION, "elsewhere") if name in zones]
     rows = {
         name: {
-            "area": _percent(float(zones[name].double().mean())),
+            "area": percent(float(zones[name].double().mean())),
             **{
-                f"{model} ({side})": "–" if share is None else _percent(share[name])
+                f"{model} ({side})": "–" if share is None else percent(share[name])
                 for side, model, share in zip(SIDES, selection.names, shares, strict=True)
             },
         }
@@ -208,10 +209,6 @@ def _union(zones: dict[str, Tensor]) -> Tensor:
     for mask in others:
         together |= mask
     return together
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> None:
@@ -257,10 +254,10 @@ def _rows(side: str, found: Faithfulness) -> list[dict[str, str]]:
     def row(what: str, mean: float, random: Spread, share: float | None, better: str) -> dict[str, str]:
         return {
             "": f"{side}, {what}",
-            "mean, logits": number(mean),
-            "random: median": number(random.median),
-            "random: range": f"{number(random.least)} to {number(random.largest)}",
-            "normalised": "not given" if share is None else f"{share:.2f}".replace("-", "−"),
+            "mean, logits": significant(mean),
+            "random: median": significant(random.median),
+            "random: range": f"{significant(random.least)} to {significant(random.largest)}",
+            "normalised": "not given" if share is None else fixed(share),
             "better is": better,
         }
 

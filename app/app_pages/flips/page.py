@@ -10,7 +10,7 @@ import torch
 
 from app.app_pages.flips import pictures
 from app.app_pages.flips.pictures import LEFT, NEITHER, RIGHT, UNKNOWN, VERDICTS, Flip
-from app.charts.on_image import number, photograph_uri
+from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.link import set_pixel
@@ -21,6 +21,7 @@ from app.shell.text import plain
 from app.store.results import Results, Stoppable, results, was_stopped
 from rsp_lab.analysis.comparison.flips import RANK_RULE, TIPPING_RULE, FlipStories, flip_stories
 from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.text import significant
 
 ALL = "all"
 COUNTS = ("10", "20", "40")
@@ -202,8 +203,9 @@ def draw_flip(selection: Selection, flip: Flip) -> None:
     )
     words.markdown(plain(story.sentence()))
     words.caption(
-        f"Margins over the other’s class: left {number(left)}, right {number(right)} logits. Strength "
-        f"{number(story.score)} logit pixels. Residual at most {max(story.left.residual, story.right.residual):.1g}."
+        f"Margins over the other’s class: left {significant(left)}, right {significant(right)} logits. Strength "
+        f"{significant(story.score)} logit pixels. Residual at most "
+        f"{significant(max(story.left.residual, story.right.residual), 1)}."
     )
     for path, label, choices in (("ledger", "Ledger", {"ledger_target": FLIP}), ("flow", "Context flow", {})):
         if ways.button(f"{label}", key=f"flips-{path}-{flip.number}", width="stretch"):

@@ -6,7 +6,7 @@ import streamlit as st
 from torch import Tensor
 
 from app.app_pages.flow.figure import flow_map, rejection_figure, step_figure
-from app.charts.on_image import number, photograph_uri, signed
+from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import reach
 from app.shell.choices import choose, settle
@@ -16,6 +16,7 @@ from app.store.results import results
 from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection, rejection_map
 from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.text import signed, significant
 
 KEY = "flow_step"
 FIRST = "54"
@@ -69,7 +70,7 @@ def _draw_maps(selection: Selection, name: str) -> None:
     high, low = step_levels(name)
     st.caption(
         f"Channel {channel}. Frames have the colour of the level that a map comes from, {high} or {low}; ring: the "
-        f"selected pixel. One scale for all maps left and right, ±{number(scale)}, no unit."
+        f"selected pixel. One scale for all maps left and right, ±{significant(scale)}, no unit."
     )
 
 
@@ -93,7 +94,7 @@ def _draw_rejection(selection: Selection, name: str) -> None:
             values = None if step is None else _values(step, of).numpy()
             draw_chart(rejection_figure(values, scale, unit, pixel, ground, size), f"rejection-{side}")
             st.caption(_words(selection, plain(model), step, found))
-    st.caption(f"Red: refused, green: added; full colour at {number(scale)} {unit}, the same left and right.")
+    st.caption(f"Red: refused, green: added; full colour at {significant(scale)} {unit}, the same left and right.")
 
 
 def rejection(selection: Selection, side: int, everywhere: bool) -> RejectionMap | None:

@@ -10,12 +10,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, number, paper
+from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, paper
 from app.charts.theme import diverging, plain_figure, reach
 from app.shell.picker import is_narrow
 from rsp_lab.analysis.relation_weights.complementarity import Null
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.text import significant
 
 Pixel = tuple[int, int]
 PARTS = ("query", "key")
@@ -142,14 +143,14 @@ def null_figure(score: Score, ends: tuple[float, float]) -> go.Figure:
             y=[0, top],
             mode="lines",
             line={"color": colour, "width": 3},
-            hovertemplate=f"this model: {number(score.score)}<extra></extra>",
+            hovertemplate=f"this model: {significant(score.score)}<extra></extra>",
         )
     )
     left = score.score < sum(ends) / 2
     figure.add_annotation(
         x=score.score,
         y=top,
-        text=f"<b>{number(round(score.score, 3))}</b>",
+        text=f"<b>{significant(round(score.score, 3))}</b>",
         showarrow=False,
         xanchor="left" if left else "right",
         yanchor="top",

@@ -8,7 +8,6 @@ import torch
 
 from app.app_pages.key_query import charts
 from app.app_pages.key_query.charts import Pair, Score
-from app.charts.on_image import number
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.selection import Selection
@@ -27,6 +26,7 @@ from rsp_lab.analysis.relation_weights.complementarity import (
 from rsp_lab.analysis.relation_weights.key_query import key_query
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import step_digits
+from rsp_lab.text import fixed, significant
 
 BY_RULE, MEAN = "by rule", "mean over all"
 DRAWS = 2000
@@ -87,7 +87,7 @@ def sentence(names: tuple[str, str], scores: list[tuple[Score, ...]]) -> tuple[s
 
 def _says(name: str, scores: tuple[Score, ...]) -> str:
     values = [score.score for score in scores]
-    ends = _two(min(values)), _two(max(values))
+    ends = fixed(min(values)), fixed(max(values))
     span = f"scores from {ends[0]} to {ends[1]}" if len(scores) > 1 else f"score {ends[0]}"
     apart = [score for score in scores if score.shuffled.p < LEVEL]
     if not apart:
@@ -140,13 +140,9 @@ def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
             index = ruled.channel if channel == BY_RULE else int(channel)
             what, maps = f"channel {index}", (query[index], key[index])
         r = float(channel_correlations(maps[0][None], maps[1][None])[0, 0])
-        words = f"r = {_two(r)} (median {_two(ruled.median_correlation)})"
+        words = f"r = {fixed(r)} (median {fixed(ruled.median_correlation)})"
         found.append(Pair(step, what, *maps, words))
     return tuple(found)
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
 
 
 def _scores(selection: Selection, side: int) -> tuple[Score, ...]:
@@ -239,12 +235,12 @@ def _row(score: Score, side: str) -> dict[str, str]:
     return {
         "step": f"{step_digits(score.step)} {side}",
         "cells": f"{score.cells[0]} x {score.cells[1]}",
-        "score": number(round(score.score, 3)),
-        "shuffled pairs, middle 95 %": f"{_two(shuffled.low)} to {_two(shuffled.high)}",
+        "score": significant(round(score.score, 3)),
+        "shuffled pairs, middle 95 %": f"{fixed(shuffled.low)} to {fixed(shuffled.high)}",
         "p, shuffled": f"{shuffled.p:.2g}",
         "random weights, all": "–"
         if random is None
-        else f"{_two(min(score.random_draws))} to {_two(max(score.random_draws))}",
+        else f"{fixed(min(score.random_draws))} to {fixed(max(score.random_draws))}",
         "p, random": "–" if random is None else f"{random.p:.2g}",
-        "covariance, score units": number(score.covariance),
+        "covariance, score units": significant(score.covariance),
     }

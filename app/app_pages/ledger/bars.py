@@ -8,8 +8,9 @@ import numpy as np
 
 from app.app_pages.ledger.readings import Panel, Panels
 from app.charts.bar_rows import Bar, Row
-from app.charts.on_image import ink, signed
+from app.charts.on_image import ink
 from rsp_lab.palette import LEVEL_COLOURS
+from rsp_lab.text import signed
 
 _BIAS = "#8A8A88"
 
@@ -39,17 +40,13 @@ def sum_rows(panel: Panel, words: Mapping[int, str], total: str) -> tuple[Row, .
     """Each part begins where the one above it ended, and the last bar, ``total``, is the whole; without one, from 0."""
     rows, start = [], 0.0
     for name, value, shade in _parts(panel, words):
-        bar = Bar(start, value, shade, f"{name}: {_four(value)} logits")
+        bar = Bar(start, value, shade, f"{name}: {signed(value, 4)} logits")
         start = start + value if total else 0.0
         rows.append(Row(name, (bar,), tidy(value), reached=start if total else None))
     if total:
-        whole = Bar(0.0, panel.total, ink(), f"{total}: {_four(panel.total)} logits")
+        whole = Bar(0.0, panel.total, ink(), f"{total}: {signed(panel.total, 4)} logits")
         rows.append(Row(total, (whole,), tidy(panel.total), strong=True))
     return tuple(rows)
-
-
-def _four(value: float) -> str:
-    return f"{value:+.4g}".replace("-", "−")
 
 
 def tidy(value: float) -> str:

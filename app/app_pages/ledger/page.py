@@ -22,7 +22,6 @@ from app.app_pages.ledger.splits import Split
 from app.app_pages.ledger.text import MEASURES, READING_HELP, part_words, sentence, sum_words
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
-from app.charts.on_image import signed
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
@@ -34,6 +33,7 @@ from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.analysis.targets.target import RegionTarget, Target
 from rsp_lab.shapes import step_name
+from rsp_lab.text import signed
 
 STRONGEST, ALL = "strongest", "all"
 WIDTHS = 1, 2.55, 1.3, 1.1, 1

@@ -12,12 +12,12 @@ import torch
 from app.app_pages.ledger.bars import level_colour, tidy
 from app.app_pages.ledger.readings import Panel, Panels, kept
 from app.charts.bar_rows import Bar, Row
-from app.charts.on_image import signed
 from app.shell.region_target import label_map, target_key
 from app.shell.selection import Selection
 from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.ledger import UNLABELLED, ContextLedger
 from rsp_lab.analysis.scenes.sources import SceneSources, scene_sources
+from rsp_lab.text import percent, signed
 
 CLASS, RING, PART = SPLITS = ("class", "distance", "part of the scene")
 SPLIT_HELP = (
@@ -163,11 +163,7 @@ def planted_rows(selection: Selection, panels: Panels, reading: str) -> dict[str
             continue
         found = parts_of(selection, panel, reading)
         for name in found.table.columns:
-            row = rows.setdefault(name, {"share of pixels": _percent(found.areas[name])})
+            row = rows.setdefault(name, {"share of pixels": percent(found.areas[name])})
             row[f"{panel.side}: logits"] = tidy(found.sums[name])
-            row[f"{panel.side}: share of |logits|"] = _percent(found.magnitudes[name])
+            row[f"{panel.side}: share of |logits|"] = percent(found.magnitudes[name])
     return rows
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from app.app_pages.ledger import splits
 from app.app_pages.ledger.readings import GAIN, REJECTION, SIDES, Panel, Panels
 from app.app_pages.ledger.splits import Split
-from app.charts.on_image import signed
 from app.shell.region_target import margin_words, where
 from app.shell.selection import Selection
 from rsp_lab.analysis.targets.target import Target
+from rsp_lab.text import signed
 
 READING_HELP = (
     "Decision: what each cell gives to class over rival. Selection gain: that minus the same with equal weights. "

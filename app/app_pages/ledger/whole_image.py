@@ -12,11 +12,12 @@ from app.app_pages.ledger.bars import level_colour, level_legend
 from app.app_pages.ledger.maps import Ground, map_figure, scale_html, scale_of
 from app.app_pages.ledger.readings import SIDES
 from app.charts.bar_rows import Bar, Row, rows_html
-from app.charts.on_image import mark_pixel, picture_figure, picture_uri, signed
+from app.charts.on_image import mark_pixel, picture_figure, picture_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.selection import Selection
 from app.shell.text import plain
 from rsp_lab.analysis.ledger.levels import LevelLedger
+from rsp_lab.text import signed
 
 DECIDING = "deciding"
 Ledgers = tuple[LevelLedger, LevelLedger]

@@ -12,13 +12,14 @@ import torch
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_figure, signed
+from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_figure
 from app.charts.theme import diverging, plain_figure, reach, sequential
 from app.shell.steps import StepSide
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import cell_to_pixel, step_levels
+from rsp_lab.text import signed
 
 Pixel = tuple[int, int]
 # A map keeps the rest of its colours where a hundredth of its cells is far out.

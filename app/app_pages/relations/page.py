@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.app_pages.relations import charts
-from app.charts.on_image import number, photograph_uri, signed
+from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.selection import Selection
@@ -16,6 +16,7 @@ from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relat
 from app.shell.text import plain
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.shapes import step_digits
+from rsp_lab.text import percent, signed, significant
 
 Sides = tuple[StepSide, StepSide]
 MAP, OVER = "map", "over the photograph"
@@ -132,7 +133,7 @@ def _map_words(one: StepSide, name: str, scale: tuple[float, float]) -> str:
     values = charts.values_of(one.gaze, reading)
     known = values[~pd.isna(values)]
     unit = f" {reading.unit}" if reading.unit else ""
-    mean = f"mean {number(known.mean())}{unit}" if known.size else "not defined anywhere"
+    mean = f"mean {significant(known.mean())}{unit}" if known.size else "not defined anywhere"
     ends = f"±{scale[1]:.3g}" if scale[0] < 0 else f"0 to {scale[1]:.3g}"
     cells = f"{values.shape[0]} x {values.shape[1]} cells"
     return f"{name}: {mean}; {cells}; scale {ends}{unit}, the same left and right."
@@ -222,4 +223,4 @@ def _means(one: StepSide, step: str) -> dict[str, str]:
 
 
 def _percent(share: float) -> str:
-    return "not defined" if math.isnan(share) else f"{100 * share:.0f} %"
+    return "not defined" if math.isnan(share) else percent(share, 0)

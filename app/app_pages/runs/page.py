@@ -14,6 +14,7 @@ from app.charts.theme import draw as draw_chart
 from app.shell.text import draw_sentence, plain
 from app.store.results import results
 from app.store.run_folders import CONFIG, LOG, run_folders, runs_root
+from rsp_lab.text import percent, points
 
 KEY = "runs"
 _UNITS = {"loss": "mean over the updates between two lines", "lr": "", "images_per_s": ""}
@@ -134,10 +135,10 @@ def _draw_scores(runs: Sequence[RunFacts]) -> None:
             {
                 "run": run.name,
                 "updates": f"{run.updates:,}{planned}",
-                "best mIoU, %": _percent(best.miou) if best else "–",
+                "best mIoU, %": percent(best.miou, 1, unit=False) if best else "–",
                 "after": f"{best.step:,}" if best else "–",
-                "last mIoU, %": _percent(last.miou) if last else "–",
-                "pixel accuracy at best, %": _percent(best.pixel_accuracy) if best else "–",
+                "last mIoU, %": percent(last.miou, 1, unit=False) if last else "–",
+                "pixel accuracy at best, %": percent(best.pixel_accuracy, 1, unit=False) if best else "–",
                 "evaluations": f"{len(run.evaluations):,}",
                 "images/s, median": f"{pd.Series(speed).median():.3g}" if speed else "–",
             }
@@ -152,7 +153,7 @@ def _draw_classes(runs: Sequence[RunFacts]) -> None:
     st.markdown("##### IoU of each class, %")
     classes = dict.fromkeys(name for _, best in scored if best for name in best.iou)
     columns = {run.name: [best.iou.get(name) for name in classes] for run, best in scored if best}
-    words = {name: ["–" if share is None else _percent(share) for share in own] for name, own in columns.items()}
+    words = {name: [percent(share, 1, unit=False) for share in own] for name, own in columns.items()}
     if len(scored) == 2:
         first, second = (run.name for run, _ in scored)
         pairs = zip(columns[first], columns[second], strict=True)
@@ -188,10 +189,6 @@ def _settings(rows: dict[str, list[Any]], runs: Sequence[RunFacts]) -> pd.DataFr
     return pd.DataFrame(words, index=pd.Index(list(rows), name="setting"), columns=[run.name for run in runs])
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}" if share == share else "–"
-
-
 def _gap(first: float | None, second: float | None) -> str:
     """Second minus first in percentage points."""
-    return "–" if first is None or second is None else f"{100 * (second - first):+.1f}".replace("-", "−")
+    return points(None if first is None or second is None else second - first)

@@ -10,12 +10,13 @@ from scipy import ndimage
 from torch import Tensor
 
 from app.app_pages.surgery.edits import label_shares
-from app.charts.on_image import ink, mark_pixel, picture_figure, picture_uri, signed
+from app.charts.on_image import ink, mark_pixel, picture_figure, picture_uri
 from app.charts.theme import plain_figure
 from rsp_lab.analysis.ledger.difference import LedgerDifference
 from rsp_lab.analysis.surgery.operate import SurgeryResult
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.palette import LEVEL_COLOURS
+from rsp_lab.text import signed
 
 Pixel = tuple[int, int]
 _WIDTH = 390

@@ -27,7 +27,6 @@ from app.app_pages.surgery.edits import (
     place_key,
     place_of,
 )
-from app.charts.on_image import number, signed
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select, settle
 from app.shell.selection import Selection
@@ -38,6 +37,7 @@ from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery.operations import Where
 from rsp_lab.shapes import step_digits
+from rsp_lab.text import percent, signed, significant
 
 MEASURES = """
 - **Nothing is retrained**: an edited model is the trained one, answering on context that it was never trained to get.
@@ -213,7 +213,7 @@ def draw_margin(selection: Selection, account: Account) -> None:
     if target.rival:
         rows.append(("margin", account.before, account.after))
     table = [
-        {"": name, "before": number(before), "after": number(after), "change": signed(after - before)}
+        {"": name, "before": significant(before), "after": significant(after), "change": signed(after - before)}
         for name, before, after in rows
     ]
     st.table(pd.DataFrame(table).set_index(""), border="horizontal")
@@ -260,16 +260,12 @@ def draw_iou(found: Operated) -> None:
     means = mean_iou(before), mean_iou(after)
     columns = {"mean": means, **dict(zip(found.live.class_names, zip(before, after, strict=True), strict=True))}
     rows = {
-        name: {"before": _percent(pair[0]), "after": _percent(pair[1]), "change, points": _points(*pair)}
+        name: {"before": percent(pair[0]), "after": percent(pair[1]), "change, points": _points(*pair)}
         for name, pair in columns.items()
         if pair != (None, None)
     }
     st.table(pd.DataFrame(rows).T, border="horizontal")
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.3g} %"
-
-
 def _points(before: float | None, after: float | None) -> str:
-    return "–" if before is None or after is None else signed(100 * (after - before))
+    return signed(None if before is None or after is None else 100 * (after - before))

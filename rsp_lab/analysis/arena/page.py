@@ -9,8 +9,9 @@ from typing import Any
 
 from rsp_lab.analysis.arena.expectations import Verdict, judge
 from rsp_lab.analysis.arena.methods import RANDOM
-from rsp_lab.analysis.arena.result import INTERVAL_RULE, MEASURES, SWING_RULE, USED, ArenaResult, Estimate
+from rsp_lab.analysis.arena.result import INTERVAL_RULE, MEASURES, SWING_RULE, USED, ArenaResult
 from rsp_lab.analysis.scenes.known_answer import FOLLOW_RULE, KNOWN_RULES
+from rsp_lab.text import fixed, markdown_table, signed_fixed
 
 OUTCOMES = ("held", "failed", "undecided")
 _GROUPS = {
@@ -148,16 +149,12 @@ def _expected(result: ArenaResult, verdicts: Sequence[Verdict]) -> list[str]:
         reason = next(iter(found.values())).expectation.reason
         cells = [_outcome(found[m]) if m in found else "–" for m in result.models]
         rows.append([sentence, reason, *cells])
-    return [*lines, "", *_table(["expected", "because", *result.models], rows, left=2), ""]
+    return [*lines, "", *markdown_table(["expected", "because", *result.models], rows, left=2), ""]
 
 
 def _outcome(verdict: Verdict) -> str:
     word = f"**{verdict.outcome}**" if verdict.outcome == "failed" else verdict.outcome
-    return f"{word} ({_signed(verdict.found)})"
-
-
-def _signed(found: Estimate) -> str:
-    return "–" if math.isnan(found.mean) else f"{'' if found.mean < 0 else '+'}{found}"
+    return f"{word} ({verdict.found.words(difference=True)})"
 
 
 def _group(result: ArenaResult, group: str) -> list[str]:
@@ -174,7 +171,12 @@ def _group(result: ArenaResult, group: str) -> list[str]:
         if group == "known":
             share = str(result.uniform(model))
             rows.append(["*a uniform map*", *({"cue_share": share, "cue_lift": "1"}.get(m, "") for m in measures)])
-        lines += [f"### {title}: {model}", "", *_table(["method", *(MEASURES[m].title for m in measures)], rows), ""]
+        lines += [
+            f"### {title}: {model}",
+            "",
+            *markdown_table(["method", *(MEASURES[m].title for m in measures)], rows),
+            "",
+        ]
     return lines
 
 
@@ -192,10 +194,10 @@ def _by_distance(result: ArenaResult) -> list[str]:
         for case, distance in sorted({(pair.case, pair.distance) for pair in result.of_model(model)}):
             own = [p for p in result.of_model(model) if (p.case, p.distance) == (case, distance)]
             lifts = [[p.values[m]["cue_lift"] for p in own if "cue_lift" in p.values[m]] for m in methods]
-            swing = f"{fmean(p.swing for p in own):+.2f}"
-            rows.append([f"{case}, {distance} px", swing, *(f"{fmean(v):.2f}" if v else "–" for v in lifts)])
+            swing = signed_fixed(fmean(p.swing for p in own))
+            rows.append([f"{case}, {distance} px", swing, *(fixed(fmean(v) if v else None) for v in lifts)])
         titles = ["case and distance", "swing", *(result.methods[m].title for m in methods)]
-        lines += [f"### By case and distance: {model}", "", *_table(titles, rows), ""]
+        lines += [f"### By case and distance: {model}", "", *markdown_table(titles, rows), ""]
     return lines
 
 
@@ -221,8 +223,3 @@ def _limits() -> list[str]:
         "- Occlusion's windows and Grad-CAM's cells are coarse beside a small cue, which costs them share.",
         "- One trained model of each kind: intervals are over scenes, not over trainings.",
     ]
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    rule = ["---"] * left + ["---:"] * (len(titles) - left)
-    return [f"| {' | '.join(line)} |" for line in (titles, rule, *rows)]

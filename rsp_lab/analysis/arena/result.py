@@ -19,6 +19,7 @@ from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import fixed, signed_fixed
 
 USED = 0.5
 """A model is said to use a cue that moves its margin by at least this many logits, the right way."""
@@ -179,10 +180,13 @@ class Estimate(Summarised):
     def high(self) -> float:
         return self.mean + self.half_width
 
+    def words(self, *, difference: bool = False) -> str:
+        """Mean and half width with two decimals; the mean of a difference has a sign."""
+        mean = signed_fixed(self.mean) if difference else fixed(self.mean)
+        return mean if math.isnan(self.mean) or math.isnan(self.half_width) else f"{mean} ± {fixed(self.half_width)}"
+
     def __str__(self) -> str:
-        if math.isnan(self.mean):
-            return "–"
-        return f"{self.mean:.2f}" + ("" if math.isnan(self.half_width) else f" ± {self.half_width:.2f}")
+        return self.words()
 
     def to_dict(self) -> dict[str, float | int | None]:
         mean, low, high = (None if math.isnan(v) else round(v, 6) for v in (self.mean, self.low, self.high))

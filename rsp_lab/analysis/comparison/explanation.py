@@ -16,6 +16,7 @@ from rsp_lab.analysis.passes.answer import PixelAnswer
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.shapes import step_digits
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import plain_table, signed, signed_fixed, significant
 
 Pixel = tuple[int, int]
 _CELLS = 5
@@ -120,8 +121,8 @@ class Explanation(Summarised):
         return (
             f"At y {self.target.y}, x {self.target.x}, {self.right.name} says {self.right.answer.label} and "
             f"{self.left.name} {self.left.answer.label}: {self.target.class_name} over {self.target.rival} is "
-            f"{right.total:+.3g} and {left.total:+.3g} logits. What sets them apart most is level {level}: "
-            f"{right.sums.get(level, 0.0):+.3g} and {left.sums.get(level, 0.0):+.3g}."
+            f"{signed(right.total)} and {signed(left.total)} logits. What sets them apart most is level {level}: "
+            f"{signed(right.sums.get(level, 0.0))} and {signed(left.sums.get(level, 0.0))}."
         )
 
     def text(self) -> str:
@@ -170,21 +171,10 @@ class Explanation(Summarised):
         }
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their content, the first to the left and the others to the right."""
-    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join([row[0].ljust(wide[0]), *map(str.rjust, row[1:], wide[1:])]) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"
-
-
 def _answers(accounts: Sequence[PixelAccount]) -> str:
     rows = [("at the pixel", "says", "runner-up", "by, logits")]
-    rows += [(a.name, a.answer.label, a.answer.runner_up, f"{a.answer.margin:.3g}") for a in accounts]
-    return _table(rows)
+    rows += [(a.name, a.answer.label, a.answer.runner_up, significant(a.answer.margin)) for a in accounts]
+    return plain_table(rows)
 
 
 def _levels(told: Explanation) -> str:
@@ -193,11 +183,11 @@ def _levels(told: Explanation) -> str:
     rows: list[tuple[str, ...]] = [(head, told.left.name, told.right.name, "right minus left")]
     for x in reversed(apart.levels):
         values = (left.sums.get(x), right.sums.get(x), apart.sums[x])
-        rows.append((f"level {x}", *("-" if value is None else _signed(value) for value in values)))
-    rows.append(("bias", *map(_signed, (left.bias, right.bias, apart.bias))))
-    rows.append(("= margin", *map(_signed, (left.total, right.total, apart.total))))
-    rows.append(("residual", f"{left.residual:.1g}", f"{right.residual:.1g}", ""))
-    return _table(rows)
+        rows.append((f"level {x}", *(signed_fixed(value) for value in values)))
+    rows.append(("bias", *map(signed_fixed, (left.bias, right.bias, apart.bias))))
+    rows.append(("= margin", *map(signed_fixed, (left.total, right.total, apart.total))))
+    rows.append(("residual", significant(left.residual, 1), significant(right.residual, 1), ""))
+    return plain_table(rows)
 
 
 def _cells(account: PixelAccount) -> str:
@@ -205,8 +195,8 @@ def _cells(account: PixelAccount) -> str:
     for cell in account.ledger.strongest(_CELLS):
         top, left, bottom, right = cell.box
         spans = f"{top + 0.5:.0f} to {bottom - 0.5:.0f}", f"{left + 0.5:.0f} to {right - 0.5:.0f}"
-        rows.append((f"level {cell.level}", f"{cell.y}, {cell.x}", *spans, _signed(cell.value)))
-    return _table(rows)
+        rows.append((f"level {cell.level}", f"{cell.y}, {cell.x}", *spans, signed_fixed(cell.value)))
+    return plain_table(rows)
 
 
 def _selection(account: PixelAccount) -> str:
@@ -215,7 +205,7 @@ def _selection(account: PixelAccount) -> str:
     head = ("taken", "refused", "added", "gaze down, right px", "weights down, right px", "reach px")
     rows: list[tuple[str, ...]] = [(f"selection, {account.name}, logits", *head)]
     for step, gaze in zip(account.rejection.steps, account.gaze, strict=True):
-        sums = map(_signed, (float(step.taken.sum()), step.refused, step.added))
-        places = (f"{down:+.0f}, {right:+.0f}" for down, right in (gaze.gaze, gaze.offset))
+        sums = map(signed_fixed, (float(step.taken.sum()), step.refused, step.added))
+        places = (f"{signed_fixed(down, 0)}, {signed_fixed(right, 0)}" for down, right in (gaze.gaze, gaze.offset))
         rows.append((f"step {step_digits(step.step)}", *sums, *places, f"{gaze.reach:.0f}"))
-    return f"{_table(rows)}\nresidual of what was refused {account.rejection.residual:.1g}"
+    return f"{plain_table(rows)}\nresidual of what was refused {significant(account.rejection.residual, 1)}"

@@ -27,6 +27,7 @@ from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import signed
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -145,11 +146,12 @@ class FlipStory(Summarised):
         y, x = (round(place) for place in self.right.target.centre)
         words = (
             f"{self.right_class} over {self.left_class} around ({y}, {x}), {self.pixels} pixels: "
-            f"{first.right:+.3g} from {first.describe()} in {self.names[1]}, {first.left:+.3g} in {self.names[0]}; "
-            f"in all {self.right.total:+.3g} against {self.left.total:+.3g} logits."
+            f"{signed(first.right)} from {first.describe()} in {self.names[1]}, {signed(first.left)} in "
+            f"{self.names[0]}; in all {signed(self.right.total)} against {signed(self.left.total)} logits."
         )
         if last.difference < 0 and -last.difference > first.difference:
-            words += f" Most against it: {last.right:+.3g} from {last.describe()}, {last.left:+.3g} in {self.names[0]}."
+            against = f"{signed(last.right)} from {last.describe()}, {signed(last.left)} in {self.names[0]}"
+            words += f" Most against it: {against}."
         if self.correct is not None:
             left, right = self.correct
             words += (

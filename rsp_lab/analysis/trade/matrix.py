@@ -9,6 +9,7 @@ import numpy as np
 
 from rsp_lab.analysis.trade.image import TRADE_RULE
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import signed, significant
 
 SIDES = ("left", "right", "difference")
 """Of the statistics; the difference is right minus left within each image, so that what images share cancels."""
@@ -147,9 +148,10 @@ class TradeMatrix(Summarised):
             if clear[target, source] == 0:
                 break
             left, right, apart = mean[:, target, source]
+            reach = significant(half[2, target, source], 2)
             said.append(
-                f"{self.targets[target]} from {self.sources[source]}: {right:+.3g} logits in {self.names[1]}, "
-                f"{left:+.3g} in {self.names[0]} (difference {apart:+.3g} ± {half[2, target, source]:.2g}, "
+                f"{self.targets[target]} from {self.sources[source]}: {signed(right)} logits in {self.names[1]}, "
+                f"{signed(left)} in {self.names[0]} (difference {signed(apart)} ± {reach}, "
                 f"{self.images[2, target]} images), most of it on level {self._most(int(target), int(source), apart)}."
             )
         return said

@@ -16,6 +16,7 @@ from PIL import Image
 from rsp_lab.analysis.passes.flow import StepFlow
 from rsp_lab.figures.style import DIVERGING, INK, TINY, level_colour, level_dash
 from rsp_lab.rgb import ImageLike, rgb_pixels
+from rsp_lab.text import significant
 
 # A full page width at 300 dots an inch has 2148: more pixels cost time and file size and show nothing.
 _PRINTED_SIDE = 2400
@@ -40,7 +41,7 @@ class Scale:
         """What a reader must know about the ends of the scale."""
         if self.clipped == 0:
             return "no value lies beyond the scale"
-        return f"{100 * self.clipped:.2g} % of all cells lie beyond the scale and show its end colours"
+        return f"{significant(100 * self.clipped, 2)} % of all cells lie beyond the scale and show its end colours"
 
 
 def shared_scale(maps: Sequence[np.ndarray], percentile: float = 100.0) -> Scale:
@@ -55,21 +56,6 @@ def shared_scale(maps: Sequence[np.ndarray], percentile: float = 100.0) -> Scale
 def symbol(letter: str, level: int, *, prime: bool = False) -> str:
     """The paper's symbol of a map, e.g. Q₆ or Q′₇."""
     return f"{letter}{'′' if prime else ''}{str(level).translate(_SUBSCRIPTS)}"
-
-
-def three(value: float) -> str:
-    """At most three significant digits, with a true minus sign."""
-    return f"{value:.3g}".replace("-", "−")
-
-
-def two(value: float) -> str:
-    """Two significant digits, where there is little room."""
-    return f"{value:.2g}".replace("-", "−")
-
-
-def share(value: float) -> str:
-    """A share of 1 with three decimals, so that a column of them lines up."""
-    return "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}".replace("-", "−")
 
 
 def sides(count: int) -> tuple[str, ...]:
@@ -167,7 +153,7 @@ def colour_bar(
     *,
     clipped: bool = False,
     flush: bool = False,
-    number: Callable[[float], str] = three,
+    number: Callable[[float], str] = significant,
 ) -> None:
     """A horizontal scale with its ends (and 0) printed by ``number``; ``flush`` keeps the words within its width."""
     bar = axes.figure.colorbar(

@@ -23,11 +23,11 @@ from rsp_lab.figures.drawing.panels import (
     show_picture,
     sides,
     symbol,
-    three,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_levels
+from rsp_lab.text import significant
 
 PERCENTILE = 99.0
 """The scale's end is the largest of the maps' 99th percentiles of |value|: no map loses more than a hundredth."""
@@ -70,8 +70,8 @@ def context_flow_caption(result: PixelView, image_name: str = "") -> str:
             "from it, the level's own map and their sum, which, upsampled, is offered to the next row.",
             "RSE: context extracted by a relation; passed down: all that was offered.",
             f"Channel {channel.channel}: {channel.rule}.",
-            f"One colour scale for all maps, {three(-scale.limit)} to {three(scale.limit)}, arbitrary unit: its end is "
-            f"the largest of the maps' {PERCENTILE:g}th percentiles of |value|; {scale.words}.",
+            f"One colour scale for all maps, {significant(-scale.limit)} to {significant(scale.limit)}, arbitrary "
+            f"unit: its end is the largest of the maps' {PERCENTILE:g}th percentiles of |value|; {scale.words}.",
             "The step 32 is the same sum in every head and is left out.",
             *view_words(result, image_name),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,11 +25,8 @@ from rsp_lab.figures.drawing.panels import (
     passes_all,
     printable,
     rgb,
-    share,
     show_picture,
     sides,
-    three,
-    two,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.style import (
@@ -46,6 +44,7 @@ from rsp_lab.figures.style import (
     weight_map,
 )
 from rsp_lab.shapes import step_digits
+from rsp_lab.text import fixed, share, signed, significant
 
 NOTE = (
     "max: the largest, at rows down, columns right of the pixel's cell. centre: weight of the "
@@ -82,7 +81,7 @@ def draw_relation_grids(result: PixelView) -> Figure:
         top = _MARGIN
         labels = sides(len(result.views))
         for side, view, answer, grids in zip(labels, result.views, result.answers, result.grids, strict=True):
-            says = f"says {answer.label}, {three(answer.margin)} logits over {answer.runner_up}"
+            says = f"says {answer.label}, {significant(answer.margin)} logits over {answer.runner_up}"
             says = says if grids else f"{says}; {without_weights(list(view.flow))}"
             sheet_width = DOUBLE - 2 * _MARGIN
             top += sheet.text(_MARGIN, top, shorten(view.name, sheet_width, bold=True), weight="bold")
@@ -99,7 +98,8 @@ def relation_grids_caption(result: PixelView, image_name: str = "") -> str:
     check_relations(result)
     shown = [view for view, grids in zip(result.views, result.grids, strict=True) if grids]
     others = [f"{view.name} {without_weights(list(view.flow))}." for view in result.views if view not in shown]
-    limits = ", ".join(f"RSP-{step_digits(step)} {three(weight_limit(result, step))}" for step in grid_steps(result))
+    ends = {step: significant(weight_limit(result, step)) for step in grid_steps(result)}
+    limits = ", ".join(f"RSP-{step_digits(step)} {end}" for step, end in ends.items())
     return " ".join(
         [
             f"Relation weights of {' and '.join(view.name for view in shown)} at one pixel, on the cells they belong "
@@ -225,7 +225,7 @@ def _draw_plain(sheet: Sheet, result: PixelView, side: str, grid: RelationGrid, 
     bare(axes)
     frame(axes, grid.high, 1.2)
     bar = sheet.axes(left, top + _PLAIN + 0.07, _PLAIN, 0.06, label=f"{side} {grid.step} scale")
-    form = two if math.isnan(grid.entropy) else share
+    form = partial(significant, digits=2) if math.isnan(grid.entropy) else share
     colour_bar(bar, cmap, float(norm.vmin or 0.0), float(norm.vmax or 1.0), flush=True, number=form)
     start = left + _PLAIN + 0.07
     for number, (words, value) in enumerate(_facts(grid)):
@@ -238,18 +238,14 @@ def _facts(grid: RelationGrid) -> list[tuple[str, str]]:
     """What is printed beside a plain grid."""
     row, column = grid.peak
     normalised = not math.isnan(grid.entropy)
-    number = share if normalised else two
+    form = share if normalised else partial(significant, digits=2)
     facts = [
         (grid.window.describe().replace(" x ", " × ").replace("dilation", "dil."), ""),
-        ("max", number(float(np.nanmax(grid.weights)))),
-        ("  at", f"{_signed(row)}, {_signed(column)}"),
-        ("centre", number(grid.centre)),
+        ("max", form(float(np.nanmax(grid.weights)))),
+        ("  at", f"{signed(row)}, {signed(column)}"),
+        ("centre", form(grid.centre)),
     ]
     if normalised:
         facts.append(("uniform", share(1 / int((~np.isnan(grid.weights)).sum()))))
-        facts.append(("entropy", f"{grid.entropy:.2f}"))
+        facts.append(("entropy", fixed(grid.entropy)))
     return facts
-
-
-def _signed(cells: int) -> str:
-    return f"{cells:+d}".replace("-", "−") if cells else "0"

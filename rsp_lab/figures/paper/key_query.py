@@ -18,11 +18,11 @@ from rsp_lab.figures.drawing.panels import (
     show_map,
     show_picture,
     sides,
-    three,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.text import fixed, significant
 
 PERCENTILE = 99.0
 """As in the context flow: no map loses more than a hundredth of its cells to the ends of the scale."""
@@ -71,7 +71,7 @@ def key_query_caption(result: PixelView, image_name: str = "") -> str:
     scales = []
     for step in key_query_steps(result):
         scale = key_query_scale(result, step)
-        scales.append(f"RSP-{step_digits(step)} ±{three(scale.limit)} ({scale.words})")
+        scales.append(f"RSP-{step_digits(step)} ±{significant(scale.limit)} ({scale.words})")
     return " ".join(
         [
             f"Query and key maps of {' and '.join(view.name for view in shown)}.",
@@ -96,10 +96,6 @@ def key_query_scale(result: PixelView, step: str) -> Scale:
 
 def _pairs(result: PixelView) -> list[KeyQuery]:
     return [pair for view in result.views for pair in view.key_queries]
-
-
-def _two(correlation: float) -> str:
-    return f"{correlation:.2f}".replace("-", "−")
 
 
 def _draw_model(sheet: Sheet, result: PixelView, view: ModelView, side: str, top: float) -> float:
@@ -132,7 +128,7 @@ def _draw_model(sheet: Sheet, result: PixelView, view: ModelView, side: str, top
             show_map(axes, values.detach().cpu().float().numpy(), scale, result.image_size)
             frame(axes, step_levels(step)[0])
             mark_pixel(axes, result.pixel, size=max(2.5, min(4.5, 18 * height)))
-        words = f"r = {_two(pair.correlation)} (median {_two(pair.median_correlation)})"
+        words = f"r = {fixed(pair.correlation)} (median {fixed(pair.median_correlation)})"
         sheet.text(left, below + 0.02, words, size=TINY)
         bar = sheet.axes(left + 0.12, below + 0.2, max(0.6, min(width, 1.4) - 0.24), 0.07, label=f"{side} {step} scale")
         colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0)

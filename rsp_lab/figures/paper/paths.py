@@ -28,12 +28,12 @@ from rsp_lab.figures.drawing.panels import (
     show_picture,
     sides,
     symbol,
-    three,
 )
 from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten
 from rsp_lab.figures.paper.flow import PERCENTILE, flow_map, flow_scale
 from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.shapes import step_levels
+from rsp_lab.text import signed_fixed, significant
 
 PASSED, REFUSED = "#16803C", "#C8102E"
 """Green and red of the paper's Fig. 5; the red path also ends in a bar, so that no colour need be told apart."""
@@ -97,7 +97,7 @@ def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figu
 def context_paths_caption(result: PixelView, paths: Sequence[ContextPaths], image_name: str = "") -> str:
     """The caption of :func:`draw_context_paths`, as plain text."""
     scale, channel = flow_scale(result), result.channel
-    values = " and ".join(f"{path.name} {three(path.target_value)}" for path in paths)
+    values = " and ".join(f"{path.name} {significant(path.target_value)}" for path in paths)
     residual = max(path.residual for path in paths)
     return " ".join(
         [
@@ -108,8 +108,8 @@ def context_paths_caption(result: PixelView, paths: Sequence[ContextPaths], imag
             "models; its dark core is for the class, the rest against it. It starts and ends at the centre of mass of",
             f"its cells; outlines hold the fewest cells with {100 * SHARE:.0f} % of what was taken or refused.",
             f"Largest relative residual of what was refused: {residual:.1g}.",
-            f"Maps: channel {channel.channel} ({channel.rule}), {three(-scale.limit)} to {three(scale.limit)},",
-            "arbitrary unit;",
+            f"Maps: channel {channel.channel} ({channel.rule}),",
+            f"{significant(-scale.limit)} to {significant(scale.limit)}, arbitrary unit;",
             f"the end is the largest of the maps' {PERCENTILE:g}th percentiles of |value|; {scale.words}.",
             *view_words(result, image_name),
         ]
@@ -125,11 +125,6 @@ def _levels(result: PixelView) -> list[int]:
 def _widest(paths: Sequence[ContextPaths]) -> float:
     sums = [float(values.sum()) for path in paths for step in path.steps for values in (step.passage, step.refusal)]
     return max([*sums, 1e-9])
-
-
-def logits(value: float) -> str:
-    """A signed number of logits with two decimals; 0 has no sign."""
-    return "0" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
 
 
 def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths], scale: Scale, head: float) -> None:
@@ -148,7 +143,7 @@ def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths
     lines = fill(f"{where}, logits:", room, TEXT).count("\n") + 1
     top = _MARGIN + lines * line_height(TEXT) + 0.02
     for path in paths:
-        words = shorten(f"{path.name}  {logits(path.target_value)}", room, SMALL)
+        words = shorten(f"{path.name}  {signed_fixed(path.target_value)}", room, SMALL)
         diagram.text(start, top, words, size=SMALL, va="top")
         top += line_height(SMALL)
     words = f"maps: channel {result.channel.channel}, arbitrary unit, one scale"
@@ -299,13 +294,18 @@ class _Column:
         """The numbers of a band, in the room above the row's own map."""
         left = self.left + _LABEL
         top = self.row(row) - _BETWEEN + 0.045
-        passed = f"taken {logits(float(step.taken_for.sum()))} {logits(-float(step.taken_against.sum()))}"
+        passed = f"taken {_both(step.taken_for, step.taken_against)}"
         self.diagram.text(left, top, passed, size=TINY, color=PASSED, va="top")
         if step.passes_all:
             self.diagram.text(left, top + line_height(TINY), "nothing refused", size=TINY, color=QUIET, va="top")
             return
-        refused = f"refused {logits(float(step.refused_for.sum()))} {logits(-float(step.refused_against.sum()))}"
+        refused = f"refused {_both(step.refused_for, step.refused_against)}"
         self.diagram.text(left, top + line_height(TINY), refused, size=TINY, color=REFUSED, va="top")
+
+
+def _both(supporting: Tensor, opposing: Tensor) -> str:
+    """Logits for and against the class."""
+    return f"{signed_fixed(float(supporting.sum()))} {signed_fixed(-float(opposing.sum()))}"
 
 
 def _curve(start: Point, end: Point) -> Path:

@@ -12,12 +12,13 @@ from matplotlib.transforms import Affine2D
 from rsp_lab.analysis.receptive_field.geometry import LocalRegion, ReachGeometry
 from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.diagram import FIRM, HAIR, THIN, Diagram, Point, level_edge, tint
-from rsp_lab.figures.drawing.panels import printable, rgb, symbol, three
+from rsp_lab.figures.drawing.panels import printable, rgb, symbol
 from rsp_lab.figures.drawing.planes import Place, cell_box, draw_lines, patch, place_y, plane
 from rsp_lab.figures.drawing.sheet import shorten
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.text import significant
 
 _MOST_LINES = 40
 """Cells along an axis beyond which a grid's lines would close up."""
@@ -72,7 +73,7 @@ def reach_caption(reaches: Sequence[ReachGeometry], names: Sequence[str], image_
             f"Regions and reach, from the geometry of {' and '.join(names)} alone; no weights take part.",
             f"(c) {names[-1]}: tinted, the cells of each level's map that pixel D (y {y}, x {x}) can draw on; strong,",
             "the window of the cell below on the longest way; black, that way, from C to D,",
-            f"{three(shown.distance)} pixels. Numbers beside a level: its reach away from the border.",
+            f"{significant(shown.distance)} pixels. Numbers beside a level: its reach away from the border.",
             f"Grids of more than {_MOST_LINES} cells are left out.",
             f"(d) Step {step_digits(shown.region.step)}: one low-level cell, the region that it searches on",
             "the upsampled map, and the cells that this is upsampled from.",
@@ -183,7 +184,7 @@ def _draw_way(diagram: Diagram, reach: ReachGeometry, places: dict[int, Place], 
         diagram.canvas.plot([x], [y], marker="o", markersize=4.2, mfc=INK, mec="white", mew=0.8, zorder=3.6)
         rim = [Stroke(linewidth=2.2, foreground="white"), Normal()]
         diagram.text(x + side * 0.12, y, letter, size=TEXT, weight="bold", ha="center", zorder=4, path_effects=rim)
-    words = f"D can draw on {symbol('Q', levels[0])} at C, {three(reach.distance)} pixels away"
+    words = f"D can draw on {symbol('Q', levels[0])} at C, {significant(reach.distance)} pixels away"
     diagram.text(base(0, 1)[0], base(0, 1)[1] + 0.13, words, size=TINY, color=QUIET)
 
 

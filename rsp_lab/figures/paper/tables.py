@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rsp_lab import text
 from rsp_lab.models.paper.printed import PairedCell, PairedTable
-
-NOTHING = "-"
-"""Stands where there is no number of ours."""
 
 _SPECIAL = {
     "&": r"\&",
@@ -15,6 +13,8 @@ _SPECIAL = {
     "#": r"\#",
     "_": r"\_",
     "±": r"$\pm$",
+    "−": "$-$",
+    "–": "--",
     "^": r"\textasciicircum{}",
 }
 
@@ -22,13 +22,8 @@ _SPECIAL = {
 def markdown_table(table: PairedTable) -> str:
     """A pipe table with its title above and its notes below."""
     heads = [*table.labels, *(f"{name} {whose}" for name in table.measures for whose in ("paper", "ours"))]
-    lines = [
-        f"**Table {table.number}.** {table.title}",
-        "",
-        "| " + " | ".join(heads) + " |",
-        "|" + "|".join(["---"] * len(table.labels) + ["---:"] * (2 * len(table.measures))) + "|",
-    ]
-    lines += ["| " + " | ".join([*labels, *_numbers(cells)]) + " |" for _, labels, cells in table.rows]
+    rows = [[*labels, *_numbers(cells)] for _, labels, cells in table.rows]
+    lines = [f"**Table {table.number}.** {table.title}", "", *text.markdown_table(heads, rows, len(table.labels))]
     return "\n".join([*lines, "", *(f"- {note}." for note in table.notes)]) + "\n"
 
 
@@ -67,10 +62,10 @@ def latex_table(table: PairedTable) -> str:
 
 def escape(words: str) -> str:
     """Words with the characters that LaTeX reads otherwise escaped; powers and sizes are set as mathematics."""
-    text = "".join(_SPECIAL.get(letter, letter) for letter in words)
-    text = re.sub(r"(\d+)\\textasciicircum\{\}(\d+)", r"$\1^{\2}$", text)
-    return re.sub(r"(\d+) x (\d+)", r"$\1 \\times \2$", text)
+    escaped = "".join(_SPECIAL.get(letter, letter) for letter in words)
+    escaped = re.sub(r"(\d+)\\textasciicircum\{\}(\d+)", r"$\1^{\2}$", escaped)
+    return re.sub(r"(\d+) x (\d+)", r"$\1 \\times \2$", escaped)
 
 
 def _numbers(cells: tuple[PairedCell, ...]) -> list[str]:
-    return [number for cell in cells for number in (cell.paper, cell.ours or NOTHING)]
+    return [number for cell in cells for number in (cell.paper, cell.ours or text.MISSING)]

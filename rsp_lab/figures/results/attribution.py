@@ -22,11 +22,11 @@ from rsp_lab.figures.drawing.panels import (
     rgb,
     shared_scale,
     show_map,
-    three,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.rgb import ImageLike
+from rsp_lab.text import significant
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
@@ -87,7 +87,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     scale = shared_scale(maps, PERCENTILE)
     for place, (name, found, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
         left = _MARGIN + place * (wide + _GAP)
-        sheet.text(left, top, shorten(f"{name}: {three(found.target_value)} logits", wide, TINY), size=TINY)
+        sheet.text(left, top, shorten(f"{name}: {significant(found.target_value)} logits", wide, TINY), size=TINY)
         _draw_map(
             sheet.axes(left, top + 0.15, wide, high, label=f"{found.method.name} {place}"), image, values, scale, found
         )
@@ -133,9 +133,9 @@ def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, fo
 
 def _promise(found: Attribution) -> str:
     if found.residual is not None:
-        return f"sum {three(float(found.values.sum()))}, residual {found.residual:.1g}"
+        return f"sum {significant(float(found.values.sum()))}, residual {found.residual:.1g}"
     if found.regions:
-        return ", ".join(f"{one.name} {three(one.effect)}" for one in found.regions[:3])
+        return ", ".join(f"{one.name} {significant(one.effect)}" for one in found.regions[:3])
     return "no sum is promised"
 
 

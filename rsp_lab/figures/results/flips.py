@@ -13,9 +13,9 @@ from rsp_lab.analysis.comparison.flips import RANK_RULE, FlipStories, FlipStory,
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
-from rsp_lab.figures.results.ledger import signed
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
+from rsp_lab.text import signed_fixed
 
 _MARGIN = 0.08
 _PHOTO = 2.0
@@ -126,7 +126,7 @@ def _draw_entries(sheet: Sheet, story: FlipStory, number: int, left: float, top:
         middle = top + (place + 0.5) * tall / len(rows)
         sheet.text(left, middle, shorten(words, words_wide - 0.04, SMALL), size=SMALL, va="center")
         for end, value in zip(ends, (entry.left, entry.right, entry.difference), strict=True):
-            sheet.text(end, middle, signed(value), size=SMALL, va="center", ha="right")
+            sheet.text(end, middle, signed_fixed(value), size=SMALL, va="center", ha="right")
         for shift, value, filled in ((-0.19, entry.left, False), (0.19, entry.right, True)):
             (bar,) = axes.barh(place + shift, value, 0.34, linewidth=0.8, edgecolor=colour)
             bar.set(facecolor=colour if filled else "none", gid=f"{words} {'right' if filled else 'left'}")

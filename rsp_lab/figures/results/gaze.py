@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.figures.drawing.captions import image_words
-from rsp_lab.figures.drawing.panels import frame, lightened, printable, rgb, show_picture, three
+from rsp_lab.figures.drawing.panels import frame, lightened, printable, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TINY, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.text import fixed, significant
 
 MOST = 18
 """Arrows along the longer side of a panel at the most; of larger maps every n-th cell is drawn."""
@@ -104,11 +105,9 @@ def _rows(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> fl
 
 def _draw_words(sheet: Sheet, step: StepGaze, left: float, top: float, bottom: float) -> None:
     sheet.text(left, top, f"RSP-{step_digits(step.step)}", size=SMALL, weight="bold")
-    words = f"longest: {three(longest(step))} px"
+    words = f"longest: {significant(longest(step))} px"
     sheet.text(left, top + line_height(SMALL), words, size=TINY, color=QUIET)
-    parts = "\n".join(
-        f"{part} explains {step.explained(part):.2f}".replace("-", "−") for part in ("position", "content")
-    )
+    parts = "\n".join(f"{part} explains {fixed(step.explained(part))}" for part in ("position", "content"))
     sheet.text(left, bottom, parts, size=TINY, color=INK)
 
 

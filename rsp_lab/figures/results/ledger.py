@@ -24,7 +24,6 @@ from rsp_lab.figures.drawing.panels import (
     shared_scale,
     show_picture,
     sides,
-    three,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
 from rsp_lab.figures.style import (
@@ -41,6 +40,7 @@ from rsp_lab.figures.style import (
     signed_weight_map,
 )
 from rsp_lab.rgb import ImageLike
+from rsp_lab.text import signed_fixed, significant
 
 _MARGIN = 0.08
 _GAP = 0.08
@@ -97,7 +97,7 @@ def ledger_caption(accounts: Sequence[PixelAccount], image_name: str = "") -> st
     """The caption of :func:`draw_ledger`, as plain text."""
     target = accounts[0].ledger.target
     y, x = _pixel(accounts[0])
-    values = "; ".join(f"{signed(account.ledger.total)} logits in {account.name}" for account in accounts)
+    values = "; ".join(f"{signed_fixed(account.ledger.total)} logits in {account.name}" for account in accounts)
     return " ".join(
         [
             f"Context {'ledger' if len(accounts) == 1 else 'ledgers'} of {model_words([a.name for a in accounts])}:",
@@ -170,7 +170,7 @@ def _draw_levels(
         middle = top + (number + 0.5) * tall / len(rows)
         sheet.text(left, middle, name, size=SMALL, va="center")
         for end, value in zip(ends, values, strict=True):
-            sheet.text(end, middle, "–" if value is None else signed(value), size=SMALL, va="center", ha="right")
+            sheet.text(end, middle, signed_fixed(value), size=SMALL, va="center", ha="right")
         for which, place, wide, filled in bars:
             value = values[which]
             if value is not None:
@@ -194,9 +194,9 @@ def _draw_maps(
     top: float,
 ) -> float:
     ledger, room = account.ledger, DOUBLE - 2 * _MARGIN
-    head = f"{account.name}: {ledger.target.describe()}, {signed(ledger.total)} logits"
+    head = f"{account.name}: {ledger.target.describe()}, {signed_fixed(ledger.total)} logits"
     top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold")
-    says = f"says {account.answer.label}, {three(account.answer.margin)} logits over {account.answer.runner_up}"
+    says = f"says {account.answer.label}, {significant(account.answer.margin)} logits over {account.answer.runner_up}"
     top += sheet.text(_MARGIN, top, shorten(says, room, SMALL), size=SMALL, color=QUIET) + 0.03
     slot = (room - (len(boxes) - 1) * _GAP) / len(boxes)
     high, wide = fit(ledger.image_size, slot, _PANEL_TALLEST)
@@ -209,7 +209,7 @@ def _draw_maps(
         if level not in ledger.maps:
             sheet.text(left, start, "not read", size=SMALL, color=QUIET)
             continue
-        total = signed(ledger.sums[level])
+        total = signed_fixed(ledger.sums[level])
         # Beside the level's name even where the photograph is narrower than both.
         end = max(wide, text_width(f"level {level} {total}", SMALL))
         sheet.text(left + end, top, total, size=SMALL, ha="right")
@@ -228,8 +228,3 @@ def _draw_maps(
         axes.set(xlim=(box[1], box[3]), ylim=(box[2], box[0]))
         frame(axes, level, 1.2)
     return start + high
-
-
-def signed(value: float) -> str:
-    """With its sign and two decimals, so that a column lines up."""
-    return f"{value:+.2f}".replace("-", "−")

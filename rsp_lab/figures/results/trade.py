@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
 from rsp_lab.figures.drawing.captions import model_words
-from rsp_lab.figures.drawing.panels import Scale, bare, colour_bar, shared_scale, three
+from rsp_lab.figures.drawing.panels import Scale, bare, colour_bar, shared_scale
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height, shorten, text_width
 from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style
+from rsp_lab.text import fixed, significant
 
 _MARGIN = 0.08
 _GAP = 0.14
@@ -106,14 +107,14 @@ def trade_caption(result: TradeMatrix, *, target: str | None = None, side: str |
     name = result.targets[_place(shown, target)]
     models = model_words([result.names[which] for which in shown.sides if which < 2])
     labels = "true labels" if result.by == "labels" else "the predictions of each model"
-    scales = f"colour scales to ±{three(shown.scales[0].limit)} logits for the models, to ±"
-    scales += f"{three(shown.scales[1].limit)} for their difference"
+    scales = f"colour scales to ±{significant(shown.scales[0].limit)} logits for the models, to ±"
+    scales += f"{significant(shown.scales[1].limit)} for their difference"
     words = [
         f"What classes take from each other in {models}, over {result.seen} images.",
         f"Zones of targets and sources by {labels}. An entry: {result.rule}.",
         f"Matrices: summed over levels; {scales}."
         if len(shown.sides) > 1
-        else f"Matrix: summed over levels; colour scale to ±{three(shown.scales[0].limit)} logits.",
+        else f"Matrix: summed over levels; colour scale to ±{significant(shown.scales[0].limit)} logits.",
         f"Bars: {name}, level by level, the sources with the largest entries.",
     ]
     if len(shown.sides) > 1:
@@ -169,9 +170,9 @@ def _draw_matrix(sheet: Sheet, shown: _Shown, side: int, left: float, top: float
 def _print_numbers(axes: Axes, values: np.ndarray, printed: np.ndarray, scale: Scale) -> None:
     for row, column in np.argwhere(printed).tolist():
         value = float(values[row, column])
-        words = f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}"
+        words = fixed(value, 1 if abs(value) < 9.95 else 0)
         colour = "white" if abs(value) > 0.6 * scale.limit else INK
-        axes.text(column, row, words.replace("-", "−"), fontsize=_NUMBER, ha="center", va="center", color=colour)
+        axes.text(column, row, words, fontsize=_NUMBER, ha="center", va="center", color=colour)
 
 
 def _draw_scale(sheet: Sheet, scale: Scale, left: float, top: float, words: str) -> None:

@@ -10,12 +10,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.segmentation import deeplabv3_resnet50
 
-from rsp_lab.figures.paper.tables import NOTHING, escape, latex_table, markdown_table
+from rsp_lab.figures.paper.tables import escape, latex_table, markdown_table
 from rsp_lab.models.inspection.cost import head_cost, system_cost
 from rsp_lab.models.paper.costs import cost_tables
 from rsp_lab.models.paper.printed import PairedTable, paired_tables
 from rsp_lab.models.presets import resnet_fpn, rsp4_d
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.text import MISSING
 
 KEY = "I/RSP-4, ResNet-50-FPN"
 
@@ -85,7 +86,7 @@ def test_markdown_has_a_cell_for_every_column(tables: dict[str, PairedTable]) ->
         assert {line.count("|") for line in lines} == {1 + len(table.labels) + 2 * len(table.measures)}
         assert len(lines) == 2 + len(table.rows)
     assert "| 77.5 ± 0.2 | 77.1 | 53.7 | 53.68 | 7.8 | 7.75 |" in markdown_table(tables["I"])
-    assert f"| 2.0 | {NOTHING} | 2.0 | {NOTHING} |" in markdown_table(tables["II"])
+    assert f"| 2.0 | {MISSING} | 2.0 | {MISSING} |" in markdown_table(tables["II"])
 
 
 def test_latex_is_balanced_and_escaped(tables: dict[str, PairedTable]) -> None:

@@ -16,10 +16,11 @@ from rsp_lab.analysis.ledger.extent import contributing_box
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from rsp_lab.figures.results.ledger import draw_ledger, signed
+from rsp_lab.figures.results.ledger import draw_ledger
 from rsp_lab.figures.style import level_colour
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.text import signed_fixed
 from tests.figures.finding import axes_of, words_of
 
 PIXEL = (60, 70)
@@ -59,12 +60,12 @@ def test_bars_have_the_levels_values_and_colours(told: Explanation, figure: Figu
             assert bar.get_width() == pytest.approx(total)
             assert bar.get_edgecolor()[:3] == pytest.approx(to_rgb(level_colour(level)))
         assert bars[f"logit {side}"].get_width() == pytest.approx(account.ledger.total)
-    assert signed(told.difference.total) in words_of(figure)
+    assert signed_fixed(told.difference.total) in words_of(figure)
 
 
 def test_titles_say_model_pixel_classes_and_unit(told: Explanation, figure: Figure) -> None:
     for account in told.accounts:
-        expected = f"{account.name}: {told.target.describe()}, {signed(account.ledger.total)} logits"
+        expected = f"{account.name}: {told.target.describe()}, {signed_fixed(account.ledger.total)} logits"
         assert expected in words_of(figure)
     assert "(60, 70)" in told.target.describe()
 
@@ -87,6 +88,6 @@ def test_one_model_has_its_own_bars_and_numbers(told: Explanation) -> None:
     assert set(bars) == {f"{row} model" for row in (*(f"level {x}" for x in account.ledger.levels), "bias", "total")}
     assert bars["level 4 model"].get_width() == pytest.approx(account.ledger.sums[4])
     words = words_of(figure)
-    assert words.count(signed(account.ledger.sums[4])) == 2, "beside its bar and above its map"
+    assert words.count(signed_fixed(account.ledger.sums[4])) == 2, "beside its bar and above its map"
     assert "■ − □" not in words
     assert not any("a long name" in part for part in words)

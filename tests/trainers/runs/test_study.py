@@ -11,7 +11,6 @@ from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.scene import CASES
 from trainers.commands import main
 from trainers.config.paper import PAPER_RECIPES
-from trainers.markdown import spread
 from trainers.reports.printed import PRINTED
 from trainers.reports.results import results_page
 from trainers.reports.write import write_results
@@ -116,12 +115,6 @@ def test_a_loss_is_said_as_plainly() -> None:
     page = results_page([_run("baseline", 0, 0.6, True), _run("rsp2", 0, 0.5, False)], [])
 
     assert "- RSP-2 against Baseline, 1 seed: mIoU, region IoU and accuracy **below** in the one seed there is." in page
-
-
-def test_spread() -> None:
-    assert spread([0.5]) == "50.0"
-    assert spread([0.1, 0.3, 0.2]) == "20.0 (10.0 to 30.0)"
-    assert spread([-0.1, 0.3, 0.2], signed=True) == "+20.0 (-10.0 to +30.0)"
 
 
 def test_every_printed_row_has_its_recipe() -> None:
