@@ -87,7 +87,7 @@ def rounded(value: Any, digits: int = 6) -> Any:
             is.
     """
     if isinstance(value, float):
-        return round(float(value), digits) if math.isfinite(value) else None
+        return round(float(value), digits) + 0.0 if math.isfinite(value) else None  # no -0.0
     if isinstance(value, Mapping):
         return {name: rounded(item, digits) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
 from rsp_lab.rgb import rgb_batch
-from rsp_lab.text import percent
+from rsp_lab.text import percent, rounded
 from trainers.training import distributed
 from trainers.training.inference import Inference, predict
 
@@ -56,9 +55,9 @@ class Evaluation:
         """Plain JSON data, scores rounded to 6 digits; None for what has no score."""
         return {
             "images": self.images,
-            "miou": _rounded(self.miou),
-            "pixel_accuracy": _rounded(self.pixel_accuracy),
-            "iou": {name: _rounded(value) for name, value in zip(self.classes, self.iou, strict=True)},
+            "miou": rounded(self.miou),
+            "pixel_accuracy": rounded(self.pixel_accuracy),
+            "iou": rounded(dict(zip(self.classes, self.iou, strict=True))),
         }
 
     def table(self) -> str:
@@ -99,10 +98,6 @@ def evaluate(
         model.train(was_training)
     counts = distributed.total(counts.to(device)).cpu()
     return Evaluation(classes, counts[:-1].view(len(classes), len(classes)), int(counts[-1]))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None or math.isnan(value) else round(value, 6)
 
 
 def _share(samples: Any) -> Iterable[Sample]:

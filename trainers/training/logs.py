@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from rsp_lab._version import __version__
 from rsp_lab.files import FileError, parse_json, to_json, write_atomic, write_json
+from rsp_lab.text import percent
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.checkpoint import CheckpointError
@@ -136,7 +137,7 @@ class RunLog:
         """One line about an evaluation that took ``seconds``."""
         self._idle_seconds += seconds
         self._write({"step": step, "val": scores, "val_s": round(seconds, 1)})
-        miou = "-" if scores["miou"] is None else f"{100 * scores['miou']:.2f}"
+        miou = percent(scores["miou"], 2, unit=False)
         self.say(f"step {step}/{self.config.steps}  val mIoU {miou}  ({seconds:.0f} s)")
 
     def say(self, line: str) -> None:

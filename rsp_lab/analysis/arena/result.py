@@ -19,7 +19,7 @@ from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import fixed, signed_fixed
+from rsp_lab.text import fixed, rounded, signed_fixed
 
 USED = 0.5
 """A model is said to use a cue that moves its margin by at least this many logits, the right way."""
@@ -189,8 +189,8 @@ class Estimate(Summarised):
         return self.words()
 
     def to_dict(self) -> dict[str, float | int | None]:
-        mean, low, high = (None if math.isnan(v) else round(v, 6) for v in (self.mean, self.low, self.high))
-        return {"mean": mean, "low": low, "high": high, "pairs": self.pairs}
+        facts: dict[str, float | int | None] = rounded({"mean": self.mean, "low": self.low, "high": self.high})
+        return {**facts, "pairs": self.pairs}
 
 
 @dataclass(frozen=True)

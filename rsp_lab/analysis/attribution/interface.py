@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rsp_lab.analysis.attribution.target_function import TargetFunction
 from rsp_lab.capture.points import suggest
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 Setting = int | float | str
 
@@ -94,7 +95,7 @@ class RegionEffect(Summarised):
     effect: float
 
     def to_dict(self) -> dict[str, Any]:
-        return {"number": self.number, "name": self.name, "pixels": self.pixels, "effect": round(self.effect, 6)}
+        return {"number": self.number, "name": self.name, "pixels": self.pixels, "effect": rounded(self.effect)}
 
 
 @dataclass(frozen=True, eq=False)

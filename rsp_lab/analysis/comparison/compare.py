@@ -27,6 +27,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Rows
+from rsp_lab.text import rounded
 
 # Peak resident memory of a comparison with the shipped models, measured at 1024 x 1024 and 4096 x 4096.
 _BASE_BYTES, _BYTES_PER_PIXEL = 950e6, 190
@@ -89,7 +90,7 @@ class Comparison(PixelView):
             "pixel": list(self.pixel),
             "pixel_rule": self.pixel_rule,
             "channel": self.channel.to_dict(),
-            "disagreeing_share": round(self.disagreeing_share, 5),
+            "disagreeing_share": rounded(self.disagreeing_share, 5),
             "disagreements": [region.to_dict() for region in self.disagreements],
             **sides,
         }

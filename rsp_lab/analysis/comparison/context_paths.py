@@ -20,6 +20,7 @@ from rsp_lab.analysis.targets.regions import flipped_region
 from rsp_lab.analysis.targets.target import PixelTarget, Target, target_value
 from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 PATHS_RULE = (
     "offered: derivative of the target with respect to a cell's context, times what lies at the cell's own position "
@@ -79,14 +80,9 @@ class StepPath(Summarised):
 
     def to_dict(self) -> dict[str, Any]:
         """Sums over the map, in logits."""
-        names = ("taken_for", "taken_against", "refused_for", "refused_against")
-        return {
-            "step": self.name,
-            "passes_all": self.passes_all,
-            "offered": round(float(self.offered.sum()), 6),
-            "taken": round(float(self.taken.sum()), 6),
-            **{name: round(float(getattr(self, name).sum()), 6) for name in names},
-        }
+        names = ("offered", "taken", "taken_for", "taken_against", "refused_for", "refused_against")
+        sums = {name: getattr(self, name).sum() for name in names}
+        return {"step": self.name, "passes_all": self.passes_all, **rounded(sums)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +123,7 @@ class ContextPaths(Summarised):
             "target": self.target.describe(),
             "unit": "logits",
             "rule": PATHS_RULE,
-            "target_value": round(self.target_value, 6),
+            "target_value": rounded(self.target_value),
             "steps": [step.to_dict() for step in self.steps],
             "residual": self.residual,
         }

@@ -16,7 +16,7 @@ from rsp_lab.analysis.passes.answer import PixelAnswer
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.shapes import step_digits
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import plain_table, signed, signed_fixed, significant
+from rsp_lab.text import plain_table, rounded, signed, signed_fixed, significant
 
 Pixel = tuple[int, int]
 _CELLS = 5
@@ -41,9 +41,8 @@ class PixelGaze(Summarised):
     reach: float
 
     def to_dict(self) -> dict[str, Any]:
-        places = {"gaze_pixels": self.gaze, "offset_pixels": self.offset}
-        rounded = {name: [round(v, 2) for v in place] for name, place in places.items()}
-        return {"step": self.step, "cell": list(self.cell), **rounded, "reach_pixels": round(self.reach, 2)}
+        pixels = {"gaze_pixels": self.gaze, "offset_pixels": self.offset, "reach_pixels": self.reach}
+        return {"step": self.step, "cell": list(self.cell), **rounded(pixels, 2)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +152,7 @@ class Explanation(Summarised):
 
     def to_dict(self) -> dict[str, Any]:
         apart = self.difference
+        levels = {str(x): value for x, value in apart.sums.items()}
         return {
             "sentence": self.sentence(),
             "image_size": list(self.left.ledger.image_size),
@@ -163,11 +163,7 @@ class Explanation(Summarised):
             "unit": "logits",
             "left": self.left.to_dict(),
             "right": self.right.to_dict(),
-            "right_minus_left": {
-                "total": round(apart.total, 6),
-                "bias": round(apart.bias, 6),
-                "levels": {str(x): round(value, 6) for x, value in apart.sums.items()},
-            },
+            "right_minus_left": rounded({"total": apart.total, "bias": apart.bias, "levels": levels}),
         }
 
 

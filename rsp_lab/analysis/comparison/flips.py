@@ -27,7 +27,7 @@ from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import signed
+from rsp_lab.text import rounded, signed
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -179,11 +179,11 @@ class FlipStory(Summarised):
             "box": list(self.box),
             "pixels": self.pixels,
             "classes": [self.left_class, self.right_class],
-            "margins": [round(margin, 6) for margin in self.margins],
-            "score": round(self.score, 3),
+            "margins": rounded(self.margins),
+            "score": rounded(self.score, 3),
             "tipping": asdict(self.tipping),
             "most_against": asdict(self.entries()[-1]),
-            "correct": None if self.correct is None else [round(share, 4) for share in self.correct],
+            "correct": rounded(self.correct, 4),
             "verdict": self.verdict,
             "difference": self.difference.to_dict(),
             "residual": max(self.left.residual, self.right.residual),

@@ -24,6 +24,7 @@ from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ class Faithfulness(Summarised):
             "reference": self.reference,
             "cell": self.cell,
             "blocks": self.blocks,
-            "target_value": round(self.target_value, 6),
-            "reference_value": round(self.reference_value, 6),
+            "target_value": rounded(self.target_value),
+            "reference_value": rounded(self.reference_value),
             **self.curves.to_dict(),
             "random": self.control.to_dict(),
             "beats_random": self.beats_random,

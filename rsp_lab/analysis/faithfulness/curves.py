@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 LEAST_CHANGE = 0.1
 """Areas are normalised where the image raises the target by at least this many logits over the reference."""
@@ -68,16 +69,16 @@ class Curves(Summarised):
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return {
-            "shares": [round(share, 6) for share in self.shares],
-            "deletion": [round(value, 6) for value in self.deletion],
-            "insertion": [round(value, 6) for value in self.insertion],
+            "shares": rounded(self.shares),
+            "deletion": rounded(self.deletion),
+            "insertion": rounded(self.insertion),
             "area_rule": AREA_RULE,
-            "deletion_area": round(self.deletion_area, 6),
-            "insertion_area": round(self.insertion_area, 6),
-            "gap": round(self.gap, 6),
+            "deletion_area": rounded(self.deletion_area),
+            "insertion_area": rounded(self.insertion_area),
+            "gap": rounded(self.gap),
             "normalised_rule": NORMALISED_RULE,
-            "normalised_deletion": _rounded(self.normalised_deletion),
-            "normalised_insertion": _rounded(self.normalised_insertion),
+            "normalised_deletion": rounded(self.normalised_deletion),
+            "normalised_insertion": rounded(self.normalised_insertion),
         }
 
 
@@ -97,7 +98,8 @@ class Spread:
         return f"{self.median:.2f}, {self.least:.2f} to {self.largest:.2f}"
 
     def to_dict(self) -> dict[str, float]:
-        return {"median": round(self.median, 6), "least": round(self.least, 6), "largest": round(self.largest, 6)}
+        numbers: dict[str, float] = rounded(asdict(self))
+        return numbers
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,3 @@ def trapezoid_area(shares: Sequence[float], values: Sequence[float]) -> float:
     """Area under straight lines between points."""
     steps = zip(shares, shares[1:], values, values[1:], strict=False)
     return sum((right - left) * (first + second) / 2 for left, right, first, second in steps)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

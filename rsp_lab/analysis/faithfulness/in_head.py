@@ -23,6 +23,7 @@ from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 POINTS = 9
 AREA_RULE = (
@@ -82,8 +83,8 @@ class CellCurves(Summarised):
         return {
             "unit": "logits",
             "counts": list(self.counts),
-            "deletion": [round(v, 6) for v in self.deletion],
-            "insertion": [round(v, 6) for v in self.insertion],
+            "deletion": rounded(self.deletion),
+            "insertion": rounded(self.insertion),
             "scale": self.scale,
             "score": self.score,
             "score_rule": SCORE_RULE,

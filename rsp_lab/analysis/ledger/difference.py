@@ -12,6 +12,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import same_target
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +71,9 @@ class LedgerDifference(Summarised):
         return {
             "target": self.a.target.describe(),
             "unit": "logits",
-            "total": round(self.total, 6),
-            "bias": round(self.bias, 6),
-            "levels": {str(x): round(value, 6) for x, value in self.sums.items()},
+            "total": rounded(self.total),
+            "bias": rounded(self.bias),
+            "levels": rounded({str(x): value for x, value in self.sums.items()}),
             "a": self.a.to_dict(),
             "b": self.b.to_dict(),
         }

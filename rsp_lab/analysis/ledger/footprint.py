@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 FOOTPRINT_RULE = (
     "a map's cells cover the image evenly; a cell's value is spread over the pixels under it in proportion to the area "
@@ -71,7 +72,7 @@ class LevelTable(Summarised):
             "rule": self.rule,
             "levels": list(self.levels),
             "columns": list(self.columns),
-            "values": [[round(v, 6) for v in row] for row in self.values.tolist()],
+            "values": rounded(self.values),
         }
 
 

@@ -26,6 +26,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import cell_edges, cell_to_pixel
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 RING_EDGES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 RESIDUAL_RULE = "|bias + sum of contributions - the model's logit| / max(1, |bias| + sum of |contributions|)"
@@ -59,9 +60,9 @@ class LedgerCell(Summarised):
         return {
             "level": self.level,
             "cell": [self.y, self.x],
-            "value": round(self.value, 6),
-            "box_pixels": [round(edge, 2) for edge in self.box],
-            "centre_pixels": [round(place, 2) for place in self.centre],
+            "value": rounded(self.value),
+            "box_pixels": rounded(self.box, 2),
+            "centre_pixels": rounded(self.centre, 2),
         }
 
 
@@ -198,9 +199,9 @@ class ContextLedger(Summarised):
             "target": self.target.describe(),
             "unit": "logits",
             "image_size": list(self.image_size),
-            "total": round(self.total, 6),
-            "bias": round(self.bias, 6),
-            "levels": {str(x): round(total, 6) for x, total in self.sums.items()},
+            "total": rounded(self.total),
+            "bias": rounded(self.bias),
+            "levels": rounded({str(x): total for x, total in self.sums.items()}),
             "cells": {str(x): list(values.shape) for x, values in self.maps.items()},
             "residual": self.residual,
             "residual_rule": RESIDUAL_RULE,

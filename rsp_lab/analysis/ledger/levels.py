@@ -20,6 +20,7 @@ from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 LEVEL_RESIDUAL_RULE = (
     "the largest |bias + sum over levels - logit| / max(1, |bias| + sum over levels of |contribution|)"
@@ -98,8 +99,8 @@ class LevelLedger(Summarised):
         if len(self.class_names) > 1:
             deciding, decision = self.deciding_level(), self.decision().double().mean((1, 2)).tolist()
             for x, mean in zip(self.levels, decision, strict=True):
-                share = round(float((deciding == x).double().mean()), 4)
-                levels[str(x)] = {"decides_share": share, "mean_in_decisions": round(mean, 6)}
+                share = rounded((deciding == x).double().mean(), 4)
+                levels[str(x)] = {"decides_share": share, "mean_in_decisions": rounded(mean)}
         return {
             "unit": "logits",
             "image_size": list(self.image_size),

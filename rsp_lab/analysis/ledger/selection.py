@@ -20,6 +20,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 GAIN_RULE = (
     "ledger with the learnt relation weights minus the ledger with equal weights on the window positions on the map, "
@@ -84,11 +85,11 @@ class SelectionGain(Summarised):
             "unit": "logits",
             "rule": GAIN_RULE,
             "steps": list(self.steps),
-            "total_learnt": round(self.learnt.total, 6),
-            "total_uniform": round(self.uniform.total, 6),
-            "total": round(self.total, 6),
-            "bias": round(self.bias, 6),
-            "levels": {str(x): round(value, 6) for x, value in self.sums.items()},
+            "total_learnt": rounded(self.learnt.total),
+            "total_uniform": rounded(self.uniform.total),
+            "total": rounded(self.total),
+            "bias": rounded(self.bias),
+            "levels": rounded({str(x): value for x, value in self.sums.items()}),
             "residuals": {"learnt": self.learnt.residual, "uniform": self.uniform.residual},
         }
 
@@ -175,9 +176,7 @@ class RejectionMap(Summarised):
             "steps": {
                 s.step: {
                     "cells": list(s.values.shape),
-                    "total": round(s.total, 6),
-                    "refused": round(s.refused, 6),
-                    "added": round(s.added, 6),
+                    **rounded({"total": s.total, "refused": s.refused, "added": s.added}),
                 }
                 for s in self.steps
             },

@@ -12,6 +12,7 @@ from torch import Tensor
 from rsp_lab.models.segmenter import logits_at
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class PixelAnswer(Summarised):
         return {
             "label": self.label,
             "runner_up": self.runner_up,
-            "margin_logits": round(self.margin, 4),
-            "logits": {name: round(value, 4) for name, value in self.logits.items()},
+            "margin_logits": rounded(self.margin, 4),
+            "logits": rounded(self.logits, 4),
         }
 
 

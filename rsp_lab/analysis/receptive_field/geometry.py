@@ -14,6 +14,7 @@ from rsp_lab.models.fusion import FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.shapes import Window, cell_to_pixel, step_levels, step_name
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 Cell = tuple[int, int]
 
@@ -96,8 +97,8 @@ class ReachGeometry(Summarised):
         return {
             "image_size": list(self.image_size),
             "pixel": list(self.pixel),
-            "farthest": [round(v, 1) for v in self.farthest],
-            "distance_pixels": round(self.distance, 1),
+            "farthest": rounded(self.farthest, 1),
+            "distance_pixels": rounded(self.distance, 1),
             "reach_pixels": {str(x): reach.pixels for x, reach in self.side.items()},
             "reached_cells": {str(x): [len(rows), len(columns)] for x, (rows, columns) in self.reached.items()},
             "region": {"step": self.region.step, "window": self.region.window.describe()},

@@ -24,6 +24,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import cell_to_pixel, check_pixel
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 Cells = tuple[int, ...]
 
@@ -159,8 +160,8 @@ class EffectiveField(Summarised):
         return {
             "points": [list(point) for point in self.points],
             "outputs": list(self.outputs),
-            "radius_50_pixels": round(self.radius(0.5), 2),
-            "radius_95_pixels": round(self.radius(0.95), 2),
+            "radius_50_pixels": rounded(self.radius(0.5), 2),
+            "radius_95_pixels": rounded(self.radius(0.95), 2),
         }
 
     def _by_distance(self) -> tuple[Tensor, Tensor]:
@@ -288,17 +289,11 @@ class LookingDistance(Summarised):
     shares: dict[int, float]
 
     def to_dict(self) -> dict[str, Any]:
-        def rounded(value: float) -> float | None:
-            return None if math.isnan(value) else round(value, 4)
-
-        return {
-            "point": list(self.point),
-            "distance_pixels": rounded(self.distance),
-            "levels": [
-                {"level": level, "distance_pixels": rounded(self.by_level[level]), "share": rounded(self.shares[level])}
-                for level in self.by_level
-            ],
-        }
+        levels = [
+            {"level": level, "distance_pixels": distance, "share": self.shares[level]}
+            for level, distance in self.by_level.items()
+        ]
+        return {"point": list(self.point), **rounded({"distance_pixels": self.distance, "levels": levels}, 4)}
 
 
 def looking_distance(

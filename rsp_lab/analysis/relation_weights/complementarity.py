@@ -20,6 +20,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike, rgb_images
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 COMPLEMENTARITY_RULE = (
     "minus the mean over the middle channels of the correlation over the map of query channel c with key channel c"
@@ -48,7 +49,7 @@ class Null(Summarised):
     n: int
 
     def to_dict(self) -> dict[str, Any]:
-        numbers = {key: round(getattr(self, key), 4) for key in ("mean", "low", "high", "percentile", "p")}
+        numbers = rounded({key: getattr(self, key) for key in ("mean", "low", "high", "percentile", "p")}, 4)
         return {"name": self.name, **numbers, "n": self.n}
 
 
@@ -84,13 +85,13 @@ class Complementarity(Summarised):
         return {
             "step": self.step,
             "rule": COMPLEMENTARITY_RULE,
-            "score": round(self.score, 4),
-            "scores": [round(score, 4) for score in self.scores],
-            "deviation": None if len(self.scores) == 1 else round(self.deviation, 4),
-            "covariance": round(self.covariance, 4),
+            "score": rounded(self.score, 4),
+            "scores": rounded(self.scores, 4),
+            "deviation": rounded(self.deviation, 4),
+            "covariance": rounded(self.covariance, 4),
             "shuffled": self.shuffled.to_dict(),
             "random": None if self.random is None else self.random.to_dict(),
-            "same_source": None if self.same_source is None else round(self.same_source, 4),
+            "same_source": rounded(self.same_source, 4),
         }
 
 

@@ -27,6 +27,7 @@ from rsp_lab.relations.window import relative_offsets, window_mask
 from rsp_lab.rgb import ImageLike, rgb_batch
 from rsp_lab.shapes import Window, cell_under
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 COUNTERFACTUALS = ("content", "position", "uniform")
 """What weights could come from instead of the whole score: one part of it alone, or no preference at all."""
@@ -73,7 +74,8 @@ class WindowReadings(Summarised):
             "distance_pixels": self.distance,
             "ring_share": self.ring,
         }
-        return {name: round(float(values.mean()), 4) + 0.0 for name, values in maps.items()}  # no -0.0
+        means: dict[str, float] = rounded({name: values.mean() for name, values in maps.items()}, 4)
+        return means
 
 
 def window_readings(
@@ -226,8 +228,8 @@ class StepGaze(Summarised):
             "window": self.window.describe(),
             "normalisation": self.normalisation,
             "readings": {part: readings.to_dict() for part, readings in self.readings.items()},
-            "variation": {part: round(float(v.mean()), 4) for part, v in self.variation.items()},
-            **{name: None if math.isnan(value) else round(value, 4) for name, value in shares.items()},
+            "variation": rounded({part: v.mean() for part, v in self.variation.items()}, 4),
+            **rounded(shares, 4),
             "score_residual": self.score_residual,
             "weight_residual": self.weight_residual,
         }

@@ -19,6 +19,7 @@ from rsp_lab.relations.window import window_mask
 from rsp_lab.rgb import ImageLike, one_image
 from rsp_lab.shapes import Window, cell_edges, cell_under, step_levels
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 Box = tuple[float, float, float, float]
 
@@ -107,16 +108,16 @@ class RelationGrid(Summarised):
         """JSON-able; positions off the map are null."""
         return {
             "step": self.step,
-            "pixel": list(self.pixel),
-            "cell": list(self.cell),
+            "pixel": rounded(self.pixel),
+            "cell": rounded(self.cell),
             "cells": list(self.cells),
             "kernel_size": self.window.kernel_size,
             "dilation": self.window.dilation,
-            "footprint_pixels": [round(edge, 2) for edge in self.footprint],
-            "entropy": None if math.isnan(self.entropy) else round(self.entropy, 4),
-            "centre_weight": round(self.centre, 5),
+            "footprint_pixels": rounded(self.footprint, 2),
+            "entropy": rounded(self.entropy, 4),
+            "centre_weight": rounded(self.centre, 5),
             "peak_offset_cells": list(self.peak),
-            "weights": [[None if math.isnan(w) else round(float(w), 6) for w in row] for row in self.weights],
+            "weights": rounded(self.weights),
         }
 
 

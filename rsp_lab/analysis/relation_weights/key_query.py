@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 KEY_QUERY_RULE = "the middle channel c with the largest standard deviation over the map of query_c * key_c"
 
@@ -38,8 +39,8 @@ class KeyQuery(Summarised):
             "step": self.step,
             "channel": self.channel,
             "rule": KEY_QUERY_RULE,
-            "correlation": round(self.correlation, 4),
-            "median_correlation": round(self.median_correlation, 4),
+            "correlation": rounded(self.correlation, 4),
+            "median_correlation": rounded(self.median_correlation, 4),
         }
 
 

@@ -17,6 +17,7 @@ from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, table_
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 PARTS = REGION, CUE, DECOYS, ELSEWHERE = "region", "cue", "decoys", "elsewhere"
 SHARE_RULE = f"sum of |contribution| of the pixels of a part over that of all pixels; {FOOTPRINT_RULE}"
@@ -47,9 +48,9 @@ class SceneSources(Summarised):
             "share_rule": SHARE_RULE,
             "parts": {
                 name: {
-                    "logits": round(self.sums[name], 6),
-                    "magnitude_share": round(self.magnitudes[name], 4),
-                    "area_share": round(self.areas[name], 4),
+                    "logits": rounded(self.sums[name]),
+                    "magnitude_share": rounded(self.magnitudes[name], 4),
+                    "area_share": rounded(self.areas[name], 4),
                 }
                 for name in self.table.columns
             },

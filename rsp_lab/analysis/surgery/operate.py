@@ -24,6 +24,7 @@ from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,9 @@ class SurgeryResult(Summarised):
         def answer(outcome: Outcome) -> dict[str, Any]:
             iou = outcome.iou
             return {
-                "target_value": _rounded(outcome.target_value),
-                "iou": None if iou is None else dict(zip(self.class_names, map(_rounded, iou), strict=True)),
-                "miou": None if iou is None else _rounded(mean_iou(iou)),
+                "target_value": rounded(outcome.target_value),
+                "iou": None if iou is None else rounded(dict(zip(self.class_names, iou, strict=True))),
+                "miou": None if iou is None else rounded(mean_iou(iou)),
             }
 
         return {
@@ -136,9 +137,9 @@ class SurgeryResult(Summarised):
             "unit": "logits",
             "before": answer(self.before),
             "after": answer(self.after),
-            "labels_changed": _rounded(_share(self.changed, torch.ones_like(self.where))),
-            "labels_changed_inside": _rounded(self.changed_inside),
-            "labels_changed_outside": _rounded(self.changed_outside),
+            "labels_changed": rounded(_share(self.changed, torch.ones_like(self.where))),
+            "labels_changed_inside": rounded(self.changed_inside),
+            "labels_changed_outside": rounded(self.changed_outside),
             "weights": {step: asdict(change) for step, change in self.weights.items()},
         }
 
@@ -270,7 +271,3 @@ def _weight_change(edited: bool, before: Tensor, after: Tensor) -> WeightChange:
 
 def _share(changed: Tensor, where: Tensor) -> float | None:
     return float(changed[where].double().mean()) if where.any() else None
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rsp_lab.analysis.trade.image import TRADE_RULE
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import signed, significant
+from rsp_lab.text import rounded, signed, significant
 
 SIDES = ("left", "right", "difference")
 """Of the statistics; the difference is right minus left within each image, so that what images share cancels."""
@@ -193,7 +193,7 @@ class TradeMatrix(Summarised):
             "target_blocks": self.blocks.tolist(),
             "target_pixels": self.pixels.tolist(),
             **{
-                name: {"mean": _listed(estimates.mean), "half_width": _listed(estimates.half_width)}
+                name: rounded({"mean": estimates.mean, "half_width": estimates.half_width})
                 for name, estimates in (("values", self.values), (BIAS, self.bias), (TOTAL, self.total))
             },
         }
@@ -201,12 +201,5 @@ class TradeMatrix(Summarised):
 
 def _numbers(estimates: Estimates, place: tuple[int, ...]) -> dict[str, float | None]:
     mean, half = float(estimates.mean[place]), float(estimates.half_width[place])
-    bounds = (None, None) if np.isnan(half) else (round(mean - half, 6), round(mean + half, 6))
-    return {"mean": round(mean, 6), "low": bounds[0], "high": bounds[1]}
-
-
-def _listed(values: np.ndarray) -> Any:
-    """Nested lists, rounded; None for not-a-number."""
-    listed = np.round(values, 6).astype(object)
-    listed[np.isnan(values)] = None
-    return listed.tolist()
+    numbers: dict[str, float | None] = rounded({"mean": mean, "low": mean - half, "high": mean + half})
+    return numbers

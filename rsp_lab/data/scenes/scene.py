@@ -20,6 +20,7 @@ from rsp_lab.data.scenes.finish import Fields, develop, draw_fields
 from rsp_lab.data.scenes.kerb import stage_kerb
 from rsp_lab.data.scenes.light import draw_light
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 CASES: dict[str, Callable[[Canvas, np.random.Generator, int], Stage]] = {
     "person-rider": stage_rider,
@@ -70,8 +71,8 @@ class Ambiguity(Summarised):
             "class_train_id": self.class_id,
             "alternative": CITYSCAPES.classes[self.alternative_id],
             "alternative_train_id": self.alternative_id,
-            "distance_px": round(self.distance, 3),
-            "mean_distance_px": round(self.mean_distance, 3),
+            "distance_px": rounded(self.distance, 3),
+            "mean_distance_px": rounded(self.mean_distance, 3),
             "requested_distance_px": self.requested,
             "region_px": int(self.region.sum()),
             "cue_px": int(self.cue.sum()),
