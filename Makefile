@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PORT   ?= 8501
 WORKERS ?= 2
+SEED   ?= 0
+CASES  ?= 1000
 ARGS   ?=
 
 VENV   := .venv
@@ -28,7 +30,7 @@ minimum  := $(MINIMUM)/.ready
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test test-minimum lint format bench tables train study faults docs licences chromium pins clean
+.PHONY: help setup app test test-minimum lint format bench tables train study faults fuzz docs licences chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +76,9 @@ study: $(training) ## train what the results page compares, then write docs/resu
 
 faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
 	$(PY) -m trainers.faults $(ARGS)
+
+fuzz: $(dev) ## feed damaged and odd inputs to the product and count what comes of it (SEED=0 CASES=1000)
+	$(PY) -m tests.fuzz --seed $(SEED) --cases $(CASES) $(ARGS)
 
 docs: $(dev) ## build the documentation site into build/docs
 	$(PY) -m sphinx -W --keep-going -b html docs build/docs $(ARGS)
