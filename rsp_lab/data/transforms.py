@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,8 @@ PADDING_RGB = (124, 116, 104)
 
 
 LARGEST_SCALE = 64.0
+OPTION = "option"
+"""Key in the metadata of a field that is off at its default, so that a run without it is what it was before."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class AugmentConfig:
     colour: bool = True
     max_class_share: float = 0.75
     tries: int = 10
-    bootstrap: Literal["reject", "centres"] = "reject"
+    bootstrap: Literal["reject", "centres"] = field(default="reject", metadata={OPTION: True})
 
     def __post_init__(self) -> None:
         if min(self.crop) < 1:

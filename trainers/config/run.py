@@ -12,7 +12,7 @@ import torch
 import tyro
 from torch import nn
 
-from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.data.transforms import OPTION, AugmentConfig
 from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import SegmenterConfig
@@ -33,6 +33,11 @@ MACHINE_FIELDS = (
 LARGEST = 2**31 - 1
 """Of every number that counts something."""
 MOST_THREADS = 1024
+
+
+def option(off: Any) -> Any:
+    """A field that came later, or may go: at its default it is off, and not part of a run's fingerprint."""
+    return field(default=off, metadata={OPTION: True})
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class Optimiser:
     weight_decay: float = 1e-4
     momentum: float = 0.9
     clip_norm: float | None = 5.0
-    relation_rate: float = 1.0
+    relation_rate: float = option(1.0)
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:
@@ -164,10 +169,10 @@ class LossConfig:
         balanced: weigh each class by the median class frequency over its own, counted once over the training labels.
     """
 
-    kind: Literal["cross_entropy", "ohem"] = "cross_entropy"
-    ohem_threshold: float = 0.7
-    ohem_least: float = 0.0625
-    balanced: bool = False
+    kind: Literal["cross_entropy", "ohem"] = option("cross_entropy")
+    ohem_threshold: float = option(0.7)
+    ohem_least: float = option(0.0625)
+    balanced: bool = option(False)
 
     def __post_init__(self) -> None:
         for name in ("ohem_threshold", "ohem_least"):
@@ -220,11 +225,11 @@ class RunConfig:
     num_threads: int = 0
     workers: int = 1
     loss: LossConfig = field(default_factory=LossConfig)
-    precision: Literal["float32", "bf16", "fp16"] = "float32"
-    accumulate: int = 1
-    ema: float | None = None
-    pretrained: bool = False
-    overfit_one_batch: bool = False
+    precision: Literal["float32", "bf16", "fp16"] = option("float32")
+    accumulate: int = option(1)
+    ema: float | None = option(None)
+    pretrained: bool = option(False)
+    overfit_one_batch: bool = option(False)
     keep_every: int = 0
     keep: int = 3
     tensorboard: bool = False
@@ -264,11 +269,11 @@ class RunConfig:
 
         Options that are off are left out, so that a run stays resumable when a new option comes to exist.
         """
-        fields = _flat(json.loads(json.dumps(dataclasses.asdict(self))))
+        fields, off = _flat(json.loads(json.dumps(dataclasses.asdict(self)))), _options(self)
         return {
             key: value
             for key, value in fields.items()
-            if key.split(".")[0] not in MACHINE_FIELDS and not (key in _OFF and value == _OFF[key])
+            if key.split(".")[0] not in MACHINE_FIELDS and not (key in off and value == off[key])
         }
 
 
@@ -294,16 +299,16 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-_OFF: dict[str, Any] = {
-    "precision": "float32",
-    "accumulate": 1,
-    "ema": None,
-    "pretrained": False,
-    "overfit_one_batch": False,
-    "augment.bootstrap": "reject",
-    "optimiser.relation_rate": 1.0,
-    **{f"loss.{option.name}": option.default for option in dataclasses.fields(LossConfig)},
-}
+def _options(config: Any, prefix: str = "") -> dict[str, Any]:
+    """The options of a configuration and its parts by dotted name, each with the value at which it is off."""
+    found: dict[str, Any] = {}
+    for field_ in dataclasses.fields(config):
+        name, value = prefix + field_.name, getattr(config, field_.name)
+        if field_.metadata.get(OPTION):
+            found[name] = field_.default
+        if dataclasses.is_dataclass(value):
+            found |= _options(value, f"{name}.")
+    return found
 
 
 def _cosine(start: float, end: float, share: float) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rsp_lab.data.scenes.scene import CASES
-from rsp_lab.text import MISSING, fixed, markdown_table, percent, spread
+from rsp_lab.models.paper.printed import printed_miou
+from rsp_lab.text import MISSING, markdown_table, percent, spread
 from trainers.config.recipes import study
 from trainers.reports.pairs import by_chance, gap_cell, verdict
 from trainers.reports.printed import PRINTED
@@ -215,11 +216,10 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _paper(by_head: dict[str, list[StudyRun]]) -> list[str]:
-    rows = []
+    rows, printed = [], printed_miou()
     for row in PRINTED:
         ours = spread([run.miou for run in by_head[row.head]]) if row.head in by_head else MISSING
-        printed = fixed(row.miou, 1) + (f" ± {fixed(row.spread, 1)}" if row.spread else "")
-        rows.append([row.table, row.row, printed, ours, f"`{row.recipe}`"])
+        rows.append([row.table, row.row, printed[row.table, row.row], ours, f"`{row.recipe}`"])
     return [
         "## The paper's Tables I, IV and VI",
         "",

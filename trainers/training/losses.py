@@ -55,12 +55,6 @@ class Criterion:
         return (losses * shares)[hard].sum() / shares[hard].sum() * self.weight(label)
 
 
-def segmentation_loss(logits: Tensor, label: Tensor, config: LossConfig | None = None) -> Tensor:
-    """The loss of one whole batch: a mean over its labelled pixels; zero where it has none."""
-    criterion = Criterion(config or LossConfig())
-    return criterion.total(logits, label) / criterion.weight(label).clamp(min=1)
-
-
 def class_weights(samples: Iterable[Sample], classes: int) -> Float[Tensor, " class"]:
     """Median class frequency over each class's own; 1 for a class that never occurs."""
     counts = torch.zeros(classes, dtype=torch.float64)

@@ -107,6 +107,11 @@ def _printed() -> list[tuple[str, str, HeadConfig, float, float, str]]:
     ]
 
 
+def row_keys(table: str) -> tuple[str, ...]:
+    """The rows of Table I, III, IV, V or VI, as the paper labels them, in its order."""
+    return tuple(row for number, row, *_ in _printed() if number == table)
+
+
 def cost_tables() -> list[TableRow]:
     """Every row of Tables I, III, IV, V and VI, counted from modules built on meta tensors."""
     rows = []

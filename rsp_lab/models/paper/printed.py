@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from rsp_lab.models.inspection.cost import SystemCost, system_cost
-from rsp_lab.models.paper.costs import cost_tables
+from rsp_lab.models.paper.costs import cost_tables, row_keys
 from rsp_lab.models.presets import resnet_fpn, rsp4_d, semantic_fpn
 from rsp_lab.models.pyramid import EncoderName
 from rsp_lab.models.segmenter import Segmenter
@@ -54,7 +54,7 @@ class PairedTable:
         return asdict(self)
 
 
-# Labels and printed scores; costs stand in paper_tables, in the same order.
+# Labels and printed scores; costs and keys of the rows stand in rsp_lab.models.paper.costs, in the same order.
 _SCORES: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "I": [
         (("Baseline", "ResNet-50-FPN"), ("74.8",)),
@@ -113,6 +113,15 @@ _UNITS = (
     "FLOPs: multiply-adds (10^9) of the head alone at 1024 x 2048 pixels, 19 classes, counted from the built modules",
     "Parameters: megabytes (10^6) of float32 parameters of the head, which is what the printed numbers turn out to be",
 )
+
+
+def printed_miou() -> dict[tuple[str, str], str]:
+    """The paper's mIoU in per cent, as printed, by table and row key; Cityscapes val, COCO val in Table III."""
+    return {
+        (number, key): cells[0]
+        for number, rows in _SCORES.items()
+        for key, (_, cells) in zip(row_keys(number), rows, strict=True)
+    }
 
 
 def paired_tables(scores: Mapping[str, float] | None = None) -> tuple[PairedTable, ...]:

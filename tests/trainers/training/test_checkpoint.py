@@ -12,11 +12,14 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from rsp_lab.files import FileError
 from rsp_lab.models.heads import TopDownConfig
+from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from tests.trainers import small
 from trainers.config.run import RunConfig
 from trainers.training import checkpoint
 from trainers.training.checkpoint import LAST, CheckpointError, Progress, load_model, resume, save_last
@@ -187,3 +190,32 @@ def test_a_pipe_in_the_place_of_a_state(config: RunConfig, tmp_path: Path) -> No
         resume(tmp_path, config, learner_of(config))
     with pytest.raises(FileError, match="neither a shipped model nor a file"):
         load_model(tmp_path / LAST)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_state_that_is_cut_short_is_named(tmp_path: Path, share: float) -> None:
+    small.run(small.config(), tmp_path)
+    whole = (tmp_path / LAST).read_bytes()
+    (tmp_path / LAST).write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(CheckpointError, match=r"last\.safetensors: is damaged|last\.safetensors: no readable"):
+        small.run(small.config(), tmp_path)
+
+
+def test_states_are_kept_by_number(tmp_path: Path) -> None:
+    small.run(small.config(keep_every=1, keep=2), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("step-*")) == [
+        "step-00000005.safetensors",
+        "step-00000006.safetensors",
+    ]
+    assert (tmp_path / "step-00000006.safetensors").read_bytes() == (tmp_path / LAST).read_bytes()
+
+
+@pytest.mark.parametrize("ema", [None, 0.5])
+def test_any_state_can_be_evaluated(tmp_path: Path, ema: float | None) -> None:
+    model = tiny_baseline(small.CLASSES)
+    scored: list[nn.Module] = []
+    settings = small.config(model=model, steps=1, batch_size=2, ema=ema)
+    small.run(settings, tmp_path, lambda: Segmenter(model), lambda found, *_: scored.append(found))
+    loaded = load_model(tmp_path / LAST)
+    assert not loaded.training
+    assert all(torch.equal(value, scored[-1].state_dict()[name]) for name, value in loaded.state_dict().items())

@@ -1,0 +1,60 @@
+"""Losses against torch's own, and against cases by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rsp_lab.data.sample import Sample
+from trainers.config.run import LossConfig
+from trainers.training.losses import Criterion, class_weights
+
+
+def mean_loss(logits: Tensor, label: Tensor, config: LossConfig | None = None) -> Tensor:
+    """The loss of one whole batch, as an update takes it."""
+    criterion = Criterion(config or LossConfig())
+    return criterion.total(logits, label) / criterion.weight(label).clamp(min=1)
+
+
+def noise() -> tuple[Tensor, Tensor]:
+    logits, label = torch.randn(2, 11, 5, 7), torch.randint(0, 11, (2, 5, 7))
+    label[0, :3] = 255
+    return logits, label
+
+
+def test_loss_is_the_mean_over_labelled_pixels() -> None:
+    logits, label = noise()
+    torch.testing.assert_close(mean_loss(logits, label), F.cross_entropy(logits, label, ignore_index=255))
+    assert mean_loss(logits.half(), label).dtype == torch.float32
+
+
+def test_a_batch_without_labels_has_no_loss_and_no_gradient() -> None:
+    logits, label = noise()
+    for kind in (LossConfig(), LossConfig("ohem")):
+        logits.grad = None
+        empty = mean_loss(logits.requires_grad_(), torch.full_like(label, 255), kind)
+        empty.backward()
+        assert empty == 0
+        assert logits.grad is not None
+        assert not logits.grad.any()
+
+
+def test_hard_pixels_by_hand() -> None:
+    logits, label = torch.randn(2, 3, 5, 7), torch.randint(0, 3, (2, 5, 7))
+    label[0, :2] = 255
+    losses = F.cross_entropy(logits, label, ignore_index=255, reduction="none")[label != 255]
+    hard = losses[losses.neg().exp() < 0.3]
+    torch.testing.assert_close(mean_loss(logits, label, LossConfig("ohem", 0.3, 0.01)), hard.mean())
+    least = losses.sort(descending=True).values[: round(0.5 * losses.numel())].mean()
+    torch.testing.assert_close(mean_loss(logits, label, LossConfig("ohem", 1e-6, 0.5)), least)
+
+
+def test_class_weights_by_hand() -> None:
+    label = torch.tensor([[0] * 8 + [1] * 4 + [2] * 2 + [255] * 2], dtype=torch.uint8)
+    weights = class_weights([Sample("s", torch.zeros(3, *label.shape, dtype=torch.uint8), label)], 4)
+    assert weights.tolist() == [0.5, 1.0, 2.0, 1.0]
+    logits, truth = torch.randn(1, 4, 1, 16), label.long()[None]
+    criterion = Criterion(LossConfig(balanced=True), weights)
+    ours = criterion.total(logits, truth) / criterion.weight(truth)
+    torch.testing.assert_close(ours, F.cross_entropy(logits, truth, weights, ignore_index=255))
