@@ -59,6 +59,16 @@ def attribution() -> rl.Attribution:
     return rl.attribute(model(), photograph(), TARGET, "gradient_x_input")
 
 
+@cache
+def flips() -> rl.FlipStories:
+    return rl.flip_stories(model("sum"), model(), photograph(), least=1, count=1)
+
+
+@cache
+def gaze() -> tuple[rl.StepGaze, ...]:
+    return rl.gaze_steps(model(), photograph())
+
+
 def values() -> Tensor:
     return torch.arange(SIZE[0] * SIZE[1]).view(SIZE).double()
 
@@ -96,8 +106,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
         image, [rl.figures.MethodRow(("rsp4",), (attribution(),))]
     ),
     "figures.draw_figure": lambda image: rl.figures.draw_figure(model(), image, "relation_grids", TARGET).figure,
-    "figures.draw_flips": lambda image: rl.figures.draw_flips(image, CALLS["flip_stories"](photograph())),  # type: ignore[arg-type]
-    "figures.draw_gaze": lambda image: rl.figures.draw_gaze(image, rl.gaze_steps(model(), photograph())),
+    "figures.draw_flips": lambda image: rl.figures.draw_flips(image, flips()),  # type: ignore[arg-type]
+    "figures.draw_gaze": lambda image: rl.figures.draw_gaze(image, gaze()),
     "figures.draw_ledger": lambda image: rl.figures.draw_ledger(image, explanation().accounts),
     "figures.draw_reach": lambda image: rl.figures.draw_reach(image, [reach()], ["rsp4"]),
 }
@@ -186,8 +196,10 @@ KINDS: dict[str, Callable[[Tensor], Any]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_every_kind_of_image_gives_the_same_answer(name: str) -> None:
     expected = plain(called(name, photograph()))
-    for kind, made in KINDS.items():
-        given = made(photograph())
+    # Drawing is dear, and every figure reads its image by one function.
+    kinds = ("float batch", "PIL") if name.startswith("figures.draw") else KINDS
+    for kind in kinds:
+        given = KINDS[kind](photograph())
         before = given.clone() if isinstance(given, Tensor) else None
 
         assert plain(called(name, given)) == expected, kind
