@@ -8,50 +8,51 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, SupportsFloat
 
 MINUS = "−"
 MISSING = "–"
 """Stands where there is no number."""
 
-Value = float | None
+Value = SupportsFloat | None
+"""A number of Python, numpy or torch, or none."""
 
 
 def significant(value: Value, digits: int = 3) -> str:
     """Significant digits, e.g. ``"−1.2"``."""
-    return MISSING if value is None or math.isnan(value) else _minus(f"{value:.{digits}g}")
+    return _written(value, f".{digits}g")
 
 
 def signed(value: Value, digits: int = 3) -> str:
     """Significant digits with a sign, e.g. ``"+1.2"``; 0 has none."""
-    return significant(value, digits) if not value or math.isnan(value) else _minus(f"{value:+.{digits}g}")
+    return _written(value, f"+.{digits}g")
 
 
 def fixed(value: Value, decimals: int = 2) -> str:
-    """Decimals, so that a column lines up, e.g. ``"−1.20"``."""
-    return MISSING if value is None or math.isnan(value) else _unsigned_zero(_minus(f"{value:.{decimals}f}"))
+    """Decimals, so that a column lines up, e.g. ``"−1.20"``; what rounds to 0 has no sign."""
+    return _written(value, f".{decimals}f")
 
 
 def signed_fixed(value: Value, decimals: int = 2) -> str:
     """Decimals with a sign, e.g. ``"+1.20"``; what rounds to 0 has none."""
-    return MISSING if value is None or math.isnan(value) else _unsigned_zero(_minus(f"{value:+.{decimals}f}"))
+    return _written(value, f"+.{decimals}f")
 
 
 def share(value: Value) -> str:
     """A share of 1 with three decimals; a share that is not 0 does not look like 0."""
-    return "< 0.001" if value is not None and 0 < value < 0.0005 else fixed(value, 3)
+    return "< 0.001" if value is not None and 0 < float(value) < 0.0005 else fixed(value, 3)
 
 
 def percent(value: Value, decimals: int | None = None, *, unit: bool = True) -> str:
     """A share of 1 in percent, with three significant digits or with decimals, e.g. ``"12.3 %"``."""
-    if value is None or math.isnan(value):
-        return MISSING
-    return (significant(100 * value) if decimals is None else fixed(100 * value, decimals)) + (" %" if unit else "")
+    hundreds = None if value is None else 100 * float(value)
+    words = significant(hundreds) if decimals is None else fixed(hundreds, decimals)
+    return f"{words} %" if unit and words != MISSING else words
 
 
 def points(value: Value) -> str:
     """A difference of shares in percentage points, without the unit, e.g. ``"+1.2"``."""
-    return signed_fixed(None if value is None else 100 * value, 1)
+    return signed_fixed(None if value is None else 100 * float(value), 1)
 
 
 def spread(values: Sequence[float], *, difference: bool = False) -> str:
@@ -59,6 +60,12 @@ def spread(values: Sequence[float], *, difference: bool = False) -> str:
     form = signed_fixed if difference else fixed
     middle, least, most = (form(100 * value, 1) for value in (median(values), min(values), max(values)))
     return middle if len(values) == 1 else f"{middle} ({least} to {most})"
+
+
+def spell_out(stream: Any) -> None:
+    """From here on, a stream writes as an escape what its encoding lacks, instead of raising; e.g. a true minus."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def plain_table(rows: Sequence[Sequence[str]]) -> str:
@@ -97,9 +104,9 @@ def rounded(value: Any, digits: int = 6) -> Any:
     return value
 
 
-def _minus(text: str) -> str:
-    return text.replace("-", MINUS)
-
-
-def _unsigned_zero(text: str) -> str:
-    return text if any(digit in text for digit in "123456789") or "inf" in text else text.lstrip(f"+{MINUS}")
+def _written(value: Value, form: str) -> str:
+    if value is None or math.isnan(float(value)):
+        return MISSING
+    text = format(float(value), form).replace("-", MINUS)
+    nothing = not any(digit in text for digit in "123456789") and "inf" not in text
+    return text.lstrip(f"+{MINUS}") if nothing else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 
@@ -20,6 +21,7 @@ from rsp_lab.text import (
     signed,
     signed_fixed,
     significant,
+    spell_out,
     spread,
 )
 
@@ -51,6 +53,9 @@ from rsp_lab.text import (
         (signed_fixed(-0.4, 0), "0"),
         (signed_fixed(math.inf), "+inf"),
         (signed_fixed(None), "–"),
+        (significant(np.float32(0.5)), "0.5"),
+        (signed(torch.tensor(-0.25)), "−0.25"),
+        (signed(7), "+7"),
         (share(0.25), "0.250"),
         (share(0.0), "0.000"),
         (share(0.0001), "< 0.001"),
@@ -85,6 +90,16 @@ def test_a_markdown_table_stays_one_whatever_things_are_called() -> None:
     lines = markdown_table(["class", "left | right", "n"], [["a|b", "two\nlines", "3"]], left=2)
 
     assert lines == ["| class | left \\| right | n |", "| --- | --- | ---: |", "| a\\|b | two lines | 3 |"]
+
+
+def test_a_stream_of_few_letters_spells_out_the_others() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    spell_out(stream)
+
+    stream.write(f"{signed(-1.5)} \udcff")
+    stream.seek(0)
+
+    assert stream.read() == "\\u22121.5 \\udcff"
 
 
 def test_rounding_walks_what_results_are_made_of() -> None:

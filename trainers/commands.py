@@ -16,6 +16,7 @@ from rsp_lab.data.sources import open_split
 from rsp_lab.files import to_json, write_atomic
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
+from rsp_lab.text import spell_out
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.paper import PAPER_RECIPES
 from trainers.config.recipes import RECIPES, STUDY
@@ -36,6 +37,7 @@ from trainers.training.inference import WHOLE, Inference, dump_predictions
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 2 for a wrong input, 130 for a run that was asked to stop."""
     words = sys.argv[1:] if arguments is None else arguments
+    spell_out(sys.stdout)
     # All recipes are listed, but only the one that is called for is turned into options: each has some dozens.
     commands = {name: _training(ALL_RECIPES[name]) for name in (words[:1] if words[:1] else ()) if name in ALL_RECIPES}
     commands = commands or {name: _named(recipe) for name, recipe in ALL_RECIPES.items()} | COMMANDS

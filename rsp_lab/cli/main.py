@@ -13,6 +13,7 @@ import tyro
 from rsp_lab.cli.output import say
 from rsp_lab.files import StateMismatchError
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
+from rsp_lab.text import spell_out
 
 COMMANDS = {
     "models": "The weights that come with the package.",
@@ -48,6 +49,7 @@ COMMANDS = {
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
     words = sys.argv[1:] if arguments is None else arguments
+    spell_out(sys.stdout)
     # Imported before a signal raises in the midst of it: not every import fails as it should.
     commands = _commands(words)
     try:

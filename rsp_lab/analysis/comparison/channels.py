@@ -126,7 +126,9 @@ def rank_channels(
         ValueError: if the models have different numbers of channels.
     """
     if left.shape[0] != right.shape[0]:
-        raise ValueError(f"the models have {left.shape[0]} and {right.shape[0]} channels: give one with --channel.")
+        raise ValueError(
+            f"the models have {left.shape[0]} and {right.shape[0]} channels, so none is chosen for both: name one."
+        )
     try:
         measures = torch.stack([class_selectivity(left, inside_left), class_selectivity(right, inside_right)])
         rules = {"selectivity": SELECTIVITY_RULE, "difference": DIFFERENCE_RULE}

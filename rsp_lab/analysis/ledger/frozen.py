@@ -7,7 +7,6 @@ without weights. What is held fixed is not explained: why the weights, and the Q
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
+from rsp_lab.files import digest
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.heads import Head
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
@@ -362,5 +362,4 @@ def explainable_input(model: nn.Module, image: ImageLike) -> Float[Tensor, "1 3 
 
 def image_digest(image: Tensor) -> str:
     """A digest of the values in float32, so that a model in double precision sees the same image."""
-    values = image.detach().float().cpu().contiguous().numpy()
-    return hashlib.blake2b(values.tobytes(), digest_size=8).hexdigest()
+    return digest(image.detach().float())
