@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,8 +15,10 @@ from rsp_lab.analysis.trade.run import trade_matrix
 from rsp_lab.cli import main, trade
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.models import weights
+from tests.kit.processes import torchrun
 
 pytestmark = pytest.mark.usefixtures("unchecked_module")
+ROOT = Path(__file__).parents[2]
 FILES = {"trade.csv", "trade.json", "trade.txt", "trade.png", "trade.pdf", "trade.state.safetensors"}
 PAIR = ("camvid-baseline", "camvid-rsp4")
 
@@ -135,14 +135,11 @@ def test_scenes_with_their_own_weights(tmp_path, capsys):
     assert "Bars: road, level by level" in (tmp_path / "trade.txt").read_text()
 
 
-def test_torchrun_shares_the_images(written, root, tmp_path):
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    here = str(Path(__file__).parents[2])
-    env = os.environ | {"PYTHONPATH": here, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    words = [*launcher, "-m", "rsp_lab", "trade", "camvid", "-o", str(tmp_path)]
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    assert "process 2 of 2" in done.stderr
+def test_torchrun_shares_the_images(written, tmp_path, monkeypatch, capfd):
+    for name, value in {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}.items():
+        monkeypatch.setenv(name, str(value))
+    torchrun("-m", "rsp_lab", "trade", "camvid", "-o", str(tmp_path))
+    assert "process 2 of 2" in capfd.readouterr().err
     ours, theirs = (json.loads((folder / "trade.json").read_text()) for folder in (written, tmp_path))
     for name in ("values", "bias", "total"):
         for kind, held in ours.pop(name).items():

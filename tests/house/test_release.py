@@ -34,9 +34,19 @@ def installed(dist, tmp_path_factory):
     return folder
 
 
+COMMANDS = """
+from pathlib import Path
+from rsp_lab.cli.main import main
+
+main(["scenes", "-o", "scenes", "-n", "1", "--size", "128", "256"])
+(image,) = Path("scenes").glob("leftImg8bit/*/*/*.png")
+main(["compare", str(image), "-o", "out", "--left", "scenes-baseline", "--right", "scenes-rsp4"])
+"""
+
+
 def run(installed: Path, folder: Path, *words: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(installed)}
-    command = [sys.executable, "-m", "rsp_lab", *words]
+    command = [sys.executable, *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -59,22 +69,16 @@ def test_the_sdist_holds_what_the_tests_need(dist):
 
 
 def test_the_installed_wheel_works_from_an_empty_folder(installed, tmp_path):
-    listed = json.loads(run(installed, tmp_path, "models", "--json"))
+    listed = json.loads(run(installed, tmp_path, "-m", "rsp_lab", "models", "--json"))
     assert {row["name"] for row in listed} == {"camvid-baseline", "camvid-rsp4", "scenes-baseline", "scenes-rsp4"}
-    run(installed, tmp_path, "scenes", "-o", "scenes", "-n", "1", "--size", "128", "256")
-    (image,) = (tmp_path / "scenes").glob("leftImg8bit/*/*/*.png")
-    models = ["--left", "scenes-baseline", "--right", "scenes-rsp4"]
-    said = run(installed, tmp_path, "compare", str(image), "-o", "out", *models)
+    said = run(installed, tmp_path, "-c", COMMANDS)
     assert "scenes-rsp4 says" in said
     assert {"predictions.pdf", "summary.json"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
 def test_one_place_says_the_version(installed, tmp_path):
     code = "import rsp_lab, importlib.metadata as m; print(rsp_lab.__file__, rsp_lab.__version__, m.version('rsp-lab'))"
-    environment = os.environ | {"PYTHONPATH": str(installed)}
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
-    file, ours, theirs = done.stdout.split()
+    file, ours, theirs = run(installed, tmp_path, "-c", code).split()
     assert Path(file).is_relative_to(installed)
     assert ours == theirs
     assert f"## [{ours}]" in (ROOT / "CHANGELOG.md").read_text()

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -15,13 +16,30 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 ALLOWED = {"rsp_lab", "torch", "torchvision", "tempfile", "pathlib", "math"}
 
 
-# The five minutes that a notebook may take are those of a quiet machine.
-@pytest.mark.timeout(1200)
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """One kernel for all notebooks, so that torch is imported once."""
+    resources = {"metadata": {"path": tmp_path_factory.mktemp("notebooks")}}
+    client = NotebookClient(nbformat.v4.new_notebook(), timeout=1500, kernel_name="python3", resources=resources)
+    with client.setup_kernel():
+        yield client
+
+
+def execute(client, *cells):
+    """Runs cells in a namespace of their own."""
+    client.nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%reset -f"), *cells])
+    client.execute(cleanup_kc=False)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs(path, tmp_path):
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=1000, kernel_name="python3", resources={"metadata": {"path": tmp_path}})
-    client.execute()
+def test_it_runs(path, client):
+    execute(client, *nbformat.read(path, as_version=4).cells)
+
+
+def test_a_notebook_does_not_see_the_names_of_another(client):
+    execute(client, nbformat.v4.new_code_cell("left = 1"))
+    with pytest.raises(CellExecutionError, match="name 'left' is not defined"):
+        execute(client, nbformat.v4.new_code_cell("left"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -6,15 +6,14 @@ The tests share one open page, since opening one takes seconds; each leaves it u
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.tools.screenshots import IDLE, TIMEOUT_MS, open_view, running_workbench
-from tests.canvas import overlay, painted, photograph
+from app.tools.screenshots import IDLE, TIMEOUT_MS, open_view
+from tests.kit.canvas import overlay, painted, photograph
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.browser
 SCREEN = {"width": 1280, "height": 800}
 
 
@@ -35,12 +34,6 @@ class Traffic:
 
     def _count(self) -> None:
         self.frames += 1
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with running_workbench({"OMP_NUM_THREADS": "2", "CAMVID_ROOT": ""}) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

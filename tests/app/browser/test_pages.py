@@ -10,7 +10,6 @@ import re
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,12 +19,10 @@ from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, open_view
-from app.tools.serving import running_workbench
 from rsp_lab.capture.record import Record
-from tests.app.run_files import write_run
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-TRY_MS = 5_000
+pytestmark = pytest.mark.browser
+TRY_MS = 20_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 420, "height": 900}
 PAGES = {
     "Relations": "relations",
@@ -48,16 +45,6 @@ LOW = """() => {
   const charts = [...document.querySelectorAll(".js-plotly-plot")].filter(chart => chart.layout?.meta?.pick);
   return charts.length && charts.every(chart => chart.clientHeight < 0.6 * chart.clientWidth);
 }"""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("runs")
-    for name in ("one", "a-run-whose-name-is-longer-than-a-telephone-is-wide"):
-        write_run(root, name)
-    environment = {"OMP_NUM_THREADS": "2", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": "", "RSP_LAB_RUNS": str(root)}
-    with running_workbench(environment) as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import torch
 
 from rsp_lab.data.labels import CITYSCAPES, IGNORE_INDEX
 from rsp_lab.data.sample import Sample
+from rsp_lab.data.scenes.dataset import SMALL, SceneSplit
 from rsp_lab.data.transforms import AugmentConfig
 from trainers import commands as program
 from trainers.bench import bench as bench_module
@@ -78,8 +79,15 @@ def test_a_turn_goes_on_where_the_last_one_ended(samples, config, side, monkeypa
     assert len(seen) == 2 * WARM_UP + 3
 
 
-def test_both_sides_do_the_same_amount_of_work(samples, config):
-    figures = bench(samples, config, rounds=2, updates=1)
+def test_the_command_prints_the_same_amount_of_work_of_both_sides(samples, config, capsys, monkeypatch):
+    monkeypatch.setattr(program, "bench_samples", lambda: samples)
+    monkeypatch.setattr(program, "bench_config", lambda **machine: replace(config, **machine))
+    assert main(["bench", "--json", "--updates", "1", "--rounds", "2"]) == 0
+    printed = capsys.readouterr()
+    figures = json.loads(printed.out)
+    assert {"model", "data", "batch", "crop", "device", "updates", "ratio"} < figures.keys()
+    assert min(figures["ours_images_per_s"], figures["reference_images_per_s"]) > 0
+    assert "round 1/2: ours" in printed.err
     assert figures["images"] == {"ours": 2 * config.batch_size, "reference": 2 * config.batch_size}
     assert figures["updates"] == 2
     assert figures["crop"] == list(CROP)
@@ -89,15 +97,16 @@ def test_both_sides_do_the_same_amount_of_work(samples, config):
     assert min(figures["round_ratios"]) <= low <= figures["ratio"] <= high <= max(figures["round_ratios"])
 
 
-def test_the_command(samples, config, capsys, monkeypatch):
+def test_the_scenes_of_the_bench_are_the_first_small_ones(monkeypatch):
     monkeypatch.setattr(bench_module, "IMAGES", 2)
-    monkeypatch.setattr(program, "bench_config", lambda **machine: replace(config, **machine))
-    assert main(["bench", "--json", "--updates", "1", "--rounds", "1"]) == 0
-    printed = capsys.readouterr()
-    figures = json.loads(printed.out)
-    assert {"model", "data", "batch", "crop", "device", "updates", "ratio"} < figures.keys()
-    assert min(figures["ours_images_per_s"], figures["reference_images_per_s"]) > 0
-    assert "round 1/1: ours" in printed.err
+    drawn = bench_module.bench_samples()
+    assert [tuple(sample.image.shape) for sample in drawn] == [(3, *SMALL)] * 2
+    for sample, expected in zip(drawn, SceneSplit("train", SMALL), strict=False):
+        assert torch.equal(sample.image, expected.image)
+
+
+def test_a_bench_of_nothing_is_refused(samples, capsys, monkeypatch):
+    monkeypatch.setattr(program, "bench_samples", lambda: samples)
     assert main(["bench", "--updates", "0"]) == 2
     assert "at least 1" in capsys.readouterr().err
 

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models import weights
-from trainers.commands import main
 from trainers.reports.card import model_card
+from trainers.runs.export import best_weights, data_of, score
 
 DOCS = Path(__file__).parents[3] / "docs"
 IMAGES = {"camvid": 101, "scenes": 120}
 
 
-@pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("data", IMAGES)
-@pytest.mark.parametrize("head", ["baseline", "rsp4"])
-def test_evaluation_reproduces_the_header(
-    data: str, head: str, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
-) -> None:
-    if data == "camvid":
+@pytest.fixture(scope="module")
+def samples(request: pytest.FixtureRequest, unchecked_module: None) -> Samples:
+    """The validation images of a data set, drawn or read once for all its weights."""
+    if request.param == "camvid":
         request.getfixturevalue("camvid_root")
-    name = f"{data}-{head}"
-    said = weights.read_header(name)[1]["validation"]
-    main(["evaluate", name, "--json"])
-    found = json.loads(capsys.readouterr().out)
+    return open_split(request.param, "val", cache=True)
 
+
+@pytest.mark.usefixtures("unchecked_module")
+@pytest.mark.parametrize(("samples", "data"), [(name, name) for name in IMAGES], indirect=["samples"], ids=IMAGES)
+@pytest.mark.parametrize("head", ["baseline", "rsp4"])
+def test_evaluation_reproduces_the_header(samples: Samples, data: str, head: str) -> None:
+    path = best_weights(Path(f"{data}-{head}"))
+    model = weights.load(path)
+    said = weights.read_header(path)[1]["validation"]
+    found = score(model, samples).to_dict()
+
+    assert data_of(path, model) == data
     assert found["images"] == said["images"] == IMAGES[data]
     assert found["miou"] == pytest.approx(said["miou"], abs=2e-4)
     for label, iou in said["iou"].items():

@@ -31,7 +31,6 @@ def samples(count: int) -> list[Sample]:
 
 
 def main(run: Path) -> None:
-    torch.set_num_threads(1)
     config = RunConfig(
         name="ddp",
         model=StandIn(),

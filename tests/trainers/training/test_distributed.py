@@ -1,28 +1,24 @@
 """Two processes reach the weights that one reaches with the same global batch."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
+from tests.kit.processes import torchrun
+from tests.trainers.training import ddp_run
 from trainers.training.checkpoint import LAST
 from trainers.training.logs import MACHINE_KEYS
 
-SCRIPT = Path(__file__).with_name("ddp_run.py")
-ROOT = SCRIPT.parents[3]
+ROOT = Path(__file__).parents[3]
 
 
-def test_two_processes_are_as_one(tmp_path):
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    for name, launcher in (("one", []), ("two", torchrun)):
-        command = [sys.executable, *launcher, str(SCRIPT), str(tmp_path / name)]
-        done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+def test_two_processes_are_as_one(tmp_path, monkeypatch, one_thread):
+    for name, value in {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}.items():
+        monkeypatch.setenv(name, str(value))
+    ddp_run.main(tmp_path / "one")
+    torchrun(ddp_run.__file__, str(tmp_path / "two"))
     one, two = (load_file(tmp_path / name / LAST) for name in ("one", "two"))
     assert one.keys() == two.keys()
     assert any(name.startswith("average/module") for name in one)
