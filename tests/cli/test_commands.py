@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 
 from rsp_lab.cli import compare, main
@@ -160,7 +159,7 @@ def test_an_interruption_leaves_no_folder(
 def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch, fails: Callable[[list[str]], str]
 ) -> None:
-    monkeypatch.setattr(compare, "draw_all", lambda *_: {})
+    monkeypatch.setattr(compare, "FIGURES", ())
     (tmp_path / "out" / "summary.json").mkdir(parents=True)
 
     assert "summary.json is a folder" in fails(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
@@ -170,7 +169,8 @@ def test_a_folder_in_the_place_of_a_file_is_left_alone_with_all_beside_it(
 def test_captions_are_utf8_whatever_the_locale(
     scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compare, "draw_all", lambda *_: {"context_flow": Figure()})
+    monkeypatch.setattr(compare, "FIGURES", ("context_flow",))
+    monkeypatch.setattr(compare.arguments, "FORMATS", ())
     monkeypatch.setattr(io, "text_encoding", lambda encoding, stacklevel=2: encoding or "ascii")
     main.main(["compare", str(scene), "-o", str(tmp_path / "out"), *models])
 
@@ -207,7 +207,7 @@ def test_a_failure_while_drawing_leaves_the_old_results(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(compare, "caption", full)
+    monkeypatch.setattr(compare, "save", full)
     assert "No space left" in fails(["compare", str(scene), "-o", str(out), *models])
     assert [(p.name, p.read_text()) for p in out.iterdir()] == [("predictions.png", "old")]
 
@@ -244,7 +244,7 @@ def test_models_lists_what_is_shipped(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_runs_as_a_module() -> None:
-    done = subprocess.run([sys.executable, "-m", "rsp_lab", "--help"], capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sys.executable, "-m", "rsp_lab", "--help"], capture_output=True, text=True, timeout=1500)
 
     assert done.returncode == 0
     for verb in ("models", "tables", "scenes", "compare", "bench"):
