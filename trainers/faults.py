@@ -45,7 +45,7 @@ _SHORT: tuple[str, ...] = (
     "6",
 )
 _SHORT += ("--log-every", "1", "--eval-every", "3", "--checkpoint-every", "1")
-_PATIENCE_S = 60.0
+_PATIENCE_S = 600.0
 
 # A fork has torch loaded already, so that a run's time is that of its updates; nothing is computed before it.
 _fork = multiprocessing.get_context("fork")

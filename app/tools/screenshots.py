@@ -25,7 +25,7 @@ from rsp_lab.files import write_atomic
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 READY = '.rsp[data-ready="1"]'
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-TIMEOUT_MS = 120_000
+TIMEOUT_MS = 600_000
 NARROW = 420
 MOST_BYTES = 250_000
 

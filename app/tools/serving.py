@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_PATIENCE_S = 120
+_PATIENCE_S = 600
 
 
 @dataclass(frozen=True)

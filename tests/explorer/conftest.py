@@ -75,7 +75,7 @@ def run_module(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
     def run(function: str, data: Any) -> Any:
         (folder / "data.json").write_text(json.dumps(data))
         (folder / "main.mjs").write_text(_NODE % function, encoding="utf-8")
-        done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

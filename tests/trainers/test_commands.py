@@ -169,14 +169,14 @@ def test_a_signal_saves_and_the_same_command_resumes(root, tmp_path):
             start_new_session=True,
         )
         try:
-            deadline, lines = time.monotonic() + 120, len(log.read_text().splitlines()) if before else 0
+            deadline, lines = time.monotonic() + 900, len(log.read_text().splitlines()) if before else 0
             while not log.exists() or len(log.read_text().splitlines()) <= lines:
                 assert process.poll() is None, process.communicate()[1]
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
             # To the whole group, as a terminal does.
             os.killpg(process.pid, number)
-            said = process.communicate(timeout=60)[1]
+            said = process.communicate(timeout=900)[1]
         finally:
             process.kill()
         assert process.returncode == 130
