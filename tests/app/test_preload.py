@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import preload
 from app.store import models
-from tests.app.shown import explorer_payloads
+from tests.kit.pages import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -21,7 +21,7 @@ def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatc
     for work in ("view_model", "build_payload", "load"):
         monkeypatch.setattr(models, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
 
-    page = AppTest.from_file(str(ENTRY), default_timeout=240)
+    page = AppTest.from_file(str(ENTRY), default_timeout=1500)
     page.run()
 
     assert not page.exception

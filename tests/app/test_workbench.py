@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from app.shell.errors import UNFORESEEN
 from app.store import models
 from rsp_lab.explorer.payload import payload_header
-from tests.app.shown import explorer_payloads
+from tests.kit.pages import explorer_payloads
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -23,7 +23,7 @@ ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_file(str(ENTRY), default_timeout=240)
+    return AppTest.from_file(str(ENTRY), default_timeout=1500)
 
 
 def sentence(page: AppTest) -> str:

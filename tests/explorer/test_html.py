@@ -18,7 +18,7 @@ from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.explorer.html import FILE_BUDGET, explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
-from tests.canvas import overlay, painted, photograph
+from tests.kit.canvas import overlay, painted, photograph
 
 READY = '.rsp[data-ready="1"]'
 TITLE = "Where? </script><script>alert(1)</script> <b>&"
@@ -52,7 +52,7 @@ def opened(file: Path, chromium: str) -> Iterator[tuple[Page, list[str], list[st
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(file.as_uri())
-        page.locator(READY).wait_for(timeout=60_000)
+        page.locator(READY).wait_for(timeout=600_000)
         yield page, said, asked
         browser.close()
 
@@ -134,7 +134,7 @@ def test_a_view_is_a_link_and_the_link_is_the_view(page: Page) -> None:
 
     other = page.context.new_page()
     other.goto(link)
-    other.locator(READY).wait_for(timeout=60_000)
+    other.locator(READY).wait_for(timeout=600_000)
     for name, value in (("data-pick", "48,65"), ("data-second", second), ("data-zoom", "1.5")):
         expect(other.locator(".rsp")).to_have_attribute(name, value)
     for name in ("Chain", "Position"):
@@ -217,7 +217,7 @@ def test_a_finger_points_taps_and_pinches(page: Page, file: Path) -> None:
     context = browser.new_context(viewport={"width": 420, "height": 900}, has_touch=True, is_mobile=True)
     phone = context.new_page()
     phone.goto(file.as_uri())
-    phone.locator(READY).wait_for(timeout=60_000)
+    phone.locator(READY).wait_for(timeout=600_000)
     photo, explorer = photograph(phone, "left"), phone.locator(".rsp")
     photo.tap(position={"x": 40, "y": 50})
     expect(explorer).not_to_have_attribute("data-pick", "48,65")

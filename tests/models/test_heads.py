@@ -16,7 +16,7 @@ from rsp_lab.models.heads import HeadConfig, SemanticFPNHead, TopDownConfig, Top
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.relations.reference import relate_reference
 from rsp_lab.shapes import Tap, Window
-from tests.heads import TOP_DOWN_HEADS
+from tests.kit.heads import TOP_DOWN_HEADS
 
 INPUTS, CLASSES = 6, 5
 HEADS = {"baseline": presets.baseline()} | TOP_DOWN_HEADS

@@ -16,7 +16,7 @@ from rsp_lab.relations.reference import relate_reference
 from rsp_lab.relations.relate import Normalisation, relate
 from rsp_lab.relations.window import position_plane
 from rsp_lab.shapes import Window
-from tests.relations.ways import explicit, fast
+from tests.kit.relations import explicit, fast
 
 NORMALISATIONS: list[Normalisation] = ["softmax", "none"]
 WINDOWS = [Window(k, d) for k in (1, 3, 5, 7) for d in (1, 2, 3)]

@@ -22,7 +22,7 @@ from rsp_lab.relations.relate import (
 )
 from rsp_lab.relations.window import position_plane, relative_offsets, window_mask
 from rsp_lab.shapes import Window
-from tests.relations.ways import explicit, fast
+from tests.kit.relations import explicit, fast
 
 NORMALISATIONS: list[Normalisation] = ["softmax", "none"]
 WINDOWS = [Window(k, d) for k in (1, 3, 5, 7) for d in (1, 2, 3)]

@@ -23,9 +23,10 @@ from rsp_lab.analysis.attribution.methods import IntegratedGradients, Occlusion
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.head_paths import paths
-from rsp_lab.analysis.targets.target import cell_weights
+from rsp_lab.analysis.targets.target import RegionTarget, cell_weights
 from rsp_lab.models import presets
-from tests.analysis import arena_kit as kit
+from tests.kit.arena import HEADS, one_cell, region
+from tests.kit.networks import SIZE, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -35,7 +36,7 @@ each_method = pytest.mark.parametrize("method", QUICK.values(), ids=list(QUICK))
 
 
 def question(head, target=None):
-    return Question.of(kit.build(kit.HEADS[head]), kit.picture(), target or kit.region())
+    return Question.of(network(HEADS[head], channels=64), noise_image(), target or region())
 
 
 def dense(linear, cells, grid):
@@ -75,7 +76,7 @@ def place(q, level):
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.2])
-@pytest.mark.parametrize("head", kit.HEADS)
+@pytest.mark.parametrize("head", HEADS)
 def test_raw_weights_and_rollout_are_products_of_matrices(head, kept):
     q = question(head)
     raw, rolled, mass = RawWeights().values(q), Rollout(kept).values(q), place(q, 2)
@@ -100,7 +101,7 @@ def test_weights_times_value_uses_the_norm_of_what_is_taken():
         torch.testing.assert_close(found[low + 1].flatten(), up.T @ ((mix.T @ place(q, low)) * norm))
 
 
-@pytest.mark.parametrize("head", kit.HEADS)
+@pytest.mark.parametrize("head", HEADS)
 def test_the_live_head_is_the_models_own(head):
     q = question(head)
     torch.testing.assert_close(q.frozen.head.from_q(q.frozen.q), q.frozen.logits)
@@ -127,8 +128,8 @@ def test_without_relations_gradient_times_q_is_the_ledger():
 
 
 def test_the_ledger_finds_the_one_cell_that_decides_and_weights_do_not():
-    model, frozen = kit.one_cell(4, 2, 3)
-    q = Question(model, kit.picture(), kit.region(), frozen)
+    model, frozen = one_cell(4, 2, 3)
+    q = Question(model, noise_image(), region(), frozen)
     found = Ledger().values(q)
     assert sum(int((v != 0).sum()) for v in found.values()) == 1
     assert float(found[4][2, 3]) > 0
@@ -140,7 +141,7 @@ def test_every_method_gives_both_maps(method):
     q = question("rsp")
     found = method_map(method, q)
     assert found.method is method
-    assert found.pixels.shape == kit.SIZE
+    assert found.pixels.shape == SIZE
     assert {x: tuple(v.shape) for x, v in found.cells.items()} == q.shapes
     assert found.pixels.dtype == torch.float64
     assert bool(found.pixels.isfinite().all())
@@ -153,7 +154,7 @@ def test_every_method_gives_both_maps(method):
 
 def test_signed_methods_turn_with_the_target_and_the_others_stay():
     own = question("rsp")
-    other = Question(own.model, own.image, kit.RegionTarget(own.target.mask, "person", "rider"), own.frozen)
+    other = Question(own.model, own.image, RegionTarget(own.target.mask, "person", "rider"), own.frozen)
     for name, method in QUICK.items():
         sign = -1 if method.signed else 1
         torch.testing.assert_close(method_map(method, own).pixels, sign * method_map(method, other).pixels, msg=name)
@@ -189,7 +190,7 @@ def test_errors():
 
     with pytest.raises(ValueError, match="Unfinished gives no map: derive it from"):
         method_map(Unfinished(), question("sum"))
-    q = Question.of(kit.build(presets.semantic_fpn()), kit.picture(), kit.region())
+    q = Question.of(network(presets.semantic_fpn(), channels=64), noise_image(), region())
     with pytest.raises(ValueError, match="no top-down steps"):
         paths(q.frozen)
     assert isinstance(FrozenHead.of(q.model, q.image), FrozenHead)

@@ -18,7 +18,9 @@ from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.analysis.attribution.interface import AttributionMethod, MethodOutput
 from rsp_lab.analysis.attribution.methods import Occlusion
 from rsp_lab.files import StateMismatchError
-from tests.analysis import arena_kit as kit
+from rsp_lab.models import presets
+from tests.kit.arena import HEADS, scene_network
+from tests.kit.networks import network
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 SETTINGS = ArenaSettings(
@@ -65,7 +67,7 @@ class Norms(ArenaMethod):
 
 @pytest.fixture(scope="module")
 def models():
-    sums, relations = kit.street_model(kit.presets.baseline()), kit.street_model()
+    sums, relations = scene_network(presets.baseline()), scene_network()
     sums.name, relations.name = "sums", "relations"
     return sums, relations
 
@@ -112,7 +114,7 @@ def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
     assert all(pair in more.pairs for pair in first.pairs)
     run_arena(models, SETTINGS, tmp_path, fresh=True)
     assert len(asked) == 2 + 6 + 2
-    renamed = kit.street_model(kit.presets.baseline()).double()
+    renamed = scene_network(presets.baseline()).double()
     renamed.name = "renamed"
     run_arena(renamed, SETTINGS, tmp_path)
     assert len(asked) == 2 + 6 + 2 + 1
@@ -237,7 +239,7 @@ def test_errors(models, tmp_path, asked):
     with pytest.raises(ValueError, match="no model takes part"):
         run_arena([], SETTINGS)
     with pytest.raises(ValueError, match="classes of the drawn scenes"):
-        run_arena(kit.build(kit.HEADS["sum"]), SETTINGS)
+        run_arena(network(HEADS["sum"], channels=64), SETTINGS)
     with pytest.raises(ValueError, match="two models are called 'sums'"):
         run_arena([models[0], models[0]], SETTINGS)
     with pytest.raises(ValueError, match="this needs a Segmenter"):

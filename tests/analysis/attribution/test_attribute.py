@@ -31,36 +31,28 @@ from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
-from rsp_lab.models.pyramid import PyramidConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.segmenter import Segmenter
+from tests.kit.networks import NAMES, network, noise_image, rectangle
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
-NAMES = ("road", "rider", "person")
 SIZE = (37, 53)
 PIXEL = PixelTarget(20, 31, "rider", "person")
+HEADS = {"rsp4": presets.rsp4(), "baseline": presets.baseline_q67(), "fpn": presets.semantic_fpn()}
 QUICK = (IntegratedGradients(3), GradientXInput(), LayerGradCam(), Occlusion(16, 11), FeatureAblation())
 
 
-def build(head: str = "rsp4", dtype: torch.dtype = torch.float64) -> Segmenter:
-    torch.manual_seed(0)
-    config = {"rsp4": presets.rsp4(), "baseline": presets.baseline_q67(), "fpn": presets.semantic_fpn()}[head]
-    config = replace(config, channels=8, norm="none")
-    return Segmenter(SegmenterConfig(PyramidConfig("tiny", 16, top=config.levels[-1]), config, NAMES)).eval().to(dtype)
-
-
-def picture(seed: int = 4, size: tuple[int, int] = SIZE) -> Tensor:
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def blob() -> RegionTarget:
-    mask = torch.zeros(SIZE, dtype=torch.bool)
-    mask[3:9, 11:22] = True
-    return RegionTarget(mask, "road", "rider")
-
-
-TARGETS: list[Target] = [PIXEL, PixelTarget(36, 0, "road", plain_logit=True), blob()]
+BLOB = RegionTarget(rectangle(slice(3, 9), slice(11, 22), SIZE), "road", "rider")
+TARGETS: list[Target] = [PIXEL, PixelTarget(36, 0, "road", plain_logit=True), BLOB]
 each_target = pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.describe())
 each_method = pytest.mark.parametrize("method", QUICK, ids=lambda method: method.name)
+
+
+def build(head: str = "rsp4", dtype: torch.dtype = torch.float64) -> Segmenter:
+    return network(HEADS[head], dtype=dtype, pyramid=16)
+
+
+def picture(size: tuple[int, int] = SIZE) -> Tensor:
+    return noise_image(size, dtype=torch.float64)
 
 
 def functional(model: nn.Module, image: Tensor, target: Target) -> Tensor:

@@ -25,7 +25,8 @@ from rsp_lab.analysis.attribution.methods import (
 from rsp_lab.analysis.attribution.target_function import TargetFunction
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models import presets
-from tests.analysis import arena_kit as kit
+from tests.kit.arena import HEADS
+from tests.kit.networks import SIZE, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 PIXEL = PixelTarget(20, 31, "rider", "person")
@@ -61,7 +62,7 @@ class Smoothed(AttributionMethod):
 
 
 def test_a_method_of_ones_own_is_attributed_with_its_words() -> None:
-    model, image = kit.build(kit.HEADS["rsp"]), kit.picture()
+    model, image = network(HEADS["rsp"], channels=64), noise_image()
     shares: list[float] = []
 
     found = attribute(model, image, PIXEL, Smoothed(copies=4), reference="mean", report=shares.append)
@@ -87,9 +88,9 @@ def test_a_method_that_says_too_little_or_gives_another_size_is_refused() -> Non
             return MethodOutput(image[0])
 
     with pytest.raises(ValueError, match="Nameless lacks name"):
-        attribute(kit.build(kit.HEADS["sum"]), kit.picture(), PIXEL, Nameless())
+        attribute(network(HEADS["sum"], channels=64), noise_image(), PIXEL, Nameless())
     with pytest.raises(ValueError, match=r"gave values of the shape \(3, 67, 131\)"):
-        attribute(kit.build(kit.HEADS["sum"]), kit.picture(), PIXEL, Coloured())
+        attribute(network(HEADS["sum"], channels=64), noise_image(), PIXEL, Coloured())
 
 
 def test_names_stand_for_the_defaults() -> None:
@@ -102,7 +103,7 @@ def test_names_stand_for_the_defaults() -> None:
 
 @pytest.mark.parametrize("size", [(37, 53), (64, 64), (33, 100)])
 def test_passes_are_those_of_a_run(size: tuple[int, int]) -> None:
-    model, image = kit.build(kit.HEADS["sum"]), kit.picture(size)
+    model, image = network(HEADS["sum"], channels=64), noise_image(size)
     regions = torch.arange(size[0] * size[1]).reshape(size) // 700
     methods = (IntegratedGradients(3), GradientXInput(), LayerGradCam(), Occlusion(16), Occlusion(20, 7))
     for method in (*methods, FeatureAblation(regions)):
@@ -126,27 +127,27 @@ def test_the_stride_is_half_the_window_unless_it_is_given(window: int, stride: i
 
 
 def test_choices_that_a_form_may_offer() -> None:
-    heads = [kit.build(presets.rsp4()), kit.build(presets.rsp2())]
-    (layers,) = LayerGradCam().choices(heads, kit.SIZE)
+    heads = [network(presets.rsp4(), channels=64), network(presets.rsp2(), channels=64)]
+    (layers,) = LayerGradCam().choices(heads, SIZE)
     assert layers.values == ("step54.fused", "step43.fused", "step32.fused", "q5", "q4", "q3", "q2")
-    assert LayerGradCam().choices([torch.nn.Identity()], kit.SIZE) == ()
+    assert LayerGradCam().choices([torch.nn.Identity()], SIZE) == ()
     for size, sides in (((64, 96), (48, 32, 64)), ((40, 90), (32,)), ((20, 30), (20,))):
         (windows,) = Occlusion().choices(heads, size)
         assert windows.values == sides
         for side in sides:
             replace(Occlusion(), window=side).check(size)
     for method in METHODS:
-        for choices in method.choices(heads, kit.SIZE):
+        for choices in method.choices(heads, SIZE):
             for value in choices.values:
                 assert replace(method, **{choices.setting: value}).settings()[choices.setting] == value  # type: ignore[type-var]
 
 
 def test_connected_regions_are_those_of_the_prediction() -> None:
-    model, image = kit.build(kit.HEADS["sum"]), kit.picture()
+    model, image = network(HEADS["sum"], channels=64), noise_image()
     classes, parts = (attribute(model, image, PIXEL, FeatureAblation(regions)) for regions in REGIONS)
     assert {one.name.rpartition(" ")[0] for one in parts.regions} <= {one.name for one in classes.regions} | {"the"}
     assert len(parts.regions) >= len(classes.regions)
-    assert sum(one.pixels for one in parts.regions) == kit.SIZE[0] * kit.SIZE[1]
+    assert sum(one.pixels for one in parts.regions) == SIZE[0] * SIZE[1]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -25,11 +24,10 @@ from rsp_lab.analysis.attribution.target_function import unwrapped
 from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models import presets
-from rsp_lab.models.pyramid import PyramidConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.segmenter import Segmenter
+from tests.kit.networks import NAMES, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
-NAMES = ("road", "rider", "person")
 SIZE = (24, 40)
 PIXEL = PixelTarget(9, 22, "rider", "person")
 METHODS = (
@@ -64,20 +62,10 @@ class Net(nn.Module):
         return answer.copy_(logits)
 
 
-def picture() -> Tensor:
-    return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(4))
-
-
-def build() -> Segmenter:
-    torch.manual_seed(0)
-    head = replace(presets.rsp2(), channels=8, norm="none")
-    return Segmenter(SegmenterConfig(PyramidConfig("tiny", 16, top=5), head, NAMES)).eval()
-
-
 @each_method
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_a_network_that_normalises_in_place_gets_copies(method: AttributionMethod, reference: str) -> None:
-    image = picture()
+    image = noise_image(SIZE)
     kept = image.clone()
     found, expected = (
         attribute(Net(in_place=in_place).eval(), image, PIXEL, method, reference=reference, class_names=NAMES)
@@ -93,7 +81,7 @@ def test_a_network_that_normalises_in_place_gets_copies(method: AttributionMetho
 
 @pytest.mark.parametrize("reference", REFERENCES)
 def test_curves_of_a_network_that_normalises_in_place(reference: str) -> None:
-    image, values = picture(), torch.randn(SIZE, generator=torch.Generator().manual_seed(2))
+    image, values = noise_image(SIZE), torch.randn(SIZE, generator=torch.Generator().manual_seed(2))
     kept = image.clone()
     found, expected = (
         input_curves(
@@ -116,10 +104,10 @@ WRAPPERS: dict[str, Callable[[nn.Module], nn.Module]] = {
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("method", [GradientXInput(), LayerGradCam(), Occlusion(8)], ids=lambda method: method.name)
 def test_a_wrapped_segmenter_is_the_segmenter(wrapper: str, method: AttributionMethod) -> None:
-    model = build()
+    model = network(presets.rsp2(), dtype=torch.float32, pyramid=16)
     wrapped = WRAPPERS[wrapper](model).eval()
     assert isinstance(unwrapped(wrapped), Segmenter)
-    found, expected = (attribute(one, picture(), PIXEL, method) for one in (wrapped, model))
+    found, expected = (attribute(one, noise_image(SIZE), PIXEL, method) for one in (wrapped, model))
     assert torch.equal(found.values, expected.values)
     assert found.values.any()
 
@@ -138,15 +126,15 @@ def test_grad_cam_acts_inside_a_network_with_compiled_parts_and_leaves_no_trace(
     model[0].compile(backend=backend)
     model.append(torch.compile(nn.Dropout(), backend=backend)).eval()  # type: ignore[arg-type]
     if used:
-        model(picture().requires_grad_())
+        model(noise_image(SIZE).requires_grad_())
     before = len(graphs)
 
-    found = attribute(model, picture(), PIXEL, LayerGradCam("0.first"), class_names=NAMES)
+    found = attribute(model, noise_image(SIZE), PIXEL, LayerGradCam("0.first"), class_names=NAMES)
 
-    expected = attribute(plain, picture(), PIXEL, LayerGradCam("first"), class_names=NAMES)
+    expected = attribute(plain, noise_image(SIZE), PIXEL, LayerGradCam("first"), class_names=NAMES)
     torch.testing.assert_close(found.values, expected.values)
     assert len(graphs) == before
-    image = picture().requires_grad_()
+    image = noise_image(SIZE).requires_grad_()
     torch.testing.assert_close(model(image), plain(image))
     assert (len(graphs) > before) == (not used)
 
@@ -166,12 +154,12 @@ class Withheld(nn.Module):
 @pytest.mark.parametrize("method", [IntegratedGradients(2), GradientXInput(), LayerGradCam("net.first")])
 def test_a_network_without_gradients_is_refused_where_they_are_needed(method: AttributionMethod) -> None:
     with pytest.raises(ValueError, match=r"has no gradient with respect to the image.*such as 'occlusion'"):
-        attribute(Withheld().eval(), picture(), PIXEL, method, class_names=NAMES)
+        attribute(Withheld().eval(), noise_image(SIZE), PIXEL, method, class_names=NAMES)
 
 
 def test_a_network_without_gradients_can_be_occluded() -> None:
     found, expected = (
-        attribute(model.eval(), picture(), PIXEL, Occlusion(8), class_names=NAMES)
+        attribute(model.eval(), noise_image(SIZE), PIXEL, Occlusion(8), class_names=NAMES)
         for model in (Withheld(), Net(in_place=False))
     )
     assert torch.equal(found.values, expected.values)

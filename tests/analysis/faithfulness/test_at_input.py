@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +16,10 @@ from rsp_lab.analysis.faithfulness.curves import LEAST_CHANGE, Control, Curves, 
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
-from rsp_lab.models.pyramid import PyramidConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.segmenter import Segmenter
+from tests.kit.networks import NAMES, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ("road", "rider", "person")
 SIZE = (35, 52)
 CELL = 8
 GRID = (5, 7)
@@ -29,13 +27,11 @@ PIXEL = PixelTarget(20, 31, "rider", "person")
 
 
 def build(dtype: torch.dtype = torch.float64) -> Segmenter:
-    torch.manual_seed(0)
-    head = replace(presets.rsp2(), channels=8, norm="none")
-    return Segmenter(SegmenterConfig(PyramidConfig("tiny", 16, top=5), head, NAMES)).eval().to(dtype)
+    return network(presets.rsp2(), dtype=dtype, pyramid=16)
 
 
-def picture(seed: int = 4, size: tuple[int, int] = SIZE) -> Tensor:
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed))
+def picture() -> Tensor:
+    return noise_image(SIZE)
 
 
 def curves_along(
@@ -139,7 +135,7 @@ def test_random_orders_are_random_and_repeatable() -> None:
 
 
 def test_a_random_order_is_inserted_backwards() -> None:
-    image = picture(size=(40, 48))  # 30 blocks, so that the shares of both ways are the same
+    image = noise_image((40, 48))  # 30 blocks, so that the shares of both ways are the same
     found = curves_along(build(), image, PIXEL, torch.rand(40, 48), steps=5)
     for curves in found.control.curves:
         assert curves.insertion == curves.deletion[::-1]
@@ -202,7 +198,7 @@ def test_values_do_not_depend_on_how_many_images_go_together(monkeypatch: pytest
 
 
 def test_no_photograph_goes_through_the_network_twice() -> None:
-    model, image, seen = build(torch.float32), picture(size=(40, 48)), 0
+    model, image, seen = build(torch.float32), noise_image((40, 48)), 0
 
     def count(logits: Tensor, _: object) -> None:
         nonlocal seen
@@ -310,6 +306,11 @@ def test_maps_and_models_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="training mode"):
         curves_along(build().train(), picture(), PIXEL, some_map())
     with pytest.raises(ValueError, match="lies outside the image"):
-        curves_along(build(), picture(), PixelTarget(35, 0, "road", plain_logit=True), some_map())
+        curves_along(
+            build(),
+            picture(),
+            PixelTarget(35, 0, "road", plain_logit=True),
+            some_map(),
+        )
     with pytest.raises(ValueError, match="does not name its classes"):
         curves_along(Weighted(torch.zeros(3, 3, *SIZE)).eval(), picture(), PIXEL, some_map())

@@ -11,15 +11,17 @@ from rsp_lab.analysis.arena.methods import Question, method_map
 from rsp_lab.analysis.faithfulness.in_head import CellCurves, cell_order, frozen_curves, live_curves, schedule
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import target_value
-from tests.analysis import arena_kit as kit
+from rsp_lab.capture.hooks import hooks
+from tests.kit.arena import HEADS, one_cell, region, region_at
+from tests.kit.networks import network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module", params=["sum", "rsp"])
 def asked(request):
-    model = kit.build(kit.HEADS[request.param])
-    question = Question.of(model, kit.picture(), kit.region())
+    model = network(HEADS[request.param], channels=64)
+    question = Question.of(model, noise_image(), region())
     return question, context_ledger(question.frozen, question.frozen.image, question.target)
 
 
@@ -58,7 +60,7 @@ def test_live_curves_are_forward_passes_of_the_model_with_edited_q(asked):
         for gone, found in ((first, curves.deletion[at]), (everything - first, curves.insertion[at])):
             q = zeroed(question, gone)
             edits = {f"q{x}": (lambda tensor, tap, value=value: value) for x, value in q.items()}
-            with torch.no_grad(), kit.hooks(question.model, edits):
+            with torch.no_grad(), hooks(question.model, edits):
                 logits = question.model.coarse_logits(question.image.double())[0]
             value = target_value(logits, question.target, question.frozen.image_size, question.frozen.class_names)
             assert found == pytest.approx(value, abs=1e-9)
@@ -77,8 +79,8 @@ def test_no_order_beats_the_ledger_in_the_frozen_head(asked):
 
 @pytest.mark.parametrize("level", [2, 3, 5])
 def test_where_one_cell_decides_the_ledger_takes_it_first_and_random_does_not(level):
-    model, frozen = kit.one_cell(level, 1, 2)
-    question = Question(model, kit.picture(), kit.region() if level == 5 else kit.region_at(level, 1, 2), frozen)
+    model, frozen = one_cell(level, 1, 2)
+    question = Question(model, noise_image(), region() if level == 5 else region_at(level, 1, 2), frozen)
     book = context_ledger(frozen, frozen.image, question.target)
     found = {m: cell_order(method_map(m, question).cells) for m in ("ledger", "gradient_x_q")}
     for order in found.values():

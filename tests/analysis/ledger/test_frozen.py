@@ -18,33 +18,27 @@ from rsp_lab.analysis.surgery.operations import Uniform
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
-from rsp_lab.models.heads import HeadConfig
-from rsp_lab.models.segmenter import Segmenter
-from tests.analysis import small
-from tests.analysis.small import picture
+from tests.kit.networks import network, noise_image
 
-NAMES = ("road", "rider", "person")
 PIXEL = PixelTarget(20, 31, "rider", "person")
 
 
-def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
-    return small.build(head, NAMES, dtype)
-
-
 def test_images_in_either_precision_are_one_image() -> None:
-    single, double = (FrozenHead.of(build(presets.rsp2(), d), picture().to(d)) for d in (torch.float32, torch.float64))
+    single, double = (
+        FrozenHead.of(network(presets.rsp2(), dtype=d), noise_image().to(d)) for d in (torch.float32, torch.float64)
+    )
 
     assert single.image_digest == double.image_digest
 
 
 def test_a_frozen_head_stands_for_its_model_on_its_own_image_only() -> None:
-    model = build(presets.rsp4())
-    frozen = FrozenHead.of(model, picture())
+    model = network(presets.rsp4())
+    frozen = FrozenHead.of(model, noise_image())
     calls: list[int] = []
     model.pyramid.register_forward_hook(lambda *_: calls.append(1))
 
-    assert FrozenHead.of(frozen, frozen.image) is FrozenHead.of(frozen, picture()) is frozen
-    for image in (frozen.image, picture(), picture().double()):
+    assert FrozenHead.of(frozen, frozen.image) is FrozenHead.of(frozen, noise_image()) is frozen
+    for image in (frozen.image, noise_image(), noise_image().double()):
         context_ledger(frozen, image, PIXEL)
         level_ledger(frozen, image)
         selection_gain(frozen, image, PIXEL)
@@ -53,9 +47,9 @@ def test_a_frozen_head_stands_for_its_model_on_its_own_image_only() -> None:
         flip_stories(frozen, frozen, image)
     assert calls == []
 
-    other = picture().clone()
+    other = noise_image().clone()
     other[0, 1, 3, 4] += 0.01
-    for image in (other, picture()[..., 1:]):
+    for image in (other, noise_image()[..., 1:]):
         for explained in (
             partial(context_ledger, target=PIXEL),
             level_ledger,
@@ -69,14 +63,14 @@ def test_a_frozen_head_stands_for_its_model_on_its_own_image_only() -> None:
 
 
 def test_inside_autocast() -> None:
-    model = build(presets.rsp4(), torch.float32)
-    plain, levels = context_ledger(model, picture(), PIXEL), level_ledger(model, picture())
-    gain, rejection = selection_gain(model, picture(), PIXEL), rejection_map(model, picture(), PIXEL)
+    model = network(presets.rsp4(), dtype=torch.float32)
+    plain, levels = context_ledger(model, noise_image(), PIXEL), level_ledger(model, noise_image())
+    gain, rejection = selection_gain(model, noise_image(), PIXEL), rejection_map(model, noise_image(), PIXEL)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        again = context_ledger(model, picture(), PIXEL)
-        assert torch.equal(level_ledger(model, picture()).contributions, levels.contributions)
-        assert selection_gain(model, picture(), PIXEL).total == gain.total
-        assert rejection_map(model, picture(), PIXEL).to_dict() == rejection.to_dict()
+        again = context_ledger(model, noise_image(), PIXEL)
+        assert torch.equal(level_ledger(model, noise_image()).contributions, levels.contributions)
+        assert selection_gain(model, noise_image(), PIXEL).total == gain.total
+        assert rejection_map(model, noise_image(), PIXEL).to_dict() == rejection.to_dict()
     assert (again.total, again.bias, again.sums) == (plain.total, plain.bias, plain.sums)
 
 
@@ -90,10 +84,10 @@ def state(model: nn.Module) -> dict[str, object]:
 
 
 def test_the_model_is_left_as_it_was() -> None:
-    model = build(presets.rsp4())
+    model = network(presets.rsp4())
     model.head.classifier.requires_grad_(False)
     mine = model.register_forward_hook(lambda *_: None)
-    before, image = state(model), picture().double().requires_grad_()
+    before, image = state(model), noise_image().double().requires_grad_()
 
     context_ledger(model, image, PIXEL)
 
@@ -107,30 +101,30 @@ def test_the_model_is_left_as_it_was() -> None:
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_inside_no_grad_and_inference_mode(mode: type[torch.no_grad]) -> None:
-    model = build(presets.rsp2())
-    expected = context_ledger(model, picture(), PIXEL).sums
+    model = network(presets.rsp2())
+    expected = context_ledger(model, noise_image(), PIXEL).sums
     with mode():
-        frozen = FrozenHead.of(model, picture() + 0)
+        frozen = FrozenHead.of(model, noise_image() + 0)
         assert context_ledger(frozen, frozen.image, PIXEL).sums == expected
     assert context_ledger(frozen, frozen.image, PIXEL).sums == expected
 
 
 def test_an_edit_of_the_weights_is_explained_any_other_edit_is_refused() -> None:
-    model = build(presets.rsp2())
-    plain = context_ledger(model, picture(), PIXEL)
+    model = network(presets.rsp2())
+    plain = context_ledger(model, noise_image(), PIXEL)
     with hooks(model, {"step54.weights": lambda w, _: w.flip(1)}):
-        edited = context_ledger(model, picture(), PIXEL)
+        edited = context_ledger(model, noise_image(), PIXEL)
     assert edited.total != plain.total
     with (
         hooks(model, {"step54.context": lambda x, _: 1.01 * x}),
         pytest.raises(LedgerError, match="edited elsewhere"),
     ):
-        context_ledger(model, picture(), PIXEL)
+        context_ledger(model, noise_image(), PIXEL)
 
 
 def test_a_head_that_changed_since_is_noticed() -> None:
-    model = build(presets.rsp2())
-    frozen = FrozenHead.of(model, picture())
+    model = network(presets.rsp2())
+    frozen = FrozenHead.of(model, noise_image())
     with torch.no_grad():
         model.head.classifier.bias += torch.tensor([0.0, 1.0, 0.0])
 
@@ -139,20 +133,20 @@ def test_a_head_that_changed_since_is_noticed() -> None:
 
 
 def test_wrong_requests() -> None:
-    model = build(presets.rsp2())
+    model = network(presets.rsp2())
     calls: list[int] = []
     handle = model.pyramid.register_forward_hook(lambda *_: calls.append(1))
     with pytest.raises(ValueError, match="outside the image of 67 x 131"):
-        context_ledger(model, picture(), PixelTarget(67, 0, "road"))
+        context_ledger(model, noise_image(), PixelTarget(67, 0, "road"))
     with pytest.raises(ValueError, match="Did you mean 'rider'"):
-        context_ledger(model, picture(), PixelTarget(0, 0, "rder"))
+        context_ledger(model, noise_image(), PixelTarget(0, 0, "rder"))
     with pytest.raises(ValueError, match=r"call model\.eval"):
-        FrozenHead.of(build(presets.rsp2()).train(), picture())
+        FrozenHead.of(network(presets.rsp2()).train(), noise_image())
     with pytest.raises(ValueError, match=r"use model\.float"):
-        FrozenHead.of(build(presets.rsp2(), torch.bfloat16), picture())
+        FrozenHead.of(network(presets.rsp2(), dtype=torch.bfloat16), noise_image())
     assert calls == []
     handle.remove()
-    frozen = FrozenHead.of(model, picture())
+    frozen = FrozenHead.of(model, noise_image())
     with pytest.raises(ValueError, match="give each of them a map"):
         frozen.forward({2: frozen.q[2]})
     with pytest.raises(ValueError, match="map of level 3 has the shape"):
@@ -165,11 +159,11 @@ def test_wrong_requests() -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_images_of_another_kind_are_refused() -> None:
-    model = build(presets.rsp2())
+    model = network(presets.rsp2())
     with pytest.raises(ValueError, match="divide by 255"):
-        FrozenHead.of(model, 255 * picture())
+        FrozenHead.of(model, 255 * noise_image())
     with pytest.raises(ValueError, match="expected one image"):
-        FrozenHead.of(model, picture().expand(2, -1, -1, -1))
+        FrozenHead.of(model, noise_image().expand(2, -1, -1, -1))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -21,37 +19,21 @@ from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models import presets
 from rsp_lab.models.fusion import AverageConfig, SumConfig
 from rsp_lab.models.heads import HeadConfig, TopDownConfig, build_head
-from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.window import position_map
 from rsp_lab.shapes import Window
-from tests.heads import TOP_DOWN_HEADS
+from tests.kit.heads import TOP_DOWN_HEADS
+from tests.kit.networks import NAMES, SIZE, network, noise_image, rectangle
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ("road", "rider", "person")
-# The smallest odd sides at which every relation step has more than one cell.
-SIZE = (67, 131)
 _CHECKED_CELLS = 30
 HEADS: dict[str, HeadConfig] = TOP_DOWN_HEADS | {"semantic_fpn": presets.semantic_fpn()}
 PIXEL = PixelTarget(20, 31, "rider", "person")
 
 
-def build(head: HeadConfig, dtype: torch.dtype = torch.float64, **changes: Any) -> Segmenter:
-    torch.manual_seed(0)
-    head = replace(head, **{"channels": 64, **changes})
-    config = SegmenterConfig(PyramidConfig("tiny", 32, top=head.levels[-1]), head, NAMES)
-    return Segmenter(config).eval().to(dtype)
-
-
-def picture(size: tuple[int, int] = SIZE) -> Tensor:
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(4))
-
-
 def region(size: tuple[int, int] = SIZE) -> RegionTarget:
-    mask = torch.zeros(size, dtype=torch.bool)
-    mask[5:19, 40:51] = True
-    return RegionTarget(mask, "road", plain_logit=True)
+    return RegionTarget(rectangle(slice(5, 19), slice(40, 51), size), "road", plain_logit=True)
 
 
 def unfolded(x: Tensor, window: Window) -> Tensor:
@@ -110,13 +92,13 @@ def functional(coarse: Tensor, target: Target) -> float:
 @pytest.mark.parametrize("target", [PIXEL, region()], ids=["pixel", "region"])
 @pytest.mark.parametrize("name", ["baseline_q67", "rsp4", "rsp4_d", "self2", "context2", "rsp4 unnormalised"])
 def test_a_contribution_is_what_zeroing_the_cell_takes_away(name: str, target: Target) -> None:
-    model = build(HEADS[name], channels=8, norm="none")
-    _, record = run_with_capture(model, picture().double(), taps="q*")
+    model = network(HEADS[name])
+    _, record = run_with_capture(model, noise_image().double(), taps="q*")
     q = {x: record[f"q{x}"].contiguous() for x in model.head.config.levels}
     naive = NaiveHead(model)
     whole = functional(naive(q), target)
 
-    ledger = context_ledger(model, picture(), target)
+    ledger = context_ledger(model, noise_image(), target)
 
     assert ledger.total == pytest.approx(whole, abs=1e-11)
     assert ledger.bias == pytest.approx(functional(naive({x: 0 * v for x, v in q.items()}), target), abs=1e-11)
@@ -134,8 +116,8 @@ def test_a_contribution_is_what_zeroing_the_cell_takes_away(name: str, target: T
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", HEADS)
 def test_every_head_adds_up_to_the_output_of_the_plain_model(name: str, dtype: torch.dtype) -> None:
-    model = build(HEADS[name], dtype)
-    image = picture((131, 97)).to(dtype)
+    model = network(HEADS[name], dtype=dtype, channels=64)
+    image = noise_image((131, 97)).to(dtype)
     with torch.no_grad():
         out = model(image)[0].double()
     frozen = FrozenHead.of(model, image)
@@ -209,7 +191,7 @@ def test_footprints_by_hand() -> None:
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[ContextLedger, ContextLedger]:
-    return tuple(context_ledger(build(HEADS[name]), picture(), PIXEL) for name in ("rsp4", "rsp2"))
+    return tuple(context_ledger(network(HEADS[name], channels=64), noise_image(), PIXEL) for name in ("rsp4", "rsp2"))
 
 
 def test_breakdowns_keep_the_sums(pair: tuple[ContextLedger, ContextLedger]) -> None:
@@ -263,11 +245,11 @@ def test_difference(pair: tuple[ContextLedger, ContextLedger]) -> None:
     torch.testing.assert_close(difference.on_image(), a.on_image() - b.on_image(), rtol=0, atol=1e-12)
     torch.testing.assert_close(difference.on_image(7), a.on_image(7))
     assert json.loads(json.dumps(difference.to_dict()))["levels"]["7"] == pytest.approx(a.sums[7], abs=1e-6)
-    model = build(HEADS["rsp2"])
+    model = network(HEADS["rsp2"], channels=64)
     with pytest.raises(ValueError, match="two images"):
-        ledger_difference(a, context_ledger(model, 1 - picture(), PIXEL))
+        ledger_difference(a, context_ledger(model, 1 - noise_image(), PIXEL))
     with pytest.raises(ValueError, match="the same target"):
-        ledger_difference(a, context_ledger(model, picture(), PixelTarget(20, 32, "rider", "person")))
+        ledger_difference(a, context_ledger(model, noise_image(), PixelTarget(20, 32, "rider", "person")))
     with pytest.raises(ValueError, match="neither ledger has level 8"):
         difference.on_image(8)
 

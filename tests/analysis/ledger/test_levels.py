@@ -16,10 +16,9 @@ from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.heads import HeadConfig
 from rsp_lab.models.relation import RelationConfig
-from rsp_lab.models.segmenter import Segmenter, resize_logits
-from tests.analysis import small
-from tests.analysis.small import SIZE, picture
-from tests.heads import PLAIN_HEADS
+from rsp_lab.models.segmenter import resize_logits
+from tests.kit.heads import PLAIN_HEADS
+from tests.kit.networks import SIZE, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person", "sky")
@@ -30,14 +29,10 @@ HEADS: dict[str, HeadConfig] = PLAIN_HEADS | {
 }
 
 
-def build(head: HeadConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
-    return small.build(head, NAMES, dtype)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", HEADS)
 def test_levels_of_a_pixel_are_those_of_its_own_ledger(name: str, dtype: torch.dtype) -> None:
-    frozen = FrozenHead.of(build(HEADS[name], dtype), picture())
+    frozen = FrozenHead.of(network(HEADS[name], NAMES, dtype), noise_image())
     levels = level_ledger(frozen, frozen.image)
     tolerance = {torch.float32: 1e-5, torch.float64: 1e-10}[dtype]
 
@@ -54,15 +49,15 @@ def test_levels_of_a_pixel_are_those_of_its_own_ledger(name: str, dtype: torch.d
 @torch.no_grad()
 def test_a_level_is_what_the_model_says_with_the_others_taken_out() -> None:
     """Through the model itself: Q maps set to 0 by edits, weights held at what they were."""
-    model = build(presets.rsp2())
-    frozen = FrozenHead.of(model, picture())
+    model = network(presets.rsp2(), NAMES)
+    frozen = FrozenHead.of(model, noise_image())
     levels = level_ledger(frozen, frozen.image)
     held = {f"{step}.weights": (lambda w, tap: frozen.weights[tap.name.partition(".")[0]]) for step in frozen.steps}
 
     def answer(*kept: int) -> Tensor:
         out = {f"q{x}": (lambda q, _: torch.zeros_like(q)) for x in frozen.levels if x not in kept}
         with hooks(model, {**held, **out}):
-            return model.coarse_logits(picture().double())[0]
+            return model.coarse_logits(noise_image().double())[0]
 
     torch.testing.assert_close(levels.bias, answer(), rtol=0, atol=1e-12)
     for i, x in enumerate(levels.levels):
@@ -70,16 +65,16 @@ def test_a_level_is_what_the_model_says_with_the_others_taken_out() -> None:
 
 
 def test_the_bias_has_a_place_only_where_weights_do_not_sum_to_one() -> None:
-    even = level_ledger(build(presets.rsp4()), picture()).bias
-    uneven = level_ledger(build(UNNORMALISED), picture()).bias
+    even = level_ledger(network(presets.rsp4(), NAMES), noise_image()).bias
+    uneven = level_ledger(network(UNNORMALISED, NAMES), noise_image()).bias
 
     torch.testing.assert_close(even, even[:, :1, :1].expand_as(even), rtol=0, atol=1e-12)
     assert float(uneven.std((1, 2)).min()) > 1e-3
 
 
 def test_some_classes() -> None:
-    model = build(presets.rsp2())
-    whole, part = level_ledger(model, picture()), level_ledger(model, picture(), classes=("sky", "road"))
+    model = network(presets.rsp2(), NAMES)
+    whole, part = level_ledger(model, noise_image()), level_ledger(model, noise_image(), classes=("sky", "road"))
 
     assert part.class_names == ("sky", "road")
     torch.testing.assert_close(part.contributions, whole.contributions[:, [3, 0]], rtol=0, atol=1e-12)
@@ -87,10 +82,10 @@ def test_some_classes() -> None:
     with pytest.raises(ValueError, match="Classes: sky, road"):
         part.margin("rider")
     with pytest.raises(ValueError, match="Did you mean 'sky'"):
-        level_ledger(model, picture(), classes=("sk",))
+        level_ledger(model, noise_image(), classes=("sk",))
     with pytest.raises(ValueError, match="different names"):
-        level_ledger(model, picture(), classes=("sky", "sky"))
-    alone = level_ledger(model, picture(), classes=("sky",))
+        level_ledger(model, noise_image(), classes=("sky", "sky"))
+    alone = level_ledger(model, noise_image(), classes=("sky",))
     with pytest.raises(ValueError, match="two classes or more"):
         alone.decision()
     facts, expected = alone.to_dict(), part.to_dict()
@@ -123,6 +118,6 @@ def test_deciding_level_by_hand() -> None:
 
 
 def test_an_edited_pass_is_refused() -> None:
-    model = build(presets.rsp2())
+    model = network(presets.rsp2(), NAMES)
     with hooks(model, {"step43.fused": lambda x, _: x + 0.1}), pytest.raises(LedgerError, match="all levels"):
-        level_ledger(model, picture())
+        level_ledger(model, noise_image())

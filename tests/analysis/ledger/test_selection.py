@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 import torch
@@ -17,13 +16,11 @@ from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.heads import TopDownConfig
-from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig, resize_logits
+from rsp_lab.models.segmenter import Segmenter, resize_logits
+from tests.kit.networks import NAMES, SIZE, network, noise_image, rectangle
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ("road", "rider", "person")
-SIZE = (67, 131)
 HEADS: dict[str, TopDownConfig] = {
     "rsp4": presets.rsp4(),
     "rsp4_d": presets.rsp4_d(),
@@ -33,28 +30,8 @@ HEADS: dict[str, TopDownConfig] = {
 PIXEL = PixelTarget(20, 31, "rider", "person")
 
 
-def build(head: TopDownConfig, dtype: torch.dtype = torch.float64) -> Segmenter:
-    torch.manual_seed(0)
-    config = SegmenterConfig(
-        PyramidConfig("tiny", 32, top=head.levels[-1]), replace(head, channels=8, norm="none"), NAMES
-    )
-    model = Segmenter(config).eval().to(dtype)
-    with torch.no_grad():
-        # At the start of training queries hardly matter, and weights are nearly uniform.
-        for name, parameter in model.named_parameters():
-            if ".f_q." in name or ".f_k." in name:
-                parameter *= 3
-    return model
-
-
-def picture() -> Tensor:
-    return torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(4))
-
-
 def region() -> RegionTarget:
-    mask = torch.zeros(SIZE, dtype=torch.bool)
-    mask[5:19, 40:101] = True
-    return RegionTarget(mask, "road", plain_logit=True)
+    return RegionTarget(rectangle(slice(5, 19), slice(40, 101)), "road", plain_logit=True)
 
 
 class Answers:
@@ -63,7 +40,7 @@ class Answers:
     def __init__(self, model: Segmenter) -> None:
         self.head = model.head
         with torch.no_grad():
-            x = (picture().to(model.head.classifier.weight) - model.mean) / model.std
+            x = (noise_image().to(model.head.classifier.weight) - model.mean) / model.std
             self.pyramid = model.pyramid(x.contiguous(memory_format=torch.channels_last))
 
     def __call__(self, weights: dict[str, Tensor], target: Target) -> float:
@@ -96,13 +73,13 @@ def equal_weights(weights: Tensor, dilation: int) -> Tensor:
 @pytest.mark.parametrize("steps", [None, "first"])
 @pytest.mark.parametrize("name", HEADS)
 def test_gain_is_what_equal_weights_change_in_the_model(name: str, steps: str | None) -> None:
-    model = build(HEADS[name])
-    frozen, answer = FrozenHead.of(model, picture()), Answers(model)
+    model = network(HEADS[name], selective=True)
+    frozen, answer = FrozenHead.of(model, noise_image()), Answers(model)
     chosen = frozen.steps if steps is None else frozen.steps[:1]
     dilation = model.head.steps[-2].fusion.config.window.dilation
     uniform = {step: equal_weights(frozen.weights[step], dilation) for step in chosen}
 
-    gain = selection_gain(model, picture(), PIXEL, steps=None if steps is None else chosen)
+    gain = selection_gain(model, noise_image(), PIXEL, steps=None if steps is None else chosen)
 
     assert gain.steps == chosen
     assert gain.learnt.total == pytest.approx(answer({}, PIXEL), abs=1e-11)
@@ -121,10 +98,10 @@ def test_gain_is_what_equal_weights_change_in_the_model(name: str, steps: str | 
 @pytest.mark.parametrize("target", [PIXEL, region()], ids=["pixel", "region"])
 @pytest.mark.parametrize("name", HEADS)
 def test_rejection_is_what_passing_all_down_changes_in_the_model(name: str, target: Target) -> None:
-    model = build(HEADS[name])
-    frozen, answer = FrozenHead.of(model, picture()), Answers(model)
+    model = network(HEADS[name], selective=True)
+    frozen, answer = FrozenHead.of(model, noise_image()), Answers(model)
 
-    found = rejection_map(model, picture(), target)
+    found = rejection_map(model, noise_image(), target)
     before = answer({}, target)
 
     assert found.residual <= found.tolerance == 1e-10
@@ -143,8 +120,8 @@ def test_rejection_is_what_passing_all_down_changes_in_the_model(name: str, targ
 
 
 def test_a_cell_is_what_replacing_its_weights_alone_changes() -> None:
-    model = build(HEADS["rsp4"])
-    frozen, answer = FrozenHead.of(model, picture()), Answers(model)
+    model = network(HEADS["rsp4"], selective=True)
+    frozen, answer = FrozenHead.of(model, noise_image()), Answers(model)
     values = rejection_map(frozen, frozen.image, region())["step54"].values
     before = answer({}, region())
 
@@ -157,14 +134,16 @@ def test_a_cell_is_what_replacing_its_weights_alone_changes() -> None:
 
 
 def test_density_reads_as_logits_at_the_place() -> None:
-    found = rejection_map(build(HEADS["rsp4"]), picture(), whole_image(SIZE, "road", plain_logit=True))
+    found = rejection_map(
+        network(HEADS["rsp4"], selective=True), noise_image(), whole_image(SIZE, "road", plain_logit=True)
+    )
 
     for step in found.steps:
         assert float(step.density.mean()) == pytest.approx(step.total, abs=1e-12)
 
 
 def test_single_precision_and_summaries() -> None:
-    frozen = FrozenHead.of(build(HEADS["rsp4"], torch.float32), picture())
+    frozen = FrozenHead.of(network(HEADS["rsp4"], dtype=torch.float32, selective=True), noise_image())
     gain, rejection = (
         selection_gain(frozen, frozen.image, PIXEL, steps=["step43", "step65"]),
         rejection_map(frozen, frozen.image, PIXEL),
@@ -181,10 +160,10 @@ def test_single_precision_and_summaries() -> None:
 def test_wrong_requests() -> None:
     for head in (presets.baseline_q67(), presets.context2()):
         with pytest.raises(ValueError, match="take a model with RSP steps"):
-            selection_gain(build(head), picture(), PIXEL)
+            selection_gain(network(head), noise_image(), PIXEL)
         with pytest.raises(ValueError, match="take a model with RSP steps"):
-            rejection_map(build(head), picture(), PIXEL)
-    frozen = FrozenHead.of(build(presets.rsp2()), picture())
+            rejection_map(network(head), noise_image(), PIXEL)
+    frozen = FrozenHead.of(network(presets.rsp2()), noise_image())
     with pytest.raises(ValueError, match="it has step54, step43"):
         selection_gain(frozen, frozen.image, PIXEL, steps=("step32",))
     with pytest.raises(ValueError, match="steps is empty"):

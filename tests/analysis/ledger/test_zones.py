@@ -18,7 +18,7 @@ from rsp_lab.models.heads import HeadConfig
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.shapes import Window
-from tests.heads import TOP_DOWN_HEADS
+from tests.kit.heads import TOP_DOWN_HEADS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("road", "rider", "person", "sky")

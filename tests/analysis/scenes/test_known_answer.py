@@ -13,7 +13,7 @@ from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answe
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import draw_scene_pair
 from rsp_lab.models import presets
-from tests.analysis import arena_kit as kit
+from tests.kit.networks import network
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
@@ -89,7 +89,7 @@ def test_the_readings_differ_on_the_cue_alone_and_so_do_their_targets(scenes):
 
 
 def test_new_parameters_of_the_head_alone_or_of_all():
-    model = kit.build(presets.rsp2())
+    model = network(presets.rsp2(), channels=64)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     state = torch.get_rng_state()
     head, whole, again = (randomised(model, part, seed) for part, seed in (("head", 1), ("model", 1), ("model", 1)))

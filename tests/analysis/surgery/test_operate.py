@@ -32,16 +32,14 @@ from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.fusion import AverageFusion
 from rsp_lab.models.heads import TopDownConfig
-from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationalSemanticsExtractor as Extractor
 from rsp_lab.models.relation import RelationConfig
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig, resize_logits
+from rsp_lab.models.segmenter import Segmenter, resize_logits
 from rsp_lab.relations.window import position_map
 from rsp_lab.shapes import Window
+from tests.kit.networks import NAMES, SIZE, network, noise_image, rectangle
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NAMES = ("road", "rider", "person")
-SIZE = (67, 131)
 HEADS: dict[str, TopDownConfig] = {
     "rsp4": presets.rsp4(),
     "dilated": presets.rsp2(RelationConfig(Window(3, 2))),
@@ -55,32 +53,10 @@ PIXEL = PixelTarget(20, 31, "rider", "person")
 Row = dict[tuple[int, int], float]
 
 
-def build(name: str, dtype: torch.dtype = torch.float64) -> Segmenter:
-    torch.manual_seed(0)
-    head = replace(HEADS[name], channels=8, norm="none")
-    model = Segmenter(SegmenterConfig(PyramidConfig("tiny", 32, top=head.levels[-1]), head, NAMES)).eval().to(dtype)
-    with torch.no_grad():
-        # At the start of training queries hardly matter, and weights are nearly uniform.
-        for name, parameter in model.named_parameters():
-            if ".f_q." in name or ".f_k." in name:
-                parameter *= 3
-    return model
-
-
-def picture(seed: int = 4, size: tuple[int, int] = SIZE) -> Tensor:
-    return torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(seed))
-
-
-def block(top: int, bottom: int, left: int, right: int) -> Tensor:
-    mask = torch.zeros(SIZE, dtype=torch.bool)
-    mask[top:bottom, left:right] = True
-    return mask
-
-
 def naive_logits(model: Segmenter, change: Callable[[str, Row], Row]) -> Tensor:
     """The top-down path by unfolding, with each cell's weights passed through a function of one row."""
     with torch.no_grad():
-        _, record = run_with_capture(model, picture().double(), taps="q*")
+        _, record = run_with_capture(model, noise_image().double(), taps="q*")
         levels = model.config.head.levels
         top = record[f"q{levels[-1]}"]
         for low, step in zip(reversed(levels[:-1]), model.head.steps, strict=True):
@@ -138,8 +114,8 @@ CASES: dict[str, tuple[str, list[Operation], Callable[[str, Row], Row]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_an_edited_model_is_the_naive_head_with_edited_rows(case: str) -> None:
     head, operations, change = CASES[case]
-    model = build(head)
-    found = operate(model, picture(), operations, target=PIXEL)
+    model = network(HEADS[head], selective=True)
+    found = operate(model, noise_image(), operations, target=PIXEL)
     expected = naive_logits(model, change)
     torch.testing.assert_close(found.after.logits, expected, rtol=0, atol=1e-10)
     assert float((found.after.logits - found.before.logits).abs().max()) > 1e-6
@@ -151,43 +127,43 @@ def test_an_edited_model_is_the_naive_head_with_edited_rows(case: str) -> None:
 
 @pytest.mark.parametrize(("head", "frozen_keys"), [("rsp4", False), ("rsp4", True), ("unnormalised", False)])
 def test_identities_change_nothing(head: str, frozen_keys: bool) -> None:
-    model = build(head)
-    frozen = FrozenHead.of(model, picture())
-    _, record = run_with_capture(model, picture().double())
+    model = network(HEADS[head], selective=True)
+    frozen = FrozenHead.of(model, noise_image())
+    _, record = run_with_capture(model, noise_image().double())
     same = [Temperature(1), Transplant(frozen.weights), Transplant(record)]
 
     for operation in same:
-        found = operate(model, picture(), operation, frozen_keys=frozen_keys)
+        found = operate(model, noise_image(), operation, frozen_keys=frozen_keys)
         assert torch.equal(found.before.logits, found.after.logits)
         assert all(change.changed == 0 for change in found.weights.values())
-    found = operate(model, picture(), ZeroNeighbours(()), frozen_keys=frozen_keys)
+    found = operate(model, noise_image(), ZeroNeighbours(()), frozen_keys=frozen_keys)
     torch.testing.assert_close(found.after.logits, found.before.logits, rtol=0, atol=1e-12)
 
 
 def test_uniform_is_the_average_of_the_values() -> None:
-    model, average = build("rsp4"), AverageFusion(Window())
+    model, average = network(HEADS["rsp4"], selective=True), AverageFusion(Window())
     values: dict[str, Tensor] = {}
     edits: dict[str, Callable[[Tensor, object], Tensor | None]] = {}
-    for step in FrozenHead.of(model, picture()).steps:
+    for step in FrozenHead.of(model, noise_image()).steps:
         edits[f"{step}.value"] = lambda value, _, step=step: values.update({step: value})
         edits[f"{step}.context"] = lambda context, _, step=step: average(values[step], values[step])
     with torch.no_grad(), hooks(model, edits):
-        expected = model.coarse_logits(picture().double())
+        expected = model.coarse_logits(noise_image().double())
 
-    found = operate(model, picture(), surgery_presets.as_context())
+    found = operate(model, noise_image(), surgery_presets.as_context())
     torch.testing.assert_close(found.after.logits, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("operation", [Temperature(0.5), Shuffle(), Uniform()], ids=lambda made: type(made).__name__)
 @pytest.mark.parametrize("head", ["rsp4", "self2", "unnormalised"])
 def test_the_frozen_head_predicts_the_part_that_goes_through_the_values(head: str, operation: Operation) -> None:
-    model = build(head)
-    frozen = FrozenHead.of(model, picture())
+    model = network(HEADS[head], selective=True)
+    frozen = FrozenHead.of(model, noise_image())
     for steps in (frozen.steps[:1], frozen.steps[-1:], frozen.steps[:2], None):
         chosen = replace(operation, steps=steps)
-        held = operate(model, picture(), chosen, frozen_keys=True)
-        live = operate(model, picture(), chosen)
-        for target in (PIXEL, RegionTarget(block(5, 19, 40, 101), "road", plain_logit=True)):
+        held = operate(model, noise_image(), chosen, frozen_keys=True)
+        live = operate(model, noise_image(), chosen)
+        for target in (PIXEL, RegionTarget(rectangle(slice(5, 19), slice(40, 101)), "road", plain_logit=True)):
             predicted = predicted_change(frozen, edited_weights(frozen, chosen), target)
             before, pinned, free = (
                 target_value(x.logits[0], target, SIZE, NAMES) for x in (held.before, held.after, live.after)
@@ -200,7 +176,7 @@ def test_the_frozen_head_predicts_the_part_that_goes_through_the_values(head: st
 
 @pytest.mark.parametrize("operation", [Uniform, Centre, Shuffle])
 def test_rows_stay_on_the_map_and_sum_to_one(operation: type[Operation]) -> None:
-    frozen = FrozenHead.of(build("rsp4"), picture())
+    frozen = FrozenHead.of(network(HEADS["rsp4"], selective=True), noise_image())
     for step, weights in edited_weights(frozen, operation()).items():
         outside = frozen.uniform_weights(step) == 0
         assert bool((weights[outside] == 0).all())
@@ -212,7 +188,7 @@ def test_rows_stay_on_the_map_and_sum_to_one(operation: type[Operation]) -> None
 
 
 def test_only_the_cells_in_question_are_touched() -> None:
-    frozen = FrozenHead.of(build("rsp4"), picture())
+    frozen = FrozenHead.of(network(HEADS["rsp4"], selective=True), noise_image())
     for step, held in frozen.weights.items():
         height, width = held.shape[-2:]
         rows, columns = SIZE[0] / height, SIZE[1] / width
@@ -221,7 +197,7 @@ def test_only_the_cells_in_question_are_touched() -> None:
             touched[i, j] = i * rows < 21 and (i + 1) * rows > 20 and j * columns < 48 and (j + 1) * columns > 30
         pixel = torch.zeros_like(touched)
         pixel[int(20.5 / rows), int(47.5 / columns)] = True
-        for where, cells in ((block(20, 21, 30, 48), touched), ((20, 47), pixel)):
+        for where, cells in ((rectangle(slice(20, 21), slice(30, 48)), touched), ((20, 47), pixel)):
             weights = edited_weights(frozen, Centre(where=where, steps=step))[step]
             assert torch.equal((weights != held).flatten(0, 2).any(0), cells)
             assert torch.equal(weights[..., cells], frozen.centre_weights(step)[..., cells])
@@ -230,8 +206,13 @@ def test_only_the_cells_in_question_are_touched() -> None:
 def test_what_changed_inside_and_outside() -> None:
     label = torch.randint(0, 3, SIZE, generator=torch.Generator().manual_seed(1))
     label[:9] = 255
-    where = block(0, 40, 0, 70)
-    found = operate(build("rsp4"), picture(), [Centre(where=where), Uniform(where=(50, 100))], label=label)
+    where = rectangle(slice(0, 40), slice(0, 70))
+    found = operate(
+        network(HEADS["rsp4"], selective=True),
+        noise_image(),
+        [Centre(where=where), Uniform(where=(50, 100))],
+        label=label,
+    )
     where[50, 100] = True
     other = (found.before.labels != found.after.labels).double()
     assert found.changed_inside == pytest.approx(float((other * where).sum()) / 2801)
@@ -247,22 +228,22 @@ def test_what_changed_inside_and_outside() -> None:
 
 
 def test_the_model_is_left_as_it_was() -> None:
-    model = build("rsp4", torch.float32)
+    model = network(HEADS["rsp4"], dtype=torch.float32, selective=True)
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    operate(model, picture(), Shuffle())
+    operate(model, noise_image(), Shuffle())
     with pytest.raises(ValueError, match="no weights of step76"):
-        operate(model, picture(), Transplant({}))
+        operate(model, noise_image(), Transplant({}))
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
 def test_a_frozen_head_starts_from_its_q_maps() -> None:
-    model = build("rsp4", torch.float32)
-    frozen = FrozenHead.of(model, picture())
-    expected = operate(model, picture(), Uniform(steps="step54"))
+    model = network(HEADS["rsp4"], dtype=torch.float32, selective=True)
+    frozen = FrozenHead.of(model, noise_image())
+    expected = operate(model, noise_image(), Uniform(steps="step54"))
     model.pyramid.forward = lambda _: pytest.fail("the encoder ran")  # type: ignore[method-assign]
 
-    found = operate(frozen, picture(), Uniform(steps="step54"))
+    found = operate(frozen, noise_image(), Uniform(steps="step54"))
 
     assert torch.equal(found.before.logits, expected.before.logits)
     assert torch.equal(found.after.logits, expected.after.logits)
@@ -270,7 +251,7 @@ def test_a_frozen_head_starts_from_its_q_maps() -> None:
 
 
 def test_a_step_may_be_given_by_its_name_alone() -> None:
-    frozen = FrozenHead.of(build("rsp4"), picture())
+    frozen = FrozenHead.of(network(HEADS["rsp4"], selective=True), noise_image())
 
     for kind in (Uniform, Centre):
         assert kind("step54").acts_at(frozen) == kind(steps=("step54",)).acts_at(frozen) == ("step54",)
@@ -280,17 +261,19 @@ def test_a_step_may_be_given_by_its_name_alone() -> None:
 
 def test_presets_say_that_nothing_was_retrained() -> None:
     selection = surgery_presets.without_selection("step54", (3, 4))
-    context = surgery_presets.without_context(("step54", "step43"), block(0, 2, 0, 2))
+    context = surgery_presets.without_context(("step54", "step43"), rectangle(slice(0, 2), slice(0, 2)))
     assert selection.describe() == "without selection (no retraining): equal weights at step54, at pixel (3, 4)"
     assert context.describe().endswith("(no retraining): weight 0 on all at step54, step43, on 4 pixels")
-    said = operate(build("rsp4"), picture(), surgery_presets.as_sum(), frozen_keys=True).describe()
+    said = operate(
+        network(HEADS["rsp4"], selective=True), noise_image(), surgery_presets.as_sum(), frozen_keys=True
+    ).describe()
     assert said.endswith("every relation step, whole map, weights of the other steps held; nothing retrained")
 
 
 def test_wrong_requests() -> None:
-    model = build("rsp4")
-    frozen = FrozenHead.of(model, picture())
-    small, one = FrozenHead.of(model, picture(size=(40, 131))), {"step54.weights": frozen.weights["step54"]}
+    model = network(HEADS["rsp4"], selective=True)
+    frozen = FrozenHead.of(model, noise_image())
+    small, one = FrozenHead.of(model, noise_image(size=(40, 131))), {"step54.weights": frozen.weights["step54"]}
     negative = Transplant({"step43": -frozen.weights["step43"]}, steps="step43")
     faults: list[tuple[str, list[Operation]]] = [
         ("it has step76, step65, step54, step43", [Uniform(steps="step32")]),
@@ -305,17 +288,17 @@ def test_wrong_requests() -> None:
     ]
     for message, operations in faults:
         with pytest.raises(ValueError, match=message):
-            operate(model, picture(), operations)
+            operate(model, noise_image(), operations)
     with pytest.raises(ValueError, match="another dilation"):
-        operate(build("dilated4"), picture(), Transplant(frozen.weights))
+        operate(network(HEADS["dilated4"], selective=True), noise_image(), Transplant(frozen.weights))
     with pytest.raises(ValueError, match="no relation step, so it selects nothing: take a model with RSP steps"):
-        operate(build("baseline"), picture(), Uniform())
+        operate(network(HEADS["baseline"], selective=True), noise_image(), Uniform())
     for message, label in (("expected train ids 0 to 2", torch.full(SIZE, 3)), ("nearest", torch.zeros(4, 4).long())):
         with pytest.raises(ValueError, match=message):
-            operate(model, picture(), Uniform(), label=label)
+            operate(model, noise_image(), Uniform(), label=label)
     for message, made in (
         ("positive and finite", lambda: Temperature(0)),
-        ("mask without a pixel", lambda: Uniform(where=block(0, 0, 0, 0))),
+        ("mask without a pixel", lambda: Uniform(where=rectangle(slice(0, 0), slice(0, 0)))),
         ("steps is empty", lambda: Uniform(steps=())),
         ("bool mask", lambda: Uniform(where=torch.ones(SIZE))),
     ):

@@ -22,7 +22,7 @@ from rsp_lab.models import presets
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import save
-from tests.app.shown import explorer_payloads
+from tests.kit.pages import explorer_payloads
 
 ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil.example/x.png) :material/home:"
@@ -40,7 +40,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def page(root: Path) -> AppTest:
-    return AppTest.from_file(str(ENTRY), default_timeout=240)
+    return AppTest.from_file(str(ENTRY), default_timeout=1500)
 
 
 def run(page: AppTest, **link: str) -> None:

@@ -14,8 +14,7 @@ from app.store.models import cached_pair
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, draw_scene, draw_scene_pair
 from rsp_lab.explorer.payload import payload_header
-from tests.app.running import run
-from tests.app.shown import explorer_payloads
+from tests.kit.pages import explorer_payloads, run
 
 ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 
@@ -23,7 +22,7 @@ ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_file(str(ENTRY), default_timeout=240)
+    return AppTest.from_file(str(ENTRY), default_timeout=1500)
 
 
 def header(page: AppTest) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 
 from rsp_lab.figures.paper.flow import PARTS, flow_scale
 from rsp_lab.figures.style import level_colour
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 STEPS = ("step76", "step65", "step54", "step43")
 

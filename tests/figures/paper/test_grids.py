@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from rsp_lab.figures.paper.grids import FRAME_OUTSIDE, draw_relation_grids, weight_colours, weight_limit
 from rsp_lab.figures.style import level_colour
 from rsp_lab.palette import LEVEL_DASHES
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 
 def by_gid(axes) -> dict[str, Rectangle]:

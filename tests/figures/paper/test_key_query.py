@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rsp_lab.figures.paper.key_query import draw_key_query, key_query_scale
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 
 def test_maps_are_the_chosen_ones_on_one_scale_a_step(compared, drawn) -> None:

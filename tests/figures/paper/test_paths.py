@@ -16,7 +16,7 @@ from rsp_lab.figures import style
 from rsp_lab.figures.drawing.outline import outline
 from rsp_lab.figures.paper.flow import flow_map
 from rsp_lab.figures.paper.paths import SHARE, draw_context_paths
-from tests.figures.finding import axes_of
+from tests.kit.figures import axes_of
 
 CASES = [("sum", "rsp4"), ("rsp4", "rsp2", 40, 180), ("average", "rsp2"), ("unnormalised", "rsp1", 180, 40)]
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, colour
 from rsp_lab.figures.paper.predictions import draw_predictions
 from rsp_lab.figures.style import SINGLE
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 PICTURES = ("image", "left", "right")
 

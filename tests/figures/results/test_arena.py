@@ -12,7 +12,7 @@ from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, PairOutcome
 from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.figures.results.arena import PANELS, draw_arena
 from rsp_lab.figures.results.arena_maps import draw_arena_maps
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 NAMES = ("ledger", "occlusion", "random")
 

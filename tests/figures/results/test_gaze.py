@@ -7,7 +7,7 @@ import pytest
 
 from rsp_lab.figures import style
 from rsp_lab.figures.results.gaze import MOST, draw_gaze, field, longest
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 
 @pytest.mark.parametrize("width", [style.SINGLE, style.DOUBLE])

@@ -21,7 +21,7 @@ from rsp_lab.figures.style import level_colour
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.text import signed_fixed
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 PIXEL = (60, 70)
 

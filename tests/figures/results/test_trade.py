@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
 from rsp_lab.figures import style
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
-from tests.figures.finding import axes_of, words_of
+from tests.kit.figures import axes_of, words_of
 
 LEVELS = (2, 3, 4, 5, 6, 7)
 

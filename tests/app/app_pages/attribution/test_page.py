@@ -25,21 +25,12 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import LEAST, Scene
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, shipped
-from tests.app.running import run
+from tests.kit.pages import run
 
 MODELS = "scenes-baseline", "scenes-rsp4"
 # What the scene asks: the two readings of its region.
 ASKED = {"class": "person", "rival": "rider"}
 SHORT = {"STEPS": 2, "CELL": 16, "SEEDS": 1}
-
-
-def _script() -> None:
-    from app.app_pages.attribution import page as attribution
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        attribution.draw(selection)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,11 +44,10 @@ def _small_scenes() -> Iterator[None]:
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+def page(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     for name, value in SHORT.items():
         monkeypatch.setattr(results, name, value)
-    return AppTest.from_function(_script, default_timeout=240)
+    return page
 
 
 @once

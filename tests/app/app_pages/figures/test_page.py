@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import zipfile
 from dataclasses import replace
@@ -21,28 +20,7 @@ from rsp_lab.analysis.comparison.compare import assemble
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.record import Record
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-
-
-def _script() -> None:
-    from app.app_pages.figures import page as figures
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        figures.draw(selection)
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_function(_script, default_timeout=240)
-
-
-def run(page: AppTest) -> str:
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body))
+from tests.kit.pages import run
 
 
 def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

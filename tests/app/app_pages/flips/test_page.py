@@ -21,25 +21,10 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.app.running import run
+from tests.kit.pages import run
 
 NAMES = "scenes-baseline", "scenes-rsp4"
 WORDS = {"better": "right better", "worse": "left better", "neither": "neither", None: "unknown"}
-
-
-def _script() -> None:
-    from app.app_pages.flips import page as flips
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        flips.draw(selection)
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_function(_script, default_timeout=240)
 
 
 def sample() -> Sample:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
@@ -18,28 +17,7 @@ from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-
-
-def _script() -> None:
-    from app.app_pages.flow import page as flow
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        flow.draw(selection)
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_function(_script, default_timeout=240)
-
-
-def run(page: AppTest, **link: str) -> None:
-    for name, value in link.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
+from tests.kit.pages import run
 
 
 def captions(page: AppTest) -> str:

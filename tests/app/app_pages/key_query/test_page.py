@@ -19,24 +19,13 @@ from rsp_lab.analysis.relation_weights.complementarity import complementarity, n
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
-from tests.app.running import run
+from tests.kit.pages import run
 
 FEW = "8"
 
 
-def _script() -> None:
-    from app.app_pages.key_query import page as key_query
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        key_query.draw(selection)
-
-
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    page = AppTest.from_function(_script, default_timeout=240)
+def page(page: AppTest) -> AppTest:
     page.query_params["keyquery_random"] = FEW
     return page
 

@@ -29,24 +29,9 @@ from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.app.running import run
+from tests.kit.pages import run
 
 NAMES = "scenes-baseline", "scenes-rsp4"
-
-
-def _script() -> None:
-    from app.app_pages.ledger import page as ledger
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        ledger.draw(selection)
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_function(_script, default_timeout=240)
 
 
 def scene() -> Scene:

@@ -21,22 +21,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
 from rsp_lab.shapes import Window, cell_to_pixel, pixel_to_cell
-from tests.app.running import run
-
-
-def _script() -> None:
-    from app.app_pages.relations import page as relations
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        relations.draw(selection)
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_function(_script, default_timeout=240)
+from tests.kit.pages import run
 
 
 @once

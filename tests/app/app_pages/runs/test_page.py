@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import shutil
 from pathlib import Path
@@ -15,7 +14,8 @@ from app.app_pages.runs import charts
 from app.app_pages.runs.charts import curve_figure, thinned
 from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run
 from app.store.run_folders import run_folders
-from tests.app.run_files import write_run
+from tests.kit.pages import run
+from tests.kit.runs import write_run
 
 
 def _script() -> None:
@@ -33,14 +33,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def page() -> AppTest:
-    return AppTest.from_function(_script, default_timeout=60)
-
-
-def run(page: AppTest) -> str:
-    page.run()
-    assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body))
+    return AppTest.from_function(_script, default_timeout=1500)
 
 
 def test_curves_and_scores_are_those_of_the_log(root: Path) -> None:

@@ -26,22 +26,7 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
-from tests.app.running import run
-
-
-def _script() -> None:
-    from app.app_pages.surgery import page as surgery
-    from app.shell import frame
-
-    selection = frame.draw_frame()
-    if selection is not None:
-        surgery.draw(selection)
-
-
-@pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_function(_script, default_timeout=240)
+from tests.kit.pages import run
 
 
 def photograph() -> models.Photograph:

@@ -1,4 +1,4 @@
-"""Ways to find things in a figure."""
+"""Parts of a drawn figure."""
 
 from __future__ import annotations
 
