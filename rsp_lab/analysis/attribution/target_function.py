@@ -39,7 +39,7 @@ def target_function(
     Args:
         model: see :class:`TargetFunction`; in eval mode, float32 or float64.
         image: see :mod:`rsp_lab.rgb`; a copy is brought to the model's dtype and device.
-        target: a class or rival that it leaves open is what the model predicts.
+        target: a class or rival that it leaves open is what the model predicts on the image.
         class_names: in the order of the logits; default: a segmenter's own.
         report: see :class:`TargetFunction`.
 
@@ -63,7 +63,7 @@ class TargetFunction:
     Args:
         model: a segmenter, or any network that answers logits (b, class, v, u) at any resolution, or a mapping that
             has them under ``"out"``.
-        target: a class or rival that it leaves open is what the model predicts.
+        target: a class or rival that it leaves open is what the model predicts on the image.
         image: that is explained, RGB in [0, 1], of the model's dtype and device.
         class_names: in the order of the logits.
         report: called after each forward pass with the share of :attr:`expected` that is done.
@@ -85,20 +85,28 @@ class TargetFunction:
         self.class_names = tuple(class_names)
         self.passes = 0
         """Images that went through the network so far."""
-        self.expected: int | None = 1
+        self.expected: int | None = None
         """Images that will have gone through it in the end; nothing is reported while it is None."""
         self._network = CoarseSegmenter(model, check_range=False) if isinstance(model, Segmenter) else model
         self._report = report
         target.check(self.size)
-        target.check_classes(class_names)
-        if not target.resolved:
-            target = resolved_target(target, self.image_logits[0], self.size, class_names)
-        self.target = target
-        """With what it left open filled in."""
-        direction = target.direction(class_names)
-        self._used = direction.nonzero()[:, 0]
-        self._signs = direction[self._used]
+        target.check_classes(self.class_names)
+        self._target = target
         self._place = torch.zeros(0, 0)
+
+    @cached_property
+    def target(self) -> Target:
+        """The target with what it leaves open filled in, for which the image itself goes through the network."""
+        if self._target.resolved:
+            return self._target
+        return resolved_target(self._target, self.image_logits[0], self.size, self.class_names)
+
+    @cached_property
+    def _direction(self) -> tuple[Int[Tensor, " used"], Float[Tensor, " used"]]:
+        """Places of the target's classes in the order of the logits, and their signs."""
+        direction = self.target.direction(self.class_names)
+        used = direction.nonzero()[:, 0]
+        return used, direction[used]
 
     @cached_property
     def image_logits(self) -> Float[Tensor, "1 class v u"]:
@@ -145,7 +153,7 @@ class TargetFunction:
         cells = (logits.shape[-2], logits.shape[-1])
         if self._place.shape != cells:
             self._place = cell_weights(self.target, self.size, cells, logits.dtype).double()
-        used, signs, place = (x.to(logits.device) for x in (self._used, self._signs, self._place))
+        used, signs, place = (x.to(logits.device) for x in (*self._direction, self._place))
         return torch.einsum("bcvu,c,vu->b", logits[:, used].double(), signs, place)
 
     def __call__(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, " b"]:

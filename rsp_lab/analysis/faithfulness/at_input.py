@@ -178,10 +178,10 @@ def input_curves(
         # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.
         walks = [(order, order) for order in orders.values()] + [(order, order.flip(0)) for order in shuffled]
         curves = _curves(probe, walks, counts)
-        digest, asked = image_digest(function.image), function.target
+        target, digest = function.target, image_digest(function.image)
     control = Control(tuple(range(seed, seed + random_seeds)), tuple(curves[len(orders) :]))
     return {
-        name: Faithfulness(name, asked, along, control, reference, cell, blocks, size, digest)
+        name: Faithfulness(name, target, along, control, reference, cell, blocks, size, digest)
         for name, along in zip(orders, curves, strict=False)
     }
 
@@ -206,7 +206,7 @@ class _Probe:
     def values(self, kept: Sequence[Bool[Tensor, " block"]]) -> list[float]:
         """One value for each set of blocks that are the image's; equal sets go through the network once."""
         different = {blocks.numpy().tobytes(): blocks for blocks in kept}
-        self._function.expected = len(different)
+        self._function.expected = self._function.passes + len(different)
         at_once, sets = images_at_once(self._image), list(different.values())
         found: list[float] = []
         for start in range(0, len(sets), at_once):

@@ -373,6 +373,19 @@ def test_an_image_and_its_model_may_differ_in_precision() -> None:
     assert double.image_digest == single.image_digest
 
 
+@each_method
+def test_a_target_left_open_is_the_prediction_over_its_runner_up(method: AttributionMethod) -> None:
+    model, image = build(), picture()
+    with torch.no_grad():
+        first, second = (NAMES[i] for i in model(image)[0, :, 20, 31].argsort(descending=True)[:2].tolist())
+    found, expected = (
+        attribute(model, image, target, method) for target in (PixelTarget(20, 31), PixelTarget(20, 31, first, second))
+    )
+    assert found.target == expected.target
+    assert torch.equal(found.values, expected.values)
+    assert found.settings == expected.settings
+
+
 def test_an_image_in_8_bits_is_the_same_image() -> None:
     model, image = build(), (255 * picture()).byte()
     found = [attribute(model, one, PIXEL, "occlusion") for one in (image, image[0], image / 255, image[0].numpy())]

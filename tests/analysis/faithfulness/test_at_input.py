@@ -115,6 +115,16 @@ def test_curves_are_the_target_on_photographs_put_together_by_loops(target: Targ
     assert found.reference_value == found.deletion[-1] == found.insertion[0]
 
 
+def test_a_target_left_open_is_the_prediction_over_its_runner_up() -> None:
+    model, image, shares = build(), picture(), list[float]()
+    with torch.no_grad():
+        first, second = (NAMES[i] for i in model(image)[0, :, 20, 31].argsort(descending=True)[:2].tolist())
+    found = curves_along(model, image, PixelTarget(20, 31), some_map(), steps=3, report=shares.append)
+    assert found == curves_along(model, image, PixelTarget(20, 31, first, second), some_map(), steps=3)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
 def test_an_image_in_8_bits_is_the_same_image() -> None:
     model, image = build(), (255 * picture()).byte()
     found = [curves_along(model, one, PIXEL, some_map(), steps=3) for one in (image, image[0], image / 255)]
