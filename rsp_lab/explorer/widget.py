@@ -68,6 +68,6 @@ def _widget_class() -> type[Explorer]:
             raise
         raise ImportError(
             "the explorer in a notebook needs anywidget, which is not installed: pip install 'rsp-lab[notebooks]', "
-            "or write a file that any browser opens: rsp-lab export-html IMAGE -o x.html."
+            "or write a file that any browser opens, by the command rsp-lab export-html."
         ) from error
     return Explorer
