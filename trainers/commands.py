@@ -38,12 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 2 for a wrong input, 130 for a run that was asked to stop."""
     words = sys.argv[1:] if arguments is None else arguments
     spell_out(sys.stdout)
-    # All recipes are listed, but only the one that is called for is turned into options: each has some dozens.
-    commands = {name: _training(ALL_RECIPES[name]) for name in (words[:1] if words[:1] else ()) if name in ALL_RECIPES}
-    commands = commands or {name: _named(recipe) for name, recipe in ALL_RECIPES.items()} | COMMANDS
     try:
         with interruptible():
-            tyro.extras.subcommand_cli_from_dict(commands, prog="python -m trainers", args=arguments)
+            tyro.extras.subcommand_cli_from_dict(_commands(words), prog="python -m trainers", args=arguments)
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return EXIT_CODE
@@ -51,6 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
         return 2
     return 0
+
+
+def _commands(words: list[str]) -> dict[str, Callable[..., None]]:
+    """All recipes and commands; only the recipe that is called for has its options, of which each has some dozens."""
+    called = {name: _training(ALL_RECIPES[name]) for name in words[:1] if name in ALL_RECIPES}
+    return called or {name: _named(recipe) for name, recipe in ALL_RECIPES.items()} | COMMANDS
 
 
 def _named(recipe: Callable[[], RunConfig]) -> Callable[[], None]:

@@ -10,9 +10,11 @@ from rsp_lab.data.transforms import (
     AugmentConfig,
     CropBox,
     augment,
+    centred,
     cut,
     distort_colour,
     draw_box,
+    draw_centre,
     largest_class_share,
     sample_rng,
 )
@@ -133,3 +135,32 @@ def test_a_sample_without_label_is_refused(sample):
 def test_a_wrong_config_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         AugmentConfig(**wrong)
+
+
+def test_centres_are_uniform_over_classes_and_in_the_middle():
+    label = np.zeros((60, 90), np.uint8)
+    label[50:52, 80:83] = 7
+    label[:5] = 255
+    centres = [draw_centre(label, sample_rng(0, step, 0)) for step in range(400)]
+    assert 0.4 < np.mean([label[centre] == 7 for centre in centres]) < 0.6
+    assert all(label[centre] != 255 for centre in centres)
+    assert label[draw_centre(np.full((4, 5), 255, np.uint8), sample_rng(0, 0, 0))] is not None
+    box = centred(CropBox((120, 180), 3, 4), (30, 45), (60, 90), (40, 50))
+    assert (box.top, box.left) == (61 - 20, 91 - 25)
+    corner = centred(CropBox((120, 180), 3, 4), (59, 0), (60, 90), (40, 50))
+    assert (corner.top, corner.left) == (80, 0)
+    small = centred(CropBox((30, 180), -5, 4), (59, 0), (60, 90), (40, 50))
+    assert small.top == -5
+
+
+def test_a_rare_class_is_seen_more_often_by_centres():
+    label = torch.zeros(60, 90, dtype=torch.uint8)
+    label[50:52, 80:83] = 7
+    sample = Sample("rare", torch.zeros(3, 60, 90, dtype=torch.uint8), label)
+
+    def seen(bootstrap):
+        config = AugmentConfig(crop=(16, 16), scale=(1.0, 1.0), bootstrap=bootstrap)
+        return sum(bool((augment(sample, config, sample_rng(0, step, 0))[1] == 7).any()) for step in range(100))
+
+    assert seen("centres") > 40
+    assert seen("reject") < seen("centres")

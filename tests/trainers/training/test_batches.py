@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
+from torch._utils import ExceptionWrapper
 
+from rsp_lab.data.images import ImageError
 from rsp_lab.data.sample import Sample
 from tests.trainers.small import config, samples
-from trainers.training.batches import training_batches
+from trainers.training.batches import reason, training_batches
 
 
 def test_batches_do_not_depend_on_workers_or_start() -> None:
@@ -40,3 +43,14 @@ def test_one_batch_again_and_again() -> None:
     batches = list(training_batches(samples(), settings, 0))  # type: ignore[arg-type]
     assert len(batches) == settings.steps
     assert all(torch.equal(batch[0], batches[0][0]) for batch in batches)
+
+
+def test_what_a_loading_process_passes_on_is_said_without_its_traceback() -> None:
+    try:
+        raise ImageError("a.png: the file is damaged. Copy it again.")
+    except ImageError:
+        passed_on = ExceptionWrapper(where="in DataLoader worker process 0")
+    with pytest.raises(ImageError) as error:
+        passed_on.reraise()
+    assert "Traceback" in str(error.value)
+    assert reason(error.value) == "a.png: the file is damaged. Copy it again."

@@ -1,0 +1,107 @@
+"""A run on a folder in Cityscapes' layout, the whole way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.models import presets
+from trainers import commands
+from trainers.commands import main
+from trainers.config.paper import cityscapes
+from trainers.config.run import RunConfig
+from trainers.training.checkpoint import LAST
+
+H, W = 64, 80
+
+
+def tiny() -> RunConfig:
+    """A paper's run with a network and crops for a test."""
+    config = cityscapes("cityscapes_tiny", presets.baseline())
+    return replace(
+        config,
+        model=replace(presets.tiny_baseline(config.model.class_names, "cityscapes"), label_table="cityscapes"),
+        augment=AugmentConfig(crop=(64, 64), scale_step=8),
+        steps=2,
+        batch_size=2,
+        pretrained=False,
+        num_threads=1,
+        workers=0,
+        keep_every=0,
+    )
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data set's folder, and a recipe for it."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "cityscapes"
+    for split, count in (("train", 3), ("val", 2)):
+        for index in range(count):
+            for kind, ending in (("leftImg8bit", "leftImg8bit"), ("gtFine", "gtFine_labelIds")):
+                path = folder / kind / split / "ulm" / f"ulm_{index:06d}_000019_{ending}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shape = (H, W, 3) if kind == "leftImg8bit" else (H // 16, W // 16)
+                pixels = rng.integers(0, 256 if kind == "leftImg8bit" else 34, shape, dtype=np.uint8)
+                Image.fromarray(pixels).resize((W, H), Image.Resampling.NEAREST).save(path)
+    monkeypatch.setenv("CITYSCAPES_ROOT", str(folder))
+    monkeypatch.setitem(commands.ALL_RECIPES, "cityscapes_tiny", tiny)
+    return folder
+
+
+def test_the_whole_way(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main(["cityscapes_tiny", "--out", str(run)]) == 0
+    said = capsys.readouterr().err
+    assert "differs from the paper: batch_size is 2, the paper's 32" in said
+    assert "taken for a slip" in said
+    assert main(["evaluate", str(run / LAST), "--json", "--window", "64", "64", "--flip"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 2
+    assert main(["predict", str(run), "-o", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert main(["crops", "cityscapes_tiny", "-o", str(tmp_path / "sheet.png"), "-n", "5"]) == 0
+    assert Image.open(tmp_path / "sheet.png").size == (4 * 64 + 3 * 4, 2 * (2 * 64 + 8) - 4)
+
+
+def test_predicting_needs_images_only(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main(["cityscapes_tiny", "--out", str(run)]) == 0
+    (root / "leftImg8bit" / "val").rename(root / "leftImg8bit" / "test")
+    assert main(["predict", str(run), "-o", str(tmp_path / "out"), "--split", "test"]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 4
+    assert main(["evaluate", str(run), "--split", "test"]) == 2
+    assert "gtFine/test: there is no such folder" in capsys.readouterr().err
+    (root / "gtFine" / "val").rename(root / "gtFine" / "test")
+    assert main(["evaluate", str(run), "--split", "test", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 2
+
+
+def test_an_image_without_its_label_is_one_line(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "gtFine" / "train" / "ulm" / "ulm_000000_000019_gtFine_labelIds.png").unlink()
+    assert main(["cityscapes_tiny", "--out", str(tmp_path / "run")]) == 2
+    assert "no label file here: ulm_000000" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unreadable_image_is_one_line(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (root / "leftImg8bit" / "train" / "ulm").iterdir():
+        path.write_bytes(path.read_bytes()[:300])
+    assert main(["cityscapes_tiny", "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "leftImg8bit.png: the file is damaged" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("number", ["0", "201", "1000000000"])
+def test_a_sheet_has_room_for_some_crops(
+    number: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["crops", "cityscapes_tiny", "-o", str(tmp_path / "sheet.png"), "-n", number]) == 2
+    assert f"must be from 1 to 200, got {number}" in capsys.readouterr().err
+    assert not (tmp_path / "sheet.png").exists()
