@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.comparison.explain import explain
     from rsp_lab.analysis.comparison.explanation import Explanation
     from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
+    from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
     from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
     from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
     from rsp_lab.analysis.ledger.frozen import FrozenHead
@@ -69,6 +70,7 @@ else:
         "rsp_lab.analysis.comparison.explain": ("explain",),
         "rsp_lab.analysis.comparison.explanation": ("Explanation",),
         "rsp_lab.analysis.comparison.flips": ("FlipStories", "flip_stories"),
+        "rsp_lab.analysis.comparison.pixel_view": ("PixelView", "view_pixel"),
         "rsp_lab.analysis.faithfulness.at_input": ("Faithfulness", "input_curves"),
         "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
         "rsp_lab.analysis.ledger.frozen": ("FrozenHead",),
@@ -144,6 +146,7 @@ __all__ = [
     "LevelLedger",
     "LookingDistance",
     "PixelTarget",
+    "PixelView",
     "Record",
     "RegionTarget",
     "RejectionMap",
@@ -191,5 +194,6 @@ __all__ = [
     "selection_gain",
     "surgery",
     "trade_matrix",
+    "view_pixel",
     "zone_contributions",
 ]

@@ -101,6 +101,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "relation_grids": lambda image: rl.relation_grids(model(), image, (20, 31)),
     "run_with_capture": captured,
     "selection_gain": lambda image: rl.selection_gain(model(), image, TARGET, steps="step54"),
+    "view_pixel": lambda image: rl.view_pixel(model(), image),
     "figures.FigureInput": lambda image: rl.figures.FigureInput((model(),), image).image,
     "figures.draw_attribution": lambda image: rl.figures.draw_attribution(
         image, [rl.figures.MethodRow(("rsp4",), (attribution(),))]
@@ -163,8 +164,8 @@ def plain(answer: object) -> Any:
         return plain((answer.image, answer.logits, answer.q, answer.weights, answer.image_digest))
     if isinstance(answer, rl.Record):
         return {name: plain(answer[name]) for name in answer}
-    if isinstance(answer, rl.Comparison):
-        return plain((answer.to_dict(), answer.image))
+    if isinstance(answer, rl.PixelView):
+        return plain((answer.sentence(), answer.image, [view.record for view in answer.views]))
     if hasattr(answer, "to_dict"):
         return json.dumps(answer.to_dict())
     if hasattr(answer, "payload"):
@@ -247,6 +248,7 @@ FOREIGN: dict[str, Callable[[nn.Module], object]] = {
     "rejection_map": lambda net: rl.rejection_map(net, photograph(), TARGET),
     "run_arena": lambda net: rl.run_arena(net, rl.ArenaSettings()),
     "selection_gain": lambda net: rl.selection_gain(net, photograph(), TARGET),
+    "view_pixel": lambda net: rl.view_pixel(net, photograph()),
     "trade_matrix": lambda net: rl.trade_matrix(net, model(), [rl.scenes.draw_scene(1, 64, 128).sample]),
     "figures.draw_figure": lambda net: rl.figures.draw_figure(net, photograph(), "ledger"),
 }  # type: ignore[arg-type]
@@ -298,6 +300,7 @@ def results() -> dict[str, object]:
         rl.gaze_steps(model(), photograph())[0],
         rl.head_structure(model()),
         rl.context_paths(comparison)[1],
+        rl.view_pixel(model(), photograph()),
         rl.flip_stories(model("sum"), model(), photograph(), least=1),
         rl.attribute(model(), photograph(), TARGET, FeatureAblation()),
         CALLS["input_curves"](photograph())["a"],  # type: ignore[index]
