@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from app import preload
 
@@ -11,4 +10,4 @@ if __name__ == "__main__":
     print("Preparing the first view: two models, one forward pass each.", file=sys.stderr, flush=True)
     # Not beside the server: both would share one interpreter, and a page that is there but waits says less.
     preload.prepare()
-    preload.serve([str(Path(__file__).with_name("streamlit_app.py")), *sys.argv[1:]])
+    preload.serve(sys.argv[1:])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from streamlit.web import cli
 
@@ -10,6 +14,9 @@ from app.shell import scenes, sources
 from app.store import models
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES
+
+HERE = Path(__file__).parent
+SETTINGS = HERE.parent / ".streamlit" / "config.toml"
 
 
 def prepare() -> None:
@@ -25,12 +32,31 @@ def preload() -> None:
     from app.app_pages import pages  # noqa: F401  (the libraries that they load are what takes long)
 
     shown = models.cached_pair(next(iter(CASES)), FIRST_SEED["test"], None)[0]
-    left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.SCENE])
+    left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.Source.SCENE])
     views = models.view_of(left, shown), models.view_of(right, shown)
     if shown.scene is not None:
         models.payload_of(shown, (left, right), views, scenes.outlined(shown.scene))
 
 
 def serve(arguments: list[str]) -> None:
-    """Streamlit's own server with the workbench; ends the process when the server ends."""
-    cli.main(["run", *arguments], prog_name="streamlit")
+    """Streamlit's own server with the workbench; ends the process when the server ends.
+
+    Streamlit looks for settings in the folder that it is started from, and in the home folder and the environment. The
+    project's own go before all of these, from wherever it is started: what is safe rests on them. Only ``arguments``,
+    Streamlit's options, go before them.
+    """
+    options = [part for name, value in settings().items() for part in (f"--{name}", value)]
+    cli.main(["run", str(HERE / "streamlit_app.py"), *options, *arguments], prog_name="streamlit")
+
+
+def settings() -> dict[str, str]:
+    """The project's settings by the name of Streamlit's option."""
+    return dict(_flat(tomllib.loads(SETTINGS.read_text("utf-8")), ""))
+
+
+def _flat(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", str(value).lower() if isinstance(value, bool) else str(value)

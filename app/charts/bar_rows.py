@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from app.charts.on_image import ink
+from app.shell.text import escape
 from rsp_lab.text import significant
 
-_ROW = 23
 _TICKS = 5
 
 
@@ -59,44 +57,24 @@ def rows_html(rows: Sequence[Row], ends: tuple[float, float], unit: str, thick: 
     def at(value: float) -> str:
         return f"{100 * (value - low) / (high - low):.3f}%"
 
-    grid = "".join(
-        f'<i style="position:absolute;top:0;bottom:0;left:{at(tick)};width:1px;background:'
-        f'{ink() if tick == 0 else "rgba(128,128,128,.2)"}"></i>'
-        for tick in marks
-    )
-    body = "".join(_cells(row, grid, at, thick) for row in rows)
-    labels = "".join(
-        f'<span style="position:absolute;left:{at(tick)};transform:translateX(-50%)">{significant(tick, 6)}</span>'
-        for tick in marks
-    )
-    axis = (
-        '<span></span><div style="position:relative;height:38px;line-height:17px;opacity:.75;text-align:center">'
-        f'{labels}<span style="position:absolute;inset:18px 0 0">{html.escape(unit)}</span></div><span></span>'
-    )
-    return (
-        '<div class="rsp-bars" style="display:grid;grid-template-columns:max-content minmax(0,1fr) 17%;'
-        f'padding-right:.6em;font-size:12px;line-height:{_ROW}px;font-variant-numeric:tabular-nums">{body}{axis}</div>'
-    )
+    grid = "".join(f'<i class="rsp-tick{"" if tick else " rsp-zero"}" style="left:{at(tick)}"></i>' for tick in marks)
+    body = "".join(_cells(row, grid, at) for row in rows)
+    labels = "".join(f'<span style="left:{at(tick)}">{significant(tick, 6)}</span>' for tick in marks)
+    axis = f'<span></span><div class="rsp-axis">{labels}<b>{escape(unit)}</b></div><span></span>'
+    return f'<div class="rsp-bars" style="--thick:{thick}">{body}{axis}</div>'
 
 
-def _cells(row: Row, grid: str, at: Callable[[float], str], thick: float) -> str:
-    top, tall = (1 - thick) / 2 * _ROW, thick * _ROW
+def _cells(row: Row, grid: str, at: Callable[[float], str]) -> str:
     bars = "".join(
-        f'<i title="{html.escape(bar.hover)}" style="position:absolute;top:{top:.1f}px;height:{tall:.1f}px;'
-        f'left:{at(left)};width:calc({at(right)} - {at(left)});background:{bar.colour}"></i>'
+        f'<i class="rsp-bar" title="{escape(bar.hover)}" '
+        f'style="left:{at(left)};width:calc({at(right)} - {at(left)});background:{bar.colour}"></i>'
         for bar, left, right in _spans(row)
     )
-    line = ""
-    if row.reached is not None:
-        line = (
-            f'<i style="position:absolute;z-index:1;left:{at(row.reached)};top:{top:.1f}px;height:{_ROW + tall:.1f}px;'
-            f'border-left:1px dotted {ink()}"></i>'
-        )
-    text = html.escape(row.text)
+    line = "" if row.reached is None else f'<i class="rsp-reached" style="left:{at(row.reached)}"></i>'
+    text = escape(row.text)
     return (
-        f'<span style="text-align:right;padding-right:.5em">{html.escape(row.name)}</span>'
-        f'<div style="position:relative">{grid}{bars}{line}</div>'
-        f'<span style="text-align:right">{f"<b>{text}</b>" if row.strong else text}</span>'
+        f'<span class="rsp-name">{escape(row.name)}</span><div>{grid}{bars}{line}</div>'
+        f"<span>{f'<b>{text}</b>' if row.strong else text}</span>"
     )
 
 

@@ -27,7 +27,7 @@ PHONE = 388
 
 def photograph_uri(selection: Selection) -> str:
     """The image as the source of a chart's ground."""
-    return results().get((selection.shown.digest, "photograph uri"), lambda: _jpeg(selection.shown.sample.image))
+    return results().get((selection.shown.digest, "photograph"), lambda: _jpeg(selection.shown.sample.image))
 
 
 def _jpeg(image: Tensor) -> str:

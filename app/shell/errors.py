@@ -12,7 +12,7 @@ UNFORESEEN = "Something went wrong here that was not foreseen."
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def caught() -> Iterator[None]:
     """Around a page: an error in it becomes a message that names no path and no content of the machine."""
     try:
         yield

@@ -9,9 +9,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.shell import link, scenes, sources
+from app.shell.heading import Heading
 from app.shell.picker import draw_picker
 from app.shell.selection import Selection
-from app.shell.text import draw_sentence, plain
+from app.shell.sources import Source
+from app.shell.text import escape
 from app.store import models as cache
 from rsp_lab.analysis.comparison.channels import ChannelChoice
 from rsp_lab.analysis.comparison.compare import Comparison, assemble, flow_channels
@@ -32,38 +34,38 @@ _CLASS_HELP = "Whose logit is explained; as predicted: what the right model says
 _RIVAL_HELP = "Held against it; as predicted: what the left model says, or else the right model's runner-up."
 
 
-def draw_frame() -> Selection | None:
+def draw_frame() -> tuple[Selection, Heading] | None:
     """The selectors and the selection, or None where there is nothing to show yet, which the page then says."""
+    words = st.container(key="words")
     # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
-    top = st.container() if "drawn" in st.session_state else st.container().empty()
+    top = words if "drawn" in st.session_state else words.empty()
     selectors = st.container(key="selectors")
     places = selectors.columns(WIDTHS)
-    notices = st.container(key="notices")
-    for stale in stale_link():
-        notices.warning(plain(stale))
+    heading = Heading(top, st.container(key="notices"))
+    for problem in stale_link():
+        heading.warn(problem)
     with places[0]:
         source = sources.choose_source()
     left, right = choose_models(source, places[2], places[3])
     try:
-        shown = choose_image(source, selectors, places[1])
+        shown = choose_image(source, heading, selectors, places[1])
         if shown is None:
-            draw_sentence(top, "Two models, one image: choose a photograph to compare them on.")
-            notices.info(plain(sources.describe_empty(source)))
+            heading.write("Two models, one image: choose a photograph to compare them on.")
+            st.info(escape(sources.describe_empty(source)))
             return None
-        with notices:
-            loaded, views = computed(left, right, shown, top)
+        loaded, views = computed(left, right, shown, heading)
     except ValueError as problem:
-        draw_sentence(top, "This selection cannot be shown.")
-        notices.error(plain(str(problem)))
+        heading.write("This selection cannot be shown.")
+        st.error(escape(str(problem)))
         return None
-    with notices:
-        result = looked_at(loaded, views, shown)
-    target, chosen = choose_classes(result, notices, *places[4:6])
+    result = compared(loaded, views, shown, heading)
+    target, chosen = choose_classes(result, heading, *places[4:6])
     result = about_class(result, views, target)
     type_pixel(result, *places[6:8])
     draw_picker()
     st.session_state["drawn"] = True
-    return Selection(shown, loaded, views, result, target, chosen, data_note(loaded, shown), top, notices)
+    heading = replace(heading, note=data_note(loaded, shown))
+    return Selection(shown, loaded, views, result, target, chosen), heading
 
 
 def keep_choices() -> None:
@@ -73,16 +75,23 @@ def keep_choices() -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def choose_image(source: str, selectors: DeltaGenerator, place: DeltaGenerator) -> cache.Photograph | None:
-    if source == sources.SCENE:
-        return scenes.choose_planted(place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
+def choose_image(
+    source: Source, heading: Heading, selectors: DeltaGenerator, place: DeltaGenerator
+) -> cache.Photograph | None:
+    if source == Source.SCENE:
+        return scenes.choose_scene(heading, place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
     with place:
         return sources.choose_photograph(source)
 
 
 def stale_link() -> list[str]:
     names = cache.model_names()
-    options = {"source": sources.SOURCES, "left": names, "right": names, **scenes.link_options()}
+    options: dict[str, tuple[str, ...]] = {
+        "source": tuple(Source),
+        "left": names,
+        "right": names,
+        **scenes.link_options(),
+    }
     source = st.query_params.get("source", "")
     if st.query_params.get("file"):
         # Without the folder the source itself says what is missing.
@@ -91,7 +100,7 @@ def stale_link() -> list[str]:
     return link.stale_choices(options)
 
 
-def choose_models(source: str, *places: DeltaGenerator) -> tuple[str, str]:
+def choose_models(source: Source, *places: DeltaGenerator) -> tuple[str, str]:
     """Left and right; a source that nobody chose models for starts with those trained on such images."""
     names, chosen = cache.model_names(), []
     for place, side, default in zip(places, ("left", "right"), sources.PAIRS[source], strict=True):
@@ -101,58 +110,56 @@ def choose_models(source: str, *places: DeltaGenerator) -> tuple[str, str]:
     return chosen[0], chosen[1]
 
 
-def choose_classes(result: Comparison, notices: DeltaGenerator, *places: DeltaGenerator) -> tuple[PixelTarget, str]:
+def choose_classes(result: Comparison, heading: Heading, *places: DeltaGenerator) -> tuple[PixelTarget, str]:
     """The class that is explained, and its rival."""
     options, chosen = (AS_PREDICTED, *result.class_names), []
-    for stale in link.stale_choices({"class": options, "rival": options}):
-        notices.warning(plain(stale))
+    for problem in link.stale_choices({"class": options, "rival": options}):
+        heading.warn(problem)
     for place, name, text in zip(places, ("class", "rival"), (_CLASS_HELP, _RIVAL_HELP), strict=True):
         if st.session_state.get(name) not in (None, *options):
             del st.session_state[name]
-        asked = place.selectbox(name.capitalize(), options, key=name, bind="query-params", help=text)
-        chosen.append(None if asked == AS_PREDICTED else asked)
+        choice = place.selectbox(name.capitalize(), options, key=name, bind="query-params", help=text)
+        chosen.append(None if choice == AS_PREDICTED else choice)
     if chosen[0] is not None and chosen[0] == chosen[1]:
-        notices.warning(
-            f"Class and rival are both {plain(chosen[0])}, whose difference is 0. Shown instead: the default rival."
-        )
+        heading.warn(f"Class and rival are both {chosen[0]}, whose difference is 0. Shown instead: the default rival.")
         chosen[1] = None
     names = result.left.name, result.right.name
     return decision_target(result.pixel, result.answers, names, chosen[0], chosen[1])
 
 
-def computed(left: str, right: str, shown: cache.Photograph, top: DeltaGenerator) -> tuple[Models, Views]:
+def computed(left: str, right: str, shown: cache.Photograph, heading: Heading) -> tuple[Models, Views]:
     """Both models and their views; what takes a while says what it is.
 
     Raises:
         ValueError: if a model cannot be used, or both cannot be compared.
     """
-    skeleton = st.empty()
+    skeleton = st.container(key="skeleton").empty()
     # A page that shows a view already keeps it until the next one is there.
     if "drawn" not in st.session_state:
-        draw_sentence(top, "Two models look at one image.")
+        heading.write("Two models look at one image.")
         skeleton.html(SKELETON)
     try:
-        with st.spinner("Loading the models", show_time=True):
+        with heading.spinner("Loading the models"):
             loaded = cache.loaded_model(left), cache.loaded_model(right)
         check_comparable(loaded[0].model, loaded[1].model)
         views = []
         for number, model in enumerate(loaded, 1):
             text = f"Model {number} of 2: {model.name} looks at {shown.size[0]} x {shown.size[1]} pixels"
-            with st.spinner(text, show_time=True):
+            with heading.spinner(text):
                 views.append(cache.view_of(model, shown))
     finally:
         skeleton.empty()
     return loaded, (views[0], views[1])
 
 
-def looked_at(loaded: Models, views: Views, shown: cache.Photograph) -> Comparison:
+def compared(loaded: Models, views: Views, shown: cache.Photograph, heading: Heading) -> Comparison:
     """The comparison at the link's pixel and channel; what the link asks for in vain is said."""
     pixel, problem = link.pixel_in_link(shown.size)
     models = loaded[0].model, loaded[1].model
     channels = min(model.config.head.channels for model in models)
     for text in [problem, *link.stale_choices({"channel": link.channel_options(channels)})]:
         if text:
-            st.warning(plain(text))
+            heading.warn(text)
     if pixel is None and shown.scene is not None:
         pixel = scenes.region_pixel(shown.scene)
     channel = link.chosen_channel(channels)

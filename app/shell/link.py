@@ -6,10 +6,13 @@ import re
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 Pixel = tuple[int, int]
 BY_RULE = "by rule"
-_KEPT, _PAGE = "pixel kept", "page shown"
+PIXEL, UPLOAD = KEPT = ("pixel", "upload")
+"""Parameters that no widget holds, which go along from page to page."""
+_PAGE = "page shown"
 
 _PIXEL = re.compile(r"([0-9]{1,5}),([0-9]{1,5})")
 
@@ -32,30 +35,64 @@ def parsed_pixel(text: str | None, size: tuple[int, int]) -> tuple[Pixel | None,
 
 def pixel_in_link(size: tuple[int, int]) -> tuple[Pixel | None, str | None]:
     """The selected pixel; a wrong one is taken out of the address, so that it is reported once."""
-    pixel, problem = parsed_pixel(st.query_params.get("pixel"), size)
+    pixel, problem = parsed_pixel(st.query_params.get(PIXEL), size)
     if problem is not None:
-        forget_pixel()
-    st.session_state[_KEPT] = st.query_params.get("pixel")
+        forget(PIXEL)
+    remember(PIXEL)
     return pixel, problem
 
 
-def keep_pixel(page: str) -> None:
-    """To be called first of all: Streamlit's navigation takes the pixel out of the address.
+def keep(page: str) -> None:
+    """To be called first of all: Streamlit's navigation takes what no widget holds out of the address.
 
-    Only a change of the page brings it back, so that the browser's way back to a view without a pixel stays open.
+    Only a change of the page brings it back, so that the browser's way back to a view without it stays open.
     """
-    kept = st.session_state.get(_KEPT)
-    if st.session_state.get(_PAGE, page) != page and kept is not None and "pixel" not in st.query_params:
-        st.query_params["pixel"] = kept
+    if st.session_state.get(_PAGE, page) != page:
+        for name in KEPT:
+            value = remembered(name)
+            if value is not None and name not in st.query_params:
+                st.query_params[name] = value
     st.session_state[_PAGE] = page
 
 
+def remember(name: str) -> None:
+    """One of :data:`KEPT` as the address has it now is what the next page gets."""
+    st.session_state[f"{name} kept"] = st.query_params.get(name)
+
+
+def remembered(name: str) -> str | None:
+    value = st.session_state.get(f"{name} kept")
+    return None if value is None else str(value)
+
+
+def kept_parameters() -> dict[str, str]:
+    """All of :data:`KEPT` that the address has."""
+    return {name: st.query_params[name] for name in KEPT if name in st.query_params}
+
+
+def forget(name: str) -> None:
+    """Takes a parameter out of the address, unless a widget holds it already."""
+    try:
+        st.query_params.pop(name, None)
+    except StreamlitAPIException:
+        # The widget is there, so what it holds is checked, and it takes the parameter out by itself.
+        return
+
+
 def set_pixel(pixel: Pixel) -> None:
-    st.query_params["pixel"] = f"{pixel[0]},{pixel[1]}"
+    st.query_params[PIXEL] = f"{pixel[0]},{pixel[1]}"
+
+
+def set_clicked(pick: object) -> None:
+    """The pixel that a component of the page sends becomes the selected one; its size is checked when it is read."""
+    y, x = (pick.get("y"), pick.get("x")) if isinstance(pick, Mapping) else (None, None)
+    # What comes from a browser is checked like what comes from a link.
+    if isinstance(y, int) and isinstance(x, int) and y >= 0 and x >= 0:
+        set_pixel((y, x))
 
 
 def forget_pixel() -> None:
-    st.query_params.pop("pixel", None)
+    forget(PIXEL)
 
 
 def set_typed_pixel() -> None:
@@ -69,11 +106,11 @@ def stale_choices(options: Mapping[str, tuple[str, ...]]) -> list[str]:
     Streamlit falls back to the default on its own, without a word.
     """
     problems = []
-    for name, known in options.items():
-        asked = st.query_params.get(name)
-        if asked is not None and known and asked not in known:
-            some = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
-            problems.append(f"The link asks for {name} {asked[:60]!r}, which is not here. Choose one of: {some}.")
+    for name, choices in options.items():
+        value = st.query_params.get(name)
+        if value is not None and choices and value not in choices:
+            some = ", ".join(choices[:6]) + (", ..." if len(choices) > 6 else "")
+            problems.append(f"The link asks for {name} {value[:60]!r}, which is not here. Choose one of: {some}.")
     return problems
 
 
@@ -84,5 +121,5 @@ def channel_options(channels: int) -> tuple[str, ...]:
 
 def chosen_channel(channels: int) -> int | None:
     """The channel that the page's selector holds already; None is the rule."""
-    asked = st.session_state.get("channel", st.query_params.get("channel", BY_RULE))
-    return int(asked) if asked in channel_options(channels)[1:] else None
+    choice = st.session_state.get("channel", st.query_params.get("channel", BY_RULE))
+    return int(choice) if choice in channel_options(channels)[1:] else None

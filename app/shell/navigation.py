@@ -7,21 +7,21 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell.link import Pixel, set_pixel
+from app.shell import link
 
 _KEY = "pages by address"
 # A page of Streamlit's navigation.
 Page = Any
 
 
-def know(pages: Mapping[str, Page]) -> None:
+def register(pages: Mapping[str, Page]) -> None:
     """The pages of the navigation, by address."""
     st.session_state[_KEY] = dict(pages)
 
 
-def jump(path: str, pixel: Pixel, **choices: str) -> None:
+def jump(path: str, pixel: link.Pixel, **choices: str) -> None:
     """Selects a pixel and opens a page, with choices of that page's widgets by key."""
-    set_pixel(pixel)
+    link.set_pixel(pixel)
     for name, choice in choices.items():
         st.session_state[name] = choice
     page = st.session_state.get(_KEY, {}).get(path)
@@ -29,4 +29,4 @@ def jump(path: str, pixel: Pixel, **choices: str) -> None:
         # The page is shown alone, without the navigation.
         st.rerun()
     # What widgets put into the link they put there again; Streamlit refuses it from anybody else.
-    st.switch_page(page, query_params={"pixel": st.query_params["pixel"]})
+    st.switch_page(page, query_params=link.kept_parameters())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell.link import set_pixel
+from app.shell import link
 
 KEY = "picker"
 _picker = st.components.v2.component("rsp_lab.picker", js=(Path(__file__).parent / "picker.js").read_text("utf-8"))
@@ -15,7 +15,7 @@ _picker = st.components.v2.component("rsp_lab.picker", js=(Path(__file__).parent
 def draw_picker() -> None:
     """Listens to charts with the image's size under ``meta.pick`` and to small maps; takes no room of its own."""
     # Without a callback of its own a value of the component is not kept.
-    _picker(key=KEY, data={"narrow": is_narrow()}, on_pick_change=picked, on_narrow_change=lambda: None)
+    _picker(key=KEY, data={"narrow": is_narrow()}, on_pick_change=_pick, on_narrow_change=lambda: None)
 
 
 def is_narrow() -> bool:
@@ -23,9 +23,5 @@ def is_narrow() -> bool:
     return bool((st.session_state.get(KEY) or {}).get("narrow"))
 
 
-def picked() -> None:
-    """Callback: the clicked pixel becomes the selected one. The size is checked when the link is read."""
-    pick = (st.session_state.get(KEY) or {}).get("pick") or {}
-    y, x = pick.get("y"), pick.get("x")
-    if isinstance(y, int) and isinstance(x, int) and y >= 0 and x >= 0:
-        set_pixel((y, x))
+def _pick() -> None:
+    link.set_clicked((st.session_state.get(KEY) or {}).get("pick"))

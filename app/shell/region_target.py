@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -11,10 +11,26 @@ from torch import Tensor
 from app.shell.selection import Selection
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, flipped_region
 from rsp_lab.analysis.targets.target import PixelTarget, Target
-from rsp_lab.files import digest
 
-PIXEL, REGION, ZONE, BORDER, FLIP = MODES = ("pixel", "connected region", "class zone", "border", "flipped region")
-RIGHT, LEFT, TRUE = LABELS = ("right model", "left model", "true labels")
+
+class Mode(StrEnum):
+    """Which pixels a decision is about."""
+
+    PIXEL = "pixel"
+    REGION = "connected region"
+    ZONE = "class zone"
+    BORDER = "border"
+    FLIP = "flipped region"
+
+
+class Labels(StrEnum):
+    """Whose label map cuts out regions."""
+
+    RIGHT = "right model"
+    LEFT = "left model"
+    TRUE = "true labels"
+
+
 WITHIN = 8
 MODE_HELP = (
     "A region’s logit is the mean over its pixels. Connected region: the pixels of one label that hang together with "
@@ -25,17 +41,15 @@ LABELS_HELP = "Whose label map cuts out regions and says what a contribution com
 
 
 @dataclass(frozen=True)
-class Asked:
+class TargetChoice:
     """A target as it is chosen.
 
     Attributes:
-        mode: one of :data:`MODES`.
-        labels: one of :data:`LABELS`.
-        within: of a border, in pixels.
+        within: width of a border, in pixels.
     """
 
-    mode: str = PIXEL
-    labels: str = RIGHT
+    mode: Mode = Mode.PIXEL
+    labels: Labels = Labels.RIGHT
     within: int = WITHIN
 
 
@@ -44,14 +58,14 @@ def has_true_labels(selection: Selection) -> bool:
     return selection.shown.sample.label is not None and selection.shown.table == selection.loaded[0].table.name
 
 
-def label_map(selection: Selection, source: str) -> Tensor:
+def label_map(selection: Selection, source: Labels) -> Tensor:
     """Train ids (y, x) of a model's prediction or of the image.
 
     Raises:
         ValueError: if the image has no labels in the models' classes.
     """
-    if source != TRUE:
-        return torch.from_numpy(selection.views[1 if source == RIGHT else 0].labels).long()
+    if source != Labels.TRUE:
+        return torch.from_numpy(selection.views[1 if source == Labels.RIGHT else 0].labels).long()
     label = selection.shown.sample.label
     if label is None:
         raise ValueError("This image has no labels: take those of a model, under “Labels of”.")
@@ -63,49 +77,45 @@ def label_map(selection: Selection, source: str) -> Tensor:
     return label.long()
 
 
-def target_of(selection: Selection, asked: Asked) -> Target:
-    """The target that is asked about, with the selection's class and rival.
+def target_of(selection: Selection, choice: TargetChoice) -> Target:
+    """The target that is chosen, with the selection's class and rival.
 
     Raises:
         ValueError: if there is no such region; the message says what to choose.
     """
     target = selection.target
-    if asked.mode == PIXEL:
+    if choice.mode == Mode.PIXEL:
         return target
     name, rival = target.class_name or "", target.rival
-    if asked.mode == FLIP:
+    if choice.mode == Mode.FLIP:
         left, right = (view.labels for view in selection.views)
         try:
             return flipped_region(left, right, (target.y, target.x), selection.class_names, name, rival)
         except ValueError as problem:
-            said = str(problem).partition(". ")[0]
             raise ValueError(
-                f"{said[0].upper()}{said[1:]}. Choose a pixel on the page Flips, or the target “{PIXEL}”."
+                f"{_capital(str(problem).partition('. ')[0])}. Choose a pixel on the page Flips, or the target "
+                f"“{Mode.PIXEL}”."
             ) from problem
-    labels = label_map(selection, asked.labels)
+    labels = label_map(selection, choice.labels)
     try:
-        if asked.mode == REGION:
+        if choice.mode == Mode.REGION:
             return connected_region(labels, (target.y, target.x), name, rival)
-        if asked.mode == ZONE:
+        if choice.mode == Mode.ZONE:
             return class_zone(labels, name, selection.class_names, name, rival)
         if rival is None:
             raise ValueError("a border lies between two classes")
         return class_border(
-            labels, name, rival, selection.class_names, within=asked.within, class_name=name, rival=rival
+            labels, name, rival, selection.class_names, within=choice.within, class_name=name, rival=rival
         )
     except ValueError as problem:
-        said = str(problem).rstrip(".")
         raise ValueError(
-            f"{said[0].upper()}{said[1:]}. Choose another class or rival above, the labels of another map, or the "
-            f"target “{PIXEL}”."
+            f"{_capital(str(problem).rstrip('.'))}. Choose another class or rival above, the labels of another map, or "
+            f"the target “{Mode.PIXEL}”."
         ) from problem
 
 
-def target_key(target: Target) -> Hashable:
-    """Tells targets on one image apart; two pixels of one region have one."""
-    if isinstance(target, PixelTarget):
-        return target
-    return digest(target.mask), target.class_name, target.rival
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def where(target: Target) -> str:

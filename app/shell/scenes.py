@@ -10,7 +10,10 @@ from scipy import ndimage
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
+from app.shell.choices import choose_number
+from app.shell.heading import Heading
 from app.shell.link import Pixel, forget_pixel
+from app.shell.text import escape
 from app.store.models import LoadedModel, Photograph, cached_pair
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.scenes.answers import region_answer
@@ -47,32 +50,29 @@ def _class_names(scene: Scene) -> tuple[str, str]:
 
 
 def link_options() -> dict[str, tuple[str, ...]]:
-    """What a link may ask of a drawn scene, by parameter."""
+    """What a link may ask of a drawn scene, by parameter; its number apart."""
     case = st.query_params.get("case")
     return {
         "case": tuple(CASES),
-        "scene": tuple(map(str, range(LAST_SCENE + 1))),
         "distance": DISTANCES,
         "reading": reading_names(case if case in CASES else next(iter(CASES))),
     }
 
 
-def choose_planted(*places: DeltaGenerator) -> Photograph:
+def choose_scene(heading: Heading, *places: DeltaGenerator) -> Photograph:
     """Case, scene, reading and distance of the cue, each in its place."""
     with places[0]:
         case = st.selectbox(
             "Case", tuple(CASES), key="case", bind="query-params", help=_CASE_HELP, on_change=_another_case
         )
-    with places[1]:
-        number = st.number_input(
-            "Scene", 0, LAST_SCENE, key="scene", bind="query-params", help=_SCENE_HELP, on_change=forget_pixel
-        )
+    ends = (0, LAST_SCENE)
+    number = choose_number(heading, places[1], "Scene", "scene", ends, 0, help=_SCENE_HELP, on_change=forget_pixel)
     names = reading_names(case)
     with places[2]:
         reading = st.segmented_control(
             "Reading",
             (0, 1),
-            format_func=lambda index: names[index],
+            format_func=lambda index: escape(names[index]),
             default=0,
             required=True,
             key="reading",
@@ -90,7 +90,7 @@ def choose_planted(*places: DeltaGenerator) -> Photograph:
             on_change=forget_pixel,
         )
     pixels = None if distance == AS_DRAWN else int(distance)
-    return cached_pair(case, FIRST_SEED["test"] + int(number), pixels)[reading or 0]
+    return cached_pair(case, FIRST_SEED["test"] + number, pixels)[reading or 0]
 
 
 def _another_case() -> None:

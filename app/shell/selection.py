@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
-from streamlit.delta_generator import DeltaGenerator
-
-from app.shell.text import draw_sentence
 from app.store.models import LoadedModel, Photograph
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.passes.view import ModelView
-from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.analysis.targets.target import PixelTarget, Target
+from rsp_lab.files import digest
+
+SIDES = ("left", "right")
+"""Of the two models, in the order of all pairs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """The shared selection, and the places of the page's first words.
+    """The shared selection.
 
     Attributes:
         shown: the image.
@@ -24,9 +26,6 @@ class Selection:
         result: both at the selected pixel.
         target: the pixel, the class and its rival.
         chosen: how class and rival were chosen, in words.
-        note: what a reader of any page about this selection must know; may be empty.
-        top: place of the page's first sentence.
-        notices: place of warnings and of what is being computed.
     """
 
     shown: Photograph
@@ -35,9 +34,6 @@ class Selection:
     result: Comparison
     target: PixelTarget
     chosen: str
-    note: str
-    top: DeltaGenerator
-    notices: DeltaGenerator
 
     @property
     def names(self) -> tuple[str, str]:
@@ -53,11 +49,19 @@ class Selection:
         """What ledgers, gaze and levels are worked out from, without another forward pass."""
         return self.views[0].looked, self.views[1].looked
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Image and models: what results that no pixel changes are kept under."""
-        return self.shown.digest, self.loaded[0].identity, self.loaded[1].identity
+    def key(self, about: Hashable, *, side: int | None = None, target: Target | None = None) -> Hashable:
+        """What a result is kept under: the image with its labels, the model or models, and what the result is.
 
-    def say(self, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
-        """The page's first sentence."""
-        draw_sentence(self.top, sentence, " ".join(filter(None, (note, self.note))), below)
+        Args:
+            about: the kind of result, with all settings that it depends on.
+            side: 0 for a result of the left model alone, 1 of the right one; None for one of both.
+            target: of a result about a target; two pixels of one region have one key.
+        """
+        models = [loaded.identity for loaded in (self.loaded if side is None else self.loaded[side : side + 1])]
+        return self.shown.identity, *models, about, None if target is None else _target_key(target)
+
+
+def _target_key(target: Target) -> Hashable:
+    if isinstance(target, PixelTarget):
+        return target
+    return digest(target.mask), target.class_name, target.rival

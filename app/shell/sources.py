@@ -4,82 +4,139 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import streamlit as st
 
-from app.shell.link import forget_pixel
-from app.store.models import UPLOAD_SIDE, Photograph, cached_upload, model_names, photograph
+from app.shell import link
+from app.store.models import UPLOAD_SIDE, Photograph, model_names
+from app.store.stamps import Stamp, stamp
+from app.store.uploads import ROOM, uploads
 from rsp_lab.data.camvid import CamVid, camvid_root
 from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
-from rsp_lab.data.images import MIN_SIDE
+from rsp_lab.data.images import MIN_SIDE, ImageError
 from rsp_lab.data.labels import CAMVID, CITYSCAPES
-from rsp_lab.files import digest
+from rsp_lab.data.pairs import FilePair
 
-SCENE, UPLOAD, CAMVID_FOLDER, CITYSCAPES_FOLDER = SOURCES = ("Drawn scene", "Your image", "CamVid", "Cityscapes")
+
+class Source(StrEnum):
+    """Where images come from."""
+
+    SCENE = "Drawn scene"
+    UPLOAD = "Your image"
+    CAMVID = "CamVid"
+    CITYSCAPES = "Cityscapes"
+
+
 _PHOTOGRAPHS, _DRAWN = ("camvid-baseline", "camvid-rsp4"), ("scenes-baseline", "scenes-rsp4")
-PAIRS = {SCENE: _DRAWN, UPLOAD: _PHOTOGRAPHS, CAMVID_FOLDER: _PHOTOGRAPHS, CITYSCAPES_FOLDER: _DRAWN}
+PAIRS = {
+    Source.SCENE: _DRAWN,
+    Source.UPLOAD: _PHOTOGRAPHS,
+    Source.CAMVID: _PHOTOGRAPHS,
+    Source.CITYSCAPES: _DRAWN,
+}
 """The models, left and right, that a source starts with: those trained on such images,
 or, for Cityscapes, on its classes."""
+_UPLOADER, _PROBLEM = "upload", "upload refused"
+# Of folders below a root: Cityscapes has images/split/town.
+_DEPTH = 3
 
 
-def choose_source() -> str:
-    return st.selectbox(
+def choose_source() -> Source:
+    chosen = st.selectbox(
         "Image from",
-        SOURCES,
+        tuple(Source),
         key="source",
         bind="query-params",
         on_change=_another_source,
     )
+    return Source(chosen or Source.SCENE)
 
 
 def _another_source() -> None:
     """Another source brings the models trained on such images; an upload keeps a pair that was chosen by hand."""
-    forget_pixel()
-    source, held = st.session_state["source"], (st.session_state.get("left"), st.session_state.get("right"))
-    if source == UPLOAD and held != _DRAWN:
+    link.forget_pixel()
+    source, pair = st.session_state["source"], (st.session_state.get("left"), st.session_state.get("right"))
+    if source == Source.UPLOAD and pair != _DRAWN:
         return
     for side, name in zip(("left", "right"), PAIRS[source], strict=True):
         if name in model_names():
             st.session_state[side] = name
 
 
-def choose_photograph(source: str) -> Photograph | None:
+def choose_photograph(source: Source) -> Photograph | None:
     """The image of an upload or a folder, or None while the reader has not chosen one.
 
     Raises:
         ValueError: if it cannot be used; the message says what to do.
     """
-    return _uploaded() if source == UPLOAD else _from_folder(source)
+    return _uploaded() if source == Source.UPLOAD else _from_folder(source)
 
 
 def _uploaded() -> Photograph | None:
-    limit = st.get_option("server.maxUploadSize")
+    """The photograph that the link names; what the uploader holds is put there when it is chosen."""
     with st.popover("Choose a file", width="stretch"):
-        file = st.file_uploader(
+        st.file_uploader(
             "A photograph",
             ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"),
-            key="upload",
-            help=f"At most {limit} MB and {UPLOAD_SIDE} x {UPLOAD_SIDE} pixels; it stays on this machine.",
-            on_change=forget_pixel,
+            key=_UPLOADER,
+            help=(
+                f"At most {st.get_option('server.maxUploadSize')} MB and {UPLOAD_SIDE} x {UPLOAD_SIDE} pixels. It "
+                "stays in the memory of this machine and is never written to its disk. The link of this view holds a "
+                "secret token for it, so that it is there on other pages and after a reload, until newer photographs "
+                f"need its room ({ROOM // 1_000_000} MB for all) or the workbench ends."
+            ),
+            on_change=_take_upload,
         )
-    if file is None:
+    if st.session_state.get(_UPLOADER) is not None and _PROBLEM in st.session_state:
+        raise ImageError(st.session_state[_PROBLEM])
+    if link.UPLOAD not in st.query_params and (token := link.remembered(link.UPLOAD)) is not None:
+        st.query_params[link.UPLOAD] = token
+    token = st.query_params.get(link.UPLOAD)
+    if token is None:
         return None
-    # The digest is of the file, whose name plays no part: two readers' files of one content share their views.
-    return cached_upload(digest(file.getbuffer()), file, file.name)
+    photograph = uploads().find(token)
+    if photograph is None:
+        link.forget(link.UPLOAD)
+    link.remember(link.UPLOAD)
+    if photograph is None:
+        raise ValueError(
+            "the photograph of this link is not kept any more: newer ones took its room, or the workbench was started "
+            "again. Choose the file once more."
+        )
+    return photograph
 
 
-def _from_folder(source: str) -> Photograph | None:
+def _take_upload() -> None:
+    """Callback: the file that was chosen goes into the link, and one that was taken away out of it."""
+    link.forget_pixel()
+    link.forget(link.UPLOAD)
+    st.session_state.pop(_PROBLEM, None)
+    file = st.session_state[_UPLOADER]
+    if file is not None:
+        try:
+            st.query_params[link.UPLOAD] = uploads().keep(file.name, file.getvalue())
+        except ImageError as problem:
+            st.session_state[_PROBLEM] = str(problem)
+    link.remember(link.UPLOAD)
+
+
+def _from_folder(source: Source) -> Photograph | None:
     """A file chosen by its name in a listing: what a link says never becomes a path."""
     try:
-        names = file_names(source)
+        files = _files(source)
     except ValueError:
         st.selectbox("File", (), disabled=True, placeholder="no files", key="no-file")
         raise
-    if st.session_state.get("file") not in (None, *names):
+    if st.session_state.get("file") not in (None, *files):
         del st.session_state["file"]
-    name = st.selectbox("File", names, key="file", bind="query-params", on_change=forget_pixel)
-    return _folder_image(source, str(FOLDERS[source].root()), name) if name else None
+    name = st.selectbox("File", tuple(files), key="file", bind="query-params", on_change=link.forget_pixel)
+    if not name:
+        return None
+    _, image, label = files[name]
+    stamps = stamp(image), stamp(label) if label is not None else None
+    return _folder_image(source, str(FOLDERS[source].root()), name, *stamps)
 
 
 @dataclass(frozen=True)
@@ -100,8 +157,8 @@ class Folder:
 
 
 FOLDERS = {
-    CAMVID_FOLDER: Folder(camvid_root, ("val", "train"), lambda root, split: CamVid(root, split, False), CAMVID.name),
-    CITYSCAPES_FOLDER: Folder(cityscapes_root, ("val", "train"), Cityscapes, CITYSCAPES.name),
+    Source.CAMVID: Folder(camvid_root, ("val", "train"), lambda root, split: CamVid(root, split, False), CAMVID.name),
+    Source.CITYSCAPES: Folder(cityscapes_root, ("val", "train"), Cityscapes, CITYSCAPES.name),
 }
 
 
@@ -111,32 +168,39 @@ def file_names(source: str) -> tuple[str, ...]:
     Raises:
         ValueError: if the source is no folder, its variable is not set, or the folder is not as expected.
     """
-    if source not in FOLDERS:
-        raise ValueError(f"{source!r} is no folder of images. Choose one of {', '.join(FOLDERS)}.")
-    root = FOLDERS[source].root()
+    return tuple(_files(source))
+
+
+def _files(source: str) -> dict[str, FilePair]:
+    """The files of each image by its name ``split/image``."""
+    folders = {str(name): folder for name, folder in FOLDERS.items()}
+    if source not in folders:
+        raise ValueError(f"{source!r} is no folder of images. Choose one of {', '.join(folders)}.")
+    root = folders[source].root()
     # A split that is added or replaced while the workbench runs is listed again.
-    changed = (path.stat().st_mtime_ns for path in sorted(root.glob("*/")) if path.is_dir())
-    return _listing(source, str(root), *changed)
+    inside = (path for depth in range(1, _DEPTH + 1) for path in sorted(root.glob("*/" * depth)))
+    return _listing(source, str(root), *map(stamp, inside))
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _listing(source: str, root: str, *changed: int) -> tuple[str, ...]:
-    folder, names = FOLDERS[source], []
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _listing(source: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
+    folder = FOLDERS[Source(source)]
+    files = {}
     for split in folder.splits:
-        names += [f"{split}/{pair.image.stem}" for pair in folder.open(root, split).files]
-    return tuple(names)
+        files.update({f"{split}/{pair.name}": pair for pair in folder.open(root, split).files})
+    return files
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _folder_image(source: str, root: str, name: str) -> Photograph:
-    folder, (split, stem) = FOLDERS[source], name.split("/")
+def _folder_image(source: str, root: str, name: str, *stamps: Stamp | None) -> Photograph:
+    folder, (split, _, image) = FOLDERS[Source(source)], name.partition("/")
     data = folder.open(root, split)
-    return photograph(data[[pair.image.stem for pair in data.files].index(stem)], folder.table)
+    return Photograph(data[[pair.name for pair in data.files].index(image)], folder.table)
 
 
-def describe_empty(source: str) -> str:
+def describe_empty(source: Source) -> str:
     """What an empty page says to do."""
-    if source == UPLOAD:
+    if source == Source.UPLOAD:
         return (
             f"Choose a photograph above: PNG or JPEG, at most {st.get_option('server.maxUploadSize')} MB, "
             f"from {MIN_SIDE} x {MIN_SIDE} to {UPLOAD_SIDE} x {UPLOAD_SIDE} pixels. It stays on this machine."

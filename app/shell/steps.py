@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.shell.selection import Selection
+from app.shell.selection import SIDES, Selection
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Window, step_digits, step_name
-
-SIDES = ("left", "right")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +46,12 @@ class StepSide:
 def steps_with_relations(selection: Selection) -> tuple[str, ...]:
     """Names of the steps at which either model has a relation, coarse to fine; e.g. ``"step54"``."""
     return tuple(sorted({step for one in selection.passes for step in one.frozen.steps}, reverse=True))
+
+
+def warm(selection: Selection) -> None:
+    """Takes every relation of both models apart, which is then kept with their passes; it may take seconds."""
+    for one in selection.passes:
+        _ = one.gaze
 
 
 def step_sides(selection: Selection, step: str) -> tuple[StepSide, StepSide]:

@@ -1,12 +1,27 @@
-"""The page's first sentence, and text from outside inside labels that Streamlit reads as Markdown."""
+"""Words on the page: the first sentence, tables, and names from outside, which are text and never markup."""
 
 from __future__ import annotations
 
-import html
 import re
 
+import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+
+JOINER = "\u2060"
+"""Of no width: it parts the signs, addresses and icons that Markdown's plugins look for after escapes are gone."""
+_PARTED = re.compile(r"(?<=[-<>=~])(?=[-<>=~])|(?<=[:@])(?! )|(?<=[wW]{3})(?=\.)")
+# A dash, a plus or a number with a dot is a list at the start of a line only, and a row of dashes a rule.
+_MARKUP = re.compile(r"[&<>\"'\\`*_\[\]$#~{@]|:(?! )|^[-+](?=[- ]|$)|^\d(?=\d*[.)](?: |$))")
+
+
+def escape(text: str) -> str:
+    """Text as itself, on one line, wherever the page reads markup: Streamlit's Markdown, HTML, and plotly's labels.
+
+    Names of models, classes, runs and files, and every sentence with one in it, reach the screen through here: a
+    character reference is its character and nothing else in all three.
+    """
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", _PARTED.sub(JOINER, " ".join(text.split())))
 
 
 def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
@@ -17,14 +32,32 @@ def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: t
 
 
 def _with_note(text: str, note: str) -> str:
-    return html.escape(text) + (f'<span class="rsp-quiet"> {html.escape(note)}</span>' if note else "")
+    return escape(text) + (f'<span class="rsp-quiet"> {escape(note)}</span>' if note else "")
+
+
+def draw_caption(text: str, key: str, lines: int) -> None:
+    """A caption with room for 2 to 4 lines: what stands below stays where it is when its words change."""
+    with st.container(key=f"lines-{lines}-{key}"):
+        st.caption(escape(text))
 
 
 def draw_narrow_head(text: str) -> None:
     """Names a column where columns stand below each other; beside each other the page's first row names them."""
-    st.html(f'<p class="rsp-narrow">{html.escape(text)}</p>')
+    st.html(f'<p class="rsp-narrow">{escape(text)}</p>')
 
 
-def plain(text: str) -> str:
-    """Text from outside inside a label or message that Streamlit reads as Markdown: no link, picture, HTML or icon."""
-    return re.sub(r"[\\`*_\[\]$#<>~]|:(?=\S)", lambda found: f"\\{found[0]}", text)
+def draw_head(name: str, side: str) -> None:
+    """Names what stands below: a model and its side, or what has no side but its name."""
+    st.markdown(f"**{escape(name)}**" + (f" ({side})" if side != name else ""))
+
+
+def draw_table(table: pd.DataFrame) -> None:
+    """A table of texts: Streamlit reads heads and cells as Markdown."""
+    st.table(
+        table.map(lambda cell: escape(str(cell))).rename(index=_head, columns=_head).rename_axis(index=_head),
+        border="horizontal",
+    )
+
+
+def _head(name: object) -> object:
+    return escape(name) if isinstance(name, str) else name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -15,8 +16,8 @@ import streamlit as st
 from torch import Tensor
 
 from app.store.run_folders import run_weights, runs_root
+from app.store.stamps import stamp
 from rsp_lab.analysis.passes.view import ModelView, view_model
-from rsp_lab.data.images import Readable, read_image
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import SIZE
@@ -57,19 +58,28 @@ class Photograph:
     """An image to look at.
 
     Attributes:
-        digest: of the image, which its views are cached under.
         table: name of the label's class table; empty without a label.
         scene: the scene that the image is, if it is one.
     """
 
     sample: Sample
-    digest: str
     table: str = ""
     scene: Scene | None = None
 
     @property
     def size(self) -> tuple[int, int]:
         return self.sample.size
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the image alone, which is what models see."""
+        return digest(self.sample.image)
+
+    @cached_property
+    def identity(self) -> str:
+        """Changes with the image, its labels, their classes or its name: what results are kept under."""
+        label = b"" if self.sample.label is None else self.sample.label
+        return digest(self.sample.name, self.sample.image, label, self.table)
 
 
 def model_files() -> dict[str, Path]:
@@ -90,11 +100,10 @@ def loaded_model(name: str) -> LoadedModel:
     files = model_files()
     if name not in files:
         raise _no_model(name, files)
-    try:
-        facts = files[name].stat()
-    except OSError:  # a run that is cleaned up between the listing and here
-        raise _no_model(name, files) from None
-    return _cached_model(name, f"{name}-{facts.st_size}-{facts.st_mtime_ns}", str(files[name]))
+    size, changed = stamp(files[name])
+    if not size:  # a run that is cleaned up between the listing and here
+        raise _no_model(name, files)
+    return _cached_model(name, f"{name}-{size}-{changed}", str(files[name]))
 
 
 def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
@@ -107,6 +116,7 @@ def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
     config, metadata = read_header(_file)
     table = table_for(config.class_names, config.label_table)
     model = load(_file)
+    # What analyses say about a model names it as its readers chose it.
     model.name = name
     return LoadedModel(name, identity, model, table, str(metadata.get("data", "")))
 
@@ -115,20 +125,10 @@ def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
 def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
     """Both readings of a drawn scene."""
     first, second = (
-        Photograph(scene.sample, digest(scene.image), CITYSCAPES.name, scene)
+        Photograph(scene.sample, CITYSCAPES.name, scene)
         for scene in draw_scene_pair(seed, *SIZE, case=case, distance=distance)
     )
     return first, second
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def cached_upload(digest: str, _file: Readable, name: str) -> Photograph:
-    """An uploaded picture; a picture that cannot be used raises ImageError and is not kept."""
-    return photograph(Sample(name, read_image(_file, max_pixels=UPLOAD_PIXELS)))
-
-
-def photograph(sample: Sample, table: str = "") -> Photograph:
-    return Photograph(sample, digest(sample.image), table)
 
 
 def view_of(loaded: LoadedModel, shown: Photograph) -> ModelView:
@@ -149,13 +149,12 @@ def payload_of(
     outlined: Mapping[str, Tensor] | None = None,
 ) -> bytes:
     """The explorer's bytes, the same object for as long as image, label, outlines and models stay the same."""
-    known = f"{shown.digest} {shown.table} {'' if shown.scene is None else shown.scene.name}"
-    return _cached_payload(known, loaded[0].identity, loaded[1].identity, shown, loaded, views, outlined)
+    return _cached_payload(shown.identity, loaded[0].identity, loaded[1].identity, shown, loaded, views, outlined)
 
 
 @st.cache_data(max_entries=6, show_spinner=False)
 def _cached_payload(
-    known: str,
+    identity: str,
     left: str,
     right: str,
     _shown: Photograph,

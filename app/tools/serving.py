@@ -27,8 +27,12 @@ class Serving:
 
 
 @contextmanager
-def served(environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
+def served(environment: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[Serving]:
     """A workbench on a free port; it is ended with the block, and only it.
+
+    Args:
+        environment: what it gets beside this process's own.
+        folder: that it is started from.
 
     Raises:
         RuntimeError: if it ends or does not answer.
@@ -38,17 +42,16 @@ def served(environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "app"]
     options = {
-        "server.address": "localhost",
         "server.port": str(port),
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "server.showEmailPrompt": "false",
     }
     command += [part for name, value in options.items() for part in (f"--{name}", value)]
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    environment = {**os.environ, "PYTHONPATH": paths, **(environment or {})}
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
         with ended(process):
             address = f"http://localhost:{port}"
             _wait_until_healthy(process, address)
@@ -70,9 +73,9 @@ def ended(process: subprocess.Popen[bytes], patience: float = 20) -> Iterator[No
 
 
 @contextmanager
-def running_workbench(environment: Mapping[str, str] | None = None) -> Iterator[str]:
+def running_workbench(environment: Mapping[str, str] | None = None, folder: Path = ROOT) -> Iterator[str]:
     """The address alone of what :func:`served` starts."""
-    with served(environment) as serving:
+    with served(environment, folder) as serving:
         yield serving.address
 
 

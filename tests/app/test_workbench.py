@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import re
 from pathlib import Path
@@ -15,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from app.shell.errors import UNFORESEEN
 from app.store import models
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import explorer_payloads
+from tests.kit.pages import as_read, explorer_payloads, first_sentence
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -26,11 +25,6 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return AppTest.from_file(str(ENTRY), default_timeout=1500)
 
 
-def sentence(page: AppTest) -> str:
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
-
-
 def run(page: AppTest) -> None:
     page.run()
     assert not page.exception
@@ -38,8 +32,8 @@ def run(page: AppTest) -> None:
 
 
 def said(message: Any) -> str:
-    """What a reader sees of a message: its Markdown escapes are gone."""
-    return re.sub(r"\\([^A-Za-z0-9\s])", r"\1", message.value)
+    """What a reader sees of a message."""
+    return as_read(message.value)
 
 
 def shown(page: AppTest) -> dict[str, Any]:
@@ -53,12 +47,12 @@ def test_it_opens_on_a_planted_scene_and_says_what_both_models_answer(page: AppT
     assert re.search(
         r"The region is person: scenes-baseline says [\w ]+ \(margin [+−][\d.]+ logits\), "
         r"scenes-rsp4 says [\w ]+ \([+−][\d.]+\)\.",
-        sentence(page),
+        first_sentence(page),
     )
-    assert "Margin over rider; cue" in sentence(page)
-    assert "The two differ on" in sentence(page)
-    assert "Shown is the region’s innermost pixel." in sentence(page)
-    assert "Trained on" not in sentence(page)
+    assert "Margin over rider; cue" in first_sentence(page)
+    assert "The two differ on" in first_sentence(page)
+    assert "Shown is the region’s innermost pixel." in first_sentence(page)
+    assert "Trained on" not in first_sentence(page)
     header = shown(page)
     assert header["size"] == [256, 512]
     assert [side["name"] for side in header["sides"]] == ["scenes-baseline", "scenes-rsp4"]
@@ -80,7 +74,7 @@ def test_a_typed_pixel_is_what_the_sentence_is_about_and_costs_no_forward_pass(
     page.number_input(key="typed_x").set_value(20)
     run(page)
 
-    assert sentence(page).count("At y 10, x 20,") == 1
+    assert first_sentence(page).count("At y 10, x 20,") == 1
     assert page.query_params["pixel"] == "10,20"
     assert explorer_payloads(page)[0] == before
 
@@ -92,7 +86,7 @@ def test_a_link_is_a_view(page: AppTest) -> None:
 
     run(page)
 
-    assert "At y 200, x 77," in sentence(page)
+    assert "At y 200, x 77," in first_sentence(page)
     assert page.selectbox(key="left").value == "scenes-rsp4"
     assert list(page.table[0].value.columns) == ["left: scenes-rsp4", "logit left", "right: scenes-rsp4", "logit right"]
     assert [table.value.shape[0] for table in page.table] == [5, 8]
@@ -116,7 +110,7 @@ def test_a_disagreement_is_one_click_away(page: AppTest) -> None:
     [
         ("left", "camvid-rsp9", "Choose one of: camvid-baseline, camvid-rsp4"),
         ("source", "../../etc", "Choose one of: Drawn scene"),
-        ("scene", "-4", "Choose one of: 0, 1"),
+        ("scene", "-4", "no whole number from 0 to 999"),
         ("case", "car-tram", "Choose one of: person-rider, road-pavement, car-bus"),
         ("distance", "77", "Choose one of: as drawn, 2, 3"),
         ("reading", "bus", "Choose one of: person, rider"),
@@ -132,7 +126,7 @@ def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, valu
 
     assert len(page.warning) == 1
     assert says in said(page.warning[0])
-    assert "scenes-rsp4 says" in sentence(page)
+    assert "scenes-rsp4 says" in first_sentence(page)
 
 
 def test_without_camvid_the_page_says_how_to_get_it(page: AppTest) -> None:

@@ -6,6 +6,19 @@ import html
 
 from streamlit.testing.v1 import AppTest
 
+from app.shell.text import JOINER
+
+
+def as_read(markup: str) -> str:
+    """What a reader sees of a text that went through :func:`app.shell.text.escape`."""
+    return html.unescape(markup).replace(JOINER, "")
+
+
+def first_sentence(page: AppTest) -> str:
+    """What the page says first."""
+    bodies = [element.proto.body for element in page.get("html")]
+    return as_read(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
+
 
 def run(page: AppTest, **link: str) -> str:
     """Runs the page; what its sentence says."""
@@ -13,8 +26,7 @@ def run(page: AppTest, **link: str) -> str:
         page.query_params[name] = value
     page.run()
     assert not page.exception
-    bodies = [element.proto.body for element in page.get("html")]
-    return html.unescape(next(body for body in bodies if "rsp-sentence" in body and "<style>" not in body))
+    return first_sentence(page)
 
 
 def explorer_payloads(page: AppTest) -> list[bytes]:

@@ -11,11 +11,11 @@ from app.app_pages.attribution.results import CELL, SEEDS, STEPS, Request, attri
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
+from app.shell.heading import Heading
+from app.shell.progress import may_start
 from app.shell.scenes import knows_region, outlined
-from app.shell.selection import Selection
-from app.shell.steps import SIDES
-from app.shell.text import plain
-from app.store.results import was_stopped
+from app.shell.selection import SIDES, Selection
+from app.shell.text import draw_table, escape
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
 from rsp_lab.analysis.attribution.methods import METHODS
@@ -49,19 +49,19 @@ MEASURES = f"""
 """
 
 
-def draw(selection: Selection) -> None:
-    request, over = choose_request(selection)
+def draw(selection: Selection, heading: Heading) -> None:
+    request, over = choose_request(selection, heading)
     what = f"{_capital(request.title)} of both models at y {selection.target.y}, x {selection.target.x}"
     try:
         if not ready(selection, request, "map", what, "Work out the maps"):
-            selection.say(f"The maps of {request.title} are not worked out: they were stopped.")
+            heading.write(f"The maps of {request.title} are not worked out: they were stopped.")
             return
         maps = attributions(selection, request, what)
     except ValueError as problem:
-        selection.say("This attribution cannot be worked out here.")
-        st.error(plain(str(problem)))
+        heading.write("This attribution cannot be worked out here.")
+        st.error(escape(str(problem)))
         return
-    selection.say(*sentence(selection, request, maps))
+    heading.write(*sentence(selection, request, maps))
     draw_maps(selection, maps, over)
     draw_known(selection, maps)
     draw_faithfulness(selection, request, maps)
@@ -69,29 +69,24 @@ def draw(selection: Selection) -> None:
         st.markdown(MEASURES)
 
 
-def choose_request(selection: Selection) -> tuple[Request, bool]:
+def choose_request(selection: Selection, heading: Heading) -> tuple[Request, bool]:
     """The page's controls: the method, what belongs to it, the reference, and how maps are drawn."""
     titles = {_capital(method.title): method.name for method in METHODS}
     first, second, third, fourth = st.columns([1.4, 1.4, 1.3, 1.3], vertical_alignment="bottom")
-    name = titles[select(selection, first, "Method", "attribution_method", tuple(titles))]
+    name = titles[select(heading, first, "Method", "attribution_method", tuple(titles))]
     settings = []
     for one in choices_of(selection, name):
         values = {str(value): value for value in one.values}
-        chosen = select(selection, second, one.label, f"attribution_{one.setting}", tuple(values))
+        chosen = select(heading, second, one.label, f"attribution_{one.setting}", tuple(values))
         settings.append((one.setting, values[chosen]))
-    reference = choose(selection, third, "Reference", "attribution_reference", REFERENCES)
-    shown = choose(selection, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
+    reference = choose(heading, third, "Reference", "attribution_reference", REFERENCES)
+    shown = choose(heading, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
     return Request(name, reference, tuple(settings)), shown == OVER
 
 
 def ready(selection: Selection, request: Request, what: str, text: str, label: str) -> bool:
     """Whether to go on: not where the reader stopped this very work, until its button is pressed."""
-    if held(selection, request, what) or not was_stopped(text):
-        return True
-    if st.button(label, key=f"attribution-go-{what}"):
-        del st.session_state["stopped"]
-        return True
-    return False
+    return held(selection, request, what) or may_start(text, label, f"attribution-go-{what}")
 
 
 def _capital(title: str) -> str:
@@ -135,9 +130,9 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     outlines = {} if scene is None else {name: mask for name, mask in outlined(scene).items() if mask.any()}
     for side, name, found, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{plain(name)}** ({side}): {signed(found.target_value)} logits")
+            st.markdown(f"**{escape(name)}** ({side}): {signed(found.target_value)} logits")
             draw_chart(charts.map_figure(found, end, pixel, ground, over, outlines), f"attribution-map-{side}")
-            st.caption(f"{plain(_promise(found))} {_mass(found, selection)}")
+            st.caption(f"{escape(_promise(found))} {_mass(found, selection)}")
     cell = charts.drawn_cell(maps[0].image_size)
     method = maps[0].method
     how, unit = "the sum" if method.additive else "the mean", method.unit_of("cell")
@@ -145,7 +140,7 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     st.caption(
         f"A cell is {how} over {cell} x {cell} pixels. Red speaks for the target, blue against it; scale "
         f"±{significant(end)} {unit}, the same left and right; up to {100 * (1 - charts.SHARE):.1g} % of cells lie "
-        f"beyond it.{lines} {plain(selection.chosen)}."
+        f"beyond it.{lines} {escape(selection.chosen)}."
     )
 
 
@@ -193,7 +188,7 @@ def draw_known(selection: Selection, maps: tuple[Attribution, Attribution]) -> N
         }
         for name in order
     }
-    st.table(pd.DataFrame(rows).T, border="horizontal")
+    draw_table(pd.DataFrame(rows).T)
     asks = asks_the_scene(selection, scene)
     first = (
         "The cue decides this target, decoys look like it, the region’s own pixels cannot tell."
@@ -222,7 +217,7 @@ def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attrib
     ends = charts.value_range(both)
     for side, name, found, place in zip(SIDES, selection.names, both, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{plain(name)}** ({side}): {_verdict(found)}")
+            st.markdown(f"**{escape(name)}** ({side}): {_verdict(found)}")
             draw_chart(charts.curves_figure(found, ends), f"attribution-curves-{side}")
     st.caption(
         f"Share of {both[0].blocks:,} blocks of {both[0].cell} x {both[0].cell} pixels replaced by the reference "
@@ -230,7 +225,7 @@ def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attrib
         f"{_orders(both[0])}."
     )
     rows = [row for side, found in zip(SIDES, both, strict=True) for row in _rows(side, found)]
-    st.table(pd.DataFrame(rows).set_index(""), border="horizontal")
+    draw_table(pd.DataFrame(rows).set_index(""))
 
 
 def _orders(found: Faithfulness) -> str:

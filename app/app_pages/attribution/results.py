@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import torch
 
+from app.shell.progress import Stoppable
 from app.shell.selection import Selection
 from app.store.private_models import private_copy
-from app.store.results import Stoppable, results
+from app.store.results import results
 from rsp_lab.analysis.attribution.attribute import Attribution, attribute
 from rsp_lab.analysis.attribution.interface import AttributionMethod, Setting, SettingChoices, find_method
 from rsp_lab.analysis.attribution.methods import METHODS
@@ -84,11 +85,11 @@ def curves(
 
 def held(selection: Selection, request: Request, what: str) -> bool:
     """Whether both models' ``"map"`` or ``"curves"`` are there already."""
-    return all(results().held(_key(selection, side, (request, what))) for side in (0, 1))
+    return all(_key(selection, side, (request, what)) in results() for side in (0, 1))
 
 
 def _key(selection: Selection, side: int, about: Hashable) -> Hashable:
-    return "attribution", selection.shown.digest, selection.loaded[side].identity, selection.target, about
+    return selection.key(("attribution", about), side=side, target=selection.target)
 
 
 def _both(
@@ -98,7 +99,7 @@ def _both(
     work: Callable[[int], Callable[[Callable[[float], None]], T]],
 ) -> tuple[T, T]:
     keys = [_key(selection, side, about) for side in (0, 1)]
-    missing = [key for key in dict.fromkeys(keys) if not results().held(key)]
+    missing = [key for key in dict.fromkeys(keys) if key not in results()]
     bar = Stoppable(text) if missing else None
     found = []
     try:

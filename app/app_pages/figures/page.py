@@ -8,10 +8,12 @@ import streamlit as st
 
 from app.app_pages.figures import shelf
 from app.shell.choices import choose, select
-from app.shell.selection import Selection
-from app.shell.text import plain
+from app.shell.heading import Heading
+from app.shell.progress import Stoppable, forget_stop, was_stopped
+from app.shell.selection import SIDES, Selection
+from app.shell.text import escape
 from app.store.models import LoadedModel
-from app.store.results import Stoppable, results, was_stopped
+from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.capture.record import Record
 from rsp_lab.figures.catalogue import FIGURES
@@ -21,41 +23,41 @@ _ALL = "Drawing all figures"
 _WIDTH_HELP = "Of a page, 7.16 inches, or of one of its columns, 3.5 inches, where the figure has that form."
 
 
-def draw(selection: Selection) -> None:
+def draw(selection: Selection, heading: Heading) -> None:
     names = shelf.on_shelf(selection)
     (y, x), target = selection.result.pixel, selection.target
-    selection.say(
+    heading.write(
         f"{len(names)} figures for print of {target.class_name} over {target.rival} at y {y}, x {x}.",
         "Each is drawn when asked, in the selection's image, models, pixel and classes.",
     )
-    width = _draw_one(selection, names)
+    width = _draw_one(selection, heading, names)
     _draw_all(selection, names, width)
     _draw_explorer(selection)
     _draw_records(selection)
 
 
-def _draw_one(selection: Selection, names: tuple[str, ...]) -> str:
+def _draw_one(selection: Selection, heading: Heading, names: tuple[str, ...]) -> str:
     """One figure; returns the width that is chosen."""
     first, second, third, _ = st.columns([2, 1.3, 1, 2], vertical_alignment="bottom")
     titles = {name: FIGURES[name].title for name in names}
-    name = select(selection, first, "Figure", KEY, names, words=titles)
-    width = choose(selection, second, "Width", "width", tuple(shelf.WIDTHS), help=_WIDTH_HELP)
+    name = select(heading, first, "Figure", KEY, names, words=titles)
+    width = choose(heading, second, "Width", "width", tuple(shelf.WIDTHS), help=_WIDTH_HELP)
     asked = third.button("Draw it", key="draw-figure", type="primary", width="stretch")
     only = "" if FIGURES[name].column or width == "page" else " It has the width of a page only."
-    st.caption(plain(f"{FIGURES[name].shows}{only}"))
+    st.caption(escape(f"{FIGURES[name].shows}{only}"))
     if asked or shelf.is_drawn(selection, name, width):
-        _show(selection, name, width)
+        _show(selection, heading, name, width)
     else:
         st.info("Nothing is drawn yet: press Draw it. It takes a few seconds, and is kept.")
     return width
 
 
-def _show(selection: Selection, name: str, width: str) -> None:
+def _show(selection: Selection, heading: Heading, name: str, width: str) -> None:
     try:
-        with selection.notices, st.spinner(f"Drawing {FIGURES[name].title}", show_time=True):
+        with heading.spinner(f"Drawing {FIGURES[name].title}"):
             figure = shelf.drawn(selection, name, width)
     except (ValueError, LedgerError) as problem:
-        st.error(plain(str(problem)))
+        st.error(escape(str(problem)))
         return
     st.image(figure.files["png"], width="stretch" if width == "page" or not FIGURES[name].column else "content")
     row = st.container(horizontal=True, vertical_alignment="center")
@@ -77,7 +79,7 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
     st.markdown("##### All of them")
     asked = st.button(f"Draw all {len(names)}", key="draw-all")
     if asked:
-        st.session_state.pop("stopped", None)
+        forget_stop()
     ready = all(shelf.is_drawn(selection, name, width) for name in names)
     if not asked and not ready:
         if was_stopped(_ALL):
@@ -93,8 +95,8 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
             problems.append(f"{FIGURES[name].title}: {problem}")
     bar.close()
     for text in problems:
-        st.error(plain(text))
-    content = results().get((*shelf.key_of(selection, "all", width), tuple(figures)), lambda: shelf.archive(figures))
+        st.error(escape(text))
+    content = results().get((shelf.key_of(selection, "all", width), tuple(figures)), lambda: shelf.archive(figures))
     st.download_button(
         f"ZIP of PDF, SVG, PNG and captions, {_size(len(content))}",
         content,
@@ -108,9 +110,9 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
 def _draw_records(selection: Selection) -> None:
     st.markdown("##### The captured tensors")
     row = st.container(horizontal=True, vertical_alignment="center")
-    for side, loaded, looked in zip(("left", "right"), selection.loaded, selection.passes, strict=True):
+    for side, loaded, looked in zip(SIDES, selection.loaded, selection.passes, strict=True):
         row.download_button(
-            f"{plain(loaded.name)}, safetensors, {_size(shelf.record_size(looked.record))}",
+            f"{escape(loaded.name)}, safetensors, {_size(shelf.record_size(looked.record))}",
             _writer(looked.record, selection, loaded),
             f"{shelf.file_stem(selection)}-{shelf.safe(loaded.name)}.safetensors",
             "application/octet-stream",

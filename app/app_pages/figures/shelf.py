@@ -6,7 +6,7 @@ import io
 import re
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -67,11 +67,9 @@ def on_shelf(selection: Selection) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda name: name != FIRST))
 
 
-def key_of(selection: Selection, name: str, width: str = "page") -> tuple[object, ...]:
+def key_of(selection: Selection, name: str, width: str = "page") -> Hashable:
     """What a drawn figure is kept under."""
-    target, result = selection.target, selection.result
-    place = result.pixel, target.class_name, target.rival, result.channel.channel
-    return ("figure", name, width, selection.shown.sample.name, *selection.key, *place)
+    return selection.key(("figure", name, width, selection.result.channel.channel), target=selection.target)
 
 
 def drawn(selection: Selection, name: str, width: str = "page") -> FigureFiles:
@@ -84,7 +82,7 @@ def drawn(selection: Selection, name: str, width: str = "page") -> FigureFiles:
 
 
 def is_drawn(selection: Selection, name: str, width: str = "page") -> bool:
-    return results().held(key_of(selection, name, width))
+    return key_of(selection, name, width) in results()
 
 
 def _draw(selection: Selection, name: str, width: str) -> FigureFiles:

@@ -9,16 +9,18 @@ import streamlit as st
 import torch
 
 from app.app_pages.flips import pictures
-from app.app_pages.flips.pictures import LEFT, NEITHER, RIGHT, UNKNOWN, VERDICTS, Flip
+from app.app_pages.flips.pictures import Flip, Verdict
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, select
+from app.shell.choices import choose, choose_number, select
+from app.shell.heading import Heading
 from app.shell.link import set_pixel
 from app.shell.navigation import jump
-from app.shell.region_target import FLIP, TRUE, has_true_labels, label_map
+from app.shell.progress import Stoppable, may_start
+from app.shell.region_target import Labels, Mode, has_true_labels, label_map
 from app.shell.selection import Selection
-from app.shell.text import plain
-from app.store.results import Results, Stoppable, results, was_stopped
+from app.shell.text import draw_table, escape
+from app.store.results import results
 from rsp_lab.analysis.comparison.flips import RANK_RULE, TIPPING_RULE, FlipStories, flip_stories
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.text import significant
@@ -44,24 +46,24 @@ MEASURES = f"""
 """
 
 
-def draw(selection: Selection) -> None:
+def draw(selection: Selection, heading: Heading) -> None:
     first, second, third, fourth = st.columns([2.3, 1.1, 1, 1.4], vertical_alignment="bottom")
-    shown = choose(selection, first, "Show", "flips_show", (ALL, *VERDICTS))
-    order = select(selection, second, "Sorted by", "flips_order", tuple(ORDERS))
-    least = third.number_input("Least size, px", 1, 9999, LEAST, key="flips_least", bind="query-params")
-    count = choose(selection, fourth, "Strongest", "flips_count", COUNTS, default=COUNTS[0])
+    shown = choose(heading, first, "Show", "flips_show", (ALL, *Verdict))
+    order = select(heading, second, "Sorted by", "flips_order", tuple(ORDERS))
+    least = choose_number(heading, third, "Least size, px", "flips_least", (1, 9999), LEAST)
+    count = choose(heading, fourth, "Strongest", "flips_count", COUNTS, default=COUNTS[0])
     try:
-        stories = stories_of(selection, int(count), int(least))
+        stories = stories_of(selection, heading, int(count), least)
     except (ValueError, LedgerError) as problem:
-        selection.say("The flips of these models cannot be told.")
-        st.error(plain(str(problem)))
+        heading.write("The flips of these models cannot be told.")
+        st.error(escape(str(problem)))
         return
     if stories is None:
-        selection.say("The flips were not told to the end.")
+        heading.write("The flips were not told to the end.")
         st.info("You stopped it. Press the button above, or choose fewer flips.")
         return
     flips = pictures.flips_of(stories.stories)
-    selection.say(sentence(selection, stories), _true_words(selection, stories))
+    heading.write(sentence(selection, stories), _true_words(selection, stories))
     if not flips:
         st.info(
             f"No region of {least} px or more is labelled differently. Choose a smaller least size, or other models."
@@ -78,55 +80,47 @@ def draw(selection: Selection) -> None:
         st.markdown(MEASURES)
 
 
-@st.cache_resource(show_spinner=False)
-def close_looks() -> Results:
-    """Pictures of flips, of 10 kB each; apart from the store of all pages, which they would fill."""
-    return Results(200)
-
-
-def stories_of(selection: Selection, count: int, least: int) -> FlipStories | None:
+def stories_of(selection: Selection, heading: Heading, count: int, least: int) -> FlipStories | None:
     """From the captured passes; kept. None where the reader stopped the work.
 
     Raises:
         ValueError, LedgerError: as :func:`rsp_lab.analysis.comparison.flips.flip_stories`.
     """
-    key = (*selection.key, selection.shown.sample.name, selection.shown.table, "flips", count, least)
+    key = selection.key(("flips", count, least))
     text = "Telling what tipped each flip"
-    if not results().held(key) and was_stopped(text):
-        if not st.button(f"Tell the {count} strongest flips", key="flips-go"):
-            return None
-        del st.session_state["stopped"]
+    if key not in results() and not may_start(text, f"Tell the {count} strongest flips", "flips-go"):
+        return None
 
     def work() -> FlipStories:
-        with selection.notices:
-            bar = Stoppable(text)
-        try:
+        with Stoppable(text) as bar:
             return flip_stories(
                 selection.passes[0].frozen,
                 selection.passes[1].frozen,
                 selection.passes[0].image,
                 count=count,
                 least=least,
-                labels=label_map(selection, TRUE) if has_true_labels(selection) else None,
+                labels=label_map(selection, Labels.TRUE) if has_true_labels(selection) else None,
                 report=bar.report,
             )
-        finally:
-            bar.close()
 
     return results().get(key, work)
 
 
-def pixel_counts(selection: Selection) -> dict[str, int]:
+def pixel_counts(selection: Selection) -> dict[Verdict, int]:
     """Of all pixels that the models label differently, by who is right there."""
     left, right = (torch.from_numpy(view.labels).long() for view in selection.views)
     apart = left != right
     if not has_true_labels(selection):
-        return {RIGHT: 0, LEFT: 0, NEITHER: 0, UNKNOWN: int(apart.sum())}
-    truth = label_map(selection, TRUE)
+        return {**dict.fromkeys(Verdict, 0), Verdict.UNKNOWN: int(apart.sum())}
+    truth = label_map(selection, Labels.TRUE)
     known = apart & (truth >= 0) & (truth < len(selection.class_names))
     ours, theirs = known & (right == truth), known & (left == truth)
-    counts = {RIGHT: int(ours.sum()), LEFT: int(theirs.sum()), NEITHER: int((known & ~ours & ~theirs).sum())}
-    return {**counts, UNKNOWN: int((apart & ~known).sum())}
+    return {
+        Verdict.RIGHT: int(ours.sum()),
+        Verdict.LEFT: int(theirs.sum()),
+        Verdict.NEITHER: int((known & ~ours & ~theirs).sum()),
+        Verdict.UNKNOWN: int((apart & ~known).sum()),
+    }
 
 
 def sentence(selection: Selection, stories: FlipStories) -> str:
@@ -136,10 +130,10 @@ def sentence(selection: Selection, stories: FlipStories) -> str:
     regions = f"{stories.regions:,} region{'' if stories.regions == 1 else 's'}"
     if not has_true_labels(selection):
         return f"{right} and {left} part on {share}, in {regions}; without labels nobody can say which is right."
-    counts = pixel_counts(selection)
+    ours, theirs, neither, _ = pixel_counts(selection).values()
     return (
-        f"{right} and {left} part on {share}, in {regions}: there {right} is right on {counts[RIGHT]:,} px, {left} on "
-        f"{counts[LEFT]:,} px, neither on {counts[NEITHER]:,} px."
+        f"{right} and {left} part on {share}, in {regions}: there {right} is right on {ours:,} px, {left} on "
+        f"{theirs:,} px, neither on {neither:,} px."
     )
 
 
@@ -165,9 +159,9 @@ def draw_overview(selection: Selection, stories: FlipStories, flips: Sequence[Fl
                 "their px": f"{sum(flip.story.pixels for flip in flips if flip.verdict == verdict):,}",
                 "px, all": f"{everywhere[verdict]:,}",
             }
-            for verdict in VERDICTS
+            for verdict in Verdict
         }
-        st.table(pd.DataFrame(rows).T, border="horizontal")
+        draw_table(pd.DataFrame(rows).T)
         st.caption("Told: the strongest. All: every pixel that is labelled differently, by who is right at that pixel.")
         _draw_groups(stories)
 
@@ -187,28 +181,28 @@ def _draw_groups(stories: FlipStories) -> None:
         }
         for (left, right, level, source), count in groups
     ]
-    st.table(pd.DataFrame(rows).set_index("left / right"), border="horizontal")
+    draw_table(pd.DataFrame(rows).set_index("left / right"))
 
 
 def draw_flip(selection: Selection, flip: Flip) -> None:
     """One flip: how it looks, its story, and the ways to look closer."""
     story = flip.story
     looks, words, ways = st.columns([0.85, 3, 0.85], gap="small")
-    key = (*selection.key, "close look", flip.verdict, story.box, story.left_class, story.right_class)
-    looks.html(close_looks().get(key, lambda: pictures.close_look(selection.shown.sample.image, flip)))
+    key = selection.key(("close look", flip.number, flip.verdict, story.box, story.left_class, story.right_class))
+    looks.html(results().get(key, lambda: pictures.close_look(selection.shown.sample.image, flip)))
     left, right = story.margins
     words.markdown(
-        f"**{flip.number}. {plain(story.left_class)} (left) / {plain(story.right_class)} (right)**, "
+        f"**{flip.number}. {escape(story.left_class)} (left) / {escape(story.right_class)} (right)**, "
         f"{story.pixels:,} px, {flip.verdict}"
     )
-    words.markdown(plain(story.sentence()))
+    words.markdown(escape(story.sentence()))
     words.caption(
         f"Margins over the other’s class: left {significant(left)}, right {significant(right)} logits. Strength "
         f"{significant(story.score)} logit pixels. Residual at most "
         f"{significant(max(story.left.residual, story.right.residual), 1)}."
     )
-    for path, label, choices in (("ledger", "Ledger", {"ledger_target": FLIP}), ("flow", "Context flow", {})):
-        if ways.button(f"{label}", key=f"flips-{path}-{flip.number}", width="stretch"):
+    for path, label, choices in (("ledger", "Ledger", {"ledger_target": Mode.FLIP}), ("flow", "Context flow", {})):
+        if ways.button(label, key=f"flips-{path}-{flip.number}", width="stretch"):
             jump(path, flip.pixel, **choices)
     ways.button(
         "Select its pixel", key=f"flips-pixel-{flip.number}", on_click=set_pixel, args=(flip.pixel,), width="stretch"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,14 +12,25 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from app.charts.legend import chip, legend_html
 from app.charts.on_image import mark_pixel, paper, picture_figure, picture_uri
+from app.shell.text import escape
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.comparison.flips import FlipStory
 
-RIGHT, LEFT, NEITHER, UNKNOWN = VERDICTS = ("right better", "left better", "neither", "unknown")
+
+class Verdict(StrEnum):
+    """Which model is right on more of a flip's labelled pixels."""
+
+    RIGHT = "right better"
+    LEFT = "left better"
+    NEITHER = "neither"
+    UNKNOWN = "unknown"
+
+
 # Okabe and Ito's, which differ under every kind of colour vision.
-COLOURS = {RIGHT: "#0072B2", LEFT: "#E69F00", NEITHER: "#7A7A78", UNKNOWN: "#CC79A7"}
-_WORDS = {"better": RIGHT, "worse": LEFT, "neither": NEITHER, None: UNKNOWN}
+COLOURS = {Verdict.RIGHT: "#0072B2", Verdict.LEFT: "#E69F00", Verdict.NEITHER: "#7A7A78", Verdict.UNKNOWN: "#CC79A7"}
+_VERDICTS = {"better": Verdict.RIGHT, "worse": Verdict.LEFT, "neither": Verdict.NEITHER, None: Verdict.UNKNOWN}
 _LEAST, _WIDE = 64, 240
 # How much of the surroundings a close look shows, over the region's longer side.
 _AROUND = 0.6
@@ -38,9 +49,9 @@ class Flip:
     pixel: tuple[int, int]
 
     @property
-    def verdict(self) -> str:
-        """One of :data:`VERDICTS`."""
-        return _WORDS[self.story.verdict]
+    def verdict(self) -> Verdict:
+        """Of the story, in the page's words."""
+        return _VERDICTS[self.story.verdict]
 
 
 def flips_of(stories: Sequence[FlipStory]) -> tuple[Flip, ...]:
@@ -68,7 +79,9 @@ def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, p
             mode="text",
             text=[f"<b>{flip.number}</b>" for flip in flips],
             textfont={"size": 13, "color": "#FFFFFF", "shadow": "0 0 3px #000, 0 0 3px #000"},
-            customdata=[[f.story.left_class, f.story.right_class, f.story.pixels, f.verdict] for f in flips],
+            customdata=[
+                [escape(f.story.left_class), escape(f.story.right_class), f.story.pixels, f.verdict] for f in flips
+            ],
             hovertemplate=(
                 "%{customdata[0]} on the left, %{customdata[1]} on the right<br>%{customdata[2]:,} px, "
                 "%{customdata[3]}<extra></extra>"
@@ -93,11 +106,11 @@ def close_look(image: Tensor, flip: Flip) -> str:
     rim = ndimage.binary_dilation(mask, iterations=3) & ~mask
     large[rim] = 0
     large[ndimage.binary_dilation(mask, iterations=2) & ~mask] = 255
-    words = html.escape(f"flip {flip.number}: {story.left_class} on the left, {story.right_class} on the right")
+    words = escape(f"flip {flip.number}: {story.left_class} on the left, {story.right_class} on the right")
     shade = COLOURS[flip.verdict]
     return (
-        f'<img src="{picture_uri(large, "JPEG")}" alt="{words}" style="width:100%;max-width:{_WIDE}px;display:block;'
-        f'border-left:6px solid {shade};border-radius:3px">'
+        f'<img class="rsp-close" src="{picture_uri(large, "JPEG")}" alt="{words}" '
+        f'style="max-width:{_WIDE}px;border-color:{shade}">'
     )
 
 
@@ -113,9 +126,4 @@ def _window(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int,
 
 def verdict_legend() -> str:
     """The verdicts' colours."""
-    chips = "".join(
-        '<span style="display:inline-flex;align-items:center;gap:.35em"><i style="width:.8em;height:.8em;'
-        f'border-radius:2px;background:{COLOURS[name]}"></i>{name}</span>'
-        for name in VERDICTS
-    )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:.3em 1.1em;font-size:.82rem">{chips}</div>'
+    return legend_html(chip(COLOURS[verdict], verdict) for verdict in Verdict)

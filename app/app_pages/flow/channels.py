@@ -9,9 +9,10 @@ import streamlit as st
 from app.app_pages.flow.figure import flow_figure, flow_scales
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose
+from app.shell.heading import Heading
 from app.shell.link import BY_RULE, channel_options
-from app.shell.selection import Selection
-from app.shell.text import plain
+from app.shell.selection import SIDES, Selection
+from app.shell.text import draw_head, escape
 from app.store.results import results
 from rsp_lab.analysis.comparison.channels import ChannelRanking
 from rsp_lab.analysis.comparison.compare import flow_channels
@@ -21,14 +22,14 @@ RANKED_BY: dict[str, By] = {"class selectivity": "selectivity", "difference betw
 LISTED = 10
 
 
-def draw_flow(selection: Selection) -> None:
+def draw_flow(selection: Selection, heading: Heading) -> None:
     """Both models' maps level by level, same channel, same scale."""
     result, chosen = selection.result, selection.result.channel
     st.markdown("##### Context flow, level by level")
     first, second, third = st.columns([1, 2.6, 3.4], vertical_alignment="bottom")
     channels = min(next(iter(view.flow)).fused.shape[0] for view in selection.views)
     first.selectbox("Channel", channel_options(channels), key="channel", bind="query-params")
-    by = RANKED_BY[choose(selection, second, "Best channels by", "channel_by", tuple(RANKED_BY))]
+    by = RANKED_BY[choose(heading, second, "Best channels by", "channel_by", tuple(RANKED_BY))]
     third.caption(
         f"Channel {chosen.channel} of both models. Red is above 0, blue below, and 0 has the page's colour; ± is "
         "the scale of a row, the same on both sides. Values are feature values and have no unit."
@@ -36,9 +37,9 @@ def draw_flow(selection: Selection) -> None:
     _list_channels(selection, by)
     flows = result.left.flow, result.right.flow
     scales = flow_scales(flows, chosen.channel)
-    for side, view, place in zip(("left", "right"), (result.left, result.right), st.columns(2), strict=True):
+    for side, view, place in zip(SIDES, (result.left, result.right), st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{plain(view.name)}** ({side})")
+            draw_head(view.name, side)
             figure = flow_figure(view.flow, chosen.channel, scales)
             draw_chart(figure, f"flow-{side}")
 
@@ -51,7 +52,7 @@ def ranking_of(selection: Selection, by: By) -> ChannelRanking:
     """
     name = str(selection.target.class_name)
     return results().get(
-        ("channels", *selection.key, name, by),
+        selection.key(("channels", name, by)),
         lambda: flow_channels(selection.views, selection.class_names, name, by),
     )
 
@@ -76,12 +77,12 @@ def _list_channels(selection: Selection, by: By) -> None:
         )
     with row.popover("The rule"):
         chosen = selection.result.channel
-        st.markdown(f"In brackets the score of a channel; first comes {plain(ranking.rule)}.")
+        st.markdown(f"In brackets the score of a channel; first comes {escape(ranking.rule)}.")
         if chosen.left is None:
             st.markdown("The channel shown was chosen by hand.")
         else:
             st.markdown(
-                f"The channel shown was chosen {BY_RULE}: {plain(chosen.rule)}. The measure is {chosen.left:.3g} in "
+                f"The channel shown was chosen {BY_RULE}: {escape(chosen.rule)}. The measure is {chosen.left:.3g} in "
                 f"the left model and {chosen.right:.3g} in the right one."
             )
         st.markdown("Channels of separately trained models need not mean the same thing.")

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app.shell.link import set_pixel
-from app.shell.text import plain
+from app.shell.selection import SIDES
+from app.shell.text import draw_table, escape
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.shapes import step_digits
@@ -34,11 +35,12 @@ def draw_answers(result: Comparison) -> None:
     st.markdown("##### Logits at this pixel")
     columns: dict[str, list[str]] = {}
     # The same model may stand on both sides; a table needs columns of different names.
-    for side, view, answer in zip(("left", "right"), (result.left, result.right), result.answers, strict=True):
+    for side, view, answer in zip(SIDES, (result.left, result.right), result.answers, strict=True):
         ranked = sorted(answer.logits.items(), key=lambda item: -item[1])[:TOP]
         columns[f"{side}: {view.name}"] = [name for name, _ in ranked]
         columns[f"logit {side}"] = [f"{value:.3g}" for _, value in ranked]
-    st.table(pd.DataFrame(columns, index=pd.RangeIndex(1, len(next(iter(columns.values()))) + 1)), border="horizontal")
+    with st.container(key="answers"):
+        draw_table(pd.DataFrame(columns, index=pd.RangeIndex(1, len(next(iter(columns.values()))) + 1)))
     left, right = result.answers
     st.caption(f"Margin over the second class, in logits: left {left.margin:.3g}, right {right.margin:.3g}.")
 
@@ -48,11 +50,11 @@ def draw_relations(result: Comparison) -> None:
     st.markdown("##### Relations at this pixel")
     rows = []
     both = all(result.grids)
-    for side, grids in zip(("left", "right"), result.grids, strict=True):
+    for side, grids in zip(SIDES, result.grids, strict=True):
         rows += [_relation_row(grid, side, both) for grid in grids]
     if rows:
-        st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
-    for side, view in (("left", result.left), ("right", result.right)):
+        draw_table(pd.DataFrame(rows).set_index("step"))
+    for side, view in zip(SIDES, (result.left, result.right), strict=True):
         if view.residuals:
             largest = max(view.residuals.values())
             st.caption(
@@ -60,7 +62,7 @@ def draw_relations(result: Comparison) -> None:
                 f" at most {_bound(largest)}."
             )
         else:
-            st.caption(f"{side.capitalize()}: {view.name} has no relations; it passes everything down.")
+            st.caption(f"{side.capitalize()}: {escape(view.name)} has no relations; it passes everything down.")
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 
@@ -94,7 +96,7 @@ def draw_disagreements(result: Comparison) -> None:
     for number, region in enumerate(result.disagreements, 1):
         y, x = region.pixel
         st.button(
-            f"{plain(region.left)} / {plain(region.right)}, {region.area:,} px",
+            f"{escape(region.left)} / {escape(region.right)}, {region.area:,} px",
             key=f"region-{number}",
             on_click=set_pixel,
             args=(region.pixel,),

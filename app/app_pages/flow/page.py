@@ -8,13 +8,14 @@ from app.app_pages.flow.channels import draw_flow
 from app.app_pages.flow.details import draw_answers, draw_disagreements, draw_relations
 from app.app_pages.flow.steps import draw_step
 from app.app_pages.flow.viewer import draw_pin, draw_viewer
-from app.shell import scenes
+from app.shell import link, scenes
+from app.shell.heading import Heading
 from app.shell.selection import Selection
 from app.store import models
 
 
-def draw(selection: Selection) -> None:
-    draw_words(selection)
+def draw(selection: Selection, heading: Heading) -> None:
+    draw_words(selection, heading)
     shown = selection.shown
     outlined = scenes.outlined(shown.scene) if shown.scene is not None else None
     payload = models.payload_of(shown, selection.loaded, selection.views, outlined)
@@ -27,24 +28,24 @@ def draw(selection: Selection) -> None:
     with third:
         draw_disagreements(selection.result)
     draw_pin(payload, selection.result.pixel)
-    draw_flow(selection)
-    draw_step(selection)
+    draw_flow(selection, heading)
+    draw_step(selection, heading)
 
 
-def draw_words(selection: Selection) -> None:
-    """First what is known of a ambiguous region, then what both models say at the pixel."""
+def draw_words(selection: Selection, heading: Heading) -> None:
+    """First what is known of an ambiguous region, then what both models say at the pixel."""
     result, scene = selection.result, selection.shown.scene
     note = pixel_note(selection)
     if scene is not None and scenes.knows_region(selection.loaded[0]):
         region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene)
-        selection.say(*region, below=(result.sentence(), note))
+        heading.write(*region, below=(result.sentence(), note))
     else:
         hint = "" if scene is None else "Models of Cityscapes' classes, such as scenes-rsp4, answer for its region too."
-        selection.say(result.sentence(), f"{note} {hint}".strip())
+        heading.write(result.sentence(), f"{note} {hint}".strip())
 
 
 def pixel_note(selection: Selection) -> str:
-    if "pixel" in st.query_params:
-        return ""
+    if link.PIXEL in st.query_params:
+        return "Shown is the pixel that you selected."
     rule = "region’s innermost pixel" if selection.shown.scene is not None else selection.result.pixel_rule
     return f"Shown is the {rule}."

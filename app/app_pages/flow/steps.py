@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import streamlit as st
 from torch import Tensor
 
@@ -9,18 +11,27 @@ from app.app_pages.flow.figure import flow_map, rejection_figure, step_figure
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import reach
+from app.shell import analyses
 from app.shell.choices import choose, settle
-from app.shell.selection import Selection
-from app.shell.text import plain
-from app.store.results import results
-from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection, rejection_map
+from app.shell.heading import Heading
+from app.shell.selection import SIDES, Selection
+from app.shell.text import draw_head, escape
+from rsp_lab.analysis.ledger.selection import RejectionMap, StepRejection
 from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import signed, significant
 
 KEY = "flow_step"
 FIRST = "54"
-EVERYWHERE, HERE = "the whole image", "this pixel"
+
+
+class Decision(StrEnum):
+    """Whose logits a step's refusals are measured by."""
+
+    EVERYWHERE = "the whole image"
+    HERE = "this pixel"
+
+
 # A map keeps the rest of its colours where a hundredth of its cells is far out.
 _SHARE = 0.99
 
@@ -37,12 +48,12 @@ MEASURES = """
 """
 
 
-def draw_step(selection: Selection) -> None:
+def draw_step(selection: Selection, heading: Heading) -> None:
     """The slider through the steps, the step's maps, and the rejection overlay."""
     steps = tuple(sorted({name for view in selection.views for name in view.flow.names}, reverse=True))
     digits = tuple(map(step_digits, steps))
     st.markdown("##### One step, large")
-    settle(selection, KEY, digits)
+    settle(heading, KEY, digits)
     chosen = st.select_slider(
         "Step, from the coarse end to the fine one",
         digits,
@@ -52,7 +63,7 @@ def draw_step(selection: Selection) -> None:
     )
     name = f"step{chosen}"
     _draw_maps(selection, name)
-    _draw_rejection(selection, name)
+    _draw_rejection(selection, heading, name)
 
 
 def _draw_maps(selection: Selection, name: str) -> None:
@@ -60,11 +71,11 @@ def _draw_maps(selection: Selection, name: str) -> None:
     found = [view.flow.get(name) for view in selection.views]
     maps = [flow_map(step, part, channel) for step in found if step for part in ("passed", "context", "own", "fused")]
     scale = reach(*maps)
-    for side, step, model, place in zip(("left", "right"), found, selection.names, st.columns(2), strict=True):
+    for side, step, model, place in zip(SIDES, found, selection.names, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{plain(model)}** ({side})")
+            draw_head(model, side)
             if step is None:
-                st.caption(f"{plain(model)} has no such step, as its top level is lower.")
+                st.caption(f"{escape(model)} has no such step, as its top level is lower.")
                 continue
             draw_chart(step_figure(step, channel, scale, pixel, size), f"step-{side}")
     high, low = step_levels(name)
@@ -74,49 +85,43 @@ def _draw_maps(selection: Selection, name: str) -> None:
     )
 
 
-def _draw_rejection(selection: Selection, name: str) -> None:
+def _draw_rejection(selection: Selection, heading: Heading, name: str) -> None:
     st.markdown("##### What the step refused and added")
     first, second = st.columns([2, 5], vertical_alignment="bottom")
-    of = choose(selection, first, "For the decision at", "rejection_of", (EVERYWHERE, HERE))
+    of = choose(heading, first, "For the decision at", "rejection_of", tuple(Decision))
     with second.popover("What these measures are"):
         st.markdown(MEASURES)
-    with selection.notices, st.spinner("Working out what was refused", show_time=True):
-        sides = [rejection(selection, side, of == EVERYWHERE) for side in range(2)]
+    with heading.spinner("Working out what was refused"):
+        sides = [rejection(selection, side, of) for side in range(2)]
     steps = [found[name] if found and name in found else None for found in sides]
     scale = reach(*(_values(s, of).numpy() for s in steps if s is not None), share=_SHARE)
-    unit = "logits at its place" if of == EVERYWHERE else "logits"
+    unit = "logits at its place" if of == Decision.EVERYWHERE else "logits"
     ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
-    for side, step, found, model, place in zip(
-        ("left", "right"), steps, sides, selection.names, st.columns(2), strict=True
-    ):
+    for side, step, found, model, place in zip(SIDES, steps, sides, selection.names, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{plain(model)}** ({side})")
+            draw_head(model, side)
             values = None if step is None else _values(step, of).numpy()
             draw_chart(rejection_figure(values, scale, unit, pixel, ground, size), f"rejection-{side}")
-            st.caption(_words(selection, plain(model), step, found))
+            st.caption(escape(_words(model, step, found)))
     st.caption(f"Red: refused, green: added; full colour at {significant(scale)} {unit}, the same left and right.")
 
 
-def rejection(selection: Selection, side: int, everywhere: bool) -> RejectionMap | None:
+def rejection(selection: Selection, side: int, of: Decision) -> RejectionMap | None:
     """What one model refused for the selected class over its rival; None for a model without relations."""
-    frozen, target = selection.passes[side].frozen, selection.target
-    if not frozen.steps:
-        return None
-    asked = whole_image(selection.shown.size, target.class_name, target.rival) if everywhere else target
-    place = "everywhere" if everywhere else (target.y, target.x)
-    key = ("rejection", selection.key[0], selection.key[1 + side], place, target.class_name, target.rival)
-    return results().get(key, lambda: rejection_map(frozen, frozen.image, asked))
+    target = selection.target
+    everywhere = whole_image(selection.shown.size, target.class_name, target.rival)
+    return analyses.rejection(selection, side, everywhere if of == Decision.EVERYWHERE else target)
 
 
-def _values(step: StepRejection, of: str) -> Tensor:
-    return step.density if of == EVERYWHERE else step.values
+def _values(step: StepRejection, of: Decision) -> Tensor:
+    return step.density if of == Decision.EVERYWHERE else step.values
 
 
-def _words(selection: Selection, model: str, step: StepRejection | None, found: RejectionMap | None) -> str:
+def _words(model: str, step: StepRejection | None, found: RejectionMap | None) -> str:
     if step is None or found is None:
         return f"{model} passes all context down here: it refuses and adds nothing, by definition."
     return (
-        f"Of {plain(found.target.describe())}: taken here {signed(float(step.taken.sum()))} logits, refused "
+        f"Of {found.target.describe()}: taken here {signed(float(step.taken.sum()))} logits, refused "
         f"{signed(step.refused)}, added {signed(step.added)}. Passing everything down at this step would change it by "
         f"{signed(step.total)} (residual {found.residual:.1g})."
     )

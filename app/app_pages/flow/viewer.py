@@ -11,7 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.shell.link import Pixel, set_pixel
+from app.shell import link
+from app.shell.link import Pixel
 from rsp_lab.explorer.module import module_source
 from rsp_lab.explorer.payload import payload_header
 
@@ -24,7 +25,7 @@ _pin = st.components.v2.component("rsp_lab.pin", js=(HERE / "pin.js").read_text(
 
 def draw_viewer(payload: bytes) -> None:
     """Both photographs and the relation grids; a click becomes the selected pixel."""
-    _explorer(key=KEY, data=payload, on_pick_change=_picked)
+    _explorer(key=KEY, data=payload, on_pick_change=_pick)
 
 
 def draw_pin(payload: bytes, pixel: Pixel) -> None:
@@ -37,9 +38,5 @@ def _state() -> dict[str, Any]:
     return dict((st.session_state.get(KEY) or {}).get("pick") or {})
 
 
-def _picked() -> None:
-    pick = _state()
-    y, x = pick.get("y"), pick.get("x")
-    # What comes from a browser is checked like what comes from a link; the size is checked when the link is read.
-    if isinstance(y, int) and isinstance(x, int) and y >= 0 and x >= 0:
-        set_pixel((y, x))
+def _pick() -> None:
+    link.set_clicked(_state())

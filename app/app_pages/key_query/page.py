@@ -10,11 +10,12 @@ from app.app_pages.key_query import charts
 from app.app_pages.key_query.charts import Pair, Score
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
-from app.shell.selection import Selection
-from app.shell.steps import SIDES, no_relations, steps_with_relations
-from app.shell.text import plain
-from app.store.models import LoadedModel
-from app.store.results import Stoppable, results, was_stopped
+from app.shell.heading import Heading
+from app.shell.progress import Stoppable, may_start
+from app.shell.selection import SIDES, Selection
+from app.shell.steps import no_relations, steps_with_relations
+from app.shell.text import draw_head, draw_table, escape
+from app.store.results import results
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.relation_weights.complementarity import (
     channel_correlations,
@@ -49,25 +50,25 @@ MEASURES = """
 """
 
 
-def draw(selection: Selection) -> None:
+def draw(selection: Selection, heading: Heading) -> None:
     steps = steps_with_relations(selection)
     if not steps:
-        selection.say("There is no key and no query to look at here.")
-        st.info(plain(no_relations(selection)))
+        heading.write("There is no key and no query to look at here.")
+        st.info(escape(no_relations(selection)))
         return
     first, second, third = st.columns([1, 1.4, 2.6], vertical_alignment="bottom")
     options = (BY_RULE, MEAN, *map(str, range(_channels(selection.passes))))
-    channel = select(selection, first, "Middle channel", "keyquery_channel", options)
+    channel = select(heading, first, "Middle channel", "keyquery_channel", options)
     models = choose(
-        selection, second, "Models with random weights", "keyquery_random", RANDOM_MODELS, default=RANDOM_MODELS[1]
+        heading, second, "Models with random weights", "keyquery_random", RANDOM_MODELS, default=RANDOM_MODELS[1]
     )
     with third.popover("What these measures are"):
         st.markdown(MEASURES)
     scores = [_scores(selection, side) for side in range(2)]
-    selection.say(*sentence(selection.names, scores))
+    heading.write(*sentence(selection.names, scores))
     draw_maps(selection, steps, channel)
     st.markdown("##### Do key and query complement each other?")
-    scores = [with_random(selection, side, found, int(models)) for side, found in enumerate(scores)]
+    scores = [with_random(selection, heading, side, found, int(models)) for side, found in enumerate(scores)]
     draw_scores(selection, scores)
 
 
@@ -111,9 +112,9 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
     size, pixel = selection.shown.size, selection.result.pixel
     for side, name, shown in zip(SIDES, selection.names, pairs, strict=True):
         if not shown:
-            st.markdown(f"**{plain(name)}** ({side}) has no relation: it computes no key and no query.")
+            st.markdown(f"**{escape(name)}** ({side}) has no relation: it computes no key and no query.")
             continue
-        st.markdown(f"**{plain(name)}** ({side})")
+        draw_head(name, side)
         by_step = {pair.step: pair for pair in shown}
         for step, place in zip(steps, st.columns(max(3, len(steps))), strict=False):
             pair = by_step.get(step)
@@ -147,7 +148,7 @@ def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
 
 def _scores(selection: Selection, side: int) -> tuple[Score, ...]:
     """The score of every relation and its shuffled pairs, from the captured pass."""
-    key = selection.shown.digest, selection.loaded[side].identity, "complementarity"
+    key = selection.key("complementarity", side=side)
     return results().get(key, lambda: shuffled_of(selection.passes[side]))
 
 
@@ -166,38 +167,34 @@ def shuffled_of(looked: CapturedPass) -> tuple[Score, ...]:
     return tuple(found)
 
 
-def with_random(selection: Selection, side: int, scores: tuple[Score, ...], models: int) -> tuple[Score, ...]:
+def with_random(
+    selection: Selection, heading: Heading, side: int, scores: tuple[Score, ...], models: int
+) -> tuple[Score, ...]:
     """The same with the scores of models with random weights; without them where the reader stopped that."""
     loaded = selection.loaded[side]
-    key = selection.shown.digest, loaded.identity, "complementarity", models
+    key = selection.key(("complementarity of random weights", models), side=side)
     text = f"Models with random weights look at the image, as {loaded.name} would before training"
     if not scores:
         return scores
-    if not results().held(key) and was_stopped(text):
-        if not st.button(
-            f"Draw {models} models with random weights for {plain(loaded.name)}", key=f"keyquery-go-{side}"
-        ):
-            return scores
-        del st.session_state["stopped"]
-    drawn = results().get(key, lambda: _random_scores(loaded, selection.passes[side], models, text))
+    label = f"Draw {models} models with random weights for {loaded.name}"
+    if key not in results() and not may_start(text, label, f"keyquery-go-{side}"):
+        return scores
+
+    def work() -> list[dict[str, float]]:
+        drawn = []
+        with Stoppable(text) as bar:
+            for seed in range(models):
+                bar.report(seed / models)
+                drawn.append(random_scores(loaded.model, selection.passes[side], seed))
+        return drawn
+
+    drawn = results().get(key, work)
     return tuple(_held_against(score, tuple(one[score.step] for one in drawn)) for score in scores)
 
 
 def _held_against(score: Score, drawn: tuple[float, ...]) -> Score:
     null = null_of("random weights", score.score, torch.tensor(drawn, dtype=torch.float64))
     return Score(**{**vars(score), "random_draws": drawn, "random": null})
-
-
-def _random_scores(loaded: LoadedModel, looked: CapturedPass, models: int, text: str) -> list[dict[str, float]]:
-    bar = Stoppable(text)
-    found = []
-    try:
-        for seed in range(models):
-            bar.report(seed / models)
-            found.append(random_scores(loaded.model, looked, seed))
-    finally:
-        bar.close()
-    return found
 
 
 def random_scores(model: Segmenter, looked: CapturedPass, seed: int) -> dict[str, float]:
@@ -217,7 +214,7 @@ def draw_scores(selection: Selection, scores: list[tuple[Score, ...]]) -> None:
     for side, name, shown in zip(SIDES, selection.names, scores, strict=True):
         if not shown:
             continue
-        st.markdown(f"**{plain(name)}** ({side})")
+        draw_head(name, side)
         for score, place in zip(shown, st.columns(max(3, across)), strict=False):
             with place:
                 draw_chart(charts.null_figure(score, ends), f"keyquery-null-{side}-{score.step}")
@@ -227,7 +224,7 @@ def draw_scores(selection: Selection, scores: list[tuple[Score, ...]]) -> None:
         f"with random weights (n = {drawn}). Above 0 key and query complement each other, below 0 they agree."
     )
     rows = [_row(score, side) for side, shown in zip(SIDES, scores, strict=True) for score in shown]
-    st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
+    draw_table(pd.DataFrame(rows).set_index("step"))
 
 
 def _row(score: Score, side: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.app_pages.ledger.readings import Panel, Panels
 from app.charts.bar_rows import Bar, Row
+from app.charts.legend import chip, legend_html
 from app.charts.on_image import ink
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.text import signed
@@ -56,9 +57,4 @@ def tidy(value: float) -> str:
 
 def level_legend(levels: Sequence[int]) -> str:
     """The levels' colours."""
-    chips = "".join(
-        '<span style="display:inline-flex;align-items:center;gap:.35em"><i style="width:.8em;height:.8em;'
-        f'border-radius:2px;background:{level_colour(level)}"></i>level {level}</span>'
-        for level in levels
-    )
-    return f'<div style="display:flex;flex-wrap:wrap;gap:.3em 1.1em;font-size:.82rem;margin-bottom:.4em">{chips}</div>'
+    return legend_html(chip(level_colour(level), f"level {level}") for level in levels)

@@ -14,7 +14,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from app.app_pages.ledger.readings import Panel
+from app.charts.legend import outline_chip
 from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
+from app.shell.text import escape
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
 from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
@@ -26,7 +28,7 @@ AGAINST, FOR = "42,110,196", "200,48,34"
 # Opacity of a contribution just above 0, and of one at the end of the scale.
 FAINT, FULL = 0.04, 0.96
 THUMB_SIDE = 240
-_SIDE = 800
+SIDE = 800
 # A map keeps its colours where a few cells are far out; the scale then says so.
 _SHARE = 0.99
 # Of the largest contribution of a level: what is less does not set the scale.
@@ -58,7 +60,7 @@ class Ground:
     outlined: tuple[str, ...] = ()
 
 
-def grey_uri(image: Tensor, dark: bool, side: int = _SIDE) -> str:
+def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:
     """The photograph without colour, so that red and blue are the contributions' alone."""
     red, green, blue = image.float()
     grey = 0.299 * red + 0.587 * green + 0.114 * blue
@@ -180,16 +182,11 @@ def signed_cells(values: Tensor, size: Size, end: float, unit: str) -> go.Heatma
 def scale_html(end: float, most: float, unit: str, words: str, ground: Ground) -> str:
     """The one scale of the three maps, printed, and what is outlined."""
     beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
-    bar = f"linear-gradient(90deg,rgb({AGAINST}),rgba({AGAINST},.04) 50%,rgba({FOR},.04) 50%,rgb({FOR}))"
     chips = "".join(
-        '<span style="display:inline-flex;align-items:center;gap:.35em"><i style="width:.8em;height:.8em;'
-        f'background:#111;border:2px solid {OUTLINE_COLOURS.get(name, "#FFFFFF")}"></i>'
-        f"{OUTLINE_WORDS.get(name, 'target: whose mean is explained')}</span>"
+        outline_chip(OUTLINE_COLOURS.get(name, "#FFFFFF"), OUTLINE_WORDS.get(name, "target: whose mean is explained"))
         for name in ground.outlined
     )
     return (
-        '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:.2em .5em;font-size:.82rem;'
-        'font-variant-numeric:tabular-nums"><span>'
-        f'−{end:.3g}</span><i style="width:150px;height:.7em;border:1px solid #8888;background:{bar}"></i>'
-        f'<span>+{end:.3g} {unit}{beyond}</span><span style="opacity:.7">{words}</span>{chips}</div>'
+        f'<div class="rsp-scale"><span>−{end:.3g}</span><i style="--against:{AGAINST};--for:{FOR}"></i>'
+        f'<span>+{end:.3g} {escape(unit + beyond)}</span><span class="rsp-quiet">{escape(words)}</span>{chips}</div>'
     )

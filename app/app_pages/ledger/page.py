@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import pandas as pd
 import streamlit as st
 
 from app.app_pages.ledger import bars, maps, splits, whole_image
-from app.app_pages.ledger.readings import (
-    DECISION,
-    GAIN,
-    READINGS,
-    REJECTION,
-    SIDES,
-    WHOLE,
-    Panel,
-    Panels,
-    panels_of,
-    strongest_level,
-)
-from app.app_pages.ledger.splits import Split
+from app.app_pages.ledger.readings import Column, Panel, Panels, Reading, panels_of, strongest_level
+from app.app_pages.ledger.splits import Split, SplitBy
 from app.app_pages.ledger.text import MEASURES, READING_HELP, part_words, sentence, sum_words
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
-from app.shell.choices import choose, select
-from app.shell.region_target import BORDER, LABELS, LABELS_HELP, MODE_HELP, MODES, PIXEL, WITHIN, Asked, target_of
+from app.shell.choices import choose, choose_number, select
+from app.shell.heading import Heading
+from app.shell.region_target import LABELS_HELP, MODE_HELP, WITHIN, Labels, Mode, TargetChoice, target_of
 from app.shell.selection import Selection
-from app.shell.text import draw_narrow_head, plain
+from app.shell.text import draw_caption, draw_head, draw_narrow_head, draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.analysis.targets.target import RegionTarget, Target
@@ -37,77 +29,87 @@ from rsp_lab.text import signed
 
 STRONGEST, ALL = "strongest", "all"
 WIDTHS = 1, 2.55, 1.3, 1.1, 1
-IMAGE, CLOSE = VIEWS = ("whole image", "close")
 
 
-def draw(selection: Selection) -> None:
-    reading, asked, chosen, close = choose_all(selection)
+class View(StrEnum):
+    """How much of the image the maps show."""
+
+    IMAGE = "whole image"
+    CLOSE = "close"
+
+
+def draw(selection: Selection, heading: Heading) -> None:
+    reading, choice, chosen, close = choose_all(selection, heading)
     try:
-        if reading == WHOLE:
-            with selection.notices, st.spinner("Taking the levels apart", show_time=True):
+        if reading == Reading.WHOLE:
+            with heading.spinner("Taking the levels apart"):
                 ledgers = whole_image.ledgers_of(selection)
-            selection.say(whole_image.sentence(selection, ledgers))
+            heading.write(whole_image.sentence(selection, ledgers))
             whole_image.draw_whole(selection, ground_of(selection, None), chosen)
             _measures()
             return
-        target = target_of(selection, asked)
-        with selection.notices, st.spinner("Adding up the ledger", show_time=True):
+        target = target_of(selection, choice)
+        with heading.spinner("Adding up the ledger"):
             panels = panels_of(selection, reading, target)
-            split = _class_split(selection, panels, asked, reading)
+            split = _class_split(selection, panels, choice, reading)
     except (ValueError, LedgerError) as problem:
-        selection.say("This cannot be put in a ledger.")
-        st.error(plain(str(problem)))
+        heading.write("This cannot be put in a ledger.")
+        st.error(escape(str(problem)))
         return
-    selection.say(
-        sentence(selection, reading, panels, target, split), f"{selection.chosen}." if asked.mode == PIXEL else ""
+    heading.write(
+        sentence(selection, reading, panels, target, split), f"{selection.chosen}." if choice.mode == Mode.PIXEL else ""
     )
     words = part_words(reading)
     ground = ground_of(selection, target)
     draw_maps(panels, ground, chosen, close, words)
     draw_sums(selection, panels, reading, words)
-    draw_thumbs(panels, ground, words)
-    if reading != REJECTION:
-        draw_split(selection, panels, asked, reading)
+    draw_thumbs(panels, ground, words, "Step by step" if reading == Reading.REJECTION else "Level by level")
+    if reading != Reading.REJECTION:
+        draw_split(selection, heading, panels, choice, reading)
         draw_cells(panels)
     _measures()
 
 
-def choose_all(selection: Selection) -> tuple[str, Asked, str, bool]:
+def choose_all(selection: Selection, heading: Heading) -> tuple[Reading, TargetChoice, str, bool]:
     """The page's controls: the reading, the target, the level shown, and whether the maps are shown close."""
     first, second, third, fourth, fifth = st.columns(WIDTHS, vertical_alignment="bottom")
-    reading = select(selection, first, "Reading", "ledger_reading", READINGS, help=READING_HELP)
+    reading = select(heading, first, "Reading", "ledger_reading", tuple(Reading), help=READING_HELP)
     levels = sorted({x for one in selection.passes for x in one.frozen.levels}, reverse=True)
-    if reading == WHOLE:
+    if reading == Reading.WHOLE:
         options = (whole_image.DECIDING, *map(str, levels))
-        return reading, Asked(), choose(selection, second, "Level", "ledger_whole", options), False
-    mode = select(selection, fourth, "Target", "ledger_target", MODES, help=MODE_HELP)
-    labels = select(selection, fifth, "Labels of", "ledger_labels", LABELS, help=LABELS_HELP)
-    if reading == REJECTION:
+        return reading, TargetChoice(), choose(heading, second, "Level", "ledger_whole", options), False
+    mode = select(heading, fourth, "Target", "ledger_target", tuple(Mode), help=MODE_HELP)
+    labels = select(heading, fifth, "Labels of", "ledger_labels", tuple(Labels), help=LABELS_HELP)
+    if reading == Reading.REJECTION:
         steps = [x for x in levels if any(step_name(x) in one.frozen.steps for one in selection.passes)]
-        step = choose(selection, second, "Step", "ledger_step", (STRONGEST, *(f"{x}{x - 1}" for x in steps)))
+        step = choose(heading, second, "Step", "ledger_step", (STRONGEST, *(f"{x}{x - 1}" for x in steps)))
         # A step goes by the level that it takes from.
         level = step if step == STRONGEST else step[0]
     else:
-        level = choose(selection, second, "Level", "ledger_level", (STRONGEST, ALL, *map(str, levels)))
-    close = choose(selection, third, "Maps show", "ledger_view", VIEWS) == CLOSE
+        level = choose(heading, second, "Level", "ledger_level", (STRONGEST, ALL, *map(str, levels)))
+    close = choose(heading, third, "Maps show", "ledger_view", tuple(View)) == View.CLOSE
     within = WITHIN
-    if mode == BORDER:
+    if mode == Mode.BORDER:
         place = st.columns([4.85, 1.1, 1])[1]
-        within = int(place.number_input("Within, px", 1, 64, WITHIN, key="ledger_within", bind="query-params"))
-    return reading, Asked(mode, labels, within), level, close
+        within = choose_number(heading, place, "Within, px", "ledger_within", (1, 64), WITHIN)
+    return reading, TargetChoice(mode, labels, within), level, close
 
 
-def _class_split(selection: Selection, panels: Panels, asked: Asked, reading: str) -> Split | None:
+def _class_split(selection: Selection, panels: Panels, choice: TargetChoice, reading: Reading) -> Split | None:
     """For the sentence."""
-    return None if reading == REJECTION else splits.split_of(selection, panels, splits.CLASS, asked.labels, reading)
+    if reading == Reading.REJECTION:
+        return None
+    return splits.split_of(selection, panels, SplitBy.CLASS, choice.labels, reading)
 
 
 def ground_of(selection: Selection, target: Target | None) -> maps.Ground:
     """The grey photograph with the target's region and what is planted outlined."""
     image, digest = selection.shown.sample.image, selection.shown.digest
     dark = is_dark()
-    large = results().get((digest, "grey", dark), lambda: maps.grey_uri(image, dark))
-    small = results().get((digest, "grey, small", dark), lambda: maps.grey_uri(image, dark, maps.THUMB_SIDE))
+    large, small = (
+        results().get((digest, "grey", side, dark), lambda side=side: maps.grey_uri(image, dark, side))  # type: ignore[misc]
+        for side in (maps.SIDE, maps.THUMB_SIDE)
+    )
     masks = dict(scenes.outlined(selection.shown.scene)) if selection.shown.scene is not None else {}
     if isinstance(target, RegionTarget):
         masks = {**masks, "target": target.mask}
@@ -126,33 +128,29 @@ def draw_maps(panels: Panels, ground: maps.Ground, chosen: str, close: bool, wor
     unit = f"logits per {maps.FINEST} x {maps.FINEST} px" if level is None else "logits a cell"
     for panel, values, place in zip(panels, shown, st.columns(3), strict=True):
         with place:
-            head(panel)
+            draw_head(panel.name, panel.side)
             draw_chart(maps.map_figure(values, ground, end, unit, level, box), f"ledger-map-{panel.side}")
             if panel.missing:
-                st.caption(plain(panel.missing))
+                st.caption(escape(panel.missing))
             elif values is None:
-                st.caption(f"{plain(panel.name)} has no {'such level' if level is None else words[level]}.")
+                st.caption(f"{escape(panel.name)} has no {'such level' if level is None else words[level]}.")
     what = "All levels" if level is None else words[level].capitalize()
     st.html(maps.scale_html(end, most, unit, f"{what}; one scale for all three. A click selects a pixel.", ground))
 
 
-def head(panel: Panel) -> None:
-    st.markdown(f"**{panel.side}**" if panel.side == SIDES[2] else f"**{plain(panel.name)}** ({panel.side})")
-
-
 def full_name(panel: Panel) -> str:
-    return panel.side if panel.side == SIDES[2] else f"{panel.name} ({panel.side})"
+    return panel.side if panel.side == Column.DIFFERENCE else f"{panel.name} ({panel.side})"
 
 
-def draw_sums(selection: Selection, panels: Panels, reading: str, words: dict[int, str]) -> None:
+def draw_sums(selection: Selection, panels: Panels, reading: Reading, words: dict[int, str]) -> None:
     """Every level's bar begins where the one above it ended; the last bar is the margin."""
     target = selection.target
     margin = "margin" if target.rival else "logit"
-    total = {DECISION: f"= {margin}", GAIN: "= gain"}.get(reading, "")
+    total = {Reading.DECISION: f"= {margin}", Reading.GAIN: "= gain"}.get(reading, "")
     title = {
-        DECISION: f"Levels and bias add up to the {margin}",
-        GAIN: "Levels add up to the gain",
-        REJECTION: "What taking each own cell whole would change, step by step",
+        Reading.DECISION: f"Levels and bias add up to the {margin}",
+        Reading.GAIN: "Levels add up to the gain",
+        Reading.REJECTION: "What taking each own cell whole would change, step by step",
     }[reading]
     st.markdown(f"##### {title}")
     ends = bars.sum_ends(panels, summed=bool(total))
@@ -162,14 +160,14 @@ def draw_sums(selection: Selection, panels: Panels, reading: str, words: dict[in
                 continue
             draw_narrow_head(full_name(panel))
             st.html(rows_html(bars.sum_rows(panel, words, total), ends, "logits"))
-            st.caption(sum_words(panel))
+            draw_caption(sum_words(panel), f"ledger-{panel.side}", 3)
 
 
-def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str]) -> None:
+def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str], title: str) -> None:
     """Every level at once."""
     levels = sorted({level for panel in panels for level in panel.maps})
     ends = {x: maps.scale_of([panel.maps[x] for panel in panels if x in panel.maps])[0] for x in levels}
-    st.markdown("##### Level by level" if words[7].startswith("level") else "##### Step by step")
+    st.markdown(f"##### {title}")
     for panel, place in zip(panels, st.columns(3), strict=True):
         with place:
             if not panel.missing:
@@ -180,22 +178,22 @@ def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str]) -> N
     )
 
 
-def draw_split(selection: Selection, panels: Panels, asked: Asked, reading: str) -> None:
+def draw_split(selection: Selection, heading: Heading, panels: Panels, choice: TargetChoice, reading: Reading) -> None:
     """Where the contributions come from: by class, by distance, by part of a drawn scene."""
-    known = splits.SPLITS if selection.shown.scene is not None else splits.SPLITS[:2]
+    options = tuple(one for one in SplitBy if one != SplitBy.PART or selection.shown.scene is not None)
     first, second = st.columns([2.2, 4.7], vertical_alignment="bottom")
     first.markdown("##### What it comes from")
-    by = choose(selection, second, "Split by", "ledger_split", known, default=splits.PART, help=splits.SPLIT_HELP)
-    split = splits.split_of(selection, panels, by, asked.labels, reading)
+    by = choose(heading, second, "Split by", "ledger_split", options, default=SplitBy.PART, help=splits.SPLIT_HELP)
+    split = splits.split_of(selection, panels, by, choice.labels, reading)
     end = splits.split_end(split)
-    for number_, (panel, place) in enumerate(zip(panels, st.columns(3), strict=True)):
+    for column, (panel, place) in enumerate(zip(panels, st.columns(3), strict=True)):
         with place:
-            if split.tables[number_] is not None:
+            if split.tables[column] is not None:
                 draw_narrow_head(full_name(panel))
-                st.html(rows_html(splits.split_rows(split, number_), (-end, end), "logits", thick=0.7))
+                st.html(rows_html(splits.split_rows(split, column), (-end, end), "logits", thick=0.7))
     st.html(bars.level_legend(sorted({level for panel in panels for level in panel.maps}, reverse=True)))
-    if by == splits.PART:
-        st.table(pd.DataFrame(splits.planted_rows(selection, panels, reading)).T, border="horizontal")
+    if by == SplitBy.PART:
+        draw_table(pd.DataFrame(splits.scene_rows(selection, panels, reading)).T)
         st.caption("Only the cue decides. The share of pixels is the control: what falls anywhere alike would have it.")
 
 
@@ -216,7 +214,7 @@ def draw_cells(panels: Panels) -> None:
         ]
         with place:
             draw_narrow_head(full_name(panel))
-            st.table(pd.DataFrame(rows).set_index("level"), border="horizontal")
+            draw_table(pd.DataFrame(rows).set_index("level"))
 
 
 def _measures() -> None:

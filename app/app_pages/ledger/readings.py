@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from enum import StrEnum
 
-import streamlit as st
 import torch
 from torch import Tensor
 
-from app.shell.region_target import target_key
+from app.shell import analyses
 from app.shell.selection import Selection
-from app.store.results import Results
 from rsp_lab.analysis.ledger.difference import ledger_difference
-from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
-from rsp_lab.analysis.ledger.selection import RejectionMap, SelectionGain, rejection_map
-from rsp_lab.analysis.passes.captured import CapturedPass
+from rsp_lab.analysis.ledger.ledger import ContextLedger
+from rsp_lab.analysis.ledger.selection import SelectionGain
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.shapes import step_levels
 
-DECISION, GAIN, REJECTION, WHOLE = READINGS = ("decision", "selection gain", "rejection", "whole image")
-SIDES = LEFT, RIGHT, DIFFERENCE = "left", "right", "right minus left"
-# A ledger of six levels at 360 x 480 takes 0.1 MB, one at 1024 x 2048 1.4 MB.
-MOST = 64
-T = TypeVar("T")
+
+class Reading(StrEnum):
+    """What the page adds up."""
+
+    DECISION = "decision"
+    GAIN = "selection gain"
+    REJECTION = "rejection"
+    WHOLE = "whole image"
+
+
+class Column(StrEnum):
+    """The page's three columns."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    DIFFERENCE = "right minus left"
+
+
+COLUMNS = tuple(Column)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +42,7 @@ class Panel:
     """One column of the page: a model, or the difference of the two.
 
     Attributes:
-        side: one of :data:`SIDES`.
-        name: of the model; of the difference what it says.
+        name: of the model; of the difference what it is.
         maps: signed logits a cell, (v, u) by level, lowest first. A step stands under the level that it takes from.
         total: what the panel is about, in logits.
         bias: what no cell contributes; None where the parts are not a sum.
@@ -42,7 +51,7 @@ class Panel:
         missing: why there is nothing; then all else is empty.
     """
 
-    side: str
+    side: Column
     name: str
     maps: dict[int, Tensor]
     total: float = 0.0
@@ -60,76 +69,44 @@ class Panel:
 Panels = tuple[Panel, Panel, Panel]
 
 
-@st.cache_resource(show_spinner=False)
-def kept() -> Results:
-    """Ledgers of the last targets; apart from the store of all pages, which many clicks would empty."""
-    return Results(MOST)
-
-
-def _of_side(selection: Selection, side: int, target: Target, what: str, work: Callable[[], T]) -> T:
-    key = selection.shown.digest, selection.loaded[side].identity, what, target_key(target)
-    return kept().get(key, work)
-
-
-def ledger(selection: Selection, side: int, target: Target) -> ContextLedger:
-    """From the captured pass; kept."""
-    looked = selection.passes[side]
-    return _of_side(selection, side, target, "ledger", lambda: context_ledger(looked.frozen, looked.image, target))
-
-
-def gain(selection: Selection, side: int, target: Target) -> SelectionGain | None:
-    """Selection gain (:func:`rsp_lab.analysis.ledger.selection.selection_gain`); None for a head that sums."""
-    looked = selection.passes[side]
-    if not looked.frozen.steps:
-        return None
-    uniform = _of_side(selection, side, target, "uniform", lambda: context_ledger(looked.uniform, looked.image, target))
-    return SelectionGain(looked.frozen.steps, ledger(selection, side, target), uniform)
-
-
-def rejection(selection: Selection, side: int, target: Target) -> RejectionMap | None:
-    """From the captured pass; kept. None for a head without relations."""
-    looked: CapturedPass = selection.passes[side]
-    if not looked.frozen.steps:
-        return None
-    return _of_side(selection, side, target, "rejection", lambda: rejection_map(looked.frozen, looked.image, target))
-
-
-def panels_of(selection: Selection, reading: str, target: Target) -> Panels:
+def panels_of(selection: Selection, reading: Reading, target: Target) -> Panels:
     """Left, right, and right minus left.
 
     Raises:
         ValueError: for a target that does not fit, or a reading that neither model has.
         LedgerError: if something does not add up.
     """
-    if reading == REJECTION:
-        left, right = (_rejection_panel(selection, side, target) for side in range(2))
-    elif reading == GAIN:
-        left, right = (_gain_panel(selection, side, target) for side in range(2))
-    else:
-        left, right = (_ledger_panel(selection, side, ledger(selection, side, target)) for side in range(2))
+    make = {Reading.GAIN: _gain_panel, Reading.REJECTION: _rejection_panel}.get(reading, _decision_panel)
+    left, right = (make(selection, side, target) for side in range(2))
     if left.missing and right.missing:
         raise ValueError(
             "Neither model selects: both pass everything down. Choose a model with an RSP head above, e.g. scenes-rsp4 "
-            f"or camvid-rsp4, or the reading “{DECISION}”."
+            f"or camvid-rsp4, or the reading “{Reading.DECISION}”."
         )
     return left, right, _difference(left, right)
 
 
+def _decision_panel(selection: Selection, side: int, target: Target) -> Panel:
+    return _ledger_panel(selection, side, analyses.ledger(selection, side, target))
+
+
 def _ledger_panel(selection: Selection, side: int, found: ContextLedger) -> Panel:
-    return Panel(SIDES[side], selection.names[side], found.maps, found.total, found.bias, found, found.residual)
+    return Panel(COLUMNS[side], selection.names[side], found.maps, found.total, found.bias, found, found.residual)
 
 
 def _missing(selection: Selection, side: int) -> Panel:
     name = selection.names[side]
     return Panel(
-        SIDES[side], name, {}, missing=f"{name} has no relation: it passes everything down and selects nothing."
+        COLUMNS[side], name, {}, missing=f"{name} has no relation: it passes everything down and selects nothing."
     )
 
 
 def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
-    found = gain(selection, side, target)
-    if found is None:
+    steps = selection.passes[side].frozen.steps
+    if not steps:
         return _missing(selection, side)
+    learnt, uniform = analyses.ledger(selection, side, target), analyses.uniform_ledger(selection, side, target)
+    found = SelectionGain(steps, learnt, uniform)
     # A gain is the difference of two ledgers, entry by entry, and so a ledger itself.
     residual = max(found.learnt.residual, found.uniform.residual)
     as_ledger = replace(found.learnt, maps=found.maps, bias=found.bias, total=found.total, residual=residual)
@@ -137,24 +114,25 @@ def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
 
 
 def _rejection_panel(selection: Selection, side: int, target: Target) -> Panel:
-    found = rejection(selection, side, target)
+    found = analyses.rejection(selection, side, target)
     if found is None:
         return _missing(selection, side)
     maps = {step_levels(step.step)[0]: step.values for step in reversed(found.steps)}
     total = sum(step.total for step in found.steps)
-    return Panel(SIDES[side], selection.names[side], maps, total, residual=found.residual)
+    return Panel(COLUMNS[side], selection.names[side], maps, total, residual=found.residual)
 
 
 def _difference(left: Panel, right: Panel) -> Panel:
     if left.missing or right.missing:
         lacking = left if left.missing else right
-        return Panel(DIFFERENCE, DIFFERENCE, {}, missing=f"No difference: {lacking.name} has no relation.")
+        missing = f"No difference: {lacking.name} has no relation."
+        return Panel(Column.DIFFERENCE, Column.DIFFERENCE, {}, missing=missing)
     maps, residual = _minus(right.maps, left.maps), max(left.residual, right.residual)
     if left.ledger is None or right.ledger is None:
-        return Panel(DIFFERENCE, DIFFERENCE, maps, right.total - left.total, residual=residual)
+        return Panel(Column.DIFFERENCE, Column.DIFFERENCE, maps, right.total - left.total, residual=residual)
     apart = ledger_difference(right.ledger, left.ledger)
     as_ledger = replace(right.ledger, maps=maps, bias=apart.bias, total=apart.total, residual=residual)
-    return Panel(DIFFERENCE, DIFFERENCE, maps, apart.total, apart.bias, as_ledger, residual)
+    return Panel(Column.DIFFERENCE, Column.DIFFERENCE, maps, apart.total, apart.bias, as_ledger, residual)
 
 
 def _minus(right: dict[int, Tensor], left: dict[int, Tensor]) -> dict[int, Tensor]:

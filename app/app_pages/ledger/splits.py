@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from app.app_pages.ledger.bars import level_colour, tidy
-from app.app_pages.ledger.readings import Panel, Panels, kept
+from app.app_pages.ledger.readings import Panel, Panels, Reading
 from app.charts.bar_rows import Bar, Row
-from app.shell.region_target import label_map, target_key
+from app.shell.region_target import Labels, label_map
 from app.shell.selection import Selection
+from app.store.results import results
 from rsp_lab.analysis.ledger.footprint import LevelTable
-from rsp_lab.analysis.ledger.ledger import UNLABELLED, ContextLedger
+from rsp_lab.analysis.ledger.ledger import UNLABELLED
 from rsp_lab.analysis.scenes.sources import SceneSources, scene_sources
 from rsp_lab.text import percent, signed
 
-CLASS, RING, PART = SPLITS = ("class", "distance", "part of the scene")
+
+class SplitBy(StrEnum):
+    """What contributions are sorted by."""
+
+    CLASS = "class"
+    RING = "distance"
+    PART = "part of the scene"
+
+
 SPLIT_HELP = (
     "What lies at the pixels under a cell: the class in the map under “Labels of”; their distance to the target’s "
     "centre; of a drawn scene the cue, the decoys and the region."
@@ -52,30 +63,30 @@ class Split:
         return (*self.kinds, REST) if self.others else self.kinds
 
 
-def split_of(selection: Selection, panels: Panels, by: str, labels: str, reading: str) -> Split:
-    """The panels split by one of :data:`SPLITS`; kept.
+def split_of(selection: Selection, panels: Panels, by: SplitBy, labels: Labels, reading: Reading) -> Split:
+    """The panels split; kept.
 
     Raises:
         ValueError: for labels that the image does not have.
     """
-    ids = label_map(selection, labels) if by == CLASS else None
-
-    def table(panel: Panel, found: ContextLedger) -> LevelTable:
-        if ids is not None:
-            return found.by_class(ids)
-        return found.by_ring() if by == RING else parts_of(selection, panel, reading).table
-
-    found: list[LevelTable | None] = []
-    for panel in panels[:2]:
-        held = panel.ledger
-        if held is None:
-            found.append(None)
-            continue
-        key = (*selection.key, panel.side, reading, target_key(held.target), by, labels if by == CLASS else "")
-        found.append(kept().get(key, partial(table, panel, held)))
-    left, right = found
+    ids = label_map(selection, labels) if by == SplitBy.CLASS else None
+    left, right = (_table(selection, panel, side, by, labels, ids, reading) for side, panel in enumerate(panels[:2]))
     tables = left, right, None if left is None or right is None else _minus(right, left)
-    return _ranked(tables) if by == CLASS else Split(tables, _any(tables).columns)
+    return _ranked(tables) if by == SplitBy.CLASS else Split(tables, _any(tables).columns)
+
+
+def _table(
+    selection: Selection, panel: Panel, side: int, by: SplitBy, labels: Labels, ids: Tensor | None, reading: Reading
+) -> LevelTable | None:
+    ledger = panel.ledger
+    if ledger is None:
+        return None
+    if by == SplitBy.PART:
+        return parts_of(selection, panel, side, reading).table
+    work = ledger.by_ring if ids is None else partial(ledger.by_class, ids)
+    # Of both models: a map of labels may be the other one's.
+    key = selection.key(("split", side, by, reading, None if ids is None else labels), target=ledger.target)
+    return results().get(key, work)
 
 
 def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
@@ -88,17 +99,17 @@ def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
     return LevelTable(levels, right.columns, torch.tensor(rows, dtype=torch.float64), right.rule)
 
 
-def parts_of(selection: Selection, panel: Panel, reading: str) -> SceneSources:
+def parts_of(selection: Selection, panel: Panel, side: int, reading: Reading) -> SceneSources:
     """The known answer of a drawn scene, for a panel with a ledger; kept.
 
     Raises:
         ValueError: if the image is no drawn scene.
     """
-    scene, found = selection.shown.scene, panel.ledger
-    if scene is None or found is None:
+    scene, ledger = selection.shown.scene, panel.ledger
+    if scene is None or ledger is None:
         raise ValueError("This is no drawn scene, so the cue is not known: choose one above, or split by class.")
-    key = (*selection.key, panel.side, reading, target_key(found.target), "parts with their control")
-    return kept().get(key, lambda: scene_sources(found, scene))
+    key = selection.key(("parts of the scene", reading), side=side, target=ledger.target)
+    return results().get(key, lambda: scene_sources(ledger, scene))
 
 
 def _any(tables: Sequence[LevelTable | None]) -> LevelTable:
@@ -155,13 +166,13 @@ def source_of(split: Split, place: int, level: int, sign: float) -> tuple[str, f
     return (table.columns[best], value) if sign * value > 0 else None
 
 
-def planted_rows(selection: Selection, panels: Panels, reading: str) -> dict[str, dict[str, str]]:
+def scene_rows(selection: Selection, panels: Panels, reading: Reading) -> dict[str, dict[str, str]]:
     """By part: its share of the image, and of each model the logits and the share of all magnitude."""
     rows: dict[str, dict[str, str]] = {}
-    for panel in panels[:2]:
+    for side, panel in enumerate(panels[:2]):
         if panel.ledger is None:
             continue
-        found = parts_of(selection, panel, reading)
+        found = parts_of(selection, panel, side, reading)
         for name in found.table.columns:
             row = rows.setdefault(name, {"share of pixels": percent(found.areas[name])})
             row[f"{panel.side}: logits"] = tidy(found.sums[name])

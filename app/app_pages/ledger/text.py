@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.app_pages.ledger import splits
-from app.app_pages.ledger.readings import GAIN, REJECTION, SIDES, Panel, Panels
+from app.app_pages.ledger.readings import Column, Panel, Panels, Reading
 from app.app_pages.ledger.splits import Split
 from app.shell.region_target import margin_words, where
 from app.shell.selection import Selection
@@ -33,31 +33,31 @@ MEASURES = """
 """
 
 
-def part_words(reading: str) -> dict[int, str]:
+def part_words(reading: Reading) -> dict[int, str]:
     """What a part of the sum is called, by level."""
-    if reading == REJECTION:
+    if reading == Reading.REJECTION:
         return {x: f"step {x}{x - 1}" for x in range(3, 8)}
     return {x: f"level {x}" for x in range(2, 8)}
 
 
-def sentence(selection: Selection, reading: str, panels: Panels, target: Target, split: Split | None) -> str:
+def sentence(selection: Selection, reading: Reading, panels: Panels, target: Target, split: Split | None) -> str:
     """What a colleague would say; every number is on the page."""
     # The same model may stand on both sides.
     says = dict.fromkeys(_says(reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing)
     return f"{where(target)}: {margin_words(target)} {'; '.join(says)}."
 
 
-def _says(reading: str, panel: Panel, side: int, split: Split | None) -> str:
+def _says(reading: Reading, panel: Panel, side: int, split: Split | None) -> str:
     sign = -1 if panel.total < 0 else 1
     level = max(panel.sums, key=lambda x: sign * panel.sums[x])
     part = signed(panel.sums[level])
-    if reading == REJECTION:
+    if reading == Reading.REJECTION:
         largest = max(panel.sums, key=lambda x: abs(panel.sums[x]))
         return (
             f"would change most in {panel.name} if step {largest}{largest - 1} passed each own cell down whole, by "
             f"{signed(panel.sums[largest])} logits"
         )
-    if reading == GAIN:
+    if reading == Reading.GAIN:
         return (
             f"gains {signed(panel.total)} logits in {panel.name} by choosing within its windows; level {level} gains "
             f"most ({part})"
@@ -72,11 +72,13 @@ def _says(reading: str, panel: Panel, side: int, split: Split | None) -> str:
 def sum_words(panel: Panel) -> str:
     """The sum in one line, with its residual."""
     if panel.bias is None:
-        return f"Each step by itself; relative residual at most {panel.residual:.1g}." if panel.side != SIDES[2] else ""
+        if panel.side == Column.DIFFERENCE:
+            return ""
+        return f"Each step by itself; relative residual at most {panel.residual:.1g}."
     levels = sum(panel.sums.values())
     sign = "−" if panel.bias < 0 else "+"
     bias = f"{abs(round(panel.bias, 3)):.3g}"
     words = f"Levels {signed(levels)} {sign} bias {bias} = {signed(levels + panel.bias)} logits"
-    if panel.side == SIDES[2]:
+    if panel.side == Column.DIFFERENCE:
         return f"{words}, entry by entry."
     return f"{words}; the model’s own is {signed(panel.total)} (relative residual {panel.residual:.1g})."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +12,7 @@ from app.app_pages.ledger.bars import level_colour, tidy
 from app.app_pages.ledger.maps import AGAINST, FAINT, FOR, FULL, TINY, Ground, nonzero_part
 from app.app_pages.ledger.readings import Panel
 from app.charts.on_image import picture_uri
+from app.shell.text import escape
 
 
 def thumbs_html(panel: Panel, ends: Mapping[int, float], ground: Ground, words: Mapping[int, str]) -> str:
@@ -22,43 +22,31 @@ def thumbs_html(panel: Panel, ends: Mapping[int, float], ground: Ground, words: 
     """
     thumbs = "".join(_thumb(panel, level, ends[level], ground, words[level]) for level in sorted(ends, reverse=True))
     # One photograph for all.
-    return (
-        f'<div class="rsp-thumbs" style="--photograph:url({ground.small});display:grid;gap:0 2%;'
-        f'grid-template-columns:repeat(3,minmax(0,1fr))">{thumbs}</div>'
-    )
+    return f'<div class="rsp-thumbs" style="--photograph:url({ground.small})">{thumbs}</div>'
 
 
 def _thumb(panel: Panel, level: int, end: float, ground: Ground, words: str) -> str:
     reach = f", ±{end:.2g}" if end > TINY else ""
-    title = html.escape(f"{words.split()[1]}  {tidy(panel.sums.get(level, 0.0))}{reach}")
+    title = escape(f"{words.split()[1]}  {tidy(panel.sums.get(level, 0.0))}{reach}")
     rows, columns = ground.size
     values = panel.maps.get(level)
     drawn = "" if values is None or not bool((values != 0).any()) else _cells(values, end)
     y, x = (100 * (at + 0.5) / side for at, side in zip(ground.pixel, ground.size, strict=True))
-    rings = "".join(
-        f'<i style="position:absolute;left:{x:.3f}%;top:{y:.3f}%;width:{size}px;height:{size}px;box-sizing:content-box;'
-        f'transform:translate(-50%,-50%);border:{line}px solid {colour};border-radius:50%;pointer-events:none"></i>'
-        for colour, size, line in (("#111111", 4, 3), ("#FFFFFF", 5, 1.5))
-    )
     return (
-        '<div><div style="font-size:11px;line-height:20px;text-align:center;white-space:nowrap">'
-        f'<span style="color:{level_colour(level)}">■</span> {title}</div>'
-        f'<div data-pick="{rows},{columns}" style="position:relative;overflow:hidden;cursor:crosshair;'
-        f'aspect-ratio:{columns}/{rows};background:var(--photograph) 0 0/100% 100%">{drawn}{rings}</div></div>'
+        f'<div><p><i style="background:{level_colour(level)}"></i>{title}</p>'
+        f'<div data-pick="{rows},{columns}" style="aspect-ratio:{columns}/{rows}">{drawn}'
+        f'<b style="left:{x:.3f}%;top:{y:.3f}%"></b></div></div>'
     )
 
 
 def _cells(values: Tensor, end: float) -> str:
     """The map as a picture of one dot a cell, and its numbers for the cursor."""
-    found = values.detach().cpu().double().numpy()
-    picture = cell_picture(found, end)
-    top, left, part = nonzero_part(found)
+    cells = values.detach().cpu().double().numpy()
+    picture = cell_picture(cells, end)
+    top, left, part = nonzero_part(cells)
     numbers = base64.b64encode(part.astype("<f4").tobytes()).decode()
-    shape = ",".join(map(str, (*found.shape, top, left, *part.shape)))
-    return (
-        f'<img alt="" data-shape="{shape}" data-values="{numbers}" src="{picture_uri(picture)}" '
-        'style="position:absolute;inset:0;width:100%;height:100%;max-width:none;image-rendering:pixelated">'
-    )
+    shape = ",".join(map(str, (*cells.shape, top, left, *part.shape)))
+    return f'<img alt="" data-shape="{shape}" data-values="{numbers}" src="{picture_uri(picture)}">'
 
 
 def cell_picture(values: np.ndarray, end: float) -> np.ndarray:

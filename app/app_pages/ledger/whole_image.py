@@ -10,12 +10,13 @@ from torch import Tensor
 
 from app.app_pages.ledger.bars import level_colour, level_legend
 from app.app_pages.ledger.maps import Ground, map_figure, scale_html, scale_of
-from app.app_pages.ledger.readings import SIDES
+from app.app_pages.ledger.readings import Column
 from app.charts.bar_rows import Bar, Row, rows_html
 from app.charts.on_image import mark_pixel, picture_figure, picture_uri
 from app.charts.theme import draw as draw_chart
+from app.shell import analyses
 from app.shell.selection import Selection
-from app.shell.text import plain
+from app.shell.text import draw_head
 from rsp_lab.analysis.ledger.levels import LevelLedger
 from rsp_lab.text import signed
 
@@ -24,9 +25,8 @@ Ledgers = tuple[LevelLedger, LevelLedger]
 
 
 def ledgers_of(selection: Selection) -> Ledgers:
-    """Of both passes; worked out once, then kept with the pass."""
-    left, right = (looked.level_ledger for looked in selection.passes)
-    return left, right
+    """Of both passes."""
+    return analyses.level_ledger(selection, 0), analyses.level_ledger(selection, 1)
 
 
 def levels_of(ledgers: Ledgers) -> tuple[int, ...]:
@@ -79,9 +79,9 @@ def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:
         target = selection.target
         words = f"what level {chosen} gives to {target.class_name} over {target.rival} at every place of 4 x 4 pixels"
         scale = scale_html(end, most, "logits", words, ground)
-    for side, name, figure, place in zip(SIDES, (*selection.names, ""), figures, st.columns(3), strict=True):
+    for side, name, figure, place in zip(Column, (*selection.names, ""), figures, st.columns(3), strict=True):
         with place:
-            st.markdown(f"**{plain(name)}** ({side})" if name else f"**{side}**")
+            draw_head(name or side, side)
             draw_chart(figure, f"ledger-whole-{side}")
     st.html(f"{level_legend(levels_of(ledgers)) if chosen == DECIDING else ''}{scale}")
     _draw_shares(ledgers)
@@ -120,12 +120,12 @@ def _draw_shares(ledgers: Ledgers) -> None:
     columns.append([right - left for left, right in zip(*columns, strict=True)])
     st.markdown("##### Share of the image that each level decides")
     end = 1.05 * max(abs(value) for column in columns for value in column)
-    for side, values, place in zip(SIDES, columns, st.columns(3), strict=True):
+    for side, values, place in zip(Column, columns, st.columns(3), strict=True):
         with place:
-            points = side == SIDES[2]
+            points = side == Column.DIFFERENCE
             rows, ends = _share_rows(levels, values, points=points), (-end if points else 0.0, end)
             st.html(rows_html(rows, ends, "points" if points else "% of the image"))
-    residuals = " and ".join(f"{found.residual:.1g} ({side})" for found, side in zip(ledgers, SIDES, strict=False))
+    residuals = " and ".join(f"{found.residual:.1g} ({side})" for found, side in zip(ledgers, Column, strict=False))
     st.caption(
         "A level decides where it gives most to the first class over the second. Bias and levels add up to every logit "
         f"at stride 4: relative residual at most {residuals}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,18 @@ READINGS: dict[str, Reading] = {
     "Content alone: total variation from full": Reading(lambda s: s.variation["content"], most=1.0),
     "Position alone: total variation from full": Reading(lambda s: s.variation["position"], most=1.0),
 }
-ARROWS: dict[str, Callable[[StepGaze], Tensor]] = {
-    "gaze": lambda step: step.arrow,
-    "expected offset": lambda step: step.readings["full"].offset,
+
+
+class Arrows(StrEnum):
+    """What the arrows over the photograph are."""
+
+    GAZE = "gaze"
+    OFFSET = "expected offset"
+
+
+ARROWS: dict[Arrows, Callable[[StepGaze], Tensor]] = {
+    Arrows.GAZE: lambda step: step.arrow,
+    Arrows.OFFSET: lambda step: step.readings["full"].offset,
 }
 GRIDS = ("weights", "content<br>score", "position<br>score", "weights,<br>content alone", "weights,<br>position alone")
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 
 import pandas as pd
 import streamlit as st
 
 from app.app_pages.relations import charts
+from app.app_pages.relations.charts import Arrows
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
+from app.shell.heading import Heading
 from app.shell.selection import Selection
-from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relations
-from app.shell.text import plain
+from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relations, warm
+from app.shell.text import draw_caption, draw_head, draw_table, escape
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.shapes import step_digits
 from rsp_lab.text import percent, signed, significant
 
 Sides = tuple[StepSide, StepSide]
-MAP, OVER = "map", "over the photograph"
 FIRST = "54"
 COLUMNS = (
     "entropy",
@@ -47,24 +49,30 @@ MEASURES = """
 """
 
 
-def draw(selection: Selection) -> None:
+class Drawn(StrEnum):
+    """How a map lies on the page."""
+
+    OVER = "over the photograph"
+    MAP = "map"
+
+
+def draw(selection: Selection, heading: Heading) -> None:
     steps = steps_with_relations(selection)
     if not steps:
-        selection.say("There are no relations to look at here.")
-        st.info(plain(no_relations(selection)))
+        heading.write("There are no relations to look at here.")
+        st.info(escape(no_relations(selection)))
         return
-    with selection.notices, st.spinner("Taking the relations apart", show_time=True):
-        for looked in selection.passes:
-            looked.gaze  # noqa: B018 - worked out once, then kept with the pass
+    with heading.spinner("Taking the relations apart"):
+        warm(selection)
     first, second, third, fourth = st.columns([1.1, 1.6, 1.25, 1.05], vertical_alignment="bottom")
     options = tuple(step_digits(step) for step in steps)
-    step = f"step{choose(selection, first, 'Step', 'relations_step', options, default=FIRST)}"
-    name = select(selection, second, "Map of", "relations_map", tuple(charts.READINGS))
-    shown = choose(selection, third, "Drawn as", "relations_drawn", (OVER, MAP))
-    arrows = choose(selection, fourth, "Arrows", "relations_arrows", tuple(charts.ARROWS))
+    step = f"step{choose(heading, first, 'Step', 'relations_step', options, default=FIRST)}"
+    name = select(heading, second, "Map of", "relations_map", tuple(charts.READINGS))
+    shown = choose(heading, third, "Drawn as", "relations_drawn", tuple(Drawn))
+    arrows = choose(heading, fourth, "Arrows", "relations_arrows", tuple(Arrows))
     sides = step_sides(selection, step)
-    selection.say(sentence(sides, selection.result.pixel), note(sides))
-    draw_maps(selection, sides, name, shown == OVER)
+    heading.write(sentence(sides, selection.result.pixel), note(sides))
+    draw_maps(selection, sides, name, shown == Drawn.OVER)
     draw_windows(selection, sides)
     draw_arrows(selection, sides, arrows)
     draw_means(selection, steps)
@@ -115,20 +123,16 @@ def draw_maps(selection: Selection, sides: Sides, name: str, over: bool) -> None
     ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
     for one, place in zip(sides, st.columns(2), strict=True):
         with place:
-            head(one)
+            draw_head(one.name, one.side)
             figure = charts.reading_figure(one, reading, scale, pixel, ground, size, over)
             draw_chart(figure, f"relations-map-{one.side}")
             st.caption(_map_words(one, name, scale))
 
 
-def head(one: StepSide) -> None:
-    st.markdown(f"**{plain(one.name)}** ({one.side})")
-
-
 def _map_words(one: StepSide, name: str, scale: tuple[float, float]) -> str:
     if one.gaze is None:
         words = "" if one.absent else " What it does is the same at every cell."
-        return f"No map: {plain(one.name)} {one.rule}.{words}"
+        return f"No map: {escape(one.name)} {one.rule}.{words}"
     reading = charts.READINGS[name]
     values = charts.values_of(one.gaze, reading)
     known = values[~pd.isna(values)]
@@ -150,10 +154,10 @@ def draw_windows(selection: Selection, sides: Sides) -> None:
             if one.gaze is None:
                 if not one.absent:
                     draw_chart(charts.fixed_figure(one, other), f"relations-window-{one.side}")
-                st.caption(f"{plain(one.name)} {one.rule}. There are no scores.")
+                st.caption(f"{escape(one.name)} {one.rule}. There are no scores.")
             else:
                 draw_chart(charts.windows_figure(one, pixel, scales), f"relations-window-{one.side}")
-                st.caption(_window_words(one.gaze, pixel, scales))
+                draw_caption(_window_words(one.gaze, pixel, scales), f"relations-{one.side}", 4)
 
 
 def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[float, float], float]) -> str:
@@ -168,21 +172,21 @@ def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[fl
     )
 
 
-def draw_arrows(selection: Selection, sides: Sides, kind: str) -> None:
+def draw_arrows(selection: Selection, sides: Sides, kind: Arrows) -> None:
     """The gaze field, or the expected offsets, in input pixels."""
-    st.markdown("##### Gaze field" if kind == "gaze" else "##### Expected offsets")
+    st.markdown("##### Gaze field" if kind == Arrows.GAZE else "##### Expected offsets")
     ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
     for one, place in zip(sides, st.columns(2), strict=True):
         with place:
-            head(one)
+            draw_head(one.name, one.side)
             figure, every = charts.arrow_figure(one, charts.ARROWS[kind], pixel, ground, size)
             draw_chart(figure, f"relations-arrows-{one.side}")
             if one.gaze is None:
-                st.caption(f"No arrows: {plain(one.name)} {one.rule}.")
+                st.caption(f"No arrows: {escape(one.name)} {one.rule}.")
                 continue
             longest = float(charts.ARROWS[kind](one.gaze).norm(dim=0).max())
             cells = "each cell" if every == 1 else f"one cell in {every} along both axes"
-            what = "if position alone decided" if kind == "gaze" else "by the full weights"
+            what = "if position alone decided" if kind == Arrows.GAZE else "by the full weights"
             st.caption(
                 f"From {cells} to where it looks on average {what}; true length in input pixels, at most "
                 f"{longest:.3g} px. Arrows that leave the image are cut off."
@@ -193,7 +197,7 @@ def draw_means(selection: Selection, steps: tuple[str, ...]) -> None:
     """Means over the map, step by step, of both models."""
     st.markdown("##### Means over the map")
     rows = [_means(one, step_digits(step)) for step in steps for one in step_sides(selection, step)]
-    st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
+    draw_table(pd.DataFrame(rows).set_index("step"))
     residuals = [gaze.score_residual for looked in selection.passes for gaze in looked.gaze]
     st.caption(
         f"Content + position give the captured scores: off by at most {max(residuals):.1g} of the largest score."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ import plotly.graph_objects as go
 
 from app.app_pages.runs.logs import Curve, RunFacts
 from app.charts.theme import is_dark, plain_figure
+from app.shell.text import escape
 
 # Okabe and Ito's colours without black and yellow: none is the colour of a level, all read on both grounds.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8C8C8C", "#7A5CC4")
@@ -61,14 +61,14 @@ def curve_figure(
             go.Scatter(
                 x=curve.steps,
                 y=curve.values,
-                name=html.escape(run.name),
+                name=escape(run.name),
                 mode="lines+markers" if points or len(curve.steps) == 1 else "lines",
                 line={"color": COLOURS[place], "dash": DASHES[place], "width": 2},
                 marker={"size": 6},
                 connectgaps=False,
                 showlegend=False,
                 hovertemplate=f"%{{y:.4g}}{f' {unit}' if unit else ''} after %{{x:,}} updates"
-                f"<extra>{html.escape(run.name)}</extra>",
+                f"<extra>{escape(run.name)}</extra>",
             )
         )
     title = f"{name}, {unit}" if unit else name
@@ -86,7 +86,7 @@ def legend(runs: Sequence[RunFacts]) -> str:
     """Stroke and name of each run, as HTML."""
     strokes = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "dashed", "longdash": "dashed"}
     items = [
-        f'<span><i style="border-top:3px {strokes[DASHES[place]]} {COLOURS[place]}"></i>{html.escape(run.name)}</span>'
+        f'<span><i style="border-top:3px {strokes[DASHES[place]]} {COLOURS[place]}"></i>{escape(run.name)}</span>'
         for place, run in enumerate(runs)
     ]
     return f'<div class="rsp-runs">{"".join(items)}</div>'

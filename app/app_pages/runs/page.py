@@ -11,9 +11,10 @@ import streamlit as st
 from app.app_pages.runs import charts
 from app.app_pages.runs.logs import TRAINING, Curve, RunError, RunFacts, differences, read_run, sentence
 from app.charts.theme import draw as draw_chart
-from app.shell.text import draw_sentence, plain
+from app.shell.text import draw_sentence, escape
 from app.store.results import results
 from app.store.run_folders import CONFIG, LOG, run_folders, runs_root
+from app.store.stamps import stamp
 from rsp_lab.text import percent, points
 
 KEY = "runs"
@@ -38,23 +39,23 @@ def draw() -> None:
     if not folders:
         draw_sentence(top, "There is no run to look at yet.")
         st.info(
-            f"Folders with a {LOG} below {plain(str(root))} are shown here. Make one with "
+            f"Folders with a {LOG} below {escape(str(root))} are shown here. Make one with "
             "`make train RECIPE=scenes_tiny_rsp4`, which needs no data, or set RSP_LAB_RUNS to the folder that holds "
             "yours and start the workbench again."
         )
         return
     names = tuple(folders)
     for name in _settle(names):
-        notices.warning(f"There is no run folder {plain(name[:60])!r} (any more). Choose another one below.")
+        notices.warning(escape(f"There is no run folder {name[:60]!r} (any more). Choose another one below."))
     chosen = _choose(names)
     runs = []
     for name in chosen:
         try:
             runs.append(_facts(name))
         except RunError as problem:
-            notices.error(plain(str(problem)))
+            notices.error(escape(str(problem)))
     for text in (text for run in runs for text in run.problems):
-        notices.warning(plain(text))
+        notices.warning(escape(text))
     if not runs:
         draw_sentence(top, "No run is chosen." if not chosen else "The chosen runs cannot be shown.")
         st.info(f"Choose up to {charts.MOST} runs above; the newest stand first.")
@@ -98,16 +99,8 @@ def _facts(name: str) -> RunFacts:
     folder = run_folders(runs_root()).get(name)
     if folder is None:
         raise RunError(f"{name}: the run folder is not there any more. Choose another run.")
-    changed = tuple(_stamp(folder / part) for part in (LOG, CONFIG))
+    changed = tuple(stamp(folder / part) for part in (LOG, CONFIG))
     return results().get(("run", str(folder), changed), lambda: read_run(name, folder))
-
-
-def _stamp(path: Any) -> tuple[int, int]:
-    try:
-        facts = path.stat()
-    except OSError:
-        return 0, 0
-    return facts.st_size, facts.st_mtime_ns
 
 
 def _draw_curves(runs: Sequence[RunFacts]) -> None:
@@ -180,7 +173,7 @@ def _draw_settings(runs: Sequence[RunFacts]) -> None:
             else "All settings are the same."
         )
     for run in known:
-        with st.expander(f"All settings of {plain(run.name)}"):
+        with st.expander(f"All settings of {escape(run.name)}"):
             st.dataframe(_settings({name: [value] for name, value in run.config.items()}, [run]))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 import plotly.graph_objects as go
 from scipy import ndimage
 from torch import Tensor
 
 from app.app_pages.surgery.edits import label_shares
+from app.charts.legend import chip, legend_html
 from app.charts.on_image import ink, mark_pixel, picture_figure, picture_uri
 from app.charts.theme import plain_figure
 from rsp_lab.analysis.ledger.difference import LedgerDifference
@@ -63,13 +62,8 @@ def legend(result: SurgeryResult, table: ClassTable) -> str:
         red, green, blue = table.palette[index]
         first, second = f"{100 * before:.3g}", f"{100 * after:.3g}"
         shares = f"{first} %" if first == second else f"{first} → {second} %"
-        chips.append(
-            '<span style="display:inline-flex;align-items:center;gap:.35em;white-space:nowrap">'
-            f'<i style="width:.8em;height:.8em;border-radius:2px;background:rgb({red},{green},{blue})"></i>'
-            f'{html.escape(result.class_names[index])}<span style="opacity:.65">{shares}</span></span>'
-        )
-    style = "display:flex;flex-wrap:wrap;gap:.3em 1.1em;font-size:.82rem;font-variant-numeric:tabular-nums"
-    return f'<div style="{style}">{"".join(chips)}</div>'
+        chips.append(chip(f"rgb({red},{green},{blue})", result.class_names[index], shares))
+    return legend_html(chips)
 
 
 def levels_figure(predicted: LedgerDifference) -> go.Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import torch
@@ -31,25 +32,60 @@ from rsp_lab.analysis.targets.target import PixelTarget, target_value
 from rsp_lab.models.relation import relation_modules
 
 Steps = tuple[str, ...]
-WHOLE, REGION, PIXEL = PLACES = ("whole image", "region at the pixel", "pixel")
-ZERO, EQUAL, CENTRE, TEMPERATURE, SHUFFLE, TRANSPLANT = OPERATIONS = (
-    "zero at some positions",
-    "equal weights",
-    "all weight on the centre",
-    "temperature",
-    "shuffle within each window",
-    "transplant from the other model",
-)
-_UNTRAINED = " (no retraining)"
-PRESETS: dict[str, Callable[[Steps], Operation]] = {
-    f"as the sum baseline{_UNTRAINED}": as_sum,
-    f"as +CONTEXT{_UNTRAINED}": as_context,
-    f"without selection{_UNTRAINED}": without_selection,
-    f"without context{_UNTRAINED}": without_context,
-    f"without placement{_UNTRAINED}": without_placement,
+
+
+class Place(StrEnum):
+    """The cells that an edit acts on."""
+
+    WHOLE = "whole image"
+    REGION = "region at the pixel"
+    PIXEL = "pixel"
+
+
+class EditName(StrEnum):
+    """What is done to the weights: presets, which have the names of ablations, and operations."""
+
+    AS_SUM = "as the sum baseline (no retraining)"
+    AS_CONTEXT = "as +CONTEXT (no retraining)"
+    WITHOUT_SELECTION = "without selection (no retraining)"
+    WITHOUT_CONTEXT = "without context (no retraining)"
+    WITHOUT_PLACEMENT = "without placement (no retraining)"
+    ZERO = "zero at some positions"
+    EQUAL = "equal weights"
+    CENTRE = "all weight on the centre"
+    TEMPERATURE = "temperature"
+    SHUFFLE = "shuffle within each window"
+    TRANSPLANT = "transplant from the other model"
+
+
+PRESETS: dict[EditName, Callable[[Steps], Operation]] = {
+    EditName.AS_SUM: as_sum,
+    EditName.AS_CONTEXT: as_context,
+    EditName.WITHOUT_SELECTION: without_selection,
+    EditName.WITHOUT_CONTEXT: without_context,
+    EditName.WITHOUT_PLACEMENT: without_placement,
 }
-EDITS = (*PRESETS, *OPERATIONS)
-POSITIONS = ("all but centre", "outer ring", "upper half", "lower half", "left half", "right half", "all")
+
+
+class Positions(StrEnum):
+    """Positions of a window."""
+
+    NEIGHBOURS = "all but centre"
+    RING = "outer ring"
+    UPPER = "upper half"
+    LOWER = "lower half"
+    LEFT = "left half"
+    RIGHT = "right half"
+    ALL = "all"
+
+
+_INSIDE: dict[Positions, Callable[[int, int, int], bool]] = {
+    Positions.RING: lambda y, x, half: max(abs(y), abs(x)) == half,
+    Positions.UPPER: lambda y, x, half: y < 0,
+    Positions.LOWER: lambda y, x, half: y > 0,
+    Positions.LEFT: lambda y, x, half: x < 0,
+    Positions.RIGHT: lambda y, x, half: x > 0,
+}
 
 
 @dataclass(frozen=True)
@@ -58,17 +94,15 @@ class Edit:
 
     Attributes:
         side: 0 is the left model, 1 the right one.
-        name: one of :data:`EDITS`.
         steps: e.g. ``("step54",)``; at least one.
-        place: one of :data:`PLACES`.
         positions, renormalise, temperature, seed: of the operations that have them.
     """
 
     side: int
-    name: str
+    name: EditName
     steps: Steps
-    place: str
-    positions: str = POSITIONS[0]
+    place: Place
+    positions: Positions = Positions.NEIGHBOURS
     renormalise: bool = True
     temperature: float = 1.0
     seed: int = 0
@@ -131,12 +165,16 @@ def fitting_steps(selection: Selection, side: int) -> Steps:
     )
 
 
-def place_of(selection: Selection, place: str) -> Where:
-    """The cells that an edit acts on, by one of :data:`PLACES`."""
+def place_of(selection: Selection, place: Place) -> Where:
+    """The cells that an edit acts on."""
     pixel = selection.result.pixel
-    if place == REGION:
-        return connected_region(selection.views[1].labels.astype(np.int64), pixel).mask
-    return pixel if place == PIXEL else None
+    match place:
+        case Place.WHOLE:
+            return None
+        case Place.REGION:
+            return connected_region(selection.views[1].labels.astype(np.int64), pixel).mask
+        case Place.PIXEL:
+            return pixel
 
 
 def place_key(where: Where) -> object:
@@ -152,33 +190,38 @@ def operation_of(selection: Selection, edit: Edit, where: Where) -> Operation:
     Raises:
         ValueError: for a temperature that is none.
     """
-    if edit.name in PRESETS:
-        return replace(PRESETS[edit.name](edit.steps), where=where)
-    if edit.name == ZERO:
-        half = relation_modules(selection.passes[edit.side].frozen.head)[edit.steps[0]].config.window.half
-        gone = ZeroNeighbours(renormalise=edit.renormalise, steps=edit.steps, where=where)
-        if edit.positions == "all":
-            return replace(gone, positions="all")
-        return gone if edit.positions == "all but centre" else replace(gone, positions=_positions(edit.positions, half))
-    if edit.name == TEMPERATURE:
-        return Temperature(edit.temperature, steps=edit.steps, where=where)
-    if edit.name == SHUFFLE:
-        return Shuffle(edit.seed, steps=edit.steps, where=where)
-    if edit.name == TRANSPLANT:
-        return Transplant(selection.passes[1 - edit.side].frozen.weights, steps=edit.steps, where=where)
-    return (Uniform if edit.name == EQUAL else Centre)(steps=edit.steps, where=where)
+    steps = edit.steps
+    match edit.name:
+        case EditName.ZERO:
+            return _zero(selection, edit, where)
+        case EditName.EQUAL:
+            return Uniform(steps=steps, where=where)
+        case EditName.CENTRE:
+            return Centre(steps=steps, where=where)
+        case EditName.TEMPERATURE:
+            return Temperature(edit.temperature, steps=steps, where=where)
+        case EditName.SHUFFLE:
+            return Shuffle(edit.seed, steps=steps, where=where)
+        case EditName.TRANSPLANT:
+            return Transplant(selection.passes[1 - edit.side].frozen.weights, steps=steps, where=where)
+        case preset:
+            return replace(PRESETS[preset](steps), where=where)
 
 
-def _positions(name: str, half: int) -> tuple[tuple[int, int], ...]:
-    inside: dict[str, Callable[[int, int], bool]] = {
-        "outer ring": lambda y, x: max(abs(y), abs(x)) == half,
-        "upper half": lambda y, x: y < 0,
-        "lower half": lambda y, x: y > 0,
-        "left half": lambda y, x: x < 0,
-        "right half": lambda y, x: x > 0,
-    }
+def _zero(selection: Selection, edit: Edit, where: Where) -> Operation:
+    whole = ZeroNeighbours(renormalise=edit.renormalise, steps=edit.steps, where=where)
+    if edit.positions == Positions.NEIGHBOURS:
+        return whole
+    if edit.positions == Positions.ALL:
+        return replace(whole, positions="all")
+    half = relation_modules(selection.passes[edit.side].frozen.head)[edit.steps[0]].config.window.half
+    return replace(whole, positions=offsets_of(edit.positions, half))
+
+
+def offsets_of(positions: Positions, half: int) -> tuple[tuple[int, int], ...]:
+    """(y, x) in cells from the centre of a window that reaches ``half`` cells each way."""
     window = range(-half, half + 1)
-    return tuple((y, x) for y in window for x in window if inside[name](y, x))
+    return tuple((y, x) for y in window for x in window if _INSIDE[positions](y, x, half))
 
 
 def operated(selection: Selection, edit: Edit, operation: Operation) -> Operated:

@@ -9,17 +9,13 @@ import streamlit as st
 
 from app.app_pages.surgery import charts
 from app.app_pages.surgery.edits import (
-    EDITS,
-    PLACES,
-    POSITIONS,
     PRESETS,
-    SHUFFLE,
-    TEMPERATURE,
-    TRANSPLANT,
-    ZERO,
     Account,
     Edit,
+    EditName,
     Operated,
+    Place,
+    Positions,
     account_of,
     fitting_steps,
     operated,
@@ -28,10 +24,11 @@ from app.app_pages.surgery.edits import (
     place_of,
 )
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, select, settle
-from app.shell.selection import Selection
-from app.shell.steps import SIDES, no_relations
-from app.shell.text import plain
+from app.shell.choices import choose, choose_number, select, settle
+from app.shell.heading import Heading
+from app.shell.selection import SIDES, Selection
+from app.shell.steps import no_relations
+from app.shell.text import draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
@@ -54,23 +51,23 @@ MEASURES = """
 """
 
 
-def draw(selection: Selection) -> None:
+def draw(selection: Selection, heading: Heading) -> None:
     sides = [side for side in (1, 0) if selection.passes[side].frozen.steps]
     if not sides:
-        selection.say("There are no relation weights to operate on here.")
-        st.info(plain(no_relations(selection)))
+        heading.write("There are no relation weights to operate on here.")
+        st.info(escape(no_relations(selection)))
         return
-    edit = choose_edit(selection, sides)
+    edit = choose_edit(selection, heading, sides)
     try:
-        if edit.name == TRANSPLANT:
+        if edit.name == EditName.TRANSPLANT:
             edit = transplanted(selection, edit, chosen=bool(st.session_state.get("surgery_steps")))
-        found, account = worked_out(selection, edit)
+        found, account = worked_out(selection, heading, edit)
     except (ValueError, LedgerError) as problem:
-        selection.say("This operation cannot be done here.")
-        st.error(plain(str(problem)))
+        heading.write("This operation cannot be done here.")
+        st.error(escape(str(problem)))
         return
     name = selection.names[edit.side]
-    selection.say(sentence(selection, edit, found, account), "Nothing is retrained.")
+    heading.write(sentence(selection, edit, found, account), "Nothing is retrained.")
     draw_pictures(selection, edit, found)
     first, second, third = st.columns([1.15, 1.1, 0.9], gap="medium")
     with first:
@@ -84,41 +81,41 @@ def draw(selection: Selection) -> None:
         st.markdown(MEASURES)
 
 
-def choose_edit(selection: Selection, sides: list[int]) -> Edit:
+def choose_edit(selection: Selection, heading: Heading, sides: list[int]) -> Edit:
     """The page's controls; the model edited is the right one where both have relations."""
     first, second, third, fourth = st.columns([1.25, 1.7, 1.1, 1.75], vertical_alignment="bottom")
     options = [SIDES[side] for side in sides]
     words = {SIDES[side]: f"{SIDES[side]}: {selection.names[side]}" for side in sides}
-    model = select(selection, first, "Model edited", "surgery_model", options, words=words)
-    name = select(selection, second, "Operation", "surgery_edit", EDITS)
+    model = select(heading, first, "Model edited", "surgery_model", options, words=words)
+    name = select(heading, second, "Operation", "surgery_edit", tuple(EditName))
     side = SIDES.index(model)
     steps = selection.passes[side].frozen.steps
     known = [step_digits(step) for step in steps]
-    settle(selection, "surgery_steps", known)
+    settle(heading, "surgery_steps", known)
     chosen = third.pills(
         "Steps (none: all)", known, selection_mode="multi", key="surgery_steps", bind="query-params", wrap=False
     )
-    place = choose(selection, fourth, "Where", "surgery_where", PLACES)
+    place = choose(heading, fourth, "Where", "surgery_where", tuple(Place))
     # In the order of the steps, so that one choice has one result.
     asked = tuple(step for step in steps if step_digits(step) in chosen) or steps
-    return _detailed(selection, Edit(side, name, asked, place))
+    return _detailed(heading, Edit(side, name, asked, place))
 
 
-def _detailed(selection: Selection, edit: Edit) -> Edit:
+def _detailed(heading: Heading, edit: Edit) -> Edit:
     """The same with the fields of the operations that have any."""
-    if edit.name not in (ZERO, TEMPERATURE, SHUFFLE):
+    if edit.name not in (EditName.ZERO, EditName.TEMPERATURE, EditName.SHUFFLE):
         return edit
     first, second, _ = st.columns([1.25, 1.7, 2.85], vertical_alignment="bottom")
-    if edit.name == ZERO:
-        positions = select(selection, first, "Positions set to 0", "surgery_positions", POSITIONS)
+    if edit.name == EditName.ZERO:
+        positions = select(heading, first, "Positions set to 0", "surgery_positions", tuple(Positions))
         scaled = second.toggle("Scale the rest to sum to 1", True, key="surgery_renormalise", bind="query-params")
         return replace(edit, positions=positions, renormalise=scaled)
-    if edit.name == TEMPERATURE:
+    if edit.name == EditName.TEMPERATURE:
         label = "Temperature: below 1 sharpens, above 1 flattens"
-        asked = second.number_input(label, 0.05, 20.0, 2.0, 0.05, key="surgery_temperature", bind="query-params")
-        return replace(edit, temperature=float(asked))
-    seed = first.number_input("Seed", 0, 9999, 0, 1, key="surgery_seed", bind="query-params")
-    return replace(edit, seed=int(seed))
+        ends = (0.05, 20.0)
+        temperature = choose_number(heading, second, label, "surgery_temperature", ends, 2.0, step=0.05)
+        return replace(edit, temperature=temperature)
+    return replace(edit, seed=choose_number(heading, first, "Seed", "surgery_seed", (0, 9999), 0))
 
 
 def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
@@ -137,15 +134,15 @@ def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
     return edit if chosen else replace(edit, steps=fitting)
 
 
-def worked_out(selection: Selection, edit: Edit) -> tuple[Operated, Account]:
+def worked_out(selection: Selection, heading: Heading, edit: Edit) -> tuple[Operated, Account]:
     """The edited model's answer and the margin's account; both kept."""
     where = place_of(selection, edit.place)
     frozen = selection.passes[edit.side].frozen
     operation = operation_of(selection, edit, where)
-    key = (*selection.key, "surgery", edit, place_key(where))
+    key = selection.key(("surgery", edit, place_key(where)))
 
     def work() -> Operated:
-        with selection.notices, st.spinner(f"{selection.names[edit.side]} runs edited", show_time=True):
+        with heading.spinner(f"{selection.names[edit.side]} runs edited"):
             return operated(selection, edit, operation)
 
     found = results().get(key, work)
@@ -159,22 +156,22 @@ def sentence(selection: Selection, edit: Edit, found: Operated, account: Account
     target, name = selection.target, selection.names[edit.side]
     labels = f"{100 * changed:.3g} % of the labels change" if changed else "no label changes"
     steps = ", ".join(step_digits(step) for step in edit.steps)
-    where = {PLACES[0]: "on the whole image", PLACES[1]: "in the region", PLACES[2]: "at the pixel"}[edit.place]
+    where = {Place.WHOLE: "on the whole image", Place.REGION: "in the region", Place.PIXEL: "at the pixel"}[edit.place]
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
     return (
-        f"With {name} {_said(edit)} at step{'s' if len(edit.steps) > 1 else ''} {steps} {where}, {labels}; at "
+        f"With {name} {_words(edit)} at step{'s' if len(edit.steps) > 1 else ''} {steps} {where}, {labels}; at "
         f"y {target.y}, x {target.x} {margin} goes from {signed(account.before)} to {signed(account.after)} logits."
     )
 
 
-def _said(edit: Edit) -> str:
+def _words(edit: Edit) -> str:
     if edit.name in PRESETS:
         return edit.name
     return {
-        ZERO: f"given weight 0 on {edit.positions}",
-        TEMPERATURE: f"at temperature {edit.temperature:g}",
-        SHUFFLE: "choosing shuffled places of its windows",
-        TRANSPLANT: "given the other model’s weights",
+        EditName.ZERO: f"given weight 0 on {edit.positions}",
+        EditName.TEMPERATURE: f"at temperature {edit.temperature:g}",
+        EditName.SHUFFLE: "choosing shuffled places of its windows",
+        EditName.TRANSPLANT: "given the other model’s weights",
     }.get(edit.name, f"given {edit.name}")
 
 
@@ -190,7 +187,7 @@ def draw_pictures(selection: Selection, edit: Edit, found: Operated) -> None:
     )
     for (name, figure), place in zip(pictures, st.columns(3), strict=True):
         with place:
-            st.markdown(f"**{plain(selection.names[edit.side])}**, {name}")
+            st.markdown(f"**{escape(selection.names[edit.side])}**, {name}")
             draw_chart(figure, f"surgery-{name.partition(' ')[0]}")
     st.html(charts.legend(live, table))
     inside, outside = live.changed_inside, live.changed_outside
@@ -216,8 +213,8 @@ def draw_margin(selection: Selection, account: Account) -> None:
         {"": name, "before": significant(before), "after": significant(after), "change": signed(after - before)}
         for name, before, after in rows
     ]
-    st.table(pd.DataFrame(table).set_index(""), border="horizontal")
-    st.caption(f"{plain(selection.chosen)}.")
+    draw_table(pd.DataFrame(table).set_index(""))
+    st.caption(f"{escape(selection.chosen)}.")
 
 
 def draw_prediction(account: Account) -> None:
@@ -228,7 +225,7 @@ def draw_prediction(account: Account) -> None:
         "predicted: all else held": signed(account.predicted.total),
         "reaction of lower steps": signed(account.reaction),
     }
-    st.table(pd.DataFrame({"logits": rows}), border="horizontal")
+    draw_table(pd.DataFrame({"logits": rows}))
     off = abs(account.held - account.predicted.total)
     st.caption(f"The prediction is off by {off:.1g} logits from a run with the other steps’ weights held.")
     draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
@@ -246,8 +243,8 @@ def draw_weights(found: Operated, name: str) -> None:
         }
         for step, change in found.live.weights.items()
     ]
-    st.table(pd.DataFrame(rows).set_index("step"), border="horizontal")
-    st.caption(f"Of {plain(name)}, live: {plain(found.operation.describe())}.")
+    draw_table(pd.DataFrame(rows).set_index("step"))
+    st.caption(f"Of {escape(name)}, live: {escape(found.operation.describe())}.")
 
 
 def draw_iou(found: Operated) -> None:
@@ -264,7 +261,7 @@ def draw_iou(found: Operated) -> None:
         for name, pair in columns.items()
         if pair != (None, None)
     }
-    st.table(pd.DataFrame(rows).T, border="horizontal")
+    draw_table(pd.DataFrame(rows).T)
 
 
 def _points(before: float | None, after: float | None) -> str:

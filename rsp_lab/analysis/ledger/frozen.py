@@ -321,14 +321,24 @@ def captured_record(
     """The image in the model's dtype, and the wanted taps of one forward pass in full precision.
 
     Raises:
-        ValueError: for a model without a head that is affine in its Q maps, in training mode or of a dtype that is too
-            coarse, or an image that is none.
+        ValueError: for a model without a head that is affine in its Q maps, in training mode, of a dtype that is too
+            coarse or whose logits are not finite, or an image that is none.
     """
     check_affine(model)
     given = explainable_input(model, image)
     with full_precision(given.device):
         _, record = run_with_capture(CoarseSegmenter(model), given, taps=wanted)
+    _check_finite(record["logits"], model.name)
     return given, record
+
+
+def _check_finite(logits: Tensor, name: str) -> None:
+    """Raises ValueError for an answer that says nothing, of which labels and sums would be made without a word."""
+    if not bool(logits.isfinite().all()):
+        raise ValueError(
+            f"{name} answers with values that are not finite (NaN or infinity): its weights are damaged or too large. "
+            "Take the weights of an earlier step, or train it anew with a lower learning rate."
+        )
 
 
 def check_affine(model: object) -> None:

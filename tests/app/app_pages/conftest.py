@@ -12,9 +12,8 @@ def _script(name: str) -> None:
     from app.shell import frame
 
     page = import_module(f"app.app_pages.{name}.page")
-    selection = frame.draw_frame()
-    if selection is not None:
-        page.draw(selection)
+    if (selected := frame.draw_frame()) is not None:
+        page.draw(*selected)
 
 
 @pytest.fixture

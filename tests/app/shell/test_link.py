@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.flow.details import _bound
+from app.shell import link
 from app.shell.link import parsed_pixel
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +29,16 @@ def test_a_pixel_is_checked_against_the_image() -> None:
     assert parsed_pixel("9,4", (10, 5)) == ((9, 4), None)
     assert parsed_pixel(None, (10, 5)) == (None, None)
     assert "outside this image of 10 x 5" in str(parsed_pixel("4,9", (10, 5))[1])
+
+
+def test_a_click_is_checked_before_it_selects_a_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[tuple[int, int]] = []
+    monkeypatch.setattr(link, "set_pixel", chosen.append)
+
+    for pick in ({"y": 12, "x": 34}, {"y": -1, "x": 3}, {"y": "1", "x": 2}, {"y": 1.5, "x": 2}, {"x": 2}, [], None, 7):
+        link.set_clicked(pick)
+
+    assert chosen == [(12, 34)]
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.0, "0"), (4.2e-7, "5e-7"), (9.5e-7, "1e-6"), (1e-6, "1e-6")])
@@ -57,7 +68,7 @@ def _pages() -> None:
 
     from app.shell import link
 
-    link.keep_pixel(st.session_state["page asked for"])
+    link.keep(st.session_state["page asked for"])
     st.text(str(link.pixel_in_link((100, 200))[0]))
 
 

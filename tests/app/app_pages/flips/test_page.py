@@ -21,7 +21,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import as_read, run
 
 NAMES = "scenes-baseline", "scenes-rsp4"
 WORDS = {"better": "right better", "worse": "left better", "neither": "neither", None: "unknown"}
@@ -44,14 +44,10 @@ def stories() -> FlipStories:
     return flip_stories(left, right, passes()[0].image, labels=sample().label)
 
 
-def plainly(markdown: str) -> str:
-    return markdown.replace("\\", "")
-
-
 def test_stories_are_those_of_the_analysis_in_their_order(page: AppTest) -> None:
     run(page)
 
-    said = [plainly(element.value) for element in page.markdown]
+    said = [as_read(element.value) for element in page.markdown]
     told = [words for words in said if any(words == story.sentence() for story in stories().stories)]
     assert told == [story.sentence() for story in stories().stories]
     titles = [words for words in said if words.startswith("**")]
@@ -90,7 +86,7 @@ def test_one_direction_alone(page: AppTest, verdict: str) -> None:
     run(page, flips_show=WORDS[verdict])
 
     wanted = [s.sentence() for s in (stories().better() if verdict == "better" else stories().worse()).stories]
-    said = [plainly(element.value) for element in page.markdown]
+    said = [as_read(element.value) for element in page.markdown]
     assert [words for words in said if " around (" in words] == wanted
     assert wanted
 
@@ -99,7 +95,7 @@ def test_sorted_by_size(page: AppTest) -> None:
     run(page, flips_order="size")
 
     sizes = [s.pixels for s in stories().stories]
-    said = [plainly(element.value) for element in page.markdown]
+    said = [as_read(element.value) for element in page.markdown]
     shown = [
         next(s.pixels for s in stories().stories if s.sentence() == words) for words in said if " around (" in words
     ]
@@ -166,7 +162,7 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
     page.button(key="flips-go").click()
     run(page)
 
-    assert any(plainly(element.value) == stories().stories[0].sentence() for element in page.markdown)
+    assert any(as_read(element.value) == stories().stories[0].sentence() for element in page.markdown)
 
 
 def test_progress_is_reported_and_can_end_the_work() -> None:

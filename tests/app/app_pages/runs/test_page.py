@@ -14,7 +14,7 @@ from app.app_pages.runs import charts
 from app.app_pages.runs.charts import curve_figure, thinned
 from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run
 from app.store.run_folders import run_folders
-from tests.kit.pages import run
+from tests.kit.pages import as_read, run
 from tests.kit.runs import write_run
 
 
@@ -98,7 +98,7 @@ def test_a_run_that_vanished_is_said_and_the_others_stay(page: AppTest, root: Pa
 
     said = run(page)
 
-    assert "'two'" in page.warning[0].value
+    assert "'two'" in as_read(page.warning[0].value)
     assert "Choose another one" in page.warning[0].value
     assert "one reaches" in said
 

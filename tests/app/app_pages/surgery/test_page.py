@@ -26,7 +26,7 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import as_read, run
 
 
 def photograph() -> models.Photograph:
@@ -264,7 +264,7 @@ def test_every_edit_has_an_operation_that_names_it() -> None:
 
 @pytest.mark.parametrize(("name", "count"), [("outer ring", 24), ("left half", 21), ("lower half", 21)])
 def test_positions_are_those_that_are_named(name: str, count: int) -> None:
-    found = edits._positions(name, 3)
+    found = edits.offsets_of(edits.Positions(name), 3)
 
     assert len(found) == count
     assert (0, 0) not in found
@@ -295,5 +295,5 @@ def test_the_legend_has_shares_of_the_image_and_escapes_names() -> None:
     assert sum(before for before, _ in shares.values()) == pytest.approx(1)
     assert sum(after for _, after in shares.values()) == pytest.approx(1)
     renamed = replace(result, class_names=("<b>road", *result.class_names[1:]))
-    assert "&lt;b&gt;road" in legend(renamed, CITYSCAPES)
+    assert "<b>road" in as_read(legend(renamed, CITYSCAPES))
     assert "<b>road" not in legend(renamed, CITYSCAPES)

@@ -1,0 +1,40 @@
+"""Analyses of the selection that several readings share, each worked out once from the captured passes and kept."""
+
+from __future__ import annotations
+
+from app.shell.selection import Selection
+from app.store.results import results
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
+from rsp_lab.analysis.ledger.levels import LevelLedger
+from rsp_lab.analysis.ledger.levels import level_ledger as level_ledger_of
+from rsp_lab.analysis.ledger.selection import RejectionMap, rejection_map
+from rsp_lab.analysis.targets.target import Target
+
+
+def ledger(selection: Selection, side: int, target: Target) -> ContextLedger:
+    """Where one model's decision came from."""
+    frozen = selection.passes[side].frozen
+    key = selection.key("ledger", side=side, target=target)
+    return results().get(key, lambda: context_ledger(frozen, frozen.image, target))
+
+
+def uniform_ledger(selection: Selection, side: int, target: Target) -> ContextLedger:
+    """The same of the head with equal weights on every window."""
+    frozen = selection.passes[side].uniform
+    key = selection.key("uniform ledger", side=side, target=target)
+    return results().get(key, lambda: context_ledger(frozen, frozen.image, target))
+
+
+def rejection(selection: Selection, side: int, target: Target) -> RejectionMap | None:
+    """What one model refused of the context of a decision; None for a head without relations."""
+    frozen = selection.passes[side].frozen
+    if not frozen.steps:
+        return None
+    key = selection.key("rejection", side=side, target=target)
+    return results().get(key, lambda: rejection_map(frozen, frozen.image, target))
+
+
+def level_ledger(selection: Selection, side: int) -> LevelLedger:
+    """Each level's part in every logit of one model."""
+    frozen = selection.passes[side].frozen
+    return results().get(selection.key("level ledger", side=side), lambda: level_ledger_of(frozen, frozen.image))

@@ -1,0 +1,95 @@
+"""Text from outside stays text for every reader of markup; the browser's own are asked in ``browser/test_names.py``."""
+
+from __future__ import annotations
+
+import html
+import random
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from streamlit.testing.v1 import AppTest
+
+from app.shell.text import JOINER, escape
+from tests.app.hostile import NAMES
+from tests.kit.pages import as_read
+
+MARKDOWN = MarkdownIt("commonmark").enable(["strikethrough", "table"]).use(dollarmath_plugin)
+SIGNS = "&<>\"'\\`*_[]()$#~{}:@!|^%+-=./;? \n\tw1aé−"
+
+
+class _Elements(HTMLParser):
+    """The elements of a piece of HTML, and its text."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[str] = []
+        self.text = ""
+        self.feed(markup)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.elements.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def made_up(count: int) -> list[str]:
+    draw = random.Random(0)
+    return ["".join(draw.choices(SIGNS, k=draw.randint(1, 24))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("text", [*NAMES, *made_up(200)])
+def test_markdown_and_html_make_text_of_it(text: str) -> None:
+    escaped = escape(text)
+
+    for before, after in (("", ""), ("**", "** (left)")):
+        inline = [token for token in MARKDOWN.parse(f"{before}{escaped}{after}") if token.type == "inline"]
+        kinds = {child.type for token in inline for child in token.children or ()} - {"strong_open", "strong_close"}
+        assert kinds <= {"text", "text_special"}
+        read = "".join(child.content for token in inline for child in token.children or ())
+        assert read.replace(JOINER, "").removesuffix(" (left)" if after else "") == one_line(text)
+    within = _Elements(f"<p title='{escaped}'>{escaped}</p>")
+    assert within.elements == ["p"]
+    assert within.text.replace(JOINER, "") == one_line(text)
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_no_plugin_finds_an_address_an_icon_or_a_sign_to_replace(text: str) -> None:
+    """What Streamlit's plugins look for, they look for in the text after all escapes are gone."""
+    assert not re.search(rf"[:@][^ {JOINER}]|www\.|->|<-|--|>=|<=|~=", html.unescape(escape(text)), re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "text", ["scenes-rsp4", "runs: tiny/best", "At y 40, x 12: car over bus is +1.2 logits.", "−3 %"]
+)
+def test_plain_words_stay_as_they_are(text: str) -> None:
+    assert escape(text) == text
+
+
+def _table() -> None:
+    import pandas as pd
+
+    from app.shell.text import draw_table
+    from tests.app.hostile import NAMES
+
+    draw_table(pd.DataFrame({name: [name, 1] for name in NAMES}, index=pd.Index(NAMES[:2], name=NAMES[2])))
+
+
+def test_a_table_is_text_in_heads_and_cells() -> None:
+    page = AppTest.from_function(_table).run()
+
+    table = page.table[0].value
+    heads = [*table.columns, *table.index, table.index.name]
+    assert [as_read(head) for head in heads] == [one_line(name) for name in (*NAMES, *NAMES[:2], NAMES[2])]
+    assert [as_read(str(cell)) for cell in table.iloc[0]] == [one_line(name) for name in NAMES]
+    assert not any(sign in str(text) for text in (*heads, *table.iloc[0]) for sign in "<[$*")
+    assert isinstance(table, pd.DataFrame)
