@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -69,3 +70,23 @@ def test_a_word_that_is_no_command(words: list[str], capsys: pytest.CaptureFixtu
 
     assert ended.value.code == 2
     assert "export-html" in capsys.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["scenes", "-o", "out", "-n", "0"], "-n must be at least 1, got 0"),
+        (["scenes", "-o", "out", "--seed", "-1"], "a seed is 0 or more, got -1"),
+        (["bench", "relation", "--threads", "0"], "--threads must be at least 1, got 0"),
+    ],
+)
+def test_numbers_out_of_range(arguments: list[str], says: str, fails: Callable[[list[str]], str]) -> None:
+    assert says in fails(arguments)
+
+
+def test_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "rsp_lab", "--help"], capture_output=True, text=True, timeout=1500)
+
+    assert done.returncode == 0
+    for verb in ("models", "tables", "scenes", "compare", "bench"):
+        assert verb in done.stdout

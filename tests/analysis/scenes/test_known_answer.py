@@ -1,19 +1,13 @@
-"""Shares, pointing and following by loops on drawn scenes; parameters drawn anew."""
+"""Shares, pointing and following by loops on drawn scenes."""
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from scipy.stats import spearmanr
 
-from rsp_lab.analysis.faithfulness.randomisation import randomised, rank_correlation
 from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import draw_scene_pair
-from rsp_lab.models import presets
-from tests.kit.networks import network
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
@@ -86,30 +80,3 @@ def test_the_readings_differ_on_the_cue_alone_and_so_do_their_targets(scenes):
     a, b = (scene_target(scene.ambiguities[0], tuple(CITYSCAPES.classes)) for scene in scenes)
     assert (a.class_name, a.rival) == (b.rival, b.class_name) == ("person", "rider")
     assert torch.equal(a.mask, b.mask)
-
-
-def test_new_parameters_of_the_head_alone_or_of_all():
-    model = network(presets.rsp2(), channels=64)
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    state = torch.get_rng_state()
-    head, whole, again = (randomised(model, part, seed) for part, seed in (("head", 1), ("model", 1), ("model", 1)))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    weights = [k for k, v in before.items() if v.ndim == 4]
-    for k in weights:
-        assert torch.equal(head.state_dict()[k], before[k]) == (not k.startswith("head."))
-        assert not torch.equal(whole.state_dict()[k], before[k])
-        assert torch.equal(whole.state_dict()[k], again.state_dict()[k])
-    assert not any(module.training for module in [*head.modules(), *whole.modules()])
-    assert next(whole.parameters()).dtype == torch.float64
-    with pytest.raises(ValueError, match="one of head, model"):
-        randomised(model, "tail", 0)
-
-
-def test_rank_correlation_is_spearmans_over_blocks():
-    a, b = torch.rand(2, 20, 30, generator=torch.Generator().manual_seed(0))
-    blocks = [[v[y : y + 8, x : x + 8].mean().item() for y in range(0, 20, 8) for x in range(0, 30, 8)] for v in (a, b)]
-    assert rank_correlation(a, b) == pytest.approx(float(spearmanr(*blocks).statistic))
-    assert rank_correlation(a, a) == pytest.approx(1)
-    assert rank_correlation(a, -a) == pytest.approx(-1)
-    assert math.isnan(rank_correlation(a, torch.ones(20, 30)))
