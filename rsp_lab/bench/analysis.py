@@ -45,13 +45,14 @@ def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[
     rows = []
     for label, model, size, repeats in cases:
         report(f"analysis, {label}, {size[0]} x {size[1]}")
-        rows.append({"model": label, **_analysis_case(model, size, repeats)})
+        rows.append({"model": label, **analysis_case(model, size, repeats)})
     return rows
 
 
-def _analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[str, Any]:
+def analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[str, Any]:
+    """One row of :func:`bench_analysis` for a model on an image of a size, without its name."""
     names = model.config.class_names
-    sample = _patchwork(size, len(names))
+    sample = patchwork(size, len(names))
     image = rgb_batch(sample.image)
     target = PixelTarget(size[0] // 2, size[1] // 3, names[1], names[2])
     with torch.no_grad():
@@ -73,7 +74,7 @@ def _analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict
     return {"height": size[0], "width": size[1], "levels": len(frozen.levels), **milliseconds, **rates}
 
 
-def _patchwork(size: tuple[int, int], classes: int) -> Sample:
+def patchwork(size: tuple[int, int], classes: int) -> Sample:
     """Noise under labels in which every class occurs several times, and some pixels have none: the most zones there
     can be."""
     rows, columns = torch.arange(size[0])[:, None] // 24, torch.arange(size[1]) // 24

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import preload
@@ -15,8 +16,8 @@ ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
 
 def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    models._cached_view.clear()
-    models._cached_payload.clear()
+    st.cache_resource.clear()
+    st.cache_data.clear()
     preload.preload()
     for work in ("view_model", "build_payload", "load"):
         monkeypatch.setattr(models, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))

@@ -14,7 +14,7 @@ from rsp_lab.models.segmenter import Segmenter
 def test_analysis_bench() -> None:
     torch.manual_seed(0)
     model = Segmenter(presets.tiny_rsp4(("a", "b", "c"))).eval()
-    row = analysis._analysis_case(model, (64, 96), 1)
+    row = analysis.analysis_case(model, (64, 96), 1)
 
     assert row["levels"] == 6
     named = {f"{what}_ms" for what in ("forward", "context_ledger", "ledger", "head", "level_ledger")}
@@ -27,7 +27,7 @@ def test_the_trade_bench_has_every_zone() -> None:
     """What is measured is the whole trade: the statistics of an image in which all classes occur."""
     torch.manual_seed(0)
     model = Segmenter(presets.tiny_rsp4(("a", "b", "c"))).eval()
-    sample = analysis._patchwork((64, 96), 3)
+    sample = analysis.patchwork((64, 96), 3)
 
     assert set(sample.label.unique().tolist()) == {0, 1, 2, 255}
     total = analysis._trade_of_one(analysis.empty_sum((model, model), "labels"), model, sample)

@@ -56,10 +56,9 @@ def test_the_server_stays_on_this_machine_and_limits_uploads() -> None:
     assert options["client"]["showErrorDetails"] == "none"
 
 
-def test_the_entry_point_is_short_and_fetches_nothing() -> None:
+def test_the_entry_point_fetches_nothing() -> None:
     text = (ROOT / "app" / "streamlit_app.py").read_text()
 
-    assert len(text.splitlines()) < 60
     assert not re.search(r"https?://|:material/", text)
 
 

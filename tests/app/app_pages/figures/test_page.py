@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -24,7 +25,7 @@ from tests.kit.pages import run
 
 
 def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "_draw", lambda *_: pytest.fail("a figure was drawn"))
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: pytest.fail("a figure was drawn"))
     page.query_params["pixel"] = "11,12"
 
     said = run(page)
@@ -52,7 +53,7 @@ def test_a_figure_is_drawn_once_with_its_caption(page: AppTest, monkeypatch: pyt
     assert not page.warning
     assert "Relation weights of scenes-rsp4 at one pixel" in page.code[0].value
     assert "Ring: pixel y 20, x 30" in page.code[0].value
-    monkeypatch.setattr(shelf, "_draw", lambda *_: pytest.fail("a figure was drawn again"))
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: pytest.fail("a figure was drawn again"))
     run(page)
     assert page.code
 
