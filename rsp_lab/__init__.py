@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rsp_lab._version import __version__
 
 if TYPE_CHECKING:
-    from rsp_lab import figures, regions, scenes, surgery
+    from rsp_lab import attribution, figures, regions, scenes, surgery
     from rsp_lab.analysis.arena.result import ArenaResult
     from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
     from rsp_lab.analysis.attribution.attribute import Attribution, attribute
@@ -106,6 +106,7 @@ else:
     _MODULE_OF = {name: module for module, names in _NAMES_IN.items() for name in names}
     # Names that stand for whole modules.
     _MODULES = {
+        "attribution": "rsp_lab.attribution",
         "figures": "rsp_lab.figures",
         "regions": "rsp_lab.regions",
         "scenes": "rsp_lab.scenes",
@@ -161,6 +162,7 @@ __all__ = [
     "ZoneContributions",
     "__version__",
     "attribute",
+    "attribution",
     "compare",
     "complementarity",
     "context_flow",

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 CLASSES = ("road", "rider", "person", "sky")
 SIZE = (64, 72)
 TARGET = rl.PixelTarget(20, 31)
-NAMESPACES = (rl, rl.figures, rl.regions, rl.scenes, rl.surgery)
+NAMESPACES = (rl, rl.attribution, rl.figures, rl.regions, rl.scenes, rl.surgery)
 
 
 @cache

@@ -91,7 +91,7 @@ def arena(
         return
     verdicts = judge(result)
     for verdict in verdicts:
-        print(f"{verdict.outcome:9s} {verdict.model}: {verdict.expectation.sentence()}: {verdict.found}")
+        print(f"{verdict.outcome:9s} {verdict.model}: {verdict.expectation.sentence()}: {verdict.difference}")
     say(f"{expectation_counts(verdicts)}; wrote {out}")
 
 

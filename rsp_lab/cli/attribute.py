@@ -78,7 +78,7 @@ def attribute(
     target, chosen = decision_target(pixel, answers, names, class_, rival)
     read = image, weights.resolve(left), weights.resolve(right)
     with nullcontext() if out is None else whole_folder(out, protect=read) as folder:
-        found = [
+        sides = [
             _attributed(model, name, picture, target, chosen_methods, reference, curves)
             for model, name in zip(pair, names, strict=True)
         ]
@@ -89,12 +89,12 @@ def attribute(
             "target": target.describe(),
             "chosen": chosen,
             "half_radius_rule": HALF_RULE,
-            "left": _facts(names[0], *found[0]),
-            "right": _facts(names[1], *found[1]),
+            "left": _facts(names[0], *sides[0]),
+            "right": _facts(names[1], *sides[1]),
         }
         if folder is not None:
             rows = [
-                MethodRow(names, tuple(maps[m] for maps, _ in found), tuple(c[m] for _, c in found if c))
+                MethodRow(names, tuple(maps[m] for maps, _ in sides), tuple(c[m] for _, c in sides if c))
                 for m in methods
             ]
             figure = draw_attribution(picture, rows)
@@ -105,16 +105,16 @@ def attribute(
         print(to_json(facts))
     else:
         print(f"{chosen}.")
-        for name, (maps, along) in zip(names, found, strict=True):
-            _tell(name, maps, along)
+        for name, (maps, along) in zip(names, sides, strict=True):
+            _print_side(name, maps, along)
     if out is not None:
         say(f"wrote {out}")
 
 
-def _tell(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> None:
+def _print_side(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> None:
     """What the maps of one model say, each with its curves beneath where there are any."""
-    for method, found in maps.items():
-        print(f"{name}: {found.sentence()}.")
+    for method, one in maps.items():
+        print(f"{name}: {one.sentence()}.")
         if along:
             print(f"  {along[method].sentence()}.")
 
@@ -139,10 +139,10 @@ def _attributed(
 
 
 def _facts(name: str, maps: dict[str, Attribution], along: dict[str, Faithfulness]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     for method, one in maps.items():
         radius = half_radius(one.values, one.target.centre)
-        told[method] = {**one.to_dict(), "half_radius": None if radius is None else round(radius, 3)}
+        facts[method] = {**one.to_dict(), "half_radius": None if radius is None else round(radius, 3)}
         if along:
-            told[method]["faithfulness"] = along[method].to_dict()
-    return {"model": name, "methods": told}
+            facts[method]["faithfulness"] = along[method].to_dict()
+    return {"model": name, "methods": facts}

@@ -29,13 +29,13 @@ def drawn_cell(size: Pixel) -> int:
     return max(_FINEST, -(-max(size) // _MOST_CELLS))
 
 
-def drawn(found: Attribution) -> np.ndarray:
+def drawn(attribution: Attribution) -> np.ndarray:
     """The map in cells of :func:`drawn_cell`: sums where values add up, else means."""
-    cell = drawn_cell(found.image_size)
-    means = block_means(found.values, cell).numpy()
-    if not found.method.additive:
+    cell = drawn_cell(attribution.image_size)
+    means = block_means(attribution.values, cell).numpy()
+    if not attribution.method.additive:
         return means
-    counts = [np.minimum(cell, pixels - cell * np.arange(-(-pixels // cell))) for pixels in found.image_size]
+    counts = [np.minimum(cell, pixels - cell * np.arange(-(-pixels // cell))) for pixels in attribution.image_size]
     summed: np.ndarray = means * np.outer(*counts)
     return summed
 
@@ -46,16 +46,16 @@ def scale_of(maps: tuple[Attribution, Attribution]) -> float:
 
 
 def map_figure(
-    found: Attribution, end: float, pixel: Pixel, ground: str, over: bool, outlines: Mapping[str, Tensor]
+    attribution: Attribution, end: float, pixel: Pixel, ground: str, over: bool, outlines: Mapping[str, Tensor]
 ) -> go.Figure:
     """A map over the photograph, with the outlines of what is planted."""
-    figure = picture_figure(found.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
+    figure = picture_figure(attribution.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
     bar: dict[str, Any] = {"thickness": 10, "len": 1, "y": 0.5, "x": 1.0, "xpad": 6, "tickfont_size": 11, "nticks": 5}
     figure.add_trace(
         cell_map(
-            drawn(found),
-            found.image_size,
-            found.method.unit_of("cell"),
+            drawn(attribution),
+            attribution.image_size,
+            attribution.method.unit_of("cell"),
             zmin=-end,
             zmax=end,
             colorscale=_laid_over() if over else diverging(),
@@ -113,11 +113,12 @@ def value_range(both: tuple[Faithfulness, Faithfulness]) -> tuple[float, float]:
     return min(values) - room, max(values) + room
 
 
-def curves_figure(found: Faithfulness, ends: tuple[float, float]) -> go.Figure:
+def curves_figure(faithfulness: Faithfulness, ends: tuple[float, float]) -> go.Figure:
     """Deletion and insertion side by side, along the map and along random orders, on one scale of logits."""
-    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.05, subplot_titles=("replaced", "put back"))
-    shares = [100 * share for share in found.shares]
-    pairs = ((found.deletion, found.control.deletion), (found.insertion, found.control.insertion))
+    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.12, subplot_titles=("replaced", "put back"))
+    shares = [100 * share for share in faithfulness.shares]
+    control = faithfulness.control
+    pairs = ((faithfulness.deletion, control.deletion), (faithfulness.insertion, control.insertion))
     for column, (values, spreads) in enumerate(pairs, 1):
         place = {"row": 1, "col": column}
         low, high = [one.least for one in spreads], [one.largest for one in spreads]
@@ -137,7 +138,7 @@ def curves_figure(found: Faithfulness, ends: tuple[float, float]) -> go.Figure:
         hover = "%{y:.3g} logits at %{x:.0f} %"
         for name, points, line in (
             ("random, median", [one.median for one in spreads], {"color": "#8A8A8A", "width": 1.5, "dash": "dot"}),
-            (found.name, values, {"color": ink(), "width": 2.2}),
+            (faithfulness.name, values, {"color": ink(), "width": 2.2}),
         ):
             figure.add_trace(
                 go.Scatter(

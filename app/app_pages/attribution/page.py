@@ -80,8 +80,8 @@ def choose_request(selection: Selection, heading: Heading) -> tuple[Request, boo
         chosen = select(heading, second, one.label, f"attribution_{one.setting}", tuple(values))
         settings.append((one.setting, values[chosen]))
     reference = choose(heading, third, "Reference", "attribution_reference", REFERENCES)
-    shown = choose(heading, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
-    return Request(name, reference, tuple(settings)), shown == OVER
+    drawn = choose(heading, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
+    return Request(name, reference, tuple(settings)), drawn == OVER
 
 
 def ready(selection: Selection, request: Request, what: str, text: str, label: str) -> bool:
@@ -102,16 +102,16 @@ def sentence(selection: Selection, request: Request, maps: tuple[Attribution, At
     scene = selection.shown.scene
     if scene is not None and asks_the_scene(selection, scene):
         zones = outlined(scene)
-        shares = {name: zone_shares(found.values, zones) for name, found in sides}
-        says = [f"{percent(share[CUE])} for {name}" for name, share in shares.items() if share is not None]
-        if says:
+        shares = {name: zone_shares(attribution.values, zones) for name, attribution in sides}
+        parts = [f"{percent(share[CUE])} for {name}" for name, share in shares.items() if share is not None]
+        if parts:
             even = f"An even map would have {percent(float(zones[CUE].double().mean()))} there."
-            return f"{head} the share of the positive mass on the cue is {', '.join(says)}.", even
-    radii = {name: half_radius(found.values, (target.y, target.x)) for name, found in sides}
-    says = [f"within {radius:.3g} px for {name}" for name, radius in radii.items() if radius is not None]
-    if not says:
+            return f"{head} the share of the positive mass on the cue is {', '.join(parts)}.", even
+    radii = {name: half_radius(attribution.values, (target.y, target.x)) for name, attribution in sides}
+    parts = [f"within {radius:.3g} px for {name}" for name, radius in radii.items() if radius is not None]
+    if not parts:
         return f"{head} no pixel changes the target: the maps are 0 everywhere.", ""
-    return f"{head} half of the mass lies {', '.join(says)}.", ""
+    return f"{head} half of the mass lies {', '.join(parts)}.", ""
 
 
 def asks_the_scene(selection: Selection, scene: Scene) -> bool:
@@ -128,11 +128,11 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     end, ground, pixel = charts.scale_of(maps), photograph_uri(selection), selection.result.pixel
     scene = selection.shown.scene
     outlines = {} if scene is None else {name: mask for name, mask in outlined(scene).items() if mask.any()}
-    for side, name, found, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
+    for side, name, attribution, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{escape(name)}** ({side}): {signed(found.target_value)} logits")
-            draw_chart(charts.map_figure(found, end, pixel, ground, over, outlines), f"attribution-map-{side}")
-            st.caption(f"{escape(_promise(found))} {_mass(found, selection)}")
+            st.markdown(f"**{escape(name)}** ({side}): {signed(attribution.target_value)} logits")
+            draw_chart(charts.map_figure(attribution, end, pixel, ground, over, outlines), f"attribution-map-{side}")
+            st.caption(f"{escape(_promise(attribution))} {_mass(attribution, selection)}")
     cell = charts.drawn_cell(maps[0].image_size)
     method = maps[0].method
     how, unit = "the sum" if method.additive else "the mean", method.unit_of("cell")
@@ -144,27 +144,28 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     )
 
 
-def _promise(found: Attribution) -> str:
+def _promise(attribution: Attribution) -> str:
     """What the values add up to, and by how much they miss it."""
-    if found.residual is not None:
-        assert found.reference_value is not None
-        total = float(found.values.sum())
-        change = found.target_value - found.reference_value
-        more = " More steps make it smaller." if found.residual > MUCH else ""
+    if attribution.residual is not None:
+        assert attribution.reference_value is not None
+        total = float(attribution.values.sum())
+        change = attribution.target_value - attribution.reference_value
+        more = " More steps make it smaller." if attribution.residual > MUCH else ""
         return (
-            f"The pixels add up to {signed(total)} logits; from the reference ({found.reference}) to the image the "
-            f"target changes by {signed(change)}: residual {found.residual:.2g}.{more}"
+            f"The pixels add up to {signed(total)} logits; from the reference ({attribution.reference}) to the image "
+            f"the target changes by {signed(change)}: residual {attribution.residual:.2g}.{more}"
         )
-    if found.regions:
-        first = found.regions[:3]
+    if attribution.regions:
+        first = attribution.regions[:3]
         effects = ", ".join(f"{region.name} {signed(region.effect)}" for region in first)
-        return f"Fall of the target in logits, each of {len(found.regions)} regions replaced alone: {effects}."
-    settings = [f"{name.replace('_', ' ')} {value}" for name, value in found.settings.items() if name != "passes"]
-    return f"{_capital(found.unit)}, {', '.join((f'reference {found.reference}', *settings))}; no sum is promised."
+        return f"Fall of the target in logits, each of {len(attribution.regions)} regions replaced alone: {effects}."
+    settings = {"reference": attribution.reference, **attribution.settings}
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if name != "passes")
+    return f"{_capital(attribution.unit)}, {words}; no sum is promised."
 
 
-def _mass(found: Attribution, selection: Selection) -> str:
-    radius = half_radius(found.values, (selection.target.y, selection.target.x))
+def _mass(attribution: Attribution, selection: Selection) -> str:
+    radius = half_radius(attribution.values, (selection.target.y, selection.target.x))
     return "" if radius is None else f"Half of the mass: within {radius:.3g} px of the pixel."
 
 
@@ -175,7 +176,7 @@ def draw_known(selection: Selection, maps: tuple[Attribution, Attribution]) -> N
         return
     zones = {name: mask for name, mask in outlined(scene).items() if mask.any()}
     zones["elsewhere"] = ~_union(zones)
-    shares = [zone_shares(found.values, zones) for found in maps]
+    shares = [zone_shares(attribution.values, zones) for attribution in maps]
     st.markdown("##### Share of the positive mass on what is planted")
     order = [name for name in (CUE, DECOY, REGION, "elsewhere") if name in zones]
     rows = {
@@ -215,36 +216,36 @@ def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attrib
         return
     both = curves(selection, request, maps, text)
     ends = charts.value_range(both)
-    for side, name, found, place in zip(SIDES, selection.names, both, st.columns(2), strict=True):
+    for side, name, faithfulness, place in zip(SIDES, selection.names, both, st.columns(2), strict=True):
         with place:
-            st.markdown(f"**{escape(name)}** ({side}): {_verdict(found)}")
-            draw_chart(charts.curves_figure(found, ends), f"attribution-curves-{side}")
+            st.markdown(f"**{escape(name)}** ({side}): {_verdict(faithfulness)}")
+            draw_chart(charts.curves_figure(faithfulness, ends), f"attribution-curves-{side}")
     st.caption(
         f"Share of {both[0].blocks:,} blocks of {both[0].cell} x {both[0].cell} pixels replaced by the reference "
         f"({both[0].reference}), or put back on it, first those that the map ranks first; the target in logits. Grey: "
         f"{_orders(both[0])}."
     )
-    rows = [row for side, found in zip(SIDES, both, strict=True) for row in _rows(side, found)]
+    rows = [row for side, faithfulness in zip(SIDES, both, strict=True) for row in _rows(side, faithfulness)]
     draw_table(pd.DataFrame(rows).set_index(""))
 
 
-def _orders(found: Faithfulness) -> str:
-    count = len(found.control.seeds)
+def _orders(faithfulness: Faithfulness) -> str:
+    count = len(faithfulness.control.seeds)
     return f"{count} random order{'s' if count > 1 else ''}"
 
 
-def _verdict(found: Faithfulness) -> str:
-    beats = found.beats_random
+def _verdict(faithfulness: Faithfulness) -> str:
+    beats = faithfulness.beats_random
     if all(beats.values()):
-        return f"better than {_orders(found)}, both ways"
+        return f"better than {_orders(faithfulness)}, both ways"
     if not any(beats.values()):
-        return f"no better than {_orders(found)}"
+        return f"no better than {_orders(faithfulness)}"
     ways = ("replaced", "put back") if beats["deletion"] else ("put back", "replaced")
-    return f"better than {_orders(found)} when {ways[0]}, not when {ways[1]}"
+    return f"better than {_orders(faithfulness)} when {ways[0]}, not when {ways[1]}"
 
 
-def _rows(side: str, found: Faithfulness) -> list[dict[str, str]]:
-    ours, control = found.curves, found.control
+def _rows(side: str, faithfulness: Faithfulness) -> list[dict[str, str]]:
+    ours, control = faithfulness.curves, faithfulness.control
 
     def row(what: str, mean: float, random: Spread, share: float | None, better: str) -> dict[str, str]:
         return {

@@ -101,7 +101,7 @@ def _both(
     keys = [_key(selection, side, about) for side in (0, 1)]
     missing = [key for key in dict.fromkeys(keys) if key not in results()]
     bar = Stoppable(text) if missing else None
-    found = []
+    both = []
     try:
         for side, key in enumerate(keys):
             done = missing.index(key) if key in missing else 0
@@ -110,11 +110,11 @@ def _both(
                 if bar is not None:
                     bar.report((done + share) / len(missing))
 
-            found.append(results().get(key, lambda side=side, report=report: work(side)(report)))  # type: ignore[misc]
+            both.append(results().get(key, lambda side=side, report=report: work(side)(report)))  # type: ignore[misc]
     finally:
         if bar is not None:
             bar.close()
-    return found[0], found[1]
+    return both[0], both[1]
 
 
 def _attribute(selection: Selection, side: int, request: Request, report: Callable[[float], None]) -> Attribution:
@@ -130,18 +130,18 @@ def _attribute(selection: Selection, side: int, request: Request, report: Callab
 
 
 def _curves(
-    selection: Selection, side: int, request: Request, found: Attribution, report: Callable[[float], None]
+    selection: Selection, side: int, request: Request, attribution: Attribution, report: Callable[[float], None]
 ) -> Faithfulness:
     loaded = selection.loaded[side]
     curves = input_curves(
         private_copy(loaded.model, loaded.lock),
         selection.passes[side].image,
         selection.target,
-        {found.title: found.values},
+        {attribution.title: attribution.values},
         reference=request.reference,
         steps=STEPS,
         cell=CELL,
         random_seeds=SEEDS,
         report=report,
     )
-    return curves[found.title]
+    return curves[attribution.title]

@@ -57,20 +57,20 @@ class Verdict(Summarised):
     Attributes:
         expectation: the claim.
         model: in which.
-        found: the difference from what it is compared with.
+        difference: the difference from what it is compared with.
         outcome: ``"held"``, ``"failed"`` or ``"undecided"``.
     """
 
     expectation: Expectation
     model: str
-    found: Estimate
+    difference: Estimate
     outcome: str
 
     def to_dict(self) -> dict[str, Any]:
         return {
             **self.expectation.to_dict(),
             "model": self.model,
-            "difference": self.found.to_dict(),
+            "difference": self.difference.to_dict(),
             "outcome": self.outcome,
         }
 
@@ -149,36 +149,36 @@ EXPECTATIONS: tuple[Expectation, ...] = (
 
 def judge(result: ArenaResult) -> tuple[Verdict, ...]:
     """Each expectation in each model that it speaks of, where both its methods took part."""
-    found = []
+    verdicts = []
     for expectation in EXPECTATIONS:
         methods = {expectation.method, expectation.against} & set(METHODS)
         if not methods <= set(result.methods):
             continue
         for model in result.models:
             if expectation.heads == "all" or (expectation.heads == "relations") == result.relations[model]:
-                found.append(_verdict(expectation, result, model))
-    return tuple(found)
+                verdicts.append(_verdict(expectation, result, model))
+    return tuple(verdicts)
 
 
 def _verdict(expectation: Expectation, result: ArenaResult, model: str) -> Verdict:
     against = expectation.against
     if isinstance(against, str):
-        found = result.estimate(model, expectation.method, expectation.measure, minus=against)
+        difference = result.estimate(model, expectation.method, expectation.measure, minus=against)
     else:
         raw = result.estimate(model, expectation.method, expectation.measure)
-        found = Estimate(raw.mean - against, raw.half_width, raw.pairs)
-    return Verdict(expectation, model, found, outcome(expectation, found))
+        difference = Estimate(raw.mean - against, raw.half_width, raw.pairs)
+    return Verdict(expectation, model, difference, outcome(expectation, difference))
 
 
-def outcome(expectation: Expectation, found: Estimate) -> str:
+def outcome(expectation: Expectation, difference: Estimate) -> str:
     """Of an estimate of the difference; see the head of this file."""
-    if math.isnan(found.half_width):
+    if math.isnan(difference.half_width):
         return "undecided"
-    low, high, within = found.low, found.high, expectation.within
+    low, high, within = difference.low, difference.high, expectation.within
     if expectation.claim == "near":
-        held, failed = -within <= low and high <= within, high < -within or low > within
+        holds, failed = -within <= low and high <= within, high < -within or low > within
     elif expectation.claim == "above":
-        held, failed = low > 0, high <= 0
+        holds, failed = low > 0, high <= 0
     else:
-        held, failed = high < 0, low >= 0
-    return "held" if held else "failed" if failed else "undecided"
+        holds, failed = high < 0, low >= 0
+    return "held" if holds else "failed" if failed else "undecided"

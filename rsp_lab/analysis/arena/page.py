@@ -120,12 +120,12 @@ def _in_short(result: ArenaResult) -> list[str]:
 
 def _counts(result: ArenaResult, model: str) -> str:
     """Lifts are skewed over cases, so that a mean may be undecided where every pair agrees."""
-    found = []
+    counts = []
     for method in result.methods:
         own = [pair.values[method] for pair in result.of_model(model) if pair.used]
         lifts = [values["cue_lift"] for values in own if "cue_lift" in values]
-        found.append((sum(lift > 1 for lift in lifts), len(lifts), result.methods[method].title))
-    return ", ".join(f"{title} {count} of {of}" for count, of, title in sorted(found, key=lambda entry: -entry[0]))
+        counts.append((sum(lift > 1 for lift in lifts), len(lifts), result.methods[method].title))
+    return ", ".join(f"{title} {count} of {of}" for count, of, title in sorted(counts, key=lambda entry: -entry[0]))
 
 
 def _titles(result: ArenaResult, methods: Sequence[str]) -> str:
@@ -145,16 +145,16 @@ def _expected(result: ArenaResult, verdicts: Sequence[Verdict]) -> list[str]:
     for verdict in verdicts:
         by_claim.setdefault(verdict.expectation.sentence(), {})[verdict.model] = verdict
     rows = []
-    for sentence, found in by_claim.items():
-        reason = next(iter(found.values())).expectation.reason
-        cells = [_outcome(found[m]) if m in found else "–" for m in result.models]
+    for sentence, by_model in by_claim.items():
+        reason = next(iter(by_model.values())).expectation.reason
+        cells = [_outcome(by_model[m]) if m in by_model else "–" for m in result.models]
         rows.append([sentence, reason, *cells])
     return [*lines, "", *markdown_table(["expected", "because", *result.models], rows, left=2), ""]
 
 
 def _outcome(verdict: Verdict) -> str:
     word = f"**{verdict.outcome}**" if verdict.outcome == "failed" else verdict.outcome
-    return f"{word} ({verdict.found.words(difference=True)})"
+    return f"{word} ({verdict.difference.words(difference=True)})"
 
 
 def _group(result: ArenaResult, group: str) -> list[str]:

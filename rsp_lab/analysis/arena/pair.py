@@ -69,24 +69,24 @@ def pair_outcome(
         input_steps: of deletion and insertion at the input.
     """
     scenes = draw_scene_pair(place.seed, *place.size, case=place.case, distance=place.distance)
-    asked = [_question(model, s, _DRAWS * (2 * place.seed + r), reference) for r, s in enumerate(scenes)]
-    maps = [{method.name: method_map(method, question) for method in methods} for question in asked]
+    questions = [_question(model, s, _DRAWS * (2 * place.seed + r), reference) for r, s in enumerate(scenes)]
+    maps = [{method.name: method_map(method, question) for method in methods} for question in questions]
     ambiguities = [scene.ambiguities[0] for scene in scenes]
     dear = place.seed % 2
     values: dict[str, dict[str, float]] = {method.name: {} for method in methods}
-    found = [
-        _known(asked, maps, ambiguities, seeds),
-        _in_the_head(asked[dear], maps[dear], seeds),
-        _at_the_input(asked[dear], maps[dear], seeds, input_steps),
+    parts = [
+        _known(questions, maps, ambiguities, seeds),
+        _in_the_head(questions[dear], maps[dear], seeds),
+        _at_the_input(questions[dear], maps[dear], seeds, input_steps),
     ]
     if place.randomised:
-        found.append(_randomised(scenes[dear], place.seed, asked[dear], maps[dear]))
-    for part in found:
+        parts.append(_randomised(scenes[dear], place.seed, questions[dear], maps[dear]))
+    for part in parts:
         for method, measured in part.items():
             values[method] |= {measure: value for measure, value in measured.items() if math.isfinite(value)}
-    margins = [target_value(q.frozen.logits[0], q.target, q.frozen.image_size, q.frozen.class_names) for q in asked]
+    margins = [target_value(q.frozen.logits[0], q.target, q.frozen.image_size, q.frozen.class_names) for q in questions]
     residual = max(
-        context_ledger(question.frozen, question.frozen.image, question.target).residual for question in asked
+        context_ledger(question.frozen, question.frozen.image, question.target).residual for question in questions
     )
     return PairOutcome(
         model=name,
@@ -106,23 +106,23 @@ def _question(model: Segmenter, scene: Scene, seed: int, reference: str) -> Ques
 
 
 def _known(
-    asked: Sequence[Question], maps: Sequence[Maps], where: Sequence[Ambiguity], seeds: int
+    questions: Sequence[Question], maps: Sequence[Maps], where: Sequence[Ambiguity], seeds: int
 ) -> dict[str, dict[str, float]]:
     """Mean over the readings; of the random map, over its seeds too."""
     table = {}
     for name, own_map in maps[0].items():
         draws: list[list[Tensor]] = [[reading[name].pixels for reading in maps]]
         if name == RANDOM.name:
-            draws = [[noise(q.frozen.image_size, q.seed + i) for q in asked] for i in range(seeds)]
-        found: dict[str, list[float]] = {}
+            draws = [[noise(q.frozen.image_size, q.seed + i) for q in questions] for i in range(seeds)]
+        measured: dict[str, list[float]] = {}
         for own, other in draws:
             for values, ambiguity in zip((own, other), where, strict=True):
                 for measure, value in known_answer(values, ambiguity).items():
-                    found.setdefault(measure, []).append(value)
+                    measured.setdefault(measure, []).append(value)
             turned = follow(own, other, where[0].cue, signed=own_map.method.signed)
             if turned is not None:
-                found.setdefault("follow", []).append(turned)
-        table[name] = {measure: fmean(values) for measure, values in found.items()}
+                measured.setdefault("follow", []).append(turned)
+        table[name] = {measure: fmean(values) for measure, values in measured.items()}
     return table
 
 
@@ -130,8 +130,8 @@ def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[s
     book = context_ledger(question.frozen, question.frozen.image, question.target)
     cells = sum(values.numel() for values in book.maps.values())
     table = {}
-    for method, found in maps.items():
-        orders = [cell_order(found.cells, question.seed)]
+    for method, map_ in maps.items():
+        orders = [cell_order(map_.cells, question.seed)]
         if method == RANDOM.name:
             # A projection would put large cells first, which is not random.
             orders = [random_order(cells, question.seed + i) for i in range(seeds)]

@@ -231,7 +231,7 @@ class ArenaResult(Summarised):
             where: keeps a pair or not, beside what the measure needs.
         """
         needs_use = MEASURES[measure].needs_use
-        found = []
+        differences = []
         for pair in self.of_model(model):
             if (needs_use and not pair.used) or not where(pair):
                 continue
@@ -240,8 +240,8 @@ class ArenaResult(Summarised):
             ]
             known = [term for term in terms if term is not None]
             if len(known) == len(terms):
-                found.append(known[0] - sum(known[1:]))
-        return Estimate.of(found)
+                differences.append(known[0] - sum(known[1:]))
+        return Estimate.of(differences)
 
     def uniform(self, model: str) -> Estimate:
         """What a uniform map puts on the cue, over the pairs whose cue the model uses."""
@@ -258,9 +258,9 @@ class ArenaResult(Summarised):
         for model in self.models:
             for method in self.methods:
                 for measure in MEASURES:
-                    found = self.estimate(model, method, measure)
-                    if found.pairs:
-                        yield {"model": model, "method": method, "measure": measure, **found.to_dict()}
+                    estimate = self.estimate(model, method, measure)
+                    if estimate.pairs:
+                        yield {"model": model, "method": method, "measure": measure, **estimate.to_dict()}
 
     def _summary(self) -> tuple[str, Rows]:
         title = f"ArenaResult: {len(self.methods)} methods, {len(self.pairs)} pairs of readings"

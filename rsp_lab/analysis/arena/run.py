@@ -77,14 +77,14 @@ class ArenaSettings:
 
     @cached_property
     def by_name(self) -> dict[str, Method]:
-        """The methods in the order of the tables: those of the arena, others as they were given, the control last.
+        """The methods in the order of the tables: those of the arena, others as they come, the control last.
 
         Raises:
             ValueError: for an unknown method, or two of one name.
         """
         chosen: dict[str, Method] = {}
-        for given in self.methods:
-            method = find_method(given, METHODS.values())
+        for one in self.methods:
+            method = find_method(one, METHODS.values())
             if chosen.setdefault(method.name, method) != method:
                 raise ValueError(f"two methods are called {method.name!r}: give the class of one another name.")
         known = [name for name in METHODS if name in chosen]
@@ -150,9 +150,9 @@ def run_arena(
     outcomes: list[PairOutcome] = []
     for done, (name, place) in enumerate(work, 1):
         path = None if folder is None else folder / _file_name(name, digests[name], place)
-        kept = _read(path) if path is not None and path.exists() and begun else None
-        outcomes.append(kept or _outcome(name, by_name[name], place, settings))
-        if folder is not None and path is not None and kept is None:
+        known = _read(path) if path is not None and path.exists() and begun else None
+        outcomes.append(known or _outcome(name, by_name[name], place, settings))
+        if folder is not None and path is not None and known is None:
             if not begun:
                 _forget(folder)
             begun = True
@@ -164,7 +164,7 @@ def run_arena(
 
 
 def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSettings) -> PairOutcome:
-    found = pair_outcome(
+    outcome = pair_outcome(
         name,
         model,
         place,
@@ -174,7 +174,7 @@ def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSetti
         input_steps=settings.input_steps,
     )
     # As it will be read again: a run that was interrupted must not differ from one that was not.
-    return PairOutcome.from_dict(parse_json(to_json(found.to_dict()), "outcome"))
+    return PairOutcome.from_dict(parse_json(to_json(outcome.to_dict()), "outcome"))
 
 
 def _named(models: Segmenter | Iterable[Segmenter]) -> dict[str, Segmenter]:

@@ -42,7 +42,7 @@ class Attribution(Summarised):
         reference: what "absent" means: ``"blur"``, ``"black"``, ``"mean"``, or ``"none"`` for a method without.
         reference_value: the target's value on the reference image; None where the method does not use it.
         residual: by :data:`RESIDUAL_RULE` where the method promises that sum, else None.
-        settings: of the method, what it told of its work, and ``passes``, how many images went through the network.
+        settings: of the method, details of its run, and ``passes``, how many images went through the network.
         regions: where the method works by regions, the largest effect of either sign first.
     """
 

@@ -48,9 +48,9 @@ def target_function(
     """
     network = unwrapped(model)
     names = class_names_of(network, class_names)
-    given = explainable_input(network, image)
-    with full_precision(given.device, grad=True), _uncompiled(network):
-        yield TargetFunction(network, target, given, names, report)
+    photograph = explainable_input(network, image)
+    with full_precision(photograph.device, grad=True), _uncompiled(network):
+        yield TargetFunction(network, target, photograph, names, report)
 
 
 class TargetFunction:

@@ -193,8 +193,8 @@ def block_order(values: Float[Tensor, "y x"], cell: int, seed: int = 0) -> Int[T
 
 def block_means(values: Float[Tensor, "y x"], cell: int) -> Float[Tensor, "v u"]:
     """Mean of the values in each block of ``cell`` x ``cell`` pixels, of those that a cut-off one has; float64."""
-    given = values.detach().cpu().double()[None, None]
-    return F.avg_pool2d(given, cell, ceil_mode=True, count_include_pad=False)[0, 0]
+    batch = values.detach().cpu().double()[None, None]
+    return F.avg_pool2d(batch, cell, ceil_mode=True, count_include_pad=False)[0, 0]
 
 
 class _Probe:
@@ -203,17 +203,17 @@ class _Probe:
     def __init__(self, function: TargetFunction, blank: Tensor, cell: int) -> None:
         self._function, self._image, self._blank, self._cell = function, function.image, blank, cell
 
-    def values(self, kept: Sequence[Bool[Tensor, " block"]]) -> list[float]:
+    def values(self, present: Sequence[Bool[Tensor, " block"]]) -> list[float]:
         """One value for each set of blocks that are the image's; equal sets go through the network once."""
-        different = {blocks.numpy().tobytes(): blocks for blocks in kept}
+        different = {blocks.numpy().tobytes(): blocks for blocks in present}
         self._function.expected = self._function.passes + len(different)
         at_once, sets = images_at_once(self._image), list(different.values())
-        found: list[float] = []
+        targets: list[float] = []
         for start in range(0, len(sets), at_once):
             images = torch.cat([self._composed(blocks) for blocks in sets[start : start + at_once]])
-            found += self._function(images).tolist()
-        known = dict(zip(different, found, strict=True))
-        return [known[blocks.numpy().tobytes()] for blocks in kept]
+            targets += self._function(images).tolist()
+        known = dict(zip(different, targets, strict=True))
+        return [known[blocks.numpy().tobytes()] for blocks in present]
 
     def _composed(self, blocks: Bool[Tensor, " block"]) -> Float[Tensor, "1 3 y x"]:
         height, width = self._image.shape[-2:]
@@ -224,10 +224,10 @@ class _Probe:
 
 def _curves(probe: _Probe, walks: Sequence[tuple[Tensor, Tensor]], counts: Sequence[int]) -> list[Curves]:
     """One for each (order of deletion, order of insertion)."""
-    kept: list[Tensor] = []
+    present: list[Tensor] = []
     for deleted, inserted in walks:
-        kept += [~_first(deleted, count) for count in counts] + [_first(inserted, count) for count in counts]
-    values = probe.values(kept)
+        present += [~_first(deleted, count) for count in counts] + [_first(inserted, count) for count in counts]
+    values = probe.values(present)
     shares = tuple(count / counts[-1] for count in counts)
     points = len(counts)
     parts = [tuple(values[start : start + points]) for start in range(0, len(values), points)]

@@ -140,12 +140,12 @@ def live_curves(
     first = torch.zeros(len(counts), total, dtype=torch.bool)
     for row, count in enumerate(counts):
         first[row, order[:count]] = True
-    deletion, insertion = (tuple(live_values(frozen, ledger.target, kept)) for kept in (~first, first))
+    deletion, insertion = (tuple(live_values(frozen, ledger.target, present)) for present in (~first, first))
     return CellCurves(counts, deletion, insertion, _scale(ledger))
 
 
-def live_values(frozen: FrozenHead, target: Target, kept: Bool[Tensor, "b cell"]) -> list[float]:
-    """The target's value in logits with only some cells kept, once for each row of ``kept``."""
+def live_values(frozen: FrozenHead, target: Target, present: Bool[Tensor, "b cell"]) -> list[float]:
+    """The target's value in logits with only some cells present, once for each row of ``present``."""
     place = cell_weights(
         target, frozen.image_size, (frozen.logits.shape[-2], frozen.logits.shape[-1]), frozen.logits.dtype
     )
@@ -153,7 +153,7 @@ def live_values(frozen: FrozenHead, target: Target, kept: Bool[Tensor, "b cell"]
     q, start = {}, 0
     for x in frozen.levels:
         height, width = frozen.q[x].shape[-2:]
-        mask = kept[:, start : start + height * width].view(-1, 1, height, width)
+        mask = present[:, start : start + height * width].view(-1, 1, height, width)
         q[x] = frozen.q[x] * mask.to(frozen.q[x])
         start += height * width
     with full_precision(frozen.logits.device):

@@ -78,24 +78,24 @@ def draw_arena(result: ArenaResult) -> Figure:
 
 def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
     count = len(result.models)
-    shown: list[float] = []
+    drawn: list[float] = []
     for which, model in enumerate(result.models):
         colour, marker = _COLOURS[which % len(_COLOURS)], _MARKERS[which % len(_MARKERS)]
         for row, method in enumerate(result.methods):
-            found = result.estimate(model, method, panel.measure)
-            if math.isnan(found.mean):
+            estimate = result.estimate(model, method, panel.measure)
+            if math.isnan(estimate.mean):
                 continue
             place = row + (which - (count - 1) / 2) * 0.5 / max(count - 1, 1)
-            reach = 0.0 if math.isnan(found.half_width) else found.half_width
-            axes.errorbar(found.mean, place, xerr=reach, color=colour, marker=marker, markersize=2.8, elinewidth=0.7)
-            shown += [found.mean, *_short(found)]
+            reach = 0.0 if math.isnan(estimate.half_width) else estimate.half_width
+            axes.errorbar(estimate.mean, place, xerr=reach, color=colour, marker=marker, markersize=2.8, elinewidth=0.7)
+            drawn += [estimate.mean, *_short(estimate)]
     chance = panel.chance if panel.chance is not None else result.control(panel.measure)
     if chance is not None:
         axes.axvline(chance, color=INK, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0)
-        shown.append(chance)
-    if shown:
-        spare = 0.06 * (max(shown) - min(shown) or 1)
-        low, high = min(shown) - spare, max(shown) + spare
+        drawn.append(chance)
+    if drawn:
+        spare = 0.06 * (max(drawn) - min(drawn) or 1)
+        low, high = min(drawn) - spare, max(drawn) + spare
         if MEASURES[panel.measure].group == "randomised":
             # A t interval does not know that a correlation ends at 1.
             low, high = max(low, -1.1), min(high, 1.1)
@@ -110,11 +110,11 @@ def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
     axes.set_gid(MEASURES[panel.measure].title)
 
 
-def _short(found: Estimate) -> tuple[float, ...]:
+def _short(estimate: Estimate) -> tuple[float, ...]:
     """Ends of the interval; of few pairs they may lie so far out that nothing else could be told apart."""
-    if math.isnan(found.half_width) or found.pairs < 3:
+    if math.isnan(estimate.half_width) or estimate.pairs < 3:
         return ()
-    return found.low, found.high
+    return estimate.low, estimate.high
 
 
 def _legend(sheet: Sheet, models: Sequence[str], top: float) -> float:

@@ -32,18 +32,18 @@ def draw_arena_maps(scene: Scene, maps: Mapping[str, MethodMap]) -> Figure:
         ValueError: for no map, or one of another size than the scene.
     """
     rows, columns = scene.label.shape
-    if not maps or any(tuple(found.pixels.shape) != (rows, columns) for found in maps.values()):
+    if not maps or any(tuple(map_.pixels.shape) != (rows, columns) for map_ in maps.values()):
         raise ValueError(f"maps of the scene's size {rows} x {columns} are needed, one or more.")
     with plot_style():
         sheet = Sheet(DOUBLE)
         top = draw_outline_legend(sheet)
         wide = (DOUBLE - (_COLUMNS - 1) * _GAP) / _COLUMNS
         high, word = wide * rows / columns, line_height(SMALL)
-        for number, (name, found) in enumerate(maps.items()):
+        for number, (name, map_) in enumerate(maps.items()):
             left = (number % _COLUMNS) * (wide + _GAP)
             upper = top + (number // _COLUMNS) * (high + word + _GAP)
-            sheet.text(left, upper, found.method.title, size=SMALL)
-            _draw_map(sheet.axes(left, upper + word, wide, high, label=name), scene, found)
+            sheet.text(left, upper, map_.method.title, size=SMALL)
+            _draw_map(sheet.axes(left, upper + word, wide, high, label=name), scene, map_)
         top += -(-len(maps) // _COLUMNS) * (high + word + _GAP)
         words = (
             "Red speaks for the region's class, blue against it. A scale a method, since their units differ: its end "
@@ -53,10 +53,10 @@ def draw_arena_maps(scene: Scene, maps: Mapping[str, MethodMap]) -> Figure:
         return sheet.finish(top + 0.04)
 
 
-def _draw_map(axes: Axes, scene: Scene, found: MethodMap) -> None:
+def _draw_map(axes: Axes, scene: Scene, map_: MethodMap) -> None:
     size = (scene.label.shape[0], scene.label.shape[1])
     axes.imshow(lightened(rgb(scene.image)), extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), aspect="auto")
-    values = found.pixels.numpy()
+    values = map_.pixels.numpy()
     scale = shared_scale([values], PERCENTILE)
     show_map(axes, values, scale, size)
     axes.images[-1].set_alpha(np.clip(np.abs(values) / scale.limit, 0, 1) ** 0.5 * 0.9)

@@ -83,17 +83,21 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     high, wide = panel
     first = row.maps[0]
     top += sheet.text(_MARGIN, top, first.title, size=SMALL, weight="bold") + 0.02
-    maps = [_cells(found) for found in row.maps]
+    maps = [_cells(attribution) for attribution in row.maps]
     scale = shared_scale(maps, PERCENTILE)
-    for place, (name, found, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
+    for place, (name, attribution, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
         left = _MARGIN + place * (wide + _GAP)
-        sheet.text(left, top, shorten(f"{name}: {significant(found.target_value)} logits", wide, TINY), size=TINY)
+        sheet.text(left, top, shorten(f"{name}: {significant(attribution.target_value)} logits", wide, TINY), size=TINY)
         _draw_map(
-            sheet.axes(left, top + 0.15, wide, high, label=f"{found.method.name} {place}"), image, values, scale, found
+            sheet.axes(left, top + 0.15, wide, high, label=f"{attribution.method.name} {place}"),
+            image,
+            values,
+            scale,
+            attribution,
         )
-        words = fill(_promise(found), wide, TINY)
+        words = fill(_promise(attribution), wide, TINY)
         sheet.text(left, top + 0.15 + high + 0.03, words, size=TINY, color=QUIET)
-    lines = max(fill(_promise(found), wide, TINY).count("\n") + 1 for found in row.maps)
+    lines = max(fill(_promise(attribution), wide, TINY).count("\n") + 1 for attribution in row.maps)
     right = _MARGIN + len(row.maps) * (wide + _GAP)
     if row.curves:
         each = (high - 0.12 * (len(row.curves) - 1)) / len(row.curves)
@@ -115,27 +119,27 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     return top + 0.36
 
 
-def _cells(found: Attribution) -> np.ndarray:
-    cell = max(1, -(-max(found.image_size) // _CELLS))
-    means: np.ndarray = block_means(found.values, cell).numpy()
+def _cells(attribution: Attribution) -> np.ndarray:
+    cell = max(1, -(-max(attribution.image_size) // _CELLS))
+    means: np.ndarray = block_means(attribution.values, cell).numpy()
     return means
 
 
-def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, found: Attribution) -> None:
-    size = found.image_size
+def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, attribution: Attribution) -> None:
+    size = attribution.image_size
     show_map(axes, values, scale, size)
     picture = printable(lightened(rgb(image)))
     axes.imshow(picture, extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), aspect="auto", alpha=0.3)
     bare(axes)
-    y, x = found.target.centre
+    y, x = attribution.target.centre
     mark_pixel(axes, (round(y), round(x)))
 
 
-def _promise(found: Attribution) -> str:
-    if found.residual is not None:
-        return f"sum {significant(float(found.values.sum()))}, residual {found.residual:.1g}"
-    if found.regions:
-        return ", ".join(f"{one.name} {significant(one.effect)}" for one in found.regions[:3])
+def _promise(attribution: Attribution) -> str:
+    if attribution.residual is not None:
+        return f"sum {significant(float(attribution.values.sum()))}, residual {attribution.residual:.1g}"
+    if attribution.regions:
+        return ", ".join(f"{one.name} {significant(one.effect)}" for one in attribution.regions[:3])
     return "no sum is promised"
 
 
@@ -145,12 +149,12 @@ def _ends(curves: Sequence[Faithfulness]) -> tuple[float, float]:
     return min(values) - room, max(values) + room
 
 
-def _draw_curves(axes: Axes, found: Faithfulness, ends: tuple[float, float], *, last: bool) -> None:
-    shares = 100 * np.array(found.shares)
-    for spreads in (found.control.deletion, found.control.insertion):
+def _draw_curves(axes: Axes, faithfulness: Faithfulness, ends: tuple[float, float], *, last: bool) -> None:
+    shares = 100 * np.array(faithfulness.shares)
+    for spreads in (faithfulness.control.deletion, faithfulness.control.insertion):
         axes.fill_between(shares, *_band(spreads), color=FAINT, alpha=0.45, linewidth=0)
-    axes.plot(shares, found.deletion, color=INK, linewidth=1.1, label="replaced")
-    axes.plot(shares, found.insertion, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="put back")
+    axes.plot(shares, faithfulness.deletion, color=INK, linewidth=1.1, label="replaced")
+    axes.plot(shares, faithfulness.insertion, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="put back")
     axes.set_xlim(0, 100)
     axes.set_ylim(*ends)
     axes.tick_params(labelsize=TINY)
