@@ -107,12 +107,12 @@ def wrap(items: Sequence[str], width: float, size: float = TEXT, *, extra: float
     return lines
 
 
-def fill(words: str, width: float, size: float = TEXT) -> str:
+def fill(words: str, width: float, size: float = TEXT, *, bold: bool = False) -> str:
     """The words broken into lines that fit."""
     lines: list[str] = []
     for word in words.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
+        if lines and text_width(longer, size, bold=bold) <= width:
             lines[-1] = longer
         else:
             lines.append(word)

@@ -139,9 +139,9 @@ def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths
     start = _MARGIN + wide + 0.16
     room = DOUBLE - _MARGIN - start
     where = target.describe()
-    diagram.text(start, _MARGIN, fill(f"{where}, logits:", room, TEXT), size=TEXT, va="top", weight="bold")
-    lines = fill(f"{where}, logits:", room, TEXT).count("\n") + 1
-    top = _MARGIN + lines * line_height(TEXT) + 0.02
+    title = fill(f"{where}, logits:", room, TEXT, bold=True)
+    diagram.text(start, _MARGIN, title, size=TEXT, va="top", weight="bold")
+    top = _MARGIN + (title.count("\n") + 1) * line_height(TEXT) + 0.02
     for path in paths:
         words = shorten(f"{path.name}  {signed_fixed(path.target_value)}", room, SMALL)
         diagram.text(start, top, words, size=SMALL, va="top")

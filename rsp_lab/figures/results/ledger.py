@@ -152,7 +152,7 @@ def _draw_levels(
         for row, gap in zip(rows, [*(apart.sums[x] for x in levels), apart.bias, apart.total], strict=True):
             row[2].append(gap)
     room = DOUBLE - _MARGIN - left
-    top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room), weight="bold")
+    top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room, bold=True), weight="bold")
     for mark, account in zip(marks if len(accounts) == 2 else "■", accounts, strict=True):
         top += sheet.text(left, top, shorten(f"{mark} {account.name}", room, SMALL), size=SMALL)
     start = left + text_width("level 7", SMALL) + 0.08
