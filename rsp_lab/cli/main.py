@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 
 from rsp_lab.cli.output import say
+from rsp_lab.figures.letters import collected_letters, missing_notice
 from rsp_lab.files import StateMismatchError
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
 from rsp_lab.text import spell_out
@@ -36,7 +37,7 @@ COMMANDS = {
     ),
     "arena": ("Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes."),
     "figures": (
-        "The paper's figures and tables for your models and images: fig1 to fig5, tables, ledger, gaze, distance, all."
+        "The paper's figures and tables, and those of the analyses, for your models and images; --list names them."
     ),
     "residuals": "How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.",
     "bench": (
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Imported before a signal raises in the midst of it: not every import fails as it should.
     commands = _commands(words)
     try:
-        with interruptible():
+        with interruptible(), collected_letters() as letters:
             tyro.extras.subcommand_cli_from_dict(commands, prog="rsp-lab", args=words)
     except BrokenPipeError:
         # The reader of the output, such as head, is gone; what is still buffered for it must not raise again at exit.
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Interrupted as stop:
         say(f"rsp-lab: {stop}")
         raise SystemExit(EXIT_CODE) from None
+    if letters:
+        say(f"rsp-lab: {missing_notice(letters)}")
 
 
 def _commands(words: list[str]) -> dict[str, Callable[..., Any]]:

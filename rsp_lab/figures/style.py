@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ import matplotlib as mpl
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from rsp_lab.figures.fonts import font_families, quiet_weights
+from rsp_lab.figures.letters import warned_letters
 from rsp_lab.files import AnyPath, write_atomic
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
 
@@ -37,7 +39,6 @@ FULL = 0.9
 """Opacity of the largest weight, so that the photograph shimmers through even there."""
 
 RC: Mapping[str, Any] = {
-    "font.family": ["DejaVu Sans"],
     "font.size": TEXT,
     "axes.linewidth": 0.5,
     "axes.edgecolor": QUIET,
@@ -80,10 +81,16 @@ _METADATA: Mapping[str, dict[str, None]] = {
 }
 
 
-def plot_style() -> AbstractContextManager[None]:
-    """The look as a context; nothing of it outlives the context."""
-    settings: Any = dict(RC)  # matplotlib types the keys as literals of its own version
-    return mpl.rc_context(settings)
+@contextmanager
+def plot_style() -> Iterator[None]:
+    """The look as a context; nothing of it outlives the context.
+
+    Letters that no installed font has end in one :class:`~rsp_lab.figures.letters.MissingLettersWarning`.
+    """
+    # matplotlib types the keys as literals of its own version.
+    settings: Any = {**RC, "font.family": font_families()}
+    with warned_letters(), quiet_weights(), mpl.rc_context(settings):
+        yield
 
 
 def level_colour(level: int) -> str:

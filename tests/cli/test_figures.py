@@ -14,6 +14,7 @@ from rsp_lab.cli import figures, main
 from rsp_lab.cli.figures import GROUPS, TABLES
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
+from rsp_lab.figures import fonts
 from rsp_lab.figures.catalogue import FIGURES, PAPER
 from rsp_lab.models import weights
 from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
@@ -156,12 +157,31 @@ def test_wrong_requests_write_nothing(
     assert "-o DIR" in fails(["figures", "fig2"])
     assert "two images are called 'scene1'" in fails(["figures", "fig1", *image, str(twin), *models, *out])
     assert "--labels are of one image, got 0" in fails(["figures", "fig5a", "--labels", str(twin), *models, *out])
-    assert "must be one object of numbers" in fails(["figures", "tables", "--scores", str(bad), *out])
+    assert "Give one object of numbers" in fails(["figures", "tables", "--scores", str(bad), *out])
     assert "'step98' is no step" in fails(["figures", "fig3", *image, *models, "--step", "step98", *out])
     assert "drawn scenes' classes" in fails(["figures", "distance", *models, *out])
     assert "one model alone" in fails(["figures", "fig2", *models, "--model", models[1], *out])
     assert "give two models" in fails(["figures", "flips", *image, "--model", models[1], *out])
     assert not (tmp_path / "out").exists()
+
+
+def test_letters_that_no_font_has_are_said_once(
+    scenes: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fonts, "FALLBACKS", ())
+    fonts._families.cache_clear()
+    name = str(tmp_path / "foreign.safetensors")
+    weights.save(Segmenter(tiny_baseline(("車", "人", "天"))), name, {})
+
+    try:
+        draw(["fig5a", "ledger", "--image", str(scenes[0]), "--model", name, "--format", "svg"], tmp_path / "out")
+    finally:
+        fonts._families.cache_clear()
+
+    notices = [line for line in capsys.readouterr().err.splitlines() if "Noto Sans CJK" in line]
+    assert len(notices) == 1
+    assert notices[0].startswith("rsp-lab: no installed font has some letters of the names, so figures write ")
+    assert "車 as \\u8eca" in notices[0]
 
 
 def test_semantic_fpn_has_a_structure_and_no_path(

@@ -59,6 +59,8 @@ def _show(selection: Selection, heading: Heading, name: str, width: str) -> None
     except (ValueError, LedgerError) as problem:
         st.error(escape(str(problem)))
         return
+    if figure.notice:
+        st.warning(escape(figure.notice))
     st.image(figure.files["png"], width="stretch" if width == "page" or not FIGURES[name].column else "content")
     row = st.container(horizontal=True, vertical_alignment="center")
     for ending, mime in shelf.FORMATS.items():
@@ -96,6 +98,8 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
     bar.close()
     for text in problems:
         st.error(escape(text))
+    for notice in sorted({figure.notice for figure in figures.values() if figure.notice}):
+        st.warning(escape(notice))
     content = results().get((shelf.key_of(selection, "all", width), tuple(figures)), lambda: shelf.archive(figures))
     st.download_button(
         f"ZIP of PDF, SVG, PNG and captions, {_size(len(content))}",

@@ -19,6 +19,7 @@ from rsp_lab._version import __version__
 from rsp_lab.capture.record import Record
 from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.figures.catalogue import FIGURES, FigureInput, figure_names
+from rsp_lab.figures.letters import collected_letters, missing_notice
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 
 FORMATS = {"pdf": "application/pdf", "svg": "image/svg+xml", "png": "image/png"}
@@ -37,10 +38,12 @@ class FigureFiles:
     Attributes:
         files: content by ending, see :data:`FORMATS`.
         caption: plain text.
+        notice: what a reader should know about letters that could not be drawn; may be empty.
     """
 
     files: Mapping[str, bytes]
     caption: str
+    notice: str = ""
 
 
 def figure_input(selection: Selection, width: str = "page") -> FigureInput:
@@ -86,10 +89,10 @@ def is_drawn(selection: Selection, name: str, width: str = "page") -> bool:
 
 
 def _draw(selection: Selection, name: str, width: str) -> FigureFiles:
-    with _DRAWING, tempfile.TemporaryDirectory() as folder:
+    with _DRAWING, collected_letters() as letters, tempfile.TemporaryDirectory() as folder:
         figure = FIGURES[name].draw(figure_input(selection, width))
         files = {ending: save(figure.figure, Path(folder) / f"{name}.{ending}").read_bytes() for ending in FORMATS}
-    return FigureFiles(files, figure.caption)
+    return FigureFiles(files, figure.caption, missing_notice(letters) if letters else "")
 
 
 def archive(figures: Mapping[str, FigureFiles]) -> bytes:

@@ -16,6 +16,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectang
 from matplotlib.path import Path
 
 from rsp_lab.figures.drawing.sheet import ASCENT, LINE
+from rsp_lab.figures.fonts import legible
 from rsp_lab.figures.style import INK, QUIET, SMALL, TEXT, level_colour, level_dash
 
 Point = tuple[float, float]
@@ -41,7 +42,7 @@ class Diagram:
 
     def text(self, x: float, y: float, words: str, *, size: float = SMALL, **style: Any) -> None:
         """Lines of words whose middle (``va="center"``, the default) or top is at ``y``, on even baselines."""
-        lines, high = words.split("\n"), LINE * size / 72
+        lines, high = legible(words).split("\n"), LINE * size / 72
         start = y - len(lines) * high / 2 if style.pop("va", "center") == "center" else y
         for number, line in enumerate(lines):
             # The baseline lies at 0.92 of a centred line's type size, at which capitals look centred.

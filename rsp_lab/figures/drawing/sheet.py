@@ -7,10 +7,10 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
-from matplotlib.textpath import text_to_path
 
+from rsp_lab.figures import fonts
+from rsp_lab.figures.fonts import legible
 from rsp_lab.figures.style import TEXT
 
 LINE = 1.35
@@ -45,7 +45,7 @@ class Sheet:
 
         With ``va="center"``, the lines as a whole are centred on ``top``.
         """
-        lines = words.split("\n")
+        lines = legible(words).split("\n")
         high = line_height(size)
         start = top - len(lines) * high / 2 if style.pop("va", "top") == "center" else top
         for number, line in enumerate(lines):
@@ -77,13 +77,12 @@ def fit(image_size: tuple[int, int], width: float, height: float) -> tuple[float
 
 def text_width(words: str, size: float = TEXT, *, bold: bool = False) -> float:
     """Inches that words take in one line."""
-    font = FontProperties(family=["DejaVu Sans"], size=size, weight="bold" if bold else "normal")
-    width, _, _ = text_to_path.get_text_width_height_descent(words, font, ismath=False)
-    return float(width) / 72
+    return fonts.text_width(words, size, bold=bold)
 
 
 def shorten(words: str, width: float, size: float = TEXT, *, bold: bool = False) -> str:
     """The words, or their beginning and end around an ellipsis where they would not fit."""
+    words = legible(words)
     if text_width(words, size, bold=bold) <= width:
         return words
     for keep in range(len(words) - 1, 1, -1):
@@ -110,7 +109,7 @@ def wrap(items: Sequence[str], width: float, size: float = TEXT, *, extra: float
 def fill(words: str, width: float, size: float = TEXT, *, bold: bool = False) -> str:
     """The words broken into lines that fit."""
     lines: list[str] = []
-    for word in words.split(" "):
+    for word in legible(words).split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size, bold=bold) <= width:
             lines[-1] = longer

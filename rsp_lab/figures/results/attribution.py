@@ -24,6 +24,7 @@ from rsp_lab.figures.drawing.panels import (
     show_map,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
+from rsp_lab.figures.fonts import legible
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import significant
@@ -111,7 +112,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
                 label=f"curves {first.method.name} {place}",
             )
             _draw_curves(axes, along, ends, last=place == len(row.curves) - 1)
-            axes.set_title(row.names[place], fontsize=TINY, pad=1.5, loc="left")
+            axes.set_title(legible(row.names[place]), fontsize=TINY, pad=1.5, loc="left")
     top += 0.15 + high + 0.05 + 0.125 * lines
     bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
     colour_bar(bar, "RdBu_r", -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)

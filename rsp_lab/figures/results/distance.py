@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rsp_lab.analysis.scenes.distance import DistanceCurve
+from rsp_lab.figures.fonts import legible
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
 
 _COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5cc4")
@@ -106,7 +107,7 @@ def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: 
             middle,
             yerr=reach,
             color=_COLOURS[which % len(_COLOURS)],
-            label=curve.model,
+            label=legible(curve.model),
             marker=_MARKERS[which % len(_MARKERS)],
             markersize=3.2,
             linewidth=1.0,

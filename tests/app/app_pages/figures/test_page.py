@@ -16,11 +16,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.figures import shelf
+from app.shell.text import plain
 from app.store import models
 from rsp_lab.analysis.comparison.compare import assemble
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.record import Record
 from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.figures.letters import missing_notice
 from tests.kit.pages import run
 
 
@@ -84,11 +86,27 @@ def test_files_are_what_their_endings_say() -> None:
     assert Image.open(io.BytesIO(found.files["png"])).size[0] == round(7.16 * 300)
     assert Image.open(io.BytesIO(narrow.files["png"])).size[0] == round(3.5 * 300)
     assert f"Image: {shown.sample.name}, " in found.caption
+    assert not found.notice
     with zipfile.ZipFile(io.BytesIO(shelf.archive({"one": found}))) as zipped:
         assert sorted(zipped.namelist()) == ["captions.txt", "one.pdf", "one.png", "one.svg"]
         assert zipped.read("one.pdf") == found.files["pdf"]
         assert zipped.read("captions.txt").decode() == f"one: {found.caption}\n"
     assert shelf.archive({"one": found}) == shelf.archive({"one": found})
+
+
+def test_letters_that_no_font_has_are_said(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    notice = missing_notice({"車"})
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(picture, "PNG")
+    files = shelf.FigureFiles(dict.fromkeys(shelf.FORMATS, picture.getvalue()), "words", notice)
+    monkeypatch.setattr(shelf, "_draw", lambda *_: files)
+    page.query_params["pixel"] = "21,31"
+    run(page)
+
+    page.button(key="draw-figure").click()
+    run(page)
+
+    assert [element.value for element in page.warning] == [plain(notice)]
 
 
 def test_a_record_comes_back_from_its_bytes(tmp_path: Path) -> None:
