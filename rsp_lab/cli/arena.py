@@ -1,18 +1,13 @@
-"""The command that sets the methods of explanation against each other."""
+"""``rsp-lab arena``: methods of explanation set against each other."""
 
 from __future__ import annotations
 
 import csv
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import tyro
 
-from rsp_lab._version import __version__
 from rsp_lab.analysis.arena.expectations import EXPECTATIONS, judge
 from rsp_lab.analysis.arena.methods import METHODS
 from rsp_lab.analysis.arena.page import arena_page, expectation_counts
@@ -20,20 +15,19 @@ from rsp_lab.analysis.arena.result import ArenaResult
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
+from rsp_lab.cli.progress import progress
+from rsp_lab.cli.reports import report_facts, write_report
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
-from rsp_lab.files import check_target, to_json, whole_folder, write_atomic, write_json
+from rsp_lab.files import check_target, to_json, whole_folder, write_atomic
 from rsp_lab.interruption import kept
 from rsp_lab.models import weights
 
-_SAID_EVERY = 10.0
-"""Seconds between two lines of progress."""
-
 
 def arena(
-    out: arguments.Out,
     *,
+    results: arguments.KeptResults,
     models: tuple[str, ...] = ("scenes-baseline", "scenes-rsp4"),
     scenes: int = 1,
     seeds: int = 3,
@@ -42,8 +36,6 @@ def arena(
     distances: tuple[int, ...] = (),
     size: tuple[int, int] = (256, 512),
     page: Path | None = None,
-    fresh: bool = False,
-    json: arguments.Json = False,
 ) -> None:
     """Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes.
 
@@ -57,7 +49,6 @@ def arena(
         distances: of the cue in pixels; default: the least, a middle and the greatest.
         size: rows and columns of the scenes.
         page: also write the page there, and its picture to images/ beside it.
-        fresh: forget what an earlier run has done.
     """
     settings = ArenaSettings(
         size=size,
@@ -74,19 +65,20 @@ def arena(
         for model, name in zip(loaded, models, strict=True):
             model.name = name
     # Where nothing can be written, it is better to know before the work.
+    out, state = results.out, results.out / "state"
     for path in (out / "arena.json", *(() if page is None else (page, page.parent / "images" / "arena.png"))):
         check_target(path)
     say("Expected, before anything is measured:")
     for expectation in EXPECTATIONS:
         say(f"  {expectation.sentence()}: {expectation.reason}")
-    state = out / "state"
     with kept(f"what is done is kept in {state}, and the same command goes on"):
-        result = run_arena(loaded, settings, state, fresh=fresh, report=_progress())
+        with progress("arena", "pairs") as report:
+            result = run_arena(loaded, settings, state, fresh=results.fresh, report=report)
         facts = _write(result, out)
         if page is not None:
             save(draw_arena(result), page.parent / "images" / "arena.png", dpi=200)
             write_atomic(page, arena_page(result, "images/arena.png"))
-    if json:
+    if results.json:
         print(to_json(facts))
         return
     verdicts = judge(result)
@@ -96,35 +88,12 @@ def arena(
 
 
 def _write(result: ArenaResult, out: Path) -> dict[str, Any]:
-    facts = {
-        "rsp_lab": __version__,
-        "torch": torch.__version__,
-        **result.to_dict(),
-        "expectations": [verdict.to_dict() for verdict in judge(result)],
-    }
+    facts = report_facts(result) | {"expectations": [verdict.to_dict() for verdict in judge(result)]}
     with whole_folder(out) as folder:
         with (folder / "arena.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, ["model", "method", "measure", "mean", "low", "high", "pairs"])
             table.writeheader()
             table.writerows(result.rows())
-        write_json(folder / "arena.json", facts)
         write_atomic(folder / "arena.md", arena_page(result))
-        figure = draw_arena(result)
-        for suffix in arguments.FORMATS:
-            save(figure, folder / f"arena.{suffix}")
+        write_report(folder, "arena", facts, {"arena": draw_arena(result)})
     return facts
-
-
-def _progress() -> Callable[[int, int], None]:
-    began, said = time.monotonic(), [0.0]
-    start: list[int] = []
-
-    def report(done: int, count: int) -> None:
-        start.append(done - 1)
-        now = time.monotonic() - began
-        if now - said[0] < (1.0 if sys.stderr.isatty() else _SAID_EVERY) and done < count:
-            return
-        said[0] = now
-        say(f"{done} of {count} pairs, about {now / (done - start[0]) * (count - done):.0f} s left")
-
-    return report

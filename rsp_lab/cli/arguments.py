@@ -1,18 +1,96 @@
-"""What arguments of several commands are called and mean."""
+"""What arguments of several commands are called and mean. A group of them is one argument of the command's function."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
-Out = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.models import weights
+from rsp_lab.models.segmenter import Segmenter
+
+Folder = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
 Image = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 to 4096 x 4096")
 ]
 Model = Annotated[str, tyro.conf.arg(help="shipped name or path of a .safetensors file")]
 
+
+@dataclass(frozen=True)
+class ModelPair:
+    """Two models side by side."""
+
+    left: Model = "camvid-baseline"
+    right: Model = "camvid-rsp4"
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """The weights files."""
+        return weights.resolve(self.left), weights.resolve(self.right)
+
+    def load(self) -> tuple[Segmenter, Segmenter]:
+        """Both models, in eval mode."""
+        return weights.load(self.left), weights.load(self.right)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The decision at one pixel.
+
+    Attributes:
+        pixel: row and column.
+        class_: whose logit; default: what the right model says.
+        rival: class it is held against; default: what the left model says, or else the right model's runner-up.
+    """
+
+    pixel: tuple[int, int]
+    class_: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    rival: str | None = None
+
+    @property
+    def target(self) -> PixelTarget:
+        """What is asked of the models; what the words leave open is left open."""
+        return PixelTarget(*self.pixel, self.class_, self.rival)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What becomes of a result.
+
+    Attributes:
+        out: folder for its files; made if missing. Default: nothing is written.
+        json: print JSON instead of text.
+    """
+
+    out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="DIR")] = None
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class KeptReport:
+    """What becomes of a result that takes long: what is done is kept.
+
+    Attributes:
+        out: folder for its files and what is done; made if missing.
+        fresh: forget what an earlier call has done.
+        json: print JSON instead of text.
+    """
+
+    out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR")]
+    fresh: bool = False
+    json: bool = False
+
+
+Models = Annotated[ModelPair, tyro.conf.arg(name="")]
+PixelDecision = Annotated[Decision, tyro.conf.arg(name="")]
+Results = Annotated[Report, tyro.conf.arg(name="")]
+KeptResults = Annotated[KeptReport, tyro.conf.arg(name="")]
+
+CAMVID_PAIR = ModelPair()
+PRINTED = Report()
+
 FORMATS = ("png", "pdf")
-"""Of every picture that a command writes."""
+"""Of every figure that a command writes."""

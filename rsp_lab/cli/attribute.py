@@ -24,7 +24,7 @@ from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
-from rsp_lab.cli.output import say
+from rsp_lab.cli.output import Json, say
 from rsp_lab.data import images
 from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
 from rsp_lab.figures.style import save
@@ -53,7 +53,7 @@ def attribute(
     right: arguments.Model = "camvid-rsp4",
     curves: bool = True,
     out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="DIR")] = None,
-    json: arguments.Json = False,
+    json: Json = False,
 ) -> None:
     """Which pixels of a photograph one pixel's decision rests on in two models, by captum, and whether that is true.
 

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from rsp_lab.cli import arguments
-from rsp_lab.cli.output import print_rows, say
+from rsp_lab.cli.output import Json, print_rows, say
 
 Measure = Annotated[Literal["relation", "capture", "forward", "analysis", "start"], tyro.conf.Positional]
 
 
-def bench(what: Measure, *, json: arguments.Json = False, threads: int | None = None) -> None:
+def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> None:
     """Measures speed and memory side by side in one run: relation, capture, forward passes, analysis, or the start.
 
     Args:

@@ -1,4 +1,4 @@
-"""The command that writes the explorer as one file."""
+"""``rsp-lab export-html``: the explorer as one file."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from rsp_lab.data.images import read_image
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
-from rsp_lab.files import check_target, write_atomic
-from rsp_lab.models import weights
+from rsp_lab.files import check_target, readable_name, write_atomic
+from rsp_lab.interruption import kept
 
 
 def export_html(
     image: arguments.Image,
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="FILE", help="the file to write, e.g. x.html")],
     *,
-    left: arguments.Model = "camvid-baseline",
-    right: arguments.Model = "camvid-rsp4",
+    models: arguments.Models = arguments.CAMVID_PAIR,
     pixel: tuple[int, int] | None = None,
 ) -> None:
     """The explorer of two models on one photograph as one offline file: opens in any browser, and fetches nothing.
@@ -35,18 +34,19 @@ def export_html(
     Args:
         pixel: row and column to begin with; default: the image's middle.
     """
-    inputs = image, weights.resolve(left), weights.resolve(right)
-    check_target(out, inputs)
-    picture, pair = read_image(image), (weights.load(left), weights.load(right))
+    read = (image, *models.files)
+    check_target(out, read)
+    picture, pair = read_image(image), models.load()
     check_request(*pair, picture, pixel=pixel)
     height, width = picture.shape[-2:]
-    say(f"running {left} and {right} on {height} x {width} pixels")
-    names = pair_names(*pair)
-    views = view_model(pair[0], picture), view_model(pair[1], picture)
-    views = replace(views[0], name=names[0]), replace(views[1], name=names[1])
-    table = table_for(pair[1].config.class_names, pair[1].config.label_table)
-    payload = build_payload(picture, pair, views, table, budget=file_budget((height, width)))
-    note = f"{names[0]} beside {names[1]} on {image.name}, {height} × {width} px. Made with rsp_lab {__version__}."
-    page = explorer_page(payload, f"Where do {names[0]} and {names[1]} look?", note, pixel)
-    write_atomic(out, page, protect=inputs)
+    say(f"running {models.left} and {models.right} on {height} x {width} pixels")
+    left, right = pair_names(*pair)
+    with kept("nothing was written"):
+        views = replace(view_model(pair[0], picture), name=left), replace(view_model(pair[1], picture), name=right)
+        table = table_for(pair[1].config.class_names, pair[1].config.label_table)
+        payload = build_payload(picture, pair, views, table, budget=file_budget((height, width)))
+        where = f"{readable_name(image.name)}, {height} × {width} px"
+        note = f"{left} beside {right} on {where}. Made with rsp_lab {__version__}."
+        page = explorer_page(payload, f"Where do {left} and {right} look?", note, pixel)
+        write_atomic(out, page, protect=read)
     say(f"wrote {out}, {len(page.encode()) / 1e6:.2f} MB")

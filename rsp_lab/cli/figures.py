@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.cli import arguments
-from rsp_lab.cli.output import print_rows, say
+from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
@@ -57,7 +56,7 @@ def figures(
     scores: Annotated[Path | None, tyro.conf.arg(metavar="JSON")] = None,
     scenes: int = 8,
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
-    json: arguments.Json = False,
+    json: Json = False,
 ) -> None:
     """The paper's figures and tables, and those of the analyses, for your models and images; --list names them.
 

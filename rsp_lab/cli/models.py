@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from rsp_lab.cli import arguments
-from rsp_lab.cli.output import print_rows
+from rsp_lab.cli.output import Json, print_rows
 from rsp_lab.models import weights
 
 
-def models(*, json: arguments.Json = False) -> None:
+def models(*, json: Json = False) -> None:
     """The weights that come with the package."""
     rows = []
     for name, path in weights.shipped().items():

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from rsp_lab.files import to_json
+
+Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
+"""Of a command that prints rows."""
 
 
 def say(text: str) -> None:

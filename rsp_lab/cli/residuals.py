@@ -1,4 +1,4 @@
-"""The command about how exactly ledgers add up."""
+"""``rsp-lab residuals``: how exactly ledgers add up."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import torch
 import tyro
 
 from rsp_lab.analysis.passes.residuals import ledger_residuals
-from rsp_lab.cli import arguments
-from rsp_lab.cli.output import print_rows, say
+from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.models import weights
 
@@ -23,7 +22,7 @@ def residuals(
     split: str = "val",
     pixels: int = 100,
     seed: int = 0,
-    json: arguments.Json = False,
+    json: Json = False,
 ) -> None:
     """How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.
 

@@ -17,7 +17,7 @@ from rsp_lab.files import check_target
 
 
 def scenes(
-    out: arguments.Out,
+    out: arguments.Folder,
     *,
     n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 8,
     seed: int = 0,

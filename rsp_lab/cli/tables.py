@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from rsp_lab.cli import arguments
-from rsp_lab.cli.output import print_rows
+from rsp_lab.cli.output import Json, print_rows
 from rsp_lab.models.paper import costs
 
 
-def tables(*, json: arguments.Json = False) -> None:
+def tables(*, json: Json = False) -> None:
     """Cost columns of Tables I, III, IV, V, VI: counted from the built modules, beside the paper's print."""
     rows = costs.cost_tables()
     if json:

@@ -71,7 +71,7 @@ def test_while_a_comparison_is_drawn(photograph: Path, tmp_path: Path) -> None:
     returned, out, err = run(["-c", code, "compare", str(photograph), "-o", str(tmp_path / "deep" / "out")])
 
     assert (returned, out) == (130, "")
-    assert [line for line in err if line.startswith("rsp-lab:")] == ["rsp-lab: interrupted"]
+    assert [line for line in err if line.startswith("rsp-lab:")] == ["rsp-lab: interrupted; nothing was written"]
     assert "Traceback" not in "\n".join(err)
     assert not (tmp_path / "deep").exists()
 
