@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import UInt8
@@ -46,3 +47,12 @@ class Sample(Summarised):
     def size(self) -> tuple[int, int]:
         """Rows and columns of the image."""
         return self.image.shape[1], self.image.shape[2]
+
+
+@runtime_checkable
+class SampleSet(Protocol):
+    """A data set, or a list of samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...

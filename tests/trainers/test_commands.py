@@ -1,11 +1,14 @@
 """The whole way from a recipe to shipped weights and their card, on a made-up CamVid folder."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from PIL import Image
 
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.segmenter import Segmenter
@@ -27,25 +31,26 @@ SMALL = ["--augment.crop", "64", "64", "--batch-size", "2", "--num-threads", "1"
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory, street):
+def root(tmp_path_factory: pytest.TempPathFactory, street: Callable[[int, int, int], Sample]) -> Path:
     folder = tmp_path_factory.mktemp("camvid")
     for split, seeds in (("train", range(3)), ("val", range(3, 5))):
         (folder / split).mkdir()
         (folder / f"{split}annot").mkdir()
         for seed in seeds:
             scene = street(seed, 64, 96)
+            assert scene.label is not None
             Image.fromarray(scene.image.permute(1, 2, 0).contiguous().numpy()).save(folder / split / f"{seed}.png")
             Image.fromarray(scene.label.numpy()).save(folder / f"{split}annot" / f"{seed}.png")
     return folder
 
 
 @pytest.fixture(autouse=True)
-def _environment(root, monkeypatch):
+def _environment(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMVID_ROOT", str(root))
 
 
 @pytest.fixture(scope="module")
-def pair(root, tmp_path_factory):
+def pair(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of each recipe, three updates long."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
@@ -55,13 +60,13 @@ def pair(root, tmp_path_factory):
     return folder
 
 
-def one_line(capsys) -> str:
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1, lines
     return lines[0]
 
 
-def test_evaluate_agrees_with_the_run(pair, capsys):
+def test_evaluate_agrees_with_the_run(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = pair / "camvid_tiny_rsp4"
     assert main(["evaluate", str(run), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)
@@ -73,7 +78,9 @@ def test_evaluate_agrees_with_the_run(pair, capsys):
     assert "bicyclist" in capsys.readouterr().out
 
 
-def test_exported_weights_carry_their_own_scores_and_a_card(pair, root, tmp_path, capsys):
+def test_exported_weights_carry_their_own_scores_and_a_card(
+    pair: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = []
     for recipe in PAIR:
         files.append(tmp_path / f"{recipe}.safetensors")
@@ -95,19 +102,19 @@ def test_exported_weights_carry_their_own_scores_and_a_card(pair, root, tmp_path
     capsys.readouterr()
 
 
-def test_a_card_needs_what_a_card_says(tmp_path, capsys):
+def test_a_card_needs_what_a_card_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights.save(Segmenter(tiny_baseline(CAMVID.classes)), tmp_path / "bare.safetensors", {"name": "bare"})
     assert main(["card", str(tmp_path / "bare.safetensors"), "-o", str(tmp_path / "card.md")]) == 2
     assert "lacks data, terms" in one_line(capsys)
 
 
-def test_weights_of_other_classes_are_refused(tmp_path, capsys):
+def test_weights_of_other_classes_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights.save(Segmenter(tiny_baseline(("cat", "dog"))), tmp_path / "pets.safetensors", {})
     assert main(["evaluate", str(tmp_path / "pets.safetensors"), "--data", "camvid"]) == 2
     assert "cat, dog" in one_line(capsys)
 
 
-def test_weights_that_name_no_data_set_are_asked_for_one(tmp_path, capsys):
+def test_weights_that_name_no_data_set_are_asked_for_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weights.save(Segmenter(tiny_baseline(("cat", "dog"))), tmp_path / "pets.safetensors", {})
     assert main(["evaluate", str(tmp_path / "pets.safetensors")]) == 2
     assert "--data camvid | cityscapes" in one_line(capsys)
@@ -122,31 +129,33 @@ def test_weights_that_name_no_data_set_are_asked_for_one(tmp_path, capsys):
         (["card", "none.safetensors", "-o", "card.md"], "none.safetensors"),
     ],
 )
-def test_a_wrong_input_is_one_line(command, said, capsys):
+def test_a_wrong_input_is_one_line(command: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 2
     assert said in one_line(capsys)
 
 
 @pytest.mark.parametrize(("option", "said"), [("--augment.flip=3", "probability"), ("--colour=green", "--colour")])
-def test_a_wrong_option_is_said_by_the_command_line(option, said, capsys):
+def test_a_wrong_option_is_said_by_the_command_line(option: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["camvid_tiny_rsp4", option])
     assert stopped.value.code == 2
     assert said in capsys.readouterr().err
 
 
-def test_without_the_data_set(monkeypatch, capsys, tmp_path):
+def test_without_the_data_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     monkeypatch.delenv("CAMVID_ROOT")
     assert main(["camvid_tiny_rsp4", "--out", str(tmp_path / "run")]) == 2
     assert "CAMVID_ROOT is not set" in one_line(capsys)
 
 
-def test_another_configuration_is_refused(pair, capsys):
+def test_another_configuration_is_refused(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["camvid_tiny_rsp4", "--out", str(pair / "camvid_tiny_rsp4"), "--steps", "4", *SMALL]) == 2
     assert "steps 3 -> 4" in one_line(capsys)
 
 
-def test_a_signal_saves_and_the_same_command_resumes(root, tmp_path):
+def test_a_signal_saves_and_the_same_command_resumes(root: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     command = [sys.executable, "-m", "trainers", "camvid_tiny_baseline", "--out", str(run), "--steps", "100000", *SMALL]
     command[command.index("--workers") + 1] = "1"

@@ -1,5 +1,7 @@
 """The fault drill, short: see ``python -m trainers.faults``."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
@@ -7,7 +9,7 @@ import sys
 from pathlib import Path
 
 
-def test_kills_and_faults_leave_runs_whole(tmp_path):
+def test_kills_and_faults_leave_runs_whole(tmp_path: Path) -> None:
     """In a process of its own, because it forks, which is safe only before torch has computed anything."""
     command = [sys.executable, "-m", "trainers.faults", "--kills", "3", "--output", str(tmp_path / "result.json")]
     done = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class Ours:
         keep_freed_memory()
         torch.manual_seed(config.seed)
         self.model = Segmenter(config.model)
-        self.samples = cast("Dataset[Sample]", samples)  # a list has all that the loop asks of it
+        self.samples = samples
         self.config = config
         self.learner = Learner.build(self.model, config)
         self.criterion = build_criterion(config, self.samples)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsp_lab.data.labels import checked_labels
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.data.transforms import augment, sample_rng
 from rsp_lab.interruption import leave_signals_to_parent
 from trainers.config.run import RunConfig
@@ -27,14 +27,14 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     two passes, so every update has a full batch.
     """
 
-    def __init__(self, samples: Dataset[Sample], config: RunConfig) -> None:
+    def __init__(self, samples: SampleSet, config: RunConfig) -> None:
         self.samples = samples
         self.config = config
 
     def sample(self, place: Place) -> Sample:
         """The sample from which the crop of this place is cut."""
         step, index = place
-        count = len(self.samples)  # type: ignore[arg-type]
+        count = len(self.samples)
         turn, position = divmod(step * self.config.batch_size + index, count)
         return self.samples[int(_order(self.config.seed, turn, count)[position])]
 
@@ -71,13 +71,13 @@ def batch_places(config: RunConfig, step: int) -> list[Place]:
     return [(0 if config.overfit_one_batch else step, index) for index in range(first, first + share)]
 
 
-def batch_names(samples: Dataset[Sample], config: RunConfig, step: int) -> list[str]:
+def batch_names(samples: SampleSet, config: RunConfig, step: int) -> list[str]:
     """The names of the samples in this process's share of one update."""
     crops = Crops(samples, config)
     return [crops.sample(place).name for place in batch_places(config, step)]
 
 
-def training_batches(samples: Dataset[Sample], config: RunConfig, start: int) -> DataLoader[tuple[Tensor, Tensor]]:
+def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataLoader[tuple[Tensor, Tensor]]:
     """Batches (image [b, 3, y, x], label [b, y, x]) of the updates ``start`` to ``config.steps - 1``.
 
     They do not depend on the number of workers, nor on where a run was interrupted; the shares of several processes

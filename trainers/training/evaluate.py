@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.data.labels import checked_labels
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.rgb import rgb_batch
 from rsp_lab.text import percent, rounded
 from trainers.training import distributed
@@ -69,7 +68,7 @@ class Evaluation:
 
 def evaluate(
     model: nn.Module,
-    samples: Iterable[Sample] | Dataset[Sample],
+    samples: SampleSet,
     classes: tuple[str, ...],
     inference: Inference | None = None,
 ) -> Evaluation:
@@ -100,8 +99,6 @@ def evaluate(
     return Evaluation(classes, counts[:-1].view(len(classes), len(classes)), int(counts[-1]))
 
 
-def _share(samples: Any) -> Iterable[Sample]:
-    """This process's images; a single process only needs to be able to iterate."""
-    if distributed.size() == 1:
-        return iter(samples)
+def _share(samples: SampleSet) -> Iterable[Sample]:
+    """This process's images."""
     return (samples[index] for index in range(distributed.rank(), len(samples), distributed.size()))

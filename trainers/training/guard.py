@@ -8,9 +8,8 @@ from pathlib import Path
 
 from safetensors.torch import save
 from torch import Tensor
-from torch.utils.data import Dataset
 
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import SampleSet
 from rsp_lab.files import to_json, write_atomic
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -27,7 +26,7 @@ class NonFiniteLossError(ValueError):
 
 @contextmanager
 def guarded(
-    run: Path, samples: Dataset[Sample], config: RunConfig, step: int, image: Tensor, label: Tensor
+    run: Path, samples: SampleSet, config: RunConfig, step: int, image: Tensor, label: Tensor
 ) -> Iterator[None]:
     """Completes a :class:`NonFiniteLossError` by the batch: the names of its samples, and a file with its crops."""
     try:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import SampleSet
 from rsp_lab.interruption import Interrupted, StopSignal
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -32,8 +31,8 @@ SaveBest = Callable[[nn.Module, Evaluation, int], None]
 def train(
     config: RunConfig,
     model: nn.Module,
-    train_set: Dataset[Sample],
-    val_set: Sequence[Sample] | Dataset[Sample],
+    train_set: SampleSet,
+    val_set: SampleSet,
     run: Path,
     save_best: SaveBest,
 ) -> Progress:
@@ -121,11 +120,11 @@ def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor,
     return mean
 
 
-def build_criterion(config: RunConfig, train_set: Dataset[Sample]) -> Criterion:
+def build_criterion(config: RunConfig, train_set: SampleSet) -> Criterion:
     """The run's loss; class weights are counted over the training labels."""
     if not config.loss.balanced:
         return Criterion(config.loss)
-    samples = (train_set[index] for index in range(len(train_set)))  # type: ignore[arg-type]
+    samples = (train_set[index] for index in range(len(train_set)))
     return Criterion(config.loss, class_weights(samples, len(config.model.class_names)))
 
 

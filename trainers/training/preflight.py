@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.utils.data import Dataset
 
 from rsp_lab.data.labels import IGNORE_INDEX
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import SampleSet
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 
@@ -22,7 +19,7 @@ _CROP_BYTES = 3 * 4 + 8
 """A pixel of a crop: three channels in float32, its label in int64."""
 
 
-def check_run(config: RunConfig, model: nn.Module, train_set: Dataset[Sample]) -> None:
+def check_run(config: RunConfig, model: nn.Module, train_set: SampleSet) -> None:
     """Raises before anything is written what would stop the run, or make it worthless, later on.
 
     Raises:
@@ -106,10 +103,9 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
         return
 
 
-def any_labelled(samples: Iterable[Sample] | Dataset[Sample]) -> bool:
+def any_labelled(samples: SampleSet) -> bool:
     """Whether any pixel has a class; looks no further than the first one."""
-    indexed: Any = samples
     return any(
         sample.label is not None and bool((sample.label != IGNORE_INDEX).any())
-        for sample in (indexed[index] for index in range(len(indexed)))
+        for sample in (samples[index] for index in range(len(samples)))
     )

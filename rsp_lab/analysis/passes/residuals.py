@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.captured import capture_pass
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.record import Record
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import SampleSet
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.relate import relate
@@ -48,15 +48,6 @@ def _relative(found: Tensor, expected: Tensor) -> float:
     return float((found - expected).abs().max() / scale)
 
 
-@runtime_checkable
-class Samples(Protocol):
-    """A data set, or a list of samples."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Sample: ...
-
-
 @dataclass(frozen=True)
 class Residuals(Summarised):
     """Residuals of the ledgers of one model, in one precision.
@@ -84,7 +75,7 @@ class Residuals(Summarised):
 
 
 def ledger_residuals(
-    model: Segmenter, samples: Samples, *, pixels: int = 100, dtype: torch.dtype = torch.float32, seed: int = 0
+    model: Segmenter, samples: SampleSet, *, pixels: int = 100, dtype: torch.dtype = torch.float32, seed: int = 0
 ) -> Residuals:
     """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels an image.
 

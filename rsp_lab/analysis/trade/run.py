@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import reduce
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 
@@ -20,7 +20,7 @@ from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.data.labels import checked_labels
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.files import StateMismatchError, digest
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 
@@ -31,19 +31,10 @@ _PATIENCE = timedelta(days=7)
 """How long a process waits for the others: as long as the slowest one needs for its images."""
 
 
-@runtime_checkable
-class Samples(Protocol):
-    """A data set, or a list of samples."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Sample: ...
-
-
 def trade_matrix(
     left: Segmenter,
     right: Segmenter,
-    samples: Samples,
+    samples: SampleSet,
     *,
     by: str = "labels",
     block: int = 1,
@@ -170,7 +161,7 @@ class Shard:
 def run_trade(
     left: Segmenter,
     right: Segmenter,
-    samples: Samples,
+    samples: SampleSet,
     question: TradeQuestion,
     folder: Path,
     *,
@@ -232,7 +223,7 @@ def state_path(folder: Path, shard: Shard) -> Path:
     return folder / f"trade{part}.state.safetensors"
 
 
-def _check_state(total: TradeSum, samples: Samples, mine: Sequence[range], path: Path) -> None:
+def _check_state(total: TradeSum, samples: SampleSet, mine: Sequence[range], path: Path) -> None:
     """Raises StateMismatchError for a state that is not about the first of these images."""
     if total.done > sum(map(len, mine)):
         raise StateMismatchError(

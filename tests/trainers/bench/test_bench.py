@@ -1,6 +1,9 @@
 """Both loops of the bench train, on batches of one form, and an update of theirs is the same update."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -16,20 +19,22 @@ from trainers.bench import bench as bench_module
 from trainers.bench.bench import WARM_UP, bench, bench_config, turn
 from trainers.bench.sides import Ours, Plain
 from trainers.commands import main
+from trainers.config.run import RunConfig
 
 CROP = (48, 80)
+Side = type[Ours] | type[Plain]
 SIDES = pytest.mark.parametrize("side", [Ours, Plain], ids=["ours", "reference"])
 
 
 @pytest.fixture(scope="module")
-def samples():
+def samples() -> list[Sample]:
     rng = np.random.default_rng(0)
     pixels = torch.from_numpy(rng.integers(0, 256, (5, 3, 64, 96), dtype=np.uint8))
     return [Sample(f"s{i}", image, image[0] % len(CITYSCAPES)) for i, image in enumerate(pixels)]
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -37,14 +42,16 @@ def _one_thread():
 
 
 @pytest.fixture
-def config():
+def config() -> RunConfig:
     augment = AugmentConfig(crop=CROP, scale_step=8, max_class_share=1.0)
     return replace(bench_config(workers=0, num_threads=1), augment=augment, batch_size=3, steps=7)
 
 
 @SIDES
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_side_has_full_batches_of_the_crop(samples, config, side, workers):
+def test_a_side_has_full_batches_of_the_crop(
+    samples: list[Sample], config: RunConfig, side: Side, workers: int
+) -> None:
     batches = list(side(samples, replace(config, workers=workers)).batches())
     assert len(batches) == config.steps
     for image, label in batches:
@@ -56,7 +63,7 @@ def test_a_side_has_full_batches_of_the_crop(samples, config, side, workers):
     assert not torch.equal(batches[0][0], batches[1][0])
 
 
-def test_an_update_of_one_side_is_that_of_the_other(samples, config):
+def test_an_update_of_one_side_is_that_of_the_other(samples: list[Sample], config: RunConfig) -> None:
     ours, plain = Ours(samples, config), Plain(samples, config)
     before = {name: value.clone() for name, value in ours.learner.model.state_dict().items()}
     for image, label in list(ours.batches())[:3]:
@@ -68,7 +75,9 @@ def test_an_update_of_one_side_is_that_of_the_other(samples, config):
 
 
 @SIDES
-def test_a_turn_goes_on_where_the_last_one_ended(samples, config, side, monkeypatch):
+def test_a_turn_goes_on_where_the_last_one_ended(
+    samples: list[Sample], config: RunConfig, side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, seen = side(samples, config), []
     monkeypatch.setattr(one, "update", lambda image, label, update=one.update: seen.append(update(image, label)))
     assert turn(one, 2, "cpu")[0] == 2 * config.batch_size
@@ -79,7 +88,9 @@ def test_a_turn_goes_on_where_the_last_one_ended(samples, config, side, monkeypa
     assert len(seen) == 2 * WARM_UP + 3
 
 
-def test_the_command_prints_the_same_amount_of_work_of_both_sides(samples, config, capsys, monkeypatch):
+def test_the_command_prints_the_same_amount_of_work_of_both_sides(
+    samples: list[Sample], config: RunConfig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(program, "bench_samples", lambda: samples)
     monkeypatch.setattr(program, "bench_config", lambda **machine: replace(config, **machine))
     assert main(["bench", "--json", "--updates", "1", "--rounds", "2"]) == 0
@@ -97,7 +108,7 @@ def test_the_command_prints_the_same_amount_of_work_of_both_sides(samples, confi
     assert min(figures["round_ratios"]) <= low <= figures["ratio"] <= high <= max(figures["round_ratios"])
 
 
-def test_the_scenes_of_the_bench_are_the_first_small_ones(monkeypatch):
+def test_the_scenes_of_the_bench_are_the_first_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "IMAGES", 2)
     drawn = bench_module.bench_samples()
     assert [tuple(sample.image.shape) for sample in drawn] == [(3, *SMALL)] * 2
@@ -105,14 +116,18 @@ def test_the_scenes_of_the_bench_are_the_first_small_ones(monkeypatch):
         assert torch.equal(sample.image, expected.image)
 
 
-def test_a_bench_of_nothing_is_refused(samples, capsys, monkeypatch):
+def test_a_bench_of_nothing_is_refused(
+    samples: list[Sample], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(program, "bench_samples", lambda: samples)
     assert main(["bench", "--updates", "0"]) == 2
     assert "at least 1" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_the_bench_without_a_trace(samples, capsys, monkeypatch):
-    def pressed(*_):
+def test_ctrl_c_ends_the_bench_without_a_trace(
+    samples: list[Sample], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(program, "bench_samples", lambda: samples)
@@ -121,6 +136,6 @@ def test_ctrl_c_ends_the_bench_without_a_trace(samples, capsys, monkeypatch):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_loop_that_ends_on_an_error_ends_the_bench(samples, config):
+def test_a_loop_that_ends_on_an_error_ends_the_bench(samples: list[Sample], config: RunConfig) -> None:
     with pytest.raises(RuntimeError, match="ended on an error"):
         bench([replace(sample, label=None) for sample in samples], config, rounds=1, updates=1)

@@ -1,7 +1,8 @@
 """A short run of a network without batch statistics, for one process or, under torchrun, for several."""
 
+from __future__ import annotations
+
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,10 @@ from torch import nn
 
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig
+from tests.trainers.small import CLASSES, NetConfig
 from trainers.config.run import Optimiser, RunConfig
 from trainers.training import distributed
 from trainers.training.loop import train
-
-CLASSES = ("a", "b", "c")
-
-
-@dataclass(frozen=True)
-class StandIn:
-    class_names: tuple[str, ...] = CLASSES
 
 
 def samples(count: int) -> list[Sample]:
@@ -33,7 +28,7 @@ def samples(count: int) -> list[Sample]:
 def main(run: Path) -> None:
     config = RunConfig(
         name="ddp",
-        model=StandIn(),
+        model=NetConfig(),  # type: ignore[arg-type]
         augment=AugmentConfig(crop=(32, 40)),
         optimiser=Optimiser("sgd", learning_rate=0.1),
         steps=8,

@@ -1,8 +1,12 @@
 """Two processes reach the weights that one reaches with the same global batch."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -14,7 +18,8 @@ from trainers.training.logs import MACHINE_KEYS
 ROOT = Path(__file__).parents[3]
 
 
-def test_two_processes_are_as_one(tmp_path, monkeypatch, one_thread):
+@pytest.mark.usefixtures("one_thread")
+def test_two_processes_are_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}.items():
         monkeypatch.setenv(name, str(value))
     ddp_run.main(tmp_path / "one")
@@ -28,7 +33,7 @@ def test_two_processes_are_as_one(tmp_path, monkeypatch, one_thread):
     moved = max(float(value.abs().max()) for name, value in one.items() if "momentum" in name)
     assert moved > 1e-3
 
-    def log(name):
+    def log(name: str) -> list[dict[str, Any]]:
         lines = map(json.loads, (tmp_path / name / "log.jsonl").read_text().splitlines())
         return [{key: value for key, value in line.items() if key not in MACHINE_KEYS} for line in lines]
 

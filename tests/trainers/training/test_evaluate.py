@@ -1,6 +1,10 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics.classification import MulticlassJaccardIndex
 
 from rsp_lab.analysis.metrics import confusion_matrix
@@ -12,7 +16,7 @@ NAMES = ("a", "b", "c", "d", "e")
 
 
 @pytest.mark.parametrize("present", [5, 3])
-def test_iou_is_that_of_torchmetrics(present):
+def test_iou_is_that_of_torchmetrics(present: int) -> None:
     theirs = MulticlassJaccardIndex(5, average="none", ignore_index=255)
     mean = MulticlassJaccardIndex(5, ignore_index=255)
     confusion = torch.zeros(5, 5, dtype=torch.int64)
@@ -28,7 +32,7 @@ def test_iou_is_that_of_torchmetrics(present):
     assert ours.iou.count(None) == 5 - present
 
 
-def test_a_case_on_paper():
+def test_a_case_on_paper() -> None:
     truth = torch.tensor([[0, 0, 1], [1, 255, 0]])
     prediction = torch.tensor([[0, 1, 1], [1, 0, 0]])
     scores = Evaluation(("a", "b", "c"), confusion_matrix(prediction, truth, 3), 1)
@@ -40,11 +44,11 @@ def test_a_case_on_paper():
     assert scores.table().splitlines()[:3] == [
         "a                66.7",
         "b                66.7",
-        "c                   -",
+        "c                   –",
     ]
 
 
-def test_undeclared_labels_are_named():
+def test_undeclared_labels_are_named() -> None:
     with pytest.raises(ValueError, match="the ids 7; expected train ids 0 to 4"):
         confusion_matrix(torch.zeros(2, dtype=torch.int64), torch.tensor([0, 7]), 5)
 
@@ -55,14 +59,14 @@ class Colours(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.ones(()))
-        self.seen = []
+        self.seen: list[tuple[float, float, bool]] = []
 
-    def forward(self, image):
+    def forward(self, image: Tensor) -> Tensor:
         self.seen.append((image.min().item(), image.max().item(), self.training))
         return image * self.scale
 
 
-def test_a_whole_set_is_scored_and_the_model_left_as_it_was():
+def test_a_whole_set_is_scored_and_the_model_left_as_it_was() -> None:
     model = Colours().train()
     images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in ((64, 70), (65, 80))]
     samples = [Sample(str(i), image, image.float().argmax(0).to(torch.uint8)) for i, image in enumerate(images)]
@@ -74,19 +78,19 @@ def test_a_whole_set_is_scored_and_the_model_left_as_it_was():
     assert model.seen == [(0, 1, False)] * 2
 
 
-def test_a_sample_without_label_is_refused(street):
+def test_a_sample_without_label_is_refused(street: Callable[[int, int, int], Sample]) -> None:
     scene = street(0, 64, 64)
     with pytest.raises(ValueError, match="no label"):
         evaluate(Colours(), [Sample("bare", scene.image)], CAMVID.classes)
 
 
-def test_what_has_no_score_is_none_and_a_dash():
+def test_what_has_no_score_is_none_and_a_dash() -> None:
     scores = Evaluation(("a", "b"), torch.zeros(2, 2, dtype=torch.int64), 1)
     assert scores.to_dict() == {"images": 1, "miou": None, "pixel_accuracy": None, "iou": {"a": None, "b": None}}
-    assert [line.split()[-1] for line in scores.table().splitlines()] == ["-"] * 4
+    assert [line.split()[-1] for line in scores.table().splitlines()] == ["–"] * 4
 
 
-def test_a_network_that_gives_no_numbers_has_no_score():
+def test_a_network_that_gives_no_numbers_has_no_score() -> None:
     model = Colours()
     nn.init.constant_(model.scale, float("nan"))
     image = torch.randint(0, 256, (3, 64, 70), dtype=torch.uint8)

@@ -6,7 +6,10 @@ To write them anew after a change that is meant to change them:
 GOLDEN_WRITE=1 pytest tests/trainers/training/test_golden.py
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.paper import cityscapes
 from trainers.config.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
+from trainers.config.run import RunConfig
 from trainers.training.batches import training_batches
 from trainers.training.learner import Learner
 from trainers.training.loop import build_criterion, update
@@ -29,7 +33,7 @@ TOLERANCE = 1e-6
 UPDATES = 10
 
 
-def cityscapes_sgd():
+def cityscapes_sgd() -> RunConfig:
     """The paper's optimiser and schedule on the tiny network."""
     config = cityscapes("cityscapes_sgd", presets.baseline())
     names = config.model.class_names
@@ -52,7 +56,7 @@ def initialised(model: Segmenter) -> Segmenter:
     return model
 
 
-def losses(recipe) -> list[float]:
+def losses(recipe: Callable[[], RunConfig]) -> list[float]:
     augment = AugmentConfig(crop=(64, 64), scale_step=8, colour=False)
     config = replace(recipe(), batch_size=2, workers=0, augment=augment)
     rng = np.random.default_rng(0)
@@ -72,7 +76,7 @@ def losses(recipe) -> list[float]:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_ten_updates_are_as_they_were(name):
+def test_ten_updates_are_as_they_were(name: str) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

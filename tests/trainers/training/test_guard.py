@@ -30,12 +30,12 @@ def test_a_loss_that_is_not_finite_names_its_batch_and_leaves_the_state(
         patch.setattr(Criterion, "total", broken)
         with pytest.raises(ValueError, match="the loss is nan at step 3") as error:
             run(settings, tmp_path)
-    names = batch_names(samples(), settings, 3)  # type: ignore[arg-type]
+    names = batch_names(samples(), settings, 3)
     assert len(names) == 4
     assert ", ".join(names) in str(error.value)
     with safe_open(tmp_path / "nonfinite-step-00000003-0.safetensors", "pt") as file:
         assert json.loads(file.metadata()["batch"]) == {"step": 3, "names": names}
-        batch = next(iter(training_batches(samples(), settings, 3)))  # type: ignore[arg-type]
+        batch = next(iter(training_batches(samples(), settings, 3)))
         assert torch.equal(file.get_tensor("image"), batch[0])
         assert torch.equal(file.get_tensor("label"), batch[1])
     assert (tmp_path / LAST).exists()

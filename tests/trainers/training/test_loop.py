@@ -219,7 +219,7 @@ def moved(rate: float) -> dict[str, Tensor]:
     model = Segmenter(settings.model)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     image, label = torch.rand(2, 3, 64, 64), torch.randint(0, len(CITYSCAPES), (2, 64, 64))
-    update(Learner.build(model, settings), build_criterion(settings, []), image, label, settings, 0)  # type: ignore[arg-type]
+    update(Learner.build(model, settings), build_criterion(settings, []), image, label, settings, 0)
     return {name: value.detach() - before[name] for name, value in model.named_parameters()}
 
 

@@ -25,7 +25,7 @@ print(before, faults(), kept)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is Linux's")
-def test_pages_are_not_asked_for_again():
+def test_pages_are_not_asked_for_again() -> None:
     done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, timeout=1500, check=True)
     before, after, kept = done.stdout.split()
     assert kept == "True"
@@ -33,8 +33,8 @@ def test_pages_are_not_asked_for_again():
     assert int(after) < int(before) / 4
 
 
-def test_other_systems_are_left_alone(monkeypatch):
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from trainers.training import memory
 
-    monkeypatch.setattr(memory.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     assert memory.keep_freed_memory() is False

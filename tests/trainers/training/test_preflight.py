@@ -59,7 +59,7 @@ def test_validation_without_labels_is_said_and_scores_nothing(
     assert progress.best_miou is None
     said = capsys.readouterr().err
     assert "no pixel of any validation label has a class" in said
-    assert "val mIoU -" in said
+    assert "val mIoU –" in said
     log = (tmp_path / "log.jsonl").read_text()
     assert "NaN" not in log
     assert '"miou": null' in log
