@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,15 +150,12 @@ def test_wrong_requests_write_nothing(
     out, image = ["-o", str(tmp_path / "out")], ["--image", str(scenes[0])]
     twin = tmp_path / "scene1.png"
     twin.write_bytes(scenes[0].read_bytes())
-    bad = tmp_path / "scores.json"
-    bad.write_text("[1]")
 
     assert "'fig9' is no figure here; expected some of reach, structure" in fails(["figures", "fig9", *out])
     assert "name what to draw" in fails(["figures", *out])
     assert "-o DIR" in fails(["figures", "fig2"])
     assert "two images are called 'scene1'" in fails(["figures", "fig1", *image, str(twin), *models, *out])
     assert "--labels are of one image, got 0" in fails(["figures", "fig5a", "--labels", str(twin), *models, *out])
-    assert "Give one object of numbers" in fails(["figures", "tables", "--scores", str(bad), *out])
     assert "'step98' is no step" in fails(["figures", "fig3", *image, *models, "--step", "step98", *out])
     assert "drawn scenes' classes" in fails(["figures", "distance", *models, *out])
     assert "one model alone" in fails(["figures", "fig2", *models, "--model", models[1], *out])
@@ -195,3 +193,39 @@ def test_semantic_fpn_has_a_structure_and_no_path(
     assert "fig2.svg" in draw(["fig2", *request, "--format", "svg"], tmp_path / "out")
     for name in ("fig1", "fig3", "fig5b"):
         assert "no top-down steps to show" in fails(["figures", name, *request, "-o", str(tmp_path / "out2")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[1]", "is a list, expected an object"),
+        ("{", "Expecting"),
+        ('{"VI/Baseline": "71"}', "not all of its scores are numbers"),
+        ('{"VI/Baseline": true}', "not all of its scores are numbers"),
+        ('{"VI/Baseline": NaN}', "NaN is no number of JSON"),
+        ('{"VI/Baseline": 1e400}', "is not finite"),
+        ('{"VI/Baseline": ' + "7" * 400 + "}", "of 400 digits is beyond 64 bits"),
+        ('{"a": ' * 10_000 + "1" + "}" * 10_000, "nested deeper than 64 levels"),
+    ],
+)
+def test_scores_that_are_none_are_refused(
+    text: str, words: str, tmp_path: Path, fails: Callable[[list[str]], str]
+) -> None:
+    scores = tmp_path / "scores.json"
+    scores.write_text(text)
+
+    said = fails(["figures", "tables", "--scores", str(scores), "-o", str(tmp_path / "out")])
+
+    assert words in said
+    assert str(scores) in said
+    assert "Give one object of numbers" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["/dev/zero", "fifo"])
+def test_endless_scores_are_refused(kind: str, tmp_path: Path, fails: Callable[[list[str]], str]) -> None:
+    os.mkfifo(tmp_path / "fifo")
+
+    said = fails(["figures", "tables", "--scores", str(tmp_path / kind), "-o", str(tmp_path / "out")])
+
+    assert "which may never end" in said

@@ -61,6 +61,10 @@ def test_sums_are_the_models_own_logits() -> None:
     assert told().difference.total == pytest.approx(told().right.ledger.total - told().left.ledger.total)
 
 
+def minus(text: str) -> str:
+    return text.replace("-", "−")
+
+
 def test_the_text_prints_every_sum_side_by_side() -> None:
     lines = [line.split() for line in told().text().split("\n\n")[2].splitlines()]
     left, right = (account.ledger for account in told().accounts)
@@ -68,8 +72,8 @@ def test_the_text_prints_every_sum_side_by_side() -> None:
         values = [left.sums.get(level), right.sums[level], right.sums[level] - left.sums.get(level, 0.0)]
         (line,) = [line for line in lines if line[:2] == ["level", str(level)]]
         for word, value in zip(line[2:], values, strict=True):
-            assert word == "-" if value is None else float(word) == pytest.approx(value, abs=0.0051)
-    assert f"{right.total:+.3g} and {left.total:+.3g} logits" in told().sentence()
+            assert word == "–" if value is None else float(word.replace("−", "-")) == pytest.approx(value, abs=0.0051)
+    assert minus(f"{right.total:+.3g} and {left.total:+.3g} logits") in told().sentence()
     assert "A passes all context down" in told().text()
 
 
@@ -77,9 +81,8 @@ def test_strongest_cells_are_printed_with_their_pixels() -> None:
     cell = told().right.ledger.strongest(1)[0]
     top, left, bottom, right = (round(edge + 0.5) for edge in cell.box)
     block = told().text().split("\n\n")[4].splitlines()
-    assert block[1].split() == (
-        f"level {cell.level} {cell.y}, {cell.x} {top} to {bottom - 1} {left} to {right - 1} {cell.value:+.2f}".split()
-    )
+    place = f"level {cell.level} {cell.y}, {cell.x} {top} to {bottom - 1} {left} to {right - 1}"
+    assert block[1].split() == [*place.split(), minus(f"{cell.value:+.2f}")]
 
 
 def test_gaze_and_refusals_are_those_of_their_own_analyses() -> None:

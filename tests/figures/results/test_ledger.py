@@ -59,7 +59,7 @@ def test_bars_have_the_levels_values_and_colours(told: Explanation, figure: Figu
             bar = bars[f"level {level} {side}"]
             assert bar.get_width() == pytest.approx(total)
             assert bar.get_edgecolor()[:3] == pytest.approx(to_rgb(level_colour(level)))
-        assert bars[f"logit {side}"].get_width() == pytest.approx(account.ledger.total)
+        assert bars[f"total {side}"].get_width() == pytest.approx(account.ledger.total)
     assert signed_fixed(told.difference.total) in words_of(figure)
 
 
