@@ -74,8 +74,9 @@ study: $(training) ## train what the results page compares, then write docs/resu
 	$(PY) -m trainers repeat camvid_tiny_baseline camvid_tiny_rsp4 -o runs/camvid --steps 300 $(ARGS)
 	$(PY) -m trainers results runs/study runs/study-long --repeats runs/camvid -o docs/results.md
 
-faults: $(training) ## break training on purpose and count what survives (ARGS="--kills 20")
+faults: $(training) ## break training and kill commands on purpose, and count what survives
 	$(PY) -m trainers.faults $(ARGS)
+	$(PY) -m tests.interruptions $(INTERRUPTIONS)
 
 fuzz: $(dev) ## feed damaged and odd inputs to the product and count what comes of it (SEED=0 CASES=1000)
 	$(PY) -m tests.fuzz --seed $(SEED) --cases $(CASES) $(ARGS)
