@@ -16,7 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.figures import shelf
-from app.shell.text import plain
+from app.shell.text import escape
 from app.store import models
 from rsp_lab.analysis.comparison.compare import assemble
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -106,7 +106,7 @@ def test_letters_that_no_font_has_are_said(page: AppTest, monkeypatch: pytest.Mo
     page.button(key="draw-figure").click()
     run(page)
 
-    assert [element.value for element in page.warning] == [plain(notice)]
+    assert [element.value for element in page.warning] == [escape(notice)]
 
 
 def test_a_record_comes_back_from_its_bytes(tmp_path: Path) -> None:
