@@ -14,6 +14,7 @@ WHOLE = {
     "figures/test_golden.py": "every figure beside its stored picture",
     "fuzz": "every border of the house",
     "house": "the house itself",
+    "interruptions": "every command under signals",
     "models/test_obligations.py": "every head",
     "models/test_taps.py": "every head",
     "notebooks": "what the notebooks do",
