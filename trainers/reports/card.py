@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rsp_lab.models import weights
 from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from rsp_lab.shapes import step_name
 from rsp_lab.text import markdown_table, percent
-
-_NEEDED = ("name", "data", "terms", "recipe", "budget", "seed", "run", "validation", "versions")
+from trainers.runs.header import run_header
 
 
 def model_card(files: list[Path]) -> str:
@@ -23,7 +21,7 @@ def model_card(files: list[Path]) -> str:
     """
     if not files:
         raise ValueError("a model card needs at least one weights file.")
-    headers = [_header(path) for path in files]
+    headers = [run_header(path) for path in files]
     names = [metadata["name"] for _, metadata in headers]
     scores = [metadata["validation"] for _, metadata in headers]
     classes = list(scores[0]["iou"])
@@ -64,16 +62,6 @@ def model_card(files: list[Path]) -> str:
 
 
 _SUMS = (("**mIoU**", "miou"), ("pixel accuracy", "pixel_accuracy"))
-
-
-def _header(path: Path) -> tuple[SegmenterConfig, dict[str, Any]]:
-    config, metadata = weights.read_header(path)
-    missing = [key for key in _NEEDED if key not in metadata]
-    if missing:
-        raise ValueError(
-            f"{path}: its header lacks {', '.join(missing)}. Write the file with 'python -m trainers export'."
-        )
-    return config, metadata
 
 
 def _network(config: SegmenterConfig) -> dict[str, str]:

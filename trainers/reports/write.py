@@ -13,6 +13,7 @@ from rsp_lab.figures.style import save
 from rsp_lab.files import write_atomic
 from rsp_lab.models import weights
 from trainers.reports.results import figure_name, results_page
+from trainers.runs.header import run_header
 from trainers.runs.repeats import read_repeats
 from trainers.runs.study_runs import NAMES, StudyRun, distances_of, read_study
 
@@ -41,7 +42,7 @@ def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = No
 
 def shipped_headers() -> list[dict[str, Any]]:
     """Headers of the shipped weights."""
-    return [weights.read_header(name)[1] for name in weights.shipped()]
+    return [run_header(name)[1] for name in weights.shipped()]
 
 
 def _curves(runs: Sequence[StudyRun]) -> list[DistanceCurve]:

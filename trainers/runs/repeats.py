@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rsp_lab.data.sources import open_split
-from rsp_lab.models import weights
 from trainers.config.run import RunConfig
+from trainers.runs.header import run_header
 from trainers.runs.run import run_recipe
 from trainers.training.checkpoint import BEST
 
@@ -87,7 +87,7 @@ def read_repeats(root: Path) -> list[RepeatedRun]:
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         if not (folder / BEST).is_file():
             continue
-        _, header = weights.read_header(folder / BEST)
+        _, header = run_header(folder / BEST)
         if header["budget"]["updates_done"] == header["budget"]["updates"]:
             found.append(RepeatedRun(header))
     if not found:

@@ -13,7 +13,7 @@ from rsp_lab.analysis.scenes.answers import RegionAnswer, region_answers, sweep,
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
-from rsp_lab.files import digest, read_json, write_json
+from rsp_lab.files import FileError, digest, read_json, write_json
 from trainers.config.recipes import STUDY, study
 from trainers.runs.export import best_weights
 from trainers.runs.relation_facts import RelationFacts, relation_facts
@@ -90,13 +90,19 @@ def findings_of(run: Path) -> Findings | None:
     path = run / FINDINGS
     if not path.is_file() or not (run / BEST).is_file():
         return None
-    kept = read_json(path, "answers of a run", remedy="Remove it to have the run asked again.")
-    if kept.get("weights_digest") != digest(run / BEST):
+    remedy = "Remove it to have the run asked again."
+    kept = read_json(path, "file of a run's answers", remedy=remedy)
+    # Before there was one digest for everything, it was the whole of which this is the beginning.
+    known = kept.get("weights_digest", str(kept.get("weights_sha256"))[:16])
+    if known != digest(run / BEST):
         return None
-    return Findings(
-        tuple(RegionAnswer(**answer) for answer in kept["answers"]),
-        tuple(RelationFacts(**facts) for facts in kept["relations"]),
-    )
+    try:
+        return Findings(
+            tuple(RegionAnswer(**answer) for answer in kept["answers"]),
+            tuple(RelationFacts(**facts) for facts in kept["relations"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise FileError(f"{path} does not hold the answers of a run ({error}). {remedy}") from error
 
 
 def _drawn(size: tuple[int, int]) -> list[Scene]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rsp_lab.analysis.scenes.answers import RegionAnswer, accuracy, region_iou
 from rsp_lab.models import weights
 from trainers.config.recipes import STUDY
+from trainers.runs.header import run_header
 from trainers.runs.relation_facts import RelationFacts
 from trainers.runs.study import findings_of
 from trainers.training.checkpoint import BEST
@@ -70,7 +71,7 @@ def read_study(root: Path) -> list[StudyRun]:
         found = findings_of(folder)
         if found is None:
             continue
-        _, header = weights.read_header(folder / BEST)
+        _, header = run_header(folder / BEST)
         head = header["recipe"].removeprefix("study_")
         if head in STUDY:
             size = sum(p.numel() for p in weights.load(folder / BEST).parameters())

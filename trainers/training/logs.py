@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from rsp_lab._version import __version__
-from rsp_lab.files import FileError, parse_json, to_json, write_atomic, write_json
+from rsp_lab.files import FileError, check_target, parse_json, to_json, write_atomic, write_json
 from rsp_lab.text import percent
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -157,11 +158,12 @@ class RunLog:
 
     @staticmethod
     def _keep_until(path: Path, start: int) -> None:
-        if not path.exists():
+        if not os.path.lexists(path):
             return
-        lines = path.read_text(encoding="utf-8").splitlines()
+        check_target(path)
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
         kept = [line for line in lines if _step(line) <= start] if start else []
-        write_atomic(path, "".join(line + "\n" for line in kept).encode())
+        write_atomic(path, "".join(line + "\n" for line in kept))
 
 
 class SilentLog:
@@ -204,6 +206,7 @@ def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float
 
 def _step(line: str) -> float:
     try:
-        return float(parse_json(line, LOG)["step"])
-    except (FileError, KeyError, TypeError, ValueError):  # a line that a crash cut short
+        step = parse_json(line, LOG).get("step")
+    except FileError:  # a line that a crash cut short
         return float("inf")
+    return step if type(step) is int else float("inf")

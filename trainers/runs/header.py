@@ -1,0 +1,69 @@
+"""What reports read in the header of a run's weights, checked before they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rsp_lab.models import weights
+from rsp_lab.models.segmenter import SegmenterConfig
+
+_NUMBER = (int, float)
+_SCORE = (int, float, type(None))
+FIELDS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "data", "terms", "recipe"), (str,)),
+    "seed": (int,),
+    **dict.fromkeys(("budget.updates", "budget.updates_done", "budget.batch"), (int,)),
+    "budget.crop": (list,),
+    **dict.fromkeys(("validation.miou", "validation.pixel_accuracy"), _SCORE),
+    "validation.images": (int,),
+    "validation.iou": (dict,),
+    **dict.fromkeys(("run.steps", "run.eval_every"), (int,)),
+    **dict.fromkeys(("run.augment", "run.optimiser", "run.schedule"), (dict,)),
+    "run.optimiser.learning_rate": _NUMBER,
+    "run.augment.scale": (list,),
+    **dict.fromkeys(("run.augment.scale_step", "run.augment.flip", "run.augment.max_class_share"), _NUMBER),
+    "run.augment.tries": (int,),
+    "run.augment.colour": (bool, int, float),
+    "versions": (dict,),
+}
+"""By dotted name: types of what training writes and reports read."""
+_PAIRS = ("budget.crop", "run.augment.scale")
+
+
+def run_header(path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
+    """Configuration and metadata of weights that training wrote.
+
+    Raises:
+        ValueError: if the file cannot be used, or its header lacks what reports read.
+    """
+    config, metadata = weights.read_header(path)
+    wrong = [name for name, kinds in FIELDS.items() if not _fits(_at(metadata, name), kinds)]
+    wrong += [name for name in _PAIRS if name not in wrong and not _is_pair(_at(metadata, name))]
+    if not wrong:
+        scores = metadata["validation"]["iou"].values()
+        wrong = [] if all(_fits(score, _SCORE) for score in scores) else ["validation.iou"]
+    if wrong:
+        raise ValueError(
+            f"{path}: its header lacks {', '.join(wrong[:5])}{', ...' if len(wrong) > 5 else ''}. Write the file with "
+            "'python -m trainers export'."
+        )
+    return config, metadata
+
+
+_ABSENT = object()
+
+
+def _at(facts: Any, name: str) -> Any:
+    for part in name.split("."):
+        facts = facts.get(part, _ABSENT) if isinstance(facts, dict) else _ABSENT
+    return facts
+
+
+def _fits(value: Any, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def _is_pair(value: list[Any]) -> bool:
+    return len(value) == 2 and all(_fits(one, _NUMBER) for one in value)
