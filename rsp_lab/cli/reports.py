@@ -23,9 +23,14 @@ class Result(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
+def about_run(**about: Any) -> dict[str, Any]:
+    """What a result is about, and the versions that made it."""
+    return {**about, "rsp_lab": __version__, "torch": torch.__version__}
+
+
 def report_facts(result: Result, **about: Any) -> dict[str, Any]:
-    """A result as plain data, after what it is ``about`` and the versions that made it."""
-    return {**about, "rsp_lab": __version__, "torch": torch.__version__, **result.to_dict()}
+    """A result as plain data, after :func:`about_run`."""
+    return {**about_run(**about), **result.to_dict()}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rsp_lab.cli import compare, main
+from rsp_lab.cli import compare, main, reports
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
@@ -193,6 +193,6 @@ def test_a_failure_while_drawing_leaves_the_old_results(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(compare, "save", full)
+    monkeypatch.setattr(reports, "save", full)
     assert "No space left" in fails(["compare", str(scene), "-o", str(out), *models])
     assert [(p.name, p.read_text()) for p in out.iterdir()] == [("predictions.png", "old")]
