@@ -25,7 +25,6 @@ from rsp_lab.analysis.attribution.methods import (
     LayerGradCam,
     Occlusion,
 )
-from rsp_lab.analysis.attribution.target_function import TargetFunction
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "LayerGradCam",
     "MethodOutput",
     "Occlusion",
-    "TargetFunction",
     "attribute",
     "input_curves",
 ]

@@ -124,7 +124,8 @@ def reach() -> Any:
 
 def public_functions() -> Iterator[tuple[str, Callable[..., object]]]:
     """Functions of the public namespaces, and the public methods of their classes. Results are made by functions, so
-    their constructors are no entry, except that of what figures are made of."""
+    their constructors are no entry, except that of what figures are made of; a method's ``run`` is called by
+    ``attribute``, which has checked the image."""
     for namespace in NAMESPACES:
         prefix = "" if namespace is rl else f"{namespace.__name__.rpartition('.')[2]}."
         for name in namespace.__all__:
@@ -135,6 +136,8 @@ def public_functions() -> Iterator[tuple[str, Callable[..., object]]]:
                 if value is rl.figures.FigureInput:
                     yield prefix + name, value
                 for method, attribute in value.__dict__.items():
+                    if method == "run" and issubclass(value, rl.attribution.AttributionMethod):
+                        continue
                     if not method.startswith("_") and isinstance(attribute, (FunctionType, classmethod, staticmethod)):
                         yield f"{prefix}{name}.{method}", getattr(value, method)
 

@@ -126,7 +126,7 @@ def test_a_target_left_open_is_the_prediction_over_its_runner_up() -> None:
 
 
 def test_an_image_in_8_bits_is_the_same_image() -> None:
-    model, image = build(), (255 * picture()).byte()
+    model, image = build(torch.float32), (255 * picture()).byte()
     found = [curves_along(model, one, PIXEL, some_map(), steps=3) for one in (image, image[0], image / 255)]
     assert found[0] == found[1] == found[2]
 
