@@ -254,7 +254,7 @@ def test_the_command_writes_a_file_of_at_most_3_mb(
     assert [path.name for path in out.parent.iterdir()] == ["x.html"]
     assert out.stat().st_size < 3e6
     assert 'data-view="pixel=9,7"' in out.read_text(encoding="utf-8")
-    assert "camvid-rsp4 beside camvid-rsp4 on street.png" in out.read_text(encoding="utf-8")
+    assert "camvid-rsp4 (left) beside camvid-rsp4 (right) on street.png" in out.read_text(encoding="utf-8")
     assert "wrote" in capsys.readouterr().err
 
 

@@ -159,7 +159,9 @@ def test_what_cannot_exist_says_why(given: Callable[..., FigureInput]) -> None:
     for name in RELATIONS:
         with pytest.raises(ValueError, match=r"sum model does not have a relation.*RSP head"):
             FIGURES[name].draw(one)
-        with pytest.raises(ValueError, match=r"neither sum model nor sum model has a relation.*RSP head"):
+        with pytest.raises(
+            ValueError, match=r"neither sum model \(left\) nor sum model \(right\) has a relation.*RSP head"
+        ):
             FIGURES[name].draw(pair)
     with pytest.raises(ValueError, match="give two models"):
         FIGURES["flips"].draw(one)

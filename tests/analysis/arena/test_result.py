@@ -123,7 +123,7 @@ def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
 def test_methods_of_ones_own_take_part_under_their_words(models, tmp_path):
     settings = replace(SETTINGS, methods=(Redness(power=3), "ledger", Norms(), Occlusion(64, 64)), reference="black")
 
-    result = run_arena({"relations": models["relations"]}, settings, tmp_path)
+    result = run_arena(models[1], settings, tmp_path)
 
     assert list(result.methods) == ["ledger", "occlusion", "redness", "norms", "random"]
     facts = json.loads(json.dumps(result.to_dict()))

@@ -172,5 +172,5 @@ def test_images_of_another_kind_are_refused() -> None:
 @pytest.mark.usefixtures("unchecked")
 def test_a_foreign_network_is_refused_by_name(ask):
     foreign = torch.nn.Conv2d(3, 2, 1).eval()
-    with pytest.raises(ValueError, match=r"Segmenter.*Conv2d.*attribution"):
+    with pytest.raises(ValueError, match=r"Segmenter.*Conv2d.*attribute"):
         ask(foreign, torch.rand(1, 3, 8, 8))

@@ -129,5 +129,7 @@ def test_negative_weights_get_the_signed_map(compared, drawn) -> None:
 
 
 def test_no_relation_at_all_is_an_error_with_a_remedy(compared) -> None:
-    with pytest.raises(ValueError, match=r"neither sum model nor sum model has a relation.*RSP head"):
+    with pytest.raises(
+        ValueError, match=r"neither sum model \(left\) nor sum model \(right\) has a relation.*RSP head"
+    ):
         draw_relation_grids(compared("sum", "sum", 65, 97))

@@ -27,7 +27,8 @@ def test_correlation_and_its_control_are_printed(compared, drawn) -> None:
     words = words_of(drawn("key_query", "sum", "rsp4"))
 
     for pair in comparison.right.key_queries:
-        line = f"r = {pair.correlation:.2f} (median {pair.median_correlation:.2f})".replace("-", "−")
+        shown = (f"{value:.2f}".replace("-0.00", "0.00") for value in (pair.correlation, pair.median_correlation))
+        line = "r = {} (median {})".format(*shown).replace("-", "−")
         assert line in words
         assert f"RSP-{pair.step[4:]}" in words
 
@@ -47,5 +48,7 @@ def test_steps_without_a_relation_are_said(drawn) -> None:
 
 
 def test_no_relation_at_all_is_an_error_with_a_remedy(compared) -> None:
-    with pytest.raises(ValueError, match=r"neither sum model nor sum model has a relation.*RSP head"):
+    with pytest.raises(
+        ValueError, match=r"neither sum model \(left\) nor sum model \(right\) has a relation.*RSP head"
+    ):
         draw_key_query(compared("sum", "sum", 65, 97))

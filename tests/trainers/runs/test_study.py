@@ -106,7 +106,7 @@ def test_the_page_says_who_wins_and_where_seeds_disagree() -> None:
     said = "RSP-2 against Baseline, 3 seeds: region IoU and accuracy above in each seed; mIoU not told apart"
     assert f"- {said}, the seeds do not agree." in page
     assert "3 seeds would still agree on the sign of a measure in 25 % of the cases." in page
-    assert "| RSP-2 minus Baseline | +1.0 (-2.0 to +3.0), 2 of 3 up |" in page
+    assert "| RSP-2 minus Baseline | +1.0 (−2.0 to +3.0), 2 of 3 up |" in page
     # 80 right of 100, and 20 of the other reading's 100 swapped: 80 / 120.
     assert "| RSP-2 | 0, 1, 2 | 1.00 | 51.0 (48.0 to 53.0) | 66.7 (66.7 to 66.7) | 100.0 (100.0 to 100.0) |" in page
 

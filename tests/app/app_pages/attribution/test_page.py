@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache as once
+from html import unescape
 from threading import Lock
 
 import numpy as np
@@ -206,7 +207,7 @@ def test_every_method_is_offered_and_defined_in_its_own_words(page: AppTest) -> 
 
 def test_links_that_ask_in_vain_are_told(page: AppTest) -> None:
     run(page, attribution_method="saliency")
-    said = [warning.value for warning in page.warning]
+    said = [unescape(warning.value) for warning in page.warning]
     assert any("'saliency', which is not here" in one for one in said), said
     assert page.selectbox(key="attribution_method").value == "Integrated gradients"
 
