@@ -9,8 +9,9 @@ import random
 import shutil
 import struct
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -391,7 +392,8 @@ def _answer(program: Callable[[list[str]], Any], words: list[str]) -> tuple[int,
     """Exit code and standard error of a command line."""
     errors: io.StringIO = io.StringIO()
     code: Any = 0
-    with redirect_stderr(errors), redirect_stdout(io.StringIO()):
+    # Odd words may name outputs of any kind: they belong nowhere but in a folder of their own.
+    with redirect_stderr(errors), redirect_stdout(io.StringIO()), TemporaryDirectory() as here, chdir(here):
         try:
             code = program(list(words)) or 0
         except SystemExit as end:
