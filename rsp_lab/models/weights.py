@@ -95,7 +95,7 @@ def _plain_name(name: str) -> str:
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
     if not value.is_floating_point():
         return value.detach().cpu().contiguous()
-    _check_finite(name, value)
+    check_finite(name, value)
     stored = value.detach().to("cpu", dtype).contiguous()
     if not bool(stored.isfinite().all()):
         largest = float(value.abs().max())
@@ -103,7 +103,8 @@ def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
     return stored
 
 
-def _check_finite(where: str, value: Tensor) -> None:
+def check_finite(where: str, value: Tensor) -> None:
+    """Raises WeightsError for a tensor of weights that holds what is no number or infinite."""
     if value.is_floating_point() and not bool(value.isfinite().all()):
         count = int((~value.isfinite()).sum())
         raise WeightsError(
@@ -301,7 +302,7 @@ def _check_shapes(where: str, expected: dict[str, tuple[int, ...]], there: dict[
 
 def _filled(config: SegmenterConfig, tensors: dict[str, Tensor], path: Path) -> Segmenter:
     for name, value in tensors.items():
-        _check_finite(f"{path}: {name}", value)
+        check_finite(f"{path}: {name}", value)
     model = empty_model(config, path)
     expected = model.state_dict()
     model.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()})

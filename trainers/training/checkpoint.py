@@ -134,7 +134,10 @@ def load_model(path: Path) -> Segmenter:
     model = weights.empty_model(config, path)
     _check_shapes(path, prefix, facts, {name: tuple(value.shape) for name, value in model.state_dict().items()})
     names = {name: tensor for name, tensor in facts.items() if name.startswith(prefix)}
-    model.load_state_dict(_part(_read_tensors(path, names), prefix))
+    tensors = _part(_read_tensors(path, names), prefix)
+    for name, value in tensors.items():
+        weights.check_finite(f"{path}: {name}", value)
+    model.load_state_dict(tensors)
     return model.eval()
 
 
