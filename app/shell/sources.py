@@ -1,9 +1,7 @@
-"""Where an image comes from: a drawn scene, an upload, or a file of ``CAMVID_ROOT`` or ``CITYSCAPES_ROOT``."""
+"""Where an image comes from: a drawn scene, an upload, or a file of a folder that the environment names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,11 +11,11 @@ from app.shell import link
 from app.store.models import UPLOAD_SIDE, Photograph, model_names
 from app.store.stamps import Stamp, stamp
 from app.store.uploads import ROOM, uploads
-from rsp_lab.data.camvid import CamVid, camvid_root
-from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
+from rsp_lab.data.class_file import NAMES
 from rsp_lab.data.images import MIN_SIDE, ImageError
-from rsp_lab.data.labels import CAMVID, CITYSCAPES
-from rsp_lab.data.pairs import FilePair
+from rsp_lab.data.pairs import FilePair, read_sample
+from rsp_lab.data.sources import FILE_SETS
+from rsp_lab.files import readable_name
 
 
 class Source(StrEnum):
@@ -27,6 +25,7 @@ class Source(StrEnum):
     UPLOAD = "Your image"
     CAMVID = "CamVid"
     CITYSCAPES = "Cityscapes"
+    FOLDER = "Your folder"
 
 
 _PHOTOGRAPHS, _DRAWN = ("camvid-baseline", "camvid-rsp4"), ("scenes-baseline", "scenes-rsp4")
@@ -35,12 +34,21 @@ PAIRS = {
     Source.UPLOAD: _PHOTOGRAPHS,
     Source.CAMVID: _PHOTOGRAPHS,
     Source.CITYSCAPES: _DRAWN,
+    Source.FOLDER: _PHOTOGRAPHS,
 }
 """The models, left and right, that a source starts with: those trained on such images,
 or, for Cityscapes, on its classes."""
 _UPLOADER, _PROBLEM = "upload", "upload refused"
 # Of folders below a root: Cityscapes has images/split/town.
 _DEPTH = 3
+FOLDERS = {
+    Source.CAMVID: FILE_SETS["camvid"],
+    Source.CITYSCAPES: FILE_SETS["cityscapes"],
+    Source.FOLDER: FILE_SETS["folder"],
+}
+_UNSEEN_FIRST = ("val", "test", "train")
+_UNLISTED = ("train_extra",)
+"""Splits of more images than a list of names is good for."""
 
 
 def choose_source() -> Source:
@@ -136,30 +144,8 @@ def _from_folder(source: Source) -> Photograph | None:
         return None
     _, image, label = files[name]
     stamps = stamp(image), stamp(label) if label is not None else None
-    return _folder_image(source, str(FOLDERS[source].root()), name, *stamps)
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A data set in a folder that the environment names.
-
-    Attributes:
-        root: the folder; raises ValueError where it is not set.
-        splits: those whose labels are fine, unseen ones first.
-        open: the samples of a root's split.
-        table: name of the class table.
-    """
-
-    root: Callable[[], Path]
-    splits: tuple[str, ...]
-    open: Callable[[str, str], CamVid | Cityscapes]
-    table: str
-
-
-FOLDERS = {
-    Source.CAMVID: Folder(camvid_root, ("val", "train"), lambda root, split: CamVid(root, split, False), CAMVID.name),
-    Source.CITYSCAPES: Folder(cityscapes_root, ("val", "train"), Cityscapes, CITYSCAPES.name),
-}
+    root = FOLDERS[source].root()
+    return _folder_image(source, str(root), files[name], *stamps, *_class_stamps(root))
 
 
 def file_names(source: str) -> tuple[str, ...]:
@@ -179,23 +165,34 @@ def _files(source: str) -> dict[str, FilePair]:
     root = folders[source].root()
     # A split that is added or replaced while the workbench runs is listed again.
     inside = (path for depth in range(1, _DEPTH + 1) for path in sorted(root.glob("*/" * depth)))
-    return _listing(source, str(root), *map(stamp, inside))
+    return _listing(source, str(root), *map(stamp, inside), *_class_stamps(root))
+
+
+def _class_stamps(root: Path) -> tuple[Stamp, ...]:
+    """Of the files in which a folder may say what its classes are."""
+    return tuple(stamp(root / name) for name in NAMES)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _listing(source: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
-    folder = FOLDERS[Source(source)]
-    files = {}
-    for split in folder.splits:
-        files.update({f"{split}/{pair.name}": pair for pair in folder.open(root, split).files})
-    return files
+    files, place = FOLDERS[Source(source)], Path(root)
+    required, possible = files.splits(place)
+    there = [split for split in possible if files.folders(place, split)[0].is_dir() and split not in _UNLISTED]
+    if not there:
+        images = files.folders(place, (required or possible)[0])[0]
+        raise ValueError(f"{readable_name(images)}: there is no such folder. Check the folder that is set.")
+    order = {split: rank for rank, split in enumerate(_UNSEEN_FIRST)}
+    found = {}
+    for split in sorted(there, key=lambda split: order.get(split, len(order))):
+        samples = files.open(place, split, cache=False, labels="optional")
+        found.update({f"{split}/{pair.name}": pair for pair in samples.files})
+    return found
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _folder_image(source: str, root: str, name: str, *stamps: Stamp | None) -> Photograph:
-    folder, (split, _, image) = FOLDERS[Source(source)], name.partition("/")
-    data = folder.open(root, split)
-    return Photograph(data[[pair.name for pair in data.files].index(image)], folder.table)
+def _folder_image(source: str, root: str, files: FilePair, *stamps: Stamp | None) -> Photograph:
+    sample = read_sample(files, table := FOLDERS[Source(source)].table(Path(root)))
+    return Photograph(sample, "" if sample.label is None else table.name)
 
 
 def describe_empty(source: Source) -> str:

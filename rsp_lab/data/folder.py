@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 
 from rsp_lab.data.class_file import NAMES, read_classes
-from rsp_lab.data.labels import TABLES, ClassTable
+from rsp_lab.data.labels import TABLES, UNNAMED, ClassTable
 from rsp_lab.data.pairs import FileSamples, LabelUse
 from rsp_lab.data.roots import root_from
 from rsp_lab.files import readable_name
@@ -39,8 +39,10 @@ def folder_table(root: str | PathLike[str]) -> ClassTable:
     if len(there) != 1:
         many = "both classes.json and classes.csv. Keep one" if there else "neither classes.json nor classes.csv"
         raise ValueError(f"{readable_name(root)}: holds {many}. {_LAYOUT}")
-    table = read_classes(there[0], readable_name(Path(root).resolve().name) or "folder")
-    if table.name in TABLES and table != TABLES[table.name]:
+    taken = (*TABLES, UNNAMED)
+    name = readable_name(Path(root).resolve().name)
+    table = read_classes(there[0], f"{name} (folder)" if name in ("", *taken) else name)
+    if table.name in taken:
         raise ValueError(f"{there[0]}: {table.name!r} is the name of another class table. Give it one of its own.")
     return table
 

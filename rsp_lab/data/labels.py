@@ -218,4 +218,6 @@ CITYSCAPES = ClassTable(
 CITYSCAPES_LABEL_IDS: tuple[int, ...] = tuple(CITYSCAPES.train_to_raw().tolist())
 """Cityscapes' raw label id of each train id, for writing label files and submissions."""
 
+UNNAMED = "model"
+"""The name of tables that no data set has: those of a model's own classes."""
 TABLES: dict[str, ClassTable] = {table.name: table for table in (CAMVID, CITYSCAPES)}

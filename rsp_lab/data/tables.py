@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from rsp_lab.data.folder import folder_root, folder_table
-from rsp_lab.data.labels import TABLES, ClassTable, hue_circle
+from rsp_lab.data.labels import TABLES, UNNAMED, ClassTable, hue_circle
 
 
 def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
@@ -23,4 +23,4 @@ def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
         table = folder_table(folder_root())
         if table.classes == classes:
             return table
-    return ClassTable("model", classes, hue_circle(len(classes)))
+    return ClassTable(UNNAMED, classes, hue_circle(len(classes)))

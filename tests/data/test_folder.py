@@ -115,6 +115,11 @@ def test_what_is_no_such_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         folder_root()
 
 
+@pytest.mark.parametrize("name", ["camvid", "cityscapes", "model"])
+def test_a_folder_that_is_called_like_another_table_gets_a_name_of_its_own(tmp_path: Path, name: str) -> None:
+    assert folder_table(fill(tmp_path / name)).name == f"{name} (folder)"
+
+
 def test_camvid_written_down_is_camvid(tmp_path: Path) -> None:
     classes = [
         {"name": name, "colour": list(rgb), "id": number}
