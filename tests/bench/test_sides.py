@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from itertools import groupby
+from multiprocessing import active_children
 
 import pytest
 import torch
@@ -50,3 +52,10 @@ def test_threads_are_given_back() -> None:
     with sides.threads(1):
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_a_row_comes_from_another_process_of_which_nothing_is_left() -> None:
+    row = sides.in_own_process(eval, "{'process': __import__('os').getpid()}")
+
+    assert row["process"] != os.getpid()
+    assert active_children() == []
