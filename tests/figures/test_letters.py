@@ -188,6 +188,6 @@ def test_a_notebook_is_warned(no_fallbacks: None, given: Callable[..., FigureInp
     name, model.name = model.name, CAR
     try:
         with pytest.warns(MissingLettersWarning, match="Noto Sans CJK"):
-            draw_figure("structure", model, subject.image)
+            draw_figure(model, subject.image, "structure")
     finally:
         model.name = name
