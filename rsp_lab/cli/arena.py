@@ -15,7 +15,7 @@ from rsp_lab.analysis.arena.result import ArenaResult
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
-from rsp_lab.cli.progress import progress
+from rsp_lab.cli.progress import progress_on_stderr
 from rsp_lab.cli.reports import report_facts, write_report
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.arena import draw_arena
@@ -72,7 +72,7 @@ def arena(
     for expectation in EXPECTATIONS:
         say(f"  {expectation.sentence()}: {expectation.reason}")
     with kept(f"what is done is kept in {state}, and the same command goes on"):
-        with progress("arena", "pairs") as report:
+        with progress_on_stderr("arena", "pairs") as report:
             result = run_arena(loaded, settings, state, fresh=results.fresh, report=report)
         facts = _write(result, out)
         if page is not None:

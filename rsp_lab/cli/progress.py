@@ -17,7 +17,7 @@ ReportProgress = Callable[[int, int], None]
 
 
 @contextmanager
-def progress(command: str, unit: str, *, process: tuple[int, int] = (0, 1)) -> Iterator[ReportProgress]:
+def progress_on_stderr(command: str, unit: str, *, process: tuple[int, int] = (0, 1)) -> Iterator[ReportProgress]:
     """A function that shows on stderr how far a command is, and how long what is left will take.
 
     Args:

@@ -15,7 +15,7 @@ from rsp_lab.analysis.trade.matrix import SIDES, TradeMatrix
 from rsp_lab.analysis.trade.run import Shard, TradeQuestion, run_trade
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
-from rsp_lab.cli.progress import progress
+from rsp_lab.cli.progress import progress_on_stderr
 from rsp_lab.cli.reports import report_facts, write_report
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
@@ -68,7 +68,7 @@ def trade(
     question = TradeQuestion(names, (left, right), f"{data} {split}", by, block, __version__)
     check_target(out / "trade.json")  # where nothing can be written, it is better to know before the work
     with kept(f"what is done is kept in {out}, and the same command goes on"):
-        with progress("trade", "images", process=(shard.rank, shard.size)) as report:
+        with progress_on_stderr("trade", "images", process=(shard.rank, shard.size)) as report:
             result = run_trade(
                 *pair, samples, question, out, count=limit, shard=shard, fresh=results.fresh, report=report
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rsp_lab.cli import progress as module
-from rsp_lab.cli.progress import progress
+from rsp_lab.cli.progress import progress_on_stderr
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_lines_are_seconds_apart_and_the_last_one_is_always_said(
     clock: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with progress("trade", "images") as report:
+    with progress_on_stderr("trade", "images") as report:
         for done in range(1, 6):
             clock[0] += 4
             report(done, 5)
@@ -31,7 +31,7 @@ def test_lines_are_seconds_apart_and_the_last_one_is_always_said(
 
 
 def test_what_an_earlier_call_has_done_takes_no_time(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("trade", "images", process=(1, 4)) as report:
+    with progress_on_stderr("trade", "images", process=(1, 4)) as report:
         clock[0] += 12
         report(91, 100)
 
@@ -40,7 +40,7 @@ def test_what_an_earlier_call_has_done_takes_no_time(clock: list[float], capsys:
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
-    with progress("arena", "pairs") as report:
+    with progress_on_stderr("arena", "pairs") as report:
         report(3, 7)
         report(7, 7)
 

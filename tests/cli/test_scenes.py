@@ -50,4 +50,4 @@ def test_both_readings_of_a_scene(tmp_path: Path, fails: Callable[[list[str]], s
     assert [fact["ambiguities"][0]["class"] for fact in facts] == ["car", "bus"]
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    assert "Choose another folder" in fails(["scenes", "-o", str(blocked / "out"), *wanted])
+    assert "Choose another place" in fails(["scenes", "-o", str(blocked / "out"), *wanted])

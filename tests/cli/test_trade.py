@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -184,11 +183,3 @@ def test_states_and_folders_in_the_way(written, tmp_path, fails, monkeypatch):
     assert f"{file} is not a folder" in fails(["trade", "camvid", "-o", str(file)])
     monkeypatch.setenv("RANK", "4")
     assert "torchrun" in fails(["trade", "camvid", "-o", str(tmp_path)])
-
-
-def test_a_terminal_has_a_bar(monkeypatch, capsys):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with trade._progress(trade.Shard()) as report:
-        report(1, 3)
-        report(3, 3)
-    assert "3/3" in capsys.readouterr().err
