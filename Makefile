@@ -61,6 +61,7 @@ bench: $(core) ## measure speed and memory, side by side (ARGS=--json)
 	$(PY) -m rsp_lab bench relation $(ARGS)
 	$(PY) -m rsp_lab bench capture $(ARGS)
 	$(PY) -m rsp_lab bench forward $(ARGS)
+	$(PY) -m rsp_lab bench start $(ARGS)
 
 tables: $(core) ## print the paper's cost tables beside ours (ARGS=...)
 	$(PY) -m rsp_lab tables $(ARGS)

@@ -25,6 +25,7 @@ import tyro
 from PIL import Image
 
 from rsp_lab.files import write_json
+from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
 from trainers.commands import main as trainers_main
 from trainers.training.checkpoint import BEST, LAST
 from trainers.training.logs import LOG, MACHINE_KEYS
@@ -236,4 +237,9 @@ def main(kills: int = 20, seed: int = 0, output: Path | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main, prog="python -m trainers.faults"))
+    try:
+        with interruptible():
+            sys.exit(tyro.cli(main, prog="python -m trainers.faults"))
+    except Interrupted as stop:
+        print(f"python -m trainers.faults: {stop}", file=sys.stderr)
+        sys.exit(EXIT_CODE)

@@ -19,7 +19,7 @@ from rsp_lab.data.tables import table_for
 from rsp_lab.figures.catalogue import FIGURES, PAPER, FigureInput, figure_kind
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
-from rsp_lab.files import read_json, to_json, whole_folder, write_atomic
+from rsp_lab.files import read_json, readable_name, to_json, whole_folder, write_atomic
 from rsp_lab.models import weights
 from rsp_lab.models.inspection.cost import PAPER_INPUT
 from rsp_lab.models.paper.printed import paired_tables
@@ -141,7 +141,7 @@ def _inputs(
         yield FigureInput(models, scene.image, name, labels=truth, geometry=PAPER_INPUT, **options)
     for path in images:
         truth = None if labels is None else read_label(labels, table_for(config.class_names, config.label_table))
-        yield FigureInput(models, read_image(path), path.name, labels=truth, **options)
+        yield FigureInput(models, read_image(path), readable_name(path.name), labels=truth, **options)
 
 
 def _draw(

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from rsp_lab.analysis.ledger.frozen import explainable_input
+from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
 from rsp_lab.analysis.targets.target import Target, cell_weights, resolved_target
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
 from rsp_lab.relations.precision import full_precision
@@ -110,10 +110,16 @@ class TargetFunction:
 
     @cached_property
     def image_logits(self) -> Float[Tensor, "1 class v u"]:
-        """The network's answer to the image itself, from one pass without a graph."""
+        """The network's answer to the image itself, from one pass without a graph.
+
+        Raises:
+            ValueError: as :meth:`logits`, or if a logit is not finite.
+        """
         with torch.no_grad():
             # A network may hand out a buffer of its own, into which the next pass writes.
-            return self.logits(self.image).clone()
+            logits = self.logits(self.image).clone()
+        check_finite_logits(logits, str(getattr(self.model, "name", type(self.model).__name__)))
+        return logits
 
     @property
     def target_value(self) -> float:

@@ -328,11 +328,11 @@ def captured_record(
     given = explainable_input(model, image)
     with full_precision(given.device):
         _, record = run_with_capture(CoarseSegmenter(model), given, taps=wanted)
-    _check_finite(record["logits"], model.name)
+    check_finite_logits(record["logits"], model.name)
     return given, record
 
 
-def _check_finite(logits: Tensor, name: str) -> None:
+def check_finite_logits(logits: Tensor, name: str) -> None:
     """Raises ValueError for an answer that says nothing, of which labels and sums would be made without a word."""
     if not bool(logits.isfinite().all()):
         raise ValueError(

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import check_affine, explainable_input
+from rsp_lab.analysis.ledger.frozen import check_affine, check_finite_logits, explainable_input
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.fusion import FusionConfig, SumConfig
@@ -228,6 +228,7 @@ def _logits_at(
         check_pixel(pixel, size)
     places = None if classes is None else [class_index(name, names) for name in classes]
     logits = model.coarse_logits(image)
+    check_finite_logits(logits, model.name)
     found: list[Output] = []
     for i, pixel in enumerate(pixels):
         here = logits_at(logits, pixel, size)

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.frozen import check_finite_logits
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance
 from rsp_lab.rgb import rgb_batch
 from rsp_lab.summary import Summarised
@@ -76,6 +77,7 @@ def region_answers(model: nn.Module, scenes: Iterable[Scene]) -> list[RegionAnsw
     with torch.inference_mode():
         for scene in scenes:
             logits = model(rgb_batch(scene.image, device=device))[0]
+            check_finite_logits(logits, str(getattr(model, "name", type(model).__name__)))
             answers.append(region_answer(logits.cpu(), scene))
     return answers
 
