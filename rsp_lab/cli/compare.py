@@ -9,7 +9,8 @@ from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.reports import report_facts, report_folder, write_report
 from rsp_lab.data.images import read_image
-from rsp_lab.figures.catalogue import FigureInput, figure_kind
+from rsp_lab.figures.catalogue import figure_kind
+from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.files import readable_name, write_atomic
 
 FIGURES = ("predictions", "context_flow", "key_query", "relation_grids")

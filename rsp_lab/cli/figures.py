@@ -16,7 +16,8 @@ from rsp_lab.data.label_files import read_label
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.data.tables import table_for
-from rsp_lab.figures.catalogue import FIGURES, PAPER, FigureInput, figure_kind
+from rsp_lab.figures.catalogue import FIGURES, PAPER, figure_kind
+from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 from rsp_lab.files import read_json, readable_name, to_json, whole_folder, write_atomic

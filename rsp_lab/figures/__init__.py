@@ -19,7 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rsp_lab.figures.catalogue import DrawnFigure, FigureInput, FigureKind, draw_figure, figure_kind, figure_names
+    from rsp_lab.figures.catalogue import DrawnFigure, FigureKind, draw_figure, figure_kind, figure_names
+    from rsp_lab.figures.figure_input import FigureInput
     from rsp_lab.figures.paper.dataflow import draw_dataflow
     from rsp_lab.figures.paper.flow import draw_context_flow
     from rsp_lab.figures.paper.grids import draw_relation_grids
@@ -44,12 +45,12 @@ else:
     _NAMES_IN = {
         "rsp_lab.figures.catalogue": (
             "DrawnFigure",
-            "FigureInput",
             "FigureKind",
             "draw_figure",
             "figure_kind",
             "figure_names",
         ),
+        "rsp_lab.figures.figure_input": ("FigureInput",),
         "rsp_lab.figures.paper.dataflow": ("draw_dataflow",),
         "rsp_lab.figures.paper.flow": ("draw_context_flow",),
         "rsp_lab.figures.paper.grids": ("draw_relation_grids",),

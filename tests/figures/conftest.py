@@ -12,7 +12,8 @@ from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from rsp_lab.figures.catalogue import FIGURES, DrawnFigure, FigureInput
+from rsp_lab.figures.catalogue import FIGURES, DrawnFigure
+from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.presets import tiny, top_down

@@ -15,7 +15,8 @@ from matplotlib.text import Text
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.figures import style
-from rsp_lab.figures.catalogue import FIGURES, PAPER, DrawnFigure, FigureInput, draw_figure, figure_kind, figure_names
+from rsp_lab.figures.catalogue import FIGURES, PAPER, DrawnFigure, draw_figure, figure_kind, figure_names
+from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.models.presets import semantic_fpn
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig

@@ -21,8 +21,9 @@ from PIL import Image
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.data.sample import Sample
 from rsp_lab.figures import fonts
-from rsp_lab.figures.catalogue import FIGURES, FigureInput, draw_figure
+from rsp_lab.figures.catalogue import FIGURES, draw_figure
 from rsp_lab.figures.drawing.sheet import Sheet, fill, shorten, text_width
+from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.figures.letters import MissingLettersWarning, collected_letters, missing_notice
 from rsp_lab.figures.results.trade import draw_trade
 from rsp_lab.figures.style import TEXT, plot_style, save

@@ -18,7 +18,8 @@ from app.store.results import results
 from rsp_lab._version import __version__
 from rsp_lab.capture.record import Record
 from rsp_lab.explorer.html import explorer_page, file_budget
-from rsp_lab.figures.catalogue import FIGURES, FigureInput, figure_names
+from rsp_lab.figures.catalogue import FIGURES, figure_names
+from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.figures.letters import collected_letters, missing_notice
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 
