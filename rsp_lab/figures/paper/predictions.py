@@ -16,6 +16,7 @@ from rsp_lab.figures.drawing.captions import model_words, view_words
 from rsp_lab.figures.drawing.panels import mark_pixel, rgb, show_picture, sides
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width, wrap
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, plot_style
+from rsp_lab.text import percent
 
 _MARGIN = 0.04
 _GAP = 0.06
@@ -160,11 +161,11 @@ def _inside(y: float, x: float, half_y: float, half_x: float, rows: int, columns
 
 def _draw_regions(sheet: Sheet, result: Comparison, top: float) -> float:
     width = sheet.width - 2 * _MARGIN
+    lead = f"The models differ on {percent(result.disagreeing_share)} of the pixels"
     if result.disagreements:
-        share = 100 * result.disagreeing_share
-        lead = f"The models differ on {share:.3g} % of the pixels. Boxes: left | right model, pixels that differ"
+        lead += ". Boxes: left | right model, pixels that differ"
     elif result.disagreeing_share > 0:
-        lead = f"The models differ on {100 * result.disagreeing_share:.3g} % of the pixels, in no region worth a box"
+        lead += ", in no region worth a box"
     else:
         lead = "The models agree on every pixel"
     top += sheet.text(_MARGIN, top, fill(lead, width, SMALL), size=SMALL, color=QUIET)
