@@ -8,6 +8,7 @@ from pathlib import Path
 from rsp_lab.data.class_file import NAMES, read_classes
 from rsp_lab.data.labels import TABLES, UNNAMED, ClassTable
 from rsp_lab.data.pairs import FileSamples, LabelUse
+from rsp_lab.data.paths import image_files
 from rsp_lab.data.roots import root_from
 from rsp_lab.files import readable_name
 
@@ -48,8 +49,12 @@ def folder_table(root: str | PathLike[str]) -> ClassTable:
 
 
 def folder_splits(root: str | PathLike[str]) -> tuple[str, ...]:
-    """The splits of a folder: the folders in ``images/`` if train, val or test is among them, else :data:`ALL`."""
-    names = {path.name for path in Path(root, "images").glob("*/") if path.is_dir() and not path.name.startswith(".")}
+    """The splits of a folder: the folders in ``images/`` if train, val or test is among them, else :data:`ALL`.
+
+    A folder of another name without images is none, such as the ``__MACOSX`` of an archive.
+    """
+    inside = [path for path in Path(root, "images").glob("*/") if path.is_dir() and not path.name.startswith(".")]
+    names = {path.name for path in inside if path.name in SPLITS or image_files(path)}
     if not names & set(SPLITS):
         return (ALL,)
     return (*(name for name in SPLITS if name in names), *sorted(names - set(SPLITS)))

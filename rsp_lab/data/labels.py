@@ -112,10 +112,18 @@ def checked_labels(
     Raises:
         ValueError: for floats, another size, or ids that are no train ids; the message says which.
     """
-    ids = labels.detach().cpu() if isinstance(labels, Tensor) else torch.as_tensor(np.asarray(labels))
-    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
-        kind = str(ids.dtype).removeprefix("torch.")
+    if not isinstance(labels, Tensor | np.ndarray):
+        # A picture among them: its pixels may be a palette's indices, or colours.
+        raise ValueError(
+            f"{what} are a {type(labels).__name__}: give a tensor or array of train ids; read_label reads label files."
+        )
+    kind = str(labels.dtype).removeprefix("torch.")
+    if isinstance(labels, np.ndarray) and labels.dtype.kind in "iu":
+        # A copy: an array may be read-only, mirrored by negative strides, or of another machine.
+        labels = torch.from_numpy(labels.astype(np.int64, order="C"))
+    if not isinstance(labels, Tensor) or kind == "bool" or labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"{what} are {kind}: give integer train ids, {IGNORE_INDEX} where nothing is known.")
+    ids = labels.detach().cpu()
     if size is not None and tuple(ids.shape) != tuple(size):
         raise ValueError(
             f"{what} are {tuple(ids.shape)}, the image {tuple(size)}: they must be of one size. Resize labels with "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,14 +66,17 @@ def pair_files(images: Path, labels: Path, endings: tuple[str, str] = ("", "")) 
         _by_name(folder, ending) for folder, ending in zip((images, labels), endings, strict=True)
     )
     last = Counter(name.rpartition("/")[2] for name in image_of)
-    pairs = []
+    pairs: dict[str, FilePair] = {}
     for name, path in sorted(image_of.items(), key=lambda item: item[1]):
         short = name.rpartition("/")[2]
-        shown = short if last[short] == 1 else name.replace("/", "_")
-        pairs.append(FilePair(readable_name(shown), path, label_of.get(name)))
+        shown = readable_name(short if last[short] == 1 else name.replace("/", "_"))
+        if shown in pairs:
+            same_image.append(path)
+        else:
+            pairs[shown] = FilePair(shown, path, label_of.get(name))
     return Pairs(
-        tuple(pair for pair in pairs if pair.label is not None),
-        tuple(pair for pair in pairs if pair.label is None),
+        tuple(pair for pair in pairs.values() if pair.label is not None),
+        tuple(pair for pair in pairs.values() if pair.label is None),
         tuple(label_of[name] for name in sorted(label_of.keys() - image_of.keys())),
         (*same_image, *same_label),
     )
@@ -83,7 +87,8 @@ def _by_name(folder: Path, ending: str) -> tuple[dict[str, Path], list[Path]]:
     found: dict[str, Path] = {}
     doubled = []
     for path in image_files(folder):
-        name = path.relative_to(folder).with_suffix("").as_posix()
+        # One letter may be written in two ways, and copying between systems changes which.
+        name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
         if not name.endswith(ending):
             continue
         name = name.removesuffix(ending)

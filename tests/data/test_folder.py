@@ -82,6 +82,31 @@ def test_files_of_several_kinds_and_hidden_ones(tmp_path: Path) -> None:
     assert bool((samples[2].label == 1).all())
 
 
+def test_folders_without_images_are_no_splits(tmp_path: Path) -> None:
+    root = fill(tmp_path / "mine", "train", "val")
+    (root / "images" / "__MACOSX").mkdir()
+    (root / "images" / "__MACOSX" / "._a.png").write_bytes(b"\0\5\x16\7")
+    assert folder_splits(root) == ("train", "val")
+
+
+def test_one_name_written_in_two_ways_is_one_name(tmp_path: Path) -> None:
+    root = fill(tmp_path / "mine")
+    composed, decomposed = "Z\u00fcrich", "Zu\u0308rich"
+    (root / "images" / "a.png").rename(root / "images" / f"{decomposed}.png")
+    (root / "labels" / "a.png").rename(root / "labels" / f"{composed}.png")
+    samples = FolderDataset(root)
+    assert set(samples.names) == {composed, "b"}
+    assert all(pair.label is not None for pair in samples.files)
+
+
+def test_no_two_images_have_one_name(tmp_path: Path) -> None:
+    root = fill(tmp_path / "mine", "ulm", "bonn")
+    for folder in ("images", "labels"):
+        (root / folder / "bonn" / "b.png").rename(root / folder / "ulm_a.png")
+    with pytest.raises(ValueError, match=r"say the name of another one.*a\.png"):
+        FolderDataset(root)
+
+
 def test_images_without_labels(tmp_path: Path) -> None:
     root = fill(tmp_path / "mine")
     (root / "labels" / "b.png").unlink()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from rsp_lab.data.labels import (
     CAMVID,
@@ -9,6 +10,7 @@ from rsp_lab.data.labels import (
     IGNORE_INDEX,
     TABLES,
     ClassTable,
+    checked_labels,
     colour,
     hue_circle,
     id_list,
@@ -108,3 +110,46 @@ def test_the_hue_circle_has_a_colour_for_each():
 )
 def test_ids_in_words(ids, text):
     assert id_list(ids) == text
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array([[0, 2, 255]], np.uint8)[:, ::-1],
+        np.array([[255, 2, 0]], ">u2"),
+        np.array([[255, 2, 0]], np.uint64),
+        torch.tensor([[255, 2, 0]], dtype=torch.int16),
+    ],
+    ids=["mirrored", "of another machine", "64 bits", "tensor"],
+)
+def test_integers_of_any_kind_are_labels(labels):
+    checked = checked_labels(labels, 3, (1, 3))
+    assert checked.dtype == torch.int64
+    assert checked.tolist() == [[255, 2, 0]]
+
+
+def test_an_array_that_must_not_be_written_to_is_copied():
+    fixed = np.zeros((2, 3), np.int64)
+    fixed.flags.writeable = False
+    checked_labels(fixed, 3)[0, 0] = 7
+    assert not fixed.any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (np.zeros((2, 3)), "are float64: give integer train ids"),
+        (np.zeros((2, 3), bool), "are bool: give integer train ids"),
+        (np.zeros((2, 3), complex), "are complex128"),
+        (np.array([["road"]], object), "are object"),
+        (torch.zeros(2, 3, dtype=torch.bool), "are bool"),
+        (torch.zeros(2, 3, dtype=torch.complex64), "are complex64"),
+        (Image.new("P", (3, 2)), "are a Image: give a tensor or array of train ids; read_label reads label files"),
+        ([[0, 1]], "are a list"),
+        (None, "are a NoneType"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_are_no_labels_is_said(labels, said):
+    with pytest.raises(ValueError, match=f"the labels of x {said}"):
+        checked_labels(labels, 3, what="the labels of x")
