@@ -13,8 +13,6 @@ from rsp_lab.shapes import Window
 
 def test_relation_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(relation, "RELATION_CASES", ((24, 32, Window(7)), (24, 32, Window(3, 3))))
-    # A process of its own for each case is for the clock.
-    monkeypatch.setattr(relation, "in_own_process", lambda case, *arguments: case(*arguments))
     main.main(["bench", "relation", "--json"])
     rows = json.loads(capsys.readouterr().out)
 
