@@ -10,11 +10,14 @@ An operation says what happens to the weights, at which steps, and on which cell
 
 Presets name operations after ablations, as :func:`as_sum`; none of them is one, because the model was never trained to
 live with the edited weights. :func:`operate` runs the edited model, :func:`predicted_change` says what the ledger
-expects of it.
+expects of it, and :func:`run_surgery` gives both, with what the lower steps add by reacting::
+
+    rl.surgery.run_surgery(model, image, Uniform("step54")).account(rl.PixelTarget(200, 120))
 """
 
 from __future__ import annotations
 
+from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns, run_surgery
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
 from rsp_lab.analysis.surgery.operations import (
     Centre,
@@ -24,6 +27,7 @@ from rsp_lab.analysis.surgery.operations import (
     Transplant,
     Uniform,
     ZeroNeighbours,
+    transplantable_steps,
 )
 from rsp_lab.analysis.surgery.presets import (
     as_context,
@@ -37,7 +41,9 @@ __all__ = [
     "Centre",
     "Operation",
     "Shuffle",
+    "SurgeryAccount",
     "SurgeryResult",
+    "SurgeryRuns",
     "Temperature",
     "Transplant",
     "Uniform",
@@ -47,6 +53,8 @@ __all__ = [
     "edited_weights",
     "operate",
     "predicted_change",
+    "run_surgery",
+    "transplantable_steps",
     "without_context",
     "without_placement",
     "without_selection",

@@ -11,12 +11,14 @@ from streamlit.delta_generator import DeltaGenerator
 from app.shell import link, scenes, sources
 from app.shell.heading import Heading
 from app.shell.picker import draw_picker
-from app.shell.selection import Selection
+from app.shell.selection import Selection, result_key
 from app.shell.sources import Source
 from app.shell.text import escape
 from app.store import models as cache
+from app.store.results import results
 from rsp_lab.analysis.comparison.channels import ChannelChoice
 from rsp_lab.analysis.comparison.compare import Comparison, assemble, flow_channels
+from rsp_lab.analysis.comparison.disagreement import label_difference
 from rsp_lab.analysis.comparison.explain import decision_target
 from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.analysis.passes.view import ModelView
@@ -166,7 +168,12 @@ def compared(loaded: Models, views: Views, shown: cache.Photograph, heading: Hea
     if channel is None and len({model.config.head.channels for model in models}) > 1:
         # Channels of heads of different widths have no measure in common to be ranked by.
         channel = 0
-    return assemble(shown.sample.image, models, views, pixel=pixel, channel=channel)
+    # No pixel changes where the label maps differ, and looking for it takes as long as all the rest.
+    difference = results().get(
+        result_key(shown, loaded, "label difference"),
+        lambda: label_difference(views[0].labels, views[1].labels, models[0].class_names),
+    )
+    return assemble(shown.sample.image, models, views, difference=difference, pixel=pixel, channel=channel)
 
 
 def about_class(result: Comparison, views: Views, target: PixelTarget) -> Comparison:

@@ -55,7 +55,7 @@ class TargetChoice:
 
 def has_true_labels(selection: Selection) -> bool:
     """Whether the image has labels in the models' classes."""
-    return selection.shown.sample.label is not None and selection.shown.table == selection.loaded[0].table.name
+    return selection.shown.labels_for(selection.loaded[0]) is not None
 
 
 def label_map(selection: Selection, source: Labels) -> Tensor:
@@ -66,15 +66,15 @@ def label_map(selection: Selection, source: Labels) -> Tensor:
     """
     if source != Labels.TRUE:
         return torch.from_numpy(selection.views[1 if source == Labels.RIGHT else 0].labels).long()
-    label = selection.shown.sample.label
-    if label is None:
+    label, table = selection.shown.labels_for(selection.loaded[0]), selection.shown.table
+    if label is not None:
+        return label.long()
+    if table is None:
         raise ValueError("This image has no labels: take those of a model, under “Labels of”.")
-    if not has_true_labels(selection):
-        raise ValueError(
-            f"This image has labels of {selection.shown.table or 'other classes'}, the models those of "
-            f"{selection.loaded[0].table.name}: take the labels of a model, under “Labels of”."
-        )
-    return label.long()
+    raise ValueError(
+        f"This image has labels of {table.name}, the models those of {selection.loaded[0].table.name}: take the "
+        "labels of a model, under “Labels of”."
+    )
 
 
 def target_of(selection: Selection, choice: TargetChoice) -> Target:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from app.store.models import LoadedModel, Photograph
@@ -57,8 +57,13 @@ class Selection:
             side: 0 for a result of the left model alone, 1 of the right one; None for one of both.
             target: of a result about a target; two pixels of one region have one key.
         """
-        models = [loaded.identity for loaded in (self.loaded if side is None else self.loaded[side : side + 1])]
-        return self.shown.identity, *models, about, None if target is None else _target_key(target)
+        models = self.loaded if side is None else self.loaded[side : side + 1]
+        return result_key(self.shown, models, about, None if target is None else _target_key(target))
+
+
+def result_key(shown: Photograph, models: Sequence[LoadedModel], *about: Hashable) -> Hashable:
+    """What a result about an image and some models is kept under, before there is a selection."""
+    return shown.identity, tuple(model.identity for model in models), *about
 
 
 def _target_key(target: Target) -> Hashable:

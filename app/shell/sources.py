@@ -192,7 +192,7 @@ def _listing(source: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _folder_image(source: str, root: str, files: FilePair, *stamps: Stamp | None) -> Photograph:
     sample = read_sample(files, table := FOLDERS[Source(source)].table(Path(root)))
-    return Photograph(sample, "" if sample.label is None else table.name)
+    return Photograph(sample, None if sample.label is None else table)
 
 
 def describe_empty(source: Source) -> str:

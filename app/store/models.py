@@ -16,8 +16,10 @@ import streamlit as st
 from torch import Tensor
 
 from app.store.run_folders import run_weights, runs_root
-from app.store.stamps import stamp
+from app.store.stamps import Stamp, stamp
 from rsp_lab.analysis.passes.view import ModelView, view_model
+from rsp_lab.data.class_file import NAMES
+from rsp_lab.data.folder import folder_root
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import SIZE
@@ -58,12 +60,12 @@ class Photograph:
     """An image to look at.
 
     Attributes:
-        table: name of the label's class table; empty without a label.
+        table: the classes of its labels; None without labels.
         scene: the scene that the image is, if it is one.
     """
 
     sample: Sample
-    table: str = ""
+    table: ClassTable | None = None
     scene: Scene | None = None
 
     @property
@@ -79,7 +81,11 @@ class Photograph:
     def identity(self) -> str:
         """Changes with the image, its labels, their classes or its name: what results are kept under."""
         label = b"" if self.sample.label is None else self.sample.label
-        return digest(self.sample.name, self.sample.image, label, self.table)
+        return digest(self.sample.name, self.sample.image, label, repr(self.table))
+
+    def labels_for(self, loaded: LoadedModel) -> Tensor | None:
+        """Train ids (y, x) where the labels are of the model's own classes; None where they are not, or not known."""
+        return None if self.table is None or self.table.classes != loaded.table.classes else self.sample.label
 
 
 def model_files() -> dict[str, Path]:
@@ -103,7 +109,15 @@ def loaded_model(name: str) -> LoadedModel:
     size, changed = stamp(files[name])
     if not size:  # a run that is cleaned up between the listing and here
         raise _no_model(name, files)
-    return _cached_model(name, f"{name}-{size}-{changed}", str(files[name]))
+    return _cached_model(name, f"{name}-{size}-{changed}", str(files[name]), *map(stamp, class_files()))
+
+
+def class_files() -> list[Path]:
+    """The files that name the classes of the data set in ``FOLDER_ROOT``, whether they are there or not."""
+    try:
+        return [folder_root() / name for name in NAMES]
+    except ValueError:
+        return []
 
 
 def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
@@ -112,7 +126,7 @@ def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
+def _cached_model(name: str, identity: str, _file: str, *classes: Stamp) -> LoadedModel:
     config, metadata = read_header(_file)
     table = table_for(config.class_names, config.label_table)
     model = load(_file)
@@ -125,7 +139,7 @@ def _cached_model(name: str, identity: str, _file: str) -> LoadedModel:
 def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
     """Both readings of a drawn scene."""
     first, second = (
-        Photograph(scene.sample, CITYSCAPES.name, scene)
+        Photograph(scene.sample, CITYSCAPES, scene)
         for scene in draw_scene_pair(seed, *SIZE, case=case, distance=distance)
     )
     return first, second
@@ -173,7 +187,5 @@ def built_payload(
     budget: int,
 ) -> bytes:
     """A payload of at most ``budget`` bytes of weights, see :func:`rsp_lab.explorer.quantise.planned_bits`."""
-    models = loaded[0].model, loaded[1].model
-    # The true label counts only where its classes are the models' own.
-    truth = shown.sample.label if loaded[0].table.name == shown.table else None
+    models, truth = (loaded[0].model, loaded[1].model), shown.labels_for(loaded[0])
     return build_payload(shown.sample.image, models, views, loaded[0].table, truth, outlined, budget=budget)

@@ -1,18 +1,55 @@
-"""What is prepared before the server starts is what the first page needs."""
+"""What is prepared before the server starts is what the first page needs, and its safe settings hold anywhere."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import preload
+from app.preload import settings
 from app.store import models
 from tests.kit.pages import explorer_payloads
 
-ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+ROOT = Path(__file__).parents[2]
+ENTRY = ROOT / "app" / "streamlit_app.py"
+SAFE = {
+    "server.address": "localhost",
+    "server.enableXsrfProtection": True,
+    "server.enableCORS": True,
+    "server.maxUploadSize": 20,
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "client.toolbarMode": "minimal",
+    "runner.magicEnabled": False,
+    "theme.light.primaryColor": "#2F5FD0",
+}
+OPEN = """
+[server]
+address = "0.0.0.0"
+enableXsrfProtection = false
+maxUploadSize = 2000
+[browser]
+gatherUsageStats = true
+[client]
+showErrorDetails = "full"
+"""
+# Where Streamlit would start its server, it says what it would start it with.
+_SCRIPT = """
+import json, sys
+from streamlit import config
+from streamlit.web import bootstrap
+from app import preload
+bootstrap.run = lambda *_, **__: print(json.dumps({name: config.get_option(name) for name in json.loads(sys.argv[1])}))
+preload.serve(sys.argv[2:])
+"""
 
 
 def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +75,40 @@ def test_what_cannot_be_prepared_stops_no_server(
     preload.prepare()
 
     assert "could not be prepared" in caplog.text
+
+
+def effective(folder: Path, *arguments: str, **environment: str) -> dict[str, Any]:
+    """The settings of a workbench started from a folder."""
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", ""))))
+    process = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, json.dumps(list(SAFE)), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths, "HOME": str(folder), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return found
+
+
+def test_an_empty_folder_makes_no_difference(tmp_path: Path) -> None:
+    assert effective(tmp_path) == SAFE
+
+
+def test_settings_of_a_folder_and_of_the_environment_open_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "config.toml").write_text(OPEN)
+
+    assert effective(tmp_path, STREAMLIT_SERVER_ADDRESS="0.0.0.0", STREAMLIT_CLIENT_SHOW_ERROR_DETAILS="full") == SAFE
+
+
+def test_what_is_typed_goes_first(tmp_path: Path) -> None:
+    assert effective(tmp_path, "--server.maxUploadSize", "5") == {**SAFE, "server.maxUploadSize": 5}
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_every_safe_setting_is_the_projects_own(name: str) -> None:
+    value = SAFE[name]
+    assert settings()[name] == (str(value).lower() if isinstance(value, bool) else str(value))

@@ -16,11 +16,13 @@ from torch import Tensor
 
 import rsp_lab
 from rsp_lab.analysis.comparison.compare import compare
+from rsp_lab.analysis.comparison.disagreement import verdict_pixels
 from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.metrics import confusion_matrix
 from rsp_lab.analysis.passes.view import view_model
+from rsp_lab.analysis.surgery.account import run_surgery
 from rsp_lab.analysis.surgery.operate import operate
 from rsp_lab.analysis.surgery.operations import Uniform
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, connected_regions
@@ -84,12 +86,19 @@ def explorer(labels: Any) -> object:
     return explore(model(), model(), image(), truth=labels)
 
 
+def verdicts(labels: Any) -> object:
+    left, right = (np.full(SIZE, value) for value in (0, 1))
+    return verdict_pixels(left, right, NAMES, truth=labels)
+
+
 def ledger() -> Any:
     return context_ledger(head(), head().image, PixelTarget(5, 6, "road", "sky"))
 
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "flip_stories": lambda labels: flip_stories(head(), head(), batch(), labels=labels),
+    "verdict_pixels": verdicts,
+    "run_surgery": lambda labels: run_surgery(model(), batch(), Uniform(), label=labels),
     "operate": lambda labels: operate(model(), batch(), Uniform(), label=labels),
     "image_trade": lambda labels: image_trade(head(), labels),
     "confusion_matrix": lambda labels: confusion_matrix(torch.zeros(SIZE, dtype=torch.long), labels, len(NAMES)),

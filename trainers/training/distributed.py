@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed
+
+_reductions: deque[distributed.Work] = deque(maxlen=64)
+"""Whoever lets go of a reduction last frees its tensors. If that is one of gloo's own threads while Python shuts down,
+the process aborts, and a run that is done counts as failed; so the last ones are kept here."""
 
 
 def rank() -> int:
@@ -24,7 +29,8 @@ def total(value: Tensor) -> Tensor:
     """The sum over all processes; the value itself where there is one."""
     if size() > 1:
         value = value.clone()
-        distributed.all_reduce(value)
+        _reductions.append(reduction := distributed.all_reduce(value, async_op=True))
+        reduction.wait()
     return value
 
 

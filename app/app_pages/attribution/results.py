@@ -58,7 +58,7 @@ def choices_of(selection: Selection, name: str) -> tuple[SettingChoices, ...]:
     """What may be chosen for a method; its regions may also be those that are labelled, where they are."""
     models = [loaded.model for loaded in selection.loaded]
     choices = find_method(name, METHODS).choices(models, selection.shown.size)
-    if selection.shown.sample.label is None or selection.loaded[0].table.name != selection.shown.table:
+    if selection.shown.labels_for(selection.loaded[0]) is None:
         return choices
     return tuple(replace(one, values=(*one.values, LABELLED)) if one.setting == "regions" else one for one in choices)
 

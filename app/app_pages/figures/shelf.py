@@ -50,13 +50,12 @@ class FigureFiles:
 def figure_input(selection: Selection, width: str = "page") -> FigureInput:
     """What figures of a selection are made of; true labels count where their classes are the models' own."""
     shown, left, right = selection.shown, *selection.loaded
-    known = shown.sample.label is not None and shown.table == left.table.name
     return FigureInput(
         (left.model, right.model),
         selection.result.image,
         shown.sample.name,
         selection.target,
-        labels=shown.sample.label if known else None,
+        labels=shown.labels_for(left),
         width=WIDTHS[width],
         known=selection.result,
     )

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
-import torch
 
 from app.app_pages.flips import pictures
-from app.app_pages.flips.pictures import Flip, Verdict
+from app.app_pages.flips.pictures import VERDICTS, Flip, Verdict
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, choose_number, select
@@ -21,6 +20,7 @@ from app.shell.region_target import Labels, Mode, has_true_labels, label_map
 from app.shell.selection import Selection
 from app.shell.text import draw_table, escape
 from app.store.results import results
+from rsp_lab.analysis.comparison.disagreement import verdict_pixels
 from rsp_lab.analysis.comparison.flips import RANK_RULE, TIPPING_RULE, FlipStories, flip_stories
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.text import significant
@@ -108,19 +108,10 @@ def stories_of(selection: Selection, heading: Heading, count: int, least: int) -
 
 def pixel_counts(selection: Selection) -> dict[Verdict, int]:
     """Of all pixels that the models label differently, by who is right there."""
-    left, right = (torch.from_numpy(view.labels).long() for view in selection.views)
-    apart = left != right
-    if not has_true_labels(selection):
-        return {**dict.fromkeys(Verdict, 0), Verdict.UNKNOWN: int(apart.sum())}
-    truth = label_map(selection, Labels.TRUE)
-    known = apart & (truth >= 0) & (truth < len(selection.class_names))
-    ours, theirs = known & (right == truth), known & (left == truth)
-    return {
-        Verdict.RIGHT: int(ours.sum()),
-        Verdict.LEFT: int(theirs.sum()),
-        Verdict.NEITHER: int((known & ~ours & ~theirs).sum()),
-        Verdict.UNKNOWN: int((apart & ~known).sum()),
-    }
+    truth = selection.shown.labels_for(selection.loaded[0])
+    left, right = (view.labels for view in selection.views)
+    counts = verdict_pixels(left, right, selection.loaded[0].table.classes, truth=truth)
+    return {VERDICTS[verdict]: count for verdict, count in counts.items()}
 
 
 def sentence(selection: Selection, stories: FlipStories) -> str:

@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 # Okabe and Ito's, which differ under every kind of colour vision.
 COLOURS = {Verdict.RIGHT: "#0072B2", Verdict.LEFT: "#E69F00", Verdict.NEITHER: "#7A7A78", Verdict.UNKNOWN: "#CC79A7"}
-_VERDICTS = {"better": Verdict.RIGHT, "worse": Verdict.LEFT, "neither": Verdict.NEITHER, None: Verdict.UNKNOWN}
+VERDICTS = {"better": Verdict.RIGHT, "worse": Verdict.LEFT, "neither": Verdict.NEITHER, None: Verdict.UNKNOWN}
 _LEAST, _WIDE = 64, 240
 # How much of the surroundings a close look shows, over the region's longer side.
 _AROUND = 0.6
@@ -51,7 +51,7 @@ class Flip:
     @property
     def verdict(self) -> Verdict:
         """Of the story, in the page's words."""
-        return _VERDICTS[self.story.verdict]
+        return VERDICTS[self.story.verdict]
 
 
 def flips_of(stories: Sequence[FlipStory]) -> tuple[Flip, ...]:

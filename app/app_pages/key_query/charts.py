@@ -13,7 +13,7 @@ from torch import Tensor
 from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, paper
 from app.charts.theme import diverging, plain_figure, reach
 from app.shell.picker import is_narrow
-from rsp_lab.analysis.relation_weights.complementarity import Null
+from rsp_lab.analysis.relation_weights.complementarity import StepComplementarity
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import significant
@@ -41,33 +41,6 @@ class Pair:
     query: Tensor
     key: Tensor
     words: str
-
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """The complementarity score of one step and the draws that it is held against.
-
-    Attributes:
-        step: e.g. ``"step54"``.
-        cells: (y, x) of the maps that the correlations are over.
-        channels: middle channels.
-        score: by COMPLEMENTARITY_RULE.
-        covariance: summed over the middle channels, in score units.
-        draws: scores of shuffled pairs.
-        shuffled: where the score lies among them.
-        random_draws: scores of models with random weights; empty before they are worked out.
-        random: where the score lies among them.
-    """
-
-    step: str
-    cells: tuple[int, int]
-    channels: int
-    score: float
-    covariance: float
-    draws: np.ndarray
-    shuffled: Null
-    random_draws: tuple[float, ...] = ()
-    random: Null | None = None
 
 
 def pair_scales(pairs: list[tuple[Pair, ...]]) -> dict[str, float]:
@@ -111,7 +84,7 @@ def pair_figure(pair: Pair, scale: float, size: Pixel, pixel: Pixel) -> go.Figur
     return plain_figure(figure, round(height) + 4, margin=margin, showlegend=False, meta={"pick": list(size)})
 
 
-def null_figure(score: Score, ends: tuple[float, float]) -> go.Figure:
+def null_figure(score: StepComplementarity, ends: tuple[float, float]) -> go.Figure:
     """The observed score among those of shuffled pairs (bars) and of random weights (ticks)."""
     counts, edges = np.histogram(score.draws, bins=np.linspace(*ends, 49))
     share = 100 * counts / len(score.draws)
@@ -163,7 +136,7 @@ def null_figure(score: Score, ends: tuple[float, float]) -> go.Figure:
     return plain_figure(figure, 190, margin=margin, bargap=0, showlegend=False, title=heading)
 
 
-def null_ends(scores: list[Score]) -> tuple[float, float]:
+def null_ends(scores: list[StepComplementarity]) -> tuple[float, float]:
     """The one axis of all steps and both models, with 0 in it."""
     values = [v for s in scores for v in (s.score, *s.random_draws, float(s.draws.min()), float(s.draws.max()))]
     low, high = min(*values, 0.0), max(*values, 0.0)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
-import torch
 
 from app.app_pages.key_query import charts
-from app.app_pages.key_query.charts import Pair, Score
+from app.app_pages.key_query.charts import Pair
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, select
 from app.shell.heading import Heading
@@ -18,14 +17,12 @@ from app.shell.text import draw_head, draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.relation_weights.complementarity import (
+    StepComplementarity,
     channel_correlations,
-    complementarity,
-    complementarity_score,
-    null_of,
-    shuffled_scores,
+    random_complementarity,
+    step_complementarities,
 )
 from rsp_lab.analysis.relation_weights.key_query import key_query
-from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import step_digits
 from rsp_lab.text import fixed, significant
 
@@ -77,7 +74,7 @@ def _channels(passes: tuple[CapturedPass, CapturedPass]) -> int:
     return min(one.record[f"{step}.query"].shape[1] for one in passes for step in one.frozen.steps)
 
 
-def sentence(names: tuple[str, str], scores: list[tuple[Score, ...]]) -> tuple[str, str]:
+def sentence(names: tuple[str, str], scores: list[tuple[StepComplementarity, ...]]) -> tuple[str, str]:
     """How the scores of each model lie, and of how many things that was worked out."""
     says = list(dict.fromkeys(_says(names[side], scores[side]) for side in (1, 0) if scores[side]))
     both = [score for side in scores for score in side]
@@ -86,7 +83,7 @@ def sentence(names: tuple[str, str], scores: list[tuple[Score, ...]]) -> tuple[s
     return f"On this image {'; '.join(says)}.", counts
 
 
-def _says(name: str, scores: tuple[Score, ...]) -> str:
+def _says(name: str, scores: tuple[StepComplementarity, ...]) -> str:
     values = [score.score for score in scores]
     ends = fixed(min(values)), fixed(max(values))
     span = f"scores from {ends[0]} to {ends[1]}" if len(scores) > 1 else f"score {ends[0]}"
@@ -146,30 +143,15 @@ def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def _scores(selection: Selection, side: int) -> tuple[Score, ...]:
+def _scores(selection: Selection, side: int) -> tuple[StepComplementarity, ...]:
     """The score of every relation and its shuffled pairs, from the captured pass."""
     key = selection.key("complementarity", side=side)
-    return results().get(key, lambda: shuffled_of(selection.passes[side]))
-
-
-def shuffled_of(looked: CapturedPass) -> tuple[Score, ...]:
-    """Scores of this image alone with their draws (:mod:`rsp_lab.analysis.relation_weights.complementarity`)."""
-    found = []
-    for step in looked.frozen.steps:
-        query, key = (looked.record[f"{step}.{part}"][0].detach() for part in charts.PARTS)
-        correlations = channel_correlations(query, key).cpu()
-        score, draws = complementarity_score(correlations), shuffled_scores(correlations, DRAWS, 0)
-        centred = [part.double() - part.double().mean((1, 2), keepdim=True) for part in (query, key)]
-        covariance = float((centred[0] * centred[1]).mean((1, 2)).sum())
-        null = null_of("shuffled channels", score, draws)
-        cells = query.shape[-2], query.shape[-1]
-        found.append(Score(step, cells, len(query), score, covariance, draws.numpy(), null))
-    return tuple(found)
+    return results().get(key, lambda: step_complementarities(selection.passes[side].record, draws=DRAWS))
 
 
 def with_random(
-    selection: Selection, heading: Heading, side: int, scores: tuple[Score, ...], models: int
-) -> tuple[Score, ...]:
+    selection: Selection, heading: Heading, side: int, scores: tuple[StepComplementarity, ...], models: int
+) -> tuple[StepComplementarity, ...]:
     """The same with the scores of models with random weights; without them where the reader stopped that."""
     loaded = selection.loaded[side]
     key = selection.key(("complementarity of random weights", models), side=side)
@@ -185,28 +167,14 @@ def with_random(
         with Stoppable(text) as bar:
             for seed in range(models):
                 bar.report(seed / models)
-                drawn.append(random_scores(loaded.model, selection.passes[side], seed))
+                drawn.append(random_complementarity(loaded.model, selection.passes[side].image, seed))
         return drawn
 
     drawn = results().get(key, work)
-    return tuple(_held_against(score, tuple(one[score.step] for one in drawn)) for score in scores)
+    return tuple(score.beside([one[score.step] for one in drawn]) for score in scores)
 
 
-def _held_against(score: Score, drawn: tuple[float, ...]) -> Score:
-    null = null_of("random weights", score.score, torch.tensor(drawn, dtype=torch.float64))
-    return Score(**{**vars(score), "random_draws": drawn, "random": null})
-
-
-def random_scores(model: Segmenter, looked: CapturedPass, seed: int) -> dict[str, float]:
-    """The score by step of a model of the same architecture with weights as drawn before training."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        drawn = Segmenter(model.config)
-    drawn = drawn.to(looked.image).eval()
-    return {one.step: one.score for one in complementarity(drawn, [looked.image], draws=1, random_models=0)}
-
-
-def draw_scores(selection: Selection, scores: list[tuple[Score, ...]]) -> None:
+def draw_scores(selection: Selection, scores: list[tuple[StepComplementarity, ...]]) -> None:
     """The observed score among the draws, step by step; then the numbers."""
     both = [score for side in scores for score in side]
     ends = charts.null_ends(both)
@@ -227,7 +195,7 @@ def draw_scores(selection: Selection, scores: list[tuple[Score, ...]]) -> None:
     draw_table(pd.DataFrame(rows).set_index("step"))
 
 
-def _row(score: Score, side: str) -> dict[str, str]:
+def _row(score: StepComplementarity, side: str) -> dict[str, str]:
     shuffled, random = score.shuffled, score.random
     return {
         "step": f"{step_digits(score.step)} {side}",

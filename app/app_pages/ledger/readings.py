@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
-import torch
 from torch import Tensor
 
 from app.shell import analyses
 from app.shell.selection import Selection
-from rsp_lab.analysis.ledger.difference import ledger_difference
+from rsp_lab.analysis.ledger.difference import ledger_difference, map_differences
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.ledger.selection import SelectionGain
 from rsp_lab.analysis.targets.target import Target
@@ -106,11 +105,7 @@ def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
     if not steps:
         return _missing(selection, side)
     learnt, uniform = analyses.ledger(selection, side, target), analyses.uniform_ledger(selection, side, target)
-    found = SelectionGain(steps, learnt, uniform)
-    # A gain is the difference of two ledgers, entry by entry, and so a ledger itself.
-    residual = max(found.learnt.residual, found.uniform.residual)
-    as_ledger = replace(found.learnt, maps=found.maps, bias=found.bias, total=found.total, residual=residual)
-    return _ledger_panel(selection, side, as_ledger)
+    return _ledger_panel(selection, side, SelectionGain(steps, learnt, uniform).ledger)
 
 
 def _rejection_panel(selection: Selection, side: int, target: Target) -> Panel:
@@ -127,20 +122,11 @@ def _difference(left: Panel, right: Panel) -> Panel:
         lacking = left if left.missing else right
         missing = f"No difference: {lacking.name} has no relation."
         return Panel(Column.DIFFERENCE, Column.DIFFERENCE, {}, missing=missing)
-    maps, residual = _minus(right.maps, left.maps), max(left.residual, right.residual)
     if left.ledger is None or right.ledger is None:
+        maps, residual = map_differences(right.maps, left.maps), max(left.residual, right.residual)
         return Panel(Column.DIFFERENCE, Column.DIFFERENCE, maps, right.total - left.total, residual=residual)
-    apart = ledger_difference(right.ledger, left.ledger)
-    as_ledger = replace(right.ledger, maps=maps, bias=apart.bias, total=apart.total, residual=residual)
-    return Panel(Column.DIFFERENCE, Column.DIFFERENCE, maps, apart.total, apart.bias, as_ledger, residual)
-
-
-def _minus(right: dict[int, Tensor], left: dict[int, Tensor]) -> dict[int, Tensor]:
-    """Cell by cell; a level that one lacks contributes 0 there. Levels have the same cells in every model."""
-    levels = sorted({*right, *left})
-    shapes = {level: (right if level in right else left)[level] for level in levels}
-    nothing = {level: torch.zeros_like(values) for level, values in shapes.items()}
-    return {x: right.get(x, nothing[x]) - left.get(x, nothing[x]) for x in levels}
+    apart = ledger_difference(right.ledger, left.ledger).ledger
+    return Panel(Column.DIFFERENCE, Column.DIFFERENCE, apart.maps, apart.total, apart.bias, apart, apart.residual)
 
 
 def strongest_level(panels: Panels) -> int:

@@ -8,7 +8,6 @@ from enum import StrEnum
 from functools import partial
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from app.app_pages.ledger.bars import level_colour, tidy
@@ -71,7 +70,7 @@ def split_of(selection: Selection, panels: Panels, by: SplitBy, labels: Labels, 
     """
     ids = label_map(selection, labels) if by == SplitBy.CLASS else None
     left, right = (_table(selection, panel, side, by, labels, ids, reading) for side, panel in enumerate(panels[:2]))
-    tables = left, right, None if left is None or right is None else _minus(right, left)
+    tables = left, right, None if left is None or right is None else right - left
     return _ranked(tables) if by == SplitBy.CLASS else Split(tables, _any(tables).columns)
 
 
@@ -87,16 +86,6 @@ def _table(
     # Of both models: a map of labels may be the other one's.
     key = selection.key(("split", side, by, reading, None if ids is None else labels), target=ledger.target)
     return results().get(key, work)
-
-
-def _minus(right: LevelTable, left: LevelTable) -> LevelTable:
-    """Entry by entry, which is the table of the ledgers' difference; a level that one lacks counts as 0."""
-    levels = tuple(sorted({*right.levels, *left.levels}))
-    rows = [
-        [sum(s * one[x, kind] for one, s in ((right, 1), (left, -1)) if x in one.levels) for kind in right.columns]
-        for x in levels
-    ]
-    return LevelTable(levels, right.columns, torch.tensor(rows, dtype=torch.float64), right.rule)
 
 
 def parts_of(selection: Selection, panel: Panel, side: int, reading: Reading) -> SceneSources:

@@ -34,17 +34,11 @@ def levels_of(ledgers: Ledgers) -> tuple[int, ...]:
     return tuple(sorted({*ledgers[0].levels, *ledgers[1].levels}, reverse=True))
 
 
-def shares(found: LevelLedger) -> dict[int, float]:
-    """Share of the places that each level decides."""
-    deciding = found.deciding_level()
-    return {level: float((deciding == level).double().mean()) for level in found.levels}
-
-
 def sentence(selection: Selection, ledgers: Ledgers) -> str:
     """Which level decides most of the image in each model."""
     says = []
     for name, found in reversed(list(zip(selection.names, ledgers, strict=True))):
-        ranked = sorted(shares(found).items(), key=lambda item: -item[1])[:2]
+        ranked = sorted(found.deciding_shares().items(), key=lambda item: -item[1])[:2]
         first, *rest = (f"level {level} ({100 * share:.0f} %)" for level, share in ranked)
         says.append(f"in {name} {first} decides most of this image{''.join(f', then {one}' for one in rest)}")
     said = "; ".join(dict.fromkeys(says))
@@ -115,7 +109,7 @@ def _deciding_figure(deciding: Tensor, ground: Ground) -> go.Figure:
 
 def _draw_shares(ledgers: Ledgers) -> None:
     """Share of the places that each level decides; the difference in points."""
-    levels, both = levels_of(ledgers), [shares(found) for found in ledgers]
+    levels, both = levels_of(ledgers), [found.deciding_shares() for found in ledgers]
     columns = [[100 * one.get(level, 0.0) for level in levels] for one in both]
     columns.append([right - left for left, right in zip(*columns, strict=True)])
     st.markdown("##### Share of the image that each level decides")

@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 from scipy import ndimage
 from torch import Tensor
 
-from app.app_pages.surgery.edits import label_shares
 from app.charts.legend import chip, legend_html
 from app.charts.on_image import ink, mark_pixel, picture_figure, picture_uri
 from app.charts.theme import plain_figure
@@ -58,11 +57,11 @@ def _edged(picture: np.ndarray, where: Tensor | None) -> np.ndarray:
 def legend(result: SurgeryResult, table: ClassTable) -> str:
     """Colours and names of the classes that occur, with their share of the image before and after."""
     chips = []
-    for index, (before, after) in sorted(label_shares(result).items(), key=lambda item: -sum(item[1])):
-        red, green, blue = table.palette[index]
+    for name, (before, after) in sorted(result.label_shares().items(), key=lambda item: -sum(item[1])):
+        red, green, blue = table.palette[result.class_names.index(name)]
         first, second = f"{100 * before:.3g}", f"{100 * after:.3g}"
         shares = f"{first} %" if first == second else f"{first} → {second} %"
-        chips.append(chip(f"rgb({red},{green},{blue})", result.class_names[index], shares))
+        chips.append(chip(f"rgb({red},{green},{blue})", name, shares))
     return legend_html(chips)
 
 

@@ -10,18 +10,14 @@ import streamlit as st
 from app.app_pages.surgery import charts
 from app.app_pages.surgery.edits import (
     PRESETS,
-    Account,
     Edit,
     EditName,
-    Operated,
     Place,
     Positions,
-    account_of,
-    fitting_steps,
-    operated,
     operation_of,
     place_key,
     place_of,
+    run,
 )
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, choose_number, select, settle
@@ -32,7 +28,8 @@ from app.shell.text import draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
-from rsp_lab.analysis.surgery.operations import Where
+from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns
+from rsp_lab.analysis.surgery.operations import Where, transplantable_steps
 from rsp_lab.shapes import step_digits
 from rsp_lab.text import percent, signed, significant
 
@@ -61,22 +58,22 @@ def draw(selection: Selection, heading: Heading) -> None:
     try:
         if edit.name == EditName.TRANSPLANT:
             edit = transplanted(selection, edit, chosen=bool(st.session_state.get("surgery_steps")))
-        found, account = worked_out(selection, heading, edit)
+        runs, account = worked_out(selection, heading, edit)
     except (ValueError, LedgerError) as problem:
         heading.write("This operation cannot be done here.")
         st.error(escape(str(problem)))
         return
     name = selection.names[edit.side]
-    heading.write(sentence(selection, edit, found, account), "Nothing is retrained.")
-    draw_pictures(selection, edit, found)
+    heading.write(sentence(selection, edit, runs, account), "Nothing is retrained.")
+    draw_pictures(selection, edit, runs)
     first, second, third = st.columns([1.15, 1.1, 0.9], gap="medium")
     with first:
         draw_margin(selection, account)
-        draw_iou(found)
+        draw_iou(runs)
     with second:
         draw_prediction(account)
     with third:
-        draw_weights(found, name)
+        draw_weights(runs, name)
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 
@@ -124,7 +121,7 @@ def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
     Raises:
         ValueError: if no step fits.
     """
-    fitting = fitting_steps(selection, edit.side)
+    fitting = transplantable_steps(*(selection.passes[side].frozen for side in (edit.side, 1 - edit.side)))
     if not fitting:
         other, this = selection.names[1 - edit.side], selection.names[edit.side]
         raise ValueError(
@@ -134,25 +131,24 @@ def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
     return edit if chosen else replace(edit, steps=fitting)
 
 
-def worked_out(selection: Selection, heading: Heading, edit: Edit) -> tuple[Operated, Account]:
+def worked_out(selection: Selection, heading: Heading, edit: Edit) -> tuple[SurgeryRuns, SurgeryAccount]:
     """The edited model's answer and the margin's account; both kept."""
     where = place_of(selection, edit.place)
-    frozen = selection.passes[edit.side].frozen
     operation = operation_of(selection, edit, where)
     key = selection.key(("surgery", edit, place_key(where)))
 
-    def work() -> Operated:
+    def work() -> SurgeryRuns:
         with heading.spinner(f"{selection.names[edit.side]} runs edited"):
-            return operated(selection, edit, operation)
+            return run(selection, edit, operation)
 
-    found = results().get(key, work)
-    account = results().get((key, selection.target), lambda: account_of(frozen, found, selection.target))
-    return found, account
+    runs = results().get(key, work)
+    account = results().get((key, selection.target), lambda: runs.account(selection.target))
+    return runs, account
 
 
-def sentence(selection: Selection, edit: Edit, found: Operated, account: Account) -> str:
+def sentence(selection: Selection, edit: Edit, runs: SurgeryRuns, account: SurgeryAccount) -> str:
     """What the edit does to the labels and to the decision at the pixel."""
-    changed = float(found.live.changed.double().mean())
+    changed = float(runs.live.changed.double().mean())
     target, name = selection.target, selection.names[edit.side]
     labels = f"{100 * changed:.3g} % of the labels change" if changed else "no label changes"
     steps = ", ".join(step_digits(step) for step in edit.steps)
@@ -175,10 +171,10 @@ def _words(edit: Edit) -> str:
     }.get(edit.name, f"given {edit.name}")
 
 
-def draw_pictures(selection: Selection, edit: Edit, found: Operated) -> None:
+def draw_pictures(selection: Selection, edit: Edit, runs: SurgeryRuns) -> None:
     """Labels before and after, and the pixels that changed."""
-    table, pixel, live = selection.loaded[edit.side].table, selection.result.pixel, found.live
-    where: Where = None if found.operation.where is None else live.where
+    table, pixel, live = selection.loaded[edit.side].table, selection.result.pixel, runs.live
+    where: Where = None if runs.live.operations[0].where is None else live.where
     mask = where if not isinstance(where, tuple) else None
     pictures = (
         ("before", charts.label_figure(live.before.labels, table, mask, pixel)),
@@ -202,11 +198,11 @@ def draw_pictures(selection: Selection, edit: Edit, found: Operated) -> None:
     st.caption(f"Changed pixels have the colour of their new label; shares are of the image.{shares}")
 
 
-def draw_margin(selection: Selection, account: Account) -> None:
+def draw_margin(selection: Selection, account: SurgeryAccount) -> None:
     """Logits of class and rival at the pixel, and the margin."""
     target = selection.target
     st.markdown(f"##### Logits at y {target.y}, x {target.x}")
-    rows = [(name, *pair) for name, pair in account.classes.items()]
+    rows = [(name, *pair) for name, pair in account.class_values.items()]
     if target.rival:
         rows.append(("margin", account.before, account.after))
     table = [
@@ -217,7 +213,7 @@ def draw_margin(selection: Selection, account: Account) -> None:
     st.caption(f"{escape(selection.chosen)}.")
 
 
-def draw_prediction(account: Account) -> None:
+def draw_prediction(account: SurgeryAccount) -> None:
     """The live change beside the ledger's prediction with everything else held."""
     st.markdown("##### Change of the margin, in logits")
     rows = {
@@ -226,12 +222,13 @@ def draw_prediction(account: Account) -> None:
         "reaction of lower steps": signed(account.reaction),
     }
     draw_table(pd.DataFrame({"logits": rows}))
-    off = abs(account.held - account.predicted.total)
-    st.caption(f"The prediction is off by {off:.1g} logits from a run with the other steps’ weights held.")
+    st.caption(
+        f"The prediction is off by {account.deviation:.1g} logits from a run with the other steps’ weights held."
+    )
     draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
 
 
-def draw_weights(found: Operated, name: str) -> None:
+def draw_weights(runs: SurgeryRuns, name: str) -> None:
     """What became of the weights, step by step."""
     st.markdown("##### Weights")
     rows = [
@@ -241,21 +238,21 @@ def draw_weights(found: Operated, name: str) -> None:
             "cells changed": f"{change.changed:,} of {change.cells:,}",
             "moved": f"{100 * change.moved:.3g} %",
         }
-        for step, change in found.live.weights.items()
+        for step, change in runs.live.weights.items()
     ]
     draw_table(pd.DataFrame(rows).set_index("step"))
-    st.caption(f"Of {escape(name)}, live: {escape(found.operation.describe())}.")
+    st.caption(f"Of {escape(name)}, live: {escape(runs.live.operations[0].describe())}.")
 
 
-def draw_iou(found: Operated) -> None:
+def draw_iou(runs: SurgeryRuns) -> None:
     """Intersection over union before and after, where the image has labels in the model's classes."""
     st.markdown("##### IoU on this image")
-    before, after = found.live.before.iou, found.live.after.iou
+    before, after = runs.live.before.iou, runs.live.after.iou
     if before is None or after is None:
         st.caption("Not known: the image has no label map in this model’s classes.")
         return
     means = mean_iou(before), mean_iou(after)
-    columns = {"mean": means, **dict(zip(found.live.class_names, zip(before, after, strict=True), strict=True))}
+    columns = {"mean": means, **dict(zip(runs.live.class_names, zip(before, after, strict=True), strict=True))}
     rows = {
         name: {"before": percent(pair[0]), "after": percent(pair[1]), "change, points": _points(*pair)}
         for name, pair in columns.items()

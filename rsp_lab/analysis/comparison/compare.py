@@ -17,7 +17,7 @@ from rsp_lab.analysis.comparison.channels import (
     class_cells,
     rank_channels,
 )
-from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
+from rsp_lab.analysis.comparison.disagreement import Disagreement, LabelDifference, label_difference
 from rsp_lab.analysis.comparison.pixel_view import Pixel, PixelView, grids_of
 from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
@@ -38,12 +38,20 @@ class Comparison(PixelView):
     """Two models on one image, and what both do at one pixel.
 
     Attributes:
-        disagreements: the largest regions with different labels.
-        disagreeing_share: share of the image's pixels with different labels.
+        difference: of the two label maps, which no pixel changes.
     """
 
-    disagreements: tuple[Disagreement, ...]
-    disagreeing_share: float
+    difference: LabelDifference
+
+    @property
+    def disagreements(self) -> tuple[Disagreement, ...]:
+        """The largest regions with different labels."""
+        return self.difference.regions
+
+    @property
+    def disagreeing_share(self) -> float:
+        """Share of the image's pixels with different labels."""
+        return self.difference.share
 
     @property
     def left(self) -> ModelView:
@@ -124,6 +132,7 @@ def assemble(
     models: tuple[Segmenter, Segmenter],
     views: tuple[ModelView, ModelView],
     *,
+    difference: LabelDifference | None = None,
     pixel: Pixel | None = None,
     channel: int | None = None,
 ) -> Comparison:
@@ -133,15 +142,17 @@ def assemble(
         image: RGB, the image of both views.
         models: left and right.
         views: of the models.
+        difference: of both views' labels, where it is known already.
         pixel: (y, x) to look at; default: the innermost pixel of the largest disagreement, else the image's centre.
         channel: to show in the context flow; default: :func:`rsp_lab.analysis.comparison.channels.choose_channel` for
             the class that the right model gives the pixel.
     """
     left, right = views
     names = models[0].class_names
-    regions = disagreements(left.labels, right.labels, names)
+    if difference is None:
+        difference = label_difference(left.labels, right.labels, names)
     size = image.shape[-2], image.shape[-1]
-    pixel, rule = (pixel, "given") if pixel is not None else telling_pixel(regions, size)
+    pixel, rule = (pixel, "given") if pixel is not None else telling_pixel(difference.regions, size)
     answers = tuple(pixel_answer(view.record["logits"], pixel, size, names) for view in views)
     return Comparison(
         image=image,
@@ -152,8 +163,7 @@ def assemble(
         answers=(answers[0], answers[1]),
         grids=(grids_of(models[0], left, pixel), grids_of(models[1], right, pixel)),
         channel=_channel(views, names.index(answers[1].label), answers[1].label, channel),
-        disagreements=regions,
-        disagreeing_share=float((left.labels != right.labels).mean()),
+        difference=difference,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -14,7 +15,9 @@ from scipy import ndimage
 from torch import Tensor
 
 from rsp_lab.analysis.targets.regions import Box, Region, label_regions
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.summary import Summarised
+from rsp_lab.text import rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,64 @@ class Disagreement(Summarised):
             "right": self.right,
             "pixel": list(self.pixel),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class LabelDifference(Summarised):
+    """How far two label maps of one image differ, whatever the pixel that is looked at.
+
+    Attributes:
+        regions: the largest that are labelled differently.
+        share: of the image's pixels with different labels.
+    """
+
+    regions: tuple[Disagreement, ...]
+    share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"share": rounded(self.share, 5), "regions": [region.to_dict() for region in self.regions]}
+
+
+def label_difference(
+    left: Integer[np.ndarray, "y x"], right: Integer[np.ndarray, "y x"], class_names: tuple[str, ...]
+) -> LabelDifference:
+    """Where two label maps differ, and on how much of the image.
+
+    Raises:
+        ValueError: if the maps differ in size.
+    """
+    return LabelDifference(disagreements(left, right, class_names), float((left != right).mean()))
+
+
+def verdict_pixels(
+    left: Integer[np.ndarray, "y x"],
+    right: Integer[np.ndarray, "y x"],
+    class_names: Sequence[str],
+    *,
+    truth: Tensor | np.ndarray | None = None,
+) -> dict[str | None, int]:
+    """Number of pixels that two models label differently, by who is right there.
+
+    Args:
+        left, right: train ids of the models.
+        class_names: names of the train ids.
+        truth: true train ids, :data:`~rsp_lab.data.labels.IGNORE_INDEX` where unknown; None where nothing is known.
+
+    Returns:
+        ``"better"`` where the right model is right, ``"worse"`` where the left one is, ``"neither"``, and None where
+        the truth is not known, as :attr:`rsp_lab.analysis.comparison.flips.FlipStory.verdict`.
+
+    Raises:
+        ValueError: for a truth of another size or with ids that are no train ids.
+    """
+    apart = left != right
+    if truth is None:
+        return {"better": 0, "worse": 0, "neither": 0, None: int(apart.sum())}
+    given = checked_labels(truth, class_names, left.shape, "the true labels").numpy()
+    known = apart & (given != IGNORE_INDEX)
+    better, worse = known & (right == given), known & (left == given)
+    counts = {"better": better, "worse": worse, "neither": known & ~better & ~worse, None: apart & ~known}
+    return {verdict: int(mask.sum()) for verdict, mask in counts.items()}
 
 
 def disagreements(

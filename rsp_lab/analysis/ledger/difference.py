@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -46,6 +47,17 @@ class LedgerDifference(Summarised):
         """Difference of the totals."""
         return self.a.total - self.b.total
 
+    @property
+    def maps(self) -> dict[int, Tensor]:
+        """Difference of each cell, (v, u) by level, lowest level first."""
+        return map_differences(self.a.maps, self.b.maps)
+
+    @property
+    def ledger(self) -> ContextLedger:
+        """The difference as a ledger of its own, to be split and ranked as one, with the larger of both residuals."""
+        residual = max(self.a.residual, self.b.residual)
+        return replace(self.a, maps=self.maps, bias=self.bias, total=self.total, residual=residual)
+
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
         """Difference at image size of one level or of all, see :meth:`ContextLedger.on_image`.
 
@@ -77,6 +89,13 @@ class LedgerDifference(Summarised):
             "a": self.a.to_dict(),
             "b": self.b.to_dict(),
         }
+
+
+def map_differences(a: Mapping[int, Tensor], b: Mapping[int, Tensor]) -> dict[int, Tensor]:
+    """``a - b``, cell by cell, by level, lowest level first; a level that one of the two lacks is 0 there."""
+    shapes = {**a, **b}
+    nothing = {x: torch.zeros_like(shapes[x]) for x in sorted(shapes)}
+    return {x: a.get(x, zeros) - b.get(x, zeros) for x, zeros in nothing.items()}
 
 
 def ledger_difference(a: ContextLedger, b: ContextLedger) -> LedgerDifference:

@@ -60,6 +60,20 @@ class LevelTable(Summarised):
             raise KeyError(f"no entry {key}; levels: {self.levels}, columns: {self.columns}.")
         return float(self.values[self.levels.index(level), self.columns.index(column)])
 
+    def __sub__(self, other: LevelTable) -> LevelTable:
+        """Entry by entry, which is the table of the ledgers' difference; a level that one of the two lacks is 0 there.
+
+        Raises:
+            ValueError: for a table of other kinds of pixels.
+        """
+        if self.columns != other.columns:
+            raise ValueError("the tables are of different kinds of pixels: split both ledgers in the same way.")
+        levels = tuple(sorted({*self.levels, *other.levels}))
+        values = torch.zeros(len(levels), len(self.columns), dtype=torch.float64)
+        for table, sign in ((self, 1), (other, -1)):
+            values[[levels.index(level) for level in table.levels]] += sign * table.values.double()
+        return LevelTable(levels, self.columns, values, self.rule)
+
     def _summary(self) -> tuple[str, Rows]:
         order = self.values.sum(0).abs().argsort(descending=True).tolist()
         found = [(self.columns[i], float(self.values[:, i].sum())) for i in order]

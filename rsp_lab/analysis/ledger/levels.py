@@ -80,14 +80,22 @@ class LevelLedger(Summarised):
         levels = torch.tensor(self.levels, device=self.contributions.device)
         return levels[self.decision().argmax(0)]
 
+    def deciding_shares(self) -> dict[int, float]:
+        """Share of the places that each level decides.
+
+        Raises:
+            ValueError: for fewer than two classes.
+        """
+        deciding = self.deciding_level()
+        return {level: float((deciding == level).double().mean()) for level in self.levels}
+
     def _summary(self) -> tuple[str, Rows]:
         height, width = self.logits.shape[-2:]
         title = f"LevelLedger of {len(self.class_names)} classes at {height} x {width} places"
         rows: list[tuple[str, object]] = [("contributions", self.contributions), ("residual", self.residual)]
         if len(self.class_names) > 1:
-            deciding = self.deciding_level()
-            shares = {x: float((deciding == x).double().mean()) for x in reversed(self.levels)}
-            rows = [*((f"level {x}", f"decides {share:.1%} of the places") for x, share in shares.items()), *rows]
+            shares = reversed(self.deciding_shares().items())
+            rows = [*((f"level {x}", f"decides {share:.1%} of the places") for x, share in shares), *rows]
         return title, rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,10 +105,9 @@ class LevelLedger(Summarised):
         """
         levels: dict[str, dict[str, float]] = {str(x): {} for x in self.levels}
         if len(self.class_names) > 1:
-            deciding, decision = self.deciding_level(), self.decision().double().mean((1, 2)).tolist()
-            for x, mean in zip(self.levels, decision, strict=True):
-                share = rounded((deciding == x).double().mean(), 4)
-                levels[str(x)] = {"decides_share": share, "mean_in_decisions": rounded(mean)}
+            means = self.decision().double().mean((1, 2)).tolist()
+            for (x, share), mean in zip(self.deciding_shares().items(), means, strict=True):
+                levels[str(x)] = {"decides_share": rounded(share, 4), "mean_in_decisions": rounded(mean)}
         return {
             "unit": "logits",
             "image_size": list(self.image_size),

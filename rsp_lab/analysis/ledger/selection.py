@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.difference import LedgerDifference, map_differences
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
 from rsp_lab.analysis.ledger.ledger import ContextLedger, check_residual, context_ledger
@@ -59,7 +60,12 @@ class SelectionGain(Summarised):
     @property
     def maps(self) -> dict[int, Tensor]:
         """Gain of each cell, (v, u) by level; all of them and :attr:`bias` add up to :attr:`total`."""
-        return {x: values - self.uniform.maps[x] for x, values in self.learnt.maps.items()}
+        return map_differences(self.learnt.maps, self.uniform.maps)
+
+    @property
+    def ledger(self) -> ContextLedger:
+        """The gain as a ledger of its own: it is the difference of two, entry by entry."""
+        return LedgerDifference(self.learnt, self.uniform).ledger
 
     @property
     def sums(self) -> dict[int, float]:

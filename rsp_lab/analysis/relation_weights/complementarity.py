@@ -5,8 +5,8 @@ Suffixes name axes: m middle (query/key) channels, y x cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -92,6 +92,50 @@ class Complementarity(Summarised):
             "shuffled": self.shuffled.to_dict(),
             "random": None if self.random is None else self.random.to_dict(),
             "same_source": rounded(self.same_source, 4),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StepComplementarity(Summarised):
+    """The score of one relation on one image, with every score that was drawn under its nulls.
+
+    Attributes:
+        step: e.g. ``"step54"``.
+        cells: (y, x) of the maps that the correlations are over.
+        channels: middle channels.
+        score: by :data:`COMPLEMENTARITY_RULE`.
+        covariance: as for :class:`Complementarity`.
+        draws: scores of shuffled pairs.
+        shuffled: where the score lies among them.
+        random_draws: scores of models with random weights; empty where none were drawn.
+        random: where the score lies among them.
+    """
+
+    step: str
+    cells: tuple[int, int]
+    channels: int
+    score: float
+    covariance: float
+    draws: Float[Tensor, " n"]
+    shuffled: Null
+    random_draws: tuple[float, ...] = ()
+    random: Null | None = None
+
+    def beside(self, random_draws: Sequence[float]) -> StepComplementarity:
+        """The same beside the scores of models with random weights, see :func:`random_complementarity`."""
+        random = _random_null(self.score, list(random_draws))
+        return replace(self, random_draws=tuple(random_draws), random=random)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "rule": COMPLEMENTARITY_RULE,
+            "cells": list(self.cells),
+            "channels": self.channels,
+            "score": rounded(self.score, 4),
+            "covariance": rounded(self.covariance, 4),
+            "shuffled": self.shuffled.to_dict(),
+            "random": None if self.random is None else self.random.to_dict(),
         }
 
 
@@ -185,6 +229,42 @@ def complementarity(
     )
 
 
+def step_complementarities(
+    record: Mapping[str, Tensor], *, draws: int = 2000, seed: int = 0
+) -> tuple[StepComplementarity, ...]:
+    """The score of every relation of a captured pass of one image, highest step first, with its shuffled pairs.
+
+    Args:
+        record: with the taps ``step*.query`` and ``step*.key``; steps without both are left out.
+        draws: permutations of the channels.
+        seed: of the permutations.
+    """
+    found = []
+    for step in (name.removesuffix(".query") for name in record if name.endswith(".query")):
+        if f"{step}.key" not in record:
+            continue
+        query, key = (record[f"{step}.{part}"][0].detach() for part in ("query", "key"))
+        correlations, covariance = _measure(query, key)
+        score, drawn = complementarity_score(correlations), shuffled_scores(correlations, draws, seed)
+        null = null_of("shuffled channels", score, drawn)
+        cells = query.shape[-2], query.shape[-1]
+        found.append(StepComplementarity(step, cells, len(query), score, float(covariance), drawn, null))
+    return tuple(found)
+
+
+def random_complementarity(model: Segmenter, image: ImageLike, seed: int) -> dict[str, float]:
+    """The score by step of a model of the same architecture with weights as drawn before training.
+
+    Args:
+        model: left alone.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        seed: of the weights; the global random state is left alone.
+    """
+    anchor = next(model.parameters())
+    given = rgb_images(image, dtype=anchor.dtype, device=anchor.device)
+    return {step: measured.score for step, measured in _correlations(_random_like(model, seed), given).items()}
+
+
 @dataclass(frozen=True, eq=False)
 class _Measured:
     """Channel correlations (image, m, m) and summed channel covariances (image,) of one step."""
@@ -218,13 +298,17 @@ def _correlations(model: nn.Module, images: Sequence[Tensor]) -> dict[str, _Meas
         with full_precision(image.device):
             _, record = run_with_capture(model, image.clone(), taps=taps)
         for step in steps:
-            query, key = record[f"{step}.query"][0], record[f"{step}.key"][0]
-            covariance = (_centred(query) * _centred(key)).mean(1).sum()
-            found[step].append((channel_correlations(query, key).cpu(), covariance.cpu()))
+            found[step].append(_measure(record[f"{step}.query"][0], record[f"{step}.key"][0]))
     return {
         step: _Measured(torch.stack([a for a, _ in rows]), torch.stack([b for _, b in rows]))
         for step, rows in found.items()
     }
+
+
+def _measure(query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Channel correlations (m, m) and the summed channel covariance of one image."""
+    covariance = (_centred(query) * _centred(key)).mean(1).sum()
+    return channel_correlations(query, key).cpu(), covariance.cpu()
 
 
 def _centred(maps: Tensor) -> Tensor:

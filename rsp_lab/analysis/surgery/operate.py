@@ -106,6 +106,16 @@ class SurgeryResult(Summarised):
         """The same of the other pixels."""
         return _share(self.changed, ~self.where)
 
+    def label_shares(self) -> dict[str, tuple[float, float]]:
+        """Share of the image of each class that occurs, before and after; in the order of the classes."""
+        count = len(self.class_names)
+        before, after = (
+            (torch.bincount(one.labels.flatten().long(), minlength=count).double() / one.labels.numel()).tolist()
+            for one in (self.before, self.after)
+        )
+        shares = zip(self.class_names, before, after, strict=True)
+        return {name: (first, second) for name, first, second in shares if first or second}
+
     def describe(self) -> str:
         """The operations in words, e.g. ``"equal weights at step54, whole map; nothing retrained"``."""
         keys = ", weights of the other steps held" if self.frozen_keys else ""

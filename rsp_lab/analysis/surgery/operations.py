@@ -305,3 +305,15 @@ class Transplant(Operation):
 
     def what(self) -> str:
         return "weights of another record"
+
+
+def transplantable_steps(frozen: FrozenHead, donor: FrozenHead) -> tuple[str, ...]:
+    """Steps at which the weights of ``donor`` fit into ``frozen``: the same window, and maps of the same size."""
+    own, other = (relation_modules(head.head) for head in (frozen, donor))
+    return tuple(
+        step
+        for step in frozen.steps
+        if step in donor.steps
+        and own[step].config.window == other[step].config.window
+        and frozen.weights[step].shape == donor.weights[step].shape
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rsp_lab.analysis.comparison.disagreement import disagreements
+from rsp_lab.analysis.comparison.disagreement import disagreements, verdict_pixels
+from rsp_lab.data.labels import IGNORE_INDEX
 
 NAMES = ("road", "rider", "person")
 
@@ -61,3 +62,20 @@ def test_same_maps_and_maps_of_different_size() -> None:
     assert disagreements(labels, labels, NAMES) == ()
     with pytest.raises(ValueError, match="cannot be compared"):
         disagreements(labels, labels.T, NAMES)
+
+
+def test_pixels_are_counted_by_who_is_right_there() -> None:
+    left, right = np.array([[0, 0, 0, 0, 1]]), np.array([[1, 1, 1, 1, 1]])
+    truth = np.array([[0, 1, 1, IGNORE_INDEX, 0]], np.uint8)
+    names = ("road", "sky", "tree")
+
+    assert verdict_pixels(left, right, names, truth=truth) == {"better": 2, "worse": 1, "neither": 0, None: 1}
+    assert verdict_pixels(left, right, names, truth=np.full((1, 5), 2)) == {
+        "better": 0,
+        "worse": 0,
+        "neither": 4,
+        None: 0,
+    }
+    assert verdict_pixels(left, right, names) == {"better": 0, "worse": 0, "neither": 0, None: 4}
+    with pytest.raises(ValueError, match="the true labels"):
+        verdict_pixels(left, right, names, truth=np.full((1, 5), 7))

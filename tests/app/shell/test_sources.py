@@ -1,12 +1,14 @@
-"""Images of folders: which are listed, in which order, and what a reader sees of them."""
+"""Images of folders: which are listed, what a reader sees of them, and that replaced files are read again."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -21,6 +23,7 @@ from rsp_lab.models.segmenter import Segmenter
 from tests.kit.pages import as_read, explorer_payloads, run
 
 ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
+Street = Callable[[int, int, int], Sample]
 NAMES = tuple(f"my {name}" for name in CAMVID.classes)
 
 
@@ -32,7 +35,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @pytest.fixture
-def own(tmp_path: Path, street: Callable[[int, int, int], Sample], monkeypatch: pytest.MonkeyPatch) -> Path:
+def own(tmp_path: Path, street: Street, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with labels in train, none in test, and two models of its classes."""
     root = tmp_path / "streets"
     for split in ("train", "test"):
@@ -105,4 +108,71 @@ def test_the_splits_that_are_there_are_listed_unseen_ones_first(
     run(page, source="CamVid")
 
     assert page.selectbox(key="file").options == ["test/val_1", "test/val_2", "train/train_1", "train/train_2"]
+    assert header(page)["truth"] is None
+
+
+def replace_file(path: Path, pixels: np.ndarray) -> None:
+    """Other content of the very same size and name, a moment later."""
+    before = path.stat()
+    Image.fromarray(pixels).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+
+
+def camvid_page(page: AppTest, root: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("CAMVID_ROOT", str(root))
+    page.query_params["source"] = "CamVid"
+    page.run()
+    assert not page.exception
+    assert not page.error
+    return page
+
+
+def test_an_image_that_is_replaced_is_read_again(
+    page: AppTest, small_camvid: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = header(camvid_page(page, small_camvid, monkeypatch))
+
+    replace_file(small_camvid / "val" / "val_1.png", street(7, 96, 128).image.permute(1, 2, 0).numpy())
+    page.run()
+
+    assert header(page)["id"] != first["id"]
+
+
+def test_a_label_that_is_replaced_is_read_again(
+    page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camvid_page(page, small_camvid, monkeypatch)
+    before = explorer_payloads(page)[0]
+    label = small_camvid / "valannot" / "val_1.png"
+
+    replace_file(label, np.full((96, 128), 3, np.uint8))
+    page.run()
+
+    # The image, and so what the models see of it, is as before; the truth beside it is another one.
+    assert not page.error
+    assert explorer_payloads(page)[0] != before
+
+
+def test_a_file_that_is_added_is_listed(
+    page: AppTest, small_camvid: Path, street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camvid_page(page, small_camvid, monkeypatch)
+
+    sample = street(3, 96, 128)
+    assert sample.label is not None
+    Image.fromarray(sample.image.permute(1, 2, 0).numpy()).save(small_camvid / "val" / "later.png")
+    Image.fromarray(sample.label.numpy()).save(small_camvid / "valannot" / "later.png")
+    page.run()
+
+    assert page.selectbox(key="file").options[0] == "val/later"
+
+
+def test_labels_count_where_the_classes_are_the_models(page: AppTest, own: Path) -> None:
+    run(page, source="Your folder", file="train/train_2", **BOTH)
+    assert header(page)["truth"] == "truth"
+
+    page.selectbox(key="left").select("camvid-baseline")
+    page.selectbox(key="right").select("camvid-rsp4")
+    run(page)
+
     assert header(page)["truth"] is None

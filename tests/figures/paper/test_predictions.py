@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
+from rsp_lab.analysis.comparison.disagreement import LabelDifference
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, colour
 from rsp_lab.figures.paper.predictions import draw_predictions
 from rsp_lab.figures.style import SINGLE
@@ -85,7 +86,7 @@ def test_ignored_pixels_are_black_and_named(compared) -> None:
 
 def test_agreement_is_said(compared) -> None:
     comparison = compared("sum", "rsp4")
-    same = replace(comparison, views=(comparison.left,) * 2, disagreements=(), disagreeing_share=0.0)
+    same = replace(comparison, views=(comparison.left,) * 2, difference=LabelDifference((), 0.0))
 
     figure = draw_predictions(same, CAMVID)
     assert "The models agree on every pixel" in words_of(figure)

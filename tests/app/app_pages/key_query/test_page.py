@@ -7,7 +7,6 @@ from functools import cache as once
 
 import numpy as np
 import pytest
-import torch
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.key_query import charts
@@ -15,7 +14,7 @@ from app.app_pages.key_query import page as key_query
 from app.store import models
 from app.store.results import Results
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
-from rsp_lab.analysis.relation_weights.complementarity import complementarity, null_of
+from rsp_lab.analysis.relation_weights.complementarity import complementarity, step_complementarities
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
@@ -58,31 +57,6 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
     assert len(page.get("plotly_chart")) == 8
 
 
-def test_scores_and_shuffled_pairs_are_those_of_the_analysis() -> None:
-    for ours, theirs in zip(
-        key_query.shuffled_of(looked()),
-        complementarity(looked().model, [looked().image], random_models=0),
-        strict=True,
-    ):
-        assert (ours.step, ours.shuffled.n) == (theirs.step, theirs.shuffled.n)
-        assert ours.score == pytest.approx(theirs.score, abs=1e-6)
-        assert ours.covariance == pytest.approx(theirs.covariance, rel=1e-6)
-        assert ours.shuffled.to_dict() == theirs.shuffled.to_dict()
-        assert ours.shuffled.mean == pytest.approx(float(ours.draws.mean()))
-
-
-def test_random_models_are_those_of_the_analysis() -> None:
-    before = torch.get_rng_state()
-
-    drawn = [key_query.random_scores(looked().model, looked(), seed) for seed in range(2)]
-
-    assert torch.equal(torch.get_rng_state(), before)
-    for theirs in complementarity(looked().model, [looked().image], draws=1, random_models=2):
-        scores = torch.tensor([one[theirs.step] for one in drawn], dtype=torch.float64)
-        assert theirs.random is not None
-        assert null_of("random weights", theirs.score, scores).to_dict() == theirs.random.to_dict()
-
-
 def test_the_table_has_score_and_nulls(page: AppTest) -> None:
     run(page)
 
@@ -120,7 +94,7 @@ def test_a_new_pixel_costs_no_forward_pass(page: AppTest, monkeypatch: pytest.Mo
 
 
 def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_query, "random_scores", lambda *_: pytest.fail("drew after a stop"))
+    monkeypatch.setattr(key_query, "random_complementarity", lambda *_: pytest.fail("drew after a stop"))
     # Of its own: the made-up scores below stay out of everybody's.
     store = Results()
     monkeypatch.setattr(key_query, "results", lambda: store)
@@ -133,11 +107,11 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
 
     asked: list[int] = []
 
-    def scores(model: object, looked: CapturedPass, seed: int) -> dict[str, float]:
+    def scores(model: object, image: object, seed: int) -> dict[str, float]:
         asked.append(seed)
-        return dict.fromkeys(looked.frozen.steps, 0.01 * seed)
+        return dict.fromkeys(looked().frozen.steps, 0.01 * seed)
 
-    monkeypatch.setattr(key_query, "random_scores", scores)
+    monkeypatch.setattr(key_query, "random_complementarity", scores)
     next(button for button in page.button if str(button.key).startswith("keyquery-go")).click()
     run(page)
 
@@ -161,7 +135,7 @@ def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, valu
 
 
 def test_the_line_stands_at_the_score_on_an_axis_that_holds_all_draws() -> None:
-    score = key_query.shuffled_of(looked())[0]
+    score = step_complementarities(looked().record)[0]
 
     ends = charts.null_ends([score])
     figure = charts.null_figure(score, ends)

@@ -1,0 +1,107 @@
+"""What stays in a real Chromium: pictures under the cursor at their place, an upload with its view."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from app.tools.screenshots import TIMEOUT_MS, settled
+
+pytestmark = pytest.mark.browser
+PICKERS = ("", "relations", "key-query", "ledger", "flips", "surgery", "attribution")
+# Everything that selects a pixel when it is clicked, in pixels from the top of the page, whatever is scrolled.
+BOXES = """() => {
+  const found = [], above = document.querySelector("[data-testid=stMain]").scrollTop;
+  const walk = (root) => {
+    for (const e of root.querySelectorAll("*")) {
+      if (e.shadowRoot) walk(e.shadowRoot);
+      if (e.matches(".rsp-photo, .rsp-thumbs [data-pick]") || (e.matches(".js-plotly-plot") && e.layout?.meta?.pick)) {
+        const box = e.getBoundingClientRect();
+        found.push([box.x, box.y + above, box.width, box.height].map(Math.round));
+      }
+    }
+  };
+  walk(document);
+  return found;
+}"""
+
+
+def pictures(page: Page, path: str) -> Locator:
+    return page.locator(".js-plotly-plot .nsewdrag" if path else ".rsp-photo")
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+@pytest.mark.parametrize("path", PICKERS)
+def test_nothing_that_is_clicked_moves(browser: Browser, address: str, path: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(TIMEOUT_MS)
+    try:
+        page.goto(f"{address}/{path}")
+        settled(page, explorer=not path)
+        boxes = page.evaluate(BOXES)
+        assert boxes
+        sentence = page.locator(".rsp-second" if not path else ".rsp-sentence").first
+        for share in (0.3, 0.7):
+            before = sentence.inner_text()
+            picture = pictures(page, path).first
+            picture.scroll_into_view_if_needed()
+            size = picture.bounding_box()
+            assert size is not None
+            picture.click(position={"x": share * size["width"], "y": (1 - share) * size["height"]})
+            if path not in ("key-query", "flips"):
+                expect(sentence).not_to_have_text(before)
+            expect(page.get_by_label("Pixel x")).to_have_value(
+                re.compile(rf"^{round(512 * share)}$|^{round(512 * share) - 1}$")
+            )
+            settled(page, explorer=not path)
+            assert page.evaluate(BOXES) == boxes
+    finally:
+        page.close()
+
+
+def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(
+    browser: Browser, address: str, upload_png: bytes
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(TIMEOUT_MS)
+
+    def shown(path: str) -> None:
+        page.wait_for_url(lambda url: urlsplit(url).path == f"/{path}" and "upload=" in url)
+        settled(page, explorer=not path)
+        expect(page.get_by_text("choose a photograph")).to_have_count(0)
+        # Of 96 rows and 128 columns: the picture that was uploaded, and no other one.
+        expect(page.get_by_label("Pixel x")).to_have_attribute("max", "127")
+
+    try:
+        page.goto(f"{address}/?source=Your+image")
+        settled(page)
+        page.get_by_role("button", name="Choose a file").click()
+        chooser = page.locator('input[type="file"]')
+        chooser.set_input_files(files=[{"name": "street.png", "mimeType": "image/png", "buffer": upload_png}])
+        page.locator(".rsp").wait_for()
+        shown("")
+        page.keyboard.press("Escape")
+        sentence = page.locator(".rsp-sentence").first.inner_text()
+
+        page.get_by_role("link", name="Flips", exact=True).click()
+        shown("flips")
+        page.get_by_role("button", name="Ledger", exact=True).first.click()
+        shown("ledger")
+        expect(page.locator(".rsp-sentence").first).to_contain_text("Over the flipped region")
+        page.go_back()
+        shown("flips")
+        page.get_by_role("button", name="Context flow", exact=True).first.click()
+        shown("")
+
+        page.reload()
+        shown("")
+        page.get_by_role("link", name="Ledger", exact=True).click()
+        shown("ledger")
+        page.get_by_role("link", name="Context flow", exact=True).click()
+        shown("")
+        assert page.locator(".rsp-sentence").first.inner_text().partition("The two differ")[2] in sentence
+    finally:
+        page.close()
