@@ -25,7 +25,7 @@ from rsp_lab.files import write_atomic
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 READY = '.rsp[data-ready="1"]'
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-TIMEOUT_MS = 600_000
+TIMEOUT_MS = 120_000
 NARROW = 420
 MOST_BYTES = 250_000
 
@@ -107,8 +107,8 @@ class Shots:
 def open_view(page: Page, address: str) -> None:
     """Goes to a view and waits until it is drawn and nothing more is computed."""
     page.goto(address)
-    page.locator(READY).wait_for(timeout=TIMEOUT_MS)
-    page.locator(IDLE).wait_for(timeout=TIMEOUT_MS)
+    page.locator(READY).wait_for()
+    page.locator(IDLE).wait_for()
 
 
 def chromium_path() -> str:
@@ -144,6 +144,7 @@ def _photograph(browser: Browser, address: str, shot: Shot, shots: Shots) -> byt
         viewport={"width": shots.width or shot.width, "height": shots.height or shot.height},
         color_scheme="dark" if dark else "light",
     )
+    page.set_default_timeout(TIMEOUT_MS)
     try:
         page.goto(f"{address}/{shot.page}?{shots.query}")
         settled(page, explorer=not shot.page)
@@ -159,18 +160,26 @@ def _photograph(browser: Browser, address: str, shot: Shot, shots: Shots) -> byt
         page.close()
 
 
+# A chart is drawn before it is laid out, and once more in the width that its column gets; one on its way out of the
+# page, or not yet in it, has no size.
+_CHARTS_REST = """() => new Promise((done) => {
+  const boxes = () => [...document.querySelectorAll(".stPlotlyChart .main-svg:first-child")]
+    .map((e) => e.getBoundingClientRect()).map((b) => [b.x, b.y, b.width, b.height].join()).join(" ");
+  const before = boxes();
+  const complete = document.querySelectorAll(".stPlotlyChart").length
+    === document.querySelectorAll(".stPlotlyChart .main-svg:first-child").length;
+  setTimeout(() => done(complete && !before.includes(",0,0") && before === boxes()), 250);
+})"""
+
+
 def settled(page: Page, explorer: bool = False) -> None:
-    """Waits until a page has its sentence, nothing is computed, and every chart is drawn."""
-    page.locator(".rsp-sentence").first.wait_for(timeout=TIMEOUT_MS)
+    """Waits until a page has its sentence, nothing is computed, and every chart is drawn and at rest."""
+    page.locator(".rsp-sentence").first.wait_for()
     if explorer:
-        page.locator(READY).wait_for(timeout=TIMEOUT_MS)
-    page.locator(IDLE).wait_for(timeout=TIMEOUT_MS)
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')", timeout=TIMEOUT_MS)
-    page.wait_for_function(
-        "() => document.querySelectorAll('.stPlotlyChart').length"
-        " === document.querySelectorAll('.stPlotlyChart .main-svg:first-child').length",
-        timeout=TIMEOUT_MS,
-    )
+        page.locator(READY).wait_for()
+    page.locator(IDLE).wait_for()
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+    page.wait_for_function(_CHARTS_REST)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 

@@ -126,7 +126,7 @@ def test_the_widget_in_a_real_jupyterlab(chromium: str, tmp_path: Path) -> None:
     with running_jupyter(tmp_path) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(600_000)
+        page.set_default_timeout(120_000)
         expect.set_options(timeout=600_000)
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))

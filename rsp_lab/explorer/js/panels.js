@@ -150,23 +150,24 @@ export function fillPair(panel, pair, seen, names, { kind, spread, ink, width, m
     if (!one) return text.replaceChildren(`${names[i]} has no such step`);
     const grid = gridOf(one.relation, one.scores, kind, limit, panel.level);
     drawGrid(pair.grids[i], width, grid, panel.window, panel.level, ink, marked);
-    const lines = [...described(one, kind, limit, spread), spread === "chain" ? chainLine(one) : null].filter(Boolean);
-    text.replaceChildren(names[i], ...lines.slice(0, 2).flatMap((line) => [make("br"), line]));
+    const lines = [...described(one, kind, limit, spread), spread === "chain" && chainLine(one)].filter(Boolean);
+    text.replaceChildren(names[i], ...lines.flatMap((line) => [make("br"), line]));
     pair.grids[i].setAttribute("aria-label", `${kind} of ${names[i]}, ${panel.name}: ${lines.join(", ")}`);
   });
 }
 
+// One short line each, so that none breaks in two when the numbers change.
 function described({ relation, scores }, kind, limit, spread) {
+  const whole = spread !== "chain";
   if (kind !== "weights") {
-    if (!scores) return ["scores nothing", spread === "chain" ? null : "own cell 1"];
+    if (!scores) return ["scores nothing", whole && "own cell 1"];
     const values = scores[kind].filter((_, i) => relation.positions[i].inside);
-    const range = `${number(Math.min(...values))} to ${number(Math.max(...values))} of ±${number(limit)}`;
-    return [range, spread === "chain" ? null : `mean ${number(scores.means[kind])}`];
+    const range = `${number(Math.min(...values))} to ${number(Math.max(...values))}`;
+    return [range, `of ±${number(limit)}`, whole && `mean ${number(scores.means[kind])}`];
   }
-  if (relation.passes) return ["passes all down", spread === "chain" ? null : "own cell 1"];
+  if (relation.passes) return ["passes all down", whole && "own cell 1"];
   const entropy = Number.isNaN(relation.entropy) ? "not defined" : relation.entropy.toFixed(2);
-  const peak = `peak ${share(relation.largest)}`;
-  return spread === "chain" ? [`entropy ${entropy}, ${peak}`] : [`entropy ${entropy}`, `own ${share(relation.own)}, ${peak}`];
+  return [`entropy ${entropy}`, whole && `own ${share(relation.own)}`, `peak ${share(relation.largest)}`];
 }
 
 function chainLine({ held }) {

@@ -158,7 +158,9 @@ def test_a_view_shows_names_as_they_are(page: Page, address: str, foreign: list[
         assert class_name in read(page)
     else:
         assert f"runs: {RIGHT}/best" in text
-        assert class_name in text
+        # The other pages are about relation weights alone, or say why there is nothing to show.
+        if path not in ("relations", "key-query") and "transplant" not in str(choices):
+            assert class_name in text
     check(page, foreign)
 
 
