@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rsp_lab.interruption import exit_on_signals
+from rsp_lab.interruption import exit_on_signals, outlast_signals
 
 
 def main() -> None:
@@ -10,7 +10,10 @@ def main() -> None:
     exit_on_signals("rsp-lab")
     from rsp_lab.cli.main import main as command_line
 
-    command_line()
+    try:
+        command_line()
+    finally:
+        outlast_signals()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Being asked to stop. SIGINT, as from Ctrl-C, and SIGTERM, as from a scheduler, are alike to every command.
 
 A command ends with one line and the exit code 130. Nothing heavy is imported here: the first lines of a program call
-:func:`exit_on_signals`, before the imports that take seconds.
+:func:`exit_on_signals`, before the imports that take seconds, and its last one :func:`outlast_signals`.
 """
 
 from __future__ import annotations
@@ -160,10 +160,19 @@ def exit_on_signals(program: str) -> None:
         signal.signal(number, lambda _number, _frame: _end(f"{program}: interrupted"))
 
 
-def leave_signals_to_parent(_worker: int = 0) -> None:
-    """For a process that works for another: Ctrl-C reaches both, and the parent alone decides when this one ends."""
+def outlast_signals() -> None:
+    """From here on, signals do nothing: for a process whose work is done and said, in its last moments.
+
+    Python shuts down without its handlers: a signal would end the process without a line, and with another exit code
+    than that of the work.
+    """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def leave_signals_to_parent(_worker: int = 0) -> None:
+    """For a process that works for another: Ctrl-C reaches both, and the parent alone decides when this one ends."""
+    outlast_signals()
 
 
 @contextmanager

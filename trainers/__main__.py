@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rsp_lab.interruption import exit_on_signals
+from rsp_lab.interruption import exit_on_signals, outlast_signals
 
 
 def main() -> int:
@@ -12,7 +12,10 @@ def main() -> int:
     exit_on_signals("python -m trainers")
     from trainers.commands import main as command_line
 
-    return command_line()
+    try:
+        return command_line()
+    finally:
+        outlast_signals()
 
 
 if __name__ == "__main__":

@@ -94,3 +94,30 @@ def test_while_kept_results_are_drawn(command: str, tmp_path: Path, photograph: 
     assert "the same command goes on" in err[-1]
     assert "Traceback" not in "\n".join(err)
     assert not list((tmp_path / "out").glob(".unfinished*"))
+
+
+WHILE_PYTHON_SHUTS_DOWN = """
+import os, sys
+from {package} import __main__
+
+class Late:
+    '''Freed with the interpreter, after its handlers of signals.'''
+
+    def __init__(self, kill=os.kill, pid=os.getpid()):
+        self.kill, self.pid = kill, pid
+
+    def __del__(self):
+        self.kill(self.pid, {number})
+
+sys.late = Late()
+sys.argv[:] = ["{package}", "{word}"]
+sys.exit(__main__.main())
+"""
+
+
+@BOTH
+@pytest.mark.parametrize(("package", "word", "code"), [("rsp_lab", "models", 0), ("trainers", "no-such-word", 2)])
+def test_while_python_shuts_down_after_the_work(package: str, word: str, code: int, number: signal.Signals) -> None:
+    script = WHILE_PYTHON_SHUTS_DOWN.format(package=package, word=word, number=int(number))
+
+    assert run(["-c", script])[0] == code
