@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from rsp_lab.capture.edit_effect import EditEffects, EditWarning
 from rsp_lab.capture.points import Point, Site, map_tensors, resolve
 
 Edit = Callable[[Tensor, Any], Tensor | None]
@@ -63,10 +65,11 @@ class PointHook:
 
 
 class _EditHook(PointHook):
-    def __init__(self, site: Site, edit: Edit, calls: dict[str, int]) -> None:
+    def __init__(self, site: Site, edit: Edit, calls: dict[str, int], effects: EditEffects) -> None:
         super().__init__(site)
         self.edit = edit
         self.calls = calls
+        self.effects = effects
         self.calls[site.name] = 0
 
     def visit(self, tensor: Tensor, suffix: str) -> Tensor:
@@ -83,6 +86,7 @@ class _EditHook(PointHook):
         if edited is None:
             return tensor
         _check_edited(edited, tensor, point)
+        self.effects.put_in(self.site.name, edited)
         return edited
 
 
@@ -115,7 +119,18 @@ def attached(point_hooks: list[PointHook]) -> Iterator[None]:
 
 
 @contextmanager
-def hooks(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[dict[str, int]]:
+def _watched(model: nn.Module, effects: EditEffects) -> Iterator[None]:
+    # What the network returns is read, whatever becomes of it.
+    handle = model.register_forward_hook(lambda _module, _inputs, output: effects.note_read(output))
+    try:
+        with effects:
+            yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def hooks(model: nn.Module, edits: Mapping[str, Edit], *, warn: bool = True) -> Iterator[dict[str, int]]:
     """Edit what flows through a network while the block runs.
 
     ``edit(tensor, point)`` receives the tensor at the point and returns the one that flows on, of the same shape,
@@ -131,18 +146,33 @@ def hooks(model: nn.Module, edits: Mapping[str, Edit]) -> Iterator[dict[str, int
     - Only forward passes on the thread that opened the block are edited. While an edit runs, the edits and captures
       around it rest: it may run the model itself.
     - However the block ends, the model is left as it was.
+    - A gradient is that of the edited network where it is taken inside the block. With activation checkpointing, a
+      backward pass after the block would compute parts of the network again without the edits.
+
+    Args:
+        warn: False for a caller that looks itself at what became of its edits.
 
     Yields:
         How many edits ran at each point so far, by name; 0 tells that a point was never reached.
+
+    Warns:
+        EditWarning: at the end of the block, for a key none of whose points was reached; for an edit of a tensor that
+            no function of torch read before it was gone; for one inside activation checkpointing whose gradient was
+            not taken.
 
     Raises:
         ValueError: if a key matches nothing; from the forward pass, if an edit returns something that is not a tensor
             of the same shape, dtype and device. What an edit itself raises comes through with a note naming the point.
     """
     calls: dict[str, int] = {}
+    effects = EditEffects()
     edit_hooks: list[PointHook] = []
+    patterns: dict[str, list[str]] = {}
     for pattern, edit in edits.items():
-        for sites in resolve(model, pattern).values():
-            edit_hooks.extend(_EditHook(site, edit, calls) for site in sites)
-    with attached(edit_hooks):
+        sites = [site for found in resolve(model, pattern).values() for site in found]
+        patterns[pattern] = [site.name for site in sites]
+        edit_hooks.extend(_EditHook(site, edit, calls, effects) for site in sites)
+    with attached(edit_hooks), _watched(model, effects) if warn else nullcontext():
         yield calls
+    for problem in effects.problems(patterns, calls) if warn else ():
+        warnings.warn(problem, EditWarning, stacklevel=3)

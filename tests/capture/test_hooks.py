@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.capture.edit_effect import EditWarning
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import ModulePoint
 
@@ -153,7 +154,8 @@ def test_an_edit_runs_on_a_tap_that_only_listeners_cause(toy, image):
 
 
 def test_calls_tell_that_a_point_was_never_reached(toy, image):
-    with hooks(toy, {"unused": double, "p2": double}) as calls:
+    never = pytest.warns(EditWarning, match="the edit at 'unused' never ran")
+    with never, hooks(toy, {"unused": double, "p2": double}) as calls:
         assert calls == {"unused": 0, "p2": 0}
         toy(image)
         toy(image)
@@ -178,8 +180,9 @@ def test_an_edit_may_run_the_model_itself(toy, image):
 def test_other_threads_on_the_same_model_are_not_edited(toy, image):
     outputs = []
     plain = toy(image)
-    with hooks(toy, {"p2": double}):
-        thread = threading.Thread(target=lambda: outputs.append(toy(image)))
+    thread = threading.Thread(target=lambda: outputs.append(toy(image)))
+    never = pytest.warns(EditWarning, match="never ran")
+    with never, hooks(toy, {"p2": double}):
         thread.start()
         thread.join()
     assert torch.equal(outputs[0], plain)

@@ -156,7 +156,7 @@ class LayerGradCam(AttributionMethod):
                 raise ValueError(f"the model does not pass the layer {self.layer!r} on this image: name another layer.")
             return values
 
-        with hooks(function.model, {self.layer: lead}):
+        with hooks(function.model, {self.layer: lead}, warn=False):
             cells = attr.LayerGradCam(watched, probe).attribute(
                 image.requires_grad_(), grad_kwargs={"allow_unused": True, "materialize_grads": True}
             )
