@@ -50,7 +50,7 @@ def margin_of(found: LevelLedger, level: int, selection: Selection) -> Tensor:
     target = selection.target
     if level not in found.levels:
         return torch.zeros(found.logits.shape[-2:], dtype=torch.float64)
-    return found.margin(str(target.class_name), target.rival)[found.levels.index(level)].double().cpu()
+    return found.contribution(str(target.class_name), target.rival)[found.levels.index(level)].double().cpu()
 
 
 def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:

@@ -51,7 +51,7 @@ class LevelLedger(Summarised):
     residual: float
     tolerance: float
 
-    def margin(self, class_name: str, rival: str | None = None) -> Float[Tensor, "level v u"]:
+    def contribution(self, class_name: str, rival: str | None = None) -> Float[Tensor, "level v u"]:
         """Contribution of each level to one class, or to that class over a rival.
 
         Raises:

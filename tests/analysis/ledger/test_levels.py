@@ -40,7 +40,7 @@ def test_levels_of_a_pixel_are_those_of_its_own_ledger(name: str, dtype: torch.d
     assert torch.equal(levels.logits, frozen.logits[0])
     for y, x in ((0, 130), (41, 7)):
         ledger = context_ledger(frozen, frozen.image, PixelTarget(y, x, "person", "sky"))
-        full = resize_logits(levels.margin("person", "sky")[None], SIZE)[0]
+        full = resize_logits(levels.contribution("person", "sky")[None], SIZE)[0]
         assert full[:, y, x].tolist() == pytest.approx(list(ledger.sums.values()), abs=tolerance)
         bias = resize_logits(levels.bias[None], SIZE)[0, :, y, x]
         assert float(bias[2] - bias[3]) == pytest.approx(ledger.bias, abs=tolerance)
@@ -78,9 +78,9 @@ def test_some_classes() -> None:
 
     assert part.class_names == ("sky", "road")
     torch.testing.assert_close(part.contributions, whole.contributions[:, [3, 0]], rtol=0, atol=1e-12)
-    torch.testing.assert_close(part.margin("sky", "road"), whole.margin("sky", "road"), rtol=0, atol=1e-12)
+    torch.testing.assert_close(part.contribution("sky", "road"), whole.contribution("sky", "road"), rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="Classes: sky, road"):
-        part.margin("rider")
+        part.contribution("rider")
     with pytest.raises(ValueError, match="Did you mean 'sky'"):
         level_ledger(model, noise_image(), classes=("sk",))
     with pytest.raises(ValueError, match="different names"):
