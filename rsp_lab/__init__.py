@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.arena.result import ArenaResult
     from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
     from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+    from rsp_lab.analysis.attribution.erase import erase
     from rsp_lab.analysis.comparison.compare import Comparison, compare
     from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_paths
     from rsp_lab.analysis.comparison.explain import explain
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
     from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
     from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
+    from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, change_ledger, change_ledgers
     from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
     from rsp_lab.analysis.ledger.frozen import FrozenHead
     from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger
@@ -65,6 +67,7 @@ else:
         "rsp_lab.analysis.arena.result": ("ArenaResult",),
         "rsp_lab.analysis.arena.run": ("ArenaSettings", "run_arena"),
         "rsp_lab.analysis.attribution.attribute": ("Attribution", "attribute"),
+        "rsp_lab.analysis.attribution.erase": ("erase",),
         "rsp_lab.analysis.comparison.compare": ("Comparison", "compare"),
         "rsp_lab.analysis.comparison.context_paths": ("ContextPaths", "context_paths"),
         "rsp_lab.analysis.comparison.explain": ("explain",),
@@ -72,6 +75,7 @@ else:
         "rsp_lab.analysis.comparison.flips": ("FlipStories", "flip_stories"),
         "rsp_lab.analysis.comparison.pixel_view": ("PixelView", "view_pixel"),
         "rsp_lab.analysis.faithfulness.at_input": ("Faithfulness", "input_curves"),
+        "rsp_lab.analysis.ledger.change": ("ChangeLedger", "FrozenPair", "change_ledger", "change_ledgers"),
         "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
         "rsp_lab.analysis.ledger.frozen": ("FrozenHead",),
         "rsp_lab.analysis.ledger.ledger": ("ContextLedger", "LedgerError", "context_ledger"),
@@ -131,6 +135,7 @@ __all__ = [
     "ArenaResult",
     "ArenaSettings",
     "Attribution",
+    "ChangeLedger",
     "Comparison",
     "Complementarity",
     "ContextFlow",
@@ -141,6 +146,7 @@ __all__ = [
     "Faithfulness",
     "FlipStories",
     "FrozenHead",
+    "FrozenPair",
     "HeadStructure",
     "LedgerDifference",
     "LedgerError",
@@ -163,6 +169,8 @@ __all__ = [
     "__version__",
     "attribute",
     "attribution",
+    "change_ledger",
+    "change_ledgers",
     "compare",
     "complementarity",
     "context_flow",
@@ -172,6 +180,7 @@ __all__ = [
     "context_residuals",
     "edited_weights",
     "effective_field",
+    "erase",
     "explain",
     "explore",
     "figures",

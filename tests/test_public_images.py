@@ -26,12 +26,14 @@ from rsp_lab.analysis.arena.result import PairOutcome
 from rsp_lab.analysis.attribution.methods import FeatureAblation
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.rgb import rgb_pixels
 from rsp_lab.summary import COLUMNS, LINES, Summarised
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
 CLASSES = ("road", "rider", "person", "sky")
 SIZE = (64, 72)
+HALF = torch.arange(SIZE[0])[:, None].expand(SIZE) < 32
 TARGET = rl.PixelTarget(20, 31)
 NAMESPACES = (rl, rl.attribution, rl.figures, rl.regions, rl.scenes, rl.surgery)
 
@@ -65,6 +67,11 @@ def flips() -> rl.FlipStories:
 
 
 @cache
+def change() -> rl.ChangeLedger:
+    return rl.change_ledger(model(), photograph(), photograph().flip(2), TARGET)
+
+
+@cache
 def gaze() -> tuple[rl.StepGaze, ...]:
     return rl.gaze_steps(model(), photograph())
 
@@ -84,10 +91,13 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "FrozenHead.check_image": lambda image: rl.FrozenHead.of(model(), photograph()).check_image(image),
     "FrozenHead.of": lambda image: rl.FrozenHead.of(model(), image),
     "attribute": lambda image: rl.attribute(model(), image, TARGET, "gradient_x_input"),
+    "FrozenPair.of": lambda image: rl.FrozenPair.of(model(), image, image).ledgers([TARGET]),
+    "change_ledger": lambda image: rl.change_ledger(model(), image, photograph().flip(2), TARGET),
     "compare": lambda image: rl.compare(model("sum"), model(), image),
     "complementarity": lambda image: rl.complementarity(model(), image, draws=9, random_models=1),
     "context_ledger": lambda image: rl.context_ledger(model(), image, TARGET),
     "effective_field": lambda image: rl.effective_field(model(), image, (20, 31)),
+    "erase": lambda image: rgb_pixels(rl.erase(image, HALF)),
     "explain": lambda image: rl.explain(model("sum"), model(), image, TARGET),
     "explore": lambda image: rl.explore(model("sum"), model(), image),
     "flip_stories": lambda image: rl.flip_stories(model("sum"), model(), image, least=1, count=2),
@@ -101,10 +111,16 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "relation_grids": lambda image: rl.relation_grids(model(), image, (20, 31)),
     "run_with_capture": captured,
     "selection_gain": lambda image: rl.selection_gain(model(), image, TARGET, steps="step54"),
+    "surgery.run_surgery": lambda image: rl.surgery.run_surgery(model(), image, rl.surgery.Uniform("step54")).account(
+        TARGET
+    ),
     "view_pixel": lambda image: rl.view_pixel(model(), image),
     "figures.FigureInput": lambda image: rl.figures.FigureInput((model(),), image).image,
     "figures.draw_attribution": lambda image: rl.figures.draw_attribution(
         image, [rl.figures.MethodRow(("rsp4",), (attribution(),))]
+    ),
+    "figures.draw_change": lambda image: rl.figures.draw_change(
+        image, photograph(), [rl.figures.NamedChange("rsp4", change())]
     ),
     "figures.draw_figure": lambda image: rl.figures.draw_figure(model(), image, "relation_grids", TARGET).figure,
     "figures.draw_flips": lambda image: rl.figures.draw_flips(image, flips()),  # type: ignore[arg-type]
@@ -146,7 +162,7 @@ def test_every_public_function_with_an_image_is_called_here() -> None:
     with_image = {
         name
         for name, function in public_functions()
-        if {"image", "images"} & set(inspect.signature(function).parameters)
+        if {"image", "images", "before"} & set(inspect.signature(function).parameters)
     }
     # Other names for what is called by its first one.
     again = {name for name in with_image if name.rpartition(".")[2] in CALLS and "." in name and name not in CALLS}
@@ -309,6 +325,10 @@ def results() -> dict[str, object]:
         CALLS["input_curves"](photograph())["a"],  # type: ignore[index]
         explanation(),
         rl.operate(model(), photograph(), rl.surgery.Transplant(record, steps="step54")),
+        change(),
+        rl.FrozenPair.of(model(), photograph(), photograph()),
+        runs := rl.surgery.run_surgery(model(), photograph(), rl.surgery.Uniform("step54")),
+        runs.account(TARGET),
         rl.trade_matrix(street, street, [scene.sample]),
         rl.surgery.Transplant(record),
         rl.scenes.region_answers(street, [scene])[0],

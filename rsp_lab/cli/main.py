@@ -28,6 +28,9 @@ COMMANDS = {
     "attribute": (
         "Which pixels of a photograph one pixel's decision rests on in two models, by captum, and whether that is true."
     ),
+    "change": (
+        "By what way a change of the picture changed a decision: content by level and cell, looking by step, exactly."
+    ),
     "flips": "Where two models part on one photograph, strongest first, each region with what tipped it.",
     "export-html": (
         "The explorer of two models on one photograph as one offline file: opens in any browser, and fetches nothing."

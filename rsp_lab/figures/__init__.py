@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rsp_lab.figures.results.arena import draw_arena
     from rsp_lab.figures.results.arena_maps import draw_arena_maps
     from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
+    from rsp_lab.figures.results.change import NamedChange, draw_change
     from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
     from rsp_lab.figures.results.distance import draw_distance_curves
     from rsp_lab.figures.results.flips import draw_flips
@@ -62,6 +63,7 @@ else:
         "rsp_lab.figures.results.arena": ("draw_arena",),
         "rsp_lab.figures.results.arena_maps": ("draw_arena_maps",),
         "rsp_lab.figures.results.attribution": ("MethodRow", "draw_attribution"),
+        "rsp_lab.figures.results.change": ("NamedChange", "draw_change"),
         "rsp_lab.figures.results.contact_sheet": ("draw_contact_sheet",),
         "rsp_lab.figures.results.distance": ("draw_distance_curves",),
         "rsp_lab.figures.results.flips": ("draw_flips",),
@@ -90,9 +92,11 @@ __all__ = [
     "FigureInput",
     "FigureKind",
     "MethodRow",
+    "NamedChange",
     "draw_arena",
     "draw_arena_maps",
     "draw_attribution",
+    "draw_change",
     "draw_contact_sheet",
     "draw_context_flow",
     "draw_context_paths",

@@ -29,6 +29,11 @@ def reference_image(image: Float[Tensor, "b 3 y x"], reference: str) -> Float[Te
         return torch.zeros_like(image)
     if reference == "mean":
         return image.mean((2, 3), keepdim=True).expand_as(image).contiguous()
+    return blurred(image)
+
+
+def blurred(image: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
+    """Convolved with a Gaussian of :func:`blur_pixels`, renormalised at the border."""
     sigma = blur_pixels((image.shape[-2], image.shape[-1]))
     down, along = (_blur_matrix(image.shape[axis], sigma).to(image) for axis in (-2, -1))
     return down @ image @ along.T

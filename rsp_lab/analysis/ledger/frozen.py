@@ -275,6 +275,11 @@ class FrozenHead(Summarised):
             )
         return dict(zip(leaves, found, strict=True))
 
+    @property
+    def recomputed_logits(self) -> Float[Tensor, "1 class v u"]:
+        """The frozen head's own answer to its Q maps: :attr:`logits` up to rounding, unless weights were replaced."""
+        return self._graph[1].detach()
+
     @cached_property
     def _graph(self) -> tuple[dict[int, Tensor], Tensor]:
         with full_precision(self.logits.device, grad=True):

@@ -11,10 +11,10 @@ from matplotlib.patches import Rectangle
 from rsp_lab.analysis.comparison.explanation import PixelAccount
 from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
+from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import (
     Scale,
-    bare,
     colour_bar,
     frame,
     lightened,
@@ -47,8 +47,6 @@ _GAP = 0.08
 _PHOTO = 3.2
 _TALLEST = 2.6
 _PANEL_TALLEST = 1.5
-_NUMBER = 0.5
-"""Inches of a column of numbers beside the bars."""
 NOTE = (
     "Maps: contribution of each cell of the level's Q map, laid over the detail of the photograph that its frame above "
     "shows (no frame: all of it); outside the detail no cell has 0.1 % of the level's largest contribution. No colour "
@@ -140,48 +138,20 @@ def _draw_levels(
 ) -> float:
     """Bars and numbers beside the photograph; returns where they end."""
     ledgers, target, marks = [account.ledger for account in accounts], accounts[0].ledger.target, "□■"
-    rows: list[tuple[str, str, list[float | None]]] = [
-        (f"level {x}", level_colour(x), [ledger.sums.get(x) for ledger in ledgers]) for x in levels
-    ]
-    rows.append(("bias", FAINT, [ledger.bias for ledger in ledgers]))
-    rows.append(("total", INK, [ledger.total for ledger in ledgers]))
+    rows = [BarRow(f"level {x}", level_colour(x), [ledger.sums.get(x) for ledger in ledgers]) for x in levels]
+    rows.append(BarRow("bias", FAINT, [ledger.bias for ledger in ledgers]))
+    rows.append(BarRow("total", INK, [ledger.total for ledger in ledgers]))
     heads = [""]
     if len(ledgers) == 2:
         apart = ledger_difference(ledgers[1], ledgers[0])
         heads = [*marks, "■ − □"]
         for row, gap in zip(rows, [*(apart.sums[x] for x in levels), apart.bias, apart.total], strict=True):
-            row[2].append(gap)
+            row.values.append(gap)
     room = DOUBLE - _MARGIN - left
     top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room, bold=True), weight="bold")
     for mark, account in zip(marks if len(accounts) == 2 else "■", accounts, strict=True):
         top += sheet.text(left, top, shorten(f"{mark} {account.name}", room, SMALL), size=SMALL)
-    start = left + text_width("level 7", SMALL) + 0.08
-    ends = [DOUBLE - _MARGIN - _NUMBER * (len(heads) - 1 - i) for i in range(len(heads))]
-    for words, end in zip(heads, ends, strict=True):
-        if words:
-            sheet.text(end, top, words, size=SMALL, color=QUIET, ha="right")
-    top += line_height(SMALL) * (len(heads) > 1)
-    tall = max(height + _MARGIN - top, 0.19 * len(rows))
-    axes = sheet.axes(start, top, DOUBLE - _MARGIN - _NUMBER * len(heads) - start, tall, label="levels")
-    # (account, place, width, filled) of a row's bars.
-    bars = [(0, -0.19, 0.34, False), (1, 0.19, 0.34, True)] if len(accounts) == 2 else [(0, 0.0, 0.5, True)]
-    labels = sides(len(accounts))
-    for number, (name, colour, values) in enumerate(rows):
-        middle = top + (number + 0.5) * tall / len(rows)
-        sheet.text(left, middle, name, size=SMALL, va="center")
-        for end, value in zip(ends, values, strict=True):
-            sheet.text(end, middle, signed_fixed(value), size=SMALL, va="center", ha="right")
-        for which, place, wide, filled in bars:
-            value = values[which]
-            if value is not None:
-                (bar,) = axes.barh(number + place, value, wide, linewidth=0.8, edgecolor=colour)
-                bar.set(facecolor=colour if filled else "none", gid=f"{name} {labels[which]}")
-    axes.axvline(0, color=QUIET, linewidth=0.5)
-    axes.set(ylim=(len(rows) - 0.5, -0.5), xmargin=0.04)
-    bare(axes)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return top + tall - _MARGIN
+    return draw_signed_bars(sheet, rows, heads, len(accounts), left, top, height + _MARGIN - top) - _MARGIN
 
 
 def _draw_maps(
