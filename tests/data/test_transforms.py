@@ -42,7 +42,7 @@ def test_a_crop_is_a_pure_function_of_seed_step_and_index(sample):
 def test_form_of_a_crop(sample, crop):
     before = sample.image.clone(), sample.label.clone()
     for step in range(10):
-        image, label = augment(sample, AugmentConfig(crop=crop), sample_rng(0, step, 0))
+        image, label, _ = augment(sample, AugmentConfig(crop=crop), sample_rng(0, step, 0))
         assert image.shape == (3, *crop)
         assert image.dtype == torch.float32
         assert 0 <= image.min() <= image.max() <= 1
@@ -68,7 +68,7 @@ def test_outside_the_image_is_padding_that_is_ignored():
     image = torch.full((3, 64, 64), 7, dtype=torch.uint8)
     one = Sample("flat", image, torch.zeros(64, 64, dtype=torch.uint8))
     config = AugmentConfig(crop=(100, 90), scale=(1.0, 1.0), flip=0.0, colour=False)
-    pixels, label = augment(one, config, sample_rng(0, 0, 0))
+    pixels, label, _ = augment(one, config, sample_rng(0, 0, 0))
     inside = label != IGNORE_INDEX
     assert inside.sum() == 64 * 64
     assert torch.allclose(pixels[:, inside], torch.tensor(7 / 255))
@@ -83,7 +83,7 @@ def test_scales_of_the_paper():
 
 def test_flip_turns_image_and_label_together(sample):
     config = {"crop": (H, W), "scale": (1.0, 1.0), "colour": False, "max_class_share": 1.0}
-    image, label = augment(sample, AugmentConfig(flip=1.0, **config), sample_rng(0, 0, 0))
+    image, label, _ = augment(sample, AugmentConfig(flip=1.0, **config), sample_rng(0, 0, 0))
     assert torch.equal((image * 255).round().to(torch.uint8), sample.image.flip(2))
     assert torch.equal(label, sample.label.long().flip(1))
 

@@ -14,7 +14,7 @@ from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
 from tests.trainers.small import config
 from trainers.config.recipes import RELATION_RATES, STUDY, study
-from trainers.config.run import LossConfig, MultiStep, OneCycle, Optimiser
+from trainers.config.run import LossConfig, MultiStep, OneCycle, Optimiser, SceneSampling
 
 RULE = Optimiser("sgd", learning_rate=10.0, momentum=0.0, weight_decay=0.0, clip_norm=None)
 
@@ -47,7 +47,11 @@ OPTIONS: dict[str, tuple[str, object, dict[str, Any]]] = {
     "precision": ("precision", "bf16", {"precision": "bf16"}),
     "accumulate": ("accumulate", 2, {"accumulate": 2}),
     "ema": ("ema", 0.9, {"ema": 0.9}),
-    "pretrained": ("pretrained", True, {"pretrained": True}),
+    "encoder's weights": ("encoder_weights", "library", {"encoder_weights": "library"}),
+    "encoder's rate": ("optimiser.encoder_rate", 0.3, {"optimiser": Optimiser(encoder_rate=0.3)}),
+    "pairs": ("scenes.pairs", True, {"scenes": SceneSampling(pairs=True)}),
+    "even cases": ("scenes.even_cases", True, {"scenes": SceneSampling(even_cases=True)}),
+    "region": ("loss.region_weight", 30.0, {"loss": LossConfig(region_weight=30.0)}),
     "overfit": ("overfit_one_batch", True, {"overfit_one_batch": True}),
     "kind of loss": ("loss.kind", "ohem", {"loss": LossConfig("ohem")}),
     "threshold": ("loss.ohem_threshold", 0.5, {"loss": LossConfig(ohem_threshold=0.5)}),
