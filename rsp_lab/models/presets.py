@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from rsp_lab.models.encoders import timm_normalisation
 from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import HeadConfig, SemanticFPNConfig, TopDownConfig
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.timm_encoder import timm_normalisation
 from rsp_lab.shapes import Window
 
 _DILATED = RelationConfig(window=Window(3, 3))

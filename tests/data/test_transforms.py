@@ -164,3 +164,21 @@ def test_a_rare_class_is_seen_more_often_by_centres():
 
     assert seen("centres") > 40
     assert seen("reject") < seen("centres")
+
+
+def test_a_region_is_cut_as_the_label_is() -> None:
+    rng = np.random.default_rng(0)
+    label = torch.from_numpy(rng.integers(0, 2, (40, 60), dtype=np.uint8))
+    image = torch.from_numpy(rng.integers(0, 256, (3, 40, 60), dtype=np.uint8))
+    config = AugmentConfig(crop=(48, 48), scale=(0.5, 2.0), scale_step=1)
+    for step in range(20):
+        crop = augment(Sample("s", image, label, label == 1), config, sample_rng(0, step, 0))
+        assert crop.region.dtype == torch.bool
+        assert torch.equal(crop.region, crop.label == 1)
+    assert not augment(Sample("s", image, label), config, sample_rng(0, 0, 0)).region.any()
+
+
+@pytest.mark.parametrize("region", [torch.zeros(4, 5), torch.zeros(5, 4, dtype=torch.bool)])
+def test_a_region_is_a_mask_of_the_image(region: torch.Tensor, unchecked: None) -> None:
+    with pytest.raises(ValueError, match=r"s: region must be bool \[4, 5\] like the image, got"):
+        Sample("s", torch.zeros(3, 4, 5, dtype=torch.uint8), None, region)

@@ -12,7 +12,7 @@ import torch
 from rsp_lab.data.sources import SOURCES, Samples
 from rsp_lab.files import check_target
 from rsp_lab.models import weights
-from rsp_lab.models.encoders import encoder_weights_terms
+from rsp_lab.models.encoder_weights import encoder_weights_terms
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.run import RunConfig
 from trainers.training.checkpoint import BEST

@@ -11,7 +11,7 @@ from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.sources import Samples, open_split
-from rsp_lab.models.encoders import load_encoder_weights
+from rsp_lab.models.encoder_weights import load_encoder_weights
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.paper import differences
 from trainers.config.run import RunConfig
