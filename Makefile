@@ -17,8 +17,8 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 # What each set-up installs beside the library itself.
 extras-core     :=
 extras-app      := [app]
-extras-training := [training]
-extras-dev      := [app,dev,docs,erase,notebooks,training]
+extras-training := [encoders,training]
+extras-dev      := [app,dev,docs,encoders,erase,notebooks,training]
 
 # A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
 core     := $(VENV)/.ready-core

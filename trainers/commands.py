@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return EXIT_CODE
-    except (ValueError, OSError) as error:
+    except (ImportError, ValueError, OSError) as error:  # an optional package that is missing names its remedy
         print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
         return 2
     return 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from rsp_lab.summary import Summarised
@@ -20,16 +20,23 @@ class Sample(Summarised):
         name: what a reader calls this image, e.g. the file name without its ending.
         image: uint8 [3, y, x], RGB.
         label: uint8 [y, x] train ids, 255 where ignored; None where nothing is known.
+        region: bool [y, x], the pixels whose class only their context decides, of a drawn scene; None elsewhere.
     """
 
     name: str
     image: UInt8[Tensor, "3 y x"]
     label: UInt8[Tensor, "y x"] | None = None
+    region: Bool[Tensor, "y x"] | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != torch.uint8 or self.image.ndim != 3 or self.image.shape[0] != 3:
             raise ValueError(
                 f"{self.name}: image must be uint8 [3, y, x], got {self.image.dtype} {list(self.image.shape)}."
+            )
+        if self.region is not None and (self.region.dtype != torch.bool or self.region.shape != self.image.shape[1:]):
+            raise ValueError(
+                f"{self.name}: region must be bool {list(self.image.shape[1:])} like the image, got "
+                f"{self.region.dtype} {list(self.region.shape)}."
             )
         if self.label is None:
             return

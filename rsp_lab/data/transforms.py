@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -85,19 +85,27 @@ class CropBox:
     left: int
 
 
+class Crop(NamedTuple):
+    """A training crop, or a batch of them with the axis b in front.
+
+    Attributes:
+        image: float32 [3, y, x] in [0, 1].
+        label: int64 [y, x] train ids, 255 where ignored and where the crop reaches outside the image.
+        region: bool [y, x], the pixels of :attr:`Sample.region`; none where the sample has no region.
+    """
+
+    image: Float[Tensor, "*b 3 y x"]
+    label: Int64[Tensor, "*b y x"]
+    region: Bool[Tensor, "*b y x"]
+
+
 def sample_rng(seed: int, step: int, index: int) -> np.random.Generator:
     """The generator of one place in one batch: a pure function of (seed, step, index in the batch)."""
     return np.random.default_rng((seed, step, index))
 
 
-def augment(
-    sample: Sample, config: AugmentConfig, rng: np.random.Generator
-) -> tuple[Float[Tensor, "3 y x"], Int64[Tensor, "y x"]]:
-    """A training crop: random scale, then crop, then flip, then colour.
-
-    Returns:
-        image: float32 [3, y, x] in [0, 1], of the configured crop's size.
-        label: int64 [y, x] train ids, 255 where ignored and where the crop reaches outside the image.
+def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Crop:
+    """A training crop of the configured size: random scale, then crop, then flip, then colour.
 
     Raises:
         ValueError: if the sample has no label.
@@ -117,12 +125,20 @@ def augment(
             break
     whole_image = Image.fromarray(sample.image.permute(1, 2, 0).contiguous().numpy())
     pixels = cut(whole_image, box, config.crop, Image.Resampling.BILINEAR, PADDING_RGB)
+    region = _cut_region(sample.region, box, config.crop)
     if rng.random() < config.flip:
-        pixels, label = pixels[:, ::-1], label[:, ::-1]
+        pixels, label, region = pixels[:, ::-1], label[:, ::-1], region[:, ::-1]
     image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     if config.colour:
         image = distort_colour(image, rng)
-    return F.to_dtype(image, torch.float32, scale=True), torch.from_numpy(label.astype(np.int64))
+    labels = torch.from_numpy(label.astype(np.int64))
+    return Crop(F.to_dtype(image, torch.float32, scale=True), labels, torch.from_numpy(region.copy()))
+
+
+def _cut_region(region: Tensor | None, box: CropBox, crop: tuple[int, int]) -> np.ndarray:
+    if region is None:
+        return np.zeros(crop, dtype=bool)
+    return cut(Image.fromarray(region.numpy().astype(np.uint8)), box, crop, Image.Resampling.NEAREST, 0) > 0
 
 
 def draw_box(size: tuple[int, int], config: AugmentConfig, rng: np.random.Generator) -> CropBox:

@@ -10,9 +10,10 @@ from collections.abc import Collection
 
 from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import HeadConfig, SemanticFPNConfig, TopDownConfig
-from rsp_lab.models.pyramid import EncoderName, PyramidConfig
+from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.timm_encoder import timm_normalisation
 from rsp_lab.shapes import Window
 
 _DILATED = RelationConfig(window=Window(3, 3))
@@ -88,7 +89,7 @@ def semantic_fpn() -> SemanticFPNConfig:
 
 
 def resnet_fpn(
-    encoder: EncoderName,
+    encoder: str,
     head: HeadConfig,
     class_names: tuple[str, ...],
     label_table: str = "",
@@ -97,6 +98,31 @@ def resnet_fpn(
 ) -> SegmenterConfig:
     """A head on a ResNet-FPN with 256 channels, as in the paper; the pyramid has the levels the head reads."""
     pyramid = PyramidConfig(encoder, top=7 if head.levels[-1] > 5 else 5, frozen_batch_norm=frozen_batch_norm)
+    return SegmenterConfig(pyramid, head, class_names, label_table)
+
+
+def timm_fpn(
+    encoder: str,
+    head: HeadConfig,
+    class_names: tuple[str, ...],
+    label_table: str = "",
+    *,
+    channels: int = 128,
+    frozen_batch_norm: bool = False,
+) -> SegmenterConfig:
+    """A head on an encoder of timm with timm's own normalisation; the pyramid has the levels the head reads.
+
+    Args:
+        encoder: ``"timm/NAME"``.
+        channels: of the pyramid.
+
+    Raises:
+        ValueError: if timm knows no such network.
+        ImportError: if timm is not installed.
+    """
+    mean, std = timm_normalisation(encoder)
+    top = 7 if head.levels[-1] > 5 else 5
+    pyramid = PyramidConfig(encoder, channels, top, frozen_batch_norm=frozen_batch_norm, mean=mean, std=std)
     return SegmenterConfig(pyramid, head, class_names, label_table)
 
 

@@ -14,8 +14,6 @@ from rsp_lab.models.pyramid import FeaturePyramid, PyramidConfig
 from rsp_lab.rgb import ImageLike, network_input
 from rsp_lab.shapes import Tap
 
-# Channel statistics of ImageNet, which torchvision's pretrained encoders expect.
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Logits of this many pixels are resized at a time when only the labels are wanted.
 _LABEL_STRIP = 1 << 20
 
@@ -53,7 +51,7 @@ class Segmenter(nn.Module):
 
     Args:
         config: see :class:`SegmenterConfig`.
-        pretrained: start the encoder from torchvision's ImageNet weights (downloads through torchvision).
+        pretrained: start the encoder from the ImageNet weights of torchvision or timm (downloads through them).
         name: what results, figures and sentences call the model; of loaded weights the shipped name or the file's
             stem. It is no part of the state dict.
     """
@@ -65,8 +63,8 @@ class Segmenter(nn.Module):
         super().__init__()
         self.config = config
         self.name = name or type(self).__name__
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(config.pyramid.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.pyramid.std).view(1, 3, 1, 1), persistent=False)
         self.pyramid = FeaturePyramid(config.pyramid, pretrained=pretrained)
         self.head = build_head(config.head, config.pyramid.channels, len(config.class_names))
         self.logits = Tap("logits", "b class y x", 4)

@@ -42,7 +42,7 @@ def test_a_crop_is_a_pure_function_of_seed_step_and_index(sample):
 def test_form_of_a_crop(sample, crop):
     before = sample.image.clone(), sample.label.clone()
     for step in range(10):
-        image, label = augment(sample, AugmentConfig(crop=crop), sample_rng(0, step, 0))
+        image, label, _ = augment(sample, AugmentConfig(crop=crop), sample_rng(0, step, 0))
         assert image.shape == (3, *crop)
         assert image.dtype == torch.float32
         assert 0 <= image.min() <= image.max() <= 1
@@ -68,7 +68,7 @@ def test_outside_the_image_is_padding_that_is_ignored():
     image = torch.full((3, 64, 64), 7, dtype=torch.uint8)
     one = Sample("flat", image, torch.zeros(64, 64, dtype=torch.uint8))
     config = AugmentConfig(crop=(100, 90), scale=(1.0, 1.0), flip=0.0, colour=False)
-    pixels, label = augment(one, config, sample_rng(0, 0, 0))
+    pixels, label, _ = augment(one, config, sample_rng(0, 0, 0))
     inside = label != IGNORE_INDEX
     assert inside.sum() == 64 * 64
     assert torch.allclose(pixels[:, inside], torch.tensor(7 / 255))
@@ -83,7 +83,7 @@ def test_scales_of_the_paper():
 
 def test_flip_turns_image_and_label_together(sample):
     config = {"crop": (H, W), "scale": (1.0, 1.0), "colour": False, "max_class_share": 1.0}
-    image, label = augment(sample, AugmentConfig(flip=1.0, **config), sample_rng(0, 0, 0))
+    image, label, _ = augment(sample, AugmentConfig(flip=1.0, **config), sample_rng(0, 0, 0))
     assert torch.equal((image * 255).round().to(torch.uint8), sample.image.flip(2))
     assert torch.equal(label, sample.label.long().flip(1))
 
@@ -164,3 +164,21 @@ def test_a_rare_class_is_seen_more_often_by_centres():
 
     assert seen("centres") > 40
     assert seen("reject") < seen("centres")
+
+
+def test_a_region_is_cut_as_the_label_is() -> None:
+    rng = np.random.default_rng(0)
+    label = torch.from_numpy(rng.integers(0, 2, (40, 60), dtype=np.uint8))
+    image = torch.from_numpy(rng.integers(0, 256, (3, 40, 60), dtype=np.uint8))
+    config = AugmentConfig(crop=(48, 48), scale=(0.5, 2.0), scale_step=1)
+    for step in range(20):
+        crop = augment(Sample("s", image, label, label == 1), config, sample_rng(0, step, 0))
+        assert crop.region.dtype == torch.bool
+        assert torch.equal(crop.region, crop.label == 1)
+    assert not augment(Sample("s", image, label), config, sample_rng(0, 0, 0)).region.any()
+
+
+@pytest.mark.parametrize("region", [torch.zeros(4, 5), torch.zeros(5, 4, dtype=torch.bool)])
+def test_a_region_is_a_mask_of_the_image(region: torch.Tensor, unchecked: None) -> None:
+    with pytest.raises(ValueError, match=r"s: region must be bool \[4, 5\] like the image, got"):
+        Sample("s", torch.zeros(3, 4, 5, dtype=torch.uint8), None, region)

@@ -22,6 +22,12 @@ def small(head: HeadConfig) -> SegmenterConfig:
     return SegmenterConfig(PyramidConfig("tiny", 32, top=head.levels[-1]), replace(head, channels=64), CLASSES)
 
 
+def timm_config(encoder: str, frozen: bool = False) -> SegmenterConfig:
+    """RSP-4 of 64 channels on a network of timm, normalised by numbers that are no other encoder's."""
+    pyramid = PyramidConfig(encoder, 32, frozen_batch_norm=frozen, mean=(0.5, 0.4, 0.3), std=(0.25, 0.5, 0.75))
+    return SegmenterConfig(pyramid, replace(presets.rsp4(), channels=64), CLASSES)
+
+
 CONFIGS: dict[str, SegmenterConfig] = {
     **{
         f.__name__: small(f())
@@ -42,6 +48,9 @@ CONFIGS: dict[str, SegmenterConfig] = {
     "resnet18 frozen rsp2": presets.resnet_fpn("resnet18", presets.rsp2(), CLASSES),
     "rsp4 unnormalised": small(presets.rsp4(RelationConfig(normalisation="none", reduction=4))),
     "rsp2 without norm": small(replace(presets.rsp2(), norm="none")),
+    "timm": timm_config("timm/test_efficientnet"),
+    "timm frozen": timm_config("timm/test_efficientnet", frozen=True),
+    "timm rounding down": timm_config("timm/test_convnext"),
     "semantic_fpn without norm": small(replace(presets.semantic_fpn(), norm="none")),
 }
 
@@ -53,6 +62,8 @@ def _one_thread(one_thread: None) -> None: ...
 @pytest.fixture(params=CONFIGS)
 def config(request: pytest.FixtureRequest) -> SegmenterConfig:
     """Each configuration in turn."""
+    if "timm" in request.param:
+        pytest.importorskip("timm", reason="timm, of the extra encoders, is not installed")
     return CONFIGS[request.param]
 
 

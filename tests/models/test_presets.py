@@ -26,7 +26,7 @@ SUM = SumConfig()
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: PyramidConfig("vgg"), r"encoder must be one of \['resnet101'.*got 'vgg'"),
+        (lambda: PyramidConfig("vgg"), r"encoder must be one of tiny, resnet18.* or timm/NAME .*got 'vgg'"),
         (lambda: PyramidConfig(top=6), r"top must be 5 \(P_2..P_5\) or 7 \(P_2..P_7\), got 6"),
         (lambda: TopDownConfig(()), "fusions is empty: a top-down head needs at least the step 32"),
         (lambda: TopDownConfig(norm="batch"), "norm must be 'group' or 'none', got 'batch'"),

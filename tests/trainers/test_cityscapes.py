@@ -30,7 +30,7 @@ def tiny() -> RunConfig:
         augment=AugmentConfig(crop=(64, 64), scale_step=8),
         steps=2,
         batch_size=2,
-        pretrained=False,
+        encoder_weights="scratch",
         num_threads=1,
         workers=0,
         keep_every=0,

@@ -91,9 +91,9 @@ def turn(side: Side, updates: int, device: str) -> Turn:
     for number in range(WARM_UP + updates):
         if number == WARM_UP:
             images, began = 0, _now(device)
-        image, label = next(batches)
-        side.update(image, label)
-        images += len(image)
+        batch = next(batches)
+        side.update(batch)
+        images += len(batch[0])
     return images, _now(device) - began
 
 

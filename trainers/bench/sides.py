@@ -17,7 +17,7 @@ from torchvision.transforms.v2.functional import to_pil_image
 
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.transforms import PADDING_RGB, AugmentConfig
+from rsp_lab.data.transforms import PADDING_RGB, AugmentConfig, Crop
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.run import RunConfig
 from trainers.training.batches import training_batches
@@ -26,7 +26,7 @@ from trainers.training.learner import Learner
 from trainers.training.loop import build_criterion, update
 from trainers.training.memory import keep_freed_memory
 
-Loader = Iterable[tuple[Tensor, Tensor]]
+Loader = Iterable[Sequence[Tensor]]
 
 
 class Side(Protocol):
@@ -35,8 +35,8 @@ class Side(Protocol):
     def batches(self) -> Loader:
         """What is left of the run's batches; the processes that load them live as long as one pass over it."""
 
-    def update(self, image: Tensor, label: Tensor) -> float:
-        """One update; returns the loss before it."""
+    def update(self, batch: Sequence[Tensor]) -> float:
+        """One update on a batch of :meth:`batches`; returns the loss before it."""
 
 
 class Ours:
@@ -55,9 +55,10 @@ class Ours:
     def batches(self) -> Loader:
         return training_batches(self.samples, self.config, self.step)
 
-    def update(self, image: Tensor, label: Tensor) -> float:
-        with guarded(Path("runs", self.config.name), self.samples, self.config, self.step, image, label):
-            loss = update(self.learner, self.criterion, image, label, self.config, self.step)
+    def update(self, batch: Sequence[Tensor]) -> float:
+        crops = Crop(*batch)
+        with guarded(Path("runs", self.config.name), self.samples, self.config, self.step, crops):
+            loss = update(self.learner, self.criterion, crops, self.config, self.step)
         self.step += 1
         return loss
 
@@ -90,8 +91,8 @@ class Plain:
             pin_memory=self.config.device.startswith("cuda"),
         )
 
-    def update(self, image: Tensor, label: Tensor) -> float:
-        image, label = image.to(self.config.device), label.to(self.config.device)
+    def update(self, batch: Sequence[Tensor]) -> float:
+        image, label = (values.to(self.config.device) for values in batch[:2])
         loss = F.cross_entropy(self.model(image), label, ignore_index=IGNORE_INDEX)
         self.optimiser.zero_grad()
         loss.backward()

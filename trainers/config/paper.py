@@ -9,13 +9,12 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models import presets
 from rsp_lab.models.heads import HeadConfig
-from rsp_lab.models.pyramid import EncoderName
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.shapes import Window
 from trainers.config.run import MultiStep, Optimiser, RunConfig
 
 
-def cityscapes(name: str, head: HeadConfig, encoder: EncoderName = "resnet50") -> RunConfig:
+def cityscapes(name: str, head: HeadConfig, encoder: str = "resnet50") -> RunConfig:
     """A run of the paper: pretrained encoder with frozen batch norm, SGD in three steps, 32 crops of 512 x 1024."""
     return RunConfig(
         name=name,
@@ -30,7 +29,7 @@ def cityscapes(name: str, head: HeadConfig, encoder: EncoderName = "resnet50") -
         checkpoint_every=500,
         keep_every=10_000,
         workers=8,
-        pretrained=True,
+        encoder_weights="library",
     )
 
 
@@ -38,7 +37,7 @@ def _relation(kernel: int = 7, dilation: int = 1, d: int = 2) -> HeadConfig:
     return presets.rsp2(RelationConfig(window=Window(kernel, dilation), reduction=d))
 
 
-_RUNS: tuple[tuple[str, str, Callable[[], HeadConfig], EncoderName], ...] = (
+_RUNS: tuple[tuple[str, str, Callable[[], HeadConfig], str], ...] = (
     ("baseline_r50", "Tables I, IV and VI: Baseline", presets.baseline, "resnet50"),
     ("rsp2_r50", "Tables I, IV and V: RSP-2", presets.rsp2, "resnet50"),
     ("rsp4_r50", "Tables I and VI: RSP-4", presets.rsp4, "resnet50"),
@@ -69,7 +68,7 @@ _RUNS: tuple[tuple[str, str, Callable[[], HeadConfig], EncoderName], ...] = (
 )
 
 
-def _recipe(name: str, row: str, head: Callable[[], HeadConfig], encoder: EncoderName) -> Callable[[], RunConfig]:
+def _recipe(name: str, row: str, head: Callable[[], HeadConfig], encoder: str) -> Callable[[], RunConfig]:
     def recipe() -> RunConfig:
         return cityscapes(name, head(), encoder)
 

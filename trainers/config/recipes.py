@@ -15,7 +15,7 @@ from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import SegmenterConfig
-from trainers.config.run import OneCycle, Optimiser, RunConfig
+from trainers.config.run import LossConfig, OneCycle, Optimiser, RunConfig, SceneSampling
 
 
 def camvid_tiny_rsp4() -> RunConfig:
@@ -57,6 +57,30 @@ def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
     return _from_scratch(name, model, AugmentConfig(crop=(256, 320)), steps=1800, eval_every=600, batch_size=8)
 
 
+def camvid_lite0_rsp4() -> RunConfig:
+    """EfficientNet-lite0 from ImageNet with the RSP-4 head on CamVid; needs the extra ``encoders``."""
+    return _camvid_lite0("camvid_lite0_rsp4", presets.top_down(top=7, at=(76, 65, 54, 43), channels=64))
+
+
+def camvid_lite0_baseline() -> RunConfig:
+    """The same network with the sum baseline's head over the same six levels, on the same budget."""
+    return _camvid_lite0("camvid_lite0_baseline", presets.top_down(top=7, channels=64))
+
+
+def _camvid_lite0(name: str, head: TopDownConfig) -> RunConfig:
+    # Evaluated once, at the end: what is kept are the last weights, whatever they score.
+    run = _from_scratch(
+        name,
+        presets.timm_fpn("timm/tf_efficientnet_lite0", head, CAMVID.classes, CAMVID.name),
+        AugmentConfig(crop=(256, 320)),
+        steps=1000,
+        eval_every=1000,
+        batch_size=8,
+        encoder_weights="package",
+    )
+    return replace(run, optimiser=replace(run.optimiser, encoder_rate=0.3))
+
+
 def _folder_tiny(name: str, model: SegmenterConfig) -> RunConfig:
     augment = AugmentConfig(crop=(256, 256))
     return _from_scratch(name, model, augment, data="folder", steps=1800, eval_every=600, batch_size=8)
@@ -78,8 +102,17 @@ def _drawn(size: tuple[int, int], scale: tuple[float, float] = (1.0, 1.0)) -> Au
 
 
 def _scenes(name: str, model: SegmenterConfig) -> RunConfig:
-    augment = _drawn(dataset.SIZE, (1.0, 1.25))
-    return _from_scratch(name, model, augment, data="scenes", steps=1400, eval_every=1400, batch_size=4)
+    return _from_scratch(
+        name,
+        model,
+        _drawn(dataset.SIZE),
+        data="scenes",
+        steps=900,
+        eval_every=900,
+        batch_size=8,
+        scenes=SceneSampling(pairs=True, even_cases=True),
+        loss=LossConfig(region_weight=30.0),
+    )
 
 
 STUDY: dict[str, TopDownConfig] = {
@@ -122,6 +155,8 @@ RECIPES: dict[str, Callable[[], RunConfig]] = {
         camvid_tiny_baseline,
         folder_tiny_rsp4,
         folder_tiny_baseline,
+        camvid_lite0_rsp4,
+        camvid_lite0_baseline,
         scenes_tiny_rsp4,
         scenes_tiny_baseline,
         *(study(head) for head in STUDY),

@@ -14,8 +14,9 @@ from torch import nn
 
 from rsp_lab.data.transforms import OPTION, AugmentConfig
 from rsp_lab.models.config_json import config_to_json
+from rsp_lab.models.encoders import IMAGENET_MEAN, IMAGENET_STD
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 
 MACHINE_FIELDS = (
     "device",
@@ -114,6 +115,7 @@ class Optimiser:
         momentum: used by sgd only.
         clip_norm: gradients are scaled down to this total norm; None is off.
         relation_rate: learning rate of the relation modules (f_q, f_k, f_v, f_p) over that of all else.
+        encoder_rate: learning rate of the encoder over that of all else; below 1 for pretrained weights.
     """
 
     kind: Literal["adamw", "sgd"] = "adamw"
@@ -122,6 +124,7 @@ class Optimiser:
     momentum: float = 0.9
     clip_norm: float | None = 5.0
     relation_rate: float = option(1.0)
+    encoder_rate: float = option(1.0)
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:
@@ -132,8 +135,9 @@ class Optimiser:
             raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum}; 0 is off.")
         if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
             raise ValueError(f"clip_norm must be positive, got {self.clip_norm}; None is off.")
-        if not 0 < self.relation_rate < math.inf:
-            raise ValueError(f"relation_rate must be positive, got {self.relation_rate}; 1 is the rate of all else.")
+        for name in ("relation_rate", "encoder_rate"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}; 1 is the rate of all else.")
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """The torch optimiser over all of a network's parameters."""
@@ -147,14 +151,21 @@ class Optimiser:
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         """Parameters by their ``factor``, by which their learning rate differs from the schedule's."""
-        if self.relation_rate == 1:
-            return [{"params": list(model.parameters()), "factor": 1.0}]
-        relations = [p for module in relation_modules(model).values() for p in module.parameters()]
-        if not relations:
-            raise ValueError(f"relation_rate {self.relation_rate}: this network has no relation module; leave it at 1.")
-        own = {id(parameter) for parameter in relations}
+        parts: list[tuple[float, list[nn.Parameter]]] = []
+        if self.relation_rate != 1:
+            relations = [p for module in relation_modules(model).values() for p in module.parameters()]
+            if not relations:
+                raise ValueError(
+                    f"relation_rate {self.relation_rate}: this network has no relation module; leave it at 1."
+                )
+            parts.append((self.relation_rate, relations))
+        if self.encoder_rate != 1:
+            if not isinstance(model, Segmenter):
+                raise ValueError(f"encoder_rate {self.encoder_rate}: this network has no encoder; leave it at 1.")
+            parts.append((self.encoder_rate, list(model.pyramid.encoder.parameters())))
+        own = {id(parameter) for _, parameters in parts for parameter in parameters}
         others = [parameter for parameter in model.parameters() if id(parameter) not in own]
-        return [{"params": others, "factor": 1.0}, {"params": relations, "factor": self.relation_rate}]
+        return [{"params": parameters, "factor": factor} for factor, parameters in ((1.0, others), *parts)]
 
 
 @dataclass(frozen=True)
@@ -167,17 +178,37 @@ class LossConfig:
         ohem_threshold: see ``kind``.
         ohem_least: share of the labelled pixels that counts at least, the hardest ones.
         balanced: weigh each class by the median class frequency over its own, counted once over the training labels.
+        region_weight: of the pixels of a drawn scene's region over that of all others.
     """
 
     kind: Literal["cross_entropy", "ohem"] = option("cross_entropy")
     ohem_threshold: float = option(0.7)
     ohem_least: float = option(0.0625)
     balanced: bool = option(False)
+    region_weight: float = option(1.0)
 
     def __post_init__(self) -> None:
+        if not 0 < self.region_weight < math.inf:
+            raise ValueError(f"region_weight must be positive, got {self.region_weight}; 1 is that of all others.")
+        if self.region_weight != 1 and self.kind == "ohem":
+            raise ValueError("ohem chooses pixels by their loss: leave region_weight at 1, or take cross_entropy.")
         for name in ("ohem_threshold", "ohem_least"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class SceneSampling:
+    """How drawn scenes come into a batch.
+
+    Attributes:
+        pairs: a batch holds both readings of each of its scenes, cut and flipped alike, so that only what the cue
+            changed tells them apart.
+        even_cases: the cases take turns, so that a batch holds as many of each as its size allows.
+    """
+
+    pairs: bool = option(False)
+    even_cases: bool = option(False)
 
 
 @dataclass(frozen=True)
@@ -202,7 +233,9 @@ class RunConfig:
         precision: of the network under autocast; the loss is in float32 in any case.
         accumulate: parts in which a batch passes through the network, for less memory; batch norm sees each part alone.
         ema: decay of a moving average of the weights, which is then what is evaluated and kept; None is off.
-        pretrained: start the encoder from torchvision's ImageNet weights (downloads them).
+        scenes: how drawn scenes come into a batch.
+        encoder_weights: where the encoder starts: ``scratch``; ``library`` for the ImageNet weights of torchvision or
+            timm (downloads them); ``package`` for those of an installed package; or the path of a file.
         overfit_one_batch: repeat the first batch; a network that cannot learn it has a fault.
         keep_every: updates from one kept state to the next, as step-NNNNNNNN.safetensors; 0 keeps none.
         keep: how many of those are retained, the latest ones.
@@ -228,7 +261,8 @@ class RunConfig:
     precision: Literal["float32", "bf16", "fp16"] = option("float32")
     accumulate: int = option(1)
     ema: float | None = option(None)
-    pretrained: bool = option(False)
+    scenes: SceneSampling = field(default_factory=SceneSampling)
+    encoder_weights: str = option("scratch")
     overfit_one_batch: bool = option(False)
     keep_every: int = 0
     keep: int = 3
@@ -252,6 +286,10 @@ class RunConfig:
             raise ValueError(
                 f"accumulate {self.accumulate} must divide batch_size {self.batch_size}: parts are of one size."
             )
+        if not self.encoder_weights:
+            raise ValueError("encoder_weights must be scratch, library, package, or the path of a file; it is empty.")
+        if self.scenes.pairs and self.batch_size % 2:
+            raise ValueError(f"pairs of readings need an even batch_size, got {self.batch_size}.")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ValueError(f"ema must be between 0 and 1, got {self.ema}; 0.999 is usual, None is off.")
 
@@ -269,7 +307,7 @@ class RunConfig:
 
         Options that are off are left out, so that a run stays resumable when a new option comes to exist.
         """
-        fields, off = _flat(json.loads(json.dumps(dataclasses.asdict(self)))), _options(self)
+        fields, off = _flat(json.loads(json.dumps(dataclasses.asdict(self)))), _options(self) | _MODEL_OPTIONS
         return {
             key: value
             for key, value in fields.items()
@@ -297,6 +335,10 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
+
+
+_MODEL_OPTIONS = {"model.pyramid.mean": list(IMAGENET_MEAN), "model.pyramid.std": list(IMAGENET_STD)}
+"""Fields of a network that came later than states of runs, at the values that those had, as JSON has them."""
 
 
 def _options(config: Any, prefix: str = "") -> dict[str, Any]:

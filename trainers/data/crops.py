@@ -34,7 +34,7 @@ def crop_sheet(samples: Samples, config: RunConfig, number: int) -> Image.Image:
     rows = -(-number // columns)
     sheet = Image.new("RGB", (columns * (width + _GAP) - _GAP, rows * (2 * height + 2 * _GAP) - _GAP), "white")
     for index in range(number):
-        image, label = crops[divmod(index, config.batch_size)]
+        image, label, _ = crops[divmod(index, config.batch_size)]
         pixels = (image.permute(1, 2, 0) * 255).round().numpy().astype(np.uint8)
         x, y = (index % columns) * (width + _GAP), (index // columns) * (2 * height + 2 * _GAP)
         sheet.paste(Image.fromarray(pixels), (x, y))

@@ -32,6 +32,10 @@ def model_card(files: list[Path]) -> str:
     rows += [[title, *(percent(score[key], 1, unit=False) for score in scores)] for title, key in _SUMS]
     network = [_network(config) for config, _ in headers]
     training = [_training(metadata) for _, metadata in headers]
+    options = [_options(metadata["run"]) for _, metadata in headers]
+    for title in dict.fromkeys(title for facts in options for title in facts):
+        for facts, own in zip(training, options, strict=True):
+            facts[title] = own.get(title, "off")
     return "\n".join(
         (
             f"# Model card: {' and '.join(names)}",
@@ -71,10 +75,15 @@ def _network(config: SegmenterConfig) -> dict[str, str]:
     steps = [f"{step_name(top - index)}: {_fusion(fusion)}" for index, fusion in enumerate(fusions)]
     return {
         "encoder": config.pyramid.encoder,
+        "normalisation of RGB in [0, 1]": f"mean {_numbers(config.pyramid.mean)}, std {_numbers(config.pyramid.std)}",
         "pyramid": f"levels 2 to {config.pyramid.top}, {config.pyramid.channels} channels",
         "head": f"levels 2 to {top}, {head.channels} channels, norm: {head.norm}",
         "top-down steps": "<br>".join(steps) or "none (Semantic FPN)",
     }
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _fusion(fusion: FusionConfig) -> str:
@@ -108,6 +117,27 @@ def _training(metadata: dict[str, Any]) -> dict[str, str]:
         "stored as": metadata.get("precision", "float32"),
         "versions": _listed(metadata["versions"]),
     }
+
+
+def _options(run: dict[str, Any]) -> dict[str, str]:
+    """What a run has that others do not have; runs without any of it have no lines for it."""
+    scenes, loss = run.get("scenes", {}), run.get("loss", {})
+    found = {}
+    if (source := run.get("encoder_weights", "scratch")) != "scratch":
+        found["encoder starts from"] = _SOURCES.get(source, "ImageNet weights of a file")
+    if scenes.get("pairs"):
+        found["readings"] = "both of a scene in one batch, cut and flipped alike"
+    if scenes.get("even_cases"):
+        found["cases"] = "take turns, as many of each in a batch as its size allows"
+    if (weight := loss.get("region_weight", 1)) != 1:
+        found["weight of a region's pixels"] = f"{weight:g} times that of all others"
+    return found
+
+
+_SOURCES = {
+    "library": "ImageNet weights of torchvision or timm",
+    "package": "ImageNet weights of an installed package (see Terms)",
+}
 
 
 def _bootstrapping(augment: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import torch
 from rsp_lab.data.sources import SOURCES, Samples
 from rsp_lab.files import check_target
 from rsp_lab.models import weights
+from rsp_lab.models.encoder_weights import encoder_weights_terms
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.run import RunConfig
 from trainers.training.checkpoint import BEST
@@ -22,11 +23,12 @@ from trainers.training.logs import versions
 
 def describe(config: RunConfig, scores: Evaluation, updates_done: int) -> dict[str, Any]:
     """What the header of a weights file says about how the weights came to be and what they reach."""
+    encoder = encoder_weights_terms(config.model.pyramid.encoder, config.encoder_weights)
     return {
         "name": config.name,
         "recipe": config.name,
         "data": config.data,
-        "terms": SOURCES[config.data].terms,
+        "terms": "; ".join(filter(None, (SOURCES[config.data].terms, encoder))),
         "budget": {
             "updates": config.steps,
             "updates_done": updates_done,

@@ -29,6 +29,13 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
     "versions": (dict,),
 }
 """By dotted name: types of what training writes and reports read."""
+OPTIONAL: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("run.loss", "run.scenes"), (dict,)),
+    "run.encoder_weights": (str,),
+    "run.loss.region_weight": _NUMBER,
+    **dict.fromkeys(("run.scenes.pairs", "run.scenes.even_cases"), (bool,)),
+}
+"""The same of options of training, which headers of older runs lack."""
 _PAIRS = ("budget.crop", "run.augment.scale")
 
 
@@ -40,6 +47,7 @@ def run_header(path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
     """
     config, metadata = weights.read_header(path)
     wrong = [name for name, kinds in FIELDS.items() if not _fits(_at(metadata, name), kinds)]
+    wrong += [name for name, kinds in OPTIONAL.items() if not _fits(_at(metadata, name), (*kinds, _Absent))]
     wrong += [name for name in _PAIRS if name not in wrong and not _is_pair(_at(metadata, name))]
     if not wrong:
         scores = metadata["validation"]["iou"].values()
@@ -52,7 +60,11 @@ def run_header(path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
     return config, metadata
 
 
-_ABSENT = object()
+class _Absent:
+    """In the place of what a header does not have."""
+
+
+_ABSENT = _Absent()
 
 
 def _at(facts: Any, name: str) -> Any:

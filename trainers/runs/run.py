@@ -11,6 +11,7 @@ from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.sources import Samples, open_split
+from rsp_lab.models.encoder_weights import load_encoder_weights
 from rsp_lab.models.segmenter import Segmenter
 from trainers.config.paper import differences
 from trainers.config.run import RunConfig
@@ -45,7 +46,7 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         for line in notices if not distributed.rank() else ():
             print(line, file=sys.stderr)
         torch.manual_seed(config.seed)
-        model = Segmenter(config.model, pretrained=config.pretrained and not (run / LAST).exists())
+        model = _initial_model(config, resuming=(run / LAST).exists())
 
         def save_best(scored: nn.Module, scores: Evaluation, updates_done: int) -> None:
             assert isinstance(scored, Segmenter)
@@ -55,6 +56,15 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         if not distributed.rank():
             print(f"{progress.step} updates done; {_best(progress, run)}")
         return progress
+
+
+def _initial_model(config: RunConfig, resuming: bool) -> Segmenter:
+    """The network before its first update; a run that goes on has its weights in its state, and needs none here."""
+    source = "scratch" if resuming else config.encoder_weights
+    model = Segmenter(config.model, pretrained=source == "library")
+    if source not in ("scratch", "library"):
+        load_encoder_weights(model.pyramid.encoder, config.model.pyramid.encoder, source)
+    return model
 
 
 def _best(progress: Progress, run: Path) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample, SampleSet
-from rsp_lab.data.transforms import augment, sample_rng
+from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.transforms import Crop, augment, sample_rng
 from rsp_lab.interruption import leave_signals_to_parent
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -20,26 +20,41 @@ Place = tuple[int, int]
 """A step and an index in that step's batch."""
 
 
-class Crops(Dataset[tuple[Tensor, Tensor]]):
+class Crops(Dataset[Crop]):
     """Augmented crops by their place in the run.
 
     The run passes over the samples again and again without replacement; every pass has its own order. Batches may span
-    two passes, so every update has a full batch.
+    two passes, so every update has a full batch. By option (:class:`~trainers.config.run.SceneSampling`) a batch holds
+    both readings of its scenes, cut and flipped alike, and the cases take turns.
+
+    Raises:
+        ValueError: if such an option is set and the samples are no drawn scenes.
     """
 
     def __init__(self, samples: SampleSet, config: RunConfig) -> None:
         self.samples = samples
         self.config = config
+        self.cases: tuple[str, ...] | None = None
+        if config.scenes.pairs or config.scenes.even_cases:
+            if not isinstance(samples, SceneSplit):
+                raise ValueError(
+                    "scenes.pairs and scenes.even_cases are for drawn scenes: take --data scenes, or leave them off."
+                )
+            self.cases = samples.cases
 
     def sample(self, place: Place) -> Sample:
         """The sample from which the crop of this place is cut."""
         step, index = place
-        count = len(self.samples)
-        turn, position = divmod(step * self.config.batch_size + index, count)
-        return self.samples[int(_order(self.config.seed, turn, count)[position])]
+        together = 2 if self.config.scenes.pairs else 1
+        turn, position = divmod(step * (self.config.batch_size // together) + index // together, len(self.samples))
+        cases = self.cases if self.config.scenes.even_cases else None
+        chosen = int(_order(self.config.seed, turn, len(self.samples), cases)[position])
+        if self.config.scenes.pairs and isinstance(self.samples, SceneSplit):
+            return self.samples.reading(chosen, index % 2)
+        return self.samples[chosen]
 
-    def __getitem__(self, place: Place) -> tuple[Tensor, Tensor]:
-        """The crop (image, label) of a place.
+    def __getitem__(self, place: Place) -> Crop:
+        """The crop of a place.
 
         Raises:
             ValueError: for a sample without a label, or with ids that are none of the network's classes.
@@ -47,7 +62,10 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         sample = self.sample(place)
         if sample.label is not None:
             checked_labels(sample.label, self.config.model.class_names, what=f"the labels of {sample.name}")
-        return augment(sample, self.config.augment, sample_rng(self.config.seed, *place))
+        step, index = place
+        # The readings of a pair share the random numbers of their crop.
+        draw = index // 2 if self.config.scenes.pairs else index
+        return augment(sample, self.config.augment, sample_rng(self.config.seed, step, draw))
 
 
 class Places(Sampler[list[Place]]):
@@ -77,8 +95,8 @@ def batch_names(samples: SampleSet, config: RunConfig, step: int) -> list[str]:
     return [crops.sample(place).name for place in batch_places(config, step)]
 
 
-def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches (image [b, 3, y, x], label [b, y, x]) of the updates ``start`` to ``config.steps - 1``.
+def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataLoader[Crop]:
+    """Batches (image [b, 3, y, x], label and region [b, y, x]) of the updates ``start`` to ``config.steps - 1``.
 
     They do not depend on the number of workers, nor on where a run was interrupted; the shares of several processes
     are together the batch of one.
@@ -101,5 +119,14 @@ def reason(error: BaseException) -> str:
 
 
 @lru_cache(maxsize=4)
-def _order(seed: int, turn: int, count: int) -> np.ndarray:
-    return np.random.default_rng((seed, turn)).permutation(count)
+def _order(seed: int, turn: int, count: int, cases: tuple[str, ...] | None) -> np.ndarray:
+    """A permutation of the samples; with ``cases``, one of each case after the other as far as they reach."""
+    order = np.random.default_rng((seed, turn)).permutation(count)
+    if cases is None:
+        return order
+    seen: dict[str, int] = {}
+    rounds = []
+    for index in order:
+        rounds.append(seen.get(cases[index], 0))
+        seen[cases[index]] = rounds[-1] + 1
+    return order[np.argsort(rounds, kind="stable")]

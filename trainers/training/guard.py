@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors.torch import save
-from torch import Tensor
 
 from rsp_lab.data.sample import SampleSet
+from rsp_lab.data.transforms import Crop
 from rsp_lab.files import to_json, write_atomic
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -25,16 +25,14 @@ class NonFiniteLossError(ValueError):
 
 
 @contextmanager
-def guarded(
-    run: Path, samples: SampleSet, config: RunConfig, step: int, image: Tensor, label: Tensor
-) -> Iterator[None]:
+def guarded(run: Path, samples: SampleSet, config: RunConfig, step: int, batch: Crop) -> Iterator[None]:
     """Completes a :class:`NonFiniteLossError` by the batch: the names of its samples, and a file with its crops."""
     try:
         yield
     except NonFiniteLossError as error:
         names = batch_names(samples, config, step)
         path = run / f"nonfinite-step-{step:08d}-{distributed.rank()}.safetensors"
-        tensors = {"image": image.cpu().contiguous(), "label": label.cpu().contiguous()}
+        tensors = {"image": batch.image.cpu().contiguous(), "label": batch.label.cpu().contiguous()}
         write_atomic(path, save(tensors, {"batch": to_json({"step": step, "names": names}, indent=None)}))
         raise ValueError(
             f"the loss is {error.value} at step {step}, on a batch of {', '.join(names)} (kept in {path}). "

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rsp_lab.data.sample import SampleSet
+from rsp_lab.data.transforms import Crop
 from rsp_lab.interruption import Interrupted, StopSignal
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -64,11 +65,11 @@ def train(
             log.say("no pixel of any validation label has a class: there will be no scores and no best weights")
         while progress.step < config.steps:
             asked = time.perf_counter()
-            image, label = next(batches)
+            batch = next(batches)
             log.waited(time.perf_counter() - asked)
 
-            with guarded(run, train_set, config, progress.step, image, label):
-                progress.losses.append(update(learner, criterion, image, label, config, progress.step))
+            with guarded(run, train_set, config, progress.step, batch):
+                progress.losses.append(update(learner, criterion, batch, config, progress.step))
             learning_rate = config.learning_rate(progress.step)
             progress.step += 1
 
@@ -89,7 +90,7 @@ def train(
     return progress
 
 
-def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor, config: RunConfig, step: int) -> float:
+def update(learner: Learner, criterion: Criterion, batch: Crop, config: RunConfig, step: int) -> float:
     """One update; returns the loss before it, a mean over the labelled pixels of all parts and processes.
 
     Raises:
@@ -100,16 +101,15 @@ def update(learner: Learner, criterion: Criterion, image: Tensor, label: Tensor,
     for group in learner.optimiser.param_groups:
         group["lr"] = config.learning_rate(step) * group["factor"]
     learner.optimiser.zero_grad(set_to_none=True)
-    image = image.to(config.device, non_blocking=True)
-    label = label.to(config.device, non_blocking=True)
-    weight = distributed.total(criterion.weight(label)).clamp(min=1)
+    image, label, region = (values.to(config.device, non_blocking=True) for values in batch)
+    weight = distributed.total(criterion.weight(label, region)).clamp(min=1)
     value = torch.zeros((), device=weight.device)
-    parts = list(zip(image.chunk(config.accumulate), label.chunk(config.accumulate), strict=True))
-    for number, (part, truth) in enumerate(parts, start=1):
+    parts = list(zip(*(values.chunk(config.accumulate) for values in (image, label, region)), strict=True))
+    for number, (part, truth, inside) in enumerate(parts, start=1):
         with learner.synchronised(last=number == len(parts)):
             with learner.autocast():
                 logits = learner.network(part)
-            loss = criterion.total(logits, truth) / weight
+            loss = criterion.total(logits, truth, inside) / weight
             # The wrapper of several processes averages their gradients; their sum is that of the whole batch.
             learner.scaler.scale(loss * distributed.size()).backward()
         value += loss.detach()

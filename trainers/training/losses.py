@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,21 +27,37 @@ class Criterion:
     config: LossConfig
     class_weights: Float[Tensor, " class"] | None = None
 
-    def weight(self, label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
-        """The labelled pixels, each counted by its class's weight."""
+    def weight(self, label: Int64[Tensor, "b y x"], region: Bool[Tensor, "b y x"] | None = None) -> Float[Tensor, ""]:
+        """Sum of the weights of the labelled pixels: the class's, times ``region_weight`` within a region."""
         labelled = label != IGNORE_INDEX
+        factor = self._region_factor(region)
         if self.class_weights is None:
-            return labelled.sum().float()
-        return self.class_weights.to(label.device)[label[labelled]].sum()
+            return labelled.sum().float() if factor is None else factor[labelled].sum()
+        weights = self.class_weights.to(label.device)[label[labelled]]
+        return weights.sum() if factor is None else (weights * factor[labelled]).sum()
 
-    def total(self, logits: Float[Tensor, "b class y x"], label: Int64[Tensor, "b y x"]) -> Float[Tensor, ""]:
-        """Cross entropy in float32 at least, summed over the labelled pixels by weight.
+    def _region_factor(self, region: Bool[Tensor, "b y x"] | None) -> Float[Tensor, "b y x"] | None:
+        if region is None or self.config.region_weight == 1:
+            return None
+        return torch.where(region, self.config.region_weight, 1.0)
+
+    def total(
+        self,
+        logits: Float[Tensor, "b class y x"],
+        label: Int64[Tensor, "b y x"],
+        region: Bool[Tensor, "b y x"] | None = None,
+    ) -> Float[Tensor, ""]:
+        """Cross entropy in float32 at least, summed over the labelled pixels by weight (:meth:`weight`).
 
         Under ohem the mean over the hard pixels times this label's whole weight: hard pixels are chosen within each
         part of a batch, and a part counts by its labelled pixels.
         """
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         weights = None if self.class_weights is None else self.class_weights.to(logits)
+        factor = self._region_factor(region)
+        if factor is not None:
+            losses = F.cross_entropy(logits, label, weights, ignore_index=IGNORE_INDEX, reduction="none")
+            return (losses * factor).sum()
         if self.config.kind == "cross_entropy":
             return F.cross_entropy(logits, label, weights, ignore_index=IGNORE_INDEX, reduction="sum")
         losses = F.cross_entropy(logits, label, ignore_index=IGNORE_INDEX, reduction="none")[label != IGNORE_INDEX]

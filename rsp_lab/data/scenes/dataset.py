@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.scene import Scene, draw_scene
+from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene
 
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Splits and the seed of their first scene; a split's scenes have consecutive seeds, so splits never meet."""
@@ -27,7 +27,7 @@ class SceneSplit(Dataset[Sample]):
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
         size: rows and columns.
-        cache: keep drawn scenes in memory (four bytes a pixel).
+        cache: keep drawn scenes in memory (five bytes a pixel).
 
     Raises:
         ValueError: if there is no such split.
@@ -39,7 +39,7 @@ class SceneSplit(Dataset[Sample]):
         if split not in FIRST_SEED:
             raise ValueError(f"{split!r} is no split of the drawn scenes; expected one of {', '.join(FIRST_SEED)}.")
         self.split, self.size = split, size
-        self._kept: dict[int, Sample] | None = {} if cache else None
+        self._kept: dict[tuple[int, int | None], Sample] | None = {} if cache else None
 
     def __len__(self) -> int:
         return _SCENES[self.split] * (1 if self.split == "train" else 2)
@@ -49,16 +49,33 @@ class SceneSplit(Dataset[Sample]):
 
     def scene(self, index: int) -> Scene:
         """The scene at ``index`` with its masks."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"scene {index} of {len(self)} in {self.split}.")
-        first = FIRST_SEED[self.split]
-        if self.split == "train":
-            return draw_scene(first + index, *self.size)
-        return draw_scene(first + index // 2, *self.size, reading=index % 2)
+        return self._draw(index, None if self.split == "train" else index % 2)
 
     def __getitem__(self, index: int) -> Sample:
-        if self._kept is None:
-            return self.scene(index).sample
-        if index not in self._kept:
-            self._kept[index] = self.scene(index).sample
-        return self._kept[index]
+        return self._sample(index, None)
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The case of every scene, in their order."""
+        names = tuple(CASES)
+        return tuple(names[self._seed(index) % len(names)] for index in range(len(self)))
+
+    def reading(self, index: int, reading: int) -> Sample:
+        """The scene at ``index`` in reading 0 or 1, whichever its own reading is."""
+        return self._sample(index, reading)
+
+    def _seed(self, index: int) -> int:
+        return FIRST_SEED[self.split] + (index if self.split == "train" else index // 2)
+
+    def _draw(self, index: int, reading: int | None) -> Scene:
+        if not 0 <= index < len(self):
+            raise IndexError(f"scene {index} of {len(self)} in {self.split}.")
+        return draw_scene(self._seed(index), *self.size, reading=reading)
+
+    def _sample(self, index: int, reading: int | None) -> Sample:
+        if self._kept is None or (index, reading) not in self._kept:
+            sample = (self.scene(index) if reading is None else self._draw(index, reading)).sample
+            if self._kept is None:
+                return sample
+            self._kept[index, reading] = sample
+        return self._kept[index, reading]

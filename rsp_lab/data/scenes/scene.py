@@ -105,8 +105,9 @@ class Scene(Summarised):
 
     @property
     def sample(self) -> Sample:
-        """Image and label alone."""
-        return Sample(self.name, self.image, self.label)
+        """Image, label, and the pixels of all regions."""
+        region = torch.stack([ambiguity.region for ambiguity in self.ambiguities]).any(0)
+        return Sample(self.name, self.image, self.label, region)
 
     def to_dict(self) -> dict[str, object]:
         """The facts without the pictures, for JSON."""

@@ -15,7 +15,6 @@ from torch import nn
 from rsp_lab.models.inspection.cost import SystemCost, system_cost
 from rsp_lab.models.paper.costs import cost_tables, row_keys
 from rsp_lab.models.presets import resnet_fpn, rsp4_d, semantic_fpn
-from rsp_lab.models.pyramid import EncoderName
 from rsp_lab.models.segmenter import Segmenter
 
 _NAMES = tuple(f"class {number}" for number in range(19))
@@ -198,7 +197,7 @@ _SYSTEMS: list[tuple[str, str, str, str, str, str]] = [
 ]
 
 
-def _fpn(encoder: EncoderName, head: str) -> nn.Module:
+def _fpn(encoder: str, head: str) -> nn.Module:
     return Segmenter(resnet_fpn(encoder, rsp4_d() if head == "rsp4_d" else semantic_fpn(), _NAMES))
 
 
@@ -210,7 +209,7 @@ def _measured(model: str, backbone: str) -> SystemCost | None:
         return system_cost(
             lambda: deeplabv3_resnet101(weights=None, weights_backbone=None, num_classes=len(_NAMES), aux_loss=False)
         )
-    encoder: EncoderName = "resnet101" if backbone == "ResNet-101-FPN" else "resnext101_64x4d"
+    encoder = "resnet101" if backbone == "ResNet-101-FPN" else "resnext101_64x4d"
     if model == "RSP-4-D":
         return system_cost(lambda: _fpn(encoder, "rsp4_d"))
     if model.startswith("Semantic FPN"):

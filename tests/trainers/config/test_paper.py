@@ -19,7 +19,7 @@ def test_the_paper_has_a_recipe_for_each_of_its_runs() -> None:
     assert (presets.rsp4_d(), "resnext101_64x4d") in heads
     for config in configs.values():
         assert config.model.pyramid.frozen_batch_norm
-        assert config.pretrained
+        assert config.encoder_weights == "library"
         assert [config.learning_rate(step) for step in (0, 1000, 40_000, 64_999)] == pytest.approx(
             [1e-3, 1e-2, 1e-3, 1e-4]
         )

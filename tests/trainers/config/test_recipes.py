@@ -11,6 +11,8 @@ import pytest
 from trainers.commands import main
 from trainers.config.recipes import (
     RECIPES,
+    camvid_lite0_baseline,
+    camvid_lite0_rsp4,
     camvid_tiny_baseline,
     camvid_tiny_rsp4,
     folder_tiny_baseline,
@@ -33,6 +35,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (camvid_tiny_rsp4, camvid_tiny_baseline),
         (scenes_tiny_rsp4, scenes_tiny_baseline),
+        (camvid_lite0_rsp4, camvid_lite0_baseline),
         (folder_tiny_rsp4, folder_tiny_baseline),
     ],
 )

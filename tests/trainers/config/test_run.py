@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from torch import nn
 
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models import presets
+from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from tests.trainers.small import config
 from trainers.config.recipes import RELATION_RATES, STUDY, study
-from trainers.config.run import LossConfig, MultiStep, OneCycle, Optimiser
+from trainers.config.run import LossConfig, MultiStep, OneCycle, Optimiser, SceneSampling
 
 RULE = Optimiser("sgd", learning_rate=10.0, momentum=0.0, weight_decay=0.0, clip_norm=None)
 
@@ -47,7 +49,11 @@ OPTIONS: dict[str, tuple[str, object, dict[str, Any]]] = {
     "precision": ("precision", "bf16", {"precision": "bf16"}),
     "accumulate": ("accumulate", 2, {"accumulate": 2}),
     "ema": ("ema", 0.9, {"ema": 0.9}),
-    "pretrained": ("pretrained", True, {"pretrained": True}),
+    "encoder's weights": ("encoder_weights", "library", {"encoder_weights": "library"}),
+    "encoder's rate": ("optimiser.encoder_rate", 0.3, {"optimiser": Optimiser(encoder_rate=0.3)}),
+    "pairs": ("scenes.pairs", True, {"scenes": SceneSampling(pairs=True)}),
+    "even cases": ("scenes.even_cases", True, {"scenes": SceneSampling(even_cases=True)}),
+    "region": ("loss.region_weight", 30.0, {"loss": LossConfig(region_weight=30.0)}),
     "overfit": ("overfit_one_batch", True, {"overfit_one_batch": True}),
     "kind of loss": ("loss.kind", "ohem", {"loss": LossConfig("ohem")}),
     "threshold": ("loss.ohem_threshold", 0.5, {"loss": LossConfig(ohem_threshold=0.5)}),
@@ -79,6 +85,7 @@ def test_all_else_is_in_the_fingerprint_at_its_default_too() -> None:
         *({name: -1} for name in ("seed", "workers", "num_threads", "keep_every")),
         *({name: 10**400} for name in ("steps", "batch_size", "seed", "workers", "num_threads", "keep")),
         {"accumulate": 3},
+        {"encoder_weights": ""},
         {"ema": 1.0},
         {"ema": math.nan},
     ],
@@ -97,6 +104,9 @@ def test_a_wrong_run_is_refused(wrong: dict[str, Any]) -> None:
         *((Optimiser, {"weight_decay": value}) for value in (-1.0, math.inf, math.nan)),
         *((Optimiser, {"momentum": value}) for value in (-0.1, 1.0, math.nan)),
         *((MultiStep, {name: value}) for name in ("start", "gamma") for value in (0.0, math.inf, math.nan)),
+        *((Optimiser, {"encoder_rate": value}) for value in (0.0, -1.0, math.inf, math.nan)),
+        *((LossConfig, {"region_weight": value}) for value in (0.0, -1.0, math.inf, math.nan)),
+        (LossConfig, {"region_weight": 2.0, "kind": "ohem"}),
         (MultiStep, {"warm_steps": -1}),
         (MultiStep, {"milestones": (2, 1)}),
         *((AugmentConfig, {"scale": value}) for value in ((0.5, math.inf), (math.nan, 1.0), (0.5, 1e9), (2.0, 1.0))),
@@ -121,6 +131,32 @@ def test_a_network_without_relations_and_a_rate_that_is_none_are_refused() -> No
         replace(RULE, relation_rate=2.0).build(model)
     with pytest.raises(ValueError, match="must be positive"):
         replace(RULE, relation_rate=0.0)
+
+
+def test_every_part_has_its_own_rate() -> None:
+    model = Segmenter(study("rsp4")().model)
+    rule = replace(RULE, relation_rate=3.0, encoder_rate=0.3)
+    groups = {group["factor"]: {id(p) for p in group["params"]} for group in rule.build(model).param_groups}
+
+    assert groups.keys() == {1.0, 3.0, 0.3}
+    assert groups[0.3] == {id(p) for p in model.pyramid.encoder.parameters()}
+    assert groups[3.0] == {id(p) for module in relation_modules(model).values() for p in module.parameters()}
+    assert sum(map(len, groups.values())) == len(list(model.parameters()))
+
+
+def test_a_network_without_an_encoder_has_no_rate_of_it() -> None:
+    with pytest.raises(ValueError, match=r"encoder_rate 0.3: this network has no encoder; leave it at 1"):
+        replace(RULE, encoder_rate=0.3).build(nn.Linear(2, 2))
+
+
+def test_a_normalisation_is_part_of_a_run_only_where_it_is_not_imagenets() -> None:
+    plain = study("rsp4")()
+    pyramid = replace(plain.model.pyramid, std=(0.5, 0.5, 0.5))
+    other = replace(plain, model=replace(plain.model, pyramid=pyramid))
+
+    assert not {"model.pyramid.mean", "model.pyramid.std"} & plain.fingerprint().keys()
+    assert other.fingerprint()["model.pyramid.std"] == [0.5, 0.5, 0.5]
+    assert "model.pyramid.mean" not in other.fingerprint()
 
 
 def test_the_rate_is_part_of_a_run_only_where_it_is_set() -> None:

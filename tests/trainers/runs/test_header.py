@@ -10,7 +10,7 @@ import pytest
 
 from rsp_lab.models import weights
 from trainers.commands import main
-from trainers.runs.header import FIELDS, run_header
+from trainers.runs.header import FIELDS, OPTIONAL, run_header
 
 
 def header_of(name: str = "camvid-rsp4") -> dict[str, Any]:
@@ -40,6 +40,21 @@ def test_each_field_has_its_type(name: str, value: Any, monkeypatch: pytest.Monk
     metadata = header_of()
     put(metadata, name, value)
     monkeypatch.setattr(weights, "read_header", lambda _: (None, metadata))
+
+    with pytest.raises(ValueError, match=rf"x: its header lacks {name.replace('.', '[.]')}"):
+        run_header("x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, kinds in OPTIONAL.items() for value in WRONG if type(value) not in kinds],
+)
+def test_each_option_has_its_type_where_it_is(name: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = header_of()
+    metadata["run"] |= {"loss": {}, "scenes": {}}
+    monkeypatch.setattr(weights, "read_header", lambda _: (None, metadata))
+    run_header("x")
+    put(metadata, name, value)
 
     with pytest.raises(ValueError, match=rf"x: its header lacks {name.replace('.', '[.]')}"):
         run_header("x")

@@ -37,7 +37,7 @@ def cityscapes_sgd() -> RunConfig:
     """The paper's optimiser and schedule on the tiny network."""
     config = cityscapes("cityscapes_sgd", presets.baseline())
     names = config.model.class_names
-    return replace(config, model=presets.tiny_rsp4(names, "cityscapes"), pretrained=False)
+    return replace(config, model=presets.tiny_rsp4(names, "cityscapes"), encoder_weights="scratch")
 
 
 RECIPES = {recipe.__name__: recipe for recipe in (camvid_tiny_rsp4, camvid_tiny_baseline, cityscapes_sgd)}
@@ -70,8 +70,8 @@ def losses(recipe: Callable[[], RunConfig]) -> list[float]:
     criterion = build_criterion(config, samples)
     batches = training_batches(samples, config, 0)
     return [
-        update(learner, criterion, image.double(), label, config, step)
-        for step, (image, label) in zip(range(UPDATES), batches, strict=False)
+        update(learner, criterion, batch._replace(image=batch.image.double()), config, step)
+        for step, batch in zip(range(UPDATES), batches, strict=False)
     ]
 
 

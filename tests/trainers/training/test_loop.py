@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.data.transforms import AugmentConfig, Crop
 from rsp_lab.interruption import Interrupted
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
@@ -197,10 +197,10 @@ def test_accumulation_is_the_whole_batch(tmp_path: Path, parts: int) -> None:
 
 def test_the_loss_is_in_float32_under_autocast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    total: Callable[[Criterion, Tensor, Tensor], Tensor] = Criterion.total
+    total: Callable[..., Tensor] = Criterion.total
 
-    def watched(self: Criterion, logits: Tensor, label: Tensor) -> Tensor:
-        loss = total(self, logits, label)
+    def watched(self: Criterion, logits: Tensor, *truth: Tensor) -> Tensor:
+        loss = total(self, logits, *truth)
         seen.append((logits.dtype, loss.dtype))
         return loss
 
@@ -218,8 +218,9 @@ def moved(rate: float) -> dict[str, Tensor]:
     torch.manual_seed(0)
     model = Segmenter(settings.model)
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
-    image, label = torch.rand(2, 3, 64, 64), torch.randint(0, len(CITYSCAPES), (2, 64, 64))
-    update(Learner.build(model, settings), build_criterion(settings, []), image, label, settings, 0)
+    label = torch.randint(0, len(CITYSCAPES), (2, 64, 64))
+    batch = Crop(torch.rand(2, 3, 64, 64), label, torch.zeros(2, 64, 64, dtype=torch.bool))
+    update(Learner.build(model, settings), build_criterion(settings, []), batch, settings, 0)
     return {name: value.detach() - before[name] for name, value in model.named_parameters()}
 
 

@@ -48,6 +48,33 @@ def test_hard_pixels_by_hand() -> None:
     torch.testing.assert_close(mean_loss(logits, label, LossConfig("ohem", 1e-6, 0.5)), least)
 
 
+def test_a_region_weighs_more_by_hand() -> None:
+    logits, label = noise()
+    region = torch.rand(label.shape) < 0.3
+    losses = F.cross_entropy(logits, label, ignore_index=255, reduction="none")
+    inside, outside = (label != 255) & region, (label != 255) & ~region
+    expected = (30 * losses[inside].sum() + losses[outside].sum()) / (30 * inside.sum() + outside.sum())
+    criterion = Criterion(LossConfig(region_weight=30.0))
+
+    torch.testing.assert_close(criterion.total(logits, label, region) / criterion.weight(label, region), expected)
+    assert torch.equal(criterion.total(logits, label), Criterion(LossConfig()).total(logits, label))
+    none = torch.zeros_like(region)
+    torch.testing.assert_close(criterion.total(logits, label, none), criterion.total(logits, label))
+    assert criterion.weight(label, none) == criterion.weight(label)
+
+
+def test_weights_of_regions_and_classes_multiply() -> None:
+    logits, label = noise()
+    region, weights = torch.rand(label.shape) < 0.3, torch.rand(11)
+    each = torch.where(label == 255, 0.0, weights[label.clamp(max=10)]) * torch.where(region, 5.0, 1.0)
+    losses = F.cross_entropy(logits, label.where(label != 255, 0), reduction="none")
+    criterion = Criterion(LossConfig(balanced=True, region_weight=5.0), weights)
+
+    ours = criterion.total(logits, label, region) / criterion.weight(label, region)
+
+    torch.testing.assert_close(ours, (each * losses).sum() / each.sum())
+
+
 def test_class_weights_by_hand() -> None:
     label = torch.tensor([[0] * 8 + [1] * 4 + [2] * 2 + [255] * 2], dtype=torch.uint8)
     weights = class_weights([Sample("s", torch.zeros(3, *label.shape, dtype=torch.uint8), label)], 4)
