@@ -41,7 +41,7 @@ app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
 	$(PY) -m app --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
 
 test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...", WORKERS=0 for one process)
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Without the shape checks of the signatures, whose pytest plugin wants a newer jaxtyping.
 test-minimum: $(minimum) ## run the library's tests on the oldest dependencies that are allowed

@@ -35,6 +35,16 @@ _CAMVID_NAMES = {
     "bus": "car",
     "train": "car",
 }
+_LONG = (
+    "app/browser/",
+    "data/scenes/test_proof",
+    "docs/test_pages",
+    "house/test_lint",
+    "notebooks/",
+    "test_public_images",
+    "trainers/reports/test_shipped",
+    "trainers/test_faults",
+)
 _MAIN = sys.modules["__main__"]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -45,6 +55,11 @@ def pytest_configure() -> None:
     torch.set_num_threads(1 if beside else 2)
     if beside:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: not any(part in item.nodeid for part in _LONG))
 
 
 @pytest.fixture(autouse=True)
