@@ -23,6 +23,7 @@ from rsp_lab.analysis.scenes.answers import (
     sweep,
     sweep_distances,
 )
+from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.analysis.scenes.known_answer import follow, known_answer, scene_target
 from rsp_lab.analysis.scenes.sources import SceneSources, part_map, scene_sources
 from rsp_lab.data.scenes.dataset import SceneSplit
@@ -33,6 +34,7 @@ __all__ = [
     "Ambiguity",
     "RegionAnswer",
     "Scene",
+    "SceneChanges",
     "SceneSources",
     "SceneSplit",
     "accuracy",
@@ -45,6 +47,7 @@ __all__ = [
     "region_answer",
     "region_answers",
     "region_iou",
+    "scene_changes",
     "scene_sources",
     "scene_target",
     "sweep",

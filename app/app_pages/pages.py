@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.app_pages.attribution import page as attribution
+from app.app_pages.change import page as change
 from app.app_pages.figures import page as figures
 from app.app_pages.flips import page as flips
 from app.app_pages.flow import page as flow
@@ -23,6 +24,7 @@ PAGES: tuple[tuple[str, str, Draw], ...] = (
     ("Key and query", "key-query", key_query.draw),
     ("Ledger", "ledger", ledger.draw),
     ("Flips", "flips", flips.draw),
+    ("Change", "change", change.draw),
     ("Surgery", "surgery", surgery.draw),
     ("Attribution", "attribution", attribution.draw),
     ("Figures", "figures", figures.draw),

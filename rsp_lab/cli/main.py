@@ -31,6 +31,10 @@ COMMANDS = {
     "change": (
         "By what way a change of the picture changed a decision: content by level and cell, looking by step, exactly."
     ),
+    "changes": (
+        "By what way the cues of drawn scenes decide: mean absolute content by level and looking by step, with "
+        "intervals."
+    ),
     "flips": "Where two models part on one photograph, strongest first, each region with what tipped it.",
     "export-html": (
         "The explorer of two models on one photograph as one offline file: opens in any browser, and fetches nothing."

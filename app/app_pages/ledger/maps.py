@@ -16,28 +16,17 @@ from torch import Tensor
 from app.app_pages.ledger.readings import Panel
 from app.charts.legend import outline_chip
 from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
+from app.charts.signed_cells import AGAINST, FOR, in_fine_cells, signed_cells
 from app.shell.text import escape
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
-from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
+from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
-from rsp_lab.shapes import cell_to_pixel
 
 Size = tuple[int, int]
-# Red and blue by their own alpha: what contributes nothing leaves the photograph as it is.
-AGAINST, FOR = "42,110,196", "200,48,34"
-# Opacity of a contribution just above 0, and of one at the end of the scale.
-FAINT, FULL = 0.04, 0.96
 THUMB_SIDE = 240
 SIDE = 800
-# A map keeps its colours where a few cells are far out; the scale then says so.
-_SHARE = 0.99
-# Of the largest contribution of a level: what is less does not set the scale.
-_SEEN = 1e-3
 # Of the part that is shown close: its least side over the image's, and over what contributes.
 _LEAST_SHOWN, _AROUND = 0.12, 1.15
-FINEST = 4
-# End of the scale of maps without any value.
-TINY = float(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True)
@@ -85,16 +74,6 @@ def outline_uri(masks: Mapping[str, Tensor]) -> str:
     return picture_uri(picture)
 
 
-def signed_colours() -> list[list[Any]]:
-    """Blue below 0, nothing at 0, red above."""
-    return [
-        [0.0, f"rgba({AGAINST},{FULL})"],
-        [0.5, f"rgba({AGAINST},{FAINT})"],
-        [0.5, f"rgba({FOR},{FAINT})"],
-        [1.0, f"rgba({FOR},{FULL})"],
-    ]
-
-
 def shown_map(panel: Panel, level: int | None, size: Size) -> Tensor | None:
     """Cells of one level, or of all in cells of 4 x 4 pixels; None where the panel has none."""
     if panel.missing or (level is not None and level not in panel.maps):
@@ -102,23 +81,7 @@ def shown_map(panel: Panel, level: int | None, size: Size) -> Tensor | None:
     if level is not None:
         return panel.maps[level]
     whole = sum((on_pixels(values, size) for values in panel.maps.values()), torch.zeros(size, dtype=torch.float64))
-    # Each pixel gives to the cell that covers it; where 4 divides the sides this is a plain sum.
-    rows, columns = (_gathering(-(-side // FINEST), side) for side in size)
-    return rows @ whole @ columns.T
-
-
-def _gathering(cells: int, pixels: int) -> Tensor:
-    """(cells, pixels): the share of each pixel that lies under each cell; columns sum to 1."""
-    shares = footprint_shares(cells, pixels)
-    return shares / shares.sum(0, keepdim=True)
-
-
-def scale_of(maps: list[Tensor]) -> tuple[float, float]:
-    """End of one scale for maps that are compared, and the largest magnitude, which may lie beyond it."""
-    sizes = torch.cat([values.abs().flatten() for values in maps]) if maps else torch.zeros(1)
-    sizes = sizes[sizes > _SEEN * sizes.max()] if sizes.max() > 0 else sizes
-    end, most = float(sizes.quantile(_SHARE)), float(sizes.max())
-    return max(end, TINY), most
+    return in_fine_cells(whole)
 
 
 def close_box(maps: list[Tensor], ground: Ground) -> Box:
@@ -144,39 +107,6 @@ def map_figure(
         across["range"], down["range"] = [left, right], [bottom, top]
     figure.update_layout(dragmode="zoom", xaxis=across, yaxis=down)
     return figure
-
-
-def nonzero_part(values: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """(top, left) and the smallest rectangle of cells with all that are not 0, in single precision; some must be."""
-    rows, columns = (np.flatnonzero((values != 0).any(axis)) for axis in (1, 0))
-    top, left = int(rows[0]), int(columns[0])
-    return top, left, values[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.float32)
-
-
-def signed_cells(values: Tensor, size: Size, end: float, unit: str) -> go.Heatmap:
-    """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour."""
-    found = values.detach().cpu().double().numpy()
-    height, width = found.shape
-    top, left, part = nonzero_part(found)
-    part[part == 0] = np.nan
-    cells = np.stack(np.meshgrid(*(np.arange(n) for n in part.shape), indexing="ij"), -1) + np.array((top, left))
-    return go.Heatmap(
-        z=part,
-        x0=cell_to_pixel(left, width, size[1]),
-        dx=size[1] / width,
-        y0=cell_to_pixel(top, height, size[0]),
-        dy=size[0] / height,
-        zmin=-end,
-        zmax=end,
-        colorscale=signed_colours(),
-        showscale=False,
-        hoverongaps=False,
-        customdata=cells.astype(np.int16),
-        hovertemplate=(
-            f"%{{z:+.3g}} {unit}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
-            "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
-        ),
-    )
 
 
 def scale_html(end: float, most: float, unit: str, words: str, ground: Ground) -> str:

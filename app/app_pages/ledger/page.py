@@ -13,6 +13,7 @@ from app.app_pages.ledger.splits import Split, SplitBy
 from app.app_pages.ledger.text import MEASURES, READING_HELP, part_words, sentence, sum_words
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
+from app.charts.signed_cells import FINEST, scale_of
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
@@ -123,9 +124,9 @@ def draw_maps(panels: Panels, ground: maps.Ground, chosen: str, close: bool, wor
     level = None if chosen == ALL else strongest_level(panels) if chosen == STRONGEST else int(chosen)
     shown = [maps.shown_map(panel, level, ground.size) for panel in panels]
     held = [values for values in shown if values is not None]
-    end, most = maps.scale_of(held)
+    end, most = scale_of(held)
     box = maps.close_box(held, ground) if close else None
-    unit = f"logits per {maps.FINEST} x {maps.FINEST} px" if level is None else "logits a cell"
+    unit = f"logits per {FINEST} x {FINEST} px" if level is None else "logits a cell"
     for panel, values, place in zip(panels, shown, st.columns(3), strict=True):
         with place:
             draw_head(panel.name, panel.side)
@@ -166,7 +167,7 @@ def draw_sums(selection: Selection, panels: Panels, reading: Reading, words: dic
 def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str], title: str) -> None:
     """Every level at once."""
     levels = sorted({level for panel in panels for level in panel.maps})
-    ends = {x: maps.scale_of([panel.maps[x] for panel in panels if x in panel.maps])[0] for x in levels}
+    ends = {x: scale_of([panel.maps[x] for panel in panels if x in panel.maps])[0] for x in levels}
     st.markdown(f"##### {title}")
     for panel, place in zip(panels, st.columns(3), strict=True):
         with place:

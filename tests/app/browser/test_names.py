@@ -41,6 +41,7 @@ VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("ledger", {"ledger_reading": "whole image", "ledger_whole": "5"}),
     ("ledger", {"ledger_target": "class zone"}),
     ("flips", {"flips_least": "1"}),
+    ("change", {}),
     ("surgery", {}),
     ("surgery", {"surgery_edit": "transplant from the other model"}),
     ("attribution", {"attribution_method": "Feature ablation"}),
@@ -159,7 +160,7 @@ def test_a_view_shows_names_as_they_are(page: Page, address: str, foreign: list[
     else:
         assert f"runs: {RIGHT}/best" in text
         # The other pages are about relation weights alone, or say why there is nothing to show.
-        if path not in ("relations", "key-query") and "transplant" not in str(choices):
+        if path not in ("relations", "key-query", "change") and "transplant" not in str(choices):
             assert class_name in text
     check(page, foreign)
 

@@ -29,6 +29,7 @@ PAGES = {
     "Key and query": "key-query",
     "Ledger": "ledger",
     "Flips": "flips",
+    "Change": "change",
     "Surgery": "surgery",
     "Attribution": "attribution",
     "Figures": "figures",

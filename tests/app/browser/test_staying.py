@@ -18,6 +18,7 @@ PICKERS = {
     "key-query": "",
     "ledger": "",
     "flips": "",
+    "change": "",
     "surgery": "",
     "attribution": "attribution_method=Gradient+x+input",
 }

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.ledger import bars, maps, thumbs
 from app.app_pages.ledger.readings import Panel
 from app.charts import bar_rows
+from app.charts.signed_cells import signed_cells
 from app.shell.scenes import region_pixel
 from app.store import models
 from rsp_lab.analysis.comparison.explain import explain
@@ -280,7 +281,7 @@ def test_maps_keep_their_sum_and_cells_stand_at_their_place() -> None:
 
     level = 5
     values = found.maps[level].numpy()
-    trace = maps.signed_cells(found.maps[level], size, 1.0, "logits")
+    trace = signed_cells(found.maps[level], size, 1.0, "logits")
     drawn = np.asarray(trace.z)
     assert np.nansum(drawn) == pytest.approx(values.sum(), abs=1e-4)
     y, x = np.unravel_index(np.nanargmax(np.abs(drawn)), drawn.shape)

@@ -1,0 +1,1 @@
+"""Page Change: what a change of the picture did to both models."""

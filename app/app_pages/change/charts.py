@@ -1,0 +1,101 @@
+"""Pictures before and after, content and looking as bars, and content by cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+from torch import Tensor
+
+from app.charts.bar_rows import Bar, Row
+from app.charts.on_image import frame_level, ink, mark_pixel, picture_figure, picture_uri
+from app.charts.signed_cells import AGAINST, FOR, in_fine_cells, signed_cells
+from app.charts.theme import is_dark
+from app.shell.text import escape
+from rsp_lab.analysis.ledger.change import ChangeLedger
+from rsp_lab.palette import LEVEL_COLOURS
+from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.text import signed
+
+Pixel = tuple[int, int]
+_OTHER = "#8A8A88"
+_WIDTH = 590
+
+
+def picture(image: Tensor, pixel: Pixel) -> go.Figure:
+    """A picture with the selected pixel; a click selects another."""
+    size = image.shape[-2], image.shape[-1]
+    figure = picture_figure(size, picture_uri(image.permute(1, 2, 0).numpy(), "JPEG"), width=_WIDTH)
+    mark_pixel(figure, pixel)
+    return figure
+
+
+def parts(ledger: ChangeLedger) -> list[tuple[str, float, str]]:
+    """Name, logits and colour of each part, coarse to fine, content before looking."""
+    found = [
+        (f"content, level {x}", value, LEVEL_COLOURS.get(x, _OTHER)) for x, value in reversed(ledger.content.items())
+    ]
+    for step, value in ledger.looking.items():
+        colour = LEVEL_COLOURS.get(step_levels(step)[0], _OTHER)
+        found.append((f"looking, step {step_digits(step)}", value, colour))
+    return found
+
+
+def ends(ledgers: tuple[ChangeLedger, ChangeLedger]) -> tuple[float, float]:
+    """Of the one axis of both models, whose bars begin where the one above ended."""
+    reached = [0.0]
+    for ledger in ledgers:
+        reached += [*np.cumsum([value for _, value, _ in parts(ledger)]).tolist(), ledger.total]
+    low, high = min(reached), max(reached)
+    room = 0.06 * (high - low) or 1.0
+    return low - room, high + room
+
+
+def rows(ledger: ChangeLedger) -> tuple[Row, ...]:
+    """Each part begins where the one above it ended, and the last bar is the whole change."""
+    found, start = [], 0.0
+    for name, value, colour in parts(ledger):
+        bar = Bar(start, value, colour, f"{name}: {signed(value, 4)} logits")
+        start += value
+        found.append(Row(name, (bar,), signed(round(value, 3)), reached=start))
+    whole = Bar(0.0, ledger.total, ink(), f"change: {signed(ledger.total, 4)} logits")
+    return (*found, Row("change", (whole,), signed(round(ledger.total, 3)), strong=True))
+
+
+def shown_map(ledger: ChangeLedger, level: int | None) -> Tensor | None:
+    """Content of the cells of one level, or of all in cells of 4 x 4 pixels; None where the model has no such level."""
+    if level is not None:
+        return ledger.maps.get(level)
+    return in_fine_cells(ledger.on_image())
+
+
+def ground(image: Tensor) -> tuple[tuple[int, int], str]:
+    """Size and source of the picture without colour, so that red and blue are the content's alone."""
+    grey = image.float().mean(0)
+    grey = 0.75 * grey + (0 if is_dark() else 62)
+    drawn = Image.fromarray(grey.clamp(0, 255).byte().numpy()).convert("RGB")
+    return (image.shape[-2], image.shape[-1]), picture_uri(np.asarray(drawn), "JPEG")
+
+
+def map_figure(
+    values: Tensor | None, grounds: tuple[tuple[int, int], str], pixel: Pixel, end: float, level: int | None
+) -> go.Figure:
+    """Signed cells over the picture; a click selects a pixel."""
+    size, source = grounds
+    figure = picture_figure(size, source, width=_WIDTH)
+    if values is not None and bool((values != 0).any()):
+        figure.add_trace(signed_cells(values, size, end, "logits"))
+    if level is not None and level in LEVEL_COLOURS:
+        frame_level(figure, level, size)
+    mark_pixel(figure, pixel)
+    return figure
+
+
+def scale_html(end: float, most: float) -> str:
+    """The one scale of both maps, printed."""
+    beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
+    words = "content of a cell, the same scale left and right; no colour is 0"
+    return (
+        f'<div class="rsp-scale"><span>−{end:.3g}</span><i style="--against:{AGAINST};--for:{FOR}"></i>'
+        f'<span>+{end:.3g} {escape(f"logits{beyond}")}</span><span class="rsp-quiet">{escape(words)}</span></div>'
+    )

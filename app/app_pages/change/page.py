@@ -1,0 +1,186 @@
+"""Change: what another reading of the scene, or a part that is painted over, did to both models."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from app.app_pages.change import charts
+from app.app_pages.change.brush import draw_brush
+from app.charts.bar_rows import rows_html
+from app.charts.signed_cells import scale_of
+from app.charts.theme import draw as draw_chart
+from app.shell.choices import choose
+from app.shell.heading import Heading
+from app.shell.selection import Selection
+from app.shell.text import escape
+from app.store.results import results
+from rsp_lab.analysis.attribution.erase import erase
+from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.data.scenes.scene import draw_scene_pair
+from rsp_lab.files import digest
+from rsp_lab.text import signed
+
+MEASURES = """
+- **Change**: the margin of class over rival at the pixel in the second picture, minus that in the first, in logits.
+- **Content** of a level: what its changed Q map brought. **Looking** of a step: what its changed weights brought. Both
+  are Shapley values over all settings of content and steps, each as before or as after; none is sampled.
+- They add up to the change of the model’s own margin; how closely is printed. A model that sums has nothing to look
+  with.
+- **Map**: the content’s part of each cell of a level, or of all levels, at its place.
+- **Paint over**: no model was trained on pictures with a part missing. The account of what the model makes of such a
+  picture is exact; “without it” is only as good as the fill.
+"""
+
+
+class Change(StrEnum):
+    """How the second picture comes about."""
+
+    READING = "the other reading"
+    PAINT = "paint over"
+
+
+class Fill(StrEnum):
+    """What takes the place of what is painted over, see :func:`rsp_lab.analysis.attribution.erase.erase`."""
+
+    BLUR = "blur"
+    MEAN = "mean"
+    INPAINT = "inpaint"
+
+
+Pair = tuple[ChangeLedger, ChangeLedger]
+
+
+def draw(selection: Selection, heading: Heading) -> None:
+    first, second, third = st.columns([1.3, 1.3, 2.4], vertical_alignment="bottom")
+    offered = tuple(Change) if selection.shown.scene is not None else (Change.PAINT,)
+    how = choose(heading, first, "Change", "change_how", offered)
+    if how == Change.PAINT:
+        fill = choose(heading, second, "Filled with", "change_fill", tuple(Fill))
+        before, after = st.columns(2, gap="medium")
+        with before:
+            st.markdown("**Before**: paint over what is to be erased")
+            mask = draw_brush(selection)
+        if mask is None:
+            heading.write("Paint over a part of the photograph to see what it did to both models.")
+            return
+    try:
+        picture = other_reading(selection) if how == Change.READING else erased(selection, mask, fill)
+        ledgers = worked_out(selection, heading, picture)
+    except (ValueError, LedgerError, ImportError) as problem:
+        heading.write("This change cannot be worked out here.")
+        st.error(escape(str(problem)))
+        return
+    heading.write(sentence(selection, ledgers, how), _note(how))
+    if how == Change.READING:
+        before, after = st.columns(2, gap="medium")
+        with before:
+            st.markdown("**Before**: this reading")
+            draw_chart(charts.picture(selection.shown.sample.image, selection.result.pixel), "change-before")
+    with after:
+        st.markdown(f"**After**: {escape(how if how == Change.READING else f'painted over ({fill})')}")
+        draw_chart(charts.picture(picture, selection.result.pixel), "change-after")
+    draw_parts(selection, ledgers)
+    draw_maps(selection, heading, third, picture, ledgers)
+    with st.popover("What these measures are"):
+        st.markdown(MEASURES)
+
+
+def other_reading(selection: Selection) -> Tensor:
+    """The scene with the other cue, uint8 [3, y, x]."""
+    scene = selection.shown.scene
+    if scene is None:
+        raise ValueError("Only a drawn scene has another reading: choose “Drawn scene” above, or paint over a part.")
+    planted = scene.ambiguities[0]
+    size = scene.label.shape[0], scene.label.shape[1]
+    pair = draw_scene_pair(scene.seed, *size, case=planted.case, distance=planted.requested)
+    if not torch.equal(pair[scene.reading].image, scene.image):
+        # As drawn: the distance was not asked for.
+        pair = draw_scene_pair(scene.seed, *size, case=planted.case)
+    return pair[1 - scene.reading].image
+
+
+def erased(selection: Selection, mask: Tensor | None, fill: Fill) -> Tensor:
+    """The photograph with the painted part filled, uint8 [3, y, x]."""
+    if mask is None:
+        raise ValueError("Nothing is painted over: drag over a part of the photograph.")
+    key = (selection.shown.identity, "erased", digest(mask), fill)
+    return results().get(key, lambda: erase(selection.shown.sample.image, mask, fill))
+
+
+def worked_out(selection: Selection, heading: Heading, picture: Tensor) -> Pair:
+    """The change ledger of both models; kept."""
+
+    def one(side: int) -> ChangeLedger:
+        loaded, name = selection.loaded[side], selection.names[side]
+        changed = digest(picture)
+
+        def head() -> FrozenHead:
+            with heading.spinner(f"{name} looks at the changed picture"), loaded.lock:
+                return FrozenHead.of(loaded.model, picture)
+
+        def ledger() -> ChangeLedger:
+            after = results().get((loaded.identity, changed, "changed head"), head)
+            before = selection.passes[side].frozen
+            with heading.spinner(f"{name} is accounted for"), loaded.lock:
+                return FrozenPair(before, after).ledgers([selection.target])[0]
+
+        return results().get(selection.key(("change", changed), side=side, target=selection.target), ledger)
+
+    return one(0), one(1)
+
+
+def sentence(selection: Selection, ledgers: Pair, how: Change) -> str:
+    """What happened to the margin of both models, and by which way most."""
+    target = ledgers[1].target
+    margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
+    parts = []
+    for name, ledger in zip(selection.names, ledgers, strict=True):
+        content = ledger.content
+        level = ledger.leading_level
+        looking = f", looking {signed(sum(ledger.looking.values()))}" if ledger.looking else ""
+        parts.append(
+            f"{signed(ledger.before)} → {signed(ledger.after)} logits in {name} (most by level {level}, "
+            f"{signed(content[level])}{looking})"
+        )
+    with_ = "With the other cue" if how == Change.READING else "Without what is painted over"
+    return f"{with_}, {margin} at y {selection.target.y}, x {selection.target.x} goes " + "; ".join(parts) + "."
+
+
+def _note(how: Change) -> str:
+    return "" if how == Change.READING else "No model was trained on pictures with a part missing."
+
+
+def draw_parts(selection: Selection, ledgers: Pair) -> None:
+    """Content by level and looking by step of both models, on one axis."""
+    ends = charts.ends(ledgers)
+    for place, name, ledger in zip(st.columns(2, gap="medium"), selection.names, ledgers, strict=True):
+        with place:
+            st.markdown(f"##### {escape(name)}")
+            st.html(rows_html(charts.rows(ledger), ends, "logits"))
+            off = f"The parts differ from the model’s own change by a relative {ledger.residual:.1g}."
+            none = "" if ledger.looking else " This model sums: it has no weights that could change."
+            st.caption(off + none)
+
+
+def draw_maps(selection: Selection, heading: Heading, place: object, picture: Tensor, ledgers: Pair) -> None:
+    """Content by cell of one level, or of all, over the changed picture."""
+    levels = sorted({level for ledger in ledgers for level in ledger.levels}, reverse=True)
+    options = ("all levels", *map(str, levels))
+    chosen = choose(heading, place, "Map of content", "change_level", options)  # type: ignore[arg-type]
+    level = None if chosen == options[0] else int(chosen)
+    maps = [charts.shown_map(ledger, level) for ledger in ledgers]
+    end, most = scale_of([one for one in maps if one is not None])
+    grounds = charts.ground(picture)
+    for column, name, values in zip(st.columns(2, gap="medium"), selection.names, maps, strict=True):
+        with column:
+            words = "all levels" if level is None else f"level {level}"
+            st.markdown(f"**{escape(name)}**: content, {words}")
+            figure = charts.map_figure(values, grounds, selection.result.pixel, end, level)
+            draw_chart(figure, f"change-map-{name}-{selection.names.index(name)}")
+    st.html(charts.scale_html(end, most))

@@ -1,0 +1,143 @@
+"""By what way the cues of drawn scenes reach the regions that they decide: change ledgers over many pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import fmean, stdev
+from typing import Any
+
+from scipy.special import stdtrit
+
+from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
+from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.scenes.known_answer import scene_target
+from rsp_lab.data.scenes.scene import Scene
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
+
+LEVEL_OF_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class MeanWithInterval:
+    """A mean over pairs of scenes, in logits.
+
+    Attributes:
+        mean: of all pairs.
+        half_width: of its interval of confidence of 95 % by Student's t; None for a single pair.
+        pairs: how many.
+    """
+
+    mean: float
+    half_width: float | None
+    pairs: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> MeanWithInterval:
+        count = len(values)
+        if count < 2:
+            return cls(fmean(values), None, count)
+        wide = float(stdtrit(count - 1, 0.5 + LEVEL_OF_CONFIDENCE / 2))
+        return cls(fmean(values), wide * stdev(values) / math.sqrt(count), count)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"mean": rounded(self.mean), "half_width": rounded(self.half_width), "pairs": self.pairs}
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + ("" if self.half_width is None else f" ± {self.half_width:.3f}")
+
+
+@dataclass(frozen=True, eq=False)
+class SceneChanges(Summarised):
+    """How one model's decisions about the regions of one case change with their cues.
+
+    Attributes:
+        model: its name.
+        case: of the scenes.
+        change: of the margin of the second reading's class over the first's, from the first reading to the second.
+        content: mean absolute content by level, lowest first.
+        looking: mean absolute looking by step, highest first; empty for heads that only sum.
+        looking_share: mean of the ledgers' :attr:`~rsp_lab.analysis.ledger.change.ChangeLedger.looking_share`.
+        residual: the largest of all pairs.
+    """
+
+    model: str
+    case: str
+    change: MeanWithInterval
+    content: dict[int, MeanWithInterval]
+    looking: dict[str, MeanWithInterval]
+    looking_share: MeanWithInterval
+    residual: float
+
+    @classmethod
+    def of(cls, model: str, case: str, ledgers: Sequence[ChangeLedger]) -> SceneChanges:
+        """The means over ledgers of one model and case.
+
+        Raises:
+            ValueError: without a ledger.
+        """
+        if not ledgers:
+            raise ValueError(f"there is no ledger of the case {case!r}: give at least one pair of scenes.")
+        first = ledgers[0]
+        return cls(
+            model=model,
+            case=case,
+            change=MeanWithInterval.of([one.total for one in ledgers]),
+            content={x: MeanWithInterval.of([abs(one.content[x]) for one in ledgers]) for x in first.levels},
+            looking={s: MeanWithInterval.of([abs(one.looking[s]) for one in ledgers]) for s in first.looking},
+            looking_share=MeanWithInterval.of([one.looking_share for one in ledgers]),
+            residual=max(one.residual for one in ledgers),
+        )
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"SceneChanges: {self.model} on {self.change.pairs} pairs of {self.case}", [
+            ("change", self.change),
+            ("content", ", ".join(f"level {x} {one.mean:.3f}" for x, one in reversed(self.content.items()))),
+            ("looking", ", ".join(f"{step} {one.mean:.3f}" for step, one in self.looking.items()) or "none: it sums"),
+            ("looking's share", self.looking_share),
+            ("residual", self.residual),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "case": self.case,
+            "unit": "logits",
+            "pairs": self.change.pairs,
+            "change": self.change.to_dict(),
+            "content": {str(x): one.to_dict() for x, one in self.content.items()},
+            "looking": {step: one.to_dict() for step, one in self.looking.items()},
+            "looking_share": self.looking_share.to_dict(),
+            "residual": self.residual,
+        }
+
+
+def scene_changes(
+    model: Segmenter, pairs: Iterable[tuple[Scene, Scene]], report: Callable[[int], None] = lambda _: None
+) -> tuple[SceneChanges, ...]:
+    """The change ledgers of pairs of readings, each about the scene's own region, by case.
+
+    Args:
+        model: of Cityscapes' classes, in eval mode; it is left as it was found.
+        pairs: both readings of each scene, e.g. of :func:`~rsp_lab.data.scenes.scene.draw_scene_pair`.
+        report: called with the number of pairs done.
+
+    Raises:
+        ValueError: for a model of other classes, or without a pair.
+        LedgerError: if the parts of a ledger do not add up.
+    """
+    found: list[tuple[str, ChangeLedger]] = []
+    for number, (first, second) in enumerate(pairs, start=1):
+        target = scene_target(second.ambiguities[0], model.class_names)
+        heads = (FrozenHead.of(model, one.image) for one in (first, second))
+        found.append((second.ambiguities[0].case, FrozenPair(*heads).ledgers([target])[0]))
+        report(number)
+    if not found:
+        raise ValueError("there is no pair of scenes: give at least one.")
+    ordered = sorted(found, key=lambda one: one[0])
+    groups = ((case, [ledger for _, ledger in group]) for case, group in groupby(ordered, key=lambda one: one[0]))
+    return tuple(SceneChanges.of(model.name, case, ledgers) for case, ledgers in groups)

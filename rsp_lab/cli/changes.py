@@ -1,0 +1,97 @@
+"""``rsp-lab changes``: by what way the cues of drawn scenes decide, over many pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
+from rsp_lab.cli.output import Json, print_rows, say
+from rsp_lab.cli.progress import ReportProgress, progress_on_stderr
+from rsp_lab.cli.reports import about_run
+from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair
+from rsp_lab.files import check_target, to_json, write_json
+from rsp_lab.models import weights
+
+SCENE_PAIR = ("scenes-baseline", "scenes-rsp4")
+
+
+def changes(
+    models: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")] = SCENE_PAIR,
+    *,
+    n: Annotated[int, tyro.conf.arg(aliases=("-n",))] = 40,
+    cases: Annotated[tuple[str, ...], tyro.conf.arg(help=f"of {', '.join(CASES)}")] = tuple(CASES),
+    size: tuple[int, int] = (256, 512),
+    seed: int = FIRST_SEED["test"],
+    double: bool = False,
+    out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="JSON")] = None,
+    json: Json = False,
+) -> None:
+    """By what way the cues of drawn scenes decide: mean absolute content by level and looking by step, with intervals.
+
+    Each pair is the two readings of a scene, which differ in the cue's pixels alone; the decision is about its region.
+
+    Args:
+        n: pairs of each case.
+        size: rows and columns of a scene.
+        seed: of the first pair; by default of the test split, on which nothing was trained.
+        double: compute in float64.
+        out: a file for the result as JSON too.
+    """
+    if n < 1:
+        raise ValueError(f"-n must be at least 1, got {n}.")
+    if not models or not cases:
+        raise ValueError("name one or more models, and one or more --cases.")
+    unknown = [case for case in cases if case not in CASES]
+    if unknown:
+        raise ValueError(f"there is no case {unknown[0]!r}: choose of {', '.join(CASES)}.")
+    if out is not None:
+        check_target(out)
+    found: list[SceneChanges] = []
+    whole = n * len(cases)
+    for name in models:
+        network = weights.load(name)
+        network = network.double() if double else network
+        with progress_on_stderr(name, f"pairs of {name}") as report:
+            found += scene_changes(network, _pairs(n, cases, size, seed), partial(_reported, report, whole))
+    facts = about_run(size=list(size), seed=seed, precision="float64" if double else "float32") | {
+        "changes": [one.to_dict() for one in found]
+    }
+    if out is not None:
+        write_json(out, facts, indent=1)
+        say(f"wrote {out}")
+    if json:
+        print(to_json(facts))
+    else:
+        print_rows([_row(one) for one in found], as_json=False)
+        print("Mean absolute logits with 95 % intervals over pairs; the change is signed.")
+
+
+def _reported(report: ReportProgress, whole: int, done: int) -> None:
+    report(done, whole)
+
+
+def _pairs(n: int, cases: tuple[str, ...], size: tuple[int, int], seed: int) -> Iterator[tuple[Scene, Scene]]:
+    for case in cases:
+        for number in range(n):
+            yield draw_scene_pair(seed + number, *size, case=case)
+
+
+def _row(found: SceneChanges) -> dict[str, Any]:
+    levels = {f"level {x}": str(one) for x, one in reversed(found.content.items())}
+    looking = sum(one.mean for one in found.looking.values())
+    return {
+        "model": found.model,
+        "case": found.case,
+        "pairs": found.change.pairs,
+        "change": str(found.change),
+        **levels,
+        "looking, all steps": f"{looking:.3f}",
+        "looking's share": str(found.looking_share),
+        "residual": f"{found.residual:.1g}",
+    }

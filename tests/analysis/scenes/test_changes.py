@@ -1,0 +1,73 @@
+"""Means over pairs of scenes are those of the pairs' change ledgers, with Student's interval."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from statistics import fmean
+
+import pytest
+import torch
+from scipy import stats
+
+from rsp_lab.analysis.ledger.change import ChangeLedger, change_ledger
+from rsp_lab.analysis.scenes.changes import MeanWithInterval, SceneChanges, scene_changes
+from rsp_lab.analysis.scenes.known_answer import scene_target
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
+from rsp_lab.models.presets import tiny_rsp4
+from rsp_lab.models.segmenter import Segmenter
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@cache
+def model() -> Segmenter:
+    torch.manual_seed(0)
+    return Segmenter(tiny_rsp4(CITYSCAPES.classes, ""), name="tiny").eval()
+
+
+@cache
+def pairs() -> tuple[tuple[Scene, Scene], ...]:
+    cases = [("person-rider", 1), ("car-bus", 2), ("person-rider", 3)]
+    return tuple(draw_scene_pair(seed, 64, 128, case=case) for case, seed in cases)
+
+
+def ledger(first: Scene, second: Scene) -> ChangeLedger:
+    return change_ledger(model(), first.image, second.image, scene_target(second.ambiguities[0], CITYSCAPES.classes))
+
+
+def test_it_is_the_mean_of_the_pairs_ledgers() -> None:
+    done: list[int] = []
+    found = {one.case: one for one in scene_changes(model(), pairs(), done.append)}
+
+    assert done == [1, 2, 3]
+    assert {case: one.change.pairs for case, one in found.items()} == {"car-bus": 1, "person-rider": 2}
+    ledgers = [ledger(*pairs()[0]), ledger(*pairs()[2])]
+    one = found["person-rider"]
+    assert one.model == "tiny"
+    assert one.change.mean == pytest.approx(fmean(x.total for x in ledgers), abs=1e-9)
+    for level, value in one.content.items():
+        assert value.mean == pytest.approx(fmean(abs(x.content[level]) for x in ledgers), abs=1e-9)
+    for step, value in one.looking.items():
+        assert value.mean == pytest.approx(fmean(abs(x.looking[step]) for x in ledgers), abs=1e-9)
+    assert one.residual == max(x.residual for x in ledgers)
+    assert json.loads(json.dumps(one.to_dict()))["content"]["7"]["pairs"] == 2
+    assert found["car-bus"].change.half_width is None
+
+
+def test_the_interval_is_students() -> None:
+    values = [0.5, 1.25, 0.75, 2.0]
+    found = MeanWithInterval.of(values)
+
+    low, high = stats.t.interval(0.95, 3, fmean(values), stats.sem(values))
+    assert found.half_width is not None
+    assert (found.mean - found.half_width, found.mean + found.half_width) == pytest.approx((low, high))
+    assert str(MeanWithInterval.of([1.0])) == "1.000"
+
+
+def test_nothing_to_look_at_is_said() -> None:
+    with pytest.raises(ValueError, match="no pair of scenes"):
+        scene_changes(model(), [])
+    with pytest.raises(ValueError, match="no ledger of the case"):
+        SceneChanges.of("tiny", "car-bus", [])
