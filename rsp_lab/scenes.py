@@ -9,6 +9,7 @@ like the cue. Its two readings have equal pixels but for the cue::
     ledger = rl.context_ledger(model, first.image, target)
     sources = rl.scenes.scene_sources(ledger, first)                       # how much came from cue, decoys, the region
 
+:class:`Difficulty` makes scenes harder, by decoys, other figures, and what is hidden of cue and region.
 :class:`SceneSplit` is a data set of such scenes; :func:`known_answer` scores any map against the known pixels.
 """
 
@@ -27,11 +28,13 @@ from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.analysis.scenes.known_answer import follow, known_answer, scene_target
 from rsp_lab.analysis.scenes.sources import SceneSources, part_map, scene_sources
 from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.scenes.difficulty import Difficulty
 from rsp_lab.data.scenes.scene import CASES, Ambiguity, Scene, draw_scene, draw_scene_pair, max_distance
 
 __all__ = [
     "CASES",
     "Ambiguity",
+    "Difficulty",
     "RegionAnswer",
     "Scene",
     "SceneChanges",

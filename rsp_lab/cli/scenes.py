@@ -10,6 +10,7 @@ import tyro
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.data.scenes import scene
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.files import write_cityscapes_layout
 from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
 from rsp_lab.figures.style import check_ending, save
@@ -27,6 +28,7 @@ def scenes(
     split: Literal["train", "val", "test"] = "train",
     pairs: bool = False,
     sheet: Path | None = None,
+    difficulty: Difficulty = DEFAULT,
 ) -> None:
     """Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.
 
@@ -41,6 +43,7 @@ def scenes(
         distance: from the region to its cue in pixels; default: at random.
         split: folder below leftImg8bit and gtFine.
         pairs: write both readings of each scene, which differ in the cue's pixels and the region's class alone.
+        difficulty: of all scenes.
         sheet: also draw all scenes with their outlines on one sheet (.png, .pdf or .svg).
     """
     if n < 1:
@@ -50,9 +53,9 @@ def scenes(
     drawn: list[scene.Scene] = []
     for number in range(seed, seed + n):
         if pairs:
-            drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance)
+            drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance, difficulty=difficulty)
         else:
-            drawn.append(scene.draw_scene(number, *size, case=case, distance=distance))
+            drawn.append(scene.draw_scene(number, *size, case=case, distance=distance, difficulty=difficulty))
     write_cityscapes_layout(drawn, out, split)
     say(f"{len(drawn)} scenes in {out}")
     if sheet is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from PIL import Image
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
-from rsp_lab.models import weights
+from rsp_lab.models import timm_encoder, weights
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.segmenter import Segmenter
 from trainers.commands import main
@@ -148,6 +149,16 @@ def test_without_the_data_set(
     monkeypatch.delenv("CAMVID_ROOT")
     assert main(["camvid_tiny_rsp4", "--out", str(tmp_path / "run")]) == 2
     assert "CAMVID_ROOT is not set" in one_line(capsys)
+
+
+def test_without_the_package_of_its_encoder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(timm_encoder.importlib.util, "find_spec", lambda name: None if name == "timm" else find(name))
+    assert main(["camvid_lite0_rsp4", "--out", str(tmp_path / "run")]) == 2
+    assert "timm, which is not installed: pip install 'rsp-lab[encoders]'" in one_line(capsys)
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_configuration_is_refused(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import torch
 import tyro
 from torch import nn
 
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.transforms import OPTION, AugmentConfig
 from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.encoders import IMAGENET_MEAN, IMAGENET_STD
@@ -199,16 +200,18 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class SceneSampling:
-    """How drawn scenes come into a batch.
+    """Which drawn scenes there are, and how they come into a batch.
 
     Attributes:
         pairs: a batch holds both readings of each of its scenes, cut and flipped alike, so that only what the cue
             changed tells them apart.
         even_cases: the cases take turns, so that a batch holds as many of each as its size allows.
+        difficulty: of the scenes, in training and in validation.
     """
 
     pairs: bool = option(False)
     even_cases: bool = option(False)
+    difficulty: Difficulty = DEFAULT
 
 
 @dataclass(frozen=True)
@@ -233,7 +236,7 @@ class RunConfig:
         precision: of the network under autocast; the loss is in float32 in any case.
         accumulate: parts in which a batch passes through the network, for less memory; batch norm sees each part alone.
         ema: decay of a moving average of the weights, which is then what is evaluated and kept; None is off.
-        scenes: how drawn scenes come into a batch.
+        scenes: which drawn scenes there are, and how they come into a batch.
         encoder_weights: where the encoder starts: ``scratch``; ``library`` for the ImageNet weights of torchvision or
             timm (downloads them); ``package`` for those of an installed package; or the path of a file.
         overfit_one_batch: repeat the first batch; a network that cannot learn it has a fault.
@@ -307,7 +310,7 @@ class RunConfig:
 
         Options that are off are left out, so that a run stays resumable when a new option comes to exist.
         """
-        fields, off = _flat(json.loads(json.dumps(dataclasses.asdict(self)))), _options(self) | _MODEL_OPTIONS
+        fields, off = _flat(json.loads(json.dumps(dataclasses.asdict(self)))), _options(self) | _LATER_FIELDS
         return {
             key: value
             for key, value in fields.items()
@@ -337,8 +340,12 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-_MODEL_OPTIONS = {"model.pyramid.mean": list(IMAGENET_MEAN), "model.pyramid.std": list(IMAGENET_STD)}
-"""Fields of a network that came later than states of runs, at the values that those had, as JSON has them."""
+_LATER_FIELDS = {
+    "model.pyramid.mean": list(IMAGENET_MEAN),
+    "model.pyramid.std": list(IMAGENET_STD),
+    **{f"scenes.difficulty.{name}": value for name, value in DEFAULT.to_dict().items()},
+}
+"""Fields of networks and scenes that came later than states of runs, at the values that those had, as JSON has them."""
 
 
 def _options(config: Any, prefix: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import SegmenterConfig
@@ -129,6 +130,10 @@ def _options(run: dict[str, Any]) -> dict[str, str]:
         found["readings"] = "both of a scene in one batch, cut and flipped alike"
     if scenes.get("even_cases"):
         found["cases"] = "take turns, as many of each in a batch as its size allows"
+    default = DEFAULT.to_dict()
+    harder = {name: value for name, value in scenes.get("difficulty", {}).items() if value != default.get(name, value)}
+    if harder:
+        found["difficulty of the scenes"] = _listed(harder)
     if (weight := loss.get("region_weight", 1)) != 1:
         found["weight of a region's pixels"] = f"{weight:g} times that of all others"
     return found

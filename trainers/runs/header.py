@@ -30,7 +30,7 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
 }
 """By dotted name: types of what training writes and reports read."""
 OPTIONAL: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("run.loss", "run.scenes"), (dict,)),
+    **dict.fromkeys(("run.loss", "run.scenes", "run.scenes.difficulty"), (dict,)),
     "run.encoder_weights": (str,),
     "run.loss.region_weight": _NUMBER,
     **dict.fromkeys(("run.scenes.pairs", "run.scenes.even_cases"), (bool,)),

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
+from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.encoder_weights import load_encoder_weights
 from rsp_lab.models.segmenter import Segmenter
@@ -35,10 +37,7 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
     """
     with distributed.joined(config.device) as device:
         config = replace(config, device=device)
-        train_set, val_set = samples or (
-            open_split(config.data, "train", cache=True),
-            open_split(config.data, "val", cache=True),
-        )
+        train_set, val_set = samples or (_opened(config, "train"), _opened(config, "val"))
         check_classes(config.model.class_names, train_set, val_set)
         notices = [f"differs from the paper: {line}" for line in differences(config)]
         if isinstance(train_set, FileSamples) and isinstance(val_set, FileSamples) and train_set.files == val_set.files:
@@ -56,6 +55,15 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         if not distributed.rank():
             print(f"{progress.step} updates done; {_best(progress, run)}")
         return progress
+
+
+def _opened(config: RunConfig, split: str) -> Samples:
+    samples, difficulty = open_split(config.data, split, cache=True), config.scenes.difficulty
+    if isinstance(samples, SceneSplit):
+        return samples.with_difficulty(difficulty)
+    if difficulty != DEFAULT:
+        raise ValueError("scenes.difficulty is for drawn scenes: take --data scenes, or leave it off.")
+    return samples
 
 
 def _initial_model(config: RunConfig, resuming: bool) -> Segmenter:

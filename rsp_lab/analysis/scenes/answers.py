@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import check_finite_logits
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance
 from rsp_lab.rgb import rgb_batch
 from rsp_lab.summary import Summarised
@@ -88,12 +89,16 @@ def sweep_distances(height: int, width: int, count: int = 5) -> tuple[int, ...]:
     return tuple(round((2 + (greatest - 2) * step / (count - 1)) ** 2) for step in range(count))
 
 
-def sweep(size: tuple[int, int], scenes: int, distances: Sequence[int] | None = None) -> Iterator[Scene]:
+def sweep(
+    size: tuple[int, int], scenes: int, distances: Sequence[int] | None = None, difficulty: Difficulty = DEFAULT
+) -> Iterator[Scene]:
     """Both readings of ``scenes`` seeds for every case and distance; no model was trained on these seeds."""
     for case in CASES:
         for distance in distances or sweep_distances(*size):
             for number in range(scenes):
-                yield from draw_scene_pair(SWEEP_SEED + number, *size, case=case, distance=distance)
+                yield from draw_scene_pair(
+                    SWEEP_SEED + number, *size, case=case, distance=distance, difficulty=difficulty
+                )
 
 
 def accuracy(answers: Sequence[RegionAnswer]) -> float:

@@ -143,6 +143,12 @@ class Canvas:
             for x, y in points:
                 self.disc(x, y, stroke / 2, stroke / 2, rgb, part)
 
+    def fill(self, mask: np.ndarray, rgb: RGB, part: int) -> None:
+        """Whole pixels under a mask, bool [y, x]."""
+        fine = Image.fromarray(mask).resize(self.picture.size, Image.Resampling.NEAREST)
+        self.picture.paste(rgb, (0, 0), fine)
+        self.owner.paste(part, (0, 0), fine)
+
     @contextmanager
     def window(self, left: float, top: float, right: float, bottom: float) -> Iterator[None]:
         """Only what is drawn inside this rectangle, rounded outwards to pixels, remains."""

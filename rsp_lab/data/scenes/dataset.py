@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene
 
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -28,6 +29,7 @@ class SceneSplit(Dataset[Sample]):
         split: ``"train"``, ``"val"`` or ``"test"``.
         size: rows and columns.
         cache: keep drawn scenes in memory (five bytes a pixel).
+        difficulty: of all scenes.
 
     Raises:
         ValueError: if there is no such split.
@@ -35,10 +37,12 @@ class SceneSplit(Dataset[Sample]):
 
     table: ClassTable = CITYSCAPES
 
-    def __init__(self, split: str, size: tuple[int, int] = SIZE, cache: bool = False) -> None:
+    def __init__(
+        self, split: str, size: tuple[int, int] = SIZE, cache: bool = False, difficulty: Difficulty = DEFAULT
+    ) -> None:
         if split not in FIRST_SEED:
             raise ValueError(f"{split!r} is no split of the drawn scenes; expected one of {', '.join(FIRST_SEED)}.")
-        self.split, self.size = split, size
+        self.split, self.size, self.difficulty = split, size, difficulty
         self._kept: dict[tuple[int, int | None], Sample] | None = {} if cache else None
 
     def __len__(self) -> int:
@@ -53,6 +57,12 @@ class SceneSplit(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         return self._sample(index, None)
+
+    def with_difficulty(self, difficulty: Difficulty) -> SceneSplit:
+        """The same split at another difficulty; itself at its own."""
+        if difficulty == self.difficulty:
+            return self
+        return SceneSplit(self.split, self.size, self._kept is not None, difficulty)
 
     @property
     def cases(self) -> tuple[str, ...]:
@@ -70,7 +80,7 @@ class SceneSplit(Dataset[Sample]):
     def _draw(self, index: int, reading: int | None) -> Scene:
         if not 0 <= index < len(self):
             raise IndexError(f"scene {index} of {len(self)} in {self.split}.")
-        return draw_scene(self._seed(index), *self.size, reading=reading)
+        return draw_scene(self._seed(index), *self.size, reading=reading, difficulty=self.difficulty)
 
     def _sample(self, index: int, reading: int | None) -> Sample:
         if self._kept is None or (index, reading) not in self._kept:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,13 +16,14 @@ from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes import layout
 from rsp_lab.data.scenes.canvas import Canvas
 from rsp_lab.data.scenes.cases import Stage, stage_rider, stage_vehicle
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty, hide_behind_posts
 from rsp_lab.data.scenes.finish import Fields, develop, draw_fields
 from rsp_lab.data.scenes.kerb import stage_kerb
 from rsp_lab.data.scenes.light import draw_light
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
 
-CASES: dict[str, Callable[[Canvas, np.random.Generator, int], Stage]] = {
+CASES: dict[str, Callable[[Canvas, np.random.Generator, int, Difficulty, np.random.Generator], Stage]] = {
     "person-rider": stage_rider,
     "road-pavement": stage_kerb,
     "car-bus": stage_vehicle,
@@ -93,6 +94,7 @@ class Scene(Summarised):
         instances: int32 [y, x], Cityscapes' code: label id * 1000 + number for things, label id for stuff, 0 where
             ignored.
         ambiguities: what is planted.
+        difficulty: how hard it was made.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Scene(Summarised):
     label: UInt8[Tensor, "y x"]
     instances: Int32[Tensor, "y x"]
     ambiguities: tuple[Ambiguity, ...]
+    difficulty: Difficulty = DEFAULT
 
     @property
     def sample(self) -> Sample:
@@ -117,6 +120,7 @@ class Scene(Summarised):
             "reading": self.reading,
             "size": list(self.label.shape),
             "ambiguities": [ambiguity.to_dict() for ambiguity in self.ambiguities],
+            "difficulty": self.difficulty.to_dict(),
         }
 
 
@@ -138,17 +142,24 @@ def draw_scene(
     case: str | None = None,
     distance: int | None = None,
     reading: int | None = None,
+    difficulty: Difficulty = DEFAULT,
 ) -> Scene:
     """One reading of :func:`draw_scene_pair`, by default one at random: a fair coin that only the seed decides."""
     if reading not in (None, 0, 1):
         raise ValueError(f"a reading is 0 or 1, got {reading}.")
     coin = int(np.random.default_rng((abs(seed), 1)).integers(2)) if reading is None else reading
-    (scene,) = _readings(seed, (height, width), case, distance, (coin,))
+    (scene,) = _readings(seed, (height, width), case, distance, (coin,), difficulty)
     return scene
 
 
 def draw_scene_pair(
-    seed: int, height: int = 256, width: int = 512, *, case: str | None = None, distance: int | None = None
+    seed: int,
+    height: int = 256,
+    width: int = 512,
+    *,
+    case: str | None = None,
+    distance: int | None = None,
+    difficulty: Difficulty = DEFAULT,
 ) -> tuple[Scene, Scene]:
     """Two readings of one scene: same arguments, same bytes.
 
@@ -160,22 +171,31 @@ def draw_scene_pair(
         height: rows, 64 to 2048.
         width: columns, 128 to 4096.
         case: a key of :data:`CASES`; default: they take turns with the seed.
-        distance: from region to cue in pixels, 2 to :func:`max_distance`; default: at random.
+        distance: from region to cue in pixels, 2 to :func:`max_distance`; default: at random. Posts before the cue may
+            hide its nearest pixels.
+        difficulty: decoys, other figures, what is hidden of cue and region.
 
     Raises:
         ValueError: for a size, a case or a distance that cannot be drawn.
     """
-    first, second = _readings(seed, (height, width), case, distance, (0, 1))
+    first, second = _readings(seed, (height, width), case, distance, (0, 1), difficulty)
     return first, second
 
 
 def _readings(
-    seed: int, size: tuple[int, int], case: str | None, distance: int | None, wanted: tuple[int, ...]
+    seed: int,
+    size: tuple[int, int],
+    case: str | None,
+    distance: int | None,
+    wanted: tuple[int, ...],
+    difficulty: Difficulty,
 ) -> list[Scene]:
     """The wanted readings. Both are drawn in any case, since each one's masks are made of both."""
     case, distance, rng = _checked(seed, *size, case, distance)
     canvas = _empty(*size, rng, case)
-    stage = CASES[case](canvas, rng, distance)
+    # What the defaults do not draw comes from a generator of its own, so that they draw what they always drew.
+    extra = np.random.default_rng((seed, *size, list(CASES).index(case), 1))
+    stage = CASES[case](canvas, rng, distance, difficulty, extra)
     layout.draw_backdrop(canvas, rng)
     drawn = [canvas.copy(), canvas]
     state = rng.bit_generator.state
@@ -185,11 +205,15 @@ def _readings(
         stage.draw_on_ground(board, reading)
         layout.draw_traffic(board, rng, stage.plan)
         stage.draw_in_front(board, reading)
+    if difficulty.hidden:
+        cues, regions = ([_touched(board, role) for board in drawn] for role in ("cue", "region"))
+        hide_behind_posts(drawn, cues, np.logical_or.reduce(regions), difficulty.hidden, extra.random())
     fields, masks = draw_fields(canvas, rng), _masks(drawn)
     scenes = []
     for reading in wanted:
         ambiguity = _ambiguity(case, stage, reading, distance, masks)
-        scenes.append(_scene(f"{case}-{seed}-{reading}", seed, reading, drawn[reading], fields, ambiguity))
+        scene = _scene(f"{case}-{seed}-{reading}", seed, reading, drawn[reading], fields, ambiguity)
+        scenes.append(replace(scene, difficulty=difficulty))
     return scenes
 
 
@@ -240,13 +264,16 @@ def _has_role(canvas: Canvas, role: str) -> np.ndarray:
     return np.array(roles + [False] * (256 - len(roles)))
 
 
+def _touched(canvas: Canvas, role: str) -> np.ndarray:
+    """Pixels of which a sample at least belongs to a part of this role, bool [y, x]."""
+    marked = canvas.owner.point((255 * _has_role(canvas, role)).tolist())
+    # The mean of at most 16 samples: one of them that is 255 leaves 15 at least.
+    return np.asarray(marked.reduce(canvas.samples)) > 0
+
+
 def _masks(drawn: list[Canvas]) -> dict[str, np.ndarray]:
     """Region, cue and decoy, bool [y, x]; the same for both readings."""
-    cue = np.zeros((drawn[0].height, drawn[0].width), dtype=bool)
-    for canvas in drawn:
-        marked = canvas.owner.point((255 * _has_role(canvas, "cue")).tolist())
-        # The mean of at most 16 samples: one of them that is 255 leaves 15 at least.
-        cue |= np.asarray(marked.reduce(canvas.samples)) > 0
+    cue = np.logical_or.reduce([_touched(canvas, "cue") for canvas in drawn])
     labelled = _labelled(drawn[0])
     region = _has_role(drawn[0], "region")[labelled] & ~cue
     decoy = _has_role(drawn[0], "decoy")[labelled] & ~cue

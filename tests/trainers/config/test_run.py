@@ -10,6 +10,7 @@ import pytest
 from torch import nn
 
 from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.difficulty import Difficulty
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models import presets
 from rsp_lab.models.relation import relation_modules
@@ -53,6 +54,7 @@ OPTIONS: dict[str, tuple[str, object, dict[str, Any]]] = {
     "encoder's rate": ("optimiser.encoder_rate", 0.3, {"optimiser": Optimiser(encoder_rate=0.3)}),
     "pairs": ("scenes.pairs", True, {"scenes": SceneSampling(pairs=True)}),
     "even cases": ("scenes.even_cases", True, {"scenes": SceneSampling(even_cases=True)}),
+    "difficulty": ("scenes.difficulty.decoys", 3, {"scenes": SceneSampling(difficulty=Difficulty(decoys=3))}),
     "region": ("loss.region_weight", 30.0, {"loss": LossConfig(region_weight=30.0)}),
     "overfit": ("overfit_one_batch", True, {"overfit_one_batch": True}),
     "kind of loss": ("loss.kind", "ohem", {"loss": LossConfig("ohem")}),

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from rsp_lab.data.scenes.difficulty import Difficulty
 from rsp_lab.models import weights
 from rsp_lab.models.encoders import build_encoder
 from rsp_lab.models.pyramid import PyramidConfig
@@ -54,6 +55,15 @@ def test_only_the_library_downloads(config: RunConfig, monkeypatch: pytest.Monke
     assert asked == [False, True, False]
 
 
+def test_the_difficulty_is_that_of_train_and_val(monkeypatch: pytest.MonkeyPatch, camvid_root: Path) -> None:
+    hard = SceneSampling(difficulty=Difficulty(decoys=3))
+    scenes = replace(study("rsp4")(), scenes=hard)
+
+    assert [run._opened(scenes, split).difficulty.decoys for split in ("train", "val")] == [3, 3]
+    with pytest.raises(ValueError, match=r"scenes.difficulty is for drawn scenes: take --data scenes"):
+        run._opened(replace(scenes, data="camvid"), "val")
+
+
 def header(config: RunConfig) -> dict[str, Any]:
     """The header of weights that answered all of three pixels a class rightly."""
     classes = config.model.class_names
@@ -76,7 +86,7 @@ def test_the_card_says_what_a_run_had_that_others_had_not(tmp_path: Path) -> Non
     optional = replace(
         plain,
         encoder_weights="package",
-        scenes=SceneSampling(pairs=True, even_cases=True),
+        scenes=SceneSampling(pairs=True, even_cases=True, difficulty=Difficulty(decoys=3, hidden=0.5)),
         loss=LossConfig(region_weight=30.0),
         optimiser=replace(plain.optimiser, encoder_rate=0.3),
     )
@@ -92,5 +102,6 @@ def test_the_card_says_what_a_run_had_that_others_had_not(tmp_path: Path) -> Non
     assert "| readings | off | both of a scene in one batch, cut and flipped alike |" in card
     assert "| cases | off | take turns, as many of each in a batch as its size allows |" in card
     assert "| weight of a region's pixels | off | 30 times that of all others |" in card
+    assert "| difficulty of the scenes | off | decoys 3, hidden 0.5 |" in card
     assert "encoder rate 0.3" in card
     assert "region's pixels" not in model_card(files[:1])
