@@ -332,6 +332,7 @@ def results() -> dict[str, object]:
         rl.trade_matrix(street, street, [scene.sample]),
         rl.surgery.Transplant(record),
         rl.scenes.region_answers(street, [scene])[0],
+        rl.scenes.scene_changes(street, [rl.scenes.draw_scene_pair(3, 64, 128)])[0],
         rl.scenes.scene_sources(scene_ledger, scene),
         rl.ArenaResult(("rsp4",), {"rsp4": True}, {}, (outcome,), {}),
         rl.zone_contributions(
