@@ -22,7 +22,7 @@ from rsp_lab.models import presets, weights
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from trainers.config.recipes import RECIPES
-from trainers.config.run import RunConfig
+from trainers.config.run import RunConfig, SceneSampling
 from trainers.training.loop import train
 
 SIZE = (64, 128)
@@ -111,6 +111,7 @@ def _run_config(model: SegmenterConfig) -> RunConfig:
     return replace(
         recipe,
         model=model,
+        scenes=SceneSampling(),
         augment=replace(recipe.augment, crop=SIZE, scale=(1.0, 1.0)),
         steps=2,
         batch_size=2,

@@ -44,8 +44,9 @@ def confusions(name: str, data: str, numbers: range) -> Tensor:
 def stored(name: str) -> Tensor:
     """The same of all images, as they were when the weights were made."""
     nonzero = load_file(COUNTS / f"{name}.safetensors")
-    size = [int(one) for one in nonzero["size"]]
-    return torch.sparse_coo_tensor(nonzero["places"].long(), nonzero["pixels"].long(), size).to_dense()
+    counts = torch.zeros(*(int(one) for one in nonzero["size"]), dtype=torch.int64)
+    counts[tuple(nonzero["places"].long())] = nonzero["pixels"].long()
+    return counts
 
 
 def store(name: str, data: str) -> None:
