@@ -45,14 +45,14 @@ def pictures(page: Page, path: str) -> Locator:
 
 
 def resting(page: Page) -> list[list[int]]:
-    """The boxes, once they are as they were half a second before: a chart is drawn in several goes."""
+    """The boxes, once they are as they were a quarter of a second before: a chart is drawn in several goes."""
     before: list[list[int]] = []
-    for _ in range(TIMEOUT_MS // 500):
+    for _ in range(TIMEOUT_MS // 250):
         found: list[list[int]] = page.evaluate(BOXES)
         if found == before and all(width and height for _, _, width, height in found):
             return found
         before = found
-        page.wait_for_timeout(500)
+        page.wait_for_timeout(250)
     raise AssertionError(f"nothing comes to rest: {before}")
 
 
