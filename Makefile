@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 PORT   ?= 8501
-WORKERS ?= 3
+WORKERS ?= 2
 SEED   ?= 0
 CASES  ?= 1000
 ARGS   ?=

@@ -56,8 +56,7 @@ def resting(page: Page) -> list[list[int]]:
     raise AssertionError(f"nothing comes to rest: {before}")
 
 
-@pytest.mark.parametrize("width", [1280, 420])
-@pytest.mark.parametrize("path", PICKERS)
+@pytest.mark.parametrize(("path", "width"), [*((path, 1280) for path in PICKERS), ("", 420), ("ledger", 420)])
 def test_nothing_that_is_clicked_moves(browser: Browser, address: str, path: str, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.set_default_timeout(TIMEOUT_MS)
