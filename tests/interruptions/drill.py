@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from rsp_lab.cli import main as program
+from rsp_lab import __main__ as program
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.files import write_cityscapes_layout
 from rsp_lab.data.scenes.scene import draw_scene
@@ -158,8 +159,11 @@ def _run(command: Command, out: Path, errors: Path) -> None:
     """The command in this process; ends the process with its exit code."""
     torch.set_num_threads(1)
     with errors.open("w", buffering=1) as stream, redirect_stderr(stream), redirect_stdout(StringIO()):
+        # A signal before the command and after it writes its line past Python.
+        os.dup2(stream.fileno(), 2)
         try:
-            program.main([command.name, *command.words, "-o", str(out)])
+            sys.argv[:] = ["rsp-lab", command.name, *command.words, "-o", str(out)]
+            program.main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
