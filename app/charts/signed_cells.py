@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import torch
+from PIL import Image
 from torch import Tensor
 
+from app.charts.on_image import picture_uri
+from app.shell.text import escape
 from rsp_lab.analysis.ledger.footprint import footprint_shares
 from rsp_lab.shapes import cell_to_pixel
 
@@ -21,6 +24,7 @@ _SHARE = 0.99
 # Of the largest contribution of a level: what is less does not set the scale.
 _SEEN = 1e-3
 FINEST = 4
+SIDE = 800
 # End of the scale of maps without any value.
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -86,4 +90,23 @@ def signed_cells(values: Tensor, size: tuple[int, int], end: float, unit: str) -
             f"%{{z:+.3g}} {unit}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
             "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
         ),
+    )
+
+
+def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:
+    """The photograph without colour, so that red and blue are the contributions' alone."""
+    red, green, blue = image.float()
+    grey = 0.299 * red + 0.587 * green + 0.114 * blue
+    grey = 0.75 * grey + (0 if dark else 62)
+    drawn = Image.fromarray(grey.clamp(0, 255).byte().numpy())
+    drawn.thumbnail((side, side))
+    return picture_uri(np.asarray(drawn.convert("RGB")), "JPEG")
+
+
+def signed_scale_html(end: float, most: float, unit: str, words: str, chips: str = "") -> str:
+    """The one scale of maps that are compared, printed; ``most`` is the largest magnitude, ``chips`` their legend."""
+    beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
+    return (
+        f'<div class="rsp-scale"><span>−{end:.3g}</span><i style="--against:{AGAINST};--for:{FOR}"></i>'
+        f'<span>+{end:.3g} {escape(unit + beyond)}</span><span class="rsp-quiet">{escape(words)}</span>{chips}</div>'
     )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import plotly.graph_objects as go
-from PIL import Image
 from torch import Tensor
 
 from app.charts.bar_rows import Bar, Row
 from app.charts.on_image import frame_level, ink, mark_pixel, picture_figure, picture_uri
-from app.charts.signed_cells import AGAINST, FOR, in_fine_cells, signed_cells
+from app.charts.signed_cells import grey_uri, in_fine_cells, signed_cells
 from app.charts.theme import is_dark
-from app.shell.text import escape
 from rsp_lab.analysis.ledger.change import ChangeLedger
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
@@ -70,11 +68,8 @@ def shown_map(ledger: ChangeLedger, level: int | None) -> Tensor | None:
 
 
 def ground(image: Tensor) -> tuple[tuple[int, int], str]:
-    """Size and source of the picture without colour, so that red and blue are the content's alone."""
-    grey = image.float().mean(0)
-    grey = 0.75 * grey + (0 if is_dark() else 62)
-    drawn = Image.fromarray(grey.clamp(0, 255).byte().numpy()).convert("RGB")
-    return (image.shape[-2], image.shape[-1]), picture_uri(np.asarray(drawn), "JPEG")
+    """Size and source of the picture without colour."""
+    return (image.shape[-2], image.shape[-1]), grey_uri(image, is_dark())
 
 
 def map_figure(
@@ -89,13 +84,3 @@ def map_figure(
         frame_level(figure, level, size)
     mark_pixel(figure, pixel)
     return figure
-
-
-def scale_html(end: float, most: float) -> str:
-    """The one scale of both maps, printed."""
-    beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
-    words = "content of a cell, the same scale left and right; no colour is 0"
-    return (
-        f'<div class="rsp-scale"><span>−{end:.3g}</span><i style="--against:{AGAINST};--for:{FOR}"></i>'
-        f'<span>+{end:.3g} {escape(f"logits{beyond}")}</span><span class="rsp-quiet">{escape(words)}</span></div>'
-    )

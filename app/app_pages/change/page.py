@@ -6,23 +6,24 @@ from enum import StrEnum
 
 import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from app.app_pages.change import charts
 from app.app_pages.change.brush import draw_brush
 from app.charts.bar_rows import rows_html
-from app.charts.signed_cells import scale_of
+from app.charts.signed_cells import scale_of, signed_scale_html
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 from app.shell.text import escape
+from app.store.models import cached_pair
 from app.store.results import results
 from rsp_lab.analysis.attribution.erase import erase
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import LedgerError
-from rsp_lab.data.scenes.scene import draw_scene_pair
 from rsp_lab.files import digest
 from rsp_lab.text import signed
 
@@ -97,12 +98,11 @@ def other_reading(selection: Selection) -> Tensor:
     if scene is None:
         raise ValueError("Only a drawn scene has another reading: choose “Drawn scene” above, or paint over a part.")
     planted = scene.ambiguities[0]
-    size = scene.label.shape[0], scene.label.shape[1]
-    pair = draw_scene_pair(scene.seed, *size, case=planted.case, distance=planted.requested)
-    if not torch.equal(pair[scene.reading].image, scene.image):
-        # As drawn: the distance was not asked for.
-        pair = draw_scene_pair(scene.seed, *size, case=planted.case)
-    return pair[1 - scene.reading].image
+    for distance in (None, planted.requested):  # as drawn, or as the reader asked for
+        pair = cached_pair(planted.case, scene.seed, distance)
+        if torch.equal(pair[scene.reading].sample.image, scene.image):
+            return pair[1 - scene.reading].sample.image
+    raise ValueError("This scene is not one that the workbench draws: choose another.")
 
 
 def erased(selection: Selection, mask: Tensor | None, fill: Fill) -> Tensor:
@@ -168,11 +168,11 @@ def draw_parts(selection: Selection, ledgers: Pair) -> None:
             st.caption(off + none)
 
 
-def draw_maps(selection: Selection, heading: Heading, place: object, picture: Tensor, ledgers: Pair) -> None:
+def draw_maps(selection: Selection, heading: Heading, place: DeltaGenerator, picture: Tensor, ledgers: Pair) -> None:
     """Content by cell of one level, or of all, over the changed picture."""
     levels = sorted({level for ledger in ledgers for level in ledger.levels}, reverse=True)
     options = ("all levels", *map(str, levels))
-    chosen = choose(heading, place, "Map of content", "change_level", options)  # type: ignore[arg-type]
+    chosen = choose(heading, place, "Map of content", "change_level", options)
     level = None if chosen == options[0] else int(chosen)
     maps = [charts.shown_map(ledger, level) for ledger in ledgers]
     end, most = scale_of([one for one in maps if one is not None])
@@ -183,4 +183,5 @@ def draw_maps(selection: Selection, heading: Heading, place: object, picture: Te
             st.markdown(f"**{escape(name)}**: content, {words}")
             figure = charts.map_figure(values, grounds, selection.result.pixel, end, level)
             draw_chart(figure, f"change-map-{name}-{selection.names.index(name)}")
-    st.html(charts.scale_html(end, most))
+    words = "content of a cell, the same scale left and right; no colour is 0"
+    st.html(signed_scale_html(end, most, "logits", words))

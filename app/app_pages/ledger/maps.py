@@ -9,22 +9,19 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import torch
-from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
 from app.app_pages.ledger.readings import Panel
 from app.charts.legend import outline_chip
 from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
-from app.charts.signed_cells import AGAINST, FOR, in_fine_cells, signed_cells
-from app.shell.text import escape
+from app.charts.signed_cells import in_fine_cells, signed_cells, signed_scale_html
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
 
 Size = tuple[int, int]
 THUMB_SIDE = 240
-SIDE = 800
 # Of the part that is shown close: its least side over the image's, and over what contributes.
 _LEAST_SHOWN, _AROUND = 0.12, 1.15
 
@@ -47,16 +44,6 @@ class Ground:
     outline: str
     pixel: Size
     outlined: tuple[str, ...] = ()
-
-
-def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:
-    """The photograph without colour, so that red and blue are the contributions' alone."""
-    red, green, blue = image.float()
-    grey = 0.299 * red + 0.587 * green + 0.114 * blue
-    grey = 0.75 * grey + (0 if dark else 62)
-    drawn = Image.fromarray(grey.clamp(0, 255).byte().numpy())
-    drawn.thumbnail((side, side))
-    return picture_uri(np.asarray(drawn.convert("RGB")), "JPEG")
 
 
 def outline_uri(masks: Mapping[str, Tensor]) -> str:
@@ -111,12 +98,8 @@ def map_figure(
 
 def scale_html(end: float, most: float, unit: str, words: str, ground: Ground) -> str:
     """The one scale of the three maps, printed, and what is outlined."""
-    beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
     chips = "".join(
         outline_chip(OUTLINE_COLOURS.get(name, "#FFFFFF"), OUTLINE_WORDS.get(name, "target: whose mean is explained"))
         for name in ground.outlined
     )
-    return (
-        f'<div class="rsp-scale"><span>−{end:.3g}</span><i style="--against:{AGAINST};--for:{FOR}"></i>'
-        f'<span>+{end:.3g} {escape(unit + beyond)}</span><span class="rsp-quiet">{escape(words)}</span>{chips}</div>'
-    )
+    return signed_scale_html(end, most, unit, words, chips)

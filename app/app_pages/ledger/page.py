@@ -13,7 +13,7 @@ from app.app_pages.ledger.splits import Split, SplitBy
 from app.app_pages.ledger.text import MEASURES, READING_HELP, part_words, sentence, sum_words
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
-from app.charts.signed_cells import FINEST, scale_of
+from app.charts.signed_cells import FINEST, SIDE, grey_uri, scale_of
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
@@ -108,8 +108,8 @@ def ground_of(selection: Selection, target: Target | None) -> maps.Ground:
     image, digest = selection.shown.sample.image, selection.shown.digest
     dark = is_dark()
     large, small = (
-        results().get((digest, "grey", side, dark), lambda side=side: maps.grey_uri(image, dark, side))  # type: ignore[misc]
-        for side in (maps.SIDE, maps.THUMB_SIDE)
+        results().get((digest, "grey", side, dark), lambda side=side: grey_uri(image, dark, side))  # type: ignore[misc]
+        for side in (SIDE, maps.THUMB_SIDE)
     )
     masks = dict(scenes.outlined(selection.shown.scene)) if selection.shown.scene is not None else {}
     if isinstance(target, RegionTarget):

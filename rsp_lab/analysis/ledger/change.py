@@ -166,16 +166,16 @@ class FrozenPair(Summarised):
     after: FrozenHead
 
     @classmethod
-    def of(
-        cls, model: Segmenter | FrozenHead, before: ImageLike | FrozenHead, after: ImageLike | FrozenHead
-    ) -> FrozenPair:
-        """One captured forward pass for each picture that is not a frozen head already.
+    def of(cls, model: Segmenter, before: ImageLike | FrozenHead, after: ImageLike | FrozenHead) -> FrozenPair:
+        """One captured forward pass for each picture that is not a frozen head of the model already.
 
         Raises:
             ValueError: for a model or picture that :meth:`FrozenHead.of` refuses, or what does not fit together.
         """
-        heads = [one if isinstance(one, FrozenHead) else FrozenHead.of(model, one) for one in (before, after)]
-        return cls(*heads)
+        first, second = (one if isinstance(one, FrozenHead) else FrozenHead.of(model, one) for one in (before, after))
+        if first.head is not model.head or second.head is not model.head:
+            raise ValueError("a frozen head is of another model: make it of this one.")
+        return cls(first, second)
 
     def __post_init__(self) -> None:
         before, after = self.before, self.after
@@ -291,13 +291,13 @@ class _Game:
 
 
 def change_ledger(
-    model: Segmenter | FrozenHead, before: ImageLike | FrozenHead, after: ImageLike | FrozenHead, target: Target
+    model: Segmenter, before: ImageLike | FrozenHead, after: ImageLike | FrozenHead, target: Target
 ) -> ChangeLedger:
     """By what way the change from one picture to another changed a decision of a model.
 
     The pictures may be a scene and its counterfactual, two frames, or a photograph and an edited one
-    (:func:`rsp_lab.data.erase.erase`). The account is exact for any two; whether the second is a picture that the model
-    can be asked about is not its business: an erased patch lies outside what models are trained on.
+    (:func:`rsp_lab.analysis.attribution.erase.erase`). The account is exact for any two pictures, also for one that
+    lies outside what the model was trained on, such as an erased one.
 
     Args:
         model: in eval mode, float32 or float64; it is left as it was found.
@@ -309,9 +309,9 @@ def change_ledger(
         ValueError: for a target that does not fit, pictures of two sizes, or what :meth:`FrozenHead.of` refuses.
         LedgerError: if the parts do not add up to the change of the model's own answer.
     """
-    if isinstance(model, Segmenter) and not isinstance(before, FrozenHead):
+    check_affine(model)
+    if not isinstance(before, FrozenHead):
         # Nothing runs for a target that does not fit.
-        check_affine(model)
         given = explainable_input(model, before)
         target.check((given.shape[-2], given.shape[-1]))
         target.check_classes(model.class_names)

@@ -14,20 +14,18 @@ from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
 from rsp_lab.figures.drawing.captions import image_words, model_words
+from rsp_lab.figures.drawing.level_maps import draw_level_maps
 from rsp_lab.figures.drawing.panels import (
     Scale,
     colour_bar,
-    frame,
-    lightened,
     mark_pixel,
-    printable,
     rgb,
     shared_scale,
     show_picture,
     sides,
 )
-from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, TINY, level_colour, plot_style, signed_weight_map
+from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten, text_width
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style, signed_weight_map
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import signed_fixed
@@ -159,33 +157,14 @@ def _draw_maps(
         f"{change.name}: content, {signed_fixed(sum(ledger.content.values()))} of {signed_fixed(ledger.total)} logits"
     )
     top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold") + 0.03
-    slot = (room - (len(boxes) - 1) * _GAP) / len(boxes)
-    high, wide = fit(ledger.image_size, slot, _PANEL_TALLEST)
-    background = lightened(printable(picture))
-    rows, columns = ledger.image_size
-    start = top + line_height(TEXT)
-    for number, (level, box) in enumerate(boxes.items()):
-        left = _MARGIN + number * (slot + _GAP)
-        sheet.text(left, top, f"level {level}", size=SMALL)
-        if level not in ledger.maps:
-            sheet.text(left, start, "not read", size=SMALL, color=QUIET)
-            continue
-        total = signed_fixed(ledger.content[level])
-        # Beside the level's name even where the picture is narrower than both.
-        end = max(wide, text_width(f"level {level} {total}", SMALL))
-        sheet.text(left + end, top, total, size=SMALL, ha="right")
-        axes = sheet.axes(left, start, wide, high, label=f"{side} level {level}")
-        show_picture(axes, background, size=ledger.image_size)
-        axes.imshow(
-            ledger.maps[level].numpy(),
-            cmap=signed_weight_map(),
-            vmin=-scale.limit,
-            vmax=scale.limit,
-            extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
-            interpolation="nearest",
-            aspect="auto",
-        )
-        _mark(axes, ledger.target, 3.5)
-        axes.set(xlim=(box[1], box[3]), ylim=(box[2], box[0]))
-        frame(axes, level, 1.2)
-    return start + high
+    return draw_level_maps(
+        sheet,
+        picture,
+        side,
+        ledger.maps,
+        boxes,
+        scale,
+        top,
+        tallest=_PANEL_TALLEST,
+        mark=lambda axes: _mark(axes, ledger.target, 3.5),
+    )

@@ -13,26 +13,23 @@ from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
 from rsp_lab.figures.drawing.captions import image_words, model_words
+from rsp_lab.figures.drawing.level_maps import draw_level_maps
 from rsp_lab.figures.drawing.panels import (
     Scale,
     colour_bar,
-    frame,
-    lightened,
     mark_pixel,
-    printable,
     rgb,
     shared_scale,
     show_picture,
     sides,
 )
-from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
+from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
 from rsp_lab.figures.style import (
     DOUBLE,
     FAINT,
     INK,
     QUIET,
     SMALL,
-    TEXT,
     TINY,
     level_colour,
     level_dash,
@@ -168,33 +165,15 @@ def _draw_maps(
     top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold")
     says = f"says {account.answer.label}, {significant(account.answer.margin)} logits over {account.answer.runner_up}"
     top += sheet.text(_MARGIN, top, shorten(says, room, SMALL), size=SMALL, color=QUIET) + 0.03
-    slot = (room - (len(boxes) - 1) * _GAP) / len(boxes)
-    high, wide = fit(ledger.image_size, slot, _PANEL_TALLEST)
-    background = lightened(printable(rgb(image)))
-    rows, columns = ledger.image_size
-    start = top + line_height(TEXT)
-    for number, (level, box) in enumerate(boxes.items()):
-        left = _MARGIN + number * (slot + _GAP)
-        sheet.text(left, top, f"level {level}", size=SMALL)
-        if level not in ledger.maps:
-            sheet.text(left, start, "not read", size=SMALL, color=QUIET)
-            continue
-        total = signed_fixed(ledger.sums[level])
-        # Beside the level's name even where the photograph is narrower than both.
-        end = max(wide, text_width(f"level {level} {total}", SMALL))
-        sheet.text(left + end, top, total, size=SMALL, ha="right")
-        axes = sheet.axes(left, start, wide, high, label=f"{side} level {level}")
-        show_picture(axes, background, size=ledger.image_size)
-        axes.imshow(
-            ledger.maps[level].numpy(),
-            cmap=signed_weight_map(),
-            vmin=-scale.limit,
-            vmax=scale.limit,
-            extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
-            interpolation="nearest",
-            aspect="auto",
-        )
-        mark_pixel(axes, _pixel(account), size=3.5)
-        axes.set(xlim=(box[1], box[3]), ylim=(box[2], box[0]))
-        frame(axes, level, 1.2)
-    return start + high
+    pixel = _pixel(account)
+    return draw_level_maps(
+        sheet,
+        rgb(image),
+        side,
+        ledger.maps,
+        boxes,
+        scale,
+        top,
+        tallest=_PANEL_TALLEST,
+        mark=lambda axes: mark_pixel(axes, pixel, size=3.5),
+    )
