@@ -88,7 +88,7 @@ def _row(found: SceneChanges) -> dict[str, Any]:
     return {
         "model": found.model,
         "case": found.case,
-        "pairs": found.change.pairs,
+        "pairs": found.change.count,
         "change": str(found.change),
         **levels,
         "looking, all steps": f"{looking:.3f}",

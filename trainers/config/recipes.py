@@ -138,7 +138,15 @@ def study(head: str) -> Callable[[], RunConfig]:
         model = presets.tiny(STUDY[head], CITYSCAPES.classes, CITYSCAPES.name)
         augment = _drawn(dataset.SMALL)
         run = _from_scratch(
-            f"study_{head}", model, augment, data="small-scenes", steps=200, eval_every=200, batch_size=8
+            f"study_{head}",
+            model,
+            augment,
+            data="small-scenes",
+            steps=600,
+            eval_every=600,
+            batch_size=8,
+            scenes=SceneSampling(pairs=True, even_cases=True),
+            loss=LossConfig(region_weight=30.0),
         )
         rate = RELATION_RATES.get(head, 1.0)
         return replace(run, optimiser=replace(run.optimiser, relation_rate=rate))

@@ -108,7 +108,7 @@ def _overview(by_head: dict[str, list[StudyRun]]) -> list[str]:
             ", ".join(str(run.seed) for run in runs),
             f"{runs[0].parameters / 1e6:.2f}",
             spread([run.miou for run in runs]),
-            spread([run.region_iou for run in runs]),
+            spread([run.region_iou() for run in runs]),
             spread([run.score() for run in runs]),
         ]
         for head, runs in by_head.items()
@@ -137,7 +137,7 @@ def _other(runs: Sequence[StudyRun], page: str) -> list[str]:
 def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
     measures: tuple[tuple[str, Callable[[StudyRun], float]], ...] = (
         ("mIoU", lambda run: run.miou),
-        ("region IoU", lambda run: run.region_iou),
+        ("region IoU", lambda run: run.region_iou()),
         ("accuracy", lambda run: run.score()),
     )
     rows, words, most = [], [], 1

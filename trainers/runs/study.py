@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.answers import RegionAnswer, region_answers, sweep, sweep_distances
 from rsp_lab.data.scenes import dataset
+from rsp_lab.data.scenes.difficulty import DEFAULT
+from rsp_lab.data.scenes.proof import SETTINGS
 from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
 from rsp_lab.files import FileError, digest, read_json, write_json
@@ -22,7 +25,9 @@ from trainers.training.checkpoint import BEST, load_model
 
 FINDINGS = "findings.json"
 SWEEP_SCENES = 20
-"""Seeds for each case and distance; both readings of each are asked."""
+"""Seeds for each case and distance at the default difficulty; both readings of each are asked."""
+HARD_SCENES = 10
+"""Seeds for each case and harder setting, at :func:`middle_distance`; both readings of each are asked."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def run_study(
             run = root / f"{head}-{seed}"
             run_recipe(config, run, samples)
             if findings_of(run) is None:
-                scenes = scenes or _drawn(dataset.SMALL)
+                scenes = scenes or drawn(dataset.SMALL)
                 write_findings(run, scenes)
 
 
@@ -105,6 +110,16 @@ def findings_of(run: Path) -> Findings | None:
         raise FileError(f"{path} does not hold the answers of a run ({error}). {remedy}") from error
 
 
-def _drawn(size: tuple[int, int]) -> list[Scene]:
-    total = len(CASES) * len(sweep_distances(*size)) * SWEEP_SCENES * 2
-    return list(tqdm(sweep(size, SWEEP_SCENES), total=total, desc="drawing", unit="scene"))
+def middle_distance(size: tuple[int, int]) -> int:
+    """Distance of the cue in scenes that are harder in another way, in pixels: the middle one of the sweep."""
+    distances = sweep_distances(*size)
+    return distances[len(distances) // 2]
+
+
+def drawn(size: tuple[int, int]) -> list[Scene]:
+    """The scenes of a study: first all distances at the default difficulty, then every harder setting that is proven
+    to leak nothing (:data:`rsp_lab.data.scenes.proof.SETTINGS`)."""
+    middle, harder = (middle_distance(size),), [setting for setting in SETTINGS if setting != DEFAULT]
+    total = 2 * len(CASES) * (len(sweep_distances(*size)) * SWEEP_SCENES + len(harder) * HARD_SCENES)
+    parts = (sweep(size, SWEEP_SCENES), *(sweep(size, HARD_SCENES, middle, setting) for setting in harder))
+    return list(tqdm(chain.from_iterable(parts), total=total, desc="drawing", unit="scene"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rsp_lab.analysis.scenes.answers import RegionAnswer, accuracy, region_iou
+from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.models import weights
 from trainers.config.recipes import STUDY
 from trainers.runs.header import run_header
@@ -51,13 +52,29 @@ class StudyRun:
     answers: tuple[RegionAnswer, ...]
     relations: tuple[RelationFacts, ...] = ()
 
-    def score(self, case: str | None = None, distance: int | None = None) -> float:
-        """Share of regions for which the right reading is preferred."""
-        return accuracy([a for a in self.answers if case in (None, a.case) and distance in (None, a.distance)])
+    def score(
+        self, case: str | None = None, distance: int | None = None, difficulty: str = DEFAULT.describe()
+    ) -> float:
+        """Share of regions for which the right reading is preferred; of all cases and distances by default."""
+        return accuracy(self._asked(case, distance, difficulty))
+
+    def region_iou(
+        self, case: str | None = None, distance: int | None = None, difficulty: str = DEFAULT.describe()
+    ) -> float:
+        """IoU within the regions, as of :func:`rsp_lab.analysis.scenes.answers.region_iou`."""
+        return region_iou(self._asked(case, distance, difficulty))
 
     @property
-    def region_iou(self) -> float:
-        return region_iou(self.answers)
+    def difficulties(self) -> tuple[str, ...]:
+        """In words, the default first."""
+        return tuple(dict.fromkeys(answer.difficulty for answer in self.answers))
+
+    def _asked(self, case: str | None, distance: int | None, difficulty: str) -> list[RegionAnswer]:
+        return [
+            answer
+            for answer in self.answers
+            if case in (None, answer.case) and distance in (None, answer.distance) and difficulty == answer.difficulty
+        ]
 
 
 def read_study(root: Path) -> list[StudyRun]:

@@ -6,15 +6,14 @@ if it does both or there are fewer than two pairs. Each is judged alone: of many
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rsp_lab.analysis.arena.methods import METHODS
-from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate
+from rsp_lab.analysis.arena.result import MEASURES, ArenaResult
+from rsp_lab.intervals import Claim, Estimate
 from rsp_lab.summary import Summarised
 
-Claim = Literal["above", "below", "near"]
 Heads = Literal["all", "relations", "sums"]
 
 
@@ -166,19 +165,5 @@ def _verdict(expectation: Expectation, result: ArenaResult, model: str) -> Verdi
         difference = result.estimate(model, expectation.method, expectation.measure, minus=against)
     else:
         raw = result.estimate(model, expectation.method, expectation.measure)
-        difference = Estimate(raw.mean - against, raw.half_width, raw.pairs)
-    return Verdict(expectation, model, difference, outcome(expectation, difference))
-
-
-def outcome(expectation: Expectation, difference: Estimate) -> str:
-    """Of an estimate of the difference; see the head of this file."""
-    if math.isnan(difference.half_width):
-        return "undecided"
-    low, high, within = difference.low, difference.high, expectation.within
-    if expectation.claim == "near":
-        holds, failed = -within <= low and high <= within, high < -within or low > within
-    elif expectation.claim == "above":
-        holds, failed = low > 0, high <= 0
-    else:
-        holds, failed = high < 0, low >= 0
-    return "held" if holds else "failed" if failed else "undecided"
+        difference = Estimate(raw.mean - against, raw.half_width, raw.count)
+    return Verdict(expectation, model, difference, difference.outcome(expectation.claim, expectation.within))

@@ -7,23 +7,19 @@ a pair's readings are averaged first, and intervals are t intervals over pairs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-from scipy import special
-
 from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
+from rsp_lab.intervals import Estimate
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import fixed, rounded, signed_fixed
 
 USED = 0.5
 """A model is said to use a cue that moves its margin by at least this many logits, the right way."""
-LEVEL = 0.95
 INTERVAL_RULE = "mean over pairs with its 95 % t interval; a pair is both readings of one scene, averaged first"
 INPUT_RULE = (
     "blocks of 8 x 8 pixels of the photograph replaced by a blurred one, in equal steps; the range is the largest "
@@ -151,49 +147,6 @@ class PairOutcome(Summarised):
 
 
 @dataclass(frozen=True)
-class Estimate(Summarised):
-    """A mean over pairs.
-
-    Attributes:
-        mean: nan without a pair.
-        half_width: of the t interval; nan for fewer than two pairs.
-        pairs: how many.
-    """
-
-    mean: float
-    half_width: float
-    pairs: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Estimate:
-        if len(values) < 2:
-            return cls(values[0] if values else math.nan, math.nan, len(values))
-        spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-        reach = float(special.stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * spread
-        return cls(float(np.mean(values)), reach, len(values))
-
-    @property
-    def low(self) -> float:
-        return self.mean - self.half_width
-
-    @property
-    def high(self) -> float:
-        return self.mean + self.half_width
-
-    def words(self, *, difference: bool = False) -> str:
-        """Mean and half width with two decimals; the mean of a difference has a sign."""
-        mean = signed_fixed(self.mean) if difference else fixed(self.mean)
-        return mean if math.isnan(self.mean) or math.isnan(self.half_width) else f"{mean} ± {fixed(self.half_width)}"
-
-    def __str__(self) -> str:
-        return self.words()
-
-    def to_dict(self) -> dict[str, float | int | None]:
-        facts: dict[str, float | int | None] = rounded({"mean": self.mean, "low": self.low, "high": self.high})
-        return {**facts, "pairs": self.pairs}
-
-
-@dataclass(frozen=True)
 class ArenaResult(Summarised):
     """All outcomes of a run.
 
@@ -259,7 +212,7 @@ class ArenaResult(Summarised):
             for method in self.methods:
                 for measure in MEASURES:
                     estimate = self.estimate(model, method, measure)
-                    if estimate.pairs:
+                    if estimate.count:
                         yield {"model": model, "method": method, "measure": measure, **estimate.to_dict()}
 
     def _summary(self) -> tuple[str, Rows]:

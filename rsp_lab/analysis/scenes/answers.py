@@ -33,6 +33,7 @@ class RegionAnswer(Summarised):
         right: pixels that were given the region's class, among all classes.
         swapped: pixels that were given the class of the other reading.
         margin: logit of the region's class minus that of the other reading, mean over the region.
+        difficulty: of the scene, in words (:meth:`rsp_lab.data.scenes.difficulty.Difficulty.describe`).
     """
 
     case: str
@@ -43,6 +44,7 @@ class RegionAnswer(Summarised):
     right: int
     swapped: int
     margin: float
+    difficulty: str = DEFAULT.describe()
 
     @property
     def chosen(self) -> float:
@@ -68,6 +70,7 @@ def region_answer(logits: Float[Tensor, "class y x"], scene: Scene, number: int 
         right=int((predicted == ambiguity.class_id).sum()),
         swapped=int((predicted == ambiguity.alternative_id).sum()),
         margin=float((region[ambiguity.class_id] - region[ambiguity.alternative_id]).mean()),
+        difficulty=scene.difficulty.describe(),
     )
 
 

@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from statistics import fmean, stdev
 from typing import Any
-
-from scipy.special import stdtrit
 
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.scenes.known_answer import scene_target
 from rsp_lab.data.scenes.scene import Scene
+from rsp_lab.intervals import Estimate
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
-
-LEVEL_OF_CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class MeanWithInterval:
-    """A mean over pairs of scenes, in logits.
-
-    Attributes:
-        mean: of all pairs.
-        half_width: of its interval of confidence of 95 % by Student's t; None for a single pair.
-        pairs: how many.
-    """
-
-    mean: float
-    half_width: float | None
-    pairs: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> MeanWithInterval:
-        count = len(values)
-        if count < 2:
-            return cls(fmean(values), None, count)
-        wide = float(stdtrit(count - 1, 0.5 + LEVEL_OF_CONFIDENCE / 2))
-        return cls(fmean(values), wide * stdev(values) / math.sqrt(count), count)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"mean": rounded(self.mean), "half_width": rounded(self.half_width), "pairs": self.pairs}
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" + ("" if self.half_width is None else f" ± {self.half_width:.3f}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +32,10 @@ class SceneChanges(Summarised):
 
     model: str
     case: str
-    change: MeanWithInterval
-    content: dict[int, MeanWithInterval]
-    looking: dict[str, MeanWithInterval]
-    looking_share: MeanWithInterval
+    change: Estimate
+    content: dict[int, Estimate]
+    looking: dict[str, Estimate]
+    looking_share: Estimate
     residual: float
 
     @classmethod
@@ -86,15 +51,15 @@ class SceneChanges(Summarised):
         return cls(
             model=model,
             case=case,
-            change=MeanWithInterval.of([one.total for one in ledgers]),
-            content={x: MeanWithInterval.of([abs(one.content[x]) for one in ledgers]) for x in first.levels},
-            looking={s: MeanWithInterval.of([abs(one.looking[s]) for one in ledgers]) for s in first.looking},
-            looking_share=MeanWithInterval.of([one.looking_share for one in ledgers]),
+            change=Estimate.of([one.total for one in ledgers]),
+            content={x: Estimate.of([abs(one.content[x]) for one in ledgers]) for x in first.levels},
+            looking={s: Estimate.of([abs(one.looking[s]) for one in ledgers]) for s in first.looking},
+            looking_share=Estimate.of([one.looking_share for one in ledgers]),
             residual=max(one.residual for one in ledgers),
         )
 
     def _summary(self) -> tuple[str, Rows]:
-        return f"SceneChanges: {self.model} on {self.change.pairs} pairs of {self.case}", [
+        return f"SceneChanges: {self.model} on {self.change.count} pairs of {self.case}", [
             ("change", self.change),
             ("content", ", ".join(f"level {x} {one.mean:.3f}" for x, one in reversed(self.content.items()))),
             ("looking", ", ".join(f"{step} {one.mean:.3f}" for step, one in self.looking.items()) or "none: it sums"),
@@ -107,7 +72,7 @@ class SceneChanges(Summarised):
             "model": self.model,
             "case": self.case,
             "unit": "logits",
-            "pairs": self.change.pairs,
+            "pairs": self.change.count,
             "change": self.change.to_dict(),
             "content": {str(x): one.to_dict() for x, one in self.content.items()},
             "looking": {step: one.to_dict() for step, one in self.looking.items()},

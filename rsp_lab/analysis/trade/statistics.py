@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from scipy import special
 
 from rsp_lab.analysis.ledger.ledger import UNLABELLED
 from rsp_lab.analysis.trade.image import ImageTrade
@@ -23,8 +22,7 @@ from rsp_lab.files import (
     to_json,
     write_atomic,
 )
-
-CONFIDENCE = 0.95
+from rsp_lab.intervals import half_widths
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +63,7 @@ class Moments:
 
     def half_width(self) -> np.ndarray:
         """Of the 95 % interval of each mean by Student's t over images; NaN for fewer than two."""
-        n = self.count[..., None].astype(float)
-        enough = np.maximum(n, 2)
-        width = special.stdtrit(enough - 1, (1 + CONFIDENCE) / 2) * np.sqrt(self.m2 / (enough - 1) / enough)
-        return np.where(n > 1, width, np.nan)
+        return half_widths(self.count[..., None], self.m2)
 
 
 @dataclass(frozen=True, eq=False)

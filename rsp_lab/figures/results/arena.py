@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, Estimate
+from rsp_lab.analysis.arena.result import MEASURES, ArenaResult
 from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, plot_style
+from rsp_lab.intervals import Estimate
 
 _MARGIN, _GAP, _ROW = 0.08, 0.1, 0.19
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
@@ -112,7 +113,7 @@ def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
 
 def _short(estimate: Estimate) -> tuple[float, ...]:
     """Ends of the interval; of few pairs they may lie so far out that nothing else could be told apart."""
-    if math.isnan(estimate.half_width) or estimate.pairs < 3:
+    if math.isnan(estimate.half_width) or estimate.count < 3:
         return ()
     return estimate.low, estimate.high
 

@@ -8,6 +8,7 @@ import pytest
 
 from rsp_lab.analysis.scenes.answers import RegionAnswer
 from rsp_lab.data.scenes import dataset
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES
 from trainers.commands import main
 from trainers.config.paper import PAPER_RECIPES
@@ -17,6 +18,8 @@ from trainers.reports.write import write_results
 from trainers.runs import study
 from trainers.runs.study_runs import StudyRun
 
+HARD = Difficulty(decoys=2)
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Path:
@@ -25,6 +28,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
         patch.setattr(study, "SWEEP_SCENES", 1)
+        patch.setattr(study, "HARD_SCENES", 1)
+        patch.setattr(study, "SETTINGS", (DEFAULT, HARD))
+        patch.setattr(study, "sweep_distances", lambda *_: (4, 20))
         patch.setattr("rsp_lab.analysis.scenes.answers.sweep_distances", lambda *_: (4, 20))
         main(["study", "-o", str(root), "--seeds", "3", "--heads", "baseline", "rsp2", "--steps", "1"])
     return root
@@ -39,10 +45,12 @@ def test_every_head_and_seed_has_a_folder_with_its_answers(runs: Path) -> None:
     assert all(0 < facts.entropy <= 1 for facts in found.relations)
     assert all(-1 <= facts.complementarity <= 1 and 0 <= facts.shuffled <= 100 for facts in found.relations)
     answers = found.answers
-    assert len(answers) == len(CASES) * 2 * 2
-    assert {(a.case, a.distance, a.reading) for a in answers} == {
-        (c, d, r) for c in CASES for d in (4, 20) for r in (0, 1)
+    expected = {(case, distance, "default") for case in CASES for distance in (4, 20)}
+    expected |= {(case, 20, "decoys 2") for case in CASES}
+    assert {(a.case, a.distance, a.difficulty, a.reading) for a in answers} == {
+        (*asked, reading) for asked in expected for reading in (0, 1)
     }
+    assert len(answers) == 2 * len(expected)
 
 
 def test_a_finished_study_does_nothing_again(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
