@@ -43,7 +43,6 @@ app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
 test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...", WORKERS=0 for one process)
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# Without the shape checks of the signatures, whose pytest plugin wants a newer jaxtyping.
 test-minimum: $(minimum) ## run the library's tests on the oldest dependencies that are allowed
 	PYTHONPATH=. $(MINIMUM)/bin/python -m pytest -o addopts="--import-mode=importlib --strict-markers" $(MINIMUM_TESTS) $(ARGS)
 

@@ -13,7 +13,6 @@ from streamlit.web import cli
 from app.shell import scenes, sources
 from app.store import models
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-from rsp_lab.data.scenes.scene import CASES
 
 HERE = Path(__file__).parent
 SETTINGS = HERE.parent / ".streamlit" / "config.toml"
@@ -31,7 +30,7 @@ def preload() -> None:
     """Imports every page, and brings the default view of the first one into the caches that all readers share."""
     from app.app_pages import pages  # noqa: F401  (the libraries that they load are what takes long)
 
-    shown = models.cached_pair(next(iter(CASES)), FIRST_SEED["test"], None)[0]
+    shown = models.cached_pair(scenes.first_case(), FIRST_SEED["test"], None)[0]
     left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.Source.SCENE])
     views = models.view_of(left, shown), models.view_of(right, shown)
     if shown.scene is not None:

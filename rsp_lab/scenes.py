@@ -26,6 +26,7 @@ from rsp_lab.analysis.scenes.answers import (
 )
 from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.analysis.scenes.known_answer import follow, known_answer, scene_target
+from rsp_lab.analysis.scenes.rates import ReadingRate, reading_rates
 from rsp_lab.analysis.scenes.sources import SceneSources, part_map, scene_sources
 from rsp_lab.data.scenes.dataset import SceneSplit
 from rsp_lab.data.scenes.difficulty import Difficulty
@@ -35,6 +36,7 @@ __all__ = [
     "CASES",
     "Ambiguity",
     "Difficulty",
+    "ReadingRate",
     "RegionAnswer",
     "Scene",
     "SceneChanges",
@@ -47,6 +49,7 @@ __all__ = [
     "known_answer",
     "max_distance",
     "part_map",
+    "reading_rates",
     "region_answer",
     "region_answers",
     "region_iou",

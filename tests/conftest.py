@@ -8,33 +8,18 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jaxtyping
 import numpy as np
 import pytest
 import torch
 
-from rsp_lab.data.labels import CAMVID, CITYSCAPES
-from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.scene import LEAST, draw_scene
+if TYPE_CHECKING:
+    from rsp_lab.data.sample import Sample
 
-# CamVid's name of each class of Cityscapes that has another one there.
-_CAMVID_NAMES = {
-    "sidewalk": "pavement",
-    "wall": "building",
-    "traffic light": "sign symbol",
-    "traffic sign": "sign symbol",
-    "vegetation": "tree",
-    "terrain": "tree",
-    "person": "pedestrian",
-    "rider": "bicyclist",
-    "motorcycle": "bicyclist",
-    "bicycle": "bicyclist",
-    "truck": "car",
-    "bus": "car",
-    "train": "car",
-}
 _LONG = (
     "app/browser/",
     "data/scenes/test_proof",
@@ -46,7 +31,24 @@ _LONG = (
     "trainers/test_faults",
 )
 _MAIN = sys.modules["__main__"]
+_ROOT = Path(__file__).parents[1]
+_CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def shaped_modules() -> list[str]:
+    """Modules of rsp_lab with shapes in their signatures.
+
+    Signatures of the others are checked by mypy alone: what draws scenes calls its small functions a million times.
+    """
+    shaped = [path for path in sorted((_ROOT / "rsp_lab").rglob("*.py")) if "from jaxtyping import" in path.read_text()]
+    return [".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__") for path in shaped]
+
+
+# Before anything imports rsp_lab: shapes in signatures are assertions while the tests run; as for mypy, an int will do
+# for a float. The oldest dependencies are tried without it.
+if find_spec("beartype"):
+    jaxtyping.install_import_hook(shaped_modules(), _CHECKER)
 
 
 def pytest_configure() -> None:
@@ -79,16 +81,9 @@ def _fixed_seeds() -> None:
 @pytest.fixture(scope="session")
 def street() -> Callable[[int, int, int], Sample]:
     """``street(seed, height, width)``: a drawn street with CamVid's classes, every pixel labelled."""
-    ids = torch.full((256,), CAMVID.index("building"), dtype=torch.uint8)
-    for index, name in enumerate(CITYSCAPES.classes):
-        ids[index] = CAMVID.index(_CAMVID_NAMES.get(name, name))
+    from tests.kit.streets import draw_street
 
-    def draw(seed: int, height: int, width: int) -> Sample:
-        scene = draw_scene(seed, max(height, LEAST[0]), max(width, LEAST[1]))
-        image, label = scene.image[:, :height, :width].contiguous(), scene.label[:height, :width]
-        return Sample(scene.name, image, ids[label.long()])
-
-    return draw
+    return draw_street
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import streamlit as st
@@ -13,10 +14,12 @@ from torch import Tensor
 from app.shell.choices import choose_number
 from app.shell.heading import Heading
 from app.shell.link import Pixel, forget_pixel
+from app.shell.sources import PAIRS, Source
 from app.shell.text import escape
-from app.store.models import LoadedModel, Photograph, cached_pair
+from app.store.models import LoadedModel, Photograph, cached_pair, loaded_model, model_files
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.scenes.answers import region_answer
+from rsp_lab.analysis.scenes.rates import OPENING_RULE, opening_case
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 from rsp_lab.data.scenes.scene import CASES, LEAST, MIN_DISTANCE, Scene, draw_scene_pair, max_distance
@@ -27,7 +30,10 @@ AS_DRAWN = "as drawn"
 KEYS = "case", "scene", "reading", "distance"
 """Of the widgets here, and of what they add to a link."""
 DISTANCES = (AS_DRAWN, *map(str, range(MIN_DISTANCE, max_distance(*SIZE) + 1)))
-_CASE_HELP = "Which two classes the region could have: its own pixels do not decide between them."
+_CASE_HELP = (
+    "Which two classes the region could have: its own pixels do not decide between them. The workbench opens on "
+    f"{OPENING_RULE}; rates are those that the weights state."
+)
 _SCENE_HELP = (
     "Scenes are drawn by the program, the same ones on every machine. "
     f"Scene n has seed {FIRST_SEED['test']:,} + n: no shipped model was trained on it."
@@ -55,15 +61,29 @@ def link_options() -> dict[str, tuple[str, ...]]:
     return {
         "case": tuple(CASES),
         "distance": DISTANCES,
-        "reading": reading_names(case if case in CASES else next(iter(CASES))),
+        "reading": reading_names(case if case in CASES else first_case()),
     }
+
+
+def first_case() -> str:
+    """The case that drawn scenes open with: by :data:`~rsp_lab.analysis.scenes.rates.OPENING_RULE`, of the models that
+    they open with."""
+    names = [name for name in PAIRS[Source.SCENE] if name in model_files()]
+    return opening_case(loaded_model(name).rates for name in names)
 
 
 def choose_scene(heading: Heading, *places: DeltaGenerator) -> Photograph:
     """Case, scene, reading and distance of the cue, each in its place."""
     with places[0]:
+        cases = tuple(CASES)
         case = st.selectbox(
-            "Case", tuple(CASES), key="case", bind="query-params", help=_CASE_HELP, on_change=_another_case
+            "Case",
+            cases,
+            index=cases.index(first_case()),
+            key="case",
+            bind="query-params",
+            help=_CASE_HELP,
+            on_change=_another_case,
         )
     ends = (0, LAST_SCENE)
     number = choose_number(heading, places[1], "Scene", "scene", ends, 0, help=_SCENE_HELP, on_change=forget_pixel)
@@ -131,5 +151,12 @@ def region_sentence(scene: Scene, views: tuple[ModelView, ModelView]) -> str:
     return f"The region is {name}: {left} (margin {first} logits), {right} ({second})."
 
 
-def cue_note(scene: Scene) -> str:
-    return f"Margin over {_class_names(scene)[1]}; cue {scene.ambiguities[0].distance:.3g} px away."
+def cue_note(scene: Scene, loaded: Sequence[LoadedModel]) -> str:
+    """Whose margin, how far the cue is, and how often the models are right in such scenes."""
+    ambiguity = scene.ambiguities[0]
+    note = f"Margin over {_class_names(scene)[1]}; cue {ambiguity.distance:.3g} px away."
+    rates = [(one.name, one.rates[ambiguity.case]) for one in loaded if ambiguity.case in one.rates]
+    if not rates:
+        return note
+    says = ", ".join(f"{name} reads {rate}" for name, rate in dict(rates).items())
+    return f"{note} Of test scenes of this case, both readings: {says} right."

@@ -18,6 +18,7 @@ from torch import Tensor
 from app.store.run_folders import run_weights, runs_root
 from app.store.stamps import Stamp, stamp
 from rsp_lab.analysis.passes.view import ModelView, view_model
+from rsp_lab.analysis.scenes.rates import ReadingRate, rates_in
 from rsp_lab.data.class_file import NAMES
 from rsp_lab.data.folder import folder_root
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
@@ -44,6 +45,7 @@ class LoadedModel:
         name: as chosen.
         identity: changes when the weights file does.
         data: name of the data set it was trained on; empty where the file does not say.
+        rates: how many readings of test scenes it gets right, by case; empty where the file does not say.
         lock: held during a forward pass, because capture hangs hooks on the model.
     """
 
@@ -52,6 +54,7 @@ class LoadedModel:
     model: Segmenter
     table: ClassTable
     data: str
+    rates: Mapping[str, ReadingRate] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
 
@@ -132,7 +135,7 @@ def _cached_model(name: str, identity: str, _file: str, *classes: Stamp) -> Load
     model = load(_file)
     # What analyses say about a model names it as its readers chose it.
     model.name = name
-    return LoadedModel(name, identity, model, table, str(metadata.get("data", "")))
+    return LoadedModel(name, identity, model, table, str(metadata.get("data", "")), rates_in(metadata))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rsp_lab.analysis.scenes.rates import rates_in
 from rsp_lab.cli.output import Json, print_rows
 from rsp_lab.models import weights
 
@@ -18,6 +19,7 @@ def models(*, json: Json = False) -> None:
                 "steps": " ".join(type(f).__name__.removesuffix("Config") for f in getattr(config.head, "fusions", ())),
                 "classes": len(config.class_names),
                 "val_miou": metadata.get("validation", {}).get("miou"),
+                "regions": ", ".join(f"{case} {rate}" for case, rate in rates_in(metadata).items()) or None,
                 "data": metadata.get("data"),
                 "terms": metadata.get("terms"),
                 "megabytes": round(path.stat().st_size / 1e6, 2),

@@ -26,10 +26,12 @@ from rsp_lab.models.config_json import check_config, config_from_json, config_to
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 
 FORMAT = "rsp_lab/1"
+TINY = "-tiny"
+"""Ends the names of shipped weights that are small and quick rather than good: those of the tests."""
 _SHOWN = 3
 _METADATA: dict[str, type] = {
     **dict.fromkeys(("name", "data", "terms", "recipe", "precision"), str),
-    **dict.fromkeys(("validation", "budget", "run", "versions"), dict),
+    **dict.fromkeys(("validation", "budget", "run", "versions", "regions"), dict),
     "seed": int,
 }
 """Types of the facts that programs read; others are free."""
@@ -123,9 +125,10 @@ def _check_metadata(metadata: Any) -> None:
 
 
 def shipped() -> dict[str, Path]:
-    """Names of the weights that come with the package, and their files."""
+    """Names of the weights that come with the package, and their files; the small ones of the tests come last."""
     folder = Path(str(resources.files("rsp_lab"))) / "weights"
-    return {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
+    files = sorted(folder.glob("*.safetensors"), key=lambda file: (file.stem.endswith(TINY), file.stem))
+    return {file.stem: file for file in files}
 
 
 def resolve(name_or_path: str | Path) -> Path:

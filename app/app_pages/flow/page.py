@@ -37,7 +37,7 @@ def draw_words(selection: Selection, heading: Heading) -> None:
     result, scene = selection.result, selection.shown.scene
     note = pixel_note(selection)
     if scene is not None and scenes.knows_region(selection.loaded[0]):
-        region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene)
+        region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene, selection.loaded)
         heading.write(*region, below=(result.sentence(), note))
     else:
         hint = "" if scene is None else "Models of Cityscapes' classes, such as scenes-rsp4, answer for its region too."

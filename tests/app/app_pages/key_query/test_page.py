@@ -26,6 +26,7 @@ FEW = "8"
 @pytest.fixture
 def page(page: AppTest) -> AppTest:
     page.query_params["keyquery_random"] = FEW
+    page.query_params["left"], page.query_params["right"] = "scenes-baseline-tiny", "scenes-rsp4-tiny"
     return page
 
 
@@ -33,7 +34,7 @@ def page(page: AppTest) -> AppTest:
 def looked() -> CapturedPass:
     """The right model's pass on the scene that the workbench opens with."""
     shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
-    return capture_pass(load(str(shipped()["scenes-rsp4"])), shown.sample.image[None].float() / 255)
+    return capture_pass(load(str(shipped()["scenes-rsp4-tiny"])), shown.sample.image[None].float() / 255)
 
 
 def two(value: float) -> str:
@@ -52,7 +53,7 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
     assert f"agree at steps {', '.join(apart)}, and are as by chance at {4 - len(apart)} other step" in said
     assert "complement" not in said.partition("rsp-quiet")[0]
     assert "n = 1 image, 32 middle channels a step, 2,000 shuffles." in said
-    assert any("scenes-baseline** (left) has no relation" in text.value for text in page.markdown)
+    assert any("scenes-baseline-tiny** (left) has no relation" in text.value for text in page.markdown)
     assert any("random weights (n = 8)" in caption.value for caption in page.caption)
     assert len(page.get("plotly_chart")) == 8
 
@@ -98,7 +99,7 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
     # Of its own: the made-up scores below stay out of everybody's.
     store = Results()
     monkeypatch.setattr(key_query, "results", lambda: store)
-    text = "Models with random weights look at the image, as scenes-rsp4 would before training"
+    text = "Models with random weights look at the image, as scenes-rsp4-tiny would before training"
     page.session_state["stopped"] = text
     run(page, scene="3")
 
@@ -120,7 +121,7 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
 
 
 def test_without_any_relation_it_says_what_to_choose(page: AppTest) -> None:
-    said = run(page, right="scenes-baseline")
+    said = run(page, right="scenes-baseline-tiny")
 
     assert "There is no key and no query" in said
     assert "Choose a model with an RSP head" in page.info[0].value
