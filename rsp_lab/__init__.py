@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
     from rsp_lab.analysis.attribution.attribute import Attribution, attribute
     from rsp_lab.analysis.attribution.erase import erase
+    from rsp_lab.analysis.attribution.level_pixels import LevelPixels, level_pixels
     from rsp_lab.analysis.comparison.compare import Comparison, compare
     from rsp_lab.analysis.comparison.context_paths import ContextPaths, context_paths
     from rsp_lab.analysis.comparison.explain import explain
@@ -68,6 +69,7 @@ else:
         "rsp_lab.analysis.arena.run": ("ArenaSettings", "run_arena"),
         "rsp_lab.analysis.attribution.attribute": ("Attribution", "attribute"),
         "rsp_lab.analysis.attribution.erase": ("erase",),
+        "rsp_lab.analysis.attribution.level_pixels": ("LevelPixels", "level_pixels"),
         "rsp_lab.analysis.comparison.compare": ("Comparison", "compare"),
         "rsp_lab.analysis.comparison.context_paths": ("ContextPaths", "context_paths"),
         "rsp_lab.analysis.comparison.explain": ("explain",),
@@ -151,6 +153,7 @@ __all__ = [
     "LedgerDifference",
     "LedgerError",
     "LevelLedger",
+    "LevelPixels",
     "LookingDistance",
     "PixelTarget",
     "PixelView",
@@ -191,6 +194,7 @@ __all__ = [
     "input_curves",
     "ledger_difference",
     "level_ledger",
+    "level_pixels",
     "load",
     "looking_distance",
     "operate",

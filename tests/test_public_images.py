@@ -87,11 +87,13 @@ def captured(image: Any) -> Any:
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "Segmenter.coarse_logits": lambda image: model().coarse_logits(image),
+    "Segmenter.q_maps": lambda image: list(model().q_maps(image).values()),
     "Segmenter.forward": lambda image: model()(image),
     "FrozenHead.check_image": lambda image: rl.FrozenHead.of(model(), photograph()).check_image(image),
     "FrozenHead.of": lambda image: rl.FrozenHead.of(model(), image),
     "attribute": lambda image: rl.attribute(model(), image, TARGET, "gradient_x_input"),
     "FrozenPair.of": lambda image: rl.FrozenPair.of(model(), image, image).ledgers([TARGET]),
+    "level_pixels": lambda image: rl.level_pixels(model(), image, TARGET, steps=1),
     "change_ledger": lambda image: rl.change_ledger(model(), image, photograph().flip(2), TARGET),
     "compare": lambda image: rl.compare(model("sum"), model(), image),
     "complementarity": lambda image: rl.complementarity(model(), image, draws=9, random_models=1),
@@ -326,6 +328,8 @@ def results() -> dict[str, object]:
         explanation(),
         rl.operate(model(), photograph(), rl.surgery.Transplant(record, steps="step54")),
         change(),
+        rl.level_pixels(model(), photograph(), TARGET, steps=1),
+        next(iter(rl.scenes.reading_rates(street, scenes=1, size=(64, 128)).values())),
         rl.FrozenPair.of(model(), photograph(), photograph()),
         runs := rl.surgery.run_surgery(model(), photograph(), rl.surgery.Uniform("step54")),
         runs.account(TARGET),

@@ -89,6 +89,16 @@ class Segmenter(nn.Module):
         """
         return self._coarse_logits(self._input(image))
 
+    def q_maps(self, image: ImageLike, *, check_range: bool = True) -> dict[int, Tensor]:
+        """The maps that the head aggregates, (b, c, y, x) by level, lowest first; differentiable.
+
+        Args:
+            image: as for :meth:`forward`.
+            check_range: whether values outside [0, 1] are refused; a perturbed image may have some.
+        """
+        x = network_input(image, self.mean.dtype, check_range=check_range and not self.training)
+        return self.head.q_maps(self.pyramid(self._normalised(x)))
+
     def forward(self, image: ImageLike) -> Float[Tensor, "b class y x"]:
         """Logits at the image's size; differentiable with respect to a floating-point image.
 
@@ -107,8 +117,10 @@ class Segmenter(nn.Module):
         return network_input(image, self.mean.dtype, check_range=not self.training)
 
     def _coarse_logits(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
-        normalised = ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        return self.logits(self.head(self.pyramid(normalised)))
+        return self.logits(self.head(self.pyramid(self._normalised(x))))
+
+    def _normalised(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b 3 y x"]:
+        return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
 class CoarseSegmenter(nn.Module):

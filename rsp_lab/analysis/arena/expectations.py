@@ -86,6 +86,10 @@ _GEOMETRY = "the window's place is fixed by the architecture, and the weights va
 _NO_SIGN = "its map has no class, so it cannot turn when the class does"
 _TURNS = "its map is of the margin, which the cue moves"
 _NOTHING = "nothing of image or model is in it"
+_SAME_LEDGER = "by construction: without weights, what the ledger gains between readings is the change ledger's content"
+_HELD = "both are of the head, but a derivative through the weights books looking as content"
+_SPREAD = "the way through the encoder is integrated in steps, and goes by the reference"
+_LEVEL = "by the level that the cue came by it is felt, in the decision as in its change"
 
 EXPECTATIONS: tuple[Expectation, ...] = (
     *(
@@ -138,6 +142,17 @@ EXPECTATIONS: tuple[Expectation, ...] = (
     Expectation("raw_weights", "follow", "near", 0.0, _NO_SIGN, within=0.02),
     Expectation("rollout", "follow", "near", 0.0, _NO_SIGN, within=0.02),
     Expectation("random", "follow", "near", 0.0, _NOTHING, within=0.02),
+    Expectation("level_pixels", "input_score", "above", "random", "it goes back to the pixels through the encoder"),
+    Expectation("level_pixels", "cue_lift", "above", 1.0, _CUE),
+    Expectation("level_pixels", "cue_lift", "above", "ledger", _HEAD_ONLY),
+    Expectation("level_pixels", "input_score", "above", "ledger", _HEAD_ONLY),
+    Expectation("ledger", "level_overlap", "near", 1.0, _SAME_LEDGER, within=0.001, heads="sums"),
+    Expectation("ledger", "level_overlap", "above", "raw_weights", _BLIND, heads="relations"),
+    Expectation("ledger", "level_overlap", "above", "gradient_x_q", _HELD, heads="relations"),
+    Expectation("ledger", "level_overlap", "above", "level_pixels", _SPREAD),
+    Expectation("ledger", "cue_level", "above", 1.0, _LEVEL),
+    Expectation("level_pixels", "cue_level", "above", 1.0, _LEVEL),
+    Expectation("ledger", "cue_level", "above", "raw_weights", _BLIND),
     *(
         Expectation(method, "follow", "above", 0.0, _TURNS)
         for method in ("ledger", "gradient_x_input", "integrated_gradients", "occlusion", "feature_ablation")

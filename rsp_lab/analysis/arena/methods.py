@@ -18,6 +18,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.attribution.attribute import attribute
 from rsp_lab.analysis.attribution.interface import AttributionMethod, Method, find_method
+from rsp_lab.analysis.attribution.level_pixels import level_pixels
 from rsp_lab.analysis.attribution.methods import (
     FeatureAblation,
     GradientXInput,
@@ -82,10 +83,12 @@ class ArenaMethod(Method):
     """A method that answers from the captured head of a question; one of input attribution needs no such class."""
 
     level: ClassVar[str] = "relation"
+    by_level: ClassVar[bool] = False
 
     @abstractmethod
     def values(self, question: Question) -> dict[int, Tensor] | Tensor:
-        """(v, u) by level, lowest first, or (y, x) of the image's size where the method speaks of pixels."""
+        """(v, u) by level, lowest first, or (y, x) of the image's size where the method speaks of pixels; a row of
+        that size for each level where it does both, as :attr:`by_level` says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +124,11 @@ def method_map(method: str | Method, question: Question) -> MethodMap:
         values = attribute(q.model, q.image, q.target, chosen, reference=q.reference).values
     else:
         raise ValueError(f"{type(chosen).__name__} gives no map: derive it from ArenaMethod or AttributionMethod.")
-    if isinstance(values, dict):
+    if isinstance(values, dict) and isinstance(chosen, ArenaMethod) and chosen.by_level:
+        rows = {x: row.detach().double().cpu() for x, row in values.items()}
+        pixels = torch.stack(list(rows.values())).sum(0)
+        cells = {x: on_cells(rows[x], shape) for x, shape in question.shapes.items()}
+    elif isinstance(values, dict):
         cells = {x: level.detach().double().cpu() for x, level in values.items()}
         pixels = torch.stack([on_pixels(level, size) for level in cells.values()]).sum(0)
     else:
@@ -235,6 +242,30 @@ class Ledger(ArenaMethod):
 
 
 @dataclass(frozen=True)
+class LevelPixelMatrix(ArenaMethod):
+    """The level x pixel matrix; its rows lie on the cells of their own level.
+
+    Attributes:
+        steps: places on the way from the reference to the image.
+    """
+
+    steps: int = 8
+
+    name = "level_pixels"
+    title = "level x pixel matrix"
+    unit = "logits"
+    rule = "integrated gradients of each level's contribution through the encoder, relation weights held"
+    level = "input"
+    by_level = True
+
+    def values(self, question: Question) -> dict[int, Tensor]:
+        found = level_pixels(
+            question.model, question.frozen, question.target, reference=question.reference, steps=self.steps
+        )
+        return found.rows
+
+
+@dataclass(frozen=True)
 class RandomMap(ArenaMethod):
     """:func:`noise` drawn with the question's seed: the control."""
 
@@ -277,6 +308,7 @@ METHODS: Mapping[str, Method] = {
         Rollout(),
         GradientXQ(),
         Ledger(),
+        LevelPixelMatrix(),
         GradientXInput(),
         # Fewer steps and larger windows than by default: an arena asks each method about hundreds of decisions.
         IntegratedGradients(steps=8),

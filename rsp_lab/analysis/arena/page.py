@@ -20,6 +20,9 @@ _GROUPS = {
     "randomised": ("Parameters drawn anew", "Rank correlation of the map before and after: low is what a map of the "
     "model should give. All at once, nothing cascaded; at the middle distance only."),
     "known": ("Against the known answer", "Over the pairs whose cue the model uses."),
+    "levels": ("By which level the cue came", "Against the change ledger between the two readings, over the pairs "
+    "whose cue the model uses; of methods that tell levels apart. On the cue's level 1 is what a map has that gives "
+    "every level the same."),
 }  # fmt: skip
 _SAME_TWICE = ("frozen_fall", "frozen_rise")
 """Equal, since the frozen head is affine, and so no more than its score says."""
@@ -166,6 +169,8 @@ def _group(result: ArenaResult, group: str) -> list[str]:
             [result.methods[method].title, *(str(result.estimate(model, method, measure)) for measure in measures)]
             for method in result.methods
         ]
+        if group == "levels":
+            rows = [row for row in rows if set(row[1:]) != {"–"}]
         if all(cell == "–" for row in rows for cell in row[1:]):
             continue
         if group == "known":

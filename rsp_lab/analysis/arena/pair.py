@@ -9,13 +9,15 @@ from statistics import fmean
 
 from torch import Tensor
 
-from rsp_lab.analysis.arena.methods import RANDOM, MethodMap, Question, method_map, noise
+from rsp_lab.analysis.arena.methods import RANDOM, ArenaMethod, MethodMap, Question, method_map, noise
+from rsp_lab.analysis.arena.on_levels import level_scores
 from rsp_lab.analysis.arena.result import PairOutcome
 from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.faithfulness.curves import random_order
 from rsp_lab.analysis.faithfulness.in_head import cell_order, frozen_curves, live_curves
 from rsp_lab.analysis.faithfulness.randomisation import PARTS, randomised, rank_correlation
+from rsp_lab.analysis.ledger.change import FrozenPair
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
 from rsp_lab.analysis.targets.target import target_value
@@ -56,8 +58,8 @@ def pair_outcome(
 ) -> PairOutcome:
     """Both readings of one pair in one model.
 
-    The known answer is measured on both readings; deletion, insertion and randomisation on reading 0 of even seeds and
-    on reading 1 of odd ones.
+    The known answer and levels are measured on both readings; deletion, insertion and randomisation on reading 0 of
+    even seeds and on reading 1 of odd ones.
 
     Args:
         name: of the model.
@@ -78,6 +80,7 @@ def pair_outcome(
         _known(questions, maps, ambiguities, seeds),
         _in_the_head(questions[dear], maps[dear], seeds),
         _at_the_input(questions[dear], maps[dear], seeds, input_steps),
+        _on_levels(questions, maps),
     ]
     if place.randomised:
         parts.append(_randomised(scenes[dear], place.seed, questions[dear], maps[dear]))
@@ -124,6 +127,16 @@ def _known(
                 measured.setdefault("follow", []).append(turned)
         table[name] = {measure: fmean(values) for measure, values in measured.items()}
     return table
+
+
+def _on_levels(questions: Sequence[Question], maps: Sequence[Maps]) -> dict[str, dict[str, float]]:
+    """Of methods that tell levels apart."""
+    (change,) = FrozenPair(*(question.frozen for question in questions)).ledgers([questions[1].target])
+    return {
+        name: level_scores(own, maps[1][name], change, signed=own.method.signed)
+        for name, own in maps[0].items()
+        if own.method.level == "relation" or (isinstance(own.method, ArenaMethod) and own.method.by_level)
+    }
 
 
 def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[str, float]]:

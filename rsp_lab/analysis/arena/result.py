@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
+from rsp_lab.analysis.arena.on_levels import LEVEL_RULES
 from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.faithfulness import in_head, randomisation
 from rsp_lab.analysis.scenes import known_answer
@@ -34,7 +35,7 @@ class Measure:
 
     Attributes:
         title: in a few words.
-        group: ``"relation"``, ``"input"``, ``"randomised"`` or ``"known"``.
+        group: ``"relation"``, ``"input"``, ``"randomised"``, ``"known"`` or ``"levels"``.
         rule: what it is.
         better: ``"high"``, ``"low"``, or ``""`` where neither is.
         needs_use: only pairs whose cue the model uses are counted: a map owes nothing to a cue that does nothing.
@@ -83,6 +84,8 @@ MEASURES: Mapping[str, Measure] = {
         "peak in the cue, region aside", "known", known_answer.KNOWN_RULES["pointing_context"], "high", True
     ),
     "follow": Measure("follows the swap", "known", known_answer.FOLLOW_RULE, "high", True),
+    "cue_level": Measure("mass on the cue's level", "levels", LEVEL_RULES["cue_level"], "high", True),
+    "level_overlap": Measure("change by level", "levels", LEVEL_RULES["level_overlap"], "high", True),
 }
 """By name, in the order of the tables."""
 
