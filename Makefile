@@ -16,7 +16,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 
 # What each set-up installs beside the library itself.
 extras-core     :=
-extras-app      := [app]
+extras-app      := [app,encoders]
 extras-training := [encoders,training]
 extras-dev      := [app,dev,docs,encoders,erase,notebooks,training]
 

@@ -19,7 +19,7 @@ from rsp_lab.models import weights
 from rsp_lab.text import spell_out
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.paper import PAPER_RECIPES
-from trainers.config.recipes import RECIPES, STUDY
+from trainers.config.recipes import RECIPES, STUDY_HEADS
 from trainers.config.run import RunConfig, check_threads
 from trainers.data.check import check_data
 from trainers.data.crops import check_picture, crop_sheet, write_picture
@@ -217,16 +217,16 @@ def card_command(
 def study_command(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("runs/study"),
     seeds: tuple[int, ...] = (0, 1, 2),
-    heads: tuple[str, ...] = tuple(STUDY),
+    heads: tuple[str, ...] = STUDY_HEADS,
     steps: int | None = None,
     num_threads: int = 0,
 ) -> None:
-    """Trains what the results page compares: all heads and seeds on small drawn scenes; resumes.
+    """Trains what the results page compares: heads and seeds on small drawn scenes; resumes.
 
     Args:
         output: folder of the runs, HEAD-SEED each.
         seeds: one run of each head a seed.
-        heads: which heads.
+        heads: which heads; others are those of the recipes study_HEAD.
         steps: updates a run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
     """

@@ -127,6 +127,8 @@ STUDY: dict[str, TopDownConfig] = {
     "context2": presets.top_down(top=5, at=(54, 43), fusion=AverageConfig(), channels=64),
 }
 """The heads that the results pages compare on small scenes, in 64 channels."""
+STUDY_HEADS = ("baseline", "baseline_q67", "rsp2", "rsp4", "self2", "context2")
+"""Those of them that a study trains unless told otherwise: one for each claim of the paper."""
 RELATION_RATES: dict[str, float] = {"rsp4_slow": 0.3, "rsp4_fast": 3.0}
 """Learning rate of the relation modules over that of all else, where it is not the same."""
 

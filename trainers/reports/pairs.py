@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rsp_lab.text import spread
+from rsp_lab.intervals import Estimate
 
 
 def gap_cell(gaps: Sequence[float]) -> str:
-    """Differences of shares in percentage points: median (least to greatest), and how many are above 0."""
-    return f"{spread(gaps, difference=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up"
+    """Differences of shares in percentage points: mean with its 95 % interval, and how many are above 0."""
+    found = Estimate.of([100 * gap for gap in gaps])
+    return f"{found.words(1, difference=True)}, {sum(gap > 0 for gap in gaps)} of {len(gaps)} up"
 
 
 def verdict(first: str, second: str, gaps: Mapping[str, Sequence[float]]) -> str:

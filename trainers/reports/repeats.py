@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rsp_lab.text import markdown_table, spread
 from trainers.reports.pairs import by_chance, gap_cell, verdict
@@ -28,14 +29,23 @@ def repeats_section(runs: Sequence[RepeatedRun]) -> list[str]:
         f"## {_TITLES.get(header['data'], header['data'])}, several seeds",
         "",
         f"{budget['updates']} updates of {budget['batch']} crops of {height} x {width}, {optimiser['kind']} at "
-        f"{optimiser['learning_rate']:g}, from scratch; IoU in percent over the {validation['images']} val images at "
-        "full size. The last weights of each run, none chosen. The shipped weights have a budget of their own, below; "
+        f"{optimiser['learning_rate']:g}, {_start(header['run'])}; IoU in percent over the {validation['images']} val "
+        "images at full size. The last weights of each run, none chosen. The shipped weights have a budget of their own, below; "
         "what these runs can show is the difference between the heads, and whether it outlives the seed.",
         "",
         *markdown_table(["recipe", "seeds", *_SUMS], rows),
         "",
         *(line for first in list(by_recipe)[1:] for line in _differences(by_recipe, first, next(iter(by_recipe)))),
     ]
+
+
+def _start(run: dict[str, Any]) -> str:
+    """What the training starts from."""
+    encoder, source = run["model"]["pyramid"]["encoder"], run.get("encoder_weights", "scratch")
+    if source == "scratch":
+        return "from scratch"
+    rate = run["optimiser"].get("encoder_rate", 1.0)
+    return f"encoder {encoder} from ImageNet at {rate:g} of the rate"
 
 
 def _differences(by_recipe: dict[str, list[RepeatedRun]], first: str, second: str) -> list[str]:

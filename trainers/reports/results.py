@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.models.paper.printed import printed_miou
 from rsp_lab.text import MISSING, markdown_table, percent, spread
 from trainers.config.recipes import study
+from trainers.config.run import RunConfig
+from trainers.reports.expected import MEASURES, difference, expectations_section, points
 from trainers.reports.pairs import by_chance, gap_cell, verdict
 from trainers.reports.printed import PRINTED
 from trainers.reports.repeats import repeats_section
@@ -21,11 +24,11 @@ PAIRS = (
     ("rsp2", "baseline"),
     ("rsp2", "self2"),
     ("rsp2", "context2"),
+    ("rsp4", "rsp2"),
+    ("baseline_q67", "baseline"),
     ("rsp4", "rsp4_none"),
     ("rsp4_slow", "rsp4"),
     ("rsp4_fast", "rsp4"),
-    ("rsp4_slow", "baseline_q67"),
-    ("rsp4_fast", "baseline_q67"),
 )
 """Runs that differ in one thing only, better one by the paper first; and other rates of the relations."""
 
@@ -60,11 +63,14 @@ def results_page(
             " paper's own. Shares and IoU in percent: median (least to greatest) over seeds.",
             "",
         ],
+        _parting(runs),
         _setting(runs),
         _overview(by_head),
         _paired(by_head, "Does the relation win?"),
+        expectations_section(runs),
         _by_case(by_head),
         _by_distance(by_head, page),
+        _by_difficulty(by_head),
         relation_section({NAMES[head]: [list(run.relations) for run in runs] for head, runs in by_head.items()}),
         *(_other(runs, page) for runs in others),
         repeats_section(repeats) if repeats else [],
@@ -78,7 +84,7 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
     config = study(runs[0].head)()
     height, width = config.augment.crop
     updates = sorted({run.updates for run in runs})
-    sample = runs[0].answers
+    sample = [answer for answer in runs[0].answers if answer.difficulty == DEFAULT.describe()]
     distances = sorted({answer.distance for answer in sample})
     return [
         "## Drawn scenes",
@@ -87,16 +93,47 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
         "",
         f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
         f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
-        f"scenes, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, {config.model.head.channels} "
-        "channels, no augmentation but the flip; the last weights, none chosen. Runs of one seed see the "
-        "same scenes in the same order.",
+        f"scenes, {_sampling(config)}, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, "
+        f"{config.model.head.channels} channels, no augmentation but the flip; the last weights, none chosen. Runs of "
+        "one seed see the same scenes in the same order.",
         "",
         f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
         f"- **Region IoU**: within the ambiguous regions only; mean over both readings of each case, over "
-        f"{len(sample)} scenes never trained on.",
+        f"{len(sample)} scenes never trained on, at the default difficulty.",
         "- **Accuracy**: share of those regions for which the mean logit of the right class exceeds that of the other "
         "reading. Each region comes in both readings with the same pixels, so that 50.0 is what any model reaches "
         f"that looks at the region alone. Cues are {', '.join(map(str, distances))} pixels away.",
+        "",
+    ]
+
+
+def _sampling(config: RunConfig) -> str:
+    parts = ["both readings of a scene in one batch"] if config.scenes.pairs else []
+    parts += ["cases sampled evenly"] if config.scenes.even_cases else []
+    parts += [f"pixels of the ambiguous region weighed {config.loss.region_weight:g} times"]
+    return ", ".join(parts)
+
+
+def _parting(runs: Sequence[StudyRun]) -> list[str]:
+    """Said first: by which measures RSP-4 and the sum over the same levels part at all."""
+    gaps = {title: difference(runs, "rsp4", "baseline_q67", name) for name, (title, _) in MEASURES.items()}
+    seeds = max(gap.count for gap in gaps.values())
+    if seeds < 2:
+        return []
+    above = [f"{title} ({points(gap)})" for title, gap in gaps.items() if gap.outcome("above") == "held"]
+    below = [f"{title} ({points(gap)})" for title, gap in gaps.items() if gap.outcome("below") == "held"]
+    if not above and not below:
+        said = "**by none of them**: no 95 % interval over seeds excludes 0"
+    else:
+        parts = [("RSP-4 is above", above), ("RSP-4 is **below**", below)]
+        said = "; ".join(f"{words} in {', '.join(titles)}" for words, titles in parts if titles)
+    return [
+        "## Where do the heads part?",
+        "",
+        f"RSP-4 against a sum over the same six levels, {seeds} seeds, {len(gaps)} measures: {said}. Of {len(gaps)} "
+        "measures without any difference, one would be told apart by chance in a third of such pages. Percentage "
+        "points; what each measure is stands below, and what the paper claims beside what is found in "
+        "[claims](claims.md).",
         "",
     ]
 
@@ -191,6 +228,48 @@ def _by_distance(by_head: dict[str, list[StudyRun]], page: str) -> list[str]:
         *markdown_table(["head", *(f"{distance} px" for distance in distances)], rows),
         "",
     ]
+
+
+def _by_difficulty(by_head: dict[str, list[StudyRun]]) -> list[str]:
+    """Scenes that are harder in another way than by distance."""
+    runs = next(iter(by_head.values()))
+    settings = runs[0].difficulties
+    if len(settings) < 2:
+        return []
+    (distance,) = {answer.distance for answer in runs[0].answers if answer.difficulty == settings[-1]}
+    lines = [
+        "### Accuracy and region IoU by difficulty",
+        "",
+        f"All networks are trained at the default difficulty. The cue is {distance} pixels away in each of these "
+        "scenes, at the default too. Every setting is proven to leak nothing: a classifier of the region's pixels, of "
+        "all but the cue's, and of cues shuffled between scenes is at chance (`python -m rsp_lab.data.scenes.proof`).",
+        "",
+    ]
+    for title, measure in (
+        ("accuracy", lambda run, setting: run.score(distance=distance, difficulty=setting)),
+        ("region IoU", lambda run, setting: run.region_iou(distance=distance, difficulty=setting)),
+    ):
+        rows = [[s, *(spread([measure(run, s) for run in own]) for own in by_head.values())] for s in settings]
+        lines += [*markdown_table([title, *(NAMES[head] for head in by_head)], rows), ""]
+    return lines + _by_difficulty_and_case(by_head, distance, settings)
+
+
+def _by_difficulty_and_case(by_head: dict[str, list[StudyRun]], distance: int, settings: Sequence[str]) -> list[str]:
+    """The two heads of most interest, case by case."""
+    heads = [head for head in ("baseline_q67", "rsp4") if head in by_head]
+    rows = [
+        [
+            setting,
+            *(
+                spread([run.score(case, distance, setting) for run in by_head[head]])
+                for case in CASES
+                for head in heads
+            ),
+        ]
+        for setting in settings
+    ]
+    titles = [f"{case.replace('-', ' / ')}, {NAMES[head]}" for case in CASES for head in heads]
+    return [*markdown_table(["accuracy", *titles], rows), ""]
 
 
 def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:

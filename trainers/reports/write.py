@@ -12,6 +12,7 @@ from rsp_lab.figures.results.distance import draw_distance_curves
 from rsp_lab.figures.style import save
 from rsp_lab.files import write_atomic
 from rsp_lab.models import weights
+from trainers.reports.claims import claims_page
 from trainers.reports.results import figure_name, results_page
 from trainers.runs.header import run_header
 from trainers.runs.repeats import read_repeats
@@ -19,7 +20,7 @@ from trainers.runs.study_runs import NAMES, StudyRun, distances_of, read_study
 
 
 def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = None) -> list[Path]:
-    """Writes the page, and its figures into the folder images/ beside it.
+    """Writes the page, claims.md beside it, and its figures into the folder images/ beside it.
 
     Args:
         roots: the study, then studies of another length.
@@ -37,7 +38,9 @@ def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = No
         save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
     repeated = read_repeats(repeats) if repeats else ()
     write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated))
-    return [output, *figures]
+    claims = output.with_name("claims.md")
+    write_atomic(claims, claims_page(runs))
+    return [output, claims, *figures]
 
 
 def shipped_headers() -> list[dict[str, Any]]:

@@ -106,4 +106,4 @@ def read_study(root: Path) -> list[StudyRun]:
 
 def distances_of(runs: Sequence[StudyRun]) -> tuple[int, ...]:
     """Distances of the cue over which the runs were asked, in pixels, rising."""
-    return tuple(sorted({answer.distance for answer in runs[0].answers}))
+    return tuple(sorted({answer.distance for answer in runs[0].answers if answer.difficulty == DEFAULT.describe()}))

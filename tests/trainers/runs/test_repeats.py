@@ -74,7 +74,11 @@ def _run(recipe: str, seed: int, miou: float, road: float) -> RepeatedRun:
         "seed": seed,
         "budget": {"updates": 300, "batch": 8, "crop": [256, 320]},
         "validation": {"images": 101, "miou": miou, "pixel_accuracy": 0.8, "iou": {"road": road, "train": None}},
-        "run": {"optimiser": {"kind": "adamw", "learning_rate": 1e-3}},
+        "run": {
+            "optimiser": {"kind": "adamw", "learning_rate": 1e-3, "encoder_rate": 0.3},
+            "encoder_weights": "package",
+            "model": {"pyramid": {"encoder": "timm/resnet18"}},
+        },
     }
     return RepeatedRun(header)
 
@@ -85,11 +89,11 @@ def test_the_section_sets_seed_against_seed() -> None:
 
     text = "\n".join(repeats_section(runs))
 
-    assert "300 updates of 8 crops of 256 x 320, adamw at 0.001" in text
+    assert "300 updates of 8 crops of 256 x 320, adamw at 0.001, encoder timm/resnet18 from ImageNet at 0.3 of" in text
     assert "| `sum` | 0, 1, 2 | 50.0 (40.0 to 60.0) | 80.0 (80.0 to 80.0) |" in text
-    assert "| mIoU | 50.0 (40.0 to 60.0) | 51.0 (42.0 to 70.0) | +2.0 (+1.0 to +10.0), 3 of 3 up |" in text
+    assert "| mIoU | 50.0 (40.0 to 60.0) | 51.0 (42.0 to 70.0) | +4.3 ± 12.3, 3 of 3 up |" in text
     assert "IoU of train" not in text
-    assert "| IoU of road | 90.0 (90.0 to 90.0) | 89.0 (88.0 to 90.0) | −1.0 (−2.0 to 0.0), 0 of 3 up |" in text
+    assert "| IoU of road | 90.0 (90.0 to 90.0) | 89.0 (88.0 to 90.0) | −1.0 ± 2.5, 0 of 3 up |" in text
     said = (
         "`rsp` against `sum`, 3 seeds: mIoU above in each seed; pixel accuracy not told apart, the seeds do not agree."
     )

@@ -10,8 +10,11 @@ from rsp_lab.analysis.scenes.answers import RegionAnswer
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES
+from rsp_lab.intervals import Estimate
 from trainers.commands import main
 from trainers.config.paper import PAPER_RECIPES
+from trainers.reports.claims import verdict_of
+from trainers.reports.expected import MEASURES, STUDY_EXPECTATIONS, StudyExpectation
 from trainers.reports.printed import PRINTED
 from trainers.reports.results import results_page
 from trainers.reports.write import write_results
@@ -75,9 +78,13 @@ def test_answers_of_other_weights_do_not_count(runs: Path, tmp_path: Path) -> No
 
 
 def test_the_page_is_written_with_its_figure(runs: Path, tmp_path: Path) -> None:
-    page, figure, _ = write_results([runs, runs], tmp_path / "results.md")
+    page, claims, figure, _ = write_results([runs, runs], tmp_path / "results.md")
 
     text = page.read_text()
+    assert "### Accuracy and region IoU by difficulty" in text
+    assert "| decoys 2 |" in text
+    assert "| RSP-2 above Baseline (accuracy) |" in text
+    assert "RSP-2 minus Baseline, 1 seeds: mIoU" in claims.read_text()
     assert text.count("| RSP-2 minus Baseline |") == 2
     assert "### With 1 updates" in text
     assert "RSP-2 minus + SELF" not in text
@@ -114,7 +121,7 @@ def test_the_page_says_who_wins_and_where_seeds_disagree() -> None:
     said = "RSP-2 against Baseline, 3 seeds: region IoU and accuracy above in each seed; mIoU not told apart"
     assert f"- {said}, the seeds do not agree." in page
     assert "3 seeds would still agree on the sign of a measure in 25 % of the cases." in page
-    assert "| RSP-2 minus Baseline | +1.0 (−2.0 to +3.0), 2 of 3 up |" in page
+    assert "| RSP-2 minus Baseline | +0.7 ± 6.3, 2 of 3 up |" in page
     # 80 right of 100, and 20 of the other reading's 100 swapped: 80 / 120.
     assert "| RSP-2 | 0, 1, 2 | 1.00 | 51.0 (48.0 to 53.0) | 66.7 (66.7 to 66.7) | 100.0 (100.0 to 100.0) |" in page
 
@@ -127,3 +134,37 @@ def test_a_loss_is_said_as_plainly() -> None:
 
 def test_every_printed_row_has_its_recipe() -> None:
     assert {row.recipe for row in PRINTED} <= set(PAPER_RECIPES)
+
+
+def test_the_page_says_first_where_the_heads_part() -> None:
+    right = [_run("rsp4", s, 0.5, True) for s in (0, 1)]
+    page = results_page([*right, *(_run("baseline_q67", s, 0.5 + 0.01 * s, False) for s in (0, 1))], [])
+    said = next(line for line in page.splitlines() if line.startswith("RSP-4 against a sum"))
+    assert "9 measures: RSP-4 is above in region IoU (" in said
+    assert "accuracy (+100.0 ± 0.0)" in said
+    assert "mIoU" not in said.partition("Of 9")[0]
+
+    same = results_page([*right, *(_run("baseline_q67", s, 0.5, True) for s in (0, 1))], [])
+    assert "9 measures: **by none of them**" in same
+
+
+@pytest.mark.parametrize(
+    ("gaps", "words"),
+    [
+        ({"a": [1, 1.1], "b": [2, 2.1]}, "**holds**"),
+        ({"a": [-1, -1.1]}, "**the opposite**"),
+        ({"a": [-1, 1.1]}, "**not told apart**"),
+        ({"a": [1, 1.1], "b": [-1, 1]}, "**holds** in a; **not told apart** in b"),
+    ],
+)
+def test_a_claim_has_the_verdict_of_its_intervals(gaps: dict[str, list[float]], words: str) -> None:
+    assert verdict_of({title: Estimate.of(values) for title, values in gaps.items()}) == words
+
+
+def test_an_expectation_is_judged_seed_by_seed() -> None:
+    runs = [_run("rsp2", s, 0.6, True) for s in (0, 1, 2)] + [_run("baseline", s, 0.5, False) for s in (1, 2, 3)]
+    expected = StudyExpectation("rsp2", "baseline", "accuracy", "above", "because")
+    found, outcome = expected.judged(runs)
+    assert (found.mean, found.count, outcome) == (1.0, 2, "held")
+    assert expected.sentence() == "RSP-2 above Baseline (accuracy)"
+    assert {one.measure for one in STUDY_EXPECTATIONS} <= set(MEASURES)
