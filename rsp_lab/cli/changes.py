@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from rsp_lab.analysis.faithfulness.randomisation import randomised
 from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.cli.progress import ReportProgress, progress_on_stderr
@@ -17,6 +18,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair
 from rsp_lab.files import check_target, to_json, write_json
 from rsp_lab.models import weights
+from rsp_lab.models.segmenter import Segmenter
 
 SCENE_PAIR = ("scenes-baseline", "scenes-rsp4")
 
@@ -29,6 +31,7 @@ def changes(
     size: tuple[int, int] = (256, 512),
     seed: int = FIRST_SEED["test"],
     double: bool = False,
+    control: bool = False,
     out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="JSON")] = None,
     json: Json = False,
 ) -> None:
@@ -41,6 +44,7 @@ def changes(
         size: rows and columns of a scene.
         seed: of the first pair; by default of the test split, on which nothing was trained.
         double: compute in float64.
+        control: also ask each network with its parameters drawn anew: what comes of the architecture alone.
         out: a file for the result as JSON too.
     """
     if n < 1:
@@ -54,9 +58,11 @@ def changes(
         check_target(out)
     found: list[SceneChanges] = []
     whole = n * len(cases)
-    for name in models:
-        network = weights.load(name)
-        network = network.double() if double else network
+    loaded = [weights.load(name) for name in models]
+    if control:
+        loaded += [_untrained(network) for network in loaded]
+    for network in loaded:
+        network, name = network.double() if double else network, network.name
         with progress_on_stderr(name, f"pairs of {name}") as report:
             found += scene_changes(network, _pairs(n, cases, size, seed), partial(_reported, report, whole))
     facts = about_run(size=list(size), seed=seed, precision="float64" if double else "float32") | {
@@ -70,6 +76,12 @@ def changes(
     else:
         print_rows([_row(one) for one in found], as_json=False)
         print("Mean absolute logits with 95 % intervals over pairs; the change is signed.")
+
+
+def _untrained(network: Segmenter) -> Segmenter:
+    fresh = randomised(network, "model", 0)
+    fresh.name = f"{network.name}, drawn anew"
+    return fresh
 
 
 def _reported(report: ReportProgress, whole: int, done: int) -> None:

@@ -97,7 +97,8 @@ def import_timm() -> Any:
     """
     if importlib.util.find_spec("timm") is None:
         raise ImportError(
-            f"encoders named {TIMM}NAME need the package timm, which is not installed: pip install 'rsp-lab[encoders]'."
+            f"encoders named {TIMM}NAME need the package timm, not installed: pip install 'rsp-lab[encoders]'. "
+            "Shipped weights named -tiny do without."
         )
     import timm.layers
 

@@ -37,6 +37,14 @@ def test_double_precision_adds_up_more_closely(capsys: pytest.CaptureFixture[str
     assert facts["changes"][0]["residual"] < 1e-10
 
 
+def test_the_control_is_the_same_network_untrained(capsys: pytest.CaptureFixture[str]) -> None:
+    main.main(["changes", "scenes-rsp4", *SMALL, "--control", "--json"])
+
+    trained, fresh = json.loads(capsys.readouterr().out)["changes"]
+    assert fresh["model"] == "scenes-rsp4, drawn anew"
+    assert abs(fresh["change"]["mean"]) < abs(trained["change"]["mean"])
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [(["-n", "0"], "-n must be at least 1"), (["--cases", "cat-dog"], "no case 'cat-dog'"), (["nobody"], "nobody")],
