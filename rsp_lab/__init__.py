@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
     from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, change_ledger, change_ledgers
     from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
-    from rsp_lab.analysis.ledger.frozen import FrozenHead
+    from rsp_lab.analysis.ledger.freeze import freeze
+    from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+    from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
     from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger
     from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
     from rsp_lab.analysis.ledger.selection import (
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         rejection_map,
         selection_gain,
     )
+    from rsp_lab.analysis.ledger.subject_check import SubjectCheck, check
     from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
     from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
     from rsp_lab.analysis.passes.residuals import context_residuals
@@ -58,8 +61,11 @@ if TYPE_CHECKING:
     from rsp_lab.capture.record import Record
     from rsp_lab.data.images import read_image
     from rsp_lab.explorer.widget import explore
+    from rsp_lab.frozen.rules import FrozenError
+    from rsp_lab.models.adapt import adapt
     from rsp_lab.models.inspection.structure import HeadStructure, head_structure
     from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+    from rsp_lab.models.subject import Subject
     from rsp_lab.models.weights import load
 else:
     from importlib import import_module
@@ -79,7 +85,13 @@ else:
         "rsp_lab.analysis.faithfulness.at_input": ("Faithfulness", "input_curves"),
         "rsp_lab.analysis.ledger.change": ("ChangeLedger", "FrozenPair", "change_ledger", "change_ledgers"),
         "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
-        "rsp_lab.analysis.ledger.frozen": ("FrozenHead",),
+        "rsp_lab.analysis.ledger.freeze": ("freeze",),
+        "rsp_lab.analysis.ledger.frozen": ("FrozenHead", "FrozenPass"),
+        "rsp_lab.analysis.ledger.frozen_subject": ("FrozenSubject",),
+        "rsp_lab.analysis.ledger.subject_check": ("SubjectCheck", "check"),
+        "rsp_lab.frozen.rules": ("FrozenError",),
+        "rsp_lab.models.adapt": ("adapt",),
+        "rsp_lab.models.subject": ("Subject",),
         "rsp_lab.analysis.ledger.ledger": ("ContextLedger", "LedgerError", "context_ledger"),
         "rsp_lab.analysis.ledger.levels": ("LevelLedger", "level_ledger"),
         "rsp_lab.analysis.ledger.selection": ("RejectionMap", "SelectionGain", "rejection_map", "selection_gain"),
@@ -147,8 +159,11 @@ __all__ = [
     "Explanation",
     "Faithfulness",
     "FlipStories",
+    "FrozenError",
     "FrozenHead",
     "FrozenPair",
+    "FrozenPass",
+    "FrozenSubject",
     "HeadStructure",
     "LedgerDifference",
     "LedgerError",
@@ -166,14 +181,18 @@ __all__ = [
     "SelectionGain",
     "StepFlow",
     "StepGaze",
+    "Subject",
+    "SubjectCheck",
     "SurgeryResult",
     "TradeMatrix",
     "ZoneContributions",
     "__version__",
+    "adapt",
     "attribute",
     "attribution",
     "change_ledger",
     "change_ledgers",
+    "check",
     "compare",
     "complementarity",
     "context_flow",
@@ -188,6 +207,7 @@ __all__ = [
     "explore",
     "figures",
     "flip_stories",
+    "freeze",
     "gaze_steps",
     "head_structure",
     "hooks",

@@ -52,6 +52,14 @@ def model(name: str = "rsp4", classes: tuple[str, ...] = CLASSES) -> Segmenter:
 
 
 @cache
+def subject() -> rl.Subject:
+    """Of a network of nobody's library."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, 4, 1), torch.nn.ReLU(), torch.nn.Conv2d(4, len(CLASSES), 1))
+    return rl.adapt(network.eval(), class_names=CLASSES, cut=("1",))  # type: ignore[return-value]
+
+
+@cache
 def explanation() -> rl.Explanation:
     return rl.explain(model("sum"), model(), photograph(), TARGET)
 
@@ -90,6 +98,12 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Segmenter.q_maps": lambda image: list(model().q_maps(image).values()),
     "Segmenter.forward": lambda image: model()(image),
     "FrozenHead.check_image": lambda image: rl.FrozenHead.of(model(), photograph()).check_image(image),
+    "Subject.forward": lambda image: subject()(image),
+    "FrozenPass.check_image": lambda image: rl.FrozenHead.of(model(), photograph()).check_image(image),
+    "FrozenSubject.check_image": lambda image: rl.freeze(subject(), photograph()).check_image(image),
+    "FrozenSubject.of": lambda image: rl.FrozenSubject.of(subject(), image),
+    "check": lambda image: rl.check(subject(), image),
+    "freeze": lambda image: rl.freeze(model(), image),
     "FrozenHead.of": lambda image: rl.FrozenHead.of(model(), image),
     "attribute": lambda image: rl.attribute(model(), image, TARGET, "gradient_x_input"),
     "FrozenPair.of": lambda image: rl.FrozenPair.of(model(), image, image).ledgers([TARGET]),
@@ -248,6 +262,7 @@ def test_what_is_no_image_is_refused_by_a_remedy(name: str) -> None:
 
 
 OF_A_BATCH = {
+    "Subject.forward",
     "Segmenter.forward",
     "Segmenter.coarse_logits",
     "Segmenter.q_maps",
@@ -317,6 +332,8 @@ def results() -> dict[str, object]:
         scene.ambiguities[0],
         region,
         rl.FrozenHead.of(model(), photograph()),
+        rl.freeze(subject(), photograph()),
+        rl.check(subject(), photograph()),
         rl.level_ledger(model(), photograph()),
         rl.selection_gain(model(), photograph(), TARGET),
         rl.rejection_map(model(), photograph(), TARGET),
@@ -361,7 +378,7 @@ def test_every_public_result_prints_as_a_few_lines() -> None:
         for value in map(namespace.__dict__.get, namespace.__all__)
         if inspect.isclass(value) and issubclass(value, Summarised)
     }
-    operations = {"Centre", "Operation", "Shuffle", "Temperature", "Uniform", "ZeroNeighbours"}
+    operations = {"Centre", "FrozenPass", "Operation", "Shuffle", "Temperature", "Uniform", "ZeroNeighbours"}
     assert public - operations <= set(made), "make one of each"
     for name, result in made.items():
         lines = repr(result).splitlines()

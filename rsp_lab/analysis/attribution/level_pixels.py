@@ -18,7 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.attribution.references import check_reference, reference_image
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine, frozen_for
+from rsp_lab.analysis.ledger.freeze import frozen_for
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
 from rsp_lab.analysis.targets.target import Target, cell_weights, resolved_target
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 
@@ -201,11 +202,11 @@ def _uncompiled(model: nn.Module) -> AbstractContextManager[object]:
 
 
 def class_names_of(model: nn.Module, class_names: Sequence[str] | None) -> tuple[str, ...]:
-    """Names in the order of the logits: those given, else a segmenter's own; raises ValueError where there are none."""
+    """Names in the order of the logits: those given, else the model's own; raises ValueError where there are none."""
     if class_names is not None:
         return tuple(class_names)
-    if isinstance(model, Segmenter):
-        return model.config.class_names
+    if isinstance(model, Segmenter | Subject):
+        return model.class_names
     raise ValueError(
         f"a {type(model).__name__} does not name its classes: give class_names in the order of its logits."
     )

@@ -10,7 +10,7 @@ part is a sum over the cells of each level, and so is its mean over the settings
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import comb
@@ -21,10 +21,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine, explainable_input, image_digest
+from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
+from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
+from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
@@ -47,7 +50,8 @@ class ChangeLedger(Summarised):
             the settings of the weights; float64, on the CPU.
         maps_before, maps_after: the same under the weights of the one picture alone: what the content would have
             brought if no step had looked elsewhere, and if all had from the start.
-        looking: Shapley value of each step's weights, highest step first; empty for heads that only sum.
+        looking: Shapley value of each step's weights, highest step first; empty for heads that only sum. Of a subject
+            of another library: of all its gates together, under ``"gates"``.
         residual: by :data:`CHANGE_RESIDUAL_RULE`.
         tolerance: what ``residual`` was held to.
     """
@@ -125,7 +129,7 @@ class ChangeLedger(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         return f"ChangeLedger: {self.target.describe()}", [
             *((f"level {x}", f"{value:+.4f}") for x, value in reversed(self.content.items())),
-            *((f"{step} looks", f"{value:+.4f}") for step, value in self.looking.items()),
+            *((_words(step), f"{value:+.4f}") for step, value in self.looking.items()),
             ("total", f"{self.total:+.4f} = {self.after:+.4f} - ({self.before:+.4f}), residual {self.residual:.1g}"),
         ]
 
@@ -154,6 +158,10 @@ class ChangeLedger(Summarised):
         }
 
 
+def _words(player: str) -> str:
+    return "gates as after" if player == GATES else f"{player} looks"
+
+
 @dataclass(frozen=True, eq=False)
 class FrozenPair(Summarised):
     """One head on two pictures of one size. One serves any number of targets.
@@ -162,24 +170,27 @@ class FrozenPair(Summarised):
         before, after: the head on either picture.
     """
 
-    before: FrozenHead
-    after: FrozenHead
+    before: FrozenPass
+    after: FrozenPass
 
     @classmethod
-    def of(cls, model: Segmenter, before: ImageLike | FrozenHead, after: ImageLike | FrozenHead) -> FrozenPair:
+    def of(
+        cls, model: Segmenter | Subject, before: ImageLike | FrozenPass, after: ImageLike | FrozenPass
+    ) -> FrozenPair:
         """One captured forward pass for each picture that is not a frozen head of the model already.
 
         Raises:
             ValueError: for a model or picture that :meth:`FrozenHead.of` refuses, or what does not fit together.
         """
-        first, second = (one if isinstance(one, FrozenHead) else FrozenHead.of(model, one) for one in (before, after))
-        if first.head is not model.head or second.head is not model.head:
+        first, second = (one if isinstance(one, FrozenPass) else freeze(model, one) for one in (before, after))
+        source = model.network if isinstance(model, Subject) else model.head
+        if first.source is not source or second.source is not source:
             raise ValueError("a frozen head is of another model: make it of this one.")
         return cls(first, second)
 
     def __post_init__(self) -> None:
         before, after = self.before, self.after
-        if before.head is not after.head:
+        if before.source is not after.source:
             raise ValueError("the two frozen heads are of two models: make both of one model.")
         if before.image_size != after.image_size:
             raise ValueError(
@@ -191,8 +202,8 @@ class FrozenPair(Summarised):
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The steps that look, highest first."""
-        return self.before.steps
+        """The steps that look, highest first; for a subject of another library all its gates together."""
+        return self.before.players
 
     @cached_property
     def _difference(self) -> dict[int, Tensor]:
@@ -210,8 +221,7 @@ class FrozenPair(Summarised):
         games = [_Game(self.steps) for _ in targets]
         for setting in product((False, True), repeat=len(self.steps)):
             moved = {step for step, moves in zip(self.steps, setting, strict=True) if moves}
-            weights = {step: (self.after if step in moved else self.before).weights[step] for step in self.steps}
-            head = replace(self.before, weights=weights)
+            head = self.before.moved(self.after, moved)
             for game, target in zip(games, targets, strict=True):
                 cells = {
                     x: torch.einsum("bcyx,bcyx->yx", gradient.double(), self._difference[x]).cpu()
@@ -291,7 +301,7 @@ class _Game:
 
 
 def change_ledger(
-    model: Segmenter, before: ImageLike | FrozenHead, after: ImageLike | FrozenHead, target: Target
+    model: Segmenter | Subject, before: ImageLike | FrozenPass, after: ImageLike | FrozenPass, target: Target
 ) -> ChangeLedger:
     """By what way the change from one picture to another changed a decision of a model.
 
@@ -309,8 +319,8 @@ def change_ledger(
         ValueError: for a target that does not fit, pictures of two sizes, or what :meth:`FrozenHead.of` refuses.
         LedgerError: if the parts do not add up to the change of the model's own answer.
     """
-    check_affine(model)
-    if not isinstance(before, FrozenHead):
+    check_freezable(model)
+    if not isinstance(before, FrozenPass):
         # Nothing runs for a target that does not fit.
         given = explainable_input(model, before)
         target.check((given.shape[-2], given.shape[-1]))
@@ -319,7 +329,7 @@ def change_ledger(
 
 
 def change_ledgers(
-    model: Segmenter, changes: Iterable[tuple[ImageLike, ImageLike, Target]]
+    model: Segmenter | Subject, changes: Iterable[tuple[ImageLike, ImageLike, Target]]
 ) -> tuple[ChangeLedger, ...]:
     """The same of many changes: a picture of several of them has one forward pass, a pair of pictures with several
     targets one set of passes of the head.
@@ -333,14 +343,14 @@ def change_ledgers(
     Raises:
         ValueError, LedgerError: as :func:`change_ledger`.
     """
-    check_affine(model)
-    heads: dict[str, FrozenHead] = {}
+    check_freezable(model)
+    heads: dict[str, FrozenPass] = {}
 
-    def head_of(image: ImageLike) -> FrozenHead:
+    def head_of(image: ImageLike) -> FrozenPass:
         given = explainable_input(model, image)
         key = image_digest(given)
         if key not in heads:
-            heads[key] = FrozenHead.of(model, given)
+            heads[key] = freeze(model, given)
         return heads[key]
 
     targets: dict[tuple[str, str], list[tuple[int, Target]]] = {}

@@ -7,9 +7,11 @@ without weights. What is held fixed is not explained: why the weights, and the Q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +35,7 @@ from rsp_lab.summary import Rows, Summarised
 
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
 """Largest relative residual that rounding explains, by the model's dtype."""
+PassT = TypeVar("PassT", bound="FrozenPass")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +51,141 @@ class StepValues(Summarised):
     context: Float[Tensor, "1 c y x"]
 
 
+class FrozenPass(Summarised, ABC):
+    """A network on one image with everything held that is not affine, and what is shared by all that is held so.
+
+    Attributes:
+        class_names: in the order of the logits.
+        image: RGB in [0, 1], in the network's dtype.
+        q: the maps in which the answer is taken apart, by level, (1, c, y, x), of a normal forward pass.
+        logits: (1, class, v, u), of the same pass.
+        name: of the network.
+    """
+
+    class_names: tuple[str, ...]
+    image: Tensor
+    q: dict[int, Tensor]
+    logits: Tensor
+    name: str
+
+    @property
+    @abstractmethod
+    def source(self) -> nn.Module:
+        """The module that is held; two frozen passes of one network share it."""
+
+    @property
+    @abstractmethod
+    def players(self) -> tuple[str, ...]:
+        """What is held and can be held as on another image instead, by name; empty if nothing ever differs."""
+
+    @abstractmethod
+    def moved(self: PassT, other: PassT, players: Collection[str]) -> PassT:
+        """The same pass, with some players held as in another pass of the network."""
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[int, ...]:
+        """Lowest first."""
+
+    @abstractmethod
+    def forward(
+        self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None
+    ) -> Float[Tensor, "1 class v u"]:
+        """Logits from maps by level; affine in them. Differentiable once.
+
+        Args:
+            q: of every level, each of the size it has in :attr:`q`.
+            classes: only these places in the order of the logits; None gives all.
+
+        Raises:
+            ValueError: for missing, unknown or wrongly sized levels.
+        """
+
+    def check_image(self, image: ImageLike) -> None:
+        """Raises ValueError unless the frozen head is of this image, in any kind that is accepted as one."""
+        if image is self.image:
+            return
+        given = one_image(image)
+        if given.shape != self.image.shape or image_digest(given) != self.image_digest:
+            raise ValueError(
+                "the frozen head is of another image: pass the one it was made of, frozen.image, or make a frozen head "
+                "of this image."
+            )
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(y, x) in pixels."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+    @cached_property
+    def image_digest(self) -> str:
+        """Tells images apart; the same in either precision."""
+        return image_digest(self.image)
+
+    @property
+    def tolerance(self) -> float:
+        return TOLERANCES[self.logits.dtype]
+
+    @cached_property
+    def bias_map(self) -> Float[Tensor, "1 class v u"]:
+        """Answer to Q = 0. It depends on the place where a step's weights do not sum to 1 (no normalisation)."""
+        with torch.no_grad():
+            return self.forward({x: torch.zeros_like(q) for x, q in self.q.items()})
+
+    def resolved(self, target: TargetT) -> TargetT:
+        """The target with a class and rival that it leaves open filled in by the head's own logits.
+
+        Raises:
+            ValueError: as :func:`~rsp_lab.analysis.targets.target.resolved_target`.
+        """
+        return resolved_target(target, self.logits[0], self.image_size, self.class_names)
+
+    def gradients(self, target: Target) -> dict[int, Tensor]:
+        """Derivative of the target's functional at image size with respect to each Q map, (1, c, y, x) by level.
+
+        ``T_x = Q_x + context``, so it is that with respect to the context taken at level x as well.
+
+        Raises:
+            ValueError: if the target does not fit the image or the classes.
+        """
+        cells = (self.logits.shape[-2], self.logits.shape[-1])
+        place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
+        direction = target.direction(self.class_names).to(self.logits)
+        return self.pulled_back(direction[None, :, None, None] * place)
+
+    def pulled_back(self, weights: Float[Tensor, "1 class v u"]) -> dict[int, Tensor]:
+        """Derivative of ``(weights * logits).sum()`` with respect to each map, (1, c, y, x) by level."""
+        leaves, logits = self._graph
+        with full_precision(logits.device):
+            found = torch.autograd.grad(logits, list(leaves.values()), weights, retain_graph=True)
+        return dict(zip(leaves, found, strict=True))
+
+    @property
+    def recomputed_logits(self) -> Float[Tensor, "1 class v u"]:
+        """The frozen head's own answer to its Q maps: :attr:`logits` up to rounding, unless weights were replaced."""
+        return self._graph[1].detach()
+
+    @cached_property
+    def _graph(self) -> tuple[dict[int, Tensor], Tensor]:
+        with full_precision(self.logits.device, grad=True):
+            leaves = {x: q.detach().requires_grad_() for x, q in self.q.items()}
+            return leaves, self.forward(leaves)
+
+    def _check_maps(self, q: Mapping[int, Tensor]) -> None:
+        if set(q) != set(self.levels):
+            raise ValueError(
+                f"the head reads the levels {list(self.levels)}, got {sorted(q)}: give each of them a map."
+            )
+        for x, held in self.q.items():
+            if q[x].shape != held.shape:
+                raise ValueError(
+                    f"the map of level {x} has the shape {tuple(q[x].shape)}, expected {tuple(held.shape)} "
+                    "as on the image whose weights are held."
+                )
+
+
 @dataclass(frozen=True, eq=False)
-class FrozenHead(Summarised):
+class FrozenHead(FrozenPass):
     """A head on one image, its relation weights held fixed. One serves any number of targets.
 
     It refers to the model's own parameters: it is good until they change.
@@ -107,17 +243,6 @@ class FrozenHead(Summarised):
             name=model.name,
         )
 
-    def check_image(self, image: ImageLike) -> None:
-        """Raises ValueError unless the frozen head is of this image, in any kind that is accepted as one."""
-        if image is self.image:
-            return
-        given = one_image(image)
-        if given.shape != self.image.shape or image_digest(given) != self.image_digest:
-            raise ValueError(
-                "the frozen head is of another image: pass the one it was made of, frozen.image, or make a frozen head "
-                "of this image."
-            )
-
     def _summary(self) -> tuple[str, Rows]:
         height, width = self.image_size
         return f"FrozenHead of {self.name} on an image of {height} x {width} pixels", [
@@ -127,16 +252,6 @@ class FrozenHead(Summarised):
             ("steps held", ", ".join(self.steps) or "none: this head selects nothing"),
             ("logits", self.logits),
         ]
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """(y, x) in pixels."""
-        return self.image.shape[-2], self.image.shape[-1]
-
-    @cached_property
-    def image_digest(self) -> str:
-        """Tells images apart; the same in either precision."""
-        return image_digest(self.image)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -149,8 +264,16 @@ class FrozenHead(Summarised):
         return tuple(self.weights)
 
     @property
-    def tolerance(self) -> float:
-        return TOLERANCES[self.logits.dtype]
+    def source(self) -> nn.Module:
+        return self.head
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        """The steps."""
+        return self.steps
+
+    def moved(self, other: FrozenHead, players: Collection[str]) -> FrozenHead:
+        return replace(self, weights={step: (other if step in players else self).weights[step] for step in self.steps})
 
     def forward(
         self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None
@@ -243,81 +366,9 @@ class FrozenHead(Summarised):
         weights[:, half, half] = 1
         return weights
 
-    @cached_property
-    def bias_map(self) -> Float[Tensor, "1 class v u"]:
-        """Answer to Q = 0. It depends on the place where a step's weights do not sum to 1 (no normalisation)."""
-        with torch.no_grad():
-            return self.forward({x: torch.zeros_like(q) for x, q in self.q.items()})
-
-    def resolved(self, target: TargetT) -> TargetT:
-        """The target with a class and rival that it leaves open filled in by the head's own logits.
-
-        Raises:
-            ValueError: as :func:`~rsp_lab.analysis.targets.target.resolved_target`.
-        """
-        return resolved_target(target, self.logits[0], self.image_size, self.class_names)
-
-    def gradients(self, target: Target) -> dict[int, Tensor]:
-        """Derivative of the target's functional at image size with respect to each Q map, (1, c, y, x) by level.
-
-        ``T_x = Q_x + context``, so it is that with respect to the context taken at level x as well.
-
-        Raises:
-            ValueError: if the target does not fit the image or the classes.
-        """
-        cells = (self.logits.shape[-2], self.logits.shape[-1])
-        place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
-        direction = target.direction(self.class_names).to(self.logits)
-        leaves, logits = self._graph
-        with full_precision(logits.device):
-            found = torch.autograd.grad(
-                logits, list(leaves.values()), direction[None, :, None, None] * place, retain_graph=True
-            )
-        return dict(zip(leaves, found, strict=True))
-
-    @property
-    def recomputed_logits(self) -> Float[Tensor, "1 class v u"]:
-        """The frozen head's own answer to its Q maps: :attr:`logits` up to rounding, unless weights were replaced."""
-        return self._graph[1].detach()
-
-    @cached_property
-    def _graph(self) -> tuple[dict[int, Tensor], Tensor]:
-        with full_precision(self.logits.device, grad=True):
-            leaves = {x: q.detach().requires_grad_() for x, q in self.q.items()}
-            return leaves, self.forward(leaves)
-
-    def _check_maps(self, q: Mapping[int, Tensor]) -> None:
-        if set(q) != set(self.levels):
-            raise ValueError(
-                f"the head reads the levels {list(self.levels)}, got {sorted(q)}: give each of them a map."
-            )
-        for x, held in self.q.items():
-            if q[x].shape != held.shape:
-                raise ValueError(
-                    f"the map of level {x} has the shape {tuple(q[x].shape)}, expected {tuple(held.shape)} "
-                    "as on the image whose weights are held."
-                )
-
 
 def _wanted(tap: Tap) -> bool:
     return tap.name == "logits" or tap.name.startswith("q") or tap.name.endswith(".weights")
-
-
-def frozen_for(model: Segmenter | FrozenHead, image: ImageLike, target: TargetT) -> tuple[FrozenHead, TargetT]:
-    """:meth:`FrozenHead.of`, and the target with what it leaves open filled in; nothing runs for one that does not fit.
-
-    Raises:
-        ValueError: for a target that does not fit the image or the classes, or what :meth:`FrozenHead.of` refuses.
-    """
-    if isinstance(model, FrozenHead):
-        model.check_image(image)
-        return model, model.resolved(target)
-    check_affine(model)
-    given = explainable_input(model, image)
-    target.check((given.shape[-2], given.shape[-1]))
-    target.check_classes(model.class_names)
-    frozen = FrozenHead.of(model, given)
-    return frozen, frozen.resolved(target)
 
 
 def captured_record(

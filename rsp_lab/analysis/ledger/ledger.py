@@ -18,10 +18,12 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, LevelTable, on_pixels, table_by_kind
-from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
+from rsp_lab.analysis.ledger.freeze import frozen_for
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import cell_edges, cell_to_pixel
@@ -224,12 +226,12 @@ class ContextLedger(Summarised):
         return LedgerCell(level, y, x, float(self.maps[level][y, x]), (top, left, bottom, right), centre)
 
 
-def context_ledger(model: Segmenter | FrozenHead, image: ImageLike, target: Target) -> ContextLedger:
+def context_ledger(model: Segmenter | Subject | FrozenPass, image: ImageLike, target: Target) -> ContextLedger:
     """The ledger of one decision of a model on an image: one forward pass, and one backward pass of the head alone.
 
     Args:
         model: in eval mode, float32 or float64; it is left as it was found. For several targets on one image pass the
-            same :class:`FrozenHead` of it each time, which saves the forward pass.
+            same frozen pass of it (:func:`~rsp_lab.analysis.ledger.freeze.freeze`) each time: that saves the pass.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: a class or rival that it leaves open is what the model predicts.
 

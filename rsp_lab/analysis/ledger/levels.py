@@ -14,10 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
+from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
@@ -124,7 +126,7 @@ class LevelLedger(Summarised):
 
 
 def level_ledger(
-    model: Segmenter | FrozenHead, image: ImageLike, *, classes: Sequence[str] | None = None
+    model: Segmenter | Subject | FrozenPass, image: ImageLike, *, classes: Sequence[str] | None = None
 ) -> LevelLedger:
     """Every level's contribution to every logit of an image, from one forward pass and levels + 1 passes of the head.
 
@@ -141,10 +143,9 @@ def level_ledger(
         ValueError: for a class that does not exist; for a model or image that :meth:`FrozenHead.of` refuses.
         LedgerError: if the contributions do not add up to the model's logits.
     """
-    if not isinstance(model, FrozenHead):
-        check_affine(model)
+    check_freezable(model)
     places = _places(classes, model.class_names)
-    frozen = FrozenHead.of(model, image)
+    frozen = freeze(model, image)
     logits, bias = frozen.logits[0, places], frozen.bias_map[0, places]
     contributions = logits.new_empty(len(frozen.levels), *logits.shape)
     nothing = {x: torch.zeros_like(q) for x, q in frozen.q.items()}

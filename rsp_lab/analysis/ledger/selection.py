@@ -12,7 +12,8 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.difference import LedgerDifference, map_differences
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead, frozen_for
+from rsp_lab.analysis.ledger.freeze import frozen_for
+from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger, check_residual, context_ledger
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.relation import required_relations

@@ -1,8 +1,8 @@
 """The shipped weights reach what their headers, and so the model card, say.
 
 The confusion of each validation image stands beside this file. All of them together are the header's scores, and of the
-weights that are meant to be used every fifth image is evaluated once more. To renew them for new weights: ``python -m tests.trainers.reports.test_shipped`` in
-the checkout.
+weights that are meant to be used every fifth image is evaluated once more. To renew them for new weights:
+``python -m tests.trainers.reports.test_shipped`` in the checkout.
 """
 
 from __future__ import annotations

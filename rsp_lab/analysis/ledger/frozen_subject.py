@@ -1,0 +1,198 @@
+"""A subject on one image with all its gates held: affine in the maps of its cut, whatever library it is of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rsp_lab.analysis.ledger.frozen import FrozenPass, check_finite_logits, explainable_input
+from rsp_lab.frozen.network import GATE_BYTES, CutPoint, FrozenNetwork
+from rsp_lab.frozen.rules import FrozenError
+from rsp_lab.models.subject import Subject
+from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
+from rsp_lab.summary import Rows
+
+AFFINE_RESIDUAL_RULE = (
+    "the largest, over functionals of the logits with random signs, of |bias + sum of contributions - functional| / "
+    "max(1, |bias| + sum of |contributions|)"
+)
+_FUNCTIONALS = 3
+_TO_HOLD = (
+    "a product of two branches that both depend on the cut is not affine; hold one of them, by a module that computes "
+    "it under torch.no_grad, or take a cut behind it"
+)
+GATES = "gates"
+"""The one player of a subject's change: all that is held."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenSubject(FrozenPass):
+    """A subject on one image, its gates held. One serves any number of targets.
+
+    Maps of one stride are one level, their channels side by side; level x has stride 2^x.
+
+    Attributes:
+        subject: the network in our form.
+        class_names: in the order of the logits.
+        image: RGB in [0, 1], in the network's dtype.
+        q: maps of the cut by level, (1, c, y, x), lowest first.
+        logits: (1, class, v, u) at the network's own resolution.
+        network: what is held.
+        parts: names of the cut's tensors by level, in the order of the channels.
+        name: of the subject.
+    """
+
+    subject: Subject
+    class_names: tuple[str, ...]
+    image: Tensor
+    q: dict[int, Tensor]
+    logits: Tensor
+    network: FrozenNetwork
+    parts: dict[int, tuple[str, ...]]
+    name: str = "network"
+
+    @classmethod
+    def of(
+        cls, subject: Subject, image: ImageLike, *, gate_bytes: int = GATE_BYTES, verify: bool = True
+    ) -> FrozenSubject:
+        """One pass of the network, in which its gates are remembered.
+
+        Args:
+            subject: in eval mode, float32 or float64; it is left as it was found.
+            image: see :mod:`rsp_lab.rgb`.
+            gate_bytes: that gates may take.
+            verify: refuse a network that is not affine with its gates held.
+
+        Raises:
+            ValueError: for a network in training mode or of another dtype, or what is no image.
+            FrozenError: for a cut that does not fit the network, gates that take too much, or an operation that is not
+                affine, which it names.
+        """
+        given = explainable_input(subject, image)
+        points = [CutPoint.parse(words) for words in subject.cut]
+        with full_precision(given.device):
+            network = FrozenNetwork.record(
+                subject.network, (subject.normalised(given),), points, subject.logits_of, gate_bytes=gate_bytes
+            )
+        check_finite_logits(network.output, subject.name)
+        used = network.used
+        parts: dict[int, list[str]] = {}
+        for name, value in network.cut.items():
+            if name in used:
+                parts.setdefault(_level(subject, name, value, (given.shape[-2], given.shape[-1])), []).append(name)
+        ordered = {level: tuple(parts[level]) for level in sorted(parts)}
+        frozen = cls(
+            subject=subject,
+            class_names=subject.class_names,
+            image=given,
+            q={level: _joined(subject, [network.cut[name] for name in names]) for level, names in ordered.items()},
+            logits=network.output,
+            network=network,
+            parts=ordered,
+            name=subject.name,
+        )
+        if verify and frozen.refused:
+            raise FrozenError(f"no ledger of {subject.name} adds up: {frozen.refused}.")
+        return frozen
+
+    @property
+    def source(self) -> nn.Module:
+        return self.subject.network
+
+    @property
+    def players(self) -> tuple[str, ...]:
+        return (GATES,)
+
+    def moved(self, other: FrozenSubject, players: Collection[str]) -> FrozenSubject:
+        return replace(self, network=other.network) if GATES in players else self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        return tuple(self.q)
+
+    def forward(self, q: Mapping[int, Tensor], *, classes: Sequence[int] | None = None) -> Tensor:
+        self._check_maps(q)
+        cut = {name: torch.zeros_like(value) for name, value in self.network.cut.items()}
+        for level, names in self.parts.items():
+            widths = [self.network.cut[name].shape[1] for name in names]
+            cut |= dict(zip(names, q[level].split(widths, dim=1), strict=True))
+        with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
+            answer = self.network.forward(cut)
+        return answer if classes is None else answer[:, list(classes)]
+
+    def pulled_back(self, weights: Tensor) -> dict[int, Tensor]:
+        with full_precision(self.logits.device):
+            found = self.network.gradients(weights)
+        return {level: torch.cat([found[name] for name in names], dim=1) for level, names in self.parts.items()}
+
+    @cached_property
+    def recomputed_logits(self) -> Tensor:
+        with torch.no_grad():
+            return self.forward(self.q)
+
+    @cached_property
+    def affine_residual(self) -> float:
+        """By :data:`AFFINE_RESIDUAL_RULE`: what every ledger rests on."""
+        draws = torch.Generator().manual_seed(0)
+        worst = 0.0
+        for _ in range(_FUNCTIONALS):
+            signs = torch.randint(0, 2, self.logits.shape, generator=draws, dtype=torch.int8).to(self.logits) * 2 - 1
+            parts = {x: (g * self.q[x]).double() for x, g in self.pulled_back(signs).items()}
+            bias, value = (float((signs * one).double().sum()) for one in (self.bias_map, self.logits))
+            size = abs(bias) + sum(float(part.abs().sum()) for part in parts.values())
+            gap = abs(bias + sum(float(part.sum()) for part in parts.values()) - value)
+            worst = max(worst, gap / max(1.0, size)) if math.isfinite(gap) else math.inf
+        return worst
+
+    @cached_property
+    def refused(self) -> str:
+        """The operation that is not affine and what would have to be held, in words; empty where all is exact."""
+        if self.affine_residual <= self.tolerance:
+            return ""
+        operation = self.network.unknown_operation() or "an operation that was not found"
+        return f"residual {self.affine_residual:.1g}; {operation} is not affine with all gates held: {_TO_HOLD}"
+
+    @cached_property
+    def bias_share(self) -> float:
+        """|bias| over |bias| and all contributions' absolute values, mean over the logits: what no level explains."""
+        with torch.no_grad():
+            nothing = {x: torch.zeros_like(q) for x, q in self.q.items()}
+            bias = self.bias_map
+            whole = bias.abs()
+            for x, q in self.q.items():
+                whole = whole + (self.forward({**nothing, x: q}) - bias).abs()
+        return float((bias.abs() / whole.clamp_min(torch.finfo(whole.dtype).tiny)).mean())
+
+    def _summary(self) -> tuple[str, Rows]:
+        height, width = self.image_size
+        return f"FrozenSubject of {self.name} on an image of {height} x {width} pixels", [
+            ("classes", self.class_names),
+            ("levels", ", ".join(f"{x} (stride {2**x})" for x in self.levels)),
+            ("gates", ", ".join(f"{count} {kind}" for kind, count in self.network.tape.kinds().items())),
+            ("gates take", f"{self.network.tape.size / 1e6:.3g} MB"),
+            ("logits", self.logits),
+        ]
+
+
+def _level(subject: Subject, name: str, value: Tensor, size: tuple[int, int]) -> int:
+    if value.ndim != 4:
+        raise ValueError(
+            f"{name} of {subject.name} has the shape {tuple(value.shape)}, expected a map with the axes b c y x: name "
+            "another tensor in its cut."
+        )
+    stride = size[0] / value.shape[-2]
+    return round(math.log2(stride))
+
+
+def _joined(subject: Subject, maps: list[Tensor]) -> Tensor:
+    sizes: set[Any] = {tuple(one.shape[-2:]) for one in maps}
+    if len(sizes) > 1:
+        raise ValueError(f"maps of nearly one stride differ in size in {subject.name}, {sizes}: name fewer in its cut.")
+    return torch.cat(maps, dim=1)

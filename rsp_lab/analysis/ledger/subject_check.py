@@ -1,0 +1,154 @@
+"""What holds for a subject: how exactly its ledgers add up, what no level explains, and what is refused and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.frozen import TOLERANCES
+from rsp_lab.analysis.ledger.frozen_subject import AFFINE_RESIDUAL_RULE, FrozenSubject
+from rsp_lab.frozen.rules import FrozenError
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from rsp_lab.rgb import ImageLike
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import percent, rounded
+
+
+@dataclass(frozen=True)
+class SubjectCheck(Summarised):
+    """What holds for a subject on one image.
+
+    Attributes:
+        name: of the subject.
+        exact: whether its ledgers add up in both precisions.
+        residuals: by precision, by :data:`AFFINE_RESIDUAL_RULE`.
+        levels: stride of each level, by level.
+        bias_share: mean over the logits of |bias| over |bias| and all |contributions|: what no level explains.
+        gates: how many of each kind are held.
+        gate_bytes: that they take, in float32.
+        flips: share of the two-sided gates (ReLU, max pooling) that change when a level is really removed, by level.
+        attention: how many attentions are held.
+        normalisation: where mean and standard deviation come from.
+        refused: operation that is not affine, and what would have to be held; empty where all is.
+    """
+
+    name: str
+    exact: bool
+    residuals: dict[str, float]
+    levels: dict[int, int]
+    bias_share: float
+    gates: dict[str, int]
+    gate_bytes: int
+    flips: dict[int, float]
+    attention: int
+    normalisation: str
+    refused: str
+
+    def _summary(self) -> tuple[str, Rows]:
+        title = f"{self.name}: " + ("its ledgers are exact" if self.exact else "refused")
+        return title, [
+            ("residual", ", ".join(f"{name} {value:.1g}" for name, value in self.residuals.items())),
+            ("levels", ", ".join(f"{level} (stride {stride})" for level, stride in self.levels.items())),
+            ("bias share", percent(self.bias_share, 1)),
+            ("gates held", ", ".join(f"{count} {kind}" for kind, count in self.gates.items())),
+            ("gates take", f"{self.gate_bytes / 1e6:.3g} MB"),
+            (
+                "gates that flip when a level goes",
+                ", ".join(f"{level} {percent(share, 1)}" for level, share in self.flips.items()),
+            ),
+            ("attentions", self.attention),
+            ("normalisation", self.normalisation),
+            *((("refused", self.refused),) if self.refused else ()),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            "name": self.name,
+            "exact": self.exact,
+            "residuals": self.residuals,
+            "residual_rule": AFFINE_RESIDUAL_RULE,
+            "strides": {str(level): stride for level, stride in self.levels.items()},
+            "bias_share": rounded(self.bias_share),
+            "gates": self.gates,
+            "gate_bytes": self.gate_bytes,
+            "gate_flips": {str(level): rounded(share) for level, share in self.flips.items()},
+            "attention": self.attention,
+            "normalisation": self.normalisation,
+            "refused": self.refused,
+        }
+
+
+def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
+    """What holds for a network on an image: run this first on one of your own.
+
+    The network is put into double precision for one of the passes and back; its values come back bit for bit.
+
+    Args:
+        subject: of :func:`~rsp_lab.models.adapt.adapt`, in eval mode and float32 or float64.
+        image: RGB; see :mod:`rsp_lab.rgb`.
+
+    Raises:
+        ValueError: for a model of ours, whose ledgers need no check beyond their residual, or what
+            :meth:`FrozenSubject.of` refuses.
+        FrozenError: for a cut that does not fit, or a network that takes another way on each run.
+    """
+    if isinstance(subject, Segmenter):
+        raise ValueError("a model of rsp_lab is exact by its structure: each of its ledgers states its residual.")
+    frozen = FrozenSubject.of(subject, image, verify=False)
+    residuals = {_name(frozen.logits.dtype): frozen.affine_residual}
+    if frozen.logits.dtype == torch.float32:
+        kept = {name: value.detach().clone() for name, value in subject.state_dict(keep_vars=True).items()}
+        buffers = {name: value.detach().clone() for name, value in subject.named_buffers()}
+        try:
+            double = FrozenSubject.of(subject.double(), frozen.image.double(), verify=False)
+            residuals["float64"] = double.affine_residual
+            refused = double.refused
+        finally:
+            subject.float()
+            _put_back(subject, kept | buffers)
+    else:
+        refused = frozen.refused
+    allowed = {_name(dtype): value for dtype, value in TOLERANCES.items()}
+    exact = not refused and all(value <= allowed[name] for name, value in residuals.items())
+    if not exact and not refused:
+        refused = "the parts do not add up, and no operation was found that explains it"
+    kinds = frozen.network.tape.kinds()
+    return SubjectCheck(
+        name=subject.name,
+        exact=exact,
+        residuals=residuals,
+        levels={level: 2**level for level in frozen.levels},
+        bias_share=frozen.bias_share,
+        gates=kinds,
+        gate_bytes=frozen.network.tape.size,
+        flips={level: _flips(frozen, level) for level in frozen.levels},
+        attention=kinds.get("attention weights", 0),
+        normalisation=subject.normalisation,
+        refused=refused,
+    )
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _flips(frozen: FrozenSubject, level: int) -> float:
+    cut = dict(frozen.network.cut)
+    cut |= {name: torch.zeros_like(cut[name]) for name in frozen.parts[level]}
+    try:
+        return frozen.network.gate_flips(cut)
+    except FrozenError:
+        return float("nan")
+
+
+def _put_back(subject: Subject, kept: dict[str, Tensor]) -> None:
+    """Bit for bit: what went to double and back may have lost a signalling NaN, but no number."""
+    with torch.no_grad():
+        for name, value in {**dict(subject.named_parameters()), **dict(subject.named_buffers())}.items():
+            if name in kept:
+                value.copy_(kept[name])

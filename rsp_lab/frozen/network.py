@@ -1,0 +1,435 @@
+"""A network with its gates held at one input's values: affine in the tensors of a cut, and checked to be.
+
+With the gates held, the answer is a constant, the bias, and a linear function of each tensor of the cut. The product of
+a tensor with the gradient of any linear functional of the answer is what each of its places contributes; bias and
+contributions add up to the functional. Nothing of the network changes: what is put in force is taken out again,
+whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rsp_lab.frozen.rules import FrozenError
+from rsp_lab.frozen.tape import Recording, Replay, Tape, operation_name
+
+GATE_BYTES = 6 * 10**9
+"""What gates may take by default."""
+AFFINE = {torch.float64: 1e-9, torch.float32: 1e-4}
+"""How far an answer may be from affine, relative to its size, by precision."""
+Place = tuple[str | int, ...]
+"""Where a tensor lies in a module's answer: keys and indices, outermost first."""
+
+
+@dataclass(frozen=True)
+class CutPoint:
+    """A tensor of the cut.
+
+    Attributes:
+        module: path of the module whose answer holds it; empty for the network's input.
+        place: in that answer; empty where the answer is the tensor itself.
+    """
+
+    module: str
+    place: Place = ()
+
+    def __str__(self) -> str:
+        return self.module + "".join(f"[{part}]" for part in self.place)
+
+    @classmethod
+    def parse(cls, words: str) -> CutPoint:
+        """Inverse of ``str``: ``"backbone[feature_maps][2]"``.
+
+        Raises:
+            FrozenError: for words of another form.
+        """
+        found = re.fullmatch(r"([^\[\]]*)((?:\[[^\[\]]+\])*)", words)
+        if found is None:
+            raise FrozenError(f"{words!r} names no tensor: write a module's path, then [place] into its answer.")
+        parts = re.findall(r"\[([^\[\]]+)\]", found[2])
+        return cls(found[1], tuple(int(part) if part.lstrip("-").isdigit() else part for part in parts))
+
+
+@dataclass(eq=False)
+class FrozenNetwork:
+    """A network on one input, its gates held.
+
+    It refers to the network's own parameters: it is good until they change.
+
+    Attributes:
+        network: in evaluation mode.
+        inputs: what it was called with.
+        read: the tensor that is explained, out of the network's answer.
+        points: of the cut, by their words.
+        cut: the tensors of the cut, by the same, of a normal pass.
+        output: of the same pass.
+        tape: what is held.
+        spans: by module of the cut, the gates inside its call, first and behind the last.
+        answers: of these modules; what of one is not in the cut stays as it was.
+    """
+
+    network: nn.Module
+    inputs: tuple[Any, ...]
+    read: Callable[[Any], Tensor]
+    points: dict[str, CutPoint]
+    cut: dict[str, Tensor]
+    output: Tensor
+    tape: Tape
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def record(
+        cls,
+        network: nn.Module,
+        inputs: Sequence[Any],
+        cut: Sequence[CutPoint],
+        read: Callable[[Any], Tensor] = lambda answer: answer,
+        *,
+        gate_bytes: int = GATE_BYTES,
+    ) -> FrozenNetwork:
+        """One pass of the network, in which its gates are remembered.
+
+        Args:
+            network: in evaluation mode, uncompiled.
+            inputs: of the network.
+            cut: tensors in which the answer is taken apart; nothing of one may be worked out from another one that is
+                given as well, unless its module is given too.
+            read: the tensor that is explained, out of the network's answer.
+            gate_bytes: that gates may take.
+
+        Raises:
+            FrozenError: for a network in training mode, a cut that names no tensor of this pass, or gates that take
+                too much.
+        """
+        training = [name or type(network).__name__ for name, module in network.named_modules() if module.training]
+        if training:
+            raise FrozenError(f"{training[0]} is in training mode, in which answers differ: call network.eval() first.")
+        modules = dict(network.named_modules())
+        for point in cut:
+            if point.module not in modules:
+                raise FrozenError(f"the network has no module {point.module!r}: name one of named_modules().")
+        tape, found, spans, answers = Tape(gate_bytes), {}, {}, {}
+        starts: dict[str, int] = {}
+
+        def entered(name: str) -> Callable[..., None]:
+            def hook(*_: Any) -> None:
+                if name in spans or name in starts:
+                    raise FrozenError(f"the module {name} of the cut runs more than once a pass: name another one.")
+                starts[name] = len(tape.gates)
+
+            return hook
+
+        def left(name: str) -> Callable[..., None]:
+            def hook(module: nn.Module, given: Any, answer: Any) -> None:
+                spans[name], answers[name] = (starts.pop(name), len(tape.gates)), _detached(answer)
+                for point in cut:
+                    if point.module == name:
+                        found[str(point)] = _taken(answer, point).detach().clone()
+
+            return hook
+
+        with ExitStack() as stack:
+            for name in {point.module for point in cut}:
+                stack.enter_context(_removed(modules[name].register_forward_pre_hook(entered(name))))
+                stack.enter_context(_removed(modules[name].register_forward_hook(left(name))))
+            stack.enter_context(torch.no_grad())
+            with Recording(tape):
+                answer = network(*_copied(inputs))
+            output = read(answer).detach().clone()
+        missing = [str(point) for point in cut if str(point) not in found]
+        if missing:
+            raise FrozenError(f"{missing[0]} is not reached on this input: name a module that runs.")
+        words = {str(point): point for point in cut}
+        return cls(network, tuple(inputs), read, words, found, output, tape, spans, answers)
+
+    def forward(
+        self, cut: Mapping[str, Tensor], watch: Callable[[Callable[..., Any], Any], None] | None = None
+    ) -> Tensor:
+        """The answer with the gates held, affine in the tensors of the cut; differentiable by them.
+
+        Args:
+            cut: a tensor for each point, of the recorded shape.
+            watch: called with each operation and its answer.
+
+        Raises:
+            FrozenError: if the network takes another way than when it was recorded.
+        """
+        for name, value in self.cut.items():
+            if name not in cut or cut[name].shape != value.shape:
+                raise FrozenError(f"the cut needs a tensor {name} of the shape {tuple(value.shape)}.")
+        replay = Replay(self.tape, watch)
+        modules = dict(self.network.named_modules())
+        given: dict[str, dict[Place, Tensor]] = {}
+        for name, point in self.points.items():
+            given.setdefault(point.module, {})[point.place] = cut[name]
+        with ExitStack() as stack:
+            stack.enter_context(_without_gradients_of(self.network))
+            for name, tensors in given.items():
+                stack.enter_context(self._replaced(modules[name], name, tensors, replay))
+            stack.enter_context(replay)
+            answer = self.read(self.network(*_copied(self.inputs)))
+        if replay.position != len(self.tape.gates):
+            raise FrozenError(
+                f"the network ran {replay.position} of {len(self.tape.gates)} gates: its way depends on its values."
+            )
+        return answer
+
+    @contextmanager
+    def _replaced(
+        self, module: nn.Module, name: str, tensors: Mapping[Place, Tensor], replay: Replay
+    ) -> Iterator[None]:
+        """In force, a module of the cut does not run, and answers as it did with the given tensors in their places."""
+        first, behind = self.spans[name]
+
+        def answer(*_: Any, **__: Any) -> Any:
+            if replay.position != first:
+                raise FrozenError(f"the module {name} of the cut is reached after other operations than recorded.")
+            replay.position = behind
+            answered = self.answers[name]
+            for place, tensor in tensors.items():
+                # What runs next may write into what it is given.
+                answered = _with(answered, place, tensor.clone())
+            return answered
+
+        before = module.__dict__.get("forward")
+        module.__dict__["forward"] = answer
+        try:
+            yield
+        finally:
+            if before is None:
+                del module.__dict__["forward"]
+            else:
+                module.__dict__["forward"] = before
+
+    @cached_property
+    def _graph(self) -> tuple[dict[str, Tensor], Tensor]:
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = {name: value.detach().clone().requires_grad_() for name, value in self.cut.items()}
+            return leaves, self.forward(leaves)
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """Points of the cut on which the answer depends."""
+        leaves, output = self._graph
+        if not output.requires_grad:
+            raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
+        found = torch.autograd.grad(output.sum(), list(leaves.values()), retain_graph=True, allow_unused=True)
+        return frozenset(name for name, gradient in zip(leaves, found, strict=True) if gradient is not None)
+
+    @property
+    def recomputed(self) -> Tensor:
+        """The frozen network's own answer to its cut: :attr:`output` up to rounding."""
+        return self._graph[1].detach()
+
+    def gradients(self, weights: Tensor) -> dict[str, Tensor]:
+        """Derivative of ``(weights * output).sum()`` with respect to each tensor of the cut; one backward pass.
+
+        Raises:
+            FrozenError: if the answer does not depend on the cut at all.
+        """
+        leaves, output = self._graph
+        if not output.requires_grad:
+            raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
+        found = torch.autograd.grad(
+            output, list(leaves.values()), weights.to(output), retain_graph=True, allow_unused=True
+        )
+        return {
+            name: torch.zeros_like(leaf) if gradient is None else gradient
+            for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
+        }
+
+    @cached_property
+    def bias(self) -> Tensor:
+        """The answer to a cut of zeros: what does not pass through the cut. A pass of its own."""
+        with torch.no_grad():
+            return self.forward({name: torch.zeros_like(value) for name, value in self.cut.items()})
+
+    def gate_flips(self, cut: Mapping[str, Tensor]) -> float:
+        """Share of the gates with two states, ReLU and max pooling, that change when the cut is really replaced.
+
+        One pass of the live network, and as much memory as the recorded gates.
+        """
+        other = _live(self, cut)
+        changed = whole = 0
+        for (rule, before), (_, after) in zip(self.tape.gates, other.gates, strict=True):
+            if rule.kind in ("ReLU", "max pooling"):
+                changed += int((before[0] != after[0]).sum())
+                whole += before[0].numel()
+        return changed / whole if whole else 0.0
+
+    def unknown_operation(self) -> str | None:
+        """The first operation after which the replayed network is not affine in its cut; None if it is.
+
+        Three replays, at the cut, at zero and half-way: what is affine is at the mean there.
+        """
+        seen: list[list[tuple[str, Tensor]]] = []
+        with torch.no_grad():
+            for scale in (1.0, 0.0, 0.5):
+                marks: list[tuple[str, Tensor]] = []
+                with _module_names(self.network) as here:
+
+                    def watch(func: Callable[..., Any], answer: Any, marks: Any = marks, here: Any = here) -> None:
+                        marks.extend((f"{operation_name(func)} in {here()}", part) for part in _marks(answer))
+
+                    self.forward({name: scale * value for name, value in self.cut.items()}, watch)
+                seen.append(marks)
+        allowed = AFFINE.get(self.output.dtype, 1e-4)
+        suspects = []
+        for number, ((words, full), (_, none), (_, half)) in enumerate(zip(*seen, strict=True)):
+            size = torch.maximum(full[1], none[1])
+            gap = (half[0] - 0.5 * (full[0] + none[0])).abs()
+            if bool(size > 0) and bool(gap > allowed * size):
+                suspects.append((number, words))
+        return self._first_that_matters(suspects)
+
+    def _first_that_matters(self, suspects: Sequence[tuple[int, str]]) -> str | None:
+        """The first of some answers, by number and words, that reaches the output on a live way: the scores of an
+        attention whose weights are held are not affine, and do no harm."""
+        wanted, answers = {number for number, _ in suspects}, {}
+        count = 0
+
+        def watch(func: Callable[..., Any], answer: Any) -> None:
+            nonlocal count
+            for part in _numbers(answer):
+                if count in wanted:
+                    answers[count] = part
+                count += 1
+
+        with torch.inference_mode(False), torch.enable_grad():
+            output = self.forward(
+                {name: value.detach().clone().requires_grad_() for name, value in self.cut.items()}, watch
+            )
+        for number, words in suspects:
+            part = answers[number]
+            if part.requires_grad and output.requires_grad:
+                (gradient,) = torch.autograd.grad(output.sum(), part, retain_graph=True, allow_unused=True)
+                if gradient is not None:
+                    return words
+        return None
+
+
+def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
+    """The gates of the live network where the cut is replaced."""
+    tape = Tape(frozen.tape.limit)
+    modules = dict(frozen.network.named_modules())
+
+    def putting(module: str) -> Callable[..., Any]:
+        def put(_: nn.Module, __: Any, answered: Any) -> Any:
+            for name, point in frozen.points.items():
+                if point.module == module:
+                    answered = _with(answered, point.place, cut[name])
+            return answered
+
+        return put
+
+    with ExitStack() as stack:
+        for module in {point.module for point in frozen.points.values()}:
+            stack.enter_context(_removed(modules[module].register_forward_hook(putting(module))))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(Recording(tape))
+        frozen.network(*_copied(frozen.inputs))
+    return tape
+
+
+def _marks(answer: Any) -> Iterator[Tensor]:
+    """Of each tensor of an answer: its product with fixed signs, and the sum of its absolute values."""
+    for part in _numbers(answer):
+        flat = part.detach().double().flatten()
+        signs = torch.cos(torch.arange(flat.numel(), dtype=torch.float64, device=flat.device) * 1.7 + 0.3)
+        yield torch.stack((flat @ signs, flat.abs().sum()))
+
+
+def _numbers(answer: Any) -> Iterator[Tensor]:
+    """The tensors of numbers in an operation's answer."""
+    for part in answer if isinstance(answer, tuple | list) else (answer,):
+        if isinstance(part, Tensor) and part.is_floating_point() and part.numel():
+            yield part
+
+
+@contextmanager
+def _module_names(network: nn.Module) -> Iterator[Callable[[], str]]:
+    """In force, a function that says in which module the pass is."""
+    stack: list[str] = []
+    with ExitStack() as held:
+        for name, module in network.named_modules():
+            words = f"{name or 'the network'} ({type(module).__name__})"
+            held.enter_context(_removed(module.register_forward_pre_hook(lambda *_, words=words: stack.append(words))))
+            held.enter_context(
+                _removed(module.register_forward_hook(lambda *_: (stack.pop(), None)[1], always_call=True))
+            )
+        yield lambda: stack[-1] if stack else "the network"
+
+
+@contextmanager
+def _removed(handle: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def _without_gradients_of(network: nn.Module) -> Iterator[None]:
+    """In force, parameters take no part in a graph."""
+    wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in wanted:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in wanted:
+            parameter.requires_grad_(True)
+
+
+def _copied(inputs: Sequence[Any]) -> list[Any]:
+    """A network may write into what it is given."""
+    return [value.clone() if isinstance(value, Tensor) else value for value in inputs]
+
+
+def _detached(answer: Any) -> Any:
+    """The same without its history, in tensors of its own."""
+    if isinstance(answer, Tensor):
+        return answer.detach().clone()
+    if isinstance(answer, Mapping):
+        changed = {key: _detached(value) for key, value in answer.items()}
+        return type(answer)(**changed) if hasattr(answer, "to_tuple") else type(answer)(changed)  # type: ignore[call-arg]
+    if isinstance(answer, tuple | list):
+        parts = [_detached(value) for value in answer]
+        return type(answer)(*parts) if hasattr(answer, "_fields") else type(answer)(parts)
+    return answer
+
+
+def _taken(answer: Any, point: CutPoint) -> Tensor:
+    for part in point.place:
+        try:
+            if isinstance(answer, Tensor):
+                raise TypeError("a tensor has no parts")
+            answer = answer[part]
+        except (KeyError, IndexError, TypeError) as error:
+            raise FrozenError(
+                f"the answer of {point.module} has no part {point}: it is a {type(answer).__name__}."
+            ) from error
+    if not isinstance(answer, Tensor) or not answer.is_floating_point():
+        raise FrozenError(f"{point} is no tensor of numbers but {type(answer).__name__}: name one, as in 'encoder[3]'.")
+    return answer
+
+
+def _with(answer: Any, place: Place, tensor: Tensor) -> Any:
+    """A module's answer with one tensor replaced; containers of the same type, the given ones stay as they are."""
+    if not place:
+        return tensor
+    first, rest = place[0], place[1:]
+    if isinstance(answer, Mapping):
+        changed = {key: _with(value, rest, tensor) if key == first else value for key, value in answer.items()}
+        return type(answer)(**changed) if hasattr(answer, "to_tuple") else type(answer)(changed)  # type: ignore[call-arg]
+    parts = [_with(value, rest, tensor) if index == first else value for index, value in enumerate(answer)]
+    return type(answer)(*parts) if hasattr(answer, "_fields") else type(answer)(parts)

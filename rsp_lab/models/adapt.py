@@ -1,0 +1,103 @@
+"""Networks of known libraries as subjects: what each library says about its networks is read off, the rest is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import IMAGENET, Subject
+
+_ASSUMED = "ImageNet's, assumed: the network does not say"
+
+
+def adapt(
+    network: nn.Module,
+    *,
+    class_names: Sequence[str] | None = None,
+    cut: Sequence[str] | None = None,
+    output: str | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    name: str = "",
+) -> Subject | Segmenter:
+    """A network of segmentation_models_pytorch, Hugging Face or torchvision, or any other one, as a subject.
+
+    Args:
+        network: in eval mode. A model of ours is returned as it is, a subject too.
+        class_names: in the order of the logits. Hugging Face's networks name their own; for others they are needed.
+        cut: the tensors in which answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``. Found for smp (the
+            encoder's maps), Hugging Face's SegFormer and networks with a backbone (its feature maps), and torchvision
+            (the backbone's maps).
+        output: attribute or key of the logits in the network's answer, where it is not known.
+        mean, std: of the normalisation of RGB in [0, 1]; by default ImageNet's, which :func:`check` says.
+        name: default: the network's class.
+
+    Raises:
+        ValueError: for what is no network, or where something is needed that the library does not say.
+    """
+    if isinstance(network, Segmenter | Subject):
+        return network
+    if not isinstance(network, nn.Module):
+        raise ValueError(f"a network must be a torch.nn.Module, got {type(network).__name__}.")
+    library = type(network).__module__.partition(".")[0]
+    known = _READERS.get(library, _anything)(network)
+    names = tuple(class_names) if class_names is not None else known.get("class_names")
+    if names is None:
+        raise ValueError(
+            f"{type(network).__name__} does not name its classes: give class_names in the order of its logits."
+        )
+    found = tuple(cut) if cut is not None else known.get("cut", ())
+    if not found:
+        raise ValueError(
+            f"it is not known in which tensors a {type(network).__name__} is to be taken apart: give cut, paths of "
+            "modules whose maps lead to its logits, e.g. cut=('encoder.layer2', 'encoder.layer3'); a tensor inside an "
+            "answer is named as in 'encoder[3]'."
+        )
+    if (mean is None) != (std is None):
+        raise ValueError("give mean and std together, or neither.")
+    return Subject(
+        network,
+        names,
+        found,
+        output=output if output is not None else known.get("output"),
+        mean=IMAGENET[0] if mean is None else mean,
+        std=IMAGENET[1] if std is None else std,
+        name=name,
+        normalisation=_ASSUMED if mean is None else "given",
+    )
+
+
+def _anything(network: nn.Module) -> dict[str, Any]:
+    return {}
+
+
+def _smp(network: Any) -> dict[str, Any]:
+    """The encoder answers a list of maps, the image itself first."""
+    depth = len(network.encoder.out_channels)
+    return {"cut": tuple(f"encoder[{index}]" for index in range(1, depth))}
+
+
+def _torchvision(network: Any) -> dict[str, Any]:
+    # Of LRASPP: low and high; of the others: out, and aux, which leads elsewhere.
+    keys = ("low", "high") if hasattr(network.classifier, "low_classifier") else ("out",)
+    return {"cut": tuple(f"backbone[{key}]" for key in keys), "output": "out"}
+
+
+def _hugging_face(network: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"output": "logits"}
+    labels = getattr(network.config, "id2label", None)
+    if labels:
+        found["class_names"] = tuple(labels[index] for index in sorted(labels))
+    modules = dict(network.named_modules())
+    stages = [path for path in modules if path.startswith("segformer.stages.") and path.count(".") == 2]
+    if stages:
+        found["cut"] = tuple(stages)
+    elif "backbone" in modules and hasattr(network.backbone, "out_features"):
+        found["cut"] = tuple(f"backbone[feature_maps][{i}]" for i in range(len(network.backbone.out_features)))
+    return found
+
+
+_READERS = {"segmentation_models_pytorch": _smp, "torchvision": _torchvision, "transformers": _hugging_face}

@@ -1,0 +1,88 @@
+"""Any segmentation network in one form: RGB in, logits of named classes out, and the tensors to take it apart in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rsp_lab.rgb import ImageLike, network_input
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and standard deviation of RGB in [0, 1]."""
+
+
+class Subject(nn.Module):
+    """A network of any library, as every analysis of this project reads it. It shares the network, and changes nothing.
+
+    Attributes:
+        network: as it was given.
+        class_names: in the order of the logits.
+        cut: the tensors in which its answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``: a module's path,
+            and the place in its answer where that is no tensor.
+        name: in texts and figures.
+        normalisation: where mean and standard deviation come from, in words.
+
+    Args:
+        network: maps normalised images (b, 3, y, x) to logits (b, class, v, u), or to an object or a mapping with them.
+        class_names: as above.
+        cut: as above.
+        output: attribute or key of the logits in the network's answer; None where it answers logits.
+        mean, std: of the normalisation of RGB in [0, 1]; None where the network normalises by itself.
+        name: default: the network's class.
+        normalisation: as above.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        class_names: Sequence[str],
+        cut: Sequence[str],
+        *,
+        output: str | None = None,
+        mean: Sequence[float] | None = IMAGENET[0],
+        std: Sequence[float] | None = IMAGENET[1],
+        name: str = "",
+        normalisation: str = "given",
+    ) -> None:
+        super().__init__()
+        self.network, self.output = network, output
+        self.class_names, self.cut = tuple(class_names), tuple(cut)
+        self.name, self.normalisation = name or type(network).__name__, normalisation
+        anchor = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
+        mean, std = (0.0, 0.0, 0.0) if mean is None else mean, (1.0, 1.0, 1.0) if std is None else std
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1).to(anchor), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1).to(anchor), persistent=False)
+        self.training = network.training
+
+    def normalised(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b 3 y x"]:
+        """RGB in [0, 1] as the network wants it."""
+        return (x - self.mean) / self.std
+
+    def logits_of(self, answer: Any) -> Float[Tensor, "b class v u"]:
+        """The logits in the network's answer.
+
+        Raises:
+            ValueError: if they are not there, or not one map for each class.
+        """
+        found = answer
+        if self.output is not None:
+            found = answer.get(self.output) if isinstance(answer, Mapping) else getattr(answer, self.output, None)
+        if not isinstance(found, Tensor) or found.ndim != 4 or found.shape[1] != len(self.class_names):
+            what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            raise ValueError(
+                f"{self.name} must answer logits with the axes b class y x for {len(self.class_names)} classes, got "
+                f"{what}: name every class in the order of the logits, and where they are (output='logits')."
+            )
+        return found
+
+    def forward(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
+        """Logits at the network's own resolution; the image as for :class:`~rsp_lab.models.segmenter.Segmenter`."""
+        x = network_input(image, self.mean.dtype, check_range=False)
+        return self.logits_of(self.network(self.normalised(x)))

@@ -1,0 +1,276 @@
+"""Ledgers of networks of other libraries: exact, checked, or refused by the name of the operation."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rsp_lab.analysis.attribution.attribute import attribute
+from rsp_lab.analysis.ledger.change import change_ledger
+from rsp_lab.analysis.ledger.difference import ledger_difference
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
+from rsp_lab.analysis.ledger.ledger import context_ledger
+from rsp_lab.analysis.ledger.levels import level_ledger
+from rsp_lab.analysis.ledger.subject_check import check
+from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value
+from rsp_lab.frozen.rules import FrozenError
+from rsp_lab.models import presets
+from rsp_lab.models.adapt import adapt
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from tests.kit.networks import network
+
+pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
+NAMES = ("road", "car", "sky")
+SIZE = (64, 96)
+TARGET = PixelTarget(20, 50)
+
+
+def shaken(model: nn.Module) -> nn.Module:
+    """With biases and norms of their own: at the start of training many are 0, and much would hold trivially."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr, operator]
+                module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr, operator]
+        for parameter in model.parameters():
+            if parameter.ndim <= 1:
+                parameter += 0.1 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def image(seed: int = 0, size: tuple[int, int] = SIZE) -> Tensor:
+    return torch.rand(3, *size, generator=torch.Generator().manual_seed(seed))
+
+
+class Home(nn.Module):
+    """A network of nobody's library."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low = nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.BatchNorm2d(8), nn.ReLU(inplace=True))
+        self.high = nn.Sequential(nn.Conv2d(8, 12, 3, 2, 1), nn.GELU())
+        self.last = nn.Conv2d(20, 3, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        low = self.low(x)
+        high = nn.functional.interpolate(self.high(low), scale_factor=2, mode="bilinear")
+        return {"scores": self.last(torch.cat([low, torch.sigmoid(high.mean((2, 3), True)) * high], 1))}
+
+
+def home(**words: Any) -> Subject:
+    found = adapt(shaken(Home()), class_names=NAMES, cut=("low", "high"), output="scores", **words)
+    assert isinstance(found, Subject)
+    return found
+
+
+def smp(name: str, **words: Any) -> Subject:
+    library = pytest.importorskip("segmentation_models_pytorch", reason="the extra foreign is not installed")
+    torch.manual_seed(0)
+    model = getattr(library, name)("resnet18", encoder_weights=None, classes=3, **words)
+    found = adapt(shaken(model), class_names=NAMES)
+    assert isinstance(found, Subject)
+    return found
+
+
+def hugging_face(kind: str, attention: str = "sdpa") -> Subject:
+    library = pytest.importorskip("transformers", reason="the extra foreign is not installed")
+    torch.manual_seed(0)
+    if kind == "segformer":
+        config = library.SegformerConfig(
+            hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], decoder_hidden_size=16, id2label=dict(enumerate(NAMES))
+        )
+        model = library.SegformerForSemanticSegmentation._from_config(config, attn_implementation=attention)
+    else:
+        stages = ["stage1", "stage2", "stage3", "stage4"]
+        swin = library.SwinConfig(
+            embed_dim=12, depths=[1, 1, 2, 1], num_heads=[1, 2, 2, 2], window_size=4, image_size=64, out_features=stages
+        )
+        config = library.UperNetConfig(
+            backbone_config=swin, hidden_size=16, use_auxiliary_head=False, id2label=dict(enumerate(NAMES))
+        )
+        model = library.UperNetForSemanticSegmentation(config)
+    found = adapt(shaken(model))
+    assert isinstance(found, Subject)
+    return found
+
+
+def torchvision(name: str) -> Subject:
+    from torchvision.models import segmentation
+
+    torch.manual_seed(0)
+    model = getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=3)
+    found = adapt(shaken(model), class_names=NAMES)
+    assert isinstance(found, Subject)
+    return found
+
+
+SUBJECTS = {
+    "home": home,
+    **{
+        f"smp {name}": lambda name=name: smp(name)
+        for name in (
+            "FPN",
+            "UPerNet",
+            "Segformer",
+            "DeepLabV3",
+            "DeepLabV3Plus",
+            "Unet",
+            "UnetPlusPlus",
+            "PSPNet",
+            "MAnet",
+            "Linknet",
+        )
+    },
+    "SegFormer": lambda: hugging_face("segformer"),
+    "SegFormer, eager": lambda: hugging_face("segformer", "eager"),
+    "UPerNet on Swin": lambda: hugging_face("upernet"),
+    "LRASPP": lambda: torchvision("lraspp_mobilenet_v3_large"),
+    "DeepLabV3 of torchvision": lambda: torchvision("deeplabv3_mobilenet_v3_large"),
+}
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_its_ledgers_add_up(name: str) -> None:
+    subject = SUBJECTS[name]().double()
+    frozen = freeze(subject, image())
+
+    ledger = context_ledger(frozen, image(), TARGET)
+    levels = level_ledger(frozen, image())
+
+    with torch.no_grad():
+        live = subject(image())
+    assert torch.equal(frozen.logits, live)
+    assert ledger.residual < 1e-13
+    assert levels.residual < 1e-13
+    assert ledger.total == pytest.approx(target_value(live[0], ledger.target, SIZE, NAMES), abs=1e-12)
+    assert ledger.levels == levels.levels == frozen.levels
+    change = change_ledger(subject, image(), image(1), ledger.target)
+    assert change.residual < 1e-13
+    assert set(change.looking) == {"gates"}
+
+
+def test_contributions_are_linear_parts_of_the_answer() -> None:
+    """Each level by brute force: the frozen answer with that level alone, over the bias."""
+    frozen = freeze(home().double(), image())
+    target = frozen.resolved(TARGET)
+    ledger = context_ledger(frozen, image(), target)
+    nothing = {x: torch.zeros_like(q) for x, q in frozen.q.items()}
+    for level, total in ledger.sums.items():
+        alone = frozen.forward({**nothing, level: frozen.q[level]}) - frozen.bias_map
+        assert total == pytest.approx(target_value(alone[0], target, SIZE, NAMES), abs=1e-12)
+
+
+def test_a_change_is_content_and_gates_in_both_orders() -> None:
+    subject, one, other = home().double(), image(), image(1)
+    first, second = (freeze(subject, picture) for picture in (one, other))
+    target = first.resolved(TARGET)
+    found = change_ledger(subject, one, other, target)
+
+    def value(gates: FrozenSubject, maps: FrozenSubject) -> float:
+        return target_value(gates.forward(maps.q)[0], target, SIZE, NAMES)
+
+    gates = 0.5 * (value(second, first) - value(first, first) + value(second, second) - value(first, second))
+    assert found.looking["gates"] == pytest.approx(gates, abs=1e-12)
+    assert found.total == pytest.approx(value(second, second) - value(first, first), abs=1e-12)
+
+
+def test_two_libraries_are_set_against_each_other() -> None:
+    ours = network(presets.rsp4(), names=NAMES, dtype=torch.float32)
+    theirs = home()
+    target = RegionTarget(torch.ones(SIZE, dtype=torch.bool), "car", "road")
+    both = context_ledger(theirs, image(), target), context_ledger(ours, image(), target)
+    difference = ledger_difference(*both)
+    levels = sum(difference.sums.values())
+    assert levels + difference.bias == pytest.approx(both[0].total - both[1].total, abs=1e-5)
+
+
+def test_attribution_takes_the_normalisation_in() -> None:
+    subject = home(mean=(0.2, 0.3, 0.4), std=(0.5, 0.6, 0.7)).double()
+    found = attribute(subject, image(), TARGET, "integrated_gradients", reference="black")
+    with torch.no_grad():
+        black = subject(torch.zeros(1, 3, *SIZE, dtype=torch.float64))
+    assert found.reference_value == pytest.approx(target_value(black[0], found.target, SIZE, NAMES))
+    assert found.residual is not None
+    assert found.residual < 0.05
+
+
+def test_check_says_what_holds() -> None:
+    subject = home()
+    before = {name: value.clone() for name, value in subject.state_dict(keep_vars=True).items()}
+    found = check(subject, image())
+
+    assert found.exact
+    assert not found.refused
+    assert found.residuals["float32"] < 1e-5
+    assert found.residuals["float64"] < 1e-13
+    assert found.levels == {2: 4, 3: 8}
+    assert found.gates == {"ReLU": 1, "GELU": 1, "sigmoid": 1}
+    assert 0 < found.bias_share < 1
+    assert found.flips[2] == 0  # its ReLU lies before the cut
+    assert found.normalisation == "ImageNet's, assumed: the network does not say"
+    assert all(torch.equal(value, before[name]) for name, value in subject.state_dict(keep_vars=True).items())
+    assert {p.dtype for p in subject.parameters()} == {torch.float32}
+    with pytest.raises(ValueError, match="exact by its structure"):
+        check(network(presets.rsp2()), image())  # type: ignore[arg-type]
+
+
+def test_a_product_of_live_branches_is_refused_by_name() -> None:
+    subject = smp("PAN")
+    picture = image(size=(128, 128))
+    found = check(subject, picture)
+    assert not found.exact
+    assert "torch.mul in decoder.fpa (FPABlock)" in found.refused
+    for ask in (lambda: context_ledger(subject, picture, TARGET), lambda: level_ledger(subject, picture)):
+        with pytest.raises(FrozenError, match=r"no ledger of PAN adds up.*decoder\.fpa.*hold one of them"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"cut": ("low",)}, "does not name its classes"),
+        ({"class_names": NAMES}, "in which tensors.*give cut"),
+        ({"class_names": NAMES, "cut": ("low",), "mean": (0, 0, 0)}, "mean and std together"),
+    ],
+)
+def test_what_a_library_does_not_say_is_asked(words: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        adapt(Home(), **words)
+
+
+def test_what_does_not_fit_is_said() -> None:
+    with pytest.raises(ValueError, match="logits with the axes b class y x for 2 classes"):
+        freeze(adapt(Home().eval(), class_names=("a", "b"), cut=("low",), output="scores"), image())
+    with pytest.raises(FrozenError, match="no module 'lower'"):
+        freeze(adapt(Home().eval(), class_names=NAMES, cut=("lower",), output="scores"), image())
+    with pytest.raises(ValueError, match="in training mode"):
+        freeze(adapt(Home().train(), class_names=NAMES, cut=("low",), output="scores"), image())
+    with pytest.raises(ValueError, match=r"a network must be a torch\.nn\.Module"):
+        adapt("resnet")  # type: ignore[arg-type]
+
+
+def test_ours_and_subjects_are_left_as_they_are() -> None:
+    ours = network(presets.rsp2())
+    assert isinstance(ours, Segmenter)
+    assert adapt(ours) is ours
+    subject = home()
+    assert adapt(subject) is subject
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    subject = hugging_face("segformer")
+    state, attention = copy.deepcopy(subject.network.state_dict()), subject.network.config._attn_implementation
+    with torch.no_grad():
+        subject(image())  # the library hangs hooks of its own on the first pass
+    hooks = [dict(module._forward_hooks) for module in subject.network.modules()]
+    context_ledger(subject, image(), TARGET)
+    assert subject.network.config._attn_implementation == attention == "sdpa"
+    assert all(torch.equal(value, state[name]) for name, value in subject.network.state_dict().items())
+    assert [dict(module._forward_hooks) for module in subject.network.modules()] == hooks
