@@ -84,5 +84,8 @@ class Subject(nn.Module):
 
     def forward(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
         """Logits at the network's own resolution; the image as for :class:`~rsp_lab.models.segmenter.Segmenter`."""
-        x = network_input(image, self.mean.dtype, check_range=False)
+        return self.answer(network_input(image, self.mean.dtype, check_range=not self.training))
+
+    def answer(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
+        """The same of RGB in the network's dtype that may leave [0, 1], as a perturbed image does."""
         return self.logits_of(self.network(self.normalised(x)))

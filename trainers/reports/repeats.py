@@ -30,8 +30,8 @@ def repeats_section(runs: Sequence[RepeatedRun]) -> list[str]:
         "",
         f"{budget['updates']} updates of {budget['batch']} crops of {height} x {width}, {optimiser['kind']} at "
         f"{optimiser['learning_rate']:g}, {_start(header['run'])}; IoU in percent over the {validation['images']} val "
-        "images at full size. The last weights of each run, none chosen. The shipped weights have a budget of their own, below; "
-        "what these runs can show is the difference between the heads, and whether it outlives the seed.",
+        "images at full size. The last weights of each run, none chosen. The shipped weights have a budget of their "
+        "own, below; what these runs can show is the difference between the heads, and whether it outlives the seed.",
         "",
         *markdown_table(["recipe", "seeds", *_SUMS], rows),
         "",

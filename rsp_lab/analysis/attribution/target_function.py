@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -88,7 +89,9 @@ class TargetFunction:
         """Images that went through the network so far."""
         self.expected: int | None = None
         """Images that will have gone through it in the end; nothing is reported while it is None."""
-        self._network = CoarseSegmenter(model, check_range=False) if isinstance(model, Segmenter) else model
+        self._network: Callable[[Tensor], Any] = model.answer if isinstance(model, Subject) else model
+        if isinstance(model, Segmenter):
+            self._network = CoarseSegmenter(model, check_range=False)
         self._report = report
         target.check(self.size)
         target.check_classes(self.class_names)
