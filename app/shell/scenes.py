@@ -151,12 +151,17 @@ def region_sentence(scene: Scene, views: tuple[ModelView, ModelView]) -> str:
     return f"The region is {name}: {left} (margin {first} logits), {right} ({second})."
 
 
-def cue_note(scene: Scene, loaded: Sequence[LoadedModel]) -> str:
-    """Whose margin, how far the cue is, and how often the models are right in such scenes."""
-    ambiguity = scene.ambiguities[0]
-    note = f"Margin over {_class_names(scene)[1]}; cue {ambiguity.distance:.3g} px away."
-    rates = [(one.name, one.rates[ambiguity.case]) for one in loaded if ambiguity.case in one.rates]
+def cue_note(scene: Scene) -> str:
+    return f"Margin over {_class_names(scene)[1]}; cue {scene.ambiguities[0].distance:.3g} px away."
+
+
+def rate_note(scene: Scene, loaded: Sequence[LoadedModel]) -> str:
+    """How often the models are right in such scenes; empty where their weights do not say."""
+    case = scene.ambiguities[0].case
+    rates = {one.name: one.rates[case] for one in loaded if case in one.rates}
     if not rates:
-        return note
-    says = ", ".join(f"{name} reads {rate}" for name, rate in dict(rates).items())
-    return f"{note} Of test scenes of this case, both readings: {says} right."
+        return ""
+    if len(rates) == 2 and len(set(rates.values())) == 1:
+        return f"Both models read {next(iter(rates.values()))} test readings of this case right."
+    says = ", ".join(f"{name} {rate}" for name, rate in rates.items())
+    return f"Test readings of this case that are read right: {says}."

@@ -37,8 +37,9 @@ def draw_words(selection: Selection, heading: Heading) -> None:
     result, scene = selection.result, selection.shown.scene
     note = pixel_note(selection)
     if scene is not None and scenes.knows_region(selection.loaded[0]):
-        region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene, selection.loaded)
-        heading.write(*region, below=(result.sentence(), note))
+        region = scenes.region_sentence(scene, (result.left, result.right)), scenes.cue_note(scene)
+        rates = scenes.rate_note(scene, selection.loaded)
+        heading.write(*region, below=(result.sentence(), f"{rates} {note}".strip()))
     else:
         hint = "" if scene is None else "Models of Cityscapes' classes, such as scenes-rsp4, answer for its region too."
         heading.write(result.sentence(), f"{note} {hint}".strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.shell.scenes import outlined, reading_names, region_pixel
-from app.store.models import cached_pair
+from app.shell.scenes import outlined, rate_note, reading_names, region_pixel
+from app.shell.sources import PAIRS, Source
+from app.store.models import cached_pair, loaded_model
+from rsp_lab.analysis.scenes.rates import OPENING_RULE, SOLVED, ReadingRate, opening_case, rates_in
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, draw_scene, draw_scene_pair
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import explorer_payloads, run
+from rsp_lab.models.weights import read_header
+from tests.kit.pages import as_read, explorer_payloads, run
 
 ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 
@@ -154,3 +158,36 @@ def test_models_of_different_classes_are_not_compared(page: AppTest) -> None:
     run(page, left="camvid-baseline")
 
     assert "compare models that were trained on the same classes" in page.error[0].value
+
+
+def test_it_opens_by_a_stated_rule_with_the_rate_beside_it(page: AppTest) -> None:
+    run(page)
+
+    stated = [rates_in(read_header(name)[1]) for name in PAIRS[Source.SCENE]]
+    assert page.selectbox(key="case").value == opening_case(stated)
+    rates = [one[opening_case(stated)] for one in stated]
+    assert all(rate.share >= SOLVED for rate in rates)
+    said = " ".join(as_read(element.proto.body) for element in page.get("html"))
+    for rate in rates:
+        assert str(rate) in said
+    assert OPENING_RULE in page.selectbox(key="case").help
+
+    page.selectbox(key="left").select("scenes-baseline-tiny")  # which states none, like the other
+    page.selectbox(key="right").select("scenes-rsp4-tiny")
+    assert "test readings" not in run(page)
+
+
+def test_rates_that_differ_are_said_of_each_model(page: AppTest) -> None:
+    shown = cached_pair("car-bus", 3, None)[0].scene
+    assert shown is not None
+    left, right = (
+        replace(loaded_model(name), rates={"car-bus": ReadingRate(right, 200)})
+        for name, right in (("scenes-baseline", 198.5), ("scenes-rsp4", 200))
+    )
+    said = rate_note(shown, (left, right))
+    assert (
+        said == "Test readings of this case that are read right: scenes-baseline 198.5 of 200, scenes-rsp4 200 of 200."
+    )
+    assert rate_note(shown, (right, right)) == (
+        "Test readings of this case that are read right: scenes-rsp4 200 of 200."
+    )
