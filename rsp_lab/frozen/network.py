@@ -8,6 +8,7 @@ whatever happens in between.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,10 @@ GATE_BYTES = 6 * 10**9
 """What gates may take by default."""
 AFFINE = {torch.float64: 1e-9, torch.float32: 1e-4}
 """How far an answer may be from affine, relative to its size, by precision."""
+RESIDUAL_RULE = (
+    "of a functional of the answer with random signs, |bias + sum of contributions - functional| / max(1, |bias| + sum "
+    "of |contributions|)"
+)
 Place = tuple[str | int, ...]
 """Where a tensor lies in a module's answer: keys and indices, outermost first."""
 
@@ -217,13 +222,30 @@ class FrozenNetwork:
             return leaves, self.forward(leaves)
 
     @cached_property
-    def used(self) -> frozenset[str]:
-        """Points of the cut on which the answer depends."""
+    def _probe(self) -> tuple[Tensor, dict[str, Tensor | None]]:
+        """Random signs on the answer, and the gradients of that functional; None where the answer does not depend."""
         leaves, output = self._graph
         if not output.requires_grad:
             raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
-        found = torch.autograd.grad(output.sum(), list(leaves.values()), retain_graph=True, allow_unused=True)
-        return frozenset(name for name, gradient in zip(leaves, found, strict=True) if gradient is not None)
+        draws = torch.Generator().manual_seed(0)
+        signs = torch.randint(0, 2, output.shape, generator=draws, dtype=torch.int8).to(output) * 2 - 1
+        found = torch.autograd.grad(output, list(leaves.values()), signs, retain_graph=True, allow_unused=True)
+        return signs, dict(zip(leaves, found, strict=True))
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Points of the cut on which the answer depends."""
+        return frozenset(name for name, gradient in self._probe[1].items() if gradient is not None)
+
+    @cached_property
+    def residual(self) -> float:
+        """By :data:`RESIDUAL_RULE`; what is affine in the cut leaves no more than rounding."""
+        signs, gradients = self._probe
+        parts = [(g * self.cut[name]).double() for name, g in gradients.items() if g is not None]
+        bias, value = (float((signs * one).double().sum()) for one in (self.bias, self.output))
+        size = abs(bias) + sum(float(part.abs().sum()) for part in parts)
+        gap = abs(bias + sum(float(part.sum()) for part in parts) - value)
+        return gap / max(1.0, size) if math.isfinite(gap) else math.inf
 
     @property
     def recomputed(self) -> Tensor:

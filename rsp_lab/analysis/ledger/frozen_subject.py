@@ -19,11 +19,6 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows
 
-AFFINE_RESIDUAL_RULE = (
-    "the largest, over functionals of the logits with random signs, of |bias + sum of contributions - functional| / "
-    "max(1, |bias| + sum of |contributions|)"
-)
-_FUNCTIONALS = 3
 _TO_HOLD = (
     "a product of two branches that both depend on the cut is not affine; hold one of them, by a module that computes "
     "it under torch.no_grad, or take a cut behind it"
@@ -138,26 +133,12 @@ class FrozenSubject(FrozenPass):
             return self.forward(self.q)
 
     @cached_property
-    def affine_residual(self) -> float:
-        """By :data:`AFFINE_RESIDUAL_RULE`: what every ledger rests on."""
-        draws = torch.Generator().manual_seed(0)
-        worst = 0.0
-        for _ in range(_FUNCTIONALS):
-            signs = torch.randint(0, 2, self.logits.shape, generator=draws, dtype=torch.int8).to(self.logits) * 2 - 1
-            parts = {x: (g * self.q[x]).double() for x, g in self.pulled_back(signs).items()}
-            bias, value = (float((signs * one).double().sum()) for one in (self.bias_map, self.logits))
-            size = abs(bias) + sum(float(part.abs().sum()) for part in parts.values())
-            gap = abs(bias + sum(float(part.sum()) for part in parts.values()) - value)
-            worst = max(worst, gap / max(1.0, size)) if math.isfinite(gap) else math.inf
-        return worst
-
-    @cached_property
     def refused(self) -> str:
         """The operation that is not affine and what would have to be held, in words; empty where all is exact."""
-        if self.affine_residual <= self.tolerance:
+        if self.network.residual <= self.tolerance:
             return ""
         operation = self.network.unknown_operation() or "an operation that was not found"
-        return f"residual {self.affine_residual:.1g}; {operation} is not affine with all gates held: {_TO_HOLD}"
+        return f"residual {self.network.residual:.1g}; {operation} is not affine with all gates held: {_TO_HOLD}"
 
     @cached_property
     def bias_share(self) -> float:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import TOLERANCES
-from rsp_lab.analysis.ledger.frozen_subject import AFFINE_RESIDUAL_RULE, FrozenSubject
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
+from rsp_lab.frozen.network import RESIDUAL_RULE
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -25,7 +26,7 @@ class SubjectCheck(Summarised):
     Attributes:
         name: of the subject.
         exact: whether its ledgers add up in both precisions.
-        residuals: by precision, by :data:`AFFINE_RESIDUAL_RULE`.
+        residuals: by precision, by :data:`RESIDUAL_RULE`.
         levels: stride of each level, by level.
         bias_share: mean over the logits of |bias| over |bias| and all |contributions|: what no level explains.
         gates: how many of each kind are held.
@@ -71,7 +72,7 @@ class SubjectCheck(Summarised):
             "name": self.name,
             "exact": self.exact,
             "residuals": self.residuals,
-            "residual_rule": AFFINE_RESIDUAL_RULE,
+            "residual_rule": RESIDUAL_RULE,
             "strides": {str(level): stride for level, stride in self.levels.items()},
             "bias_share": rounded(self.bias_share),
             "gates": self.gates,
@@ -100,13 +101,13 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
     if isinstance(subject, Segmenter):
         raise ValueError("a model of rsp_lab is exact by its structure: each of its ledgers states its residual.")
     frozen = FrozenSubject.of(subject, image, verify=False)
-    residuals = {_name(frozen.logits.dtype): frozen.affine_residual}
+    residuals = {_name(frozen.logits.dtype): frozen.network.residual}
     if frozen.logits.dtype == torch.float32:
         kept = {name: value.detach().clone() for name, value in subject.state_dict(keep_vars=True).items()}
         buffers = {name: value.detach().clone() for name, value in subject.named_buffers()}
         try:
             double = FrozenSubject.of(subject.double(), frozen.image.double(), verify=False)
-            residuals["float64"] = double.affine_residual
+            residuals["float64"] = double.network.residual
             refused = double.refused
         finally:
             subject.float()
