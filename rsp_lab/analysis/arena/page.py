@@ -11,7 +11,7 @@ from rsp_lab.analysis.arena.expectations import Verdict, judge
 from rsp_lab.analysis.arena.methods import RANDOM
 from rsp_lab.analysis.arena.result import INTERVAL_RULE, MEASURES, SWING_RULE, USED, ArenaResult
 from rsp_lab.analysis.scenes.known_answer import FOLLOW_RULE, KNOWN_RULES
-from rsp_lab.text import fixed, markdown_table, signed_fixed
+from rsp_lab.text import MISSING, fixed, markdown_table, signed_fixed
 
 OUTCOMES = ("held", "failed", "undecided")
 _GROUPS = {
@@ -33,6 +33,8 @@ def arena_page(result: ArenaResult, figure: str = "arena.png") -> str:
     """The page; ``figure`` is where its picture lies, seen from it."""
     verdicts = judge(result)
     parts = [
+        _title(),
+        _plainly(result),
         _head(result),
         _in_short(result),
         _expected(result, verdicts),
@@ -48,6 +50,42 @@ def expectation_counts(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{sum(v.outcome == outcome for v in verdicts)} {outcome}" for outcome in OUTCOMES)
 
 
+def _title() -> list[str]:
+    return [
+        "# The faithfulness arena",
+        "",
+        "Written by `rsp-lab arena`; no number is typed in. The expectations stand in the code "
+        "(`rsp_lab/analysis/arena/expectations.py`), and the command prints them before it measures anything.",
+        "",
+    ]
+
+
+def _plainly(result: ArenaResult) -> list[str]:
+    """What the ledger is good for and what not, by this run's own numbers; nothing where it did not take part."""
+    if "ledger" not in result.methods:
+        return []
+
+    def of(method: str, measure: str) -> str:
+        if method not in result.methods:
+            return MISSING
+        return " and ".join(result.estimate(model, method, measure).words() for model in result.models)
+
+    return [
+        f"**What the ledger is good for, and what not** ({' and '.join(result.models)}, in this order). It says by "
+        "which level and cell of the head a decision came about. How it changes with a swapped cue agrees with the "
+        f"change ledger, which is exact, by {of('ledger', 'level_overlap')} of 1 over the levels (raw weights "
+        f"{of('raw_weights', 'level_overlap')}); on the level by which the cue came it has "
+        f"{of('ledger', 'cue_level')} times what a map has that knows no levels (raw weights "
+        f"{of('raw_weights', 'cue_level')}); and when cells are taken out of the live head in its order the decision "
+        f"falls as it says ({of('ledger', 'live_score')}, random {of(RANDOM.name, 'live_score')}). It does not say "
+        "which pixels a decision rests on: what the encoder carried to a cell from elsewhere it books where it "
+        f"arrived, so on the cue's pixels it has {of('ledger', 'cue_lift')} times what a uniform map has, where the "
+        f"level x pixel matrix, which goes back through the encoder, has {of('level_pixels', 'cue_lift')} and occlusion "
+        f"{of('occlusion', 'cue_lift')}.",
+        "",
+    ]
+
+
 def _head(result: ArenaResult) -> list[str]:
     s: dict[str, Any] = dict(result.settings)
     height, width = s["size"]
@@ -58,11 +96,6 @@ def _head(result: ArenaResult) -> list[str]:
     }
     pairs = len(result.of_model(result.models[0]))
     lines = [
-        "# The faithfulness arena",
-        "",
-        "Written by `rsp-lab arena`; no number is typed in. The expectations stand in the code "
-        "(`rsp_lab/analysis/arena/expectations.py`), and the command prints them before it measures anything.",
-        "",
         "Every method explains the same decisions: on a drawn scene, the class of the ambiguous region over that of "
         "its other reading. The two readings' pictures differ on the cue alone, so what a model's answer gains from "
         "it is known. "
