@@ -80,8 +80,8 @@ def _plainly(result: ArenaResult) -> list[str]:
         f"falls as it says ({of('ledger', 'live_score')}, random {of(RANDOM.name, 'live_score')}). It does not say "
         "which pixels a decision rests on: what the encoder carried to a cell from elsewhere it books where it "
         f"arrived, so on the cue's pixels it has {of('ledger', 'cue_lift')} times what a uniform map has, where the "
-        f"level x pixel matrix, which goes back through the encoder, has {of('level_pixels', 'cue_lift')} and occlusion "
-        f"{of('occlusion', 'cue_lift')}.",
+        f"level x pixel matrix, which goes back through the encoder, has {of('level_pixels', 'cue_lift')} and "
+        f"occlusion {of('occlusion', 'cue_lift')}.",
         "",
     ]
 
