@@ -13,7 +13,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.difference import LedgerDifference, map_differences
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import frozen_for
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
 from rsp_lab.analysis.ledger.ledger import ContextLedger, check_residual, context_ledger
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.relation import required_relations
@@ -211,6 +211,8 @@ def selection_gain(
         ValueError: if the model has no relations, or not at ``steps``; for a target that does not fit.
         LedgerError: if either ledger does not add up.
     """
+    if not isinstance(model, FrozenHead):
+        check_affine(model)
     frozen, target = frozen_for(model, image, target)
     chosen = _chosen(frozen, steps)
     uniform = frozen.with_weights({name: frozen.uniform_weights(name) for name in chosen})
@@ -235,6 +237,8 @@ def rejection_map(model: Segmenter | FrozenHead, image: ImageLike, target: Targe
         ValueError: if the model has no relations; for a target that does not fit.
         LedgerError: if a map does not add up to the change that it states.
     """
+    if not isinstance(model, FrozenHead):
+        check_affine(model)
     frozen, target = frozen_for(model, image, target)
     with full_precision(frozen.logits.device):
         return _rejections(frozen, target)

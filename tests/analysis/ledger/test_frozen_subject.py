@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+import rsp_lab as rl
 from rsp_lab.analysis.attribution.attribute import attribute
 from rsp_lab.analysis.ledger.change import change_ledger
 from rsp_lab.analysis.ledger.difference import ledger_difference
@@ -274,3 +276,22 @@ def test_the_network_is_left_as_it_was() -> None:
     assert subject.network.config._attn_implementation == attention == "sdpa"
     assert all(torch.equal(value, state[name]) for name, value in subject.network.state_dict().items())
     assert [dict(module._forward_hooks) for module in subject.network.modules()] == hooks
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda subject: rl.compare(subject, subject, image()),
+        lambda subject: rl.flip_stories(subject, subject, image()),
+        lambda subject: rl.explain(subject, subject, image(), TARGET),
+        lambda subject: rl.selection_gain(subject, image(), TARGET),
+        lambda subject: rl.relation_grids(subject, image(), (1, 2)),
+        lambda subject: rl.gaze_steps(subject, image()),
+        lambda subject: rl.explore(subject, subject, image()),
+        lambda subject: rl.level_pixels(subject, image(), TARGET),
+        lambda subject: rl.figures.draw_figure(subject, image(), "ledger", TARGET),
+    ],
+)
+def test_what_does_not_apply_yet_is_refused_in_words(ask: Callable[[Any], object]) -> None:
+    with pytest.raises(ValueError, match=r"needs a|has no relation|no relation step"):
+        ask(home())
