@@ -402,7 +402,7 @@ def check_affine(model: object) -> None:
     if not isinstance(model, Segmenter):
         raise ValueError(
             f"this needs a Segmenter, a model of rsp_lab whose head is known to be affine in its Q maps, got a "
-            f"{type(model).__name__}: for other networks use the ledgers of rl.adapt, run_with_capture, hooks, attribute."
+            f"{type(model).__name__}: for other networks use rl.adapt and its ledgers, hooks, attribute."
         )
     if not isinstance(model.head, Head):
         raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
