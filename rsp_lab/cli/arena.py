@@ -91,7 +91,7 @@ def _write(result: ArenaResult, out: Path) -> dict[str, Any]:
     facts = report_facts(result) | {"expectations": [verdict.to_dict() for verdict in judge(result)]}
     with whole_folder(out) as folder:
         with (folder / "arena.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, ["model", "method", "measure", "mean", "low", "high", "pairs"])
+            table = csv.DictWriter(file, ["model", "method", "measure", "mean", "low", "high", "count"])
             table.writeheader()
             table.writerows(result.rows())
         write_atomic(folder / "arena.md", arena_page(result))
