@@ -47,9 +47,7 @@ COMMANDS = {
         "The paper's figures and tables, and those of the analyses, for your models and images; --list names them."
     ),
     "residuals": "How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.",
-    "bench": (
-        "Measures speed and memory side by side in one run: relation, capture, forward passes, analysis, or the start."
-    ),
+    "bench": ("Measures speed and memory side by side in one run."),
 }
 """The first line of each command's docstring. A command is the function of its name in the module of its name."""
 

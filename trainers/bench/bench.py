@@ -22,7 +22,7 @@ from rsp_lab.data.scenes.dataset import SceneSplit
 from rsp_lab.interruption import signals_wait
 from trainers.bench.sides import SIDES, Side
 from trainers.config.recipes import study
-from trainers.config.run import RunConfig
+from trainers.config.run import LossConfig, RunConfig, SceneSampling
 from trainers.training.preflight import check_machine
 
 IMAGES = 64
@@ -33,8 +33,9 @@ Turn = tuple[int, float]
 
 
 def bench_config(**machine: Any) -> RunConfig:
-    """The tiny RSP-4 on small scenes with scaling and colours; no crop is drawn twice, as the reference knows none."""
-    config = study("rsp4")()
+    """The tiny RSP-4 on small scenes with scaling and colours; no crop is drawn twice, scenes are sampled plainly and
+    all pixels weigh the same, as the reference knows nothing else."""
+    config = replace(study("rsp4")(), scenes=SceneSampling(), loss=LossConfig())
     return replace(config, augment=replace(config.augment, scale=(0.5, 2.0), colour=True), **machine)
 
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
 from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.relation import relation_modules
@@ -46,12 +46,13 @@ class ZoneContributions(Summarised):
 
 
 def zone_contributions(
-    frozen: FrozenHead, places: Float[Tensor, "t v u"], directions: Float[Tensor, "t class"]
+    frozen: FrozenPass, places: Float[Tensor, "t v u"], directions: Float[Tensor, "t class"]
 ) -> ZoneContributions:
     """The ledger of every target ``sum over places and classes of places * directions * logit``.
 
     Args:
-        frozen: a head on one image.
+        frozen: a model on one image. Of a head of ours all targets share one backward pass, of a subject each has its
+            own.
         places: weight of each cell of the logits (stride 4) in a target's mean; see
             :func:`rsp_lab.analysis.targets.target.cell_weights`.
         directions: weight of each class's logit, e.g. 1 at a class and -1 at its rival.
@@ -63,7 +64,32 @@ def zone_contributions(
     _check(frozen, places, directions)
     dtype, device = frozen.logits.dtype, frozen.logits.device
     places, directions = places.to(device, dtype), directions.to(device, dtype)
-    with full_precision(device):
+    if isinstance(frozen, FrozenHead):
+        maps, bias = _of_a_head(frozen, places, directions)
+    else:
+        maps, bias = _one_by_one(frozen, places, directions)
+    by_class = places.double().flatten(1) @ frozen.logits[0].double().flatten(1).T
+    total = (by_class * directions.double()).sum(1).cpu()
+    error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - total).abs()
+    scale = bias.abs() + sum(values.abs().sum((1, 2)) for values in maps.values())
+    residual = float((error / scale.clamp_min(1)).max())
+    check_residual(residual, frozen.tolerance, f"{len(places)} zones")
+    return ZoneContributions(maps, bias, total, residual)
+
+
+def _one_by_one(frozen: FrozenPass, places: Tensor, directions: Tensor) -> tuple[dict[int, Tensor], Tensor]:
+    """Maps by level and biases: a backward pass for each target."""
+    rows = []
+    for place, direction in zip(places, directions, strict=True):
+        gradients = frozen.pulled_back(direction[None, :, None, None] * place)
+        rows.append({x: torch.einsum("bcyx,bcyx->yx", g, frozen.q[x]).double().cpu() for x, g in gradients.items()})
+    bias = torch.einsum("tvu,cvu,tc->t", places.double(), frozen.bias_map[0].double(), directions.double()).cpu()
+    return {x: torch.stack([row[x] for row in rows]) for x in frozen.levels}, bias
+
+
+def _of_a_head(frozen: FrozenHead, places: Tensor, directions: Tensor) -> tuple[dict[int, Tensor], Tensor]:
+    """The same of a head of ours: one backward pass for all targets."""
+    with full_precision(frozen.logits.device):
         vectors, biases = _channel_vectors(frozen, directions)
         leaves = {x: F.conv2d(frozen.q[x], vectors[x][:, :, None, None]).requires_grad_() for x in frozen.levels}
         with torch.enable_grad():
@@ -72,14 +98,7 @@ def zone_contributions(
         pairs = zip(leaves.items(), found, strict=True)
         maps = {x: (leaf * gradient)[0].double().cpu() for (x, leaf), gradient in pairs}
         nothing = {x: torch.zeros_like(leaf) for x, leaf in leaves.items()}
-        bias = (_chain(frozen, nothing, biases)[0] * places).sum((1, 2)).double().cpu()
-    by_class = places.double().flatten(1) @ frozen.logits[0].double().flatten(1).T
-    total = (by_class * directions.double()).sum(1).cpu()
-    error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - total).abs()
-    scale = bias.abs() + sum(values.abs().sum((1, 2)) for values in maps.values())
-    residual = float((error / scale.clamp_min(1)).max())
-    check_residual(residual, frozen.tolerance, f"{len(places)} zones")
-    return ZoneContributions(maps, bias, total, residual)
+        return maps, (_chain(frozen, nothing, biases)[0] * places).sum((1, 2)).double().cpu()
 
 
 def _channel_vectors(frozen: FrozenHead, directions: Tensor) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
@@ -115,7 +134,7 @@ def _chain(frozen: FrozenHead, maps: dict[int, Tensor], biases: dict[int, Tensor
     return frozen.head.aggregate(maps, context) + biases[1][None, :, None, None]
 
 
-def _check(frozen: FrozenHead, places: Tensor, directions: Tensor) -> None:
+def _check(frozen: FrozenPass, places: Tensor, directions: Tensor) -> None:
     cells = tuple(frozen.logits.shape[-2:])
     if tuple(places.shape[1:]) != cells:
         raise ValueError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 
 Side = Segmenter | FrozenHead | CapturedPass
 """A model, or what is known of it on an image already."""
 
 
-def pair_names(left: Side, right: Side) -> tuple[str, str]:
+def pair_names(left: Side | Subject, right: Side | Subject) -> tuple[str, str]:
     """Names of two models; where both have the same one, it says which side it is."""
     if left.name != right.name:
         return left.name, right.name
@@ -22,6 +23,11 @@ def check_comparable(left: Side, right: Side) -> None:
     for side in (left, right):
         if not isinstance(side, (FrozenHead, CapturedPass)):
             check_affine(side)
+    check_same_classes(left, right)
+
+
+def check_same_classes(left: Side | Subject, right: Side | Subject) -> None:
+    """Raises ValueError unless both models know the same classes in the same order."""
     if left.class_names != right.class_names:
         known = [
             f"{name} has {len(side.class_names)} classes ({side.class_names[0]}, ...)"

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.zones import zone_contributions
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import resize_logits
@@ -49,11 +49,11 @@ class ImageTrade(Summarised):
     residual: float
 
 
-def image_trade(frozen: FrozenHead, labels: Int[Tensor, "y x"]) -> ImageTrade:
-    """The ledgers of all class zones of an image, in one pass forth and back through the frozen head.
+def image_trade(frozen: FrozenPass, labels: Int[Tensor, "y x"]) -> ImageTrade:
+    """The ledgers of all class zones of an image, by :func:`~rsp_lab.analysis.ledger.zones.zone_contributions`.
 
     Args:
-        frozen: a head on the image.
+        frozen: a model on the image.
         labels: train ids of the model's classes, 255 where nothing is known.
 
     Raises:
@@ -83,7 +83,7 @@ def image_trade(frozen: FrozenHead, labels: Int[Tensor, "y x"]) -> ImageTrade:
     return ImageTrade(frozen.levels, counts > 0, counts, values, bias, total, residual)
 
 
-def _at_logits(masks: Float[Tensor, "t y x"], frozen: FrozenHead) -> Float[Tensor, "t v u"]:
+def _at_logits(masks: Float[Tensor, "t y x"], frozen: FrozenPass) -> Float[Tensor, "t v u"]:
     """Adjoint of the logits' resizing (:func:`rsp_lab.analysis.targets.target.cell_weights`), for many at once."""
     with full_precision(masks.device, grad=True):
         coarse = masks.new_zeros(1, len(masks), *frozen.logits.shape[-2:], requires_grad=True)

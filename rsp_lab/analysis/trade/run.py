@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.passes.pair import check_comparable, pair_names
+from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
+from rsp_lab.analysis.passes.pair import check_same_classes, pair_names
 from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
@@ -23,8 +23,10 @@ from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.files import StateMismatchError, digest
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.subject import Subject
 
 BY = ("labels", "predictions")
+Model: TypeAlias = Segmenter | Subject
 _FORMAT = "rsp_lab.trade/1"
 _SAVE_SECONDS = 5.0
 _PATIENCE = timedelta(days=7)
@@ -32,8 +34,8 @@ _PATIENCE = timedelta(days=7)
 
 
 def trade_matrix(
-    left: Segmenter,
-    right: Segmenter,
+    left: Model,
+    right: Model,
     samples: SampleSet,
     *,
     by: str = "labels",
@@ -57,29 +59,39 @@ def trade_matrix(
         LedgerError: if a ledger does not add up.
     """
     models = left, right
-    total = empty_sum(models, by)
+    total = empty_sum(models, by, samples)
     for indices in _blocks(len(samples), block):
         total = with_block(total, models, [samples[index] for index in indices], by)
         report(total.done, len(samples))
     return total.result(pair_names(left, right), by, block)
 
 
-def empty_sum(models: tuple[Segmenter, Segmenter], by: str) -> TradeSum:
-    """What is known of two models before the first image; raises ValueError as :func:`trade_matrix`."""
+def empty_sum(models: tuple[Model, Model], by: str, samples: SampleSet = ()) -> TradeSum:
+    """What is known of two models before the first image; raises ValueError as :func:`trade_matrix`.
+
+    Args:
+        samples: that will be looked at; which levels a subject has shows on the first of them.
+    """
     if by not in BY:
         raise ValueError(f"by must be one of {', '.join(BY)}, got {by!r}.")
-    check_comparable(*models)
-    left, right = (model.config for model in models)
-    return TradeSum.empty(left.class_names, tuple(sorted({*left.head.levels, *right.head.levels})))
+    for model in models:
+        check_freezable(model)
+    check_same_classes(*models)
+    levels = {level for model in models for level in _levels(model, samples)}
+    return TradeSum.empty(models[0].class_names, tuple(sorted(levels)))
 
 
-def with_block(
-    total: TradeSum, models: tuple[Segmenter, Segmenter], samples: Iterable[Sample], by: str = "labels"
-) -> TradeSum:
+def _levels(model: Model, samples: SampleSet) -> tuple[int, ...]:
+    if isinstance(model, Segmenter):
+        return tuple(model.config.head.levels)
+    return freeze(model, samples[0].image).levels if len(samples) else ()
+
+
+def with_block(total: TradeSum, models: tuple[Model, Model], samples: Iterable[Sample], by: str = "labels") -> TradeSum:
     """The sum with one more block: a forward pass of each model on each image, then all its class zones at once.
 
     Raises:
-        ValueError: for a sample without a label that is needed, or as :meth:`FrozenHead.of`.
+        ValueError: for a sample without a label that is needed, or as :func:`freeze`.
         LedgerError: if a ledger does not add up.
     """
     block, last = [], ""
@@ -92,12 +104,12 @@ def with_block(
     return total.plus(block, last)
 
 
-def traded(model: Segmenter, sample: Sample, by: str = "labels") -> ImageTrade:
+def traded(model: Model, sample: Sample, by: str = "labels") -> ImageTrade:
     """One image in one model, with zones of its label or of the model's prediction; see :func:`image_trade`."""
-    head = FrozenHead.of(model, sample.image)
-    labels = labels_from_logits(head.logits, head.image_size) if by == "predictions" else sample.label
+    frozen = freeze(model, sample.image)
+    labels = labels_from_logits(frozen.logits, frozen.image_size) if by == "predictions" else sample.label
     assert labels is not None
-    return image_trade(head, checked_labels(labels, head.class_names, what=f"the labels of {sample.name}"))
+    return image_trade(frozen, checked_labels(labels, frozen.class_names, what=f"the labels of {sample.name}"))
 
 
 def _blocks(count: int, block: int) -> list[range]:
@@ -159,8 +171,8 @@ class Shard:
 
 
 def run_trade(
-    left: Segmenter,
-    right: Segmenter,
+    left: Model,
+    right: Model,
     samples: SampleSet,
     question: TradeQuestion,
     folder: Path,
@@ -194,7 +206,7 @@ def run_trade(
     shard = Shard.of_environment() if shard is None else shard
     count = len(samples) if count is None else min(count, len(samples))
     mine = _blocks(count, question.block)[shard.rank :: shard.size]
-    total, images = empty_sum(models, question.by), sum(map(len, mine))
+    total, images = empty_sum(models, question.by, samples), sum(map(len, mine))
     path, asked = state_path(folder, shard), {**question.to_dict(), "shard": [shard.rank, shard.size]}
     if path.is_file() and not fresh:
         total = total.loaded(path, asked)

@@ -19,7 +19,10 @@ from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.ledger.subject_check import check
+from rsp_lab.analysis.ledger.zones import zone_contributions
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value
+from rsp_lab.analysis.trade.matrix import TOTAL
+from rsp_lab.data.sample import Sample
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models import presets
 from rsp_lab.models.adapt import adapt
@@ -191,6 +194,40 @@ def test_two_libraries_are_set_against_each_other() -> None:
     difference = ledger_difference(*both)
     levels = sum(difference.sums.values())
     assert levels + difference.bias == pytest.approx(both[0].total - both[1].total, abs=1e-5)
+
+
+def test_zones_are_the_ledgers_of_their_targets() -> None:
+    frozen = freeze(home().double(), image())
+    places = torch.rand(2, *frozen.logits.shape[-2:], dtype=torch.float64)
+    directions = torch.tensor([[1.0, -1.0, 0.0], [0.0, 0.5, -0.5]], dtype=torch.float64)
+    found = zone_contributions(frozen, places, directions)
+
+    for number in range(2):
+        weights = directions[number][None, :, None, None] * places[number]
+        for level, gradient in frozen.pulled_back(weights).items():
+            assert torch.allclose(found.maps[level][number], (gradient * frozen.q[level]).sum((0, 1)), atol=1e-12)
+        assert float(found.total[number]) == pytest.approx(float((weights * frozen.logits).sum()), abs=1e-12)
+    assert found.residual < 1e-13
+
+
+def test_classes_of_two_libraries_trade() -> None:
+    """A trade matrix of a network of nobody's library beside one of ours."""
+    ours = network(presets.rsp4(), names=NAMES, dtype=torch.float32)
+    labels = torch.zeros(SIZE, dtype=torch.uint8)
+    labels[:, 40:] = 1
+    samples = [Sample(str(n), (255 * image(n)).to(torch.uint8), labels) for n in range(3)]
+    found = rl.trade_matrix(home(), ours, samples)
+
+    assert found.levels == (2, 3, 4, 5, 6, 7)
+    region = RegionTarget(labels == 1, "car", plain_logit=True)
+    others = [RegionTarget(labels == 1, name, plain_logit=True) for name in NAMES]
+    means = []
+    for sample in samples:
+        frozen = freeze(home(), sample.image)
+        value, *every = (target_value(frozen.logits[0], one, SIZE, NAMES) for one in (region, *others))
+        means.append(value - sum(every) / len(NAMES))
+    (row,) = (row for row in found.rows() if (row["side"], row["target"], row["source"]) == ("left", "car", TOTAL))
+    assert row["mean"] == pytest.approx(sum(means) / len(means), abs=1e-5)
 
 
 def test_attribution_takes_the_normalisation_in() -> None:

@@ -73,11 +73,17 @@ def test_a_link_opens_on_its_pixel(page: Page) -> None:
     expect(page.locator(".rsp-second")).to_contain_text("At y 100, x 100,")
     caption = photograph(page, "right").locator("xpath=../figcaption/span").inner_text()
     said = page.locator(".rsp-second").inner_text()
-    margins = [re.search(r"([\d.]+) logits over (\w+)", text) for text in (caption, said)]
-    assert margins[0] is not None
-    assert margins[1] is not None
-    assert margins[0][2] == margins[1][2]
-    assert float(margins[0][1]) == pytest.approx(float(margins[1][1]), rel=0.06)
+    exact = re.search(r"([\d.]+) logits over ([\w ]+)", said)
+    assert exact is not None
+    if "by at least" in caption:  # on an edge between cells the caption states a bound
+        bound = re.search(r"by at least ([\d.]+) logits", caption)
+        assert bound is not None
+        assert float(bound[1]) <= 1.03 * float(exact[1])
+    else:
+        shown = re.search(r"([\d.]+) logits over ([\w ]+)", caption)
+        assert shown is not None
+        assert shown[2] == exact[2]
+        assert float(shown[1]) == pytest.approx(float(exact[1]), rel=0.06)
 
 
 def test_one_screen_holds_it_all_and_nothing_comes_from_elsewhere(page: Page, traffic: Traffic, address: str) -> None:

@@ -82,7 +82,7 @@ def test_weights_name_the_terms_of_their_encoder() -> None:
 
 
 def test_the_card_says_what_a_run_had_that_others_had_not(tmp_path: Path) -> None:
-    plain = study("rsp4")()
+    plain = replace(study("rsp4")(), scenes=SceneSampling(), loss=LossConfig())
     optional = replace(
         plain,
         encoder_weights="package",
