@@ -70,9 +70,9 @@ train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 
 study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
 	$(PY) -m trainers study -o runs/study $(ARGS)
-	$(PY) -m trainers study -o runs/study-long --steps 600 --heads rsp4 baseline_q67 $(ARGS)
-	$(PY) -m trainers repeat camvid_tiny_baseline camvid_tiny_rsp4 -o runs/camvid --steps 300 $(ARGS)
-	$(PY) -m trainers results runs/study runs/study-long --repeats runs/camvid -o docs/results.md
+	$(PY) -m trainers study -o runs/study --seeds 3 4 --heads baseline_q67 rsp4
+	$(PY) -m trainers repeat camvid_lite0_baseline camvid_lite0_rsp4 -o runs/camvid --steps 300 $(ARGS)
+	$(PY) -m trainers results runs/study --repeats runs/camvid -o docs/results.md
 
 faults: $(training) ## break training and kill commands on purpose, and count what survives
 	$(PY) -m trainers.faults $(ARGS)

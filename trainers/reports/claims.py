@@ -37,7 +37,8 @@ class HeadClaim:
         if not seeds:
             return "not asked", f"{NAMES[self.first]} and {NAMES[self.second]} were not both trained"
         numbers = "; ".join(f"{title} {points(gap)}" for title, gap in gaps.items())
-        return verdict_of(gaps), f"{NAMES[self.first]} minus {NAMES[self.second]}, {seeds} seeds: {numbers}"
+        count = f"{seeds} seed{'s' if seeds > 1 else ''}"
+        return verdict_of(gaps), f"{NAMES[self.first]} minus {NAMES[self.second]}, {count}: {numbers}"
 
 
 def verdict_of(gaps: dict[str, Estimate]) -> str:

@@ -131,8 +131,8 @@ def _parting(runs: Sequence[StudyRun]) -> list[str]:
         "## Where do the heads part?",
         "",
         f"RSP-4 against a sum over the same six levels, {seeds} seeds, {len(gaps)} measures: {said}. Of {len(gaps)} "
-        "measures without any difference, one would be told apart by chance in a third of such pages. Percentage "
-        "points; what each measure is stands below, and what the paper claims beside what is found in "
+        "measures without any difference, at least one would be told apart by chance on a third of such pages. In "
+        "percentage points; what each measure is stands below, and what the paper claims beside what is found in "
         "[claims](claims.md).",
         "",
     ]

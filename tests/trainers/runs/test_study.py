@@ -84,7 +84,7 @@ def test_the_page_is_written_with_its_figure(runs: Path, tmp_path: Path) -> None
     assert "### Accuracy and region IoU by difficulty" in text
     assert "| decoys 2 |" in text
     assert "| RSP-2 above Baseline (accuracy) |" in text
-    assert "RSP-2 minus Baseline, 1 seeds: mIoU" in claims.read_text()
+    assert "RSP-2 minus Baseline, 1 seed: mIoU" in claims.read_text()
     assert text.count("| RSP-2 minus Baseline |") == 2
     assert "### With 1 updates" in text
     assert "RSP-2 minus + SELF" not in text
