@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.ledger.freeze import freeze
     from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
     from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
-    from rsp_lab.analysis.ledger.ledger import ContextLedger, LedgerError, context_ledger
+    from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
     from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
+    from rsp_lab.analysis.ledger.residual import LedgerError
     from rsp_lab.analysis.ledger.selection import (
         RejectionMap,
         SelectionGain,
@@ -92,7 +93,8 @@ else:
         "rsp_lab.frozen.rules": ("FrozenError",),
         "rsp_lab.models.adapt": ("adapt",),
         "rsp_lab.models.subject": ("Subject",),
-        "rsp_lab.analysis.ledger.ledger": ("ContextLedger", "LedgerError", "context_ledger"),
+        "rsp_lab.analysis.ledger.ledger": ("ContextLedger", "context_ledger"),
+        "rsp_lab.analysis.ledger.residual": ("LedgerError",),
         "rsp_lab.analysis.ledger.levels": ("LevelLedger", "level_ledger"),
         "rsp_lab.analysis.ledger.selection": ("RejectionMap", "SelectionGain", "rejection_map", "selection_gain"),
         "rsp_lab.analysis.ledger.zones": ("ZoneContributions", "zone_contributions"),

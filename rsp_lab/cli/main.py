@@ -105,7 +105,7 @@ def _named(help_: str) -> Callable[[], None]:
 
 def _described(error: RuntimeError) -> str:
     """The words of an error that a user can act on; any other one is raised again."""
-    from rsp_lab.analysis.ledger.ledger import LedgerError
+    from rsp_lab.analysis.ledger.residual import LedgerError
 
     if isinstance(error, LedgerError):
         return " ".join(str(error).split())

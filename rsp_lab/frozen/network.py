@@ -232,10 +232,24 @@ class FrozenNetwork:
         found = torch.autograd.grad(output, list(leaves.values()), signs, retain_graph=True, allow_unused=True)
         return signs, dict(zip(leaves, found, strict=True))
 
-    @property
+    @cached_property
     def used(self) -> frozenset[str]:
-        """Points of the cut on which the answer depends."""
-        return frozenset(name for name, gradient in self._probe[1].items() if gradient is not None)
+        """Points of the cut on which the answer depends, read off the replay's graph."""
+        leaves, output = self._graph
+        names = {id(leaf): name for name, leaf in leaves.items()}
+        found, seen, ahead = set(), set(), [output.grad_fn]
+        while ahead:
+            node = ahead.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            leaf = getattr(node, "variable", None)
+            if leaf is not None and id(leaf) in names:
+                found.add(names[id(leaf)])
+            ahead += [after for after, _ in node.next_functions]
+        if not found:
+            raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
+        return frozenset(found)
 
     @cached_property
     def residual(self) -> float:

@@ -23,7 +23,7 @@ from app.store.results import results
 from rsp_lab.analysis.attribution.erase import erase
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.files import digest
 from rsp_lab.text import signed
 

@@ -14,7 +14,7 @@ from app.shell.selection import SIDES, Selection
 from app.shell.text import escape
 from app.store.models import LoadedModel
 from app.store.results import results
-from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.capture.record import Record
 from rsp_lab.figures.catalogue import FIGURES
 

@@ -22,7 +22,7 @@ from app.shell.text import draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.comparison.disagreement import verdict_pixels
 from rsp_lab.analysis.comparison.flips import RANK_RULE, TIPPING_RULE, FlipStories, flip_stories
-from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.text import significant
 
 ALL = "all"

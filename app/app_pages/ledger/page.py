@@ -23,7 +23,7 @@ from app.shell.region_target import LABELS_HELP, MODE_HELP, WITHIN, Labels, Mode
 from app.shell.selection import Selection
 from app.shell.text import draw_caption, draw_head, draw_narrow_head, draw_table, escape
 from app.store.results import results
-from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.targets.target import RegionTarget, Target
 from rsp_lab.shapes import step_name
 from rsp_lab.text import signed

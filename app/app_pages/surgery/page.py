@@ -26,7 +26,7 @@ from app.shell.selection import SIDES, Selection
 from app.shell.steps import no_relations
 from app.shell.text import draw_table, escape
 from app.store.results import results
-from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns
 from rsp_lab.analysis.surgery.operations import Where, transplantable_steps

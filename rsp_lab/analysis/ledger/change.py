@@ -24,7 +24,6 @@ from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
 from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
 from rsp_lab.analysis.ledger.frozen_subject import GATES
-from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -240,7 +239,7 @@ class FrozenPair(Summarised):
         parts = sum(float(values.sum()) for values in maps.values()) + sum(looking.values())
         scale = sum(float(values.abs().sum()) for values in maps.values()) + sum(map(abs, looking.values()))
         residual = abs(parts - (after - before)) / max(1.0, scale)
-        check_residual(residual, self.before.tolerance, f"the change of {target.describe()}")
+        self.before.check_sum(residual, f"the change of {target.describe()}")
         return ChangeLedger(
             target=target,
             class_names=self.before.class_names,

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.residual import check_residual
 from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
@@ -152,6 +153,13 @@ class FrozenPass(Summarised, ABC):
         place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
         direction = target.direction(self.class_names).to(self.logits)
         return self.pulled_back(direction[None, :, None, None] * place)
+
+    def check_sum(self, residual: float, what: str) -> None:
+        """Raises LedgerError if parts of ``what`` leave a residual above :attr:`tolerance`."""
+        check_residual(residual, self.tolerance, what)
+
+    def prove(self) -> None:
+        """Raises an error if the pass is not affine in its maps; a head of ours is by its structure."""
 
     def pulled_back(self, weights: Float[Tensor, "1 class v u"]) -> dict[int, Tensor]:
         """Derivative of ``(weights * logits).sum()`` with respect to each map, (1, c, y, x) by level."""

@@ -54,21 +54,17 @@ class FrozenSubject(FrozenPass):
     name: str = "network"
 
     @classmethod
-    def of(
-        cls, subject: Subject, image: ImageLike, *, gate_bytes: int = GATE_BYTES, verify: bool = True
-    ) -> FrozenSubject:
+    def of(cls, subject: Subject, image: ImageLike, *, gate_bytes: int = GATE_BYTES) -> FrozenSubject:
         """One pass of the network, in which its gates are remembered.
 
         Args:
             subject: in eval mode, float32 or float64; it is left as it was found.
             image: see :mod:`rsp_lab.rgb`.
             gate_bytes: that gates may take.
-            verify: refuse a network that is not affine with its gates held.
 
         Raises:
             ValueError: for a network in training mode or of another dtype, or what is no image.
-            FrozenError: for a cut that does not fit the network, gates that take too much, or an operation that is not
-                affine, which it names.
+            FrozenError: for a cut that does not fit the network, or gates that take too much.
         """
         given = explainable_input(subject, image)
         points = [CutPoint.parse(words) for words in subject.cut]
@@ -83,7 +79,7 @@ class FrozenSubject(FrozenPass):
             if name in used:
                 parts.setdefault(_level(subject, name, value, (given.shape[-2], given.shape[-1])), []).append(name)
         ordered = {level: tuple(parts[level]) for level in sorted(parts)}
-        frozen = cls(
+        return cls(
             subject=subject,
             class_names=subject.class_names,
             image=given,
@@ -93,9 +89,6 @@ class FrozenSubject(FrozenPass):
             parts=ordered,
             name=subject.name,
         )
-        if verify and frozen.refused:
-            raise FrozenError(f"no ledger of {subject.name} adds up: {frozen.refused}.")
-        return frozen
 
     @property
     def source(self) -> nn.Module:
@@ -131,6 +124,16 @@ class FrozenSubject(FrozenPass):
     def recomputed_logits(self) -> Tensor:
         with torch.no_grad():
             return self.forward(self.q)
+
+    def check_sum(self, residual: float, what: str) -> None:
+        """Raises FrozenError, which names the operation, if parts of ``what`` leave a residual that is too large."""
+        if not residual <= self.tolerance:
+            why = self.refused or f"residual {residual:.1g} of {what}"
+            raise FrozenError(f"no ledger of {self.name} adds up: {why}.")
+
+    def prove(self) -> None:
+        """Raises FrozenError if the network is not affine in its cut with all gates held."""
+        self.check_sum(self.network.residual, "random signs")
 
     @cached_property
     def refused(self) -> str:

@@ -36,10 +36,6 @@ UNLABELLED = "unlabelled"
 _LISTED = 10
 
 
-class LedgerError(RuntimeError):
-    """The contributions do not add up to the model's own output."""
-
-
 @dataclass(frozen=True)
 class LedgerCell(Summarised):
     """One cell's contribution.
@@ -251,7 +247,7 @@ def context_ledger(model: Segmenter | Subject | FrozenPass, image: ImageLike, ta
     summed = bias + sum(float(values.sum()) for values in maps.values())
     scale = max(1.0, abs(bias) + sum(float(values.abs().sum()) for values in maps.values()))
     residual = abs(summed - total) / scale
-    check_residual(residual, frozen.tolerance, target.describe())
+    frozen.check_sum(residual, target.describe())
     return ContextLedger(
         target=target,
         class_names=frozen.class_names,
@@ -263,12 +259,3 @@ def context_ledger(model: Segmenter | Subject | FrozenPass, image: ImageLike, ta
         residual=residual,
         tolerance=frozen.tolerance,
     )
-
-
-def check_residual(residual: float, tolerance: float, what: str) -> None:
-    """Raises LedgerError unless ``residual`` is at most ``tolerance``; not-a-number is not."""
-    if not residual <= tolerance:
-        raise LedgerError(
-            f"the ledger of {what} does not add up: relative residual {residual:.2g}, allowed {tolerance:g}. Was the "
-            "pass edited elsewhere than at Q maps and relation weights, or did the model's parameters change since?"
-        )

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
 from rsp_lab.analysis.ledger.frozen import FrozenPass
-from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -146,6 +145,8 @@ def level_ledger(
     check_freezable(model)
     places = _places(classes, model.class_names)
     frozen = freeze(model, image)
+    # Levels one by one add up where cells do not, as under a product of a level with itself.
+    frozen.prove()
     logits, bias = frozen.logits[0, places], frozen.bias_map[0, places]
     contributions = logits.new_empty(len(frozen.levels), *logits.shape)
     nothing = {x: torch.zeros_like(q) for x, q in frozen.q.items()}
@@ -154,7 +155,7 @@ def level_ledger(
             contributions[i] = frozen.forward({**nothing, x: frozen.q[x]}, classes=places)[0] - bias
         error = (contributions.sum(0) + bias - logits).abs()
         residual = float((error / (contributions.abs().sum(0) + bias.abs()).clamp_min(1)).max())
-    check_residual(residual, frozen.tolerance, "all levels")
+    frozen.check_sum(residual, "all levels")
     return LevelLedger(
         levels=frozen.levels,
         class_names=tuple(frozen.class_names[i] for i in places),

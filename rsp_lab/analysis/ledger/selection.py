@@ -14,7 +14,8 @@ from rsp_lab.analysis.ledger.difference import LedgerDifference, map_differences
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import frozen_for
 from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
-from rsp_lab.analysis.ledger.ledger import ContextLedger, check_residual, context_ledger
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
+from rsp_lab.analysis.ledger.residual import check_residual
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.relation import required_relations
 from rsp_lab.models.segmenter import Segmenter

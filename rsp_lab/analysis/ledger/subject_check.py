@@ -100,13 +100,13 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
     """
     if isinstance(subject, Segmenter):
         raise ValueError("a model of rsp_lab is exact by its structure: each of its ledgers states its residual.")
-    frozen = FrozenSubject.of(subject, image, verify=False)
+    frozen = FrozenSubject.of(subject, image)
     residuals = {_name(frozen.logits.dtype): frozen.network.residual}
     if frozen.logits.dtype == torch.float32:
         kept = {name: value.detach().clone() for name, value in subject.state_dict(keep_vars=True).items()}
         buffers = {name: value.detach().clone() for name, value in subject.named_buffers()}
         try:
-            double = FrozenSubject.of(subject.double(), frozen.image.double(), verify=False)
+            double = FrozenSubject.of(subject.double(), frozen.image.double())
             residuals["float64"] = double.network.residual
             refused = double.refused
         finally:

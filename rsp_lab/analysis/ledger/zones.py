@@ -20,7 +20,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
-from rsp_lab.analysis.ledger.ledger import check_residual
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.relations.precision import full_precision
@@ -73,7 +72,7 @@ def zone_contributions(
     error = (bias + sum(values.sum((1, 2)) for values in maps.values()) - total).abs()
     scale = bias.abs() + sum(values.abs().sum((1, 2)) for values in maps.values())
     residual = float((error / scale.clamp_min(1)).max())
-    check_residual(residual, frozen.tolerance, f"{len(places)} zones")
+    frozen.check_sum(residual, f"{len(places)} zones")
     return ZoneContributions(maps, bias, total, residual)
 
 

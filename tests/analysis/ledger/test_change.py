@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, change_ledger, change_ledgers
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, target_value
 from rsp_lab.models import presets
 from rsp_lab.models.heads import HeadConfig

@@ -10,8 +10,9 @@ from torch import nn
 
 from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.ledger.selection import rejection_map, selection_gain
 from rsp_lab.analysis.surgery.operate import operate
 from rsp_lab.analysis.surgery.operations import Uniform

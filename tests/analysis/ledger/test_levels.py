@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.ledger import LedgerError, context_ledger
+from rsp_lab.analysis.ledger.ledger import context_ledger
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.ledger.zones import zone_contributions
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, cell_weights
 from rsp_lab.models import presets
