@@ -119,6 +119,22 @@ class HeldList(Held):
         return tuple(part.clone() for part in kept)
 
 
+class Clamp(Rule):
+    """Which values lie within the bounds is held, and so are the bounds of the others."""
+
+    kind = "clamp"
+
+    def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
+        before = _input(args, kwargs).detach().clone()
+        answer = func(*args, **kwargs)
+        return answer, (answer.detach() == before, answer.detach().clone())
+
+    def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
+        x, (inside, bounds) = _input(args, kwargs), kept
+        answer = torch.where(inside, x, bounds)
+        return x.copy_(answer) if _writes(func, args, kwargs, None) else answer
+
+
 class LayerNorm(Rule):
     """The mean stays live, one over the spread is held."""
 
@@ -380,6 +396,7 @@ RULES: dict[Any, Rule] = {
     **{getattr(Tensor, name): Held("normaliser") for name in ("__pow__", "__rpow__", "__rtruediv__", "__rdiv__")},
     **_methods(["gt", "ge", "lt", "le", "eq", "ne", "isnan", "argmax", "argmin", "argsort"], Held("comparison")),
     **_methods(["round", "floor", "ceil", "sign"], Held("rounding")),
+    **_methods(["clamp", "clamp_min", "clamp_max", "clip"], Clamp()),
     **_methods(["layer_norm"], LayerNorm()),
     **_methods(["group_norm"], GroupNorm()),
     **_methods(["instance_norm"], InstanceNorm()),

@@ -286,15 +286,6 @@ class FrozenHead(FrozenPass):
     def forward(
         self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None
     ) -> Float[Tensor, "1 class v u"]:
-        """Logits at stride 4 from Q maps by level; affine in them. Differentiable once.
-
-        Args:
-            q: of every level, each of the size it has in :attr:`q`.
-            classes: only these places in the order of the logits; None gives all.
-
-        Raises:
-            ValueError: for missing, unknown or wrongly sized levels.
-        """
         self._check_maps(q)
         with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
             top = self.head.aggregate(q, self._context)

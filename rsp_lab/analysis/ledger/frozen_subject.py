@@ -31,7 +31,7 @@ GATES = "gates"
 class FrozenSubject(FrozenPass):
     """A subject on one image, its gates held. One serves any number of targets.
 
-    Maps of one stride are one level, their channels side by side; level x has stride 2^x.
+    Maps of one stride are one level, their channels side by side; level x has a stride near 2^x.
 
     Attributes:
         subject: the network in our form.
@@ -105,6 +105,11 @@ class FrozenSubject(FrozenPass):
     def levels(self) -> tuple[int, ...]:
         return tuple(self.q)
 
+    @property
+    def strides(self) -> dict[int, int]:
+        """Input pixels from one cell to the next, by level; 14 where a network has patches of 14, at level 4."""
+        return {x: round(self.image_size[0] / q.shape[-2]) for x, q in self.q.items()}
+
     def forward(self, q: Mapping[int, Tensor], *, classes: Sequence[int] | None = None) -> Tensor:
         self._check_maps(q)
         cut = {name: torch.zeros_like(value) for name, value in self.network.cut.items()}
@@ -158,7 +163,7 @@ class FrozenSubject(FrozenPass):
         height, width = self.image_size
         return f"FrozenSubject of {self.name} on an image of {height} x {width} pixels", [
             ("classes", self.class_names),
-            ("levels", ", ".join(f"{x} (stride {2**x})" for x in self.levels)),
+            ("levels", ", ".join(f"{x} (stride {stride})" for x, stride in self.strides.items())),
             ("gates", ", ".join(f"{count} {kind}" for kind, count in self.network.tape.kinds().items())),
             ("gates take", f"{self.network.tape.size / 1e6:.3g} MB"),
             ("logits", self.logits),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import TOLERANCES
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
@@ -87,7 +86,7 @@ class SubjectCheck(Summarised):
 def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
     """What holds for a network on an image: run this first on one of your own.
 
-    The network is put into double precision for one of the passes and back; its values come back bit for bit.
+    The network is put into double precision for one of the passes and back, which changes no number.
 
     Args:
         subject: of :func:`~rsp_lab.models.adapt.adapt`, in eval mode and float32 or float64.
@@ -103,15 +102,12 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
     frozen = FrozenSubject.of(subject, image)
     residuals = {_name(frozen.logits.dtype): frozen.network.residual}
     if frozen.logits.dtype == torch.float32:
-        kept = {name: value.detach().clone() for name, value in subject.state_dict(keep_vars=True).items()}
-        buffers = {name: value.detach().clone() for name, value in subject.named_buffers()}
         try:
             double = FrozenSubject.of(subject.double(), frozen.image.double())
             residuals["float64"] = double.network.residual
             refused = double.refused
         finally:
             subject.float()
-            _put_back(subject, kept | buffers)
     else:
         refused = frozen.refused
     allowed = {_name(dtype): value for dtype, value in TOLERANCES.items()}
@@ -123,7 +119,7 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
         name=subject.name,
         exact=exact,
         residuals=residuals,
-        levels={level: 2**level for level in frozen.levels},
+        levels=frozen.strides,
         bias_share=frozen.bias_share,
         gates=kinds,
         gate_bytes=frozen.network.tape.size,
@@ -145,11 +141,3 @@ def _flips(frozen: FrozenSubject, level: int) -> float:
         return frozen.network.gate_flips(cut)
     except FrozenError:
         return float("nan")
-
-
-def _put_back(subject: Subject, kept: dict[str, Tensor]) -> None:
-    """Bit for bit: what went to double and back may have lost a signalling NaN, but no number."""
-    with torch.no_grad():
-        for name, value in {**dict(subject.named_parameters()), **dict(subject.named_buffers())}.items():
-            if name in kept:
-                value.copy_(kept[name])

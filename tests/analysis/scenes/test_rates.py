@@ -35,6 +35,8 @@ def test_shipped_weights_solve_every_case(name: str) -> None:
 
     assert set(stated) == set(CASES)
     assert all(rate.readings == 200 and rate.share >= 0.95 for rate in stated.values())
+    found = reading_rates(weights.load(name), scenes=3)
+    assert all(rate.right >= 5 for rate in found.values()), found
 
 
 @pytest.mark.parametrize(
