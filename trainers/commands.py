@@ -26,6 +26,7 @@ from trainers.data.crops import check_picture, crop_sheet, write_picture
 from trainers.reports.card import model_card
 from trainers.reports.write import write_results
 from trainers.runs.export import best_weights, check_classes, data_of, export_half, score
+from trainers.runs.records import write_records
 from trainers.runs.repeats import run_repeats
 from trainers.runs.run import run_recipe
 from trainers.runs.study import run_study
@@ -254,6 +255,20 @@ def repeat_command(
         run_repeats(output, [_recipe(name) for name in recipes], seeds, steps, num_threads)
 
 
+def records_command(
+    runs: tyro.conf.Positional[Path],
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+) -> None:
+    """Writes what is kept of finished runs without their weights: one file a run, which ``results`` reads too.
+
+    Args:
+        runs: folder of runs that ``study`` or ``repeat`` trained.
+        output: folder of the records.
+    """
+    for path in write_records(runs, output):
+        print(f"wrote {path}")
+
+
 def results_command(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
@@ -262,7 +277,7 @@ def results_command(
     """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
 
     Args:
-        runs: folder of a study's runs, then those of studies of another length to set beside it.
+        runs: folder of a study's runs or of their records, then those of studies of another length to set beside it.
         output: the Markdown file to write.
         repeats: folder of runs that ``repeat`` trained on another data set, for a section of their own.
     """
@@ -302,6 +317,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "crops": crops_command,
     "study": study_command,
     "repeat": repeat_command,
+    "records": records_command,
     "results": results_command,
     "bench": bench_command,
 }

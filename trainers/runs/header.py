@@ -46,6 +46,16 @@ def run_header(path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
         ValueError: if the file cannot be used, or its header lacks what reports read.
     """
     config, metadata = weights.read_header(path)
+    check_header(metadata, path, "Write the file with 'python -m trainers export'.")
+    return config, metadata
+
+
+def check_header(metadata: Any, where: str | Path, remedy: str) -> None:
+    """Refuses metadata that lack what reports read; ``where`` and ``remedy``, a sentence, are for the message.
+
+    Raises:
+        ValueError: naming what is missing or of another type.
+    """
     wrong = [name for name, kinds in FIELDS.items() if not _fits(_at(metadata, name), kinds)]
     wrong += [name for name, kinds in OPTIONAL.items() if not _fits(_at(metadata, name), (*kinds, _Absent))]
     wrong += [name for name in _PAIRS if name not in wrong and not _is_pair(_at(metadata, name))]
@@ -54,10 +64,8 @@ def run_header(path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
         wrong = [] if all(_fits(score, _SCORE) for score in scores) else ["validation.iou"]
     if wrong:
         raise ValueError(
-            f"{path}: its header lacks {', '.join(wrong[:5])}{', ...' if len(wrong) > 5 else ''}. Write the file with "
-            "'python -m trainers export'."
+            f"{where}: its header lacks {', '.join(wrong[:5])}{', ...' if len(wrong) > 5 else ''}. {remedy}"
         )
-    return config, metadata
 
 
 class _Absent:

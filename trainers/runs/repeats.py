@@ -9,9 +9,8 @@ from typing import Any
 
 from rsp_lab.data.sources import open_split
 from trainers.config.run import RunConfig
-from trainers.runs.header import run_header
+from trainers.runs.records import read_records
 from trainers.runs.run import run_recipe
-from trainers.training.checkpoint import BEST
 
 
 @dataclass(frozen=True)
@@ -78,18 +77,12 @@ def run_repeats(
 
 
 def read_repeats(root: Path) -> list[RepeatedRun]:
-    """The finished runs of a folder, by recipe, then by seed.
+    """The finished runs of a folder, or their records, by recipe, then by seed.
 
     Raises:
         ValueError: if there is none, or if their data, budgets or settings but for head and seed differ.
     """
-    found = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        if not (folder / BEST).is_file():
-            continue
-        _, header = run_header(folder / BEST)
-        if header["budget"]["updates_done"] == header["budget"]["updates"]:
-            found.append(RepeatedRun(header))
+    found = [RepeatedRun(record.header) for record in read_records(root)]
     if not found:
         raise ValueError(f"{root}: holds no finished run. Train some: python -m trainers repeat RECIPE -o {root}.")
     settings = {repr([run.header[key] for key in ("data", "budget")] + [_setting(run)]) for run in found}

@@ -3,44 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from rsp_lab.analysis.scenes.answers import RegionAnswer, region_answers, sweep, sweep_distances
+from rsp_lab.analysis.scenes.answers import region_answers, sweep, sweep_distances
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.scenes.proof import SETTINGS
 from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
-from rsp_lab.files import FileError, digest, read_json, write_json
+from rsp_lab.files import digest, write_json
 from trainers.config.recipes import STUDY, study
 from trainers.runs.export import best_weights
-from trainers.runs.relation_facts import RelationFacts, relation_facts
+from trainers.runs.records import FINDINGS, findings_of
+from trainers.runs.relation_facts import relation_facts
 from trainers.runs.run import run_recipe
-from trainers.training.checkpoint import BEST, load_model
+from trainers.training.checkpoint import load_model
 
-FINDINGS = "findings.json"
 SWEEP_SCENES = 20
 """Seeds for each case and distance at the default difficulty; both readings of each are asked."""
 HARD_SCENES = 10
 """Seeds for each case and harder setting, at :func:`middle_distance`; both readings of each are asked."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What a study asks a run's best weights.
-
-    Attributes:
-        answers: about the ambiguous regions of the sweep.
-        relations: what each relation does; empty for heads without one.
-    """
-
-    answers: tuple[RegionAnswer, ...]
-    relations: tuple[RelationFacts, ...]
 
 
 def run_study(
@@ -88,26 +75,6 @@ def write_findings(run: Path, scenes: Sequence[Scene]) -> None:
         "relations": [facts.to_dict() for facts in relation_facts(model, scenes)],
     }
     write_json(run / FINDINGS, kept, indent=None)
-
-
-def findings_of(run: Path) -> Findings | None:
-    """What is known of the run in a folder; None if nothing is known of the weights that are there now."""
-    path = run / FINDINGS
-    if not path.is_file() or not (run / BEST).is_file():
-        return None
-    remedy = "Remove it to have the run asked again."
-    kept = read_json(path, "file of a run's answers", remedy=remedy)
-    # Before there was one digest for everything, it was the whole of which this is the beginning.
-    known = kept.get("weights_digest", str(kept.get("weights_sha256"))[:16])
-    if known != digest(run / BEST):
-        return None
-    try:
-        return Findings(
-            tuple(RegionAnswer(**answer) for answer in kept["answers"]),
-            tuple(RelationFacts(**facts) for facts in kept["relations"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise FileError(f"{path} does not hold the answers of a run ({error}). {remedy}") from error
 
 
 def middle_distance(size: tuple[int, int]) -> int:

@@ -1,4 +1,4 @@
-"""The finished runs of a study, read from their folders."""
+"""The finished runs of a study, as the results page reads them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from pathlib import Path
 
 from rsp_lab.analysis.scenes.answers import RegionAnswer, accuracy, region_iou
 from rsp_lab.data.scenes.difficulty import DEFAULT
-from rsp_lab.models import weights
 from trainers.config.recipes import STUDY
-from trainers.runs.header import run_header
+from trainers.runs.records import read_records
 from trainers.runs.relation_facts import RelationFacts
-from trainers.runs.study import findings_of
-from trainers.training.checkpoint import BEST
 
 NAMES = {
     "baseline": "Baseline",
@@ -78,27 +75,18 @@ class StudyRun:
 
 
 def read_study(root: Path) -> list[StudyRun]:
-    """The finished runs of a study, by head in the order of the page, then by seed.
+    """The finished runs of a study, from their folders or records, by head in the order of the page, then by seed.
 
     Raises:
         ValueError: if there is none.
     """
     runs = []
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
-        found = findings_of(folder)
-        if found is None:
-            continue
-        _, header = run_header(folder / BEST)
-        head = header["recipe"].removeprefix("study_")
-        if head in STUDY:
-            size = sum(p.numel() for p in weights.load(folder / BEST).parameters())
-            budget = header["budget"]["updates_done"]
-            scores = header["validation"]
-            runs.append(
-                StudyRun(
-                    head, header["seed"], scores["miou"], scores["images"], budget, size, found.answers, found.relations
-                )
-            )
+    for record in read_records(root):
+        head = record.header["recipe"].removeprefix("study_")
+        if record.findings is not None and head in STUDY:
+            scores, updates = record.header["validation"], record.header["budget"]["updates_done"]
+            found, sizes = record.findings, (scores["images"], updates, record.parameters)
+            runs.append(StudyRun(head, record.header["seed"], scores["miou"], *sizes, found.answers, found.relations))
     if not runs:
         raise ValueError(f"{root}: holds no finished run of a study. Train one: python -m trainers study -o {root}.")
     return sorted(runs, key=lambda run: (list(STUDY).index(run.head), run.seed))

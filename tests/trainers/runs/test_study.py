@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from rsp_lab.analysis.scenes.answers import RegionAnswer
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES
+from rsp_lab.files import FileError, read_json, write_json
 from rsp_lab.intervals import Estimate
 from trainers.commands import main
 from trainers.config.paper import PAPER_RECIPES
@@ -18,8 +21,8 @@ from trainers.reports.expected import MEASURES, STUDY_EXPECTATIONS, StudyExpecta
 from trainers.reports.printed import PRINTED
 from trainers.reports.results import results_page
 from trainers.reports.write import write_results
-from trainers.runs import study
-from trainers.runs.study_runs import StudyRun
+from trainers.runs import records, study
+from trainers.runs.study_runs import StudyRun, read_study
 
 HARD = Difficulty(decoys=2)
 
@@ -41,7 +44,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Pa
 
 def test_every_head_and_seed_has_a_folder_with_its_answers(runs: Path) -> None:
     assert sorted(folder.name for folder in runs.iterdir()) == ["baseline-3", "rsp2-3"]
-    found = study.findings_of(runs / "rsp2-3")
+    found = records.findings_of(runs / "rsp2-3")
 
     assert found is not None
     assert [facts.step for facts in found.relations] == ["step54", "step43"]
@@ -71,10 +74,42 @@ def test_answers_of_other_weights_do_not_count(runs: Path, tmp_path: Path) -> No
     folder.mkdir()
     for name in ("best.safetensors", "findings.json"):
         (folder / name).write_bytes((runs / "baseline-3" / name).read_bytes())
-    assert study.findings_of(folder)
+    assert records.findings_of(folder)
 
     (folder / "best.safetensors").write_bytes((runs / "rsp2-3" / "best.safetensors").read_bytes())
-    assert study.findings_of(folder) is None
+    assert records.findings_of(folder) is None
+
+
+def test_records_hold_all_that_the_page_says_of_runs(runs: Path, tmp_path: Path) -> None:
+    assert main(["records", str(runs), "-o", str(tmp_path / "records")]) == 0
+    kept = tmp_path / "records"
+    assert sorted(path.name for path in kept.iterdir()) == ["study_baseline-3.json", "study_rsp2-3.json"]
+
+    from_runs, from_records = read_study(runs), read_study(kept)
+    assert results_page(from_runs, []) == results_page(from_records, [])
+    for run, record in zip(from_runs, from_records, strict=True):
+        assert replace(record, answers=run.answers) == run
+        margins = [a.margin for a in run.answers], [a.margin for a in record.answers]
+        assert margins[0] == pytest.approx(margins[1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda kept: kept["header"].pop("seed"), "lacks seed"),
+        (lambda kept: kept.pop("parameters"), "parameters"),
+        (lambda kept: kept["answers"][0]["margin"].pop(), "shorter"),
+        (lambda kept: kept["answers"][0].pop("case"), "case"),
+    ],
+)
+def test_a_damaged_record_is_refused(change: Any, said: str, runs: Path, tmp_path: Path) -> None:
+    (path, *_) = records.write_records(runs, tmp_path)
+    kept = read_json(path, "record")
+    change(kept)
+    write_json(path, kept)
+
+    with pytest.raises(FileError, match=rf"(?s)no record of a run .*{said}.*trainers records"):
+        read_study(tmp_path)
 
 
 def test_the_page_is_written_with_its_figure(runs: Path, tmp_path: Path) -> None:
