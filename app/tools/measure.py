@@ -214,7 +214,7 @@ def soaked(browser: Browser, serving: Serving, tabs: int, seconds: float) -> Soa
         page = pages[actions % tabs]
         page.locator(READY).wait_for()
         place = {"x": 30.0 + 7 * (actions % 50), "y": 60.0 + 5 * (actions % 30)}
-        page.locator('.rsp-photo[data-side="left"]').click(position=place)  # type: ignore[arg-type]
+        page.locator('.rsp-photo[data-side="left"]').click(position=place)
         alerts = page.locator('.stAlert, [data-testid="stException"]')
         errors += [alerts.nth(i).inner_text() for i in range(alerts.count())]
         highest = max(highest, resident_mb(serving.pid))

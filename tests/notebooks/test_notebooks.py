@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -19,32 +16,52 @@ ALLOWED = {"rsp_lab", "torch", "torchvision", "tempfile", "pathlib", "math"}
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     """One kernel for all notebooks, so that torch is imported once."""
+    import nbformat
+    from nbclient import NotebookClient
+
     resources = {"metadata": {"path": tmp_path_factory.mktemp("notebooks")}}
     client = NotebookClient(nbformat.v4.new_notebook(), timeout=1500, kernel_name="python3", resources=resources)
     with client.setup_kernel():
         yield client
 
 
+def read(path):
+    # Imported where it is used: it takes seconds, and files of other tests are run by another process.
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def code(source):
+    import nbformat
+
+    return nbformat.v4.new_code_cell(source)
+
+
 def execute(client, *cells):
     """Runs cells in a namespace of their own."""
-    client.nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%reset -f"), *cells])
+    import nbformat
+
+    client.nb = nbformat.v4.new_notebook(cells=[code("%reset -f"), *cells])
     client.execute(cleanup_kc=False)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(path, client):
-    execute(client, *nbformat.read(path, as_version=4).cells)
+    execute(client, *read(path).cells)
 
 
 def test_a_notebook_does_not_see_the_names_of_another(client):
-    execute(client, nbformat.v4.new_code_cell("left = 1"))
+    from nbclient.exceptions import CellExecutionError
+
+    execute(client, code("left = 1"))
     with pytest.raises(CellExecutionError, match="name 'left' is not defined"):
-        execute(client, nbformat.v4.new_code_cell("left"))
+        execute(client, code("left"))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_is_committed_without_outputs_and_imports_only_this_package(path):
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert cells
     assert all(not cell.outputs and cell.execution_count is None for cell in cells)

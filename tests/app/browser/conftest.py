@@ -16,6 +16,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("runs")
     for name in ("one", "a-run-whose-name-is-longer-than-a-telephone-is-wide"):
         write_run(root, name)
-    environment = {"OMP_NUM_THREADS": "2", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": "", "RSP_LAB_RUNS": str(root)}
+    environment = {"OMP_NUM_THREADS": "1", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": "", "RSP_LAB_RUNS": str(root)}
     with running_workbench(environment) as address:
         yield address

@@ -94,7 +94,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, street: Callable[[int, int
         Image.fromarray(pixels.numpy()).save(data / folder / f"{FILE}.png")
     with (data / "classes.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("name",), *((name,) for name in CLASSES)])
-    environment = {"OMP_NUM_THREADS": "2", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": ""}
+    environment = {"OMP_NUM_THREADS": "1", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": ""}
     with running_workbench({**environment, "FOLDER_ROOT": str(data), "RSP_LAB_RUNS": str(runs)}) as address:
         yield address
 

@@ -56,38 +56,39 @@ def resting(page: Page) -> list[list[int]]:
     raise AssertionError(f"nothing comes to rest: {before}")
 
 
-@pytest.mark.parametrize(("path", "width"), [*((path, 1280) for path in PICKERS), ("", 420), ("ledger", 420)])
-def test_nothing_that_is_clicked_moves(browser: Browser, address: str, path: str, width: int) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.set_default_timeout(TIMEOUT_MS)
-    try:
-        page.goto(f"{address}/{path}?{PICKERS[path]}")
-        settled(page, explorer=not path)
-        boxes = resting(page)
-        sentence = page.locator(".rsp-second" if not path else ".rsp-sentence").first
-        for share in (0.3,) if path == "attribution" else (0.3, 0.7):
-            before = sentence.inner_text()
-            picture = pictures(page, path).first
-            picture.scroll_into_view_if_needed()
-            size = picture.bounding_box()
-            assert size is not None
-            picture.click(position={"x": share * size["width"], "y": (1 - share) * size["height"]})
-            if path not in ("key-query", "flips"):
-                expect(sentence).not_to_have_text(before)
-            expect(page.get_by_label("Pixel x")).to_have_value(
-                re.compile(rf"^{round(512 * share)}$|^{round(512 * share) - 1}$")
-            )
-            settled(page, explorer=not path)
-            assert resting(page) == boxes
-    finally:
-        page.close()
-
-
-def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(
-    browser: Browser, address: str, upload_png: bytes
-) -> None:
+@pytest.fixture(scope="module")
+def page(browser: Browser) -> Page:
+    """One for all: what a page loads is then kept, as it is for a reader."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(TIMEOUT_MS)
+    return page
+
+
+@pytest.mark.parametrize(("path", "width"), [*((path, 1280) for path in PICKERS), ("", 420), ("ledger", 420)])
+def test_nothing_that_is_clicked_moves(page: Page, address: str, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{address}/{path}?{PICKERS[path]}")
+    settled(page, explorer=not path)
+    boxes = resting(page)
+    sentence = page.locator(".rsp-second" if not path else ".rsp-sentence").first
+    for share in (0.3,) if path == "attribution" else (0.3, 0.7):
+        before = sentence.inner_text()
+        picture = pictures(page, path).first
+        picture.scroll_into_view_if_needed()
+        size = picture.bounding_box()
+        assert size is not None
+        picture.click(position={"x": share * size["width"], "y": (1 - share) * size["height"]})
+        if path not in ("key-query", "flips"):
+            expect(sentence).not_to_have_text(before)
+        expect(page.get_by_label("Pixel x")).to_have_value(
+            re.compile(rf"^{round(512 * share)}$|^{round(512 * share) - 1}$")
+        )
+        settled(page, explorer=not path)
+        assert resting(page) == boxes
+
+
+def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(page: Page, address: str, upload_png: bytes) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
 
     def differing(page: Page) -> str:
         found = re.search(r"The two differ on [\d.]+ % of the image", page.locator(".rsp-sentence").first.inner_text())
@@ -101,33 +102,30 @@ def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(
         # Of 96 rows and 128 columns: the picture that was uploaded, and no other one.
         expect(page.get_by_label("Pixel x")).to_have_attribute("max", "127")
 
-    try:
-        page.goto(f"{address}/?source=Your+image")
-        settled(page)
-        page.get_by_role("button", name="Choose a file").click()
-        chooser = page.locator('input[type="file"]')
-        chooser.set_input_files(files=[{"name": "street.png", "mimeType": "image/png", "buffer": upload_png}])
-        page.locator(".rsp").wait_for()
-        shown("")
-        page.keyboard.press("Escape")
-        first = differing(page)
+    page.goto(f"{address}/?source=Your+image")
+    settled(page)
+    page.get_by_role("button", name="Choose a file").click()
+    chooser = page.locator('input[type="file"]')
+    chooser.set_input_files(files=[{"name": "street.png", "mimeType": "image/png", "buffer": upload_png}])
+    page.locator(".rsp").wait_for()
+    shown("")
+    page.keyboard.press("Escape")
+    first = differing(page)
 
-        page.get_by_role("link", name="Flips", exact=True).click()
-        shown("flips")
-        page.get_by_role("button", name="Ledger", exact=True).first.click()
-        shown("ledger")
-        expect(page.locator(".rsp-sentence").first).to_contain_text("Over the flip around")
-        page.get_by_role("link", name="Flips", exact=True).click()
-        shown("flips")
-        page.get_by_role("button", name="Context flow", exact=True).first.click()
-        shown("")
+    page.get_by_role("link", name="Flips", exact=True).click()
+    shown("flips")
+    page.get_by_role("button", name="Ledger", exact=True).first.click()
+    shown("ledger")
+    expect(page.locator(".rsp-sentence").first).to_contain_text("Over the flip around")
+    page.get_by_role("link", name="Flips", exact=True).click()
+    shown("flips")
+    page.get_by_role("button", name="Context flow", exact=True).first.click()
+    shown("")
 
-        page.reload()
-        shown("")
-        page.get_by_role("link", name="Ledger", exact=True).click()
-        shown("ledger")
-        page.get_by_role("link", name="Context flow", exact=True).click()
-        shown("")
-        assert differing(page) == first
-    finally:
-        page.close()
+    page.reload()
+    shown("")
+    page.get_by_role("link", name="Ledger", exact=True).click()
+    shown("ledger")
+    page.get_by_role("link", name="Context flow", exact=True).click()
+    shown("")
+    assert differing(page) == first

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torchmetrics.classification import MulticlassJaccardIndex
 
 from rsp_lab.analysis.metrics import confusion_matrix
 from rsp_lab.data.labels import CAMVID
@@ -17,6 +16,8 @@ NAMES = ("a", "b", "c", "d", "e")
 
 @pytest.mark.parametrize("present", [5, 3])
 def test_iou_is_that_of_torchmetrics(present: int) -> None:
+    from torchmetrics.classification import MulticlassJaccardIndex
+
     theirs = MulticlassJaccardIndex(5, average="none", ignore_index=255)
     mean = MulticlassJaccardIndex(5, ignore_index=255)
     confusion = torch.zeros(5, 5, dtype=torch.int64)
