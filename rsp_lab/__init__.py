@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
     from rsp_lab.analysis.trade.matrix import TradeMatrix
     from rsp_lab.analysis.trade.run import trade_matrix
+    from rsp_lab.attention.edits import edited_attention, uniform_attention
+    from rsp_lab.attention.record import AttentionLook, AttentionRecord, record_attention
     from rsp_lab.capture.capture import run_with_capture
     from rsp_lab.capture.hooks import hooks
     from rsp_lab.capture.record import Record
@@ -114,6 +116,8 @@ else:
         "rsp_lab.analysis.targets.target": ("PixelTarget", "RegionTarget"),
         "rsp_lab.analysis.trade.matrix": ("TradeMatrix",),
         "rsp_lab.analysis.trade.run": ("trade_matrix",),
+        "rsp_lab.attention.edits": ("edited_attention", "uniform_attention"),
+        "rsp_lab.attention.record": ("AttentionLook", "AttentionRecord", "record_attention"),
         "rsp_lab.capture.capture": ("run_with_capture",),
         "rsp_lab.capture.hooks": ("hooks",),
         "rsp_lab.capture.record": ("Record",),
@@ -150,6 +154,8 @@ else:
 __all__ = [
     "ArenaResult",
     "ArenaSettings",
+    "AttentionLook",
+    "AttentionRecord",
     "Attribution",
     "ChangeLedger",
     "Comparison",
@@ -202,6 +208,7 @@ __all__ = [
     "context_paths",
     "context_reach",
     "context_residuals",
+    "edited_attention",
     "edited_weights",
     "effective_field",
     "erase",
@@ -222,6 +229,7 @@ __all__ = [
     "operate",
     "predicted_change",
     "read_image",
+    "record_attention",
     "regions",
     "rejection_map",
     "relation_grids",
@@ -231,6 +239,7 @@ __all__ = [
     "selection_gain",
     "surgery",
     "trade_matrix",
+    "uniform_attention",
     "view_pixel",
     "zone_contributions",
 ]

@@ -60,6 +60,21 @@ def subject() -> rl.Subject:
 
 
 @cache
+def looking() -> rl.Subject:
+    """A network with an attention."""
+
+    class Tokens(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = x.flatten(2).transpose(1, 2)
+            mixed = nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+            return x + mixed.transpose(1, 2).reshape(x.shape)
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 8, 8), Tokens(), nn.Conv2d(4, len(CLASSES), 1))
+    return rl.adapt(network.eval(), class_names=CLASSES, cut=("0",))  # type: ignore[return-value]
+
+
+@cache
 def explanation() -> rl.Explanation:
     return rl.explain(model("sum"), model(), photograph(), TARGET)
 
@@ -101,6 +116,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "FrozenPass.check_image": lambda image: rl.FrozenHead.of(model(), photograph()).check_image(image),
     "FrozenSubject.of": lambda image: rl.context_ledger(rl.FrozenSubject.of(subject(), image), image, TARGET),
     "check": lambda image: rl.check(subject(), image),
+    "record_attention": lambda image: rl.record_attention(looking(), image).layers["1"].scores,
     "freeze": lambda image: rl.freeze(model(), image),
     "FrozenHead.of": lambda image: rl.FrozenHead.of(model(), image),
     "attribute": lambda image: rl.attribute(model(), image, TARGET, "gradient_x_input"),
@@ -332,6 +348,8 @@ def results() -> dict[str, object]:
         rl.FrozenHead.of(model(), photograph()),
         rl.freeze(subject(), photograph()),
         rl.check(subject(), photograph()),
+        attention := rl.record_attention(looking(), photograph()),
+        attention["1"].look(20, 31),
         rl.level_ledger(model(), photograph()),
         rl.selection_gain(model(), photograph(), TARGET),
         rl.rejection_map(model(), photograph(), TARGET),

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rsp_lab.frozen.calls import operation_name
 from rsp_lab.frozen.rules import FrozenError
-from rsp_lab.frozen.tape import Recording, Replay, Tape, operation_name
+from rsp_lab.frozen.tape import Recording, Replay, Tape
 
 GATE_BYTES = 6 * 10**9
 """What gates may take by default."""

@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rsp_lab.frozen.calls import argument
+
 Kept = tuple[Tensor, ...]
 
 
@@ -44,10 +46,6 @@ class Rule(ABC):
     @abstractmethod
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
         """The answer with what decides held."""
-
-
-def _argument(args: Sequence[Any], kwargs: dict[str, Any], place: int, name: str, default: Any = None) -> Any:
-    return args[place] if len(args) > place else kwargs.get(name, default)
 
 
 def _input(args: Sequence[Any], kwargs: dict[str, Any]) -> Tensor:
@@ -141,17 +139,17 @@ class LayerNorm(Rule):
     kind = "layer norm"
 
     def _dims(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, ...]:
-        shape = _argument(args, kwargs, 1, "normalized_shape")
+        shape = argument(args, kwargs, 1, "normalized_shape")
         return tuple(range(-len(shape), 0))
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        x, eps = _input(args, kwargs).detach(), _argument(args, kwargs, 4, "eps", 1e-5)
+        x, eps = _input(args, kwargs).detach(), argument(args, kwargs, 4, "eps", 1e-5)
         spread = torch.rsqrt(x.var(self._dims(args, kwargs), unbiased=False, keepdim=True) + eps)
         return func(*args, **kwargs), (spread,)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
         x = _input(args, kwargs)
-        weight, bias = _argument(args, kwargs, 2, "weight"), _argument(args, kwargs, 3, "bias")
+        weight, bias = argument(args, kwargs, 2, "weight"), argument(args, kwargs, 3, "bias")
         answer = (x - x.mean(self._dims(args, kwargs), keepdim=True)) * kept[0]
         answer = answer if weight is None else answer * weight
         return answer if bias is None else answer + bias
@@ -164,16 +162,16 @@ class GroupNorm(Rule):
 
     def _grouped(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Tensor:
         x = _input(args, kwargs)
-        return x.reshape(x.shape[0], int(_argument(args, kwargs, 1, "num_groups")), -1)
+        return x.reshape(x.shape[0], int(argument(args, kwargs, 1, "num_groups")), -1)
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        eps = _argument(args, kwargs, 4, "eps", 1e-5)
+        eps = argument(args, kwargs, 4, "eps", 1e-5)
         grouped = self._grouped(args, kwargs).detach()
         return func(*args, **kwargs), (torch.rsqrt(grouped.var(-1, unbiased=False, keepdim=True) + eps),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
         x, grouped = _input(args, kwargs), self._grouped(args, kwargs)
-        weight, bias = _argument(args, kwargs, 2, "weight"), _argument(args, kwargs, 3, "bias")
+        weight, bias = argument(args, kwargs, 2, "weight"), argument(args, kwargs, 3, "bias")
         answer = ((grouped - grouped.mean(-1, keepdim=True)) * kept[0]).reshape(x.shape)
         along = (1, -1, *(1,) * (x.ndim - 2))
         answer = answer if weight is None else answer * weight.reshape(along)
@@ -186,15 +184,15 @@ class InstanceNorm(Rule):
     kind = "instance norm"
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        if not _argument(args, kwargs, 5, "use_input_stats", True):
+        if not argument(args, kwargs, 5, "use_input_stats", True):
             raise FrozenError("an instance norm with running statistics is not known: put it into training statistics.")
-        x, eps = _input(args, kwargs).detach(), _argument(args, kwargs, 7, "eps", 1e-5)
+        x, eps = _input(args, kwargs).detach(), argument(args, kwargs, 7, "eps", 1e-5)
         dims = tuple(range(2, x.ndim))
         return func(*args, **kwargs), (torch.rsqrt(x.var(dims, unbiased=False, keepdim=True) + eps),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
         x = _input(args, kwargs)
-        weight, bias = _argument(args, kwargs, 3, "weight"), _argument(args, kwargs, 4, "bias")
+        weight, bias = argument(args, kwargs, 3, "weight"), argument(args, kwargs, 4, "bias")
         along = (1, -1, *(1,) * (x.ndim - 2))
         answer = (x - x.mean(tuple(range(2, x.ndim)), keepdim=True)) * kept[0]
         answer = answer if weight is None else answer * weight.reshape(along)
@@ -207,13 +205,13 @@ class RmsNorm(Rule):
     kind = "RMS norm"
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        x, shape = _input(args, kwargs).detach(), _argument(args, kwargs, 1, "normalized_shape")
-        eps = _argument(args, kwargs, 3, "eps")
+        x, shape = _input(args, kwargs).detach(), argument(args, kwargs, 1, "normalized_shape")
+        eps = argument(args, kwargs, 3, "eps")
         eps = torch.finfo(x.dtype).eps if eps is None else eps
         return func(*args, **kwargs), (torch.rsqrt(x.square().mean(tuple(range(-len(shape), 0)), True) + eps),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
-        answer, weight = _input(args, kwargs) * kept[0], _argument(args, kwargs, 2, "weight")
+        answer, weight = _input(args, kwargs) * kept[0], argument(args, kwargs, 2, "weight")
         return answer if weight is None else answer * weight
 
 
@@ -226,7 +224,7 @@ class MaxPool(Rule):
         self._indexed, self._flag, self._axes = indexed, flag, axes
 
     def _with_indices(self, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
-        return bool(_argument(args, kwargs, self._flag, "return_indices", False))
+        return bool(argument(args, kwargs, self._flag, "return_indices", False))
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
         plain = {name: value for name, value in kwargs.items() if name != "return_indices"}
@@ -247,7 +245,7 @@ class MaxAlong(Rule):
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
         answer = func(*args, **kwargs)
         if isinstance(answer, Tensor):  # over all, or of two tensors
-            other = _argument(args, kwargs, 1, "other")
+            other = argument(args, kwargs, 1, "other")
             if isinstance(other, Tensor):
                 return answer, ((_input(args, kwargs) == answer).detach(),)
             x = _input(args, kwargs).detach()
@@ -256,13 +254,13 @@ class MaxAlong(Rule):
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
         x, (where,) = _input(args, kwargs), kept
-        other = _argument(args, kwargs, 1, "other")
+        other = argument(args, kwargs, 1, "other")
         if isinstance(other, Tensor):
             return torch.where(where, x, other)
-        axis = _argument(args, kwargs, 1, "dim")
+        axis = argument(args, kwargs, 1, "dim")
         if axis is None:
             return x.flatten()[where]
-        keepdim = bool(_argument(args, kwargs, 2, "keepdim", False))
+        keepdim = bool(argument(args, kwargs, 2, "keepdim", False))
         indices = where if keepdim else where.unsqueeze(axis)
         values = x.gather(axis, indices)
         return _named(func, values if keepdim else values.squeeze(axis), where)
@@ -274,14 +272,14 @@ class Extremum(Rule):
     kind = "maximum over axes"
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        x, dims = _input(args, kwargs).detach(), _argument(args, kwargs, 1, "dim", ())
+        x, dims = _input(args, kwargs).detach(), argument(args, kwargs, 1, "dim", ())
         top = func(x, dims, True)
         where = (x == top).to(x.dtype)
         return func(*args, **kwargs), (where / where.sum(dims or None, keepdim=True),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
-        dims = _argument(args, kwargs, 1, "dim", ())
-        keepdim = bool(_argument(args, kwargs, 2, "keepdim", False))
+        dims = argument(args, kwargs, 1, "dim", ())
+        keepdim = bool(argument(args, kwargs, 2, "keepdim", False))
         return (_input(args, kwargs) * kept[0]).sum(dims or None, keepdim=keepdim)
 
 
@@ -298,7 +296,7 @@ class Chosen(Rule):
         return answer, (answer[1].detach(),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
-        axis = _argument(args, kwargs, self._axis, "dim", -1)
+        axis = argument(args, kwargs, self._axis, "dim", -1)
         return _named(func, _input(args, kwargs).gather(axis, kept[0]), kept[0])
 
 
@@ -308,11 +306,11 @@ class Attention(Rule):
     kind = "attention weights"
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        query, key, value = (_argument(args, kwargs, n, name) for n, name in enumerate(("query", "key", "value")))
+        query, key, value = (argument(args, kwargs, n, name) for n, name in enumerate(("query", "key", "value")))
         return func(*args, **kwargs), (attention_weights(query.detach(), key.detach(), value, args, kwargs),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
-        value = _argument(args, kwargs, 2, "value")
+        value = argument(args, kwargs, 2, "value")
         weights = kept[0]
         if weights.shape[-3] != value.shape[-3]:  # grouped queries share their values
             value = value.repeat_interleave(weights.shape[-3] // value.shape[-3], -3)
@@ -327,9 +325,20 @@ def attention_weights(
     Raises:
         FrozenError: with dropout.
     """
+    return attention_scores(query, key, value, args, kwargs).softmax(-1)
+
+
+def attention_scores(
+    query: Tensor, key: Tensor, value: Tensor, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+) -> Tensor:
+    """What these weights are the softmax of.
+
+    Raises:
+        FrozenError: with dropout.
+    """
     kwargs = kwargs or {}
-    mask, dropout = _argument(args, kwargs, 3, "attn_mask"), _argument(args, kwargs, 4, "dropout_p", 0.0)
-    causal, scale = _argument(args, kwargs, 5, "is_causal", False), _argument(args, kwargs, 6, "scale")
+    mask, dropout = argument(args, kwargs, 3, "attn_mask"), argument(args, kwargs, 4, "dropout_p", 0.0)
+    causal, scale = argument(args, kwargs, 5, "is_causal", False), argument(args, kwargs, 6, "scale")
     if dropout:
         raise FrozenError("attention with dropout differs from run to run: put the network into evaluation mode.")
     if query.shape[-3:-2] != key.shape[-3:-2]:
@@ -339,7 +348,7 @@ def attention_weights(
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask.detach()
-    return scores.softmax(-1)
+    return scores
 
 
 class GridSample(Rule):
@@ -348,7 +357,7 @@ class GridSample(Rule):
     kind = "sampling grid"
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        return func(*args, **kwargs), (_argument(args, kwargs, 1, "grid").detach().clone(),)
+        return func(*args, **kwargs), (argument(args, kwargs, 1, "grid").detach().clone(),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
         rest = {name: value for name, value in kwargs.items() if name not in ("input", "grid")}

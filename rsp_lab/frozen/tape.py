@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import builtins
-import types
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
-from torch.overrides import TorchFunctionMode, resolve_name
+from torch.overrides import TorchFunctionMode
 
+from rsp_lab.frozen.calls import operation_name, passed_on
 from rsp_lab.frozen.rules import RULES, FrozenError, Kept, Rule
-
-_CHECKS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
 
 
 @dataclass
@@ -58,7 +55,7 @@ class Recording(TorchFunctionMode):
         kwargs = kwargs or {}
         rule = _rule(func, args, kwargs)
         if rule is None:
-            return _passed_on(self, func, args, kwargs)
+            return passed_on(self, func, args, kwargs)
         answer, kept = rule.keep(func, args, kwargs)
         self.tape.add(rule, kept)
         return answer
@@ -81,7 +78,7 @@ class Replay(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         rule = _rule(func, args, kwargs)
-        answer = _passed_on(self, func, args, kwargs) if rule is None else self._played(rule, func, args, kwargs)
+        answer = passed_on(self, func, args, kwargs) if rule is None else self._played(rule, func, args, kwargs)
         if self.watch is not None:
             self.watch(func, answer)
         return answer
@@ -104,30 +101,3 @@ def _rule(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any
         return None
     x = args[0] if args else kwargs.get("input")
     return rule if isinstance(x, Tensor) and x.is_floating_point() else None
-
-
-def _passed_on(mode: TorchFunctionMode, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """An operation without a rule: as it is, but what torch wrote in Python is looked into."""
-    if isinstance(func, types.FunctionType) and func.__module__ == "torch.nn.functional":
-        with mode:
-            return _opened(func)(*args, **kwargs)
-    return func(*args, **kwargs)
-
-
-_OPENED: dict[Callable[..., Any], Callable[..., Any]] = {}
-
-
-def _opened(func: types.FunctionType) -> Callable[..., Any]:
-    """A function of torch without its own check for modes, which would hand it back to this one for ever."""
-    if func not in _OPENED:
-        inside = func.__globals__ | dict.fromkeys(_CHECKS, lambda *_: False)
-        inside["__builtins__"] = builtins
-        copy = types.FunctionType(func.__code__, inside, func.__name__, func.__defaults__, func.__closure__)
-        copy.__kwdefaults__ = func.__kwdefaults__
-        _OPENED[func] = copy
-    return _OPENED[func]
-
-
-def operation_name(func: Callable[..., Any]) -> str:
-    """E.g. ``"torch.nn.functional.relu"``."""
-    return resolve_name(func) or getattr(func, "__name__", repr(func))

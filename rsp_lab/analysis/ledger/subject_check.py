@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,8 @@ import torch
 
 from rsp_lab.analysis.ledger.frozen import TOLERANCES
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
+from rsp_lab.attention.record import RESIDUAL_RULE as ATTENTION_RULE
+from rsp_lab.attention.record import record_attention
 from rsp_lab.frozen.network import RESIDUAL_RULE
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.segmenter import Segmenter
@@ -31,7 +35,9 @@ class SubjectCheck(Summarised):
         gates: how many of each kind are held.
         gate_bytes: that they take, in float32.
         flips: share of the two-sided gates (ReLU, max pooling) that change when a level is really removed, by level.
-        attention: how many attentions are held.
+        attention: how many attentions can be seen and edited, by kind
+            (:func:`~rsp_lab.attention.record.record_attention`).
+        attention_residual: of these, by the record's own rule; 0 where there are none.
         normalisation: where mean and standard deviation come from.
         refused: operation that is not affine, and what would have to be held; empty where all is.
     """
@@ -44,7 +50,8 @@ class SubjectCheck(Summarised):
     gates: dict[str, int]
     gate_bytes: int
     flips: dict[int, float]
-    attention: int
+    attention: dict[str, int]
+    attention_residual: float
     normalisation: str
     refused: str
 
@@ -54,16 +61,21 @@ class SubjectCheck(Summarised):
             ("residual", ", ".join(f"{name} {value:.1g}" for name, value in self.residuals.items())),
             ("levels", ", ".join(f"{level} (stride {stride})" for level, stride in self.levels.items())),
             ("bias share", percent(self.bias_share, 1)),
-            ("gates held", ", ".join(f"{count} {kind}" for kind, count in self.gates.items())),
+            ("gates held", counts(self.gates)),
             ("gates take", f"{self.gate_bytes / 1e6:.3g} MB"),
             (
                 "gates that flip when a level goes",
                 ", ".join(f"{level} {percent(share, 1)}" for level, share in self.flips.items()),
             ),
-            ("attentions", self.attention),
+            ("attention seen", self._attention_words()),
             ("normalisation", self.normalisation),
             *((("refused", self.refused),) if self.refused else ()),
         ]
+
+    def _attention_words(self) -> str:
+        if not self.attention:
+            return "none"
+        return f"{counts(self.attention)}, residual {self.attention_residual:.1g}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -78,6 +90,8 @@ class SubjectCheck(Summarised):
             "gate_bytes": self.gate_bytes,
             "gate_flips": {str(level): rounded(share) for level, share in self.flips.items()},
             "attention": self.attention,
+            "attention_residual": rounded(self.attention_residual),
+            "attention_residual_rule": ATTENTION_RULE,
             "normalisation": self.normalisation,
             "refused": self.refused,
         }
@@ -115,6 +129,10 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
     if not exact and not refused:
         refused = "the parts do not add up, and no operation was found that explains it"
     kinds = frozen.network.tape.kinds()
+    try:
+        seen = record_attention(subject, image).layers
+    except ValueError:  # there is none
+        seen = {}
     return SubjectCheck(
         name=subject.name,
         exact=exact,
@@ -124,10 +142,16 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
         gates=kinds,
         gate_bytes=frozen.network.tape.size,
         flips={level: _flips(frozen, level) for level in frozen.levels},
-        attention=kinds.get("attention weights", 0),
+        attention=dict(Counter(layer.kind for layer in seen.values())),
+        attention_residual=max((layer.residual for layer in seen.values()), default=0.0),
         normalisation=subject.normalisation,
         refused=refused,
     )
+
+
+def counts(kinds: Mapping[str, int]) -> str:
+    """``"8 softmax, 4 GELU"``."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def _name(dtype: torch.dtype) -> str:

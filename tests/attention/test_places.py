@@ -1,0 +1,142 @@
+"""Where tokens lie on the image, held against what each architecture says of itself."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from rsp_lab.attention.places import PlaceTracer, grid_places
+from rsp_lab.attention.record import AttentionLayer, DenseAttention, record_attention
+from tests.kit.attention_families import family
+from tests.kit.networks import noise_image
+
+SIZE = (64, 96)
+
+
+def layers(name: str, size: tuple[int, int] = SIZE) -> list[AttentionLayer]:
+    return list(record_attention(family(name), noise_image(size)).layers.values())
+
+
+def cells(layer: AttentionLayer, y: float, x: float, stride: int) -> set[tuple[int, int]]:
+    """Rows and columns of the places at which a cell looks."""
+    found = (layer.look(y, x).positions + 0.5) / stride - 0.5
+    assert torch.allclose(found, found.round(), atol=1e-4)
+    return {(int(row), int(column)) for row, column in found.round().tolist()}
+
+
+def window(cell: int, shift: int, cells: int, width: int = 4) -> set[int]:
+    """Cells along one axis in the window of one of them, after a cyclic shift."""
+    start = (cell - shift) % cells // width * width
+    return {(start + step + shift) % cells for step in range(width)}
+
+
+@pytest.mark.parametrize("name", ["Swin of Hugging Face", "Swin of torchvision", "Swin of timm"])
+@pytest.mark.parametrize(("block", "shift"), [(0, 0), (1, 2)])
+def test_a_window_is_that_of_its_shift(name: str, block: int, shift: int) -> None:
+    layer = layers(name)[block]
+    assert layer.kind == "windows"
+    assert layer.grid == (16, 24)
+    for row, column in ((0, 0), (7, 9), (15, 23), (1, 22)):
+        rows, columns = window(row, shift, 16), window(column, shift, 24)
+        expected = {(r, c) for r in rows for c in columns}
+        assert cells(layer, 4 * row + 1.5, 4 * column + 1.5, 4) == expected
+
+
+def test_padding_lies_nowhere_and_its_weight_is_said() -> None:
+    layer = layers("Swin of Hugging Face", (60, 96))[0]
+
+    assert layer.grid == (15, 24)
+    at_the_edge, inside = layer.look(59, 3), layer.look(3, 3)
+    assert at_the_edge.positions.shape[0] == 12
+    assert inside.positions.shape[0] == 16
+    assert torch.all(at_the_edge.elsewhere > 0)
+    torch.testing.assert_close(at_the_edge.weights.sum(-1) + at_the_edge.elsewhere, torch.ones(2))
+    assert torch.all(inside.elsewhere == 0)
+
+
+def test_a_class_token_lies_nowhere() -> None:
+    layer = layers("ViT of timm")[0]
+    assert isinstance(layer, DenseAttention)
+    assert layer.grid == (4, 6)
+
+    look = layer.look(40, 50)
+
+    number = 1 + 2 * 6 + 3
+    assert look.cell == (2 * 16 + 7.5, 3 * 16 + 7.5)
+    torch.testing.assert_close(look.elsewhere, layer.weights[0, :, number, 0])
+    torch.testing.assert_close(look.weights, layer.weights[0, :, number, 1:])
+
+
+def test_reduced_keys_lie_on_a_coarser_grid() -> None:
+    layer = layers("SegFormer, fused")[0]
+
+    assert layer.grid == (16, 24)
+    expected = grid_places(2, 3, SIZE).flatten()
+    torch.testing.assert_close(layer.look(5, 5).positions, torch.stack((expected.real, expected.imag), -1))
+
+
+def test_sampled_points_lie_where_the_offsets_say() -> None:
+    subject = family("deformable")
+    kept: dict[str, Tensor] = {}
+    attend = subject.network.attend
+    hook = attend.sampling_offsets.register_forward_hook(lambda *passed: kept.update(offsets=passed[2]))  # type: ignore[union-attr]
+    try:
+        layer = layers("deformable")[0]
+    finally:
+        hook.remove()
+    assert layer.kind == "sampled"
+    assert layer.grid is None
+
+    look = layer.look(12, 20)
+
+    # Query of the fine map at row 1, column 2; the fine map has 8 x 12 cells, the coarse one 4 x 6.
+    offsets = kept["offsets"][0, 1 * 12 + 2].reshape(2, 2, 3, 2)
+    assert look.cell == (11.5, 19.5)
+    strides = torch.tensor([8.0, 16.0])[None, :, None]
+    expected = torch.stack((11.5 + offsets[..., 1] * strides, 19.5 + offsets[..., 0] * strides), -1)
+    torch.testing.assert_close(look.positions, expected.reshape(-1, 2), rtol=1e-4, atol=1e-3)
+    assert look.weights.shape == (2, 12)
+    torch.testing.assert_close(look.weights.sum(-1), torch.ones(2))
+    assert torch.all(look.weights[0, 6:] == 0)
+
+
+MOVES = {
+    "flatten and back": lambda x: x.flatten(2).transpose(1, 2).reshape(1, 4, 6, 3),
+    "parts": lambda x: torch.cat(x.permute(0, 2, 3, 1).chunk(2, 1)[::-1], 1),
+    "roll": lambda x: torch.roll(x.permute(0, 2, 3, 1), (1, 2), (1, 2)),
+    "indices": lambda x: x.permute(0, 2, 3, 1)[:, ::2, 1:],
+    "stacked": lambda x: torch.stack(x.permute(0, 2, 3, 1).unbind(1), 1).contiguous(),
+    "a linear map": lambda x: torch.nn.functional.linear(x.permute(0, 2, 3, 1), torch.ones(5, 3)),
+    "arithmetic": lambda x: (2 * x.permute(0, 2, 3, 1) + 1).softmax(-1),
+    "in place": lambda x: x.permute(0, 2, 3, 1).clone().mul_(2),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_places_go_where_numbers_go(name: str) -> None:
+    """The image holds its own places, so that what moves numbers can be compared."""
+    places = grid_places(4, 6, (4, 6))
+    image = torch.stack((places.real, places.imag, torch.zeros(4, 6)))[None]
+    tracer = PlaceTracer((4, 6))
+    with tracer:
+        tracer.start(image)
+        moved = MOVES[name](image)
+
+    found = tracer.of(moved)
+    assert found is not None
+    assert found.shape == moved.shape
+    if name in ("a linear map", "arithmetic", "in place"):
+        torch.testing.assert_close(found[..., 0], places[None])
+    else:
+        torch.testing.assert_close(found[..., 0], torch.complex(moved[..., 0], moved[..., 1]))
+
+
+def test_what_mixes_everything_has_no_place() -> None:
+    tracer = PlaceTracer((4, 6))
+    image = torch.rand(1, 3, 4, 6)
+    with tracer:
+        tracer.start(image)
+        mixed = image.mean((2, 3))
+
+    assert tracer.of(mixed) is None
