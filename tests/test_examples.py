@@ -1,25 +1,46 @@
-"""The example of foreign networks runs, and its accounts add up."""
+"""The examples run: each function of the files of models is one that every command takes."""
 
 from __future__ import annotations
 
-import runpy
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 
 import rsp_lab as rl
+from rsp_lab.models.load_any import load_any, model_functions
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "your_network.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NEEDS = {"smp_models": "segmentation_models_pytorch", "hugging_face_models": "transformers"}
+FILES = sorted(EXAMPLES.glob("*_models.py"))
+IMAGE = rl.scenes.draw_scene(11, 128, 256).image
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
 
-def test_every_network_of_the_example_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
-    names = runpy.run_path(str(SCRIPT))
-    subjects = names["subjects"]()
-    assert len(subjects) >= 2
-    for subject in subjects:
-        assert rl.check(subject, names["IMAGE"]).exact
-        assert rl.context_ledger(subject, names["IMAGE"], rl.PixelTarget(60, 130)).residual < 1e-5
-    names["main"]()
-    assert capsys.readouterr().out.count("its ledgers are exact") == len(subjects)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_model_of_a_file_is_exact(file: Path) -> None:
+    needed = NEEDS.get(file.stem)
+    if needed and find_spec(needed) is None:
+        pytest.skip(f"{needed}, of the extra foreign, is not installed")
+    functions = model_functions(file)
+    assert functions
+    for name in functions:
+        model = load_any(f"{file}:{name}")
+        assert isinstance(model, rl.Subject)
+        assert model.name == name
+        assert rl.check(model, IMAGE).exact
+        assert rl.context_ledger(model, IMAGE, rl.PixelTarget(60, 130)).residual < 1e-5
+        # Of the classes of the shipped models, so that they can be set beside them.
+        assert model.class_names == rl.load("scenes-rsp4").class_names
+        assert torch.equal(model(IMAGE), load_any(f"{file}:{name}")(IMAGE))
+
+
+def test_there_is_a_file_for_each_library_and_one_for_none() -> None:
+    assert [file.stem for file in FILES] == [
+        "home_made_models",
+        "hugging_face_models",
+        "smp_models",
+        "torchvision_models",
+    ]

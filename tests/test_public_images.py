@@ -113,6 +113,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Segmenter.q_maps": lambda image: list(model().q_maps(image).values()),
     "Segmenter.forward": lambda image: model()(image),
     "Subject.forward": lambda image: subject()(image),
+    "Subject.coarse_logits": lambda image: subject().coarse_logits(image),
     "FrozenPass.check_image": lambda image: rl.FrozenHead.of(model(), photograph()).check_image(image),
     "FrozenSubject.of": lambda image: rl.context_ledger(rl.FrozenSubject.of(subject(), image), image, TARGET),
     "check": lambda image: rl.check(subject(), image),
@@ -277,6 +278,7 @@ def test_what_is_no_image_is_refused_by_a_remedy(name: str) -> None:
 
 OF_A_BATCH = {
     "Subject.forward",
+    "Subject.coarse_logits",
     "Segmenter.forward",
     "Segmenter.coarse_logits",
     "Segmenter.q_maps",

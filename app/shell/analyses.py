@@ -31,7 +31,7 @@ def rejection(selection: Selection, side: int, target: Target) -> RejectionMap |
     if not frozen.steps:
         return None
     key = selection.key("rejection", side=side, target=target)
-    return results().get(key, lambda: rejection_map(frozen, frozen.image, target))
+    return results().get(key, lambda: rejection_map(selection.passes[side].head, frozen.image, target))
 
 
 def level_ledger(selection: Selection, side: int) -> LevelLedger:

@@ -178,7 +178,7 @@ def compared(loaded: Models, views: Views, shown: cache.Photograph, heading: Hea
 
 def about_class(result: Comparison, views: Views, target: PixelTarget) -> Comparison:
     """By rule, the channel of the flow is one that speaks about the class that is explained."""
-    if result.channel.left is None or target.class_name in (None, result.answers[1].label):
+    if result.channel is None or result.channel.left is None or target.class_name in (None, result.answers[1].label):
         return result
     ranking = flow_channels(views, result.class_names, str(target.class_name))
     best = ranking.channels[0]

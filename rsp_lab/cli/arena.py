@@ -22,7 +22,7 @@ from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
 from rsp_lab.files import check_target, to_json, whole_folder, write_atomic
 from rsp_lab.interruption import kept
-from rsp_lab.models import weights
+from rsp_lab.models.load_any import load_segmenter
 
 
 def arena(
@@ -58,7 +58,7 @@ def arena(
         methods=methods or tuple(METHODS),
         seeds=seeds,
     )
-    loaded = [weights.load(name) for name in models]
+    loaded = [load_segmenter(name) for name in models]
     if len(set(models)) < len(models):
         raise ValueError("a model is named twice: name each once.")
     if len({model.name for model in loaded}) < len(loaded):

@@ -9,14 +9,15 @@ from typing import Annotated
 import tyro
 
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.models import weights
+from rsp_lab.models.load_any import load_any, model_file
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 
 Folder = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
 Image = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 to 4096 x 4096")
 ]
-Model = Annotated[str, tyro.conf.arg(help="shipped name or path of a .safetensors file")]
+Model = Annotated[str, tyro.conf.arg(help="shipped name, path of a .safetensors file, or FILE.py:function")]
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,12 @@ class ModelPair:
 
     @property
     def files(self) -> tuple[Path, Path]:
-        """The weights files."""
-        return weights.resolve(self.left), weights.resolve(self.right)
+        """The files that they come from."""
+        return model_file(self.left), model_file(self.right)
 
-    def load(self) -> tuple[Segmenter, Segmenter]:
-        """Both models, in eval mode."""
-        return weights.load(self.left), weights.load(self.right)
+    def load(self) -> tuple[Segmenter | Subject, Segmenter | Subject]:
+        """Both models, in eval mode; of one function a model each."""
+        return load_any(self.left), load_any(self.right)
 
 
 @dataclass(frozen=True)

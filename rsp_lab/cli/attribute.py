@@ -27,8 +27,7 @@ from rsp_lab.data.images import read_image
 from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
 from rsp_lab.files import readable_name, to_json
 from rsp_lab.models.segmenter import Segmenter
-
-Pair = tuple[Segmenter, Segmenter]
+from rsp_lab.models.subject import Subject
 
 
 def attribute(
@@ -102,7 +101,7 @@ def _print_side(name: str, maps: dict[str, Attribution], along: dict[str, Faithf
 
 
 def _attributed(
-    model: Segmenter,
+    model: Segmenter | Subject,
     name: str,
     image: Tensor,
     target: PixelTarget,

@@ -17,7 +17,7 @@ from rsp_lab.data.images import read_image
 from rsp_lab.data.masks import read_mask
 from rsp_lab.figures.results.change import NamedChange, change_caption, draw_change
 from rsp_lab.files import readable_name, to_json, write_atomic
-from rsp_lab.models import weights
+from rsp_lab.models.load_any import load_any, model_file
 
 Second = Annotated[
     Path | None,
@@ -59,7 +59,7 @@ def change(
     if (pixel is None) == (region is None):
         raise ValueError("say where the decision is: --pixel Y X, or --region MASK, one of the two.")
     asked = (model,) if beside is None else (model, beside)
-    models = [weights.load(name) for name in asked]
+    models = [load_any(name) for name in asked]
     if len(models) == 2:
         check_comparable(*models)
     names: tuple[str, ...] = pair_names(*models) if len(models) == 2 else (models[0].name,)
@@ -77,7 +77,7 @@ def change(
         target = RegionTarget(read_mask(region, size), class_, rival)
     target.check(size)
     target.check_classes(models[0].class_names)
-    read = [before, *(one for one in (after, erase, region) if one), *map(weights.resolve, asked)]
+    read = [before, *(one for one in (after, erase, region) if one), *map(model_file, asked)]
     with report_folder(results.out, read) as folder:
         changes = []
         for network, name in zip(models, names, strict=True):

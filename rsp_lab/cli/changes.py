@@ -17,7 +17,7 @@ from rsp_lab.cli.reports import about_run
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair
 from rsp_lab.files import check_target, to_json, write_json
-from rsp_lab.models import weights
+from rsp_lab.models.load_any import load_segmenter
 from rsp_lab.models.segmenter import Segmenter
 
 SCENE_PAIR = ("scenes-baseline", "scenes-rsp4")
@@ -58,7 +58,7 @@ def changes(
         check_target(out)
     found: list[SceneChanges] = []
     whole = n * len(cases)
-    loaded = [weights.load(name) for name in models]
+    loaded = [load_segmenter(name) for name in models]
     if control:
         loaded += [_untrained(network) for network in loaded]
     for network in loaded:

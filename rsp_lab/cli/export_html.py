@@ -43,7 +43,7 @@ def export_html(
     left, right = pair_names(*pair)
     with kept("nothing was written"):
         views = replace(view_model(pair[0], picture), name=left), replace(view_model(pair[1], picture), name=right)
-        table = table_for(pair[1].config.class_names, pair[1].config.label_table)
+        table = table_for(pair[1].class_names, pair[1].label_table)
         payload = build_payload(picture, pair, views, table, budget=file_budget((height, width)))
         where = f"{readable_name(image.name)}, {height} × {width} px"
         note = f"{left} beside {right} on {where}. Made with rsp_lab {__version__}."

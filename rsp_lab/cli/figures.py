@@ -21,8 +21,8 @@ from rsp_lab.figures.figure_input import FigureInput
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 from rsp_lab.files import read_json, readable_name, to_json, whole_folder, write_atomic
-from rsp_lab.models import weights
 from rsp_lab.models.inspection.cost import PAPER_INPUT
+from rsp_lab.models.load_any import load_any
 from rsp_lab.models.paper.printed import paired_tables
 
 SCENE = FIRST_SEED["val"]
@@ -133,15 +133,15 @@ def _names(which: tuple[str, ...]) -> dict[str, bool]:
 def _inputs(
     images: tuple[Path, ...], labels: Path | None, names: tuple[str, ...], options: dict[str, Any]
 ) -> Iterator[FigureInput]:
-    models = tuple(weights.load(name) for name in names)
-    config = models[-1].config
+    models = tuple(load_any(name) for name in names)
+    last = models[-1]
     if not images:
         scene = draw_scene(SCENE, *SIZE)
-        truth = scene.label if config.label_table == "cityscapes" else None
+        truth = scene.label if last.label_table == "cityscapes" else None
         name = f"drawn scene, seed {SCENE}"
         yield FigureInput(models, scene.image, name, labels=truth, geometry=PAPER_INPUT, **options)
     for path in images:
-        truth = None if labels is None else read_label(labels, table_for(config.class_names, config.label_table))
+        truth = None if labels is None else read_label(labels, table_for(last.class_names, last.label_table))
         yield FigureInput(models, read_image(path), readable_name(path.name), labels=truth, **options)
 
 

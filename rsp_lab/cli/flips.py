@@ -45,7 +45,7 @@ def flips(
         raise ValueError("--verdict needs --labels: they say who is right.")
     picture, pair = read_image(image), models.load()
     check_comparable(*pair)
-    table = table_for(pair[1].config.class_names, pair[1].config.label_table)
+    table = table_for(pair[1].class_names, pair[1].label_table)
     truth = None if labels is None else label_files.read_label(labels, table).long()
     # A verdict is given after ranking: all regions are candidates then.
     found = flip_stories(*pair, picture, count=n if verdict is None else picture.numel(), labels=truth)

@@ -11,6 +11,7 @@ from rsp_lab.analysis.passes.residuals import ledger_residuals
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.models import weights
+from rsp_lab.models.load_any import load_segmenter
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -40,7 +41,7 @@ def residuals(
         raise ValueError(f"no shipped weights were trained on {data}: name weights with --models.")
     rows = []
     for name in names:
-        model = weights.load(name)
+        model = load_segmenter(name)
         for dtype in _DTYPES.values():
             say(f"residuals of {name}, {str(dtype).removeprefix('torch.')}")
             found = ledger_residuals(model, samples, pixels=pixels, dtype=dtype, seed=seed).to_dict()

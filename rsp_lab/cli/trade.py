@@ -57,13 +57,13 @@ def trade(
     pair, out = models.load(), results.out
     check_comparable(*pair)
     names = pair_names(*pair)
-    if samples.table.classes != pair[0].config.class_names:
+    if samples.table.classes != pair[0].class_names:
         raise ValueError(
             f"{models.left} and {models.right} know other classes than {data} has: name weights that were trained on "
             "it with --left and --right."
         )
     if target is not None:
-        class_index(target, pair[0].config.class_names)
+        class_index(target, pair[0].class_names)
     left, right = map(digest, models.files)
     question = TradeQuestion(names, (left, right), f"{data} {split}", by, block, __version__)
     check_target(out / "trade.json")  # where nothing can be written, it is better to know before the work

@@ -15,8 +15,10 @@ def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
 
     Args:
         classes: of the model; a table with others is not taken.
-        name: of the table, as the model knows it.
+        name: of the table, as the model knows it; empty for that of ours whose classes these are, if there is one.
     """
+    if not name:
+        name = next((known for known, table in TABLES.items() if table.classes == classes), name)
     if name in TABLES and TABLES[name].classes == classes:
         return TABLES[name]
     with suppress(ValueError):  # no such folder, or not a proper one: its commands say so

@@ -26,6 +26,7 @@ from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins
 from rsp_lab.explorer.steps import pack_steps, window_positions
 from rsp_lab.files import digest
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
 FORMAT = "rsp_lab.explorer/3"
@@ -36,7 +37,7 @@ _JPEG_QUALITY = 92
 
 def build_payload(
     image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter, Segmenter],
+    models: tuple[Segmenter | Subject, Segmenter | Subject],
     views: tuple[ModelView, ModelView],
     table: ClassTable,
     truth: UInt8[Tensor, "y x"] | None = None,

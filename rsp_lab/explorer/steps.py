@@ -17,13 +17,14 @@ from rsp_lab.explorer.quantise import quantise, quantise_scores
 from rsp_lab.models.fusion import AverageFusion, TopDownStep
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.relate import gaze
 from rsp_lab.relations.window import relative_offsets, window_mask
 from rsp_lab.shapes import Window
 
 
 def pack_steps(
-    blocks: Blocks, side: str, model: Segmenter, view: ModelView, bits: Mapping[str, Mapping[str, int]]
+    blocks: Blocks, side: str, model: Segmenter | Subject, view: ModelView, bits: Mapping[str, Mapping[str, int]]
 ) -> list[dict[str, Any]]:
     """Every step of one model, highest first, as the header lists it; its numbers go to ``blocks``.
 
@@ -42,7 +43,7 @@ def pack_steps(
     return packed
 
 
-def window_positions(model: Segmenter, view: ModelView) -> dict[str, int]:
+def window_positions(model: Segmenter | Subject, view: ModelView) -> dict[str, int]:
     """Cells times window positions of every relation of one model, by step."""
     windows = _relation_windows(model)
     cells = {step.name: step.fused.shape[-2] * step.fused.shape[-1] for step in view.flow}
@@ -61,13 +62,13 @@ def entropies(weights: Float[Tensor, "wy wx y x"], window: Window) -> Float[np.n
     return values
 
 
-def _relation_windows(model: Segmenter) -> dict[str, Window]:
+def _relation_windows(model: Segmenter | Subject) -> dict[str, Window]:
     return {name: module.config.window for name, module in relation_modules(model).items()}
 
 
-def _average_windows(model: Segmenter) -> dict[str, Window]:
+def _average_windows(model: Segmenter | Subject) -> dict[str, Window]:
     """Windows of the steps that pass down the plain average: all positions on the map weigh the same."""
-    steps = [module for module in model.head.modules() if isinstance(module, TopDownStep)]
+    steps = [module for module in model.modules() if isinstance(module, TopDownStep)]
     return {step.name: step.fusion.window for step in steps if isinstance(step.fusion, AverageFusion)}
 
 
@@ -90,7 +91,7 @@ def _plain_facts(step: StepFlow, view: ModelView) -> dict[str, Any]:
 
 
 def _relation_facts(
-    blocks: Blocks, side: str, step: StepFlow, model: Segmenter, view: ModelView, bits: Mapping[str, int]
+    blocks: Blocks, side: str, step: StepFlow, model: Segmenter | Subject, view: ModelView, bits: Mapping[str, int]
 ) -> dict[str, Any]:
     module, name = relation_modules(model)[step.name], f"{side}.{step.name}"
     window = module.config.window

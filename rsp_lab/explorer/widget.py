@@ -13,8 +13,9 @@ from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
+from rsp_lab.models.load_any import load_any
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.models.weights import load
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def explore(
-    left: Segmenter | str,
-    right: Segmenter | str,
+    left: Segmenter | Subject | str,
+    right: Segmenter | Subject | str,
     image: ImageLike,
     *,
     pixel: tuple[int, int] | None = None,
@@ -35,8 +36,8 @@ def explore(
     ``view`` follow the reader.
 
     Args:
-        left: model, or the shipped name or path of one.
-        right: model, or the shipped name or path of one.
+        left: model or subject, or the shipped name or path of one (:func:`rsp_lab.models.load_any.load_any`).
+        right: the same.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         pixel: (y, x) to begin with; default the image's middle.
         truth: the image's labels as train ids, if there are any.
@@ -51,12 +52,12 @@ def explore(
     ours, theirs = (
         replace(view_model(model, pixels), name=name) for model, name in zip(pair, pair_names(*pair), strict=True)
     )
-    table = table_for(pair[1].config.class_names, pair[1].config.label_table)
+    table = table_for(pair[1].class_names, pair[1].label_table)
     return widget(build_payload(pixels, pair, (ours, theirs), table, truth), pixel)
 
 
-def _loaded(model: Segmenter | str) -> Segmenter:
-    return load(model) if isinstance(model, str) else model
+def _loaded(model: Segmenter | Subject | str) -> Segmenter | Subject:
+    return load_any(model) if isinstance(model, str) else model
 
 
 def _widget_class() -> type[Explorer]:

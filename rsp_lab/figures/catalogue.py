@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.comparison.context_paths import context_paths
-from rsp_lab.analysis.passes.view import check_top_down
+from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.passes.view import check_top_down, check_viewable
 from rsp_lab.analysis.receptive_field.geometry import reach_geometry
 from rsp_lab.analysis.scenes.distance import distance_curves
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -114,6 +115,24 @@ def _top_down(given: FigureInput) -> str | None:
     return None
 
 
+def _ours(given: FigureInput) -> str | None:
+    try:
+        for model in given.models:
+            check_affine(model)
+    except ValueError as reason:
+        return str(reason)
+    return None
+
+
+def _viewable(given: FigureInput) -> str | None:
+    try:
+        for model in given.models:
+            check_viewable(model)
+    except ValueError as reason:
+        return str(reason)
+    return None
+
+
 def _relations(given: FigureInput) -> str | None:
     return None if any(relation_modules(model) for model in given.models) else no_relations(given.names)
 
@@ -130,7 +149,7 @@ def _disagreements(given: FigureInput) -> str | None:
 
 
 def _scene_classes(given: FigureInput) -> str | None:
-    if all(model.config.class_names == CITYSCAPES.classes for model in given.models):
+    if all(model.class_names == CITYSCAPES.classes for model in given.models):
         return None
     return "distance curves need models of the drawn scenes' classes, e.g. scenes-baseline, scenes-rsp4."
 
@@ -140,7 +159,7 @@ def _by_model(names: Sequence[str], facts: Sequence[dict[str, Any]]) -> dict[str
 
 
 def _reach(given: FigureInput) -> DrawnFigure:
-    configs = [model.config.head for model in given.models]
+    configs = [model.config.head for model in given.segmenters]
     size = given.geometry or given.image_size
     # The default has room towards the opposite corner.
     pixel = given.pixel if size == given.image_size else None
@@ -152,7 +171,7 @@ def _reach(given: FigureInput) -> DrawnFigure:
 
 
 def _structure(given: FigureInput) -> DrawnFigure:
-    heads = [head_structure(model) for model in given.models]
+    heads = [head_structure(model) for model in given.segmenters]
     titles = [f"{name}: {head.name}" for name, head in zip(given.names, heads, strict=True)]
     figure = draw_structure(heads, names=titles, width=given.width)
     caption = structure_caption(heads, given.names)
@@ -160,7 +179,7 @@ def _structure(given: FigureInput) -> DrawnFigure:
 
 
 def _dataflow(given: FigureInput) -> DrawnFigure:
-    model, name = given.models[-1], given.names[-1]
+    model, name = given.segmenters[-1], given.names[-1]
     steps = [f"step{high}{high - 1}" for high in model.steps if high > 3]
     step = given.step or steps[len(steps) // 2]
     flow = step_dataflow(model, step, given.image_size)
@@ -173,7 +192,7 @@ def _dataflow(given: FigureInput) -> DrawnFigure:
 def _context_flow(given: FigureInput) -> DrawnFigure:
     view = given.view
     data = {**_by_model(given.names, [{"flow": one.flow.to_dict()} for one in view.views])}
-    data["channel"] = view.channel.to_dict()
+    data["channel"] = view.flow_channel.to_dict()
     return DrawnFigure(draw_context_flow(view), context_flow_caption(view, given.image_name), data)
 
 
@@ -226,7 +245,7 @@ def _flips(given: FigureInput) -> DrawnFigure:
 
 
 def _distance(given: FigureInput) -> DrawnFigure:
-    curves = distance_curves(given.models, given.names, size=SCENE_SIZE, scenes=given.scenes)
+    curves = distance_curves(given.segmenters, given.names, size=SCENE_SIZE, scenes=given.scenes)
     caption = distance_caption(curves, SCENE_SIZE, 2 * given.scenes)
     return DrawnFigure(draw_distance_curves(curves), caption, {"curves": [curve.to_dict() for curve in curves]})
 
@@ -244,6 +263,7 @@ FIGURES: dict[str, FigureKind] = {
         "Structure",
         "The structure of the built heads (Fig. 2).",
         _structure,
+        (_ours,),
         paper="fig2",
         about="models",
         column=True,
@@ -267,7 +287,7 @@ FIGURES: dict[str, FigureKind] = {
         "Predictions",
         "Photograph, truth where it is known, and each model's labels, boxes where two models differ (Fig. 5 a).",
         _predictions,
-        (_top_down,),
+        (_viewable,),
         paper="fig5a",
         column=True,
     ),
@@ -301,19 +321,19 @@ FIGURES: dict[str, FigureKind] = {
         "Ledger",
         "What every level and cell adds to one decision.",
         _ledger,
-        (_top_down,),
+        (_viewable,),
     ),
     "flips": FigureKind(
         "Flips",
         f"The {STORIES} strongest disagreements of two models and what tipped them.",
         _flips,
-        (_two_models, _top_down, _disagreements),
+        (_two_models, _viewable, _disagreements),
     ),
     "distance": FigureKind(
         "Accuracy by distance",
         "How accuracy falls with the distance of the deciding cue, on drawn scenes.",
         _distance,
-        (_scene_classes,),
+        (_ours, _scene_classes),
         about="scenes",
     ),
 }

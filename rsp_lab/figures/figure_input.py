@@ -13,6 +13,7 @@ from rsp_lab.analysis.comparison.explain import explain, pixel_account
 from rsp_lab.analysis.comparison.explanation import PixelAccount
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
 from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
+from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.ledger.frozen import check_affine
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -20,6 +21,7 @@ from rsp_lab.data.labels import ClassTable
 from rsp_lab.data.tables import table_for
 from rsp_lab.figures.style import DOUBLE
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import rgb_pixels
 
 STORIES = 3
@@ -33,7 +35,7 @@ class FigureInput:
     A forward pass is made when a figure first needs one, and kept.
 
     Attributes:
-        models: one or two, left to right, in eval mode.
+        models: one or two, left to right, in eval mode; ours or subjects.
         image: RGB in 8 bits; whatever :mod:`rsp_lab.rgb` accepts is brought there.
         image_name: as captions call it; may be empty.
         target: pixel, class and rival; default: see :attr:`view` for the pixel, and what is predicted there.
@@ -46,7 +48,7 @@ class FigureInput:
         known: the view, where it exists already; it saves the forward passes.
     """
 
-    models: tuple[Segmenter, ...]
+    models: tuple[Segmenter | Subject, ...]
     image: UInt8[Tensor, "3 y x"]
     image_name: str = ""
     target: PixelTarget | None = None
@@ -63,12 +65,23 @@ class FigureInput:
         if len(self.models) not in (1, 2):
             raise ValueError(f"got {len(self.models)} models: give one, or a left and a right one.")
         for model in self.models:
-            check_affine(model)
+            check_freezable(model)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the models, left to right."""
         return pair_names(*self.models) if len(self.models) == 2 else (self.models[0].name,)
+
+    @property
+    def segmenters(self) -> tuple[Segmenter, ...]:
+        """The models, where all are ours.
+
+        Raises:
+            ValueError: naming what is none.
+        """
+        for model in self.models:
+            check_affine(model)
+        return tuple(model for model in self.models if isinstance(model, Segmenter))
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -109,5 +122,4 @@ class FigureInput:
     @property
     def table(self) -> ClassTable:
         """Class names and colours of the last model."""
-        config = self.models[-1].config
-        return table_for(config.class_names, config.label_table)
+        return table_for(self.models[-1].class_names, self.models[-1].label_table)

@@ -76,6 +76,11 @@ class Segmenter(nn.Module):
         return self.config.class_names
 
     @property
+    def label_table(self) -> str:
+        """Name of the class table that the labels follow, for palettes; empty if it is none of ours."""
+        return self.config.label_table
+
+    @property
     def steps(self) -> tuple[int, ...]:
         """Upper level of each top-down step, highest first; empty for Semantic FPN."""
         head = self.config.head

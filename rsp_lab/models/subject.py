@@ -24,6 +24,7 @@ class Subject(nn.Module):
         cut: the tensors in which its answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``: a module's path,
             and the place in its answer where that is no tensor.
         name: in texts and figures.
+        label_table: name of a class table, for colours; empty where the classes' names say which one it is.
         normalisation: where mean and standard deviation come from, in words.
 
     Args:
@@ -38,6 +39,7 @@ class Subject(nn.Module):
 
     mean: Tensor
     std: Tensor
+    label_table = ""
 
     def __init__(
         self,
@@ -85,6 +87,11 @@ class Subject(nn.Module):
     def forward(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
         """Logits at the network's own resolution; the image as for :class:`~rsp_lab.models.segmenter.Segmenter`."""
         return self.answer(network_input(image, self.mean.dtype, check_range=not self.training))
+
+    def coarse_logits(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
+        """The same as :meth:`forward`, under the name that a model of ours has for logits before they are resized."""
+        logits: Tensor = self(image)
+        return logits
 
     def answer(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
         """The same of RGB in the network's dtype that may leave [0, 1], as a perturbed image does."""

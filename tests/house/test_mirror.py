@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 WHOLE = {
     "app/browser": "the workbench in a real browser",
     "app/test_workbench.py": "the workbench as one script",
+    "analysis/comparison/test_subjects.py": "every comparison, beside a network of another make",
     "cli/test_hostile.py": "every command",
     "cli/test_outputs.py": "every command that writes",
     "cli/test_signals.py": "every program under signals",

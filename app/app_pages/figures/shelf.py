@@ -72,7 +72,7 @@ def on_shelf(selection: Selection) -> tuple[str, ...]:
 
 def key_of(selection: Selection, name: str, width: str = "page") -> Hashable:
     """What a drawn figure is kept under."""
-    return selection.key(("figure", name, width, selection.result.channel.channel), target=selection.target)
+    return selection.key(("figure", name, width, selection.result.channel), target=selection.target)
 
 
 def drawn(selection: Selection, name: str, width: str = "page") -> FigureFiles:

@@ -24,7 +24,7 @@ LISTED = 10
 
 def draw_flow(selection: Selection, heading: Heading) -> None:
     """Both models' maps level by level, same channel, same scale."""
-    result, chosen = selection.result, selection.result.channel
+    result, chosen = selection.result, selection.result.flow_channel
     st.markdown("##### Context flow, level by level")
     first, second, third = st.columns([1, 2.6, 3.4], vertical_alignment="bottom")
     channels = min(next(iter(view.flow)).fused.shape[0] for view in selection.views)
@@ -65,7 +65,7 @@ def _list_channels(selection: Selection, by: By) -> None:
         st.caption("The heads have different numbers of channels, so that no channel can be ranked for both.")
         return
     row = st.container(horizontal=True, gap="small", vertical_alignment="center")
-    shown = selection.result.channel.channel
+    shown = selection.result.flow_channel.channel
     for one in ranking.channels[:LISTED]:
         row.button(
             f"{one.channel} ({one.score:.2f})",
@@ -76,7 +76,7 @@ def _list_channels(selection: Selection, by: By) -> None:
             help=f"Shows channel {one.channel}. Left {one.left:.3g}, right {one.right:.3g}.",
         )
     with row.popover("The rule"):
-        chosen = selection.result.channel
+        chosen = selection.result.flow_channel
         st.markdown(f"In brackets the score of a channel; first comes {escape(ranking.rule)}.")
         if chosen.left is None:
             st.markdown("The channel shown was chosen by hand.")

@@ -67,7 +67,7 @@ def draw_step(selection: Selection, heading: Heading) -> None:
 
 
 def _draw_maps(selection: Selection, name: str) -> None:
-    channel, size, pixel = selection.result.channel.channel, selection.shown.size, selection.result.pixel
+    channel, size, pixel = selection.result.flow_channel.channel, selection.shown.size, selection.result.pixel
     found = [view.flow.get(name) for view in selection.views]
     maps = [flow_map(step, part, channel) for step in found if step for part in ("passed", "context", "own", "fused")]
     scale = reach(*maps)

@@ -141,7 +141,7 @@ def operation_of(selection: Selection, edit: Edit, where: Where) -> Operation:
         case EditName.SHUFFLE:
             return Shuffle(edit.seed, steps=steps, where=where)
         case EditName.TRANSPLANT:
-            return Transplant(selection.passes[1 - edit.side].frozen.weights, steps=steps, where=where)
+            return Transplant(selection.passes[1 - edit.side].head.weights, steps=steps, where=where)
         case preset:
             return replace(PRESETS[preset](steps), where=where)
 
@@ -152,7 +152,7 @@ def _zero(selection: Selection, edit: Edit, where: Where) -> Operation:
         return whole
     if edit.positions == Positions.ALL:
         return replace(whole, positions="all")
-    half = relation_modules(selection.passes[edit.side].frozen.head)[edit.steps[0]].config.window.half
+    half = relation_modules(selection.passes[edit.side].head.head)[edit.steps[0]].config.window.half
     return replace(whole, positions=offsets_of(edit.positions, half))
 
 
@@ -168,7 +168,7 @@ def run(selection: Selection, edit: Edit, operation: Operation) -> SurgeryRuns:
     Raises:
         ValueError: where the operation does not fit the model; the message says what to do.
     """
-    loaded, frozen = selection.loaded[edit.side], selection.passes[edit.side].frozen
+    loaded, frozen = selection.loaded[edit.side], selection.passes[edit.side].head
     # Edits hang on the head that runs: on a copy, since the model is shared.
     head = replace(frozen, head=private_copy(frozen.head, loaded.lock))
     return run_surgery(head, head.image, operation, label=selection.shown.labels_for(loaded))

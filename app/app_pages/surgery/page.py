@@ -121,7 +121,7 @@ def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
     Raises:
         ValueError: if no step fits.
     """
-    fitting = transplantable_steps(*(selection.passes[side].frozen for side in (edit.side, 1 - edit.side)))
+    fitting = transplantable_steps(*(selection.passes[side].head for side in (edit.side, 1 - edit.side)))
     if not fitting:
         other, this = selection.names[1 - edit.side], selection.names[edit.side]
         raise ValueError(

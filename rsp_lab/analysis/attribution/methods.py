@@ -30,6 +30,7 @@ from rsp_lab.analysis.attribution.target_function import TargetFunction, images_
 from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points, suggest, taps_of
+from rsp_lab.models.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class LayerGradCam(AttributionMethod):
     of a module's output too, and only this thread's forward pass is seen (Selvaraju et al.: Grad-CAM, ICCV 2017).
 
     Attributes:
-        layer: a tap's name or a module's path, whose tensor has the axes b c y x.
+        layer: a tap's name or a module's path, whose tensor has the axes b c y x. Of a subject the default is the last
+            map of its cut.
     """
 
     layer: str = "step54.fused"
@@ -123,13 +125,19 @@ class LayerGradCam(AttributionMethod):
         layers = tuple(sorted(maps, key=lambda name: name != self.layer))
         return (SettingChoices("layer", "Layer", layers),) if layers else ()
 
+    def _layer_of(self, model: nn.Module) -> str:
+        if isinstance(model, Subject) and self.layer == LayerGradCam.layer:
+            return f"network.{model.cut[-1]}".rstrip(".")
+        return self.layer
+
     def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
         from captum import attr
 
-        points = find_points(function.model, self.layer)
+        layer = self._layer_of(function.model)
+        points = find_points(function.model, layer)
         if len(points) != 1:
             names = ", ".join(point.name for point in points[:4])
-            raise ValueError(f"{self.layer!r} means {len(points)} points ({names}, ...), expected one: name one.")
+            raise ValueError(f"{layer!r} means {len(points)} points ({names}, ...), expected one: name one.")
         probe = nn.Identity()
         shapes: list[tuple[int, ...]] = []
         reached: list[bool] = []
@@ -141,7 +149,7 @@ class LayerGradCam(AttributionMethod):
                     f"has the shape {shapes[0]}" if tensor.ndim != 4 else f"gives tensors {len(shapes)} times a pass"
                 )
                 raise ValueError(
-                    f"the layer {self.layer!r} {wrong}, expected one map with the axes b c y x: name another layer, or "
+                    f"the layer {layer!r} {wrong}, expected one map with the axes b c y x: name another layer, or "
                     "one tensor of its output as in 'backbone[out]'."
                 )
             # A view of its own: a module may pass on the very tensor that others read beside it.
@@ -153,16 +161,16 @@ class LayerGradCam(AttributionMethod):
         def watched(images: Tensor) -> Tensor:
             values = function(images)
             if not shapes:
-                raise ValueError(f"the model does not pass the layer {self.layer!r} on this image: name another layer.")
+                raise ValueError(f"the model does not pass the layer {layer!r} on this image: name another layer.")
             return values
 
-        with hooks(function.model, {self.layer: lead}, warn=False):
+        with hooks(function.model, {layer: lead}, warn=False):
             cells = attr.LayerGradCam(watched, probe).attribute(
                 image.requires_grad_(), grad_kwargs={"allow_unused": True, "materialize_grads": True}
             )
         if not reached:
             raise ValueError(
-                f"the target does not depend on the layer {self.layer!r}: nothing that leads to these logits reads its "
+                f"the target does not depend on the layer {layer!r}: nothing that leads to these logits reads its "
                 "tensor. Name another layer."
             )
         resized = attr.LayerAttribution.interpolate(cells.detach().double(), function.size, interpolate_mode="bilinear")

@@ -21,9 +21,10 @@ from rsp_lab.analysis.comparison.disagreement import Disagreement, LabelDifferen
 from rsp_lab.analysis.comparison.pixel_view import Pixel, PixelView, grids_of
 from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
-from rsp_lab.analysis.passes.view import ModelView, check_top_down, view_model
+from rsp_lab.analysis.passes.view import ModelView, check_top_down, check_viewable, view_model
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Rows
@@ -97,7 +98,7 @@ class Comparison(PixelView):
             "sentence": self.sentence(),
             "pixel": list(self.pixel),
             "pixel_rule": self.pixel_rule,
-            "channel": self.channel.to_dict(),
+            "channel": None if self.channel is None else self.channel.to_dict(),
             "disagreeing_share": rounded(self.disagreeing_share, 5),
             "disagreements": [region.to_dict() for region in self.disagreements],
             **sides,
@@ -105,12 +106,18 @@ class Comparison(PixelView):
 
 
 def compare(
-    left: Segmenter, right: Segmenter, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
+    left: Segmenter | Subject,
+    right: Segmenter | Subject,
+    image: ImageLike,
+    *,
+    pixel: Pixel | None = None,
+    channel: int | None = None,
 ) -> Comparison:
     """Left and right model on one image: one forward pass each.
 
     Args:
-        left, right: models with a top-down head and the same classes, in eval mode.
+        left, right: models of the same classes, in eval mode: ours with a top-down head, or subjects, of which there is
+            no context flow to show.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         pixel, channel: see :func:`assemble`.
 
@@ -129,7 +136,7 @@ def compare(
 
 def assemble(
     image: UInt8[Tensor, "3 y x"],
-    models: tuple[Segmenter, Segmenter],
+    models: tuple[Segmenter | Subject, Segmenter | Subject],
     views: tuple[ModelView, ModelView],
     *,
     difference: LabelDifference | None = None,
@@ -167,7 +174,9 @@ def assemble(
     )
 
 
-def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel: int | None) -> ChannelChoice:
+def _channel(views: tuple[ModelView, ModelView], index: int, name: str, channel: int | None) -> ChannelChoice | None:
+    if not all(len(view.flow) for view in views):
+        return None
     if channel is not None:
         return ChannelChoice(channel, "given")
     step, maps, inside = _class_maps(views, index)
@@ -221,12 +230,17 @@ def telling_pixel(regions: Sequence[Disagreement], size: tuple[int, int]) -> tup
 
 
 def check_request(
-    left: Segmenter, right: Segmenter, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
+    left: Segmenter | Subject,
+    right: Segmenter | Subject,
+    image: ImageLike,
+    *,
+    pixel: Pixel | None = None,
+    channel: int | None = None,
 ) -> None:
     """Raises ValueError for what :func:`compare` would refuse, before anything is computed."""
     check_comparable(left, right)
-    check_top_down(left)
-    check_top_down(right)
+    check_viewable(left)
+    check_viewable(right)
     pixels = rgb_pixels(image)
     if pixel is not None:
         check_pixel(pixel, (pixels.shape[-2], pixels.shape[-1]))
@@ -234,14 +248,16 @@ def check_request(
         check_channel(channel, (left, right))
 
 
-def check_channel(channel: int, models: tuple[Segmenter, Segmenter]) -> None:
-    """Raises ValueError unless both heads have the channel."""
-    channels = min(m.config.head.channels for m in models)
+def check_channel(channel: int, models: Sequence[Segmenter | Subject]) -> None:
+    """Raises ValueError unless all heads have the channel."""
+    for model in models:
+        check_top_down(model)
+    channels = min(m.config.head.channels for m in models if isinstance(m, Segmenter))
     if not 0 <= channel < channels:
         raise ValueError(f"channel {channel} does not exist: the heads have channels 0 to {channels - 1}.")
 
 
-def expected_cost(left: Segmenter, right: Segmenter, image: UInt8[Tensor, "3 y x"]) -> str:
+def expected_cost(left: Segmenter | Subject, right: Segmenter | Subject, image: UInt8[Tensor, "3 y x"]) -> str:
     """What a comparison of a large image will cost, in words: memory as measured with the shipped models, time scaled
     from a corner of the image that both models run on now."""
     height, width = image.shape[-2:]

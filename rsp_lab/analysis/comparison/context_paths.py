@@ -164,7 +164,7 @@ def paths_of(view: ModelView, target: Target) -> ContextPaths:
     Raises:
         ValueError, LedgerError: as :func:`context_paths`.
     """
-    frozen = view.looked.frozen
+    frozen = view.looked.head
     target = frozen.resolved(target)
     gradients = frozen.gradients(target)
     rejections = rejection_map(frozen, frozen.image, target) if frozen.steps else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rsp_lab.analysis.comparison.compare import telling_pixel
 from rsp_lab.analysis.comparison.disagreement import disagreements
 from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAccount, PixelGaze
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
@@ -16,12 +16,13 @@ from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
 
 
 def explain(
-    left: Segmenter | CapturedPass,
-    right: Segmenter | CapturedPass,
+    left: Segmenter | Subject | CapturedPass,
+    right: Segmenter | Subject | CapturedPass,
     image: ImageLike,
     target: PixelTarget | None = None,
 ) -> Explanation:
@@ -52,7 +53,7 @@ def explain(
     return Explanation(rgb_pixels(image), target, ours, theirs, chosen)
 
 
-def _telling_pixel(heads: Sequence[FrozenHead]) -> Pixel:
+def _telling_pixel(heads: Sequence[FrozenPass]) -> Pixel:
     size, names = heads[0].image_size, heads[0].class_names
     left, right = (labels_from_logits(head.logits, size).cpu().numpy() for head in heads)
     pixel, _ = telling_pixel(disagreements(left, right, names, most=1), size)
@@ -78,14 +79,15 @@ def pixel_account(one: CapturedPass, name: str, target: PixelTarget) -> PixelAcc
         name,
         pixel_answer(head.logits, pixel, head.image_size, head.class_names),
         context_ledger(head, head.image, target),
-        rejection=rejection_map(head, head.image, target) if head.steps else None,
+        rejection=rejection_map(one.head, head.image, target) if one.gaze else None,
         gaze=_gaze(one.gaze, pixel),
+        foreign=one.held is not None,
     )
 
 
 def check_explainable(
-    left: Segmenter | CapturedPass,
-    right: Segmenter | CapturedPass,
+    left: Segmenter | Subject | CapturedPass,
+    right: Segmenter | Subject | CapturedPass,
     image: ImageLike,
     target: PixelTarget | None = None,
 ) -> None:

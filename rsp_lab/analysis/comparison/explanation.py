@@ -55,6 +55,7 @@ class PixelAccount(Summarised):
         ledger: of the class over the rival.
         rejection: of the same; None for a model without relations.
         gaze: one a relation, highest step first; empty for a model without relations.
+        foreign: whether the model is none of ours, so that nothing is known of what it selects.
     """
 
     name: str
@@ -62,6 +63,7 @@ class PixelAccount(Summarised):
     ledger: ContextLedger
     rejection: RejectionMap | None
     gaze: tuple[PixelGaze, ...]
+    foreign: bool = False
 
     def _summary(self) -> tuple[str, Rows]:
         return f"PixelAccount of {self.name}", [
@@ -196,6 +198,8 @@ def _cells(account: PixelAccount) -> str:
 
 
 def _selection(account: PixelAccount) -> str:
+    if account.foreign:
+        return f"{account.name} has no relations: where its attention looks, if it has any, rl.record_attention says."
     if account.rejection is None:
         return f"{account.name} passes all context down: it refuses nothing and has no gaze."
     head = ("taken", "refused", "added", "gaze down, right px", "weights down, right px", "reach px")

@@ -19,12 +19,14 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.footprint import LevelTable
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded, signed
@@ -239,8 +241,8 @@ class FlipStories(Summarised):
 
 
 def flip_stories(
-    left: Segmenter | FrozenHead,
-    right: Segmenter | FrozenHead,
+    left: Segmenter | Subject | FrozenPass,
+    right: Segmenter | Subject | FrozenPass,
     image: ImageLike,
     *,
     count: int = 10,
@@ -251,7 +253,7 @@ def flip_stories(
     """The strongest flips between two models on an image; none at all where they agree.
 
     Args:
-        left, right: models, or frozen heads of them on this image, which saves their forward passes.
+        left, right: models or subjects, or frozen passes of them on this image, which saves their forward passes.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         count: stories at the most.
         least: smaller regions, in pixels, are left out: they are mostly boundary jitter.
@@ -266,7 +268,7 @@ def flip_stories(
     """
     check_comparable(left, right)
     names = pair_names(left, right)
-    heads = [FrozenHead.of(side, image) for side in (left, right)]
+    heads = [freeze(side, image) for side in (left, right)]
     size = heads[0].image_size
     truth = None if labels is None else checked_labels(labels, heads[0].class_names, size)
     says = [labels_from_logits(head.logits, size).cpu() for head in heads]
@@ -280,7 +282,7 @@ def flip_stories(
     return FlipStories(names, tuple(stories), len(found), rule)
 
 
-def _ranked(heads: Sequence[FrozenHead], says: Sequence[Tensor], least: int) -> list[Disagreement]:
+def _ranked(heads: Sequence[FrozenPass], says: Sequence[Tensor], least: int) -> list[Disagreement]:
     """All regions of ``least`` pixels or more, by :data:`RANK_RULE`."""
     classes = heads[0].class_names
     left, right = (labels.numpy() for labels in says)
@@ -302,7 +304,7 @@ def _pair(flip: Disagreement) -> tuple[str, str]:
 
 def _story(
     flip: Disagreement,
-    heads: Sequence[FrozenHead],
+    heads: Sequence[FrozenPass],
     sources: Sequence[Tensor],
     truth: Tensor | None,
     names: tuple[str, str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxtyping import UInt8
@@ -9,10 +10,11 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.channels import ChannelChoice, choose_channel_alone, class_cells
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
-from rsp_lab.analysis.passes.view import ModelView, check_top_down, view_model
+from rsp_lab.analysis.passes.view import ModelView, check_viewable, view_model
 from rsp_lab.analysis.relation_weights.grids import RelationGrid, relation_grids
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Rows, Summarised
@@ -32,7 +34,7 @@ class PixelView(Summarised):
         pixel: (y, x) that the following fields are about, chosen as ``pixel_rule`` says.
         answers: of each model at the pixel.
         grids: of each model at the pixel; empty for a model that only sums.
-        channel: shown for all models in the context flow.
+        channel: shown for all models in the context flow; None where one of them has none.
     """
 
     image: UInt8[Tensor, "3 y x"]
@@ -42,7 +44,7 @@ class PixelView(Summarised):
     pixel_rule: str
     answers: tuple[PixelAnswer, ...]
     grids: tuple[tuple[RelationGrid, ...], ...]
-    channel: ChannelChoice
+    channel: ChannelChoice | None
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -53,6 +55,17 @@ class PixelView(Summarised):
     def names(self) -> tuple[str, ...]:
         """Names of the models, left to right."""
         return tuple(view.name for view in self.views)
+
+    @property
+    def flow_channel(self) -> ChannelChoice:
+        """The channel of the context flow.
+
+        Raises:
+            ValueError: where a model has none.
+        """
+        if self.channel is None:
+            raise ValueError(f"there is no context flow to show: {no_flow(self.views)}")
+        return self.channel
 
     def sentence(self) -> str:
         """What the models answer at the pixel, in words."""
@@ -69,18 +82,18 @@ class PixelView(Summarised):
         return f"{type(self).__name__} of {' and '.join(self.names)} on {height} x {width} pixels", [
             ("pixel (y, x)", f"{self.pixel}, {self.pixel_rule}"),
             *((f"{name} says", f"{one.label}, {one.margin:.3g} over {one.runner_up}") for name, one in answers),
-            ("steps", " ".join(step.name for step in self.views[-1].flow)),
-            ("channel", f"{self.channel.channel}, {self.channel.rule}"),
+            ("steps", " ".join(step.name for step in self.views[-1].flow) or "none"),
+            *((("channel", f"{self.channel.channel}, {self.channel.rule}"),) if self.channel else ()),
         ]
 
 
 def view_pixel(
-    model: Segmenter, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
+    model: Segmenter | Subject, image: ImageLike, *, pixel: Pixel | None = None, channel: int | None = None
 ) -> PixelView:
     """One model on an RGB image and at one of its pixels, from one forward pass.
 
     Args:
-        model: with a top-down head.
+        model: with a top-down head, or a subject.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         pixel: (y, x); default: the centre of the image.
         channel: of the context flow; default: :func:`~rsp_lab.analysis.comparison.channels.choose_channel_alone` for
@@ -89,7 +102,7 @@ def view_pixel(
     Raises:
         ValueError: for a model without top-down steps, a pixel outside the image, or a channel that does not exist.
     """
-    check_top_down(model)
+    check_viewable(model)
     pixels = rgb_pixels(image)
     size = pixels.shape[-2], pixels.shape[-1]
     if pixel is not None:
@@ -110,12 +123,24 @@ def view_pixel(
     )
 
 
-def grids_of(model: Segmenter, view: ModelView, pixel: Pixel) -> tuple[RelationGrid, ...]:
-    """A model's relation grids at a pixel, from its view; empty for a model that only sums."""
+def no_flow(views: Sequence[ModelView]) -> str:
+    """Which models have no top-down steps of ours, in a sentence; empty where all have them."""
+    names = [view.name for view in views if not len(view.flow)]
+    if not names:
+        return ""
+    whose = "networks" if len(names) > 1 else "a network"
+    verb = "are" if len(names) > 1 else "is"
+    return f"{' and '.join(names)} {verb} {whose} without top-down steps that pass maps down."
+
+
+def grids_of(model: Segmenter | Subject, view: ModelView, pixel: Pixel) -> tuple[RelationGrid, ...]:
+    """A model's relation grids at a pixel, from its view; empty for a model without relations."""
     return relation_grids(model, view.record, pixel) if relation_modules(model) else ()
 
 
-def _channel(view: ModelView, index: int, name: str, channel: int | None) -> ChannelChoice:
+def _channel(view: ModelView, index: int, name: str, channel: int | None) -> ChannelChoice | None:
+    if not len(view.flow):
+        return None
     step = list(view.flow)[-1]
     channels = step.fused.shape[0]
     if channel is None:

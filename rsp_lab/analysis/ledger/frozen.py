@@ -79,6 +79,11 @@ class FrozenPass(Summarised, ABC):
     def players(self) -> tuple[str, ...]:
         """What is held and can be held as on another image instead, by name; empty if nothing ever differs."""
 
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Steps with relation weights that are held, highest first; none of what is no head of ours."""
+        return ()
+
     @abstractmethod
     def moved(self: PassT, other: PassT, players: Collection[str]) -> PassT:
         """The same pass, with some players held as in another pass of the network."""

@@ -8,12 +8,14 @@ from functools import cached_property
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, captured_record
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, captured_record
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
-from rsp_lab.capture.record import Record
+from rsp_lab.capture.record import Entry, Record
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import Tap, tap_step
 from rsp_lab.summary import Summarised
@@ -29,12 +31,14 @@ class CapturedPass(Summarised):
         model: in eval mode.
         image: RGB in [0, 1], in the model's dtype.
         record: Q maps, logits at stride 4, and every tap of the steps above level 3; the step 32 is the same sum in
-            every head and is left out, as in Fig. 5.
+            every head and is left out, as in Fig. 5. Of a subject its logits and the maps of its cut.
+        held: a subject's pass with its gates held; None for a model of ours.
     """
 
-    model: Segmenter
+    model: Segmenter | Subject
     image: Float[Tensor, "1 3 y x"]
     record: Record
+    held: FrozenSubject | None = None
 
     @property
     def name(self) -> str:
@@ -46,21 +50,41 @@ class CapturedPass(Summarised):
         """Names of the classes, in the order of the logits."""
         return self.model.class_names
 
+    @property
+    def frozen(self) -> FrozenPass:
+        """The model with everything held that is not affine."""
+        return self.head if self.held is None else self.held
+
     @cached_property
-    def frozen(self) -> FrozenHead:
-        """The head with its relation weights held."""
-        return FrozenHead.of(self.model, self.image, self.record)
+    def head(self) -> FrozenHead:
+        """The head with its relation weights held.
+
+        Raises:
+            ValueError: for a subject.
+        """
+        return FrozenHead.of(self.segmenter, self.image, self.record)
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """The model, where it is one of ours.
+
+        Raises:
+            ValueError: for a subject.
+        """
+        if not isinstance(self.model, Segmenter):
+            raise ValueError(f"this needs a model of rsp_lab with relations or sums by level, and {self.name} is none.")
+        return self.model
 
     @cached_property
     def uniform(self) -> FrozenHead:
-        """The same head with equal weights at every relation; :attr:`frozen` itself without relations."""
-        frozen = self.frozen
+        """The same head with equal weights at every relation; :attr:`head` itself without relations."""
+        frozen = self.head
         return frozen.with_weights({x: frozen.uniform_weights(x) for x in frozen.steps}) if frozen.steps else frozen
 
     @cached_property
     def gaze(self) -> tuple[StepGaze, ...]:
         """Every relation taken apart, highest step first; empty without relations."""
-        return gaze_steps(self.model, self.record) if relation_modules(self.model) else ()
+        return gaze_steps(self.segmenter, self.record) if relation_modules(self.model) else ()
 
     def step_gaze(self, step: str) -> StepGaze | None:
         """The relation of one step taken apart, by name; None for a step without a relation."""
@@ -72,20 +96,33 @@ class CapturedPass(Summarised):
         return level_ledger(self.frozen, self.image)
 
 
-def capture_pass(model: Segmenter | CapturedPass, image: ImageLike) -> CapturedPass:
+def capture_pass(model: Segmenter | Subject | CapturedPass, image: ImageLike) -> CapturedPass:
     """One captured forward pass in full precision; the model is left as it was found.
 
     Args:
-        model: in eval mode, float32 or float64. A captured pass on this very image is returned as it is.
+        model: one of ours or a subject, in eval mode, float32 or float64. A captured pass on this very image is
+            returned as it is.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
 
     Raises:
-        ValueError: for what :meth:`FrozenHead.of` refuses.
+        ValueError: for what :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+        FrozenError: for a subject that cannot be held.
     """
     if isinstance(model, CapturedPass):
         model.frozen.check_image(image)
         return model
+    if isinstance(model, Subject):
+        held = FrozenSubject.of(model, image)
+        held.prove()
+        return CapturedPass(model, held.image, _record_of(held), held)
     return CapturedPass(model, *captured_record(model, image, _wanted))
+
+
+def _record_of(held: FrozenSubject) -> Record:
+    axes, height = ("b", "c", "y", "x"), held.image_size[0]
+    maps = {f"q{x}": Entry(q, axes, held.strides[x]) for x, q in held.q.items()}
+    logits = Entry(held.logits, ("b", "class", "y", "x"), round(height / held.logits.shape[-2]))
+    return Record({**maps, "logits": logits}, held.image_size, {"model": held.name})
 
 
 def _wanted(tap: Tap) -> bool:

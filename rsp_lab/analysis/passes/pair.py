@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
+from rsp_lab.analysis.ledger.freeze import check_freezable
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 
-Side = Segmenter | FrozenHead | CapturedPass
+Side = Segmenter | Subject | FrozenPass | CapturedPass
 """A model, or what is known of it on an image already."""
 
 
-def pair_names(left: Side | Subject, right: Side | Subject) -> tuple[str, str]:
+def pair_names(left: Side, right: Side) -> tuple[str, str]:
     """Names of two models; where both have the same one, it says which side it is."""
     if left.name != right.name:
         return left.name, right.name
@@ -19,14 +20,14 @@ def pair_names(left: Side | Subject, right: Side | Subject) -> tuple[str, str]:
 
 
 def check_comparable(left: Side, right: Side) -> None:
-    """Raises ValueError unless both are models of rsp_lab that know the same classes in the same order."""
+    """Raises ValueError unless both are models of ours or subjects that know the same classes in the same order."""
     for side in (left, right):
-        if not isinstance(side, (FrozenHead, CapturedPass)):
-            check_affine(side)
+        if not isinstance(side, CapturedPass):
+            check_freezable(side)
     check_same_classes(left, right)
 
 
-def check_same_classes(left: Side | Subject, right: Side | Subject) -> None:
+def check_same_classes(left: Side, right: Side) -> None:
     """Raises ValueError unless both models know the same classes in the same order."""
     if left.class_names != right.class_names:
         known = [

@@ -14,6 +14,7 @@ from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Summarised
 
@@ -25,7 +26,7 @@ class ModelView(Summarised):
     Attributes:
         name: of the model.
         labels: (y, x) train ids at image size.
-        flow: the steps above level 3.
+        flow: the steps above level 3; none of a subject.
         looked: the captured pass.
         key_queries: one a relation, highest step first; empty for a model that only sums.
         residuals: by step, how far the context recomputed from captured query, key and value is off.
@@ -44,15 +45,22 @@ class ModelView(Summarised):
         return self.looked.record
 
 
-def check_top_down(model: Segmenter) -> None:
+def check_viewable(model: object) -> None:
+    """Raises ValueError unless it is a subject, or a model of ours with a step above level 3."""
+    if not isinstance(model, Subject):
+        check_top_down(model)
+
+
+def check_top_down(model: object) -> None:
     """Raises ValueError unless it is a model of ours with a step above level 3."""
     check_affine(model)
+    assert isinstance(model, Segmenter)
     if len(model.steps) < 2:
         raise ValueError(f"{model.name} has no top-down steps to show: compare models with a top-down head.")
 
 
-def view_model(model: Segmenter, image: ImageLike) -> ModelView:
-    """One forward pass of a top-down model on an RGB image.
+def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:
+    """One forward pass of a top-down model, or of any network, on an RGB image.
 
     Args:
         model: in eval mode, float32 or float64.
@@ -61,12 +69,14 @@ def view_model(model: Segmenter, image: ImageLike) -> ModelView:
     Raises:
         ValueError: if the model has no step above level 3, or for an image that is none.
     """
-    check_top_down(model)
+    check_viewable(model)
     looked = capture_pass(model, image)
     record = looked.record
-    with torch.no_grad():
-        residuals = context_residuals(model, record)
+    residuals: dict[str, float] = {}
+    if isinstance(model, Segmenter):
+        with torch.no_grad():
+            residuals = context_residuals(model, record)
     labels = labels_from_logits(record["logits"], record.image_size).to(torch.uint8).numpy()
-    flow = context_flow(record)
+    flow = context_flow(record) if isinstance(model, Segmenter) else ContextFlow({}, record.image_size)
     pairs = tuple(key_query(s.name, s.query, s.key) for s in flow if s.query is not None and s.key is not None)
     return ModelView(model.name, labels, flow, looked, pairs, residuals)

@@ -61,7 +61,7 @@ def draw_context_flow(result: PixelView) -> Figure:
 
 def context_flow_caption(result: PixelView, image_name: str = "") -> str:
     """The caption of :func:`draw_context_flow`, as plain text."""
-    scale, channel = flow_scale(result), result.channel
+    scale, channel = flow_scale(result), result.flow_channel
     high = step_levels(flow_steps(result)[0])[0]
     return " ".join(
         [
@@ -91,10 +91,9 @@ def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
 
 def flow_scale(result: PixelView) -> Scale:
     """The one scale of all maps of all models."""
-    return shared_scale(
-        [flow_map(step, part, result.channel.channel) for view in result.views for step in view.flow for part in PARTS],
-        PERCENTILE,
-    )
+    channel = result.flow_channel.channel
+    steps = [step for view in result.views for step in view.flow]
+    return shared_scale([flow_map(step, part, channel) for step in steps for part in PARTS], PERCENTILE)
 
 
 def _slot(models: int) -> float:
@@ -116,7 +115,7 @@ def _draw_header(sheet: Sheet, result: PixelView, scale: Scale) -> float:
     mark_pixel(axes, result.pixel)
     start = left + width + 0.16
     room = DOUBLE - _MARGIN - start
-    (y, x), channel = result.pixel, result.channel.channel
+    (y, x), channel = result.pixel, result.flow_channel.channel
     top = _MARGIN + max(0.0, (height_used - 0.62) / 2)
     whose = " of both models" if len(result.views) == 2 else ""
     words = f"activation of channel {channel}, arbitrary unit; one scale for all maps{whose}"
@@ -157,7 +156,7 @@ def _draw_row(sheet: Sheet, result: PixelView, name: str, scale: Scale, slot: fl
                 _leave_empty(axes, sheet, start + slot / 2, top)
                 continue
             sheet.text(start + slot / 2, top, _title(step, part), size=SMALL, ha="center")
-            show_map(axes, flow_map(step, part, result.channel.channel), scale, result.image_size)
+            show_map(axes, flow_map(step, part, result.flow_channel.channel), scale, result.image_size)
             frame(axes, high if part in ("passed", "context") else low)
             mark_pixel(axes, result.pixel, size=max(2.5, min(4.5, 18 * height)))
             if index < len(_SIGNS):

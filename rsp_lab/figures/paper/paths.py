@@ -96,7 +96,7 @@ def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figu
 
 def context_paths_caption(result: PixelView, paths: Sequence[ContextPaths], image_name: str = "") -> str:
     """The caption of :func:`draw_context_paths`, as plain text."""
-    scale, channel = flow_scale(result), result.channel
+    scale, channel = flow_scale(result), result.flow_channel
     values = " and ".join(f"{path.name} {significant(path.target_value)}" for path in paths)
     residual = max(path.residual for path in paths)
     return " ".join(
@@ -146,7 +146,7 @@ def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths
         words = shorten(f"{path.name}  {signed_fixed(path.target_value)}", room, SMALL)
         diagram.text(start, top, words, size=SMALL, va="top")
         top += line_height(SMALL)
-    words = f"maps: channel {result.channel.channel}, arbitrary unit, one scale"
+    words = f"maps: channel {result.flow_channel.channel}, arbitrary unit, one scale"
     diagram.text(start, top + 0.05, words, size=TINY, va="top", color=QUIET)
     bar = diagram.axes(start, top + 0.05 + line_height(TINY) + 0.03, min(2.0, room), 0.08, label="scale")
     colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
@@ -208,7 +208,7 @@ class _Column:
 
     def draw_top(self, row: int, level: int, step: StepFlow) -> None:
         """The highest level: what the first step is offered, upsampled from Q itself."""
-        values = flow_map(step, "passed", self.result.channel.channel)
+        values = flow_map(step, "passed", self.result.flow_channel.channel)
         axes = self.show(row, 2, values, level, f"level {level} result", symbol("Q", level, prime=True))
         self.draw_refused(axes, step.name)
 
@@ -219,7 +219,7 @@ class _Column:
             outline(axes, core(found.refusal, SHARE), REFUSED, self.result.image_size, 1.1, gid="refused")
 
     def draw_row(self, row: int, flow: StepFlow, step: StepPath) -> None:
-        channel, low = self.result.channel.channel, flow.low
+        channel, low = self.result.flow_channel.channel, flow.low
         own = flow_map(flow, "own", channel)
         self.show(row, 0, own, low, f"level {low} own", symbol("Q", low))
         name = "passed down" if step.passes_all else ("RSE" if flow.weights is not None else "context")

@@ -47,9 +47,20 @@ _PANEL_TALLEST = 1.5
 NOTE = (
     "Maps: contribution of each cell of the level's Q map, laid over the detail of the photograph that its frame above "
     "shows (no frame: all of it); outside the detail no cell has 0.1 % of the level's largest contribution. No colour "
-    "is 0. Bars and maps are exact for relation weights as they are; why the weights and the Q maps are so is not "
-    "explained."
+    "is 0."
 )
+
+
+def _held(accounts: Sequence[PixelAccount]) -> str:
+    """What the numbers are exact for."""
+    ours, others = ([a.name for a in accounts if a.foreign == foreign] for foreign in (False, True))
+    if not others:
+        return (
+            "Bars and maps are exact for relation weights as they are; why they and the Q maps are so is not explained."
+        )
+    parts = [("relation weights", ours)] if ours else []
+    held = ", ".join(f"{what} ({' and '.join(names)})" for what, names in [*parts, ("all gates", others)])
+    return f"Bars and maps are exact for what is held: {held}; why it and the maps are so is not explained."
 
 
 def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
@@ -83,7 +94,7 @@ def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
         words = "logits a cell, one scale for all maps"
         sheet.text(_MARGIN + 2.1, top - 0.03, words, size=SMALL)
         top += 0.28
-        words = fill(f"{NOTE} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, TINY)
+        words = fill(f"{NOTE} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, TINY)
         top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
@@ -97,7 +108,7 @@ def ledger_caption(accounts: Sequence[PixelAccount], image_name: str = "") -> st
         [
             f"Context {'ledger' if len(accounts) == 1 else 'ledgers'} of {model_words([a.name for a in accounts])}:",
             f"{target.describe()}; {values}.",
-            NOTE,
+            f"{NOTE} {_held(accounts)}",
             f"Ring: pixel y {y}, x {x}.",
             image_words(accounts[0].ledger.image_size, image_name),
         ]

@@ -1,0 +1,103 @@
+"""A model by what a reader types; a file that makes none is refused by what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rsp_lab.models.load_any import load_any, load_segmenter, model_file, model_functions
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from rsp_lab.models.weights import WeightsError
+
+HEAD = """
+import beside
+import torch
+from torch import nn
+import rsp_lab as rl
+from rsp_lab import adapt
+
+def net():
+    network = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.ReLU(), nn.Conv2d(4, 2, 1)).eval()
+    return rl.adapt(network, class_names=("a", "b"), cut=("1",), name="other")
+
+def ours():
+    return rl.load("camvid-rsp4")
+
+def unnamed():
+    return nn.Conv2d(3, 2, 1).eval()
+
+def training():
+    return nn.Conv2d(3, 2, 1)
+
+def nothing():
+    return 7
+
+def fails():
+    raise RuntimeError("no weights")
+
+def with_arguments(size):
+    return size
+
+def _private():
+    return None
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "beside.py").write_text("")
+    path = tmp_path / "mine.py"
+    path.write_text(HEAD)
+    return path
+
+
+def test_a_function_is_a_model_of_its_name(file: Path) -> None:
+    model = load_any(f"{file}:net")
+    assert isinstance(model, Subject)
+    assert (model.name, model.class_names) == ("net", ("a", "b"))
+    assert isinstance(load_any(f"{file}:ours"), Segmenter)
+    assert isinstance(load_any("camvid-rsp4"), Segmenter)
+
+
+def test_functions_without_arguments_are_listed_in_their_order(file: Path) -> None:
+    assert list(model_functions(file)) == ["net", "ours", "unnamed", "training", "nothing", "fails"]
+
+
+def test_a_file_is_read_again_when_it_changes(file: Path) -> None:
+    before = load_any(f"{file}:net")
+    file.write_text(HEAD.replace('("a", "b")', '("c", "d")'))
+    assert load_any(f"{file}:net").class_names == ("c", "d") != before.class_names
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("other", r"no function 'other' without arguments\. Functions in it: net, ours"),
+        ("with_arguments", "no function 'with_arguments' without arguments"),
+        ("adapt", "no function 'adapt'"),
+        ("unnamed", "does not name its classes"),
+        ("training", r"training mode: call eval\(\)"),
+        ("nothing", r"answers a int, expected a network"),
+        ("fails", "fails of .* failed: RuntimeError: no weights"),
+    ],
+)
+def test_what_makes_no_model_is_said(file: Path, name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_any(f"{file}:{name}")
+
+
+def test_a_file_that_is_missing_or_cannot_be_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="there is no file"):
+        model_file(f"{tmp_path}/none.py:net")
+    broken = tmp_path / "broken.py"
+    broken.write_text("import no_such_module_at_all")
+    with pytest.raises(ValueError, match=r"broken\.py cannot be run: ModuleNotFoundError"):
+        load_any(f"{broken}:net")
+
+
+def test_where_only_a_model_of_ours_will_do(file: Path) -> None:
+    assert isinstance(load_segmenter(f"{file}:ours"), Segmenter)
+    with pytest.raises(ValueError, match="only a head of rsp_lab has"):
+        load_segmenter(f"{file}:net")
