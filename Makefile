@@ -7,6 +7,7 @@ WORKERS ?= 2
 SEED   ?= 0
 CASES  ?= 1000
 ARGS   ?=
+MODELS ?=
 
 VENV   := .venv
 MINIMUM := .venv-minimum
@@ -37,8 +38,8 @@ help: ## list the commands
 
 setup: $(dev) ## install everything a developer needs into .venv
 
-app: $(app) ## open the workbench at http://localhost:8501 (PORT=...)
-	$(PY) -m app --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
+app: $(app) ## open the workbench at http://localhost:8501 (PORT=..., MODELS=FILE.py for networks of your own)
+	$(if $(MODELS),RSP_LAB_MODELS='$(abspath $(MODELS))') $(PY) -m app --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
 
 test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...", WORKERS=0 for one process)
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

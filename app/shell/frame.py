@@ -16,6 +16,7 @@ from app.shell.sources import Source
 from app.shell.text import escape
 from app.store import models as cache
 from app.store.results import results
+from app.store.user_models import user_problems
 from rsp_lab.analysis.comparison.channels import ChannelChoice
 from rsp_lab.analysis.comparison.compare import Comparison, assemble, flow_channels
 from rsp_lab.analysis.comparison.disagreement import label_difference
@@ -23,6 +24,7 @@ from rsp_lab.analysis.comparison.explain import decision_target
 from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.models.segmenter import Segmenter
 
 _ROW = '<div class="rsp-skeleton" aria-hidden="true">{}</div>'
 SKELETON = _ROW.format("<i></i>" * 2) + _ROW.format("<i></i>" * 4)
@@ -44,7 +46,7 @@ def draw_frame() -> tuple[Selection, Heading] | None:
     selectors = st.container(key="selectors")
     places = selectors.columns(WIDTHS)
     heading = Heading(top, st.container(key="notices"))
-    for problem in stale_link():
+    for problem in [*user_problems(), *stale_link()]:
         heading.warn(problem)
     with places[0]:
         source = sources.choose_source()
@@ -158,14 +160,17 @@ def compared(loaded: Models, views: Views, shown: cache.Photograph, heading: Hea
     """The comparison at the link's pixel and channel; what the link asks for in vain is said."""
     pixel, problem = link.pixel_in_link(shown.size)
     models = loaded[0].model, loaded[1].model
-    channels = min(model.config.head.channels for model in models)
-    for text in [problem, *link.stale_choices({"channel": link.channel_options(channels)})]:
+    widths = {model.config.head.channels for model in models if isinstance(model, Segmenter)}
+    flows = all(isinstance(model, Segmenter) for model in models)
+    channels = min(widths, default=0)
+    stale = link.stale_choices({"channel": link.channel_options(channels)}) if flows else []
+    for text in [problem, *stale]:
         if text:
             heading.warn(text)
     if pixel is None and shown.scene is not None:
         pixel = scenes.region_pixel(shown.scene)
-    channel = link.chosen_channel(channels)
-    if channel is None and len({model.config.head.channels for model in models}) > 1:
+    channel = link.chosen_channel(channels) if flows else None
+    if flows and channel is None and len(widths) > 1:
         # Channels of heads of different widths have no measure in common to be ranked by.
         channel = 0
     # No pixel changes where the label maps differ, and looking for it takes as long as all the rest.

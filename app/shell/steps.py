@@ -11,6 +11,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.models.fusion import AverageConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.shapes import Window, step_digits, step_name
 
 
@@ -66,7 +67,9 @@ def step_sides(selection: Selection, step: str) -> tuple[StepSide, StepSide]:
     return found[0], found[1]
 
 
-def _without(side: str, name: str, model: Segmenter, step: str) -> StepSide:
+def _without(side: str, name: str, model: Segmenter | Subject, step: str) -> StepSide:
+    if isinstance(model, Subject):
+        return StepSide(side, name, None, "is of another make and has no such steps", None, True)
     head = model.config.head
     fusions = {}
     if isinstance(head, TopDownConfig):
@@ -83,8 +86,12 @@ def _without(side: str, name: str, model: Segmenter, step: str) -> StepSide:
 def no_relations(selection: Selection) -> str:
     """What a page about relations says where neither model has one."""
     says = {
-        loaded.name: _without("", loaded.name, loaded.model, step_name(loaded.model.steps[0])).rule
+        loaded.name: _without("", loaded.name, loaded.model, _top_step(loaded.model)).rule
         for loaded in selection.loaded
     }
     rules = "; ".join(f"{name} {rule}" for name, rule in says.items())
     return f"{rules}. Choose a model with an RSP head above, e.g. scenes-rsp4 or camvid-rsp4."
+
+
+def _top_step(model: Segmenter | Subject) -> str:
+    return step_name(model.steps[0]) if isinstance(model, Segmenter) and model.steps else ""

@@ -15,8 +15,10 @@ from threading import Lock
 import streamlit as st
 from torch import Tensor
 
+from app.store.private_models import private_copy
 from app.store.run_folders import run_weights, runs_root
 from app.store.stamps import Stamp, stamp
+from app.store.user_models import user_models
 from rsp_lab.analysis.passes.view import ModelView, view_model
 from rsp_lab.analysis.scenes.rates import ReadingRate, rates_in
 from rsp_lab.data.class_file import NAMES
@@ -29,8 +31,10 @@ from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.files import digest
+from rsp_lab.models.load_any import load_any, model_file, names_a_function
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.models.weights import load, read_header, shipped
+from rsp_lab.models.subject import Subject
+from rsp_lab.models.weights import read_header, shipped
 
 # A forward pass holds about 10 times this many bytes at its peak, and a view up to 140 MB.
 UPLOAD_SIDE = 2048
@@ -51,7 +55,7 @@ class LoadedModel:
 
     name: str
     identity: str
-    model: Segmenter
+    model: Segmenter | Subject
     table: ClassTable
     data: str
     rates: Mapping[str, ReadingRate] = field(default_factory=dict)
@@ -91,9 +95,10 @@ class Photograph:
         return None if self.table is None or self.table.classes != loaded.table.classes else self.sample.label
 
 
-def model_files() -> dict[str, Path]:
-    """Weights by the name they are chosen by: the shipped ones, then those of run folders."""
-    return {**shipped(), **run_weights(runs_root())}
+def model_files() -> dict[str, Path | str]:
+    """What a model is made of by the name it is chosen by: shipped weights, those of run folders, and functions of the
+    reader's own files (``FILE.py:function``)."""
+    return {**shipped(), **run_weights(runs_root()), **user_models()}
 
 
 def model_names() -> tuple[str, ...]:
@@ -109,7 +114,7 @@ def loaded_model(name: str) -> LoadedModel:
     files = model_files()
     if name not in files:
         raise _no_model(name, files)
-    size, changed = stamp(files[name])
+    size, changed = stamp(model_file(files[name]))
     if not size:  # a run that is cleaned up between the listing and here
         raise _no_model(name, files)
     return _cached_model(name, f"{name}-{size}-{changed}", str(files[name]), *map(stamp, class_files()))
@@ -123,16 +128,16 @@ def class_files() -> list[Path]:
         return []
 
 
-def _no_model(name: str, files: Mapping[str, Path]) -> ValueError:
+def _no_model(name: str, files: Mapping[str, Path | str]) -> ValueError:
     others = ", ".join(other for other in list(files)[:6] if other != name)
     return ValueError(f"there is no model {name!r} any more. Choose one of {others}.")
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _cached_model(name: str, identity: str, _file: str, *classes: Stamp) -> LoadedModel:
-    config, metadata = read_header(_file)
-    table = table_for(config.class_names, config.label_table)
-    model = load(_file)
+    model = load_any(_file)
+    metadata = {} if names_a_function(_file) else read_header(_file)[1]
+    table = table_for(model.class_names, model.label_table)
     # What analyses say about a model names it as its readers chose it.
     model.name = name
     return LoadedModel(name, identity, model, table, str(metadata.get("data", "")), rates_in(metadata))
@@ -155,8 +160,10 @@ def view_of(loaded: LoadedModel, shown: Photograph) -> ModelView:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _cached_view(digest: str, identity: str, _shown: Photograph, _loaded: LoadedModel) -> ModelView:
+    # A network of another make runs on what is held for as long as the view is asked: on a copy.
+    model = private_copy(_loaded.model, _loaded.lock) if isinstance(_loaded.model, Subject) else _loaded.model
     with _loaded.lock:
-        return view_model(_loaded.model, _shown.sample.image)
+        return view_model(model, _shown.sample.image)
 
 
 def payload_of(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import RLock
 from typing import Any
 
 import torch
@@ -91,6 +92,8 @@ class FrozenNetwork:
     tape: Tape
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+    # While the network runs on what is held, its modules answer otherwise: one thread at a time.
+    _lock: RLock = field(default_factory=RLock, repr=False)
 
     @classmethod
     def record(
@@ -178,6 +181,7 @@ class FrozenNetwork:
         for name, point in self.points.items():
             given.setdefault(point.module, {})[point.place] = cut[name]
         with ExitStack() as stack:
+            stack.enter_context(self._lock)
             stack.enter_context(_without_gradients_of(self.network))
             for name, tensors in given.items():
                 stack.enter_context(self._replaced(modules[name], name, tensors, replay))
@@ -369,6 +373,7 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
         return put
 
     with ExitStack() as stack:
+        stack.enter_context(frozen._lock)
         for module in {point.module for point in frozen.points.values()}:
             stack.enter_context(_removed(modules[module].register_forward_hook(putting(module))))
         stack.enter_context(torch.no_grad())

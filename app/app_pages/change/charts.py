@@ -10,9 +10,8 @@ from app.charts.bar_rows import Bar, Row
 from app.charts.on_image import frame_level, ink, mark_pixel, picture_figure, picture_uri
 from app.charts.signed_cells import grey_uri, in_fine_cells, signed_cells
 from app.charts.theme import is_dark
-from rsp_lab.analysis.ledger.change import ChangeLedger
+from rsp_lab.analysis.ledger.change import ChangeLedger, player_level, player_words
 from rsp_lab.palette import LEVEL_COLOURS
-from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import signed
 
 Pixel = tuple[int, int]
@@ -34,8 +33,9 @@ def parts(ledger: ChangeLedger) -> list[tuple[str, float, str]]:
         (f"content, level {x}", value, LEVEL_COLOURS.get(x, _OTHER)) for x, value in reversed(ledger.content.items())
     ]
     for step, value in ledger.looking.items():
-        colour = LEVEL_COLOURS.get(step_levels(step)[0], _OTHER)
-        found.append((f"looking, step {step_digits(step)}", value, colour))
+        level = player_level(step)
+        colour = _OTHER if level is None else LEVEL_COLOURS.get(level, _OTHER)
+        found.append((f"looking, {player_words(step)}", value, colour))
     return found
 
 

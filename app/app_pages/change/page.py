@@ -16,13 +16,15 @@ from app.charts.signed_cells import scale_of, signed_scale_html
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose
 from app.shell.heading import Heading
-from app.shell.selection import Selection
+from app.shell.selection import SIDES, Selection
 from app.shell.text import escape
 from app.store.models import cached_pair
 from app.store.results import results
 from rsp_lab.analysis.attribution.erase import erase
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.files import digest
 from rsp_lab.text import signed
@@ -120,9 +122,9 @@ def worked_out(selection: Selection, heading: Heading, picture: Tensor) -> Pair:
         loaded, name = selection.loaded[side], selection.names[side]
         changed = digest(picture)
 
-        def head() -> FrozenHead:
+        def head() -> FrozenPass:
             with heading.spinner(f"{name} looks at the changed picture"), loaded.lock:
-                return FrozenHead.of(loaded.model, picture)
+                return freeze(selection.passes[side].model, picture)
 
         def ledger() -> ChangeLedger:
             after = results().get((loaded.identity, changed, "changed head"), head)
@@ -165,6 +167,8 @@ def draw_parts(selection: Selection, ledgers: Pair) -> None:
             st.html(rows_html(charts.rows(ledger), ends, "logits"))
             off = f"The parts differ from the model’s own change by a relative {ledger.residual:.1g}."
             none = "" if ledger.looking else " This model sums: it has no weights that could change."
+            if tuple(ledger.looking) == (GATES,):
+                none = " Looking: all its gates are one player."
             st.caption(off + none)
 
 
@@ -177,11 +181,11 @@ def draw_maps(selection: Selection, heading: Heading, place: DeltaGenerator, pic
     maps = [charts.shown_map(ledger, level) for ledger in ledgers]
     end, most = scale_of([one for one in maps if one is not None])
     grounds = charts.ground(picture)
-    for column, name, values in zip(st.columns(2, gap="medium"), selection.names, maps, strict=True):
+    for side, column, name, values in zip(SIDES, st.columns(2, gap="medium"), selection.names, maps, strict=True):
         with column:
             words = "all levels" if level is None else f"level {level}"
             st.markdown(f"**{escape(name)}**: content, {words}")
             figure = charts.map_figure(values, grounds, selection.result.pixel, end, level)
-            draw_chart(figure, f"change-map-{name}-{selection.names.index(name)}")
+            draw_chart(figure, f"change-map-{side}")
     words = "content of a cell, the same scale left and right; no colour is 0"
     st.html(signed_scale_html(end, most, "logits", words))

@@ -11,7 +11,9 @@ from app.app_pages.flow.viewer import draw_pin, draw_viewer
 from app.shell import link, scenes
 from app.shell.heading import Heading
 from app.shell.selection import Selection
+from app.shell.text import escape
 from app.store import models
+from rsp_lab.analysis.comparison.pixel_view import no_flow
 
 
 def draw(selection: Selection, heading: Heading) -> None:
@@ -28,6 +30,10 @@ def draw(selection: Selection, heading: Heading) -> None:
     with third:
         draw_disagreements(selection.result)
     draw_pin(payload, selection.result.pixel)
+    if selection.result.channel is None:
+        what = "predictions and margins stand above, and the pages Ledger, Flips, Change and Attribution take it too."
+        st.info(escape(f"{no_flow(selection.views)} There is no context flow to show beside each other: {what}"))
+        return
     draw_flow(selection, heading)
     draw_step(selection, heading)
 

@@ -167,7 +167,9 @@ def with_random(
         with Stoppable(text) as bar:
             for seed in range(models):
                 bar.report(seed / models)
-                drawn.append(random_complementarity(loaded.model, selection.passes[side].image, seed))
+                drawn.append(
+                    random_complementarity(selection.passes[side].segmenter, selection.passes[side].image, seed)
+                )
         return drawn
 
     drawn = results().get(key, work)

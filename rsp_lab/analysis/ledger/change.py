@@ -28,6 +28,7 @@ from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -361,3 +362,13 @@ def change_ledgers(
         numbers, wanted = zip(*asked, strict=True)
         ledgers.update(zip(numbers, FrozenPair(heads[first], heads[second]).ledgers(wanted), strict=True))
     return tuple(ledgers[number] for number in sorted(ledgers))
+
+
+def player_level(player: str) -> int | None:
+    """The level from which a player's step takes, for its colour; None for all gates of a network of another make."""
+    return None if player == GATES else step_levels(player)[0]
+
+
+def player_words(player: str) -> str:
+    """What a player of :attr:`ChangeLedger.looking` is called, e.g. ``"step 54"``."""
+    return f"all {GATES}" if player == GATES else f"step {step_digits(player)}"

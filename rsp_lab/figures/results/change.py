@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rsp_lab.analysis.ledger.change import ChangeLedger
+from rsp_lab.analysis.ledger.change import ChangeLedger, player_level, player_words
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
@@ -27,7 +27,6 @@ from rsp_lab.figures.drawing.panels import (
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten, text_width
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style, signed_weight_map
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import signed_fixed
 
 _MARGIN = 0.08
@@ -127,8 +126,9 @@ def _draw_parts(sheet: Sheet, changes: Sequence[NamedChange], levels: list[int],
     steps = sorted({step for ledger in ledgers for step in ledger.looking}, reverse=True)
     rows = [BarRow(f"content, level {x}", level_colour(x), [one.get(x) for one in contents]) for x in levels]
     for step in steps:
-        colour = level_colour(step_levels(step)[0])
-        rows.append(BarRow(f"looking, step {step_digits(step)}", colour, [one.looking.get(step) for one in ledgers]))
+        level = player_level(step)
+        colour = QUIET if level is None else level_colour(level)
+        rows.append(BarRow(f"looking, {player_words(step)}", colour, [one.looking.get(step) for one in ledgers]))
     rows.append(BarRow("change", INK, [ledger.total for ledger in ledgers]))
     room = DOUBLE - _MARGIN - left
     top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room, bold=True), weight="bold")

@@ -127,3 +127,20 @@ def test_grad_cam_of_a_network_reads_the_last_map_of_its_cut() -> None:
     named = rl.attribute(theirs(), image(), target, rl.attribution.LayerGradCam("network.1"))
 
     assert torch.equal(torch.as_tensor(by_default.values), torch.as_tensor(named.values))
+
+
+def test_a_change_is_drawn_for_both() -> None:
+    other = image().flip(2)
+    changes = [
+        rl.figures.NamedChange(
+            model.name, rl.change_ledger(model, image(), other, rl.PixelTarget(20, 31, "road", "sky"))
+        )
+        for model in (ours(), theirs())
+    ]
+    assert tuple(changes[1].ledger.looking) == ("gates",)
+
+    figure = rl.figures.draw_change(image(), other, changes)
+
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "looking, all gates" in words
+    assert "looking, step 54" in words

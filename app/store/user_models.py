@@ -1,0 +1,45 @@
+"""Models of the reader's own: functions of the Python files that ``RSP_LAB_MODELS`` names, as ``make app MODELS=...``
+sets it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rsp_lab.models.load_any import model_functions
+from rsp_lab.models.weights import shipped
+
+
+def user_files() -> list[Path]:
+    """The files, whether they are there or not."""
+    return [Path(name) for name in os.environ.get("RSP_LAB_MODELS", "").split(os.pathsep) if name]
+
+
+def user_models() -> dict[str, str]:
+    """Each function by the name it is chosen by: its own, e.g. ``"segformer"``, with the file's before it where another
+    one has the same, as in ``"mine: segformer"``. Files that cannot be run have none."""
+    found: dict[str, str] = {}
+    for file in user_files():
+        try:
+            functions = model_functions(file) if file.is_file() else {}
+        except ValueError:
+            continue
+        for name in functions:
+            taken = name in found or name in shipped()
+            found[f"{file.stem}: {name}" if taken else name] = f"{file}:{name}"
+    return found
+
+
+def user_problems() -> list[str]:
+    """What is wrong with the files, a sentence each."""
+    problems = []
+    for file in user_files():
+        if not file.is_file():
+            problems.append(f"RSP_LAB_MODELS names {file}, which is no file: name Python files that make models.")
+            continue
+        try:
+            if not model_functions(file):
+                problems.append(f"{file} has no function without arguments, so it makes no model: write one.")
+        except ValueError as problem:
+            problems.append(str(problem))
+    return problems

@@ -1,0 +1,86 @@
+"""Functions of the reader's own files are models of the workbench: on every page, or with a word why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.pages import PAGES, Draw
+from app.shell.errors import UNFORESEEN
+from app.store import models
+from app.store.user_models import user_models, user_problems
+from tests.kit.pages import as_read, first_sentence
+
+ROOT = Path(__file__).parents[3]
+ENTRY = ROOT / "app" / "streamlit_app.py"
+FILE = ROOT / "examples" / "home_made_models.py"
+NAME = "two_maps"
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("RSP_LAB_MODELS", str(FILE))
+    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+
+
+def test_functions_are_listed_behind_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RSP_LAB_MODELS", str(FILE))
+    assert user_models() == {NAME: f"{FILE}:two_maps"}
+    assert models.model_names()[-1] == NAME
+    assert models.loaded_model(NAME).model.name == NAME
+    assert user_problems() == []
+
+
+def test_functions_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    for file in (first, second):
+        file.write_text("def net():\n    pass\n")
+    monkeypatch.setenv("RSP_LAB_MODELS", f"{first}:{second}")
+
+    assert user_models() == {"net": f"{first}:net", "second: net": f"{second}:net"}
+
+
+def test_what_is_wrong_with_a_file_is_said(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, empty = tmp_path / "broken.py", tmp_path / "empty.py"
+    broken.write_text("import no_such_module_at_all")
+    empty.write_text("")
+    monkeypatch.setenv("RSP_LAB_MODELS", f"{broken}:{empty}:{tmp_path / 'none.py'}")
+
+    page.run()
+
+    said = " ".join(as_read(warning.value) for warning in page.warning)
+    assert "broken.py cannot be run: ModuleNotFoundError" in said
+    assert "empty.py has no function without arguments" in said
+    assert "none.py, which is no file" in said
+    assert not page.exception
+    assert "The region is" in first_sentence(page)
+
+
+@pytest.mark.parametrize("side", ["left", "right", "both"])
+@pytest.mark.parametrize(
+    ("path", "draw"), [(path, draw) for _, path, draw in PAGES], ids=[path for _, path, _ in PAGES]
+)
+def test_every_page_shows_such_a_model_or_says_why_not(page: AppTest, path: str, draw: Draw, side: str) -> None:
+    alone = AppTest.from_function(_page, kwargs={"path": path}, default_timeout=1500)
+    for place in ("left", "right"):
+        alone.query_params[place] = NAME if side in (place, "both") else "scenes-rsp4-tiny"
+
+    alone.run()
+
+    assert not alone.exception, alone.exception[0].value
+    assert not [error for error in alone.error if UNFORESEEN in error.value]
+    assert not alone.error or path in ("surgery",), alone.error[0].value
+    assert first_sentence(alone)
+
+
+def _page(path: str) -> None:
+    """One page as the workbench draws it."""
+    from app.app_pages.pages import PAGES
+    from app.shell import errors, frame
+
+    with errors.caught():
+        drawn = frame.draw_frame()
+        assert drawn is not None
+        next(draw for _, name, draw in PAGES if name == path)(*drawn)
