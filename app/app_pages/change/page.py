@@ -68,7 +68,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         before, after = st.columns(2, gap="medium")
         with before:
             st.markdown("**Before**: paint over what is to be erased")
-            mask = draw_brush(selection)
+            mask = draw_brush(selection, heading)
         if mask is None:
             heading.write("Paint over a part of the photograph to see what it did to both models.")
             return

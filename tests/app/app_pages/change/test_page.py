@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import cache as once
-from typing import Any
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.change import page as change
-from app.app_pages.change.brush import LARGEST_RADIUS, MOST_POINTS, mask_of, read_strokes
+from app.app_pages.change.strokes import link_of, mask_of
 from app.charts.signed_cells import in_fine_cells
 from app.store import models
 from rsp_lab.analysis.ledger.change import ChangeLedger, change_ledger
@@ -78,7 +77,7 @@ def test_a_photograph_waits_for_the_brush(page: AppTest, upload_png: bytes) -> N
 
 def test_what_is_painted_over_is_accounted_for(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     mask = pair()[0].scene.ambiguities[0].cue  # type: ignore[union-attr]
-    monkeypatch.setattr(change, "draw_brush", lambda selection: mask)
+    monkeypatch.setattr(change, "draw_brush", lambda selection, heading: mask)
     words = {"case": "car-bus", "scene": "2", "class": "car", "rival": "bus", "change_how": "paint over"}
 
     said = run(page, **words, change_fill="mean", change_level="5")
@@ -92,52 +91,35 @@ def test_what_is_painted_over_is_accounted_for(page: AppTest, monkeypatch: pytes
     assert f"{signed(found.before)} → {signed(found.after)} logits in scenes-rsp4" in said
 
 
+def test_a_link_holds_what_is_painted(page: AppTest) -> None:
+    words = {"case": "car-bus", "scene": "2", "class": "car", "rival": "bus", "change_how": "paint over"}
+    shown = pair()[0]
+    strokes = [([(120, 200), (130, 260)], 14)]
+
+    said = run(page, **words, change_fill="mean", paint=str(link_of(strokes, shown.digest)))
+
+    assert "Without what is painted over, car over bus" in said
+    y, x = (int(page.number_input(key=f"typed_{axis}").value) for axis in "yx")
+    after = change.erase(shown.sample.image, mask_of(strokes, shown.size), "mean")
+    found = change_ledger(load("scenes-rsp4"), shown.sample.image, after, PixelTarget(y, x, "car", "bus"))
+    assert f"{signed(found.before)} → {signed(found.after)} logits in scenes-rsp4" in said
+
+    # Another photograph, and strokes that are none.
+    page.number_input(key="scene").set_value(3)
+    assert "Paint over a part" in run(page)
+    assert "paint" not in page.query_params
+    assert "Paint over a part" in run(
+        page, paint=f"{models.cached_pair('car-bus', FIRST_SEED['test'] + 3, None)[0].digest[:8]}.9-1"
+    )
+    assert "strokes cannot be read" in as_read(page.warning[0].value)
+
+
 def test_a_stale_link_says_what_to_choose_instead(page: AppTest) -> None:
     run(page, change_how="erase", change_level="9")
 
     assert len(page.warning) == 2
     assert "the other reading" in as_read(page.warning[0].value)
     assert "With the other cue" in first_sentence(page)
-
-
-def test_a_mask_holds_what_lies_within_a_radius_of_the_stroke() -> None:
-    size = (60, 90)
-    mask = mask_of([([(20, 30), (20, 60)], 6), ([(50, 10)], 3)], size)
-
-    rows, columns = torch.meshgrid(*(torch.arange(n) for n in size), indexing="ij")
-    along = (columns.clamp(30, 60) - columns).square() + (rows - 20).square()
-    dot = (rows - 50).square() + (columns - 10).square()
-    assert bool(mask[(along <= 5**2) | (dot <= 2**2)].all())
-    assert not bool(mask[(along > 7**2) & (dot > 4**2)].any())
-
-
-def stroke(points: Any, radius: Any = 5) -> dict[str, Any]:
-    return {"points": points, "radius": radius}
-
-
-@pytest.mark.parametrize(
-    "painted",
-    [
-        None,
-        [],
-        {"id": "other", "strokes": [stroke([[1, 2]])]},
-        {"id": "this", "strokes": "all"},
-        {"id": "this", "strokes": [None, 3, stroke("x"), stroke([[1, 2]], "wide"), stroke([[1, 2]], 0)]},
-        {"id": "this", "strokes": [stroke([[1, 2]], LARGEST_RADIUS + 1), stroke([[-1, 2], [1, 999], [1], "12"])]},
-        {"id": "this", "strokes": [stroke([[float("nan"), 2], [1, float("inf")]])]},
-    ],
-)
-def test_what_is_no_stroke_on_this_photograph_is_none(painted: Any) -> None:
-    assert read_strokes(painted, "this", (60, 90)) == []
-
-
-def test_strokes_are_read_up_to_a_bound() -> None:
-    many = [[1, 2]] * (MOST_POINTS + 5)
-
-    found = read_strokes({"id": "this", "strokes": [stroke([[1.0, 2.0]]), stroke(many)]}, "this", (60, 90))
-
-    assert found[0] == ([(1, 2)], 5)
-    assert sum(len(points) for points, _ in found) == MOST_POINTS
 
 
 def test_fine_cells_keep_the_sum_where_four_does_not_divide_the_sides() -> None:
