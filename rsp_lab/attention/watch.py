@@ -17,6 +17,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from rsp_lab.frozen.calls import argument, functions, passed_on
 from rsp_lab.frozen.rules import attention_scores, attention_weights
+from rsp_lab.frozen.wrappers import uncompiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,8 @@ class AttentionWatch(TorchFunctionMode):
     def pass_of_network(self) -> Iterator[None]:
         """In force, the mode, and the names of the modules that run; one pass at a time."""
         self._counts.clear()
-        with _module_paths(self.network) as self._here, self:
+        # Compiled code calls no function that could be seen.
+        with uncompiled(self.network), _module_paths(self.network) as self._here, self:
             yield
 
     def __torch_function__(

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from rsp_lab.frozen.calls import operation_name
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.frozen.tape import Recording, Replay, Tape
+from rsp_lab.frozen.wrappers import uncompiled
 
 GATE_BYTES = 6 * 10**9
 """What gates may take by default."""
@@ -108,7 +109,7 @@ class FrozenNetwork:
         """One pass of the network, in which its gates are remembered.
 
         Args:
-            network: in evaluation mode, uncompiled.
+            network: in evaluation mode; what is compiled inside runs as it was written.
             inputs: of the network.
             cut: tensors in which the answer is taken apart; nothing of one may be worked out from another one that is
                 given as well, unless its module is given too.
@@ -151,6 +152,7 @@ class FrozenNetwork:
                 stack.enter_context(_removed(modules[name].register_forward_pre_hook(entered(name))))
                 stack.enter_context(_removed(modules[name].register_forward_hook(left(name))))
             stack.enter_context(torch.no_grad())
+            stack.enter_context(uncompiled(network))
             with Recording(tape):
                 answer = network(*_copied(inputs))
             output = read(answer).detach().clone()
@@ -182,6 +184,7 @@ class FrozenNetwork:
             given.setdefault(point.module, {})[point.place] = cut[name]
         with ExitStack() as stack:
             stack.enter_context(self._lock)
+            stack.enter_context(uncompiled(self.network))
             stack.enter_context(_without_gradients_of(self.network))
             for name, tensors in given.items():
                 stack.enter_context(self._replaced(modules[name], name, tensors, replay))
@@ -374,6 +377,7 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
 
     with ExitStack() as stack:
         stack.enter_context(frozen._lock)
+        stack.enter_context(uncompiled(frozen.network))
         for module in {point.module for point in frozen.points.values()}:
             stack.enter_context(_removed(modules[module].register_forward_hook(putting(module))))
         stack.enter_context(torch.no_grad())

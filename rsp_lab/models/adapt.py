@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from rsp_lab.frozen.wrappers import unwrapped
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import IMAGENET, Subject
 
@@ -26,7 +27,8 @@ def adapt(
     """A network of segmentation_models_pytorch, Hugging Face or torchvision, or any other one, as a subject.
 
     Args:
-        network: in eval mode. A model of ours is returned as it is, a subject too.
+        network: in eval mode. A model of ours is returned as it is, a subject too. What ``torch.compile`` or a
+            parallel form put around a network is taken off.
         class_names: in the order of the logits. Hugging Face's networks name their own; for others they are needed.
         cut: the tensors in which answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``. Found for smp (the
             encoder's maps), Hugging Face's SegFormer and networks with a backbone (its feature maps), and torchvision
@@ -38,6 +40,8 @@ def adapt(
     Raises:
         ValueError: for what is no network, or where something is needed that the library does not say.
     """
+    if isinstance(network, nn.Module):
+        network = unwrapped(network)
     if isinstance(network, Segmenter | Subject):
         return network
     if not isinstance(network, nn.Module):

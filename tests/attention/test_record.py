@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from rsp_lab.attention.edits import edited_attention, uniform_attention
 from rsp_lab.attention.record import DenseAttention, record_attention
 from rsp_lab.frozen.rules import attention_weights
 from tests.kit.attention_families import FAMILIES, family, subject_of
@@ -125,3 +128,23 @@ def test_a_pixel_outside_and_a_token_without_a_place_are_refused() -> None:
     with pytest.raises(ValueError, match="not known where the tokens"):
         layer.look(3, 3)
     assert layer.look_of(0, 4).positions.shape == (96, 2)
+
+
+def test_a_compiled_part_is_seen_and_edited_as_it_was_written() -> None:
+    subject, image = family("torch"), noise_image(SIZE)
+    plain = record_attention(subject, image)
+    network = copy.deepcopy(subject.network)
+    network.attend = torch.compile(network.attend, backend="eager")
+    compiled = subject_of(network, ("embed",), shake=False)
+    try:
+        compiled(image)
+        record = record_attention(compiled, image)
+        assert list(record) == ["block.self_attn", "attend._orig_mod"]
+        look, other = record["attend._orig_mod"].look(31, 47), plain["attend"].look(31, 47)
+        torch.testing.assert_close(look.weights, other.weights)
+        with edited_attention(compiled, {"attend._orig_mod": uniform_attention}):
+            edited = compiled(image)
+        with edited_attention(subject, {"attend": uniform_attention}):
+            torch.testing.assert_close(edited, subject(image))
+    finally:
+        torch.compiler.reset()

@@ -308,3 +308,31 @@ def test_gates_that_flip_are_counted() -> None:
     frozen = FrozenNetwork.record(model, (image,), [CutPoint("first")])
     assert frozen.gate_flips(frozen.cut) == 0
     assert frozen.gate_flips({"first": -frozen.cut["first"]}) == pytest.approx(1, abs=1e-6)
+
+
+class Compiled(nn.Module):
+    """A network with a part that is compiled in itself, and one of which the call is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 2, 1)
+        self.middle = torch.compile(nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU()), backend="eager")
+        self.last.compile(backend="eager")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.middle(self.first(x)))
+
+
+def test_what_is_compiled_runs_as_it_was_written() -> None:
+    torch.manual_seed(0)
+    net, x = Compiled().double().eval(), noise_image(SIZE, dtype=torch.float64)
+    try:
+        expected = net(x)
+        frozen = FrozenNetwork.record(net, (x,), [CutPoint("first")])
+
+        assert frozen.tape.kinds() == {"ReLU": 1}
+        assert frozen.residual < 1e-12
+        torch.testing.assert_close(frozen.output, expected)
+        torch.testing.assert_close(net(x), expected)
+    finally:
+        torch.compiler.reset()

@@ -24,8 +24,8 @@ def shaken(network: nn.Module) -> nn.Module:
     return network.eval()
 
 
-def subject_of(network: nn.Module, cut: tuple[str, ...] | None = None) -> Subject:
-    found = adapt(shaken(network), class_names=CLASSES, cut=cut)
+def subject_of(network: nn.Module, cut: tuple[str, ...] | None = None, *, shake: bool = True) -> Subject:
+    found = adapt(shaken(network) if shake else network, class_names=CLASSES, cut=cut)
     assert isinstance(found, Subject)
     return found
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
 from rsp_lab.analysis.targets.target import Target, cell_weights, resolved_target
+from rsp_lab.frozen.wrappers import uncompiled, unwrapped
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
@@ -21,7 +21,6 @@ from rsp_lab.rgb import ImageLike
 
 PIXELS_AT_ONCE = 1 << 20
 """Perturbed images go through the network together up to this many pixels, and at least one at a time."""
-_WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def target_function(
     network = unwrapped(model)
     names = class_names_of(network, class_names)
     photograph = explainable_input(network, image)
-    with full_precision(photograph.device, grad=True), _uncompiled(network):
+    with full_precision(photograph.device, grad=True), uncompiled(network):
         yield TargetFunction(network, target, photograph, names, report)
 
 
@@ -184,24 +183,6 @@ class TargetFunction:
 def images_at_once(image: Float[Tensor, "1 3 y x"]) -> int:
     """How many perturbed copies of an image go through the network together, by :data:`PIXELS_AT_ONCE`."""
     return max(1, PIXELS_AT_ONCE // (image.shape[-2] * image.shape[-1]))
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """The network itself, without ``torch.compile``, ``DataParallel`` and what else only stands around it."""
-    while isinstance(model, _WRAPPERS) or _is_compiled(model):
-        model = model.get_submodule("_orig_mod" if _is_compiled(model) else "module")
-    return model
-
-
-def _is_compiled(model: nn.Module) -> bool:
-    # By the name of its one part: the class lies in torch._dynamo, whose import takes seconds.
-    return "_orig_mod" in model._modules
-
-
-def _uncompiled(model: nn.Module) -> AbstractContextManager[object]:
-    """In force, what is compiled inside a network runs as it was written."""
-    compiled = any(_is_compiled(m) or m._compiled_call_impl is not None for m in model.modules())
-    return torch.compiler.set_stance("force_eager") if compiled else nullcontext()
 
 
 def class_names_of(model: nn.Module, class_names: Sequence[str] | None) -> tuple[str, ...]:

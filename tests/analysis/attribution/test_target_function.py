@@ -20,9 +20,9 @@ from rsp_lab.analysis.attribution.methods import (
     Occlusion,
 )
 from rsp_lab.analysis.attribution.references import REFERENCES
-from rsp_lab.analysis.attribution.target_function import unwrapped
 from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.frozen.wrappers import unwrapped
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
 from tests.kit.networks import NAMES, network, noise_image
