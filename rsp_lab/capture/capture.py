@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from rsp_lab.capture.hooks import PointHook, attached
 from rsp_lab.capture.points import Selection, Site, map_tensors, resolve
 from rsp_lab.capture.record import Entry, Record
+from rsp_lab.frozen.wrappers import uncompiled
 from rsp_lab.shapes import Tap
 
 
@@ -74,8 +75,7 @@ class _Recorder:
         if missed:
             raise ValueError(
                 f"nothing was captured at {', '.join(map(repr, missed))}: the forward pass did not reach it, or no "
-                "tensor came out of it. Select points that this forward pass uses; a compiled model must be captured "
-                "before compilation."
+                "tensor came out of it. Select points that this forward pass uses."
             )
 
     def check_unchanged(self) -> None:
@@ -151,7 +151,7 @@ def run_with_capture(
     mode = model.training
     sites = _disjoint(chain.from_iterable(selected.values()))
     capture_hooks: list[PointHook] = [_CaptureHook(site, recorder) for site in sites]
-    with attached(capture_hooks):
+    with uncompiled(model), attached(capture_hooks):
         output = model(*inputs, **kwargs)
     recorder.check_reached(selected)
     recorder.check_unchanged()

@@ -13,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rsp_lab.capture.edit_effect import EditEffects, EditWarning
 from rsp_lab.capture.points import Point, Site, map_tensors, resolve
+from rsp_lab.frozen.wrappers import uncompiled
 
 Edit = Callable[[Tensor, Any], Tensor | None]
 """``edit(tensor, point) -> tensor | None``; ``point`` is a Tap or ModulePoint: ``name``, ``axes``, ``stride``."""
@@ -145,6 +146,7 @@ def hooks(model: nn.Module, edits: Mapping[str, Edit], *, warn: bool = True) -> 
       list, the edit runs for each tensor in it, or for the one named by a key such as ``"backbone[out]"``.
     - Only forward passes on the thread that opened the block are edited. While an edit runs, the edits and captures
       around it rest: it may run the model itself.
+    - What is compiled in the network runs as it was written while the block does.
     - However the block ends, the model is left as it was.
     - A gradient is that of the edited network where it is taken inside the block. With activation checkpointing, a
       backward pass after the block would compute parts of the network again without the edits.
@@ -172,7 +174,8 @@ def hooks(model: nn.Module, edits: Mapping[str, Edit], *, warn: bool = True) -> 
         sites = [site for found in resolve(model, pattern).values() for site in found]
         patterns[pattern] = [site.name for site in sites]
         edit_hooks.extend(_EditHook(site, edit, calls, effects) for site in sites)
-    with attached(edit_hooks), _watched(model, effects) if warn else nullcontext():
+    # What was compiled before the hooks were hung on it would pass them over.
+    with uncompiled(model), attached(edit_hooks), _watched(model, effects) if warn else nullcontext():
         yield calls
     for problem in effects.problems(patterns, calls) if warn else ():
         warnings.warn(problem, EditWarning, stacklevel=3)

@@ -79,6 +79,24 @@ def test_a_compiled_network_that_no_longer_calls_hooks_is_said(x: Tensor) -> Non
         traced(x)
 
 
+@pytest.mark.parametrize("warn", [True, False])
+def test_edits_and_captures_of_what_was_compiled_act(x: Tensor, warn: bool) -> None:
+    """It was compiled before the hooks were there, and is compiled again after."""
+    model = Block()
+    with hooks(model, {"last": doubled}):
+        expected = model(x)
+    for compiled in (torch.compile(model, backend="eager"), nn.Sequential(torch.compile(model, backend="eager"))):
+        try:
+            compiled(x)
+            with silence(), hooks(compiled, {"*last": doubled}, warn=warn):
+                torch.testing.assert_close(compiled(x), expected)
+                record = run_with_capture(compiled, x, taps="*last")[1]
+            torch.testing.assert_close(next(iter(record.values())), expected)
+            torch.testing.assert_close(compiled(x), model(x))
+        finally:
+            torch.compiler.reset()
+
+
 def test_an_edit_of_what_nothing_reads_is_said(x: Tensor) -> None:
     model = Block()
     unread = pytest.warns(EditWarning, match=r"'attention\[1\]' ran, but nothing read")

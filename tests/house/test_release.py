@@ -83,3 +83,15 @@ def test_one_place_says_the_version(installed, tmp_path):
     assert Path(file).is_relative_to(installed)
     assert ours == theirs
     assert f"## [{ours}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_citation_is_of_this_version():
+    import yaml
+
+    import rsp_lab
+
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0"
+    assert cited["version"] == rsp_lab.__version__
+    assert {"title", "authors", "message", "type", "license"} <= cited.keys()
+    assert "Cross-Scale Pixel-to-Region" in cited["preferred-citation"]["title"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rsp_lab.models import segmenter
+from rsp_lab.models import presets, segmenter
+from rsp_lab.models.heads import HeadConfig
 from rsp_lab.models.segmenter import labels_from_logits, resize_logits
+from tests.kit.networks import network, noise_image
 
 SIZES = [
     ((3, 5), (11, 19)),
@@ -57,3 +59,9 @@ def test_the_resized_logits_exist_in_strips_only(monkeypatch: pytest.MonkeyPatch
     labels_from_logits(torch.randn(1, 5, 10, 16), (40, 64))
 
     assert 0 < largest <= 8 * 40
+
+
+@pytest.mark.parametrize("head", [presets.rsp4(at=(65, 43)), presets.semantic_fpn()], ids=["relations", "fpn"])
+def test_it_exports(head: HeadConfig) -> None:
+    model, image = network(head, dtype=torch.float32), noise_image((32, 48))
+    torch.testing.assert_close(torch.export.export(model, (image,)).module()(image), model(image))
