@@ -67,6 +67,19 @@ class CutPoint:
 
 
 @dataclass(eq=False)
+class HeldModule:
+    """A module whose answers stay as they were recorded, in the order of its calls.
+
+    Attributes:
+        answers: one a call.
+        spans: the gates inside each call, first and behind the last.
+    """
+
+    answers: list[Any] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
 class FrozenNetwork:
     """A network on one input, its gates held.
 
@@ -82,6 +95,7 @@ class FrozenNetwork:
         tape: what is held.
         spans: by module of the cut, the gates inside its call, first and behind the last.
         answers: of these modules; what of one is not in the cut stays as it was.
+        held: modules that are held as a whole, by path.
     """
 
     network: nn.Module
@@ -93,6 +107,7 @@ class FrozenNetwork:
     tape: Tape
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, HeldModule] = field(default_factory=dict)
     # While the network runs on what is held, its modules answer otherwise: one thread at a time.
     _lock: RLock = field(default_factory=RLock, repr=False)
 
@@ -104,6 +119,7 @@ class FrozenNetwork:
         cut: Sequence[CutPoint],
         read: Callable[[Any], Tensor] = lambda answer: answer,
         *,
+        hold: Sequence[str] = (),
         gate_bytes: int = GATE_BYTES,
     ) -> FrozenNetwork:
         """One pass of the network, in which its gates are remembered.
@@ -114,6 +130,8 @@ class FrozenNetwork:
             cut: tensors in which the answer is taken apart; nothing of one may be worked out from another one that is
                 given as well, unless its module is given too.
             read: the tensor that is explained, out of the network's answer.
+            hold: paths of modules whose answers are held as a whole: of a product of two branches that both depend on
+                the cut, one has to be.
             gate_bytes: that gates may take.
 
         Raises:
@@ -124,11 +142,22 @@ class FrozenNetwork:
         if training:
             raise FrozenError(f"{training[0]} is in training mode, in which answers differ: call network.eval() first.")
         modules = dict(network.named_modules())
-        for point in cut:
-            if point.module not in modules:
-                raise FrozenError(f"the network has no module {point.module!r}: name one of named_modules().")
+        for name in (*(point.module for point in cut), *hold):
+            if name not in modules:
+                raise FrozenError(f"the network has no module {name!r}: name one of named_modules().")
         tape, found, spans, answers = Tape(gate_bytes), {}, {}, {}
         starts: dict[str, int] = {}
+        held = {name: HeldModule() for name in hold}
+
+        def began(name: str) -> Callable[..., None]:
+            return lambda *_: held[name].spans.append((len(tape.gates), -1))
+
+        def ended(name: str) -> Callable[..., None]:
+            def hook(module: nn.Module, given: Any, answer: Any) -> None:
+                held[name].spans[-1] = held[name].spans[-1][0], len(tape.gates)
+                held[name].answers.append(_detached(answer))
+
+            return hook
 
         def entered(name: str) -> Callable[..., None]:
             def hook(*_: Any) -> None:
@@ -151,6 +180,9 @@ class FrozenNetwork:
             for name in {point.module for point in cut}:
                 stack.enter_context(_removed(modules[name].register_forward_pre_hook(entered(name))))
                 stack.enter_context(_removed(modules[name].register_forward_hook(left(name))))
+            for name in hold:
+                stack.enter_context(_removed(modules[name].register_forward_pre_hook(began(name))))
+                stack.enter_context(_removed(modules[name].register_forward_hook(ended(name))))
             stack.enter_context(torch.no_grad())
             stack.enter_context(uncompiled(network))
             with Recording(tape):
@@ -159,8 +191,11 @@ class FrozenNetwork:
         missing = [str(point) for point in cut if str(point) not in found]
         if missing:
             raise FrozenError(f"{missing[0]} is not reached on this input: name a module that runs.")
+        idle = [name for name, one in held.items() if not one.answers]
+        if idle:
+            raise FrozenError(f"{idle[0]}, which is to be held, is not reached on this input: name a module that runs.")
         words = {str(point): point for point in cut}
-        return cls(network, tuple(inputs), read, words, found, output, tape, spans, answers)
+        return cls(network, tuple(inputs), read, words, found, output, tape, spans, answers, held)
 
     def forward(
         self, cut: Mapping[str, Tensor], watch: Callable[[Callable[..., Any], Any], None] | None = None
@@ -187,7 +222,10 @@ class FrozenNetwork:
             stack.enter_context(uncompiled(self.network))
             stack.enter_context(_without_gradients_of(self.network))
             for name, tensors in given.items():
-                stack.enter_context(self._replaced(modules[name], name, tensors, replay))
+                answer_of = self._cut_answer(name, tensors, replay)
+                stack.enter_context(_answering(modules[name], answer_of))
+            for name in self.held:
+                stack.enter_context(_answering(modules[name], self._held_answer(name, replay)))
             stack.enter_context(replay)
             answer = self.read(self.network(*_copied(self.inputs)))
         if replay.position != len(self.tape.gates):
@@ -196,32 +234,32 @@ class FrozenNetwork:
             )
         return answer
 
-    @contextmanager
-    def _replaced(
-        self, module: nn.Module, name: str, tensors: Mapping[Place, Tensor], replay: Replay
-    ) -> Iterator[None]:
-        """In force, a module of the cut does not run, and answers as it did with the given tensors in their places."""
+    def _cut_answer(self, name: str, tensors: Mapping[Place, Tensor], replay: Replay) -> Callable[..., Any]:
+        """What a module of the cut answers without running: as it did, with the given tensors in their places."""
         first, behind = self.spans[name]
 
         def answer(*_: Any, **__: Any) -> Any:
-            if replay.position != first:
-                raise FrozenError(f"the module {name} of the cut is reached after other operations than recorded.")
-            replay.position = behind
+            _jump(replay, name, first, behind)
             answered = self.answers[name]
             for place, tensor in tensors.items():
                 # What runs next may write into what it is given.
                 answered = _with(answered, place, tensor.clone())
             return answered
 
-        before = module.__dict__.get("forward")
-        module.__dict__["forward"] = answer
-        try:
-            yield
-        finally:
-            if before is None:
-                del module.__dict__["forward"]
-            else:
-                module.__dict__["forward"] = before
+        return answer
+
+    def _held_answer(self, name: str, replay: Replay) -> Callable[..., Any]:
+        """What a module that is held answers without running: as it did, call by call."""
+        calls = iter(zip(self.held[name].answers, self.held[name].spans, strict=True))
+
+        def answer(*_: Any, **__: Any) -> Any:
+            found = next(calls, None)
+            if found is None:
+                raise FrozenError(f"the module {name}, which is held, runs more often than recorded.")
+            _jump(replay, name, *found[1])
+            return _detached(found[0])
+
+        return answer
 
     @cached_property
     def _graph(self) -> tuple[dict[str, Tensor], Tensor]:
@@ -359,6 +397,27 @@ class FrozenNetwork:
                 if gradient is not None:
                     return words
         return None
+
+
+def _jump(replay: Replay, name: str, first: int, behind: int) -> None:
+    """Over the gates of a module that does not run."""
+    if replay.position != first:
+        raise FrozenError(f"the module {name} is reached after other operations than recorded.")
+    replay.position = behind
+
+
+@contextmanager
+def _answering(module: nn.Module, answer: Callable[..., Any]) -> Iterator[None]:
+    """In force, a module does not run, and answers otherwise."""
+    before = module.__dict__.get("forward")
+    module.__dict__["forward"] = answer
+    try:
+        yield
+    finally:
+        if before is None:
+            del module.__dict__["forward"]
+        else:
+            module.__dict__["forward"] = before
 
 
 def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:

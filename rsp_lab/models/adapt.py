@@ -22,6 +22,7 @@ def adapt(
     output: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    hold: Sequence[str] = (),
     name: str = "",
 ) -> Subject | Segmenter:
     """A network of segmentation_models_pytorch, Hugging Face or torchvision, or any other one, as a subject.
@@ -32,8 +33,11 @@ def adapt(
         class_names: in the order of the logits. Hugging Face's networks name their own; for others they are needed.
         cut: the tensors in which answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``. Found for smp (the
             encoder's maps), Hugging Face's SegFormer and networks with a backbone (its feature maps), and torchvision
-            (the backbone's maps).
+            (the backbone's maps). Of Mask2Former and MaskFormer the logits are those of each query's mask, ``query 0``
+            and so on; their score of a class, a sum of products over the queries, has no ledger and is refused.
         output: attribute or key of the logits in the network's answer, where it is not known.
+        hold: modules whose answers are held as a whole: of a product of two branches that both depend on the cut, one
+            has to be. Found for Mask2Former and MaskFormer: the embeddings of the queries' masks.
         mean, std: of the normalisation of RGB in [0, 1]; by default ImageNet's, which :func:`check` says.
         name: default: the network's class.
 
@@ -60,6 +64,11 @@ def adapt(
             "modules whose maps lead to its logits, e.g. cut=('encoder.layer2', 'encoder.layer3'); a tensor inside an "
             "answer is named as in 'encoder[3]'."
         )
+    if output == "class_queries_logits":
+        raise ValueError(
+            f"the class score of a {type(network).__name__} is a sum over queries of products of two answers that both "
+            "depend on the image, so no ledger of it adds up: take the mask logits of its queries, the default."
+        )
     if (mean is None) != (std is None):
         raise ValueError("give mean and std together, or neither.")
     return Subject(
@@ -67,6 +76,7 @@ def adapt(
         names,
         found,
         output=output if output is not None else known.get("output"),
+        hold=(*known.get("hold", ()), *hold),
         mean=IMAGENET[0] if mean is None else mean,
         std=IMAGENET[1] if std is None else std,
         name=name,
@@ -91,6 +101,8 @@ def _torchvision(network: Any) -> dict[str, Any]:
 
 
 def _hugging_face(network: Any) -> dict[str, Any]:
+    if hasattr(network.config, "mask_feature_size"):
+        return _mask_classifier(network)
     found: dict[str, Any] = {"output": "logits"}
     labels = getattr(network.config, "id2label", None)
     if labels:
@@ -102,6 +114,19 @@ def _hugging_face(network: Any) -> dict[str, Any]:
     elif "backbone" in modules and hasattr(network.backbone, "out_features"):
         found["cut"] = tuple(f"backbone[feature_maps][{i}]" for i in range(len(network.backbone.out_features)))
     return found
+
+
+def _mask_classifier(network: Any) -> dict[str, Any]:
+    """Mask2Former and MaskFormer: a mask is the product of a query's embedding, which is held, and the pixels'."""
+    config, modules = network.config, dict(network.named_modules())
+    queries = getattr(config, "num_queries", None) or config.decoder_config.num_queries
+    encoder = next(path for path in modules if path.endswith("pixel_level_module.encoder"))
+    return {
+        "output": "masks_queries_logits",
+        "class_names": tuple(f"query {number}" for number in range(queries)),
+        "cut": tuple(f"{encoder}[feature_maps][{i}]" for i in range(len(modules[encoder].channels))),
+        "hold": tuple(path for path in modules if path.endswith("mask_embedder")),
+    }
 
 
 _READERS = {"segmentation_models_pytorch": _smp, "torchvision": _torchvision, "transformers": _hugging_face}

@@ -23,6 +23,8 @@ class Subject(nn.Module):
         class_names: in the order of the logits.
         cut: the tensors in which its answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``: a module's path,
             and the place in its answer where that is no tensor.
+        hold: paths of modules whose answers are held as a whole where the network is frozen; see
+            :class:`rsp_lab.frozen.network.FrozenNetwork`.
         name: in texts and figures.
         label_table: name of a class table, for colours; empty where the classes' names say which one it is.
         normalisation: where mean and standard deviation come from, in words.
@@ -31,6 +33,7 @@ class Subject(nn.Module):
         network: maps normalised images (b, 3, y, x) to logits (b, class, v, u), or to an object or a mapping with them.
         class_names: as above.
         cut: as above.
+        hold: as above.
         output: attribute or key of the logits in the network's answer; None where it answers logits.
         mean, std: of the normalisation of RGB in [0, 1]; None where the network normalises by itself.
         name: default: the network's class.
@@ -50,12 +53,13 @@ class Subject(nn.Module):
         output: str | None = None,
         mean: Sequence[float] | None = IMAGENET[0],
         std: Sequence[float] | None = IMAGENET[1],
+        hold: Sequence[str] = (),
         name: str = "",
         normalisation: str = "given",
     ) -> None:
         super().__init__()
         self.network, self.output = network, output
-        self.class_names, self.cut = tuple(class_names), tuple(cut)
+        self.class_names, self.cut, self.hold = tuple(class_names), tuple(cut), tuple(hold)
         self.name, self.normalisation = name or type(network).__name__, normalisation
         anchor = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
         mean, std = (0.0, 0.0, 0.0) if mean is None else mean, (1.0, 1.0, 1.0) if std is None else std

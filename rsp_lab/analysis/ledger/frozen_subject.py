@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -20,8 +20,8 @@ from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows
 
 _TO_HOLD = (
-    "a product of two branches that both depend on the cut is not affine; hold one of them, by a module that computes "
-    "it under torch.no_grad, or take a cut behind it"
+    "a product of two branches that both depend on the cut is not affine; hold one of them, by hold=(module,) of "
+    "rl.adapt, or take a cut behind it"
 )
 GATES = "gates"
 """The one player of a subject's change: all that is held."""
@@ -68,12 +68,24 @@ class FrozenSubject(FrozenPass):
         """
         given = explainable_input(subject, image)
         points = [CutPoint.parse(words) for words in subject.cut]
+        record = partial(
+            FrozenNetwork.record,
+            subject.network,
+            (subject.normalised(given),),
+            points,
+            subject.logits_of,
+            hold=subject.hold,
+            gate_bytes=gate_bytes,
+        )
         with full_precision(given.device):
-            network = FrozenNetwork.record(
-                subject.network, (subject.normalised(given),), points, subject.logits_of, gate_bytes=gate_bytes
-            )
-        check_finite_logits(network.output, subject.name)
-        used = network.used
+            network = record()
+            check_finite_logits(network.output, subject.name)
+            try:
+                used = network.used
+            except FrozenError:
+                # What a network keeps from its first pass, e.g. a table of positions, is not worked out in a second.
+                network = record()
+                used = network.used
         parts: dict[int, list[str]] = {}
         for name, value in network.cut.items():
             if name in used:

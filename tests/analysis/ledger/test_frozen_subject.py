@@ -319,17 +319,14 @@ def test_the_network_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda subject: rl.compare(subject, subject, image()),
-        lambda subject: rl.flip_stories(subject, subject, image()),
-        lambda subject: rl.explain(subject, subject, image(), TARGET),
         lambda subject: rl.selection_gain(subject, image(), TARGET),
         lambda subject: rl.relation_grids(subject, image(), (1, 2)),
         lambda subject: rl.gaze_steps(subject, image()),
-        lambda subject: rl.explore(subject, subject, image()),
         lambda subject: rl.level_pixels(subject, image(), TARGET),
-        lambda subject: rl.figures.draw_figure(subject, image(), "ledger", TARGET),
+        lambda subject: rl.rejection_map(subject, image(), TARGET),
+        lambda subject: rl.figures.draw_figure(subject, image(), "key_query", TARGET),
     ],
 )
-def test_what_does_not_apply_yet_is_refused_in_words(ask: Callable[[Any], object]) -> None:
+def test_what_does_not_apply_is_refused_in_words(ask: Callable[[Any], object]) -> None:
     with pytest.raises(ValueError, match=r"needs a|has no relation|no relation step"):
         ask(home())

@@ -1,0 +1,115 @@
+"""What is read off a network of each library, and what is asked for where it says nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import rsp_lab as rl
+from rsp_lab.models.adapt import adapt
+from rsp_lab.models.subject import Subject
+from tests.kit.networks import noise_image
+
+pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
+IMAGE = noise_image((64, 96))
+
+
+def shaken(network: nn.Module) -> nn.Module:
+    draws = torch.Generator().manual_seed(7)
+    for parameter in network.parameters():
+        parameter.data += (0.3 if parameter.ndim == 1 else 0.05) * torch.randn(parameter.shape, generator=draws)
+    return network.eval()
+
+
+def mask_classifier(kind: str) -> nn.Module:
+    """Mask2Former or MaskFormer on a small Swin, of five queries."""
+    library: Any = pytest.importorskip("transformers", reason="transformers, of the extra foreign, is not installed")
+    torch.manual_seed(0)
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    swin = library.SwinConfig(
+        embed_dim=12, depths=[1, 1, 1, 1], num_heads=[2, 2, 4, 4], window_size=4, out_features=stages
+    )
+    if kind == "Mask2Former":
+        sizes = dict.fromkeys(("feature_size", "mask_feature_size", "hidden_dim", "dim_feedforward"), 32)
+        config = library.Mask2FormerConfig(
+            backbone_config=swin,
+            encoder_feedforward_dim=32,
+            encoder_layers=1,
+            decoder_layers=2,
+            num_attention_heads=2,
+            num_queries=5,
+            num_labels=3,
+            **sizes,
+        )
+        return shaken(library.Mask2FormerForUniversalSegmentation(config))
+    layers = dict.fromkeys(("encoder_layers", "decoder_layers"), 1)
+    heads = dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 2)
+    widths = dict.fromkeys(("d_model", "decoder_ffn_dim", "encoder_ffn_dim"), 32)
+    decoder = library.DetrConfig(num_queries=5, **layers, **heads, **widths)
+    config = library.MaskFormerConfig(
+        backbone_config=swin, decoder_config=decoder, fpn_feature_size=32, mask_feature_size=32, num_labels=3
+    )
+    return shaken(library.MaskFormerForInstanceSegmentation(config))
+
+
+@pytest.mark.parametrize("kind", ["Mask2Former", "MaskFormer"])
+def test_masks_of_queries_have_a_ledger(kind: str) -> None:
+    network = mask_classifier(kind)
+    subject = adapt(network)
+    assert isinstance(subject, Subject)
+    assert subject.class_names == tuple(f"query {number}" for number in range(5))
+    assert len(subject.cut) == 4
+
+    found = rl.check(subject, IMAGE)
+
+    assert found.exact
+    assert found.residuals["float64"] < 1e-12
+    assert list(found.levels) == [2, 3, 4, 5]
+    with torch.no_grad():
+        expected = network(subject.normalised(IMAGE)).masks_queries_logits
+    torch.testing.assert_close(subject(IMAGE), expected)
+    ledger = rl.context_ledger(subject, IMAGE, rl.PixelTarget(30, 40, "query 2", "query 0"))
+    assert ledger.total == pytest.approx(ledger.bias + sum(ledger.sums.values()), abs=1e-5)
+    with pytest.raises(ValueError, match=r"class score of a .* is a sum over queries"):
+        adapt(network, output="class_queries_logits")
+
+
+def test_what_multiplies_two_branches_is_exact_once_one_is_held() -> None:
+    smp: Any = pytest.importorskip("segmentation_models_pytorch", reason="smp, of the extra foreign, is not installed")
+    torch.manual_seed(0)
+    network = shaken(smp.PAN("resnet18", encoder_weights=None, classes=3))
+    names, image = ("road", "car", "sky"), noise_image((128, 128))
+    free = rl.check(adapt(network, class_names=names), image)
+    assert not free.exact
+    assert "hold=(module,)" in free.refused
+
+    gates = ("decoder.fpa.mid", *(f"decoder.gau{number}.conv1" for number in (1, 2, 3)))
+    held = adapt(network, class_names=names, hold=gates)
+    assert isinstance(held, Subject)
+    with torch.no_grad():
+        torch.testing.assert_close(rl.freeze(held, image).logits, network(held.normalised(image)))
+    assert rl.check(held, image).exact
+
+
+def test_what_is_held_must_run() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    network[0].idle = nn.Identity()  # type: ignore[assignment]
+    network.eval()
+    for name, message in (("other", "no module 'other'"), ("0.idle", r"0\.idle, which is to be held, is not reached")):
+        subject = adapt(network, class_names=("a", "b"), cut=("0",), hold=(name,))
+        with pytest.raises(rl.FrozenError, match=message):
+            rl.freeze(subject, IMAGE)
+
+
+def test_libraries_say_what_they_know_and_the_rest_is_asked() -> None:
+    with pytest.raises(ValueError, match="does not name its classes"):
+        adapt(nn.Conv2d(3, 2, 1))
+    with pytest.raises(ValueError, match="give cut"):
+        adapt(nn.Conv2d(3, 2, 1), class_names=("a", "b"))
+    with pytest.raises(ValueError, match="mean and std together"):
+        adapt(nn.Conv2d(3, 2, 1), class_names=("a", "b"), cut=("",), mean=(0, 0, 0))
+    with pytest.raises(ValueError, match=r"must be a torch\.nn\.Module"):
+        adapt(3)  # type: ignore[arg-type]
