@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
     from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
     from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
+    from rsp_lab.analysis.ledger.attention_gain import AttentionGain, attention_gain
     from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, change_ledger, change_ledgers
     from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
     from rsp_lab.analysis.ledger.freeze import freeze
@@ -86,6 +87,7 @@ else:
         "rsp_lab.analysis.comparison.flips": ("FlipStories", "flip_stories"),
         "rsp_lab.analysis.comparison.pixel_view": ("PixelView", "view_pixel"),
         "rsp_lab.analysis.faithfulness.at_input": ("Faithfulness", "input_curves"),
+        "rsp_lab.analysis.ledger.attention_gain": ("AttentionGain", "attention_gain"),
         "rsp_lab.analysis.ledger.change": ("ChangeLedger", "FrozenPair", "change_ledger", "change_ledgers"),
         "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
         "rsp_lab.analysis.ledger.freeze": ("freeze",),
@@ -154,6 +156,7 @@ else:
 __all__ = [
     "ArenaResult",
     "ArenaSettings",
+    "AttentionGain",
     "AttentionLook",
     "AttentionRecord",
     "Attribution",
@@ -196,6 +199,7 @@ __all__ = [
     "ZoneContributions",
     "__version__",
     "adapt",
+    "attention_gain",
     "attribute",
     "attribution",
     "change_ledger",
