@@ -73,7 +73,9 @@ study: $(training) ## train what the results page compares, then write docs/resu
 	$(PY) -m trainers study -o runs/study $(ARGS)
 	$(PY) -m trainers study -o runs/study --seeds 3 4 --heads baseline_q67 rsp4
 	$(PY) -m trainers repeat camvid_lite0_baseline camvid_lite0_rsp4 -o runs/camvid --steps 300 $(ARGS)
-	$(PY) -m trainers results runs/study --repeats runs/camvid -o docs/results.md
+	$(PY) -m trainers records runs/study -o docs/runs/study
+	$(PY) -m trainers records runs/camvid -o docs/runs/camvid
+	$(PY) -m trainers results docs/runs/study --repeats docs/runs/camvid -o docs/results.md
 
 faults: $(training) ## break training and kill commands on purpose, and count what survives
 	$(PY) -m trainers.faults $(ARGS)

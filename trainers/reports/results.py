@@ -59,8 +59,9 @@ def results_page(
         [
             f"# {page.replace('_', ' ').capitalize()}",
             "",
-            "Written by `python -m trainers results` from run folders; no number is typed in but the"
-            " paper's own. Shares and IoU in percent: median (least to greatest) over seeds.",
+            "Written by `python -m trainers results` from the records of runs in `docs/runs`, which hold every answer;"
+            " no number is typed in but the paper's own. Shares and IoU in percent: median (least to greatest) over"
+            " seeds.",
             "",
         ],
         _parting(runs),
