@@ -169,7 +169,9 @@ class AttentionWatch(TorchFunctionMode):
         answer = func(*args, **kwargs)
         if argument(args, kwargs, 1, "dim") in (-1, x.ndim - 1):
             self._normalised[answer] = True
-            if (found := self._scores.get(x)) is not None:
+            found = self._scores.get(x)
+            # Over the keys of each query: a softmax over all pairs at once makes no weights of a query.
+            if found is not None and x.shape[-1] == found.key.shape[-2] and x.shape[-2:-1] == found.query.shape[-2:-1]:
                 self._weights[answer] = AttentionCall(
                     "", found.query, found.key, found.query, lambda: answer, lambda: x, found.scale
                 )

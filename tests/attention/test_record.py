@@ -102,6 +102,21 @@ def test_layers_are_chosen_and_a_wrong_one_is_named() -> None:
         record_attention(subject, noise_image(SIZE), ["other"])
 
 
+def test_a_softmax_over_all_pairs_is_no_attention() -> None:
+    """As in the position attention of MAnet, whose weights of one query do not sum to 1."""
+
+    class Pairs(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = x.flatten(2).transpose(1, 2)
+            pairs = tokens @ tokens.transpose(1, 2)
+            weights = pairs.view(1, -1).softmax(1).view(pairs.shape)
+            return (weights @ tokens).transpose(1, 2).reshape(x.shape)
+
+    network = nn.Sequential(nn.Conv2d(3, 3, 8, 8), Pairs())
+    with pytest.raises(ValueError, match="has no attention on this image"):
+        record_attention(subject_of(network, ("0",)), noise_image(SIZE))
+
+
 def test_a_network_without_attention_says_so() -> None:
     subject = subject_of(nn.Conv2d(3, 3, 1), ("",))
     with pytest.raises(ValueError, match=r"Conv2d has no attention on this image\. None of it can be seen\."):
