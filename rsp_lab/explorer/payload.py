@@ -2,7 +2,7 @@
 
 Layout: ``RSPX``, the length of the header (uint32, little endian), the header (JSON), then the blocks that the header
 lists. Every hover is answered from it in the browser. What is rounded, and by how much, is said in
-:mod:`rsp_lab.explorer.quantise`: weights, content scores, margins; labels, gaze and entropy are not.
+:mod:`rsp_lab.explorer.quantise`: weights, content scores, margins, contributions; labels, gaze and entropy are not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Bool, UInt8
 from PIL import Image
 from torch import Tensor
@@ -22,7 +23,7 @@ from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.data.labels import ClassTable, checked_labels
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.outlines import trace
-from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins
+from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins, quantise_signed
 from rsp_lab.explorer.steps import pack_steps, window_positions
 from rsp_lab.files import digest
 from rsp_lab.models.segmenter import Segmenter
@@ -72,6 +73,7 @@ def build_payload(
             "labels": blocks.add_array(f"{side}.labels", view.labels),
             "answers": _answers(blocks, side, view),
             "steps": pack_steps(blocks, side, model, view, bits),
+            "levels": _levels(blocks, side, view),
         }
         for side, model, view in zip(SIDES, models, views, strict=True)
     ]
@@ -131,6 +133,24 @@ def _answers(blocks: Blocks, side: str, view: ModelView) -> dict[str, Any] | Non
         "runner_up": blocks.add_array(f"{side}.runner_up", ids[1]),
         "margin": blocks.add_array(f"{side}.margin", margins.values),
         "largest": margins.largest,
+    }
+
+
+def _levels(blocks: Blocks, side: str, view: ModelView) -> dict[str, Any] | None:
+    """What each level and the bias add to the margin of every cell's two highest logits, of a network without steps.
+
+    Of a model of ours the grids are there instead; None for it, and for a single class.
+    """
+    if view.looked.held is None or len(view.looked.class_names) < 2:
+        return None
+    ledger = view.looked.level_ledger
+    first, second = ledger.logits.topk(2, dim=0).indices
+    bias = ledger.bias.gather(0, first[None]) - ledger.bias.gather(0, second[None])
+    parts = quantise_signed(torch.cat([ledger.decision(), bias]))
+    return {
+        "names": [*map(str, ledger.levels), "bias"],
+        "values": blocks.add_array(f"{side}.levels", parts.values),
+        "largest": parts.largest,
     }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8, UInt16
+from jaxtyping import Bool, Float, Int16, UInt8, UInt16
 from torch import Tensor
 
 BUDGET = 6 * 2**20
@@ -19,6 +19,8 @@ FEW, MANY = 4, 8
 PARTS = "content", "weights"
 MARGIN_STEPS = 2**16 - 1
 """Of the square root of a margin, up to the largest one."""
+CONTRIBUTION_STEPS = 2**15 - 1
+"""Of a contribution, up to the largest one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +107,27 @@ def quantise_margins(margins: Float[Tensor, "v u"]) -> QuantisedMargins:
     largest = float(found.max())
     values = np.rint(MARGIN_STEPS * np.sqrt(found / largest)) if largest > 0 else np.zeros_like(found)
     return QuantisedMargins(values.astype("<u2"), largest)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantisedContributions:
+    """Signed contributions in 16 bits: ``largest * values / CONTRIBUTION_STEPS`` is off by at most half a step.
+
+    Attributes:
+        values: (part, v, u), int16.
+        largest: logits, of the absolute values.
+    """
+
+    values: Int16[np.ndarray, "part v u"]
+    largest: float
+
+
+def quantise_signed(parts: Float[Tensor, "part v u"]) -> QuantisedContributions:
+    """Contributions to a margin, in logits, all on one scale."""
+    found = parts.detach().cpu().double().numpy()
+    largest = float(np.abs(found).max())
+    values = np.rint(CONTRIBUTION_STEPS * found / largest) if largest > 0 else np.zeros_like(found)
+    return QuantisedContributions(values.astype("<i2"), largest)
 
 
 def packed_nibbles(values: UInt8[np.ndarray, "*axes"]) -> UInt8[np.ndarray, " bytes"]:

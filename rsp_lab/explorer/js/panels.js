@@ -1,5 +1,5 @@
 // The parts of the page around the canvases: photographs, the side panel, and the grids of a step.
-import { answerAt, labelAt } from "./payload.js";
+import { answerAt, contributionsAt, labelAt } from "./payload.js";
 import { drawGrid, drawKey, drawOutlineKey, gridOf, weightAt } from "./grid.js";
 import { chip, keyCanvas, make, number, rounded, share, signed } from "./make.js";
 
@@ -87,10 +87,20 @@ export function fillWhere(block, payload, pixel, state) {
   const { header } = payload;
   block.where.replaceChildren(`y ${pixel[0]}, x ${pixel[1]}`, make("small", { textContent: state }));
   const found = header.sides.map((side) => labelAt(payload, side.labels, pixel));
-  const rows = header.sides.map((side, i) => make("tr", {}, make("td", { textContent: side.name }), named(found[i])));
+  const rows = header.sides.flatMap((side, i) => {
+    const row = make("tr", {}, make("td", { textContent: side.name }), named(found[i]));
+    const parts = contributionsAt(payload, side, pixel);
+    return parts ? [row, make("tr", {}, levelParts(parts))] : [row];
+  });
   if (header.truth) rows.push(make("tr", {}, make("td", { textContent: "true label" }), named(labelAt(payload, header.truth, pixel))));
   block.rows.replaceChildren(...rows);
   return found;
+}
+
+// Where the margin of a cell comes from, in a line under what a network of another make says.
+function levelParts(parts) {
+  const said = parts.map(({ name, value }) => `${name === "bias" ? "bias" : `level ${name}`} ${signed(value)}`);
+  return make("td", { className: "rsp-parts", colSpan: 2, textContent: `its margin here, logits: ${said.join(", ")}` });
 }
 
 // The answers of both sides at a pixel, as their captions say them.

@@ -2,9 +2,10 @@
 import { windowAt } from "./geometry.js";
 
 const FORMAT = "rsp_lab.explorer/3";
-const TYPES = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, float32: Float32Array };
-// As MARGIN_STEPS in rsp_lab/explorer/quantise.py.
+const TYPES = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array };
+// As MARGIN_STEPS and CONTRIBUTION_STEPS in rsp_lab/explorer/quantise.py.
 const MARGIN_STEPS = 65535;
+const CONTRIBUTION_STEPS = 32767;
 
 // A payload may be an unaligned view into a larger buffer.
 export function readHeader(bytes) {
@@ -85,6 +86,17 @@ export function answerAt(payload, side, pixel) {
 function cellAnswer(blocks, answers, index, share) {
   const at = (part) => blocks[answers[part]].values[index];
   return { label: at("label"), rival: at("runner_up"), margin: answers.largest * (at("margin") / MARGIN_STEPS) ** 2, share };
+}
+
+// What each level and the bias add to the margin in the logits' cell under a pixel, coarse to fine, the bias last; null
+// for a side whose payload says nothing of it.
+export function contributionsAt(payload, side, pixel) {
+  if (!side.levels) return null;
+  const { values, shape } = payload.blocks[side.levels.values];
+  const [y, x] = [0, 1].map((axis) => Math.floor(((pixel[axis] + 0.5) * shape[axis + 1]) / payload.header.size[axis]));
+  const at = (part) => (side.levels.largest * values[(part * shape[1] + y) * shape[2] + x]) / CONTRIBUTION_STEPS;
+  const parts = side.levels.names.map((name, part) => ({ name, value: at(part) }));
+  return [...parts.slice(0, -1).reverse(), parts.at(-1)];
 }
 
 // Which positions of a window around a cell lie on the map, row by row.

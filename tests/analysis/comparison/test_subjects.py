@@ -119,6 +119,7 @@ def test_the_explorer_shows_what_a_network_says() -> None:
     assert [side["name"] for side in header["sides"]] == ["rsp4", "other"]
     assert [len(side["steps"]) for side in header["sides"]] == [4, 0]
     assert all(side["answers"] for side in header["sides"])
+    assert [side["levels"] and side["levels"]["names"] for side in header["sides"]] == [None, ["3", "bias"]]
 
 
 def test_grad_cam_of_a_network_reads_the_last_map_of_its_cut() -> None:
