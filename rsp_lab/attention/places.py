@@ -105,12 +105,22 @@ def _kept(x: Tensor, sources: Sequence[tuple[Tensor, Tensor]]) -> Tensor | None:
             return shadow
     for _, shadow in sources:
         if x.ndim and shadow.ndim == x.ndim and shadow.shape[:-1] == x.shape[:-1]:
-            return shadow[..., :1].expand(x.shape)
+            return _of_token(shadow).expand(x.shape)
     for _, shadow in sources:
         own = x.shape[x.ndim - shadow.ndim :] if shadow.ndim <= x.ndim else ()
         if shadow.ndim <= x.ndim and all(a in (1, b) for a, b in zip(shadow.shape, own, strict=True)):
             return shadow.expand(x.shape)
     return None
+
+
+def _of_token(shadow: Tensor) -> Tensor:
+    """One place for all channels of each token, (..., 1): where patches are merged, the middle of those that are."""
+    if shadow.shape[-1] == 1 or shadow.stride(-1) == 0:
+        return shadow[..., :1]
+    known = ~shadow.isnan()
+    count = known.sum(-1, keepdim=True)
+    middle = torch.where(known, shadow, 0).sum(-1, keepdim=True) / count.clamp_min(1)
+    return torch.where(count > 0, middle, NOWHERE)
 
 
 def _tensors(args: Iterable[Any], kwargs: Mapping[str, Any]) -> Iterator[Tensor]:

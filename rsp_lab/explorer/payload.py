@@ -21,6 +21,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.data.labels import ClassTable, checked_labels
+from rsp_lab.explorer.attention import pack_attention
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.outlines import trace
 from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins, quantise_signed
@@ -74,6 +75,7 @@ def build_payload(
             "answers": _answers(blocks, side, view),
             "steps": pack_steps(blocks, side, model, view, bits),
             "levels": _levels(blocks, side, view),
+            "attention": pack_attention(blocks, side, view),
         }
         for side, model, view in zip(SIDES, models, views, strict=True)
     ]

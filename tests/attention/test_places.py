@@ -43,6 +43,17 @@ def test_a_window_is_that_of_its_shift(name: str, block: int, shift: int) -> Non
         assert cells(layer, 4 * row + 1.5, 4 * column + 1.5, 4) == expected
 
 
+@pytest.mark.parametrize("name", ["Swin of Hugging Face", "Swin of torchvision", "Swin of timm"])
+def test_a_merged_patch_lies_in_the_middle_of_its_four(name: str) -> None:
+    layer = layers(name)[2]
+    assert layer.grid == (8, 12)
+    for row, column in ((0, 0), (5, 7), (7, 11)):
+        look = layer.look(8 * row + 3.5, 8 * column + 3.5)
+        assert look.cell == (8 * row + 3.5, 8 * column + 3.5)
+        rows, columns = window(row, 0, 8), window(column, 0, 12)
+        assert cells(layer, 8 * row + 3.5, 8 * column + 3.5, 8) == {(r, c) for r in rows for c in columns}
+
+
 def test_padding_lies_nowhere_and_its_weight_is_said() -> None:
     layer = layers("Swin of Hugging Face", (60, 96))[0]
 

@@ -69,14 +69,16 @@ def _timm(name: str, **options: Any) -> Subject:
     timm = pytest.importorskip("timm", reason="timm, of the extra encoders, is not installed")
     network = timm.create_model(name, **options)
     prefix = getattr(network, "num_prefix_tokens", 0)
-    return subject_of(Features(network.forward_features, network, network.num_features, prefix), ("backbone",))
+    return subject_of(
+        Features(network.forward_features, network, network.num_features, prefix), ("backbone.patch_embed.proj",)
+    )
 
 
 def _torchvision_swin() -> Subject:
     from torchvision.models import SwinTransformer
 
     network = SwinTransformer([4, 4], 12, [2, 2], [2, 4], [4, 4])
-    return subject_of(Features(network.features, network, 24, 0), ("backbone.features",))
+    return subject_of(Features(network.features, network, 24, 0), ("backbone.features.0.0",))
 
 
 class Layers(nn.Module):

@@ -66,7 +66,9 @@ async function show(view, bytes) {
     const photograph = await createImageBitmap(payload.blocks.image);
     if (generation !== view.generation) return;
     const before = view.payload;
-    Object.assign(view, { payload, photograph, hover: null, last: null, awaiting: false });
+    // The last layer of each side that has any.
+    const attention = payload.header.sides.map((side) => (side.attention ? side.attention.layers.length - 1 : -1));
+    Object.assign(view, { payload, photograph, attention, hover: null, last: null, awaiting: false });
     if (before) keepChoices(view);
     else Object.assign(view, parseView(view.text, payload.header), view.pick && { pick: view.pick });
     build(view);
@@ -122,6 +124,8 @@ function build(view) {
       hidden: view.hidden.includes(pair.name),
     }),
   );
+  // Without steps there are no grids to choose between.
+  view.element.dataset.steps = String(view.steps.length);
   view.strip = make("div", { className: "rsp-strip" }, ...view.steps.map((step) => step.element));
   const figures = view.photographs.map((panel) => panel.figure);
   const top = make("div", { className: "rsp-top" }, ...figures, view.side.element);
@@ -137,6 +141,12 @@ function listen(view) {
   }
   view.side.slider.addEventListener("input", () => set(view, "opacity", view.side.slider.value / 100));
   view.side.toggle.addEventListener("change", () => set(view, "outlined", view.side.toggle.checked));
+  view.side.attention.forEach((choice, i) => {
+    choice?.select.addEventListener("change", () => {
+      view.attention[i] = Number(choice.select.value);
+      schedule(view);
+    });
+  });
   // Keys of the host page must not fire while a switch is in use.
   view.bar.element.addEventListener("keydown", (event) => event.stopPropagation());
 }
@@ -156,7 +166,7 @@ function layout(view) {
     figure.style.width = frame.style.width = `${view.box.width}px`;
     frame.style.height = `${view.box.height}px`;
   }
-  if (kind !== "narrow") view.strip.style.gridTemplateColumns = `repeat(${view.steps.length}, minmax(0, 1fr))`;
+  if (kind !== "narrow" && view.steps.length) view.strip.style.gridTemplateColumns = `repeat(${view.steps.length}, minmax(0, 1fr))`;
   else view.strip.style.gridTemplateColumns = "";
   drawKeys(view.steps);
   view.baseStale = true;

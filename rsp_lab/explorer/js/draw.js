@@ -60,6 +60,20 @@ function levelLine(context, level, width, stroke) {
   context.setLineDash([]);
 }
 
+// Where a cell of an attention looks: places filled up to the largest weight, and the cell that looks in an outline.
+export function drawAttention(context, port, { own, seen }) {
+  context.fillStyle = "#FFD400";
+  for (const { box, share } of seen) {
+    context.globalAlpha = 0.6 * share;
+    context.fillRect(...placed(port, box));
+  }
+  context.globalAlpha = 1;
+  for (const [colour, width] of [[RIM, 4], ["#FFD400", 2]]) {
+    Object.assign(context, { strokeStyle: colour, lineWidth: width });
+    context.strokeRect(...placed(port, own));
+  }
+}
+
 // Where the weights of the relations fall: every window's outline, and the active step's weights from transparent to
 // the level's full colour at its largest weight.
 export function drawFootprints(context, port, seen, active, levels) {

@@ -59,10 +59,26 @@ export function sidePanel(header, view) {
   status.setAttribute("role", "status");
   const legend = make("div", { className: "rsp-classes" }, ...classes);
   const outlines = outlineKeys(header.outlines, view.outlined);
-  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, said), outlines.element);
+  const attention = header.sides.map((side, i) => side.attention && attentionChoice(side, view.attention[i]));
+  const choices = attention.filter(Boolean).map((choice) => choice.element);
+  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, said), outlines.element, ...choices);
   const key = make("div", { className: "rsp-legend" }, scale, ends, hint);
   const element = make("aside", {}, make("div", {}, first.element, second.element), controls, key, status);
-  return { element, first, second, scale, ends, hint, status, classes, slider, legend, toggle: outlines.toggle };
+  return { element, first, second, scale, ends, hint, status, classes, slider, legend, toggle: outlines.toggle, attention };
+}
+
+// Which layer of a side's attention is shown under the cursor, and how much its cell gives one place at the most.
+function attentionChoice(side, chosen) {
+  const { layers, left_out: missing } = side.attention;
+  const option = (value, textContent) => make("option", { value, textContent });
+  const select = make("select", {}, option(-1, "none"), ...layers.map((layer, i) => option(i, layer.name)));
+  select.value = String(chosen);
+  select.setAttribute("aria-label", `Layer of ${side.name} whose attention is shown`);
+  const said = make("span", { className: "rsp-peak" });
+  const rest = missing ? make("small", { textContent: `${missing} more would take too much room here.` }) : "";
+  const element = make("div", { className: "rsp-attention" }, make("label", {}, `Attention of ${side.name}`), select, said, rest);
+  const fill = (look) => (said.textContent = look ? `mean over heads, peak ${share(look.peak)}` : "");
+  return { element, select, fill };
 }
 
 function whereBlock() {

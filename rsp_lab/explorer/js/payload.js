@@ -99,6 +99,24 @@ export function contributionsAt(payload, side, pixel) {
   return [...parts.slice(0, -1).reverse(), parts.at(-1)];
 }
 
+// Where a cell of an attention looks: boxes [top, left, bottom, right] of pixel coordinates, each with its weight and
+// that weight's share of the cell's largest, mean over the heads; and the box of the cell itself.
+export function attentionAt(payload, layer, pixel) {
+  const { size } = payload.header;
+  const box = (y, x, cells) => [0, 1, 0, 1].map((axis, i) => (([y, x][axis] + (i > 1 ? 1 : 0)) * size[axis]) / cells[axis] - 0.5);
+  const [y, x] = [0, 1].map((axis) => Math.floor(((pixel[axis] + 0.5) * layer.cells[axis]) / size[axis]));
+  const index = y * layer.cells[1] + x;
+  const { values, shape } = payload.blocks[layer.weights];
+  const peak = payload.blocks[layer.peak].values[index];
+  const places = payload.blocks[layer.places].values.subarray(...[0, 1].map((end) => (payload.blocks[layer.window].values[index] + end) * shape[2]));
+  const seen = Array.from(values.subarray(index * shape[2], (index + 1) * shape[2]), (value, key) => {
+    const place = places[key];
+    if (place === 65535 || !value) return null;
+    return { box: box(Math.floor(place / layer.keys[1]), place % layer.keys[1], layer.keys), share: value / 255, weight: (peak * value) / 255 };
+  });
+  return { own: box(y, x, layer.cells), peak, seen: seen.filter(Boolean) };
+}
+
 // Which positions of a window around a cell lie on the map, row by row.
 function insideAt(step, cell) {
   const { kernel_size: count, dilation } = step.window;

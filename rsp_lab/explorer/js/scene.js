@@ -1,9 +1,9 @@
 // What is seen from a pixel, and the drawing of it on all canvases: one drawing a frame, however often pointers report.
 import { chainAt, holding } from "./chain.js";
 import { clampPixel } from "./geometry.js";
-import { drawCell, drawChain, drawFootprints, drawGaze, drawMark, drawOutlines, drawPhotograph, outlinePaths, prepared } from "./draw.js";
+import { drawAttention, drawCell, drawChain, drawFootprints, drawGaze, drawMark, drawOutlines, drawPhotograph, outlinePaths, prepared } from "./draw.js";
 import { answersAt, fillLegend, fillPair, fillWhere, markClasses, positionText } from "./panels.js";
-import { gazeArrow, gazeAt, relationAt, scoresAt } from "./payload.js";
+import { attentionAt, gazeArrow, gazeAt, relationAt, scoresAt } from "./payload.js";
 import { fillToolbar } from "./toolbar.js";
 import { viewport } from "./viewport.js";
 
@@ -67,7 +67,7 @@ function drawLinked(view) {
   const pixel = cursor(view);
   // The page is measured once, before anything in it changes: each later look would lay it out again.
   const ink = getComputedStyle(view.element).color;
-  const width = view.steps[0].first.grids[0].clientWidth || 112;
+  const width = view.steps[0]?.first.grids[0].clientWidth || 112;
   const seen = seenAt(view, pixel);
   const other = view.second && seenFromSecond(view);
   const found = fillWhere(view.side.first, payload, pixel, view.hover ? "cursor" : "pinned");
@@ -77,13 +77,21 @@ function drawLinked(view) {
   const texts = answersAt(payload, pixel);
   view.photographs.forEach(({ says }, i) => (says.textContent = texts[i]));
   fillSteps(view, seen, other, { kind: view.grids, spread: view.spread, ink, width });
-  view.photographs.forEach(({ overlay }, i) => drawOverlay(view, overlay, pixel, seen[i], other && other[i]));
+  view.photographs.forEach(({ overlay }, i) => drawOverlay(view, overlay, pixel, seen[i], other && other[i], lookAt(view, i, pixel)));
   Object.assign(view.element.dataset, {
     cursor: pixel.join(),
     pick: view.pick ? view.pick.join() : "",
     second: view.second ? view.second.join() : "",
     zoom: String(Number(view.look.zoom.toFixed(2))),
   });
+}
+
+// Where the chosen layer of a side looks from a pixel; null where none is chosen.
+function lookAt(view, side, pixel) {
+  const layer = view.payload.header.sides[side].attention?.layers[view.attention[side]];
+  const found = layer ? attentionAt(view.payload, layer, pixel) : null;
+  view.side.attention[side]?.fill(found);
+  return found;
 }
 
 // The second pixel stays where it is while the cursor moves.
@@ -119,10 +127,11 @@ function fillSteps(view, seen, other, options) {
   fillLegend(view.side, view, marked);
 }
 
-function drawOverlay(view, overlay, pixel, seen, other) {
+function drawOverlay(view, overlay, pixel, seen, other, look) {
   const { port, payload, active } = view;
   const { levels } = payload.header;
   const context = prepared(overlay, port.width, port.height);
+  if (look) drawAttention(context, port, look);
   const visible = (steps) => steps.filter(({ step }) => !view.hidden.includes(step.name));
   const drawSpread = view.spread === "chain" ? drawChain : drawFootprints;
   drawSpread(context, port, visible(seen), active, levels);
