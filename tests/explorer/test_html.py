@@ -286,33 +286,35 @@ def test_the_budget_of_a_file_grows_with_large_images_only() -> None:
     assert file_budget((1024, 2048)) == 4 * FILE_BUDGET
 
 
-def test_two_networks_of_another_make_have_their_attention_under_the_cursor(tmp_path: Path, chromium: str) -> None:
+def test_two_networks_of_another_make_have_their_attention_under_the_cursor(
+    tmp_path: Path, opened: tuple[Page, list[str], list[str]]
+) -> None:
     subject, image = family("torch"), noise_image((64, 96))
     found = compare(subject, subject, image)
     payload = build_payload(found.image, (subject, subject), found.views, table_for(subject.class_names, ""))
     path = tmp_path / "pair.html"
     path.write_text(explorer_page(payload, "Two", "", (31, 47)), encoding="utf-8")
     said: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(path.as_uri())
-        page.locator(READY).wait_for(timeout=600_000)
+    browser = opened[0].context.browser
+    assert browser is not None
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    page.locator(READY).wait_for(timeout=600_000)
 
-        assert page.locator(".rsp-step").count() == 0
-        expect(page.locator(".rsp-parts").first).to_contain_text("its margin here, logits: level 3")
-        expect(page.locator(".rsp-peak").first).to_contain_text("mean over heads, peak 0.")
-        before = painted(overlay(page, "left"))
-        photograph(page, "left").hover(position={"x": 60, "y": 60})
-        expect(page.locator(".rsp")).not_to_have_attribute("data-cursor", "31,47")
-        assert painted(overlay(page, "left")) > 2000
-        choice = page.get_by_label("Layer of Layers (left) whose attention is shown")
-        assert choice.locator("option").all_inner_texts() == ["none", "block.self_attn", "attend"]
-        choice.select_option("-1")
-        expect(page.locator(".rsp-peak").first).to_have_text("")
-        page.mouse.move(0, 0)
-        expect(page.locator(".rsp")).to_have_attribute("data-cursor", "31,47")
-        assert painted(overlay(page, "left")) < before / 4
-        browser.close()
+    assert page.locator(".rsp-step").count() == 0
+    expect(page.locator(".rsp-parts").first).to_contain_text("its margin here, logits: level 3")
+    expect(page.locator(".rsp-peak").first).to_contain_text("mean over heads, peak 0.")
+    before = painted(overlay(page, "left"))
+    photograph(page, "left").hover(position={"x": 60, "y": 60})
+    expect(page.locator(".rsp")).not_to_have_attribute("data-cursor", "31,47")
+    assert painted(overlay(page, "left")) > 2000
+    choice = page.get_by_label("Layer of Layers (left) whose attention is shown")
+    assert choice.locator("option").all_inner_texts() == ["none", "block.self_attn", "attend"]
+    choice.select_option("-1")
+    expect(page.locator(".rsp-peak").first).to_have_text("")
+    page.mouse.move(0, 0)
+    expect(page.locator(".rsp")).to_have_attribute("data-cursor", "31,47")
+    assert painted(overlay(page, "left")) < before / 4
+    page.close()
     assert said == []
