@@ -106,31 +106,21 @@ class FigureKind:
         return self.make(given)
 
 
-def _top_down(given: FigureInput) -> str | None:
-    try:
-        for model in given.models:
-            check_top_down(model)
-    except ValueError as reason:
-        return str(reason)
-    return None
+def _passing(check: Callable[[object], None]) -> Refusal:
+    """What a check says of a model that it refuses."""
+
+    def refusal(given: FigureInput) -> str | None:
+        try:
+            for model in given.models:
+                check(model)
+        except ValueError as reason:
+            return str(reason)
+        return None
+
+    return refusal
 
 
-def _ours(given: FigureInput) -> str | None:
-    try:
-        for model in given.models:
-            check_affine(model)
-    except ValueError as reason:
-        return str(reason)
-    return None
-
-
-def _viewable(given: FigureInput) -> str | None:
-    try:
-        for model in given.models:
-            check_viewable(model)
-    except ValueError as reason:
-        return str(reason)
-    return None
+_top_down, _ours, _viewable = map(_passing, (check_top_down, check_affine, check_viewable))
 
 
 def _relations(given: FigureInput) -> str | None:
