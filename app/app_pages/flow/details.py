@@ -62,7 +62,8 @@ def draw_relations(result: Comparison) -> None:
                 f" at most {_bound(largest)}."
             )
         else:
-            st.caption(f"{side.capitalize()}: {escape(view.name)} has no relations; it passes everything down.")
+            why = "it passes everything down" if len(view.flow) else "it is of another make"
+            st.caption(f"{side.capitalize()}: {escape(view.name)} has no relations; {why}.")
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 

@@ -94,10 +94,9 @@ def _ledger_panel(selection: Selection, side: int, found: ContextLedger) -> Pane
 
 
 def _missing(selection: Selection, side: int) -> Panel:
-    name = selection.names[side]
-    return Panel(
-        COLUMNS[side], name, {}, missing=f"{name} has no relation: it passes everything down and selects nothing."
-    )
+    name, foreign = selection.names[side], selection.passes[side].held is not None
+    why = "it is of another make" if foreign else "it passes everything down and selects nothing"
+    return Panel(COLUMNS[side], name, {}, missing=f"{name} has no relation: {why}.")
 
 
 def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
