@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from rsp_lab.frozen.calls import argument, functions, passed_on
+from rsp_lab.frozen.calls import argument, functions, module_paths, passed_on
 from rsp_lab.frozen.rules import attention_scores, attention_weights
 from rsp_lab.frozen.wrappers import uncompiled
 
@@ -104,7 +104,7 @@ class AttentionWatch(TorchFunctionMode):
         """In force, the mode, and the names of the modules that run; one pass at a time."""
         self._counts.clear()
         # Compiled code calls no function that could be seen.
-        with uncompiled(self.network), _module_paths(self.network) as self._here, self:
+        with uncompiled(self.network), module_paths(self.network) as self._here, self:
             yield
 
     def __torch_function__(
@@ -214,19 +214,6 @@ class AttentionWatch(TorchFunctionMode):
         path = self._here()
         self._counts[path] += 1
         return path if self._counts[path] == 1 else f"{path}#{self._counts[path]}"
-
-
-@contextmanager
-def _module_paths(network: nn.Module) -> Iterator[Callable[[], str]]:
-    """In force, a function that gives the path of the module in which the pass is."""
-    stack: list[str] = []
-    with ExitStack() as held:
-        for name, module in network.named_modules():
-            entering = module.register_forward_pre_hook(lambda *_, name=name: stack.append(name))
-            leaving = module.register_forward_hook(lambda *_: (stack.pop(), None)[1], always_call=True)
-            held.callback(entering.remove)
-            held.callback(leaving.remove)
-        yield lambda: stack[-1] if stack else ""
 
 
 def _shared(value: Tensor, weights: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
-"""Calls of torch's functions, as a mode sees them: their arguments, their names, and what is written in Python."""
+"""Calls of torch's functions, as a mode sees them: their arguments, names, and modules; what is written in Python."""
 
 from __future__ import annotations
 
 import builtins
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 _CHECKS = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
@@ -52,3 +53,16 @@ def _opened(func: types.FunctionType) -> Callable[..., Any]:
 def operation_name(func: Callable[..., Any]) -> str:
     """E.g. ``"torch.nn.functional.relu"``."""
     return resolve_name(func) or getattr(func, "__name__", repr(func))
+
+
+@contextmanager
+def module_paths(network: nn.Module) -> Iterator[Callable[[], str]]:
+    """In force, a function that gives the path of the module in which the pass is."""
+    stack: list[str] = []
+    with ExitStack() as held:
+        for name, module in network.named_modules():
+            entering = module.register_forward_pre_hook(lambda *_, name=name: stack.append(name))
+            leaving = module.register_forward_hook(lambda *_: (stack.pop(), None)[1], always_call=True)
+            held.callback(entering.remove)
+            held.callback(leaving.remove)
+        yield lambda: stack[-1] if stack else ""

@@ -9,7 +9,6 @@ whatever happens in between.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,50 +19,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rsp_lab.frozen.calls import operation_name
+from rsp_lab.frozen.cut import CutPoint, Place, copied, detached, taken, with_part
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.frozen.tape import Recording, Replay, Tape
 from rsp_lab.frozen.wrappers import uncompiled
 
 GATE_BYTES = 6 * 10**9
 """What gates may take by default."""
-AFFINE = {torch.float64: 1e-9, torch.float32: 1e-4}
-"""How far an answer may be from affine, relative to its size, by precision."""
 RESIDUAL_RULE = (
     "of a functional of the answer with random signs, |bias + sum of contributions - functional| / max(1, |bias| + sum "
     "of |contributions|)"
 )
-Place = tuple[str | int, ...]
-"""Where a tensor lies in a module's answer: keys and indices, outermost first."""
-
-
-@dataclass(frozen=True)
-class CutPoint:
-    """A tensor of the cut.
-
-    Attributes:
-        module: path of the module whose answer holds it; empty for the network's input.
-        place: in that answer; empty where the answer is the tensor itself.
-    """
-
-    module: str
-    place: Place = ()
-
-    def __str__(self) -> str:
-        return self.module + "".join(f"[{part}]" for part in self.place)
-
-    @classmethod
-    def parse(cls, words: str) -> CutPoint:
-        """Inverse of ``str``: ``"backbone[feature_maps][2]"``.
-
-        Raises:
-            FrozenError: for words of another form.
-        """
-        found = re.fullmatch(r"([^\[\]]*)((?:\[[^\[\]]+\])*)", words)
-        if found is None:
-            raise FrozenError(f"{words!r} names no tensor: write a module's path, then [place] into its answer.")
-        parts = re.findall(r"\[([^\[\]]+)\]", found[2])
-        return cls(found[1], tuple(int(part) if part.lstrip("-").isdigit() else part for part in parts))
 
 
 @dataclass(eq=False)
@@ -155,7 +121,7 @@ class FrozenNetwork:
         def ended(name: str) -> Callable[..., None]:
             def hook(module: nn.Module, given: Any, answer: Any) -> None:
                 held[name].spans[-1] = held[name].spans[-1][0], len(tape.gates)
-                held[name].answers.append(_detached(answer))
+                held[name].answers.append(detached(answer))
 
             return hook
 
@@ -169,10 +135,10 @@ class FrozenNetwork:
 
         def left(name: str) -> Callable[..., None]:
             def hook(module: nn.Module, given: Any, answer: Any) -> None:
-                spans[name], answers[name] = (starts.pop(name), len(tape.gates)), _detached(answer)
+                spans[name], answers[name] = (starts.pop(name), len(tape.gates)), detached(answer)
                 for point in cut:
                     if point.module == name:
-                        found[str(point)] = _taken(answer, point).detach().clone()
+                        found[str(point)] = taken(answer, point).detach().clone()
 
             return hook
 
@@ -186,7 +152,7 @@ class FrozenNetwork:
             stack.enter_context(torch.no_grad())
             stack.enter_context(uncompiled(network))
             with Recording(tape):
-                answer = network(*_copied(inputs))
+                answer = network(*copied(inputs))
             output = read(answer).detach().clone()
         missing = [str(point) for point in cut if str(point) not in found]
         if missing:
@@ -227,7 +193,7 @@ class FrozenNetwork:
             for name in self.held:
                 stack.enter_context(_answering(modules[name], self._held_answer(name, replay)))
             stack.enter_context(replay)
-            answer = self.read(self.network(*_copied(self.inputs)))
+            answer = self.read(self.network(*copied(self.inputs)))
         if replay.position != len(self.tape.gates):
             raise FrozenError(
                 f"the network ran {replay.position} of {len(self.tape.gates)} gates: its way depends on its values."
@@ -243,7 +209,7 @@ class FrozenNetwork:
             answered = self.answers[name]
             for place, tensor in tensors.items():
                 # What runs next may write into what it is given.
-                answered = _with(answered, place, tensor.clone())
+                answered = with_part(answered, place, tensor.clone())
             return answered
 
         return answer
@@ -257,7 +223,7 @@ class FrozenNetwork:
             if found is None:
                 raise FrozenError(f"the module {name}, which is held, runs more often than recorded.")
             _jump(replay, name, *found[1])
-            return _detached(found[0])
+            return detached(found[0])
 
         return answer
 
@@ -348,56 +314,6 @@ class FrozenNetwork:
                 whole += before[0].numel()
         return changed / whole if whole else 0.0
 
-    def unknown_operation(self) -> str | None:
-        """The first operation after which the replayed network is not affine in its cut; None if it is.
-
-        Three replays, at the cut, at zero and half-way: what is affine is at the mean there.
-        """
-        seen: list[list[tuple[str, Tensor]]] = []
-        with torch.no_grad():
-            for scale in (1.0, 0.0, 0.5):
-                marks: list[tuple[str, Tensor]] = []
-                with _module_names(self.network) as here:
-
-                    def watch(func: Callable[..., Any], answer: Any, marks: Any = marks, here: Any = here) -> None:
-                        marks.extend((f"{operation_name(func)} in {here()}", part) for part in _marks(answer))
-
-                    self.forward({name: scale * value for name, value in self.cut.items()}, watch)
-                seen.append(marks)
-        allowed = AFFINE.get(self.output.dtype, 1e-4)
-        suspects = []
-        for number, ((words, full), (_, none), (_, half)) in enumerate(zip(*seen, strict=True)):
-            size = torch.maximum(full[1], none[1])
-            gap = (half[0] - 0.5 * (full[0] + none[0])).abs()
-            if bool(size > 0) and bool(gap > allowed * size):
-                suspects.append((number, words))
-        return self._first_that_matters(suspects)
-
-    def _first_that_matters(self, suspects: Sequence[tuple[int, str]]) -> str | None:
-        """The first of some answers, by number and words, that reaches the output on a live way: the scores of an
-        attention whose weights are held are not affine, and do no harm."""
-        wanted, answers = {number for number, _ in suspects}, {}
-        count = 0
-
-        def watch(func: Callable[..., Any], answer: Any) -> None:
-            nonlocal count
-            for part in _numbers(answer):
-                if count in wanted:
-                    answers[count] = part
-                count += 1
-
-        with torch.inference_mode(False), torch.enable_grad():
-            output = self.forward(
-                {name: value.detach().clone().requires_grad_() for name, value in self.cut.items()}, watch
-            )
-        for number, words in suspects:
-            part = answers[number]
-            if part.requires_grad and output.requires_grad:
-                (gradient,) = torch.autograd.grad(output.sum(), part, retain_graph=True, allow_unused=True)
-                if gradient is not None:
-                    return words
-        return None
-
 
 def _jump(replay: Replay, name: str, first: int, behind: int) -> None:
     """Over the gates of a module that does not run."""
@@ -429,7 +345,7 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
         def put(_: nn.Module, __: Any, answered: Any) -> Any:
             for name, point in frozen.points.items():
                 if point.module == module:
-                    answered = _with(answered, point.place, cut[name])
+                    answered = with_part(answered, point.place, cut[name])
             return answered
 
         return put
@@ -441,37 +357,8 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
             stack.enter_context(_removed(modules[module].register_forward_hook(putting(module))))
         stack.enter_context(torch.no_grad())
         stack.enter_context(Recording(tape))
-        frozen.network(*_copied(frozen.inputs))
+        frozen.network(*copied(frozen.inputs))
     return tape
-
-
-def _marks(answer: Any) -> Iterator[Tensor]:
-    """Of each tensor of an answer: its product with fixed signs, and the sum of its absolute values."""
-    for part in _numbers(answer):
-        flat = part.detach().double().flatten()
-        signs = torch.cos(torch.arange(flat.numel(), dtype=torch.float64, device=flat.device) * 1.7 + 0.3)
-        yield torch.stack((flat @ signs, flat.abs().sum()))
-
-
-def _numbers(answer: Any) -> Iterator[Tensor]:
-    """The tensors of numbers in an operation's answer."""
-    for part in answer if isinstance(answer, tuple | list) else (answer,):
-        if isinstance(part, Tensor) and part.is_floating_point() and part.numel():
-            yield part
-
-
-@contextmanager
-def _module_names(network: nn.Module) -> Iterator[Callable[[], str]]:
-    """In force, a function that says in which module the pass is."""
-    stack: list[str] = []
-    with ExitStack() as held:
-        for name, module in network.named_modules():
-            words = f"{name or 'the network'} ({type(module).__name__})"
-            held.enter_context(_removed(module.register_forward_pre_hook(lambda *_, words=words: stack.append(words))))
-            held.enter_context(
-                _removed(module.register_forward_hook(lambda *_: (stack.pop(), None)[1], always_call=True))
-            )
-        yield lambda: stack[-1] if stack else "the network"
 
 
 @contextmanager
@@ -493,48 +380,3 @@ def _without_gradients_of(network: nn.Module) -> Iterator[None]:
     finally:
         for parameter in wanted:
             parameter.requires_grad_(True)
-
-
-def _copied(inputs: Sequence[Any]) -> list[Any]:
-    """A network may write into what it is given."""
-    return [value.clone() if isinstance(value, Tensor) else value for value in inputs]
-
-
-def _detached(answer: Any) -> Any:
-    """The same without its history, in tensors of its own."""
-    if isinstance(answer, Tensor):
-        return answer.detach().clone()
-    if isinstance(answer, Mapping):
-        changed = {key: _detached(value) for key, value in answer.items()}
-        return type(answer)(**changed) if hasattr(answer, "to_tuple") else type(answer)(changed)  # type: ignore[call-arg]
-    if isinstance(answer, tuple | list):
-        parts = [_detached(value) for value in answer]
-        return type(answer)(*parts) if hasattr(answer, "_fields") else type(answer)(parts)
-    return answer
-
-
-def _taken(answer: Any, point: CutPoint) -> Tensor:
-    for part in point.place:
-        try:
-            if isinstance(answer, Tensor):
-                raise TypeError("a tensor has no parts")
-            answer = answer[part]
-        except (KeyError, IndexError, TypeError) as error:
-            raise FrozenError(
-                f"the answer of {point.module} has no part {point}: it is a {type(answer).__name__}."
-            ) from error
-    if not isinstance(answer, Tensor) or not answer.is_floating_point():
-        raise FrozenError(f"{point} is no tensor of numbers but {type(answer).__name__}: name one, as in 'encoder[3]'.")
-    return answer
-
-
-def _with(answer: Any, place: Place, tensor: Tensor) -> Any:
-    """A module's answer with one tensor replaced; containers of the same type, the given ones stay as they are."""
-    if not place:
-        return tensor
-    first, rest = place[0], place[1:]
-    if isinstance(answer, Mapping):
-        changed = {key: _with(value, rest, tensor) if key == first else value for key, value in answer.items()}
-        return type(answer)(**changed) if hasattr(answer, "to_tuple") else type(answer)(changed)  # type: ignore[call-arg]
-    parts = [_with(value, rest, tensor) if index == first else value for index, value in enumerate(answer)]
-    return type(answer)(*parts) if hasattr(answer, "_fields") else type(answer)(parts)

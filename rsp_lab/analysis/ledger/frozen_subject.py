@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenPass, check_finite_logits, explainable_input
-from rsp_lab.frozen.network import GATE_BYTES, CutPoint, FrozenNetwork
+from rsp_lab.frozen.cut import CutPoint
+from rsp_lab.frozen.diagnosis import unknown_operation
+from rsp_lab.frozen.network import GATE_BYTES, FrozenNetwork
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
@@ -157,7 +159,7 @@ class FrozenSubject(FrozenPass):
         """The operation that is not affine and what would have to be held, in words; empty where all is exact."""
         if self.network.residual <= self.tolerance:
             return ""
-        operation = self.network.unknown_operation() or "an operation that was not found"
+        operation = unknown_operation(self.network) or "an operation that was not found"
         return f"residual {self.network.residual:.1g}; {operation} is not affine with all gates held: {_TO_HOLD}"
 
     @cached_property
