@@ -31,7 +31,7 @@ from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.files import digest
-from rsp_lab.models.load_any import load_any, model_file, names_a_function
+from rsp_lab.models.load_any import function_file, load_any, names_a_function
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import read_header, shipped
@@ -114,7 +114,8 @@ def loaded_model(name: str) -> LoadedModel:
     files = model_files()
     if name not in files:
         raise _no_model(name, files)
-    size, changed = stamp(model_file(files[name]))
+    file = files[name]
+    size, changed = stamp(function_file(file) if names_a_function(file) else Path(file))
     if not size:  # a run that is cleaned up between the listing and here
         raise _no_model(name, files)
     return _cached_model(name, f"{name}-{size}-{changed}", str(files[name]), *map(stamp, class_files()))

@@ -69,6 +69,11 @@ def names_a_function(name: str | Path) -> bool:
     return FUNCTION_OF in str(name)
 
 
+def function_file(name: str | Path) -> Path:
+    """The Python file in ``FILE.py:function``, whether it is there or not."""
+    return Path(str(name).rpartition(":")[0])
+
+
 def model_file(name: str | Path) -> Path:
     """The file behind a name.
 
@@ -77,7 +82,7 @@ def model_file(name: str | Path) -> Path:
     """
     if not names_a_function(name):
         return resolve(name)
-    file = Path(str(name).rpartition(":")[0])
+    file = function_file(name)
     if not file.is_file():
         raise WeightsError(f"{str(name)!r}: there is no file {file}. Name a Python file and a function in it.")
     return file

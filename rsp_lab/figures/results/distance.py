@@ -90,8 +90,9 @@ def _legend_columns(names: Sequence[str], width: float) -> int:
 
 def _draw_panel(axes: Axes, case: str, curves: Sequence[DistanceCurve], models: Sequence[str]) -> None:
     axes.axhline(0.5, color=FAINT, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
+    # In the middle: the farthest cues, at the right, are where curves come down to it.
     axes.text(
-        0.99, 0.485, "chance", transform=axes.get_yaxis_transform(), ha="right", va="top", color=QUIET, fontsize=SMALL
+        0.45, 0.485, "chance", transform=axes.get_yaxis_transform(), ha="center", va="top", color=QUIET, fontsize=SMALL
     )
     for curve in curves:
         which = models.index(curve.model)
