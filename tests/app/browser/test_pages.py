@@ -69,9 +69,17 @@ def at_rest(page: Page) -> None:
 
 
 def go(page: Page, title: str) -> None:
-    """To a page by the navigation."""
-    page.get_by_role("link", name=title, exact=True).click()
-    page.wait_for_url(lambda url: urlsplit(url).path == f"/{PAGES[title]}")
+    """To a page by the navigation, which is built anew when the window's width changes: a click that falls into that
+    moment is lost, and made again as a reader would."""
+    for _ in range(TIMEOUT_MS // TRY_MS):
+        page.get_by_role("link", name=title, exact=True).click()
+        try:
+            page.wait_for_url(lambda url: urlsplit(url).path == f"/{PAGES[title]}", timeout=TRY_MS)
+        except PlaywrightTimeout:
+            continue
+        break
+    else:
+        pytest.fail(f"no click leads to the page {title!r}")
     page.locator('[data-testid="stApp"][data-test-script-state="running"]').or_(page.locator(IDLE)).first.wait_for()
     at_rest(page)
 
