@@ -8,15 +8,23 @@ from contextlib import contextmanager
 from torch import Tensor
 
 from rsp_lab.attention.watch import AttentionCall, AttentionWatch, SampledCall
-from rsp_lab.models.subject import Subject
+from rsp_lab.models.subject import Subject, check_subject
 
 WeightsEdit = Callable[[Tensor], Tensor]
 """Weights (..., query, key), as the network worked them out, to those of the same shape that it is to take."""
 
 
+NO_WEIGHT = 1e-20
+"""Of a query's largest weight: a key with less is masked. Libraries mask by adding -100, which leaves e^-100 of one."""
+
+
 def uniform_attention(weights: Tensor) -> Tensor:
-    """The same weight for every key that has any: what a plain average over the same places gives."""
-    there = (weights > 0).to(weights.dtype)
+    """The same weight for every key that has any: what a plain average over the same places gives.
+
+    Args:
+        weights: (..., query, key), not negative; keys below :data:`NO_WEIGHT` of their query's largest stay at 0.
+    """
+    there = (weights > NO_WEIGHT * weights.amax(-1, keepdim=True)).to(weights.dtype)
     return there / there.sum(-1, keepdim=True)
 
 
@@ -30,13 +38,14 @@ def edited_attention(subject: Subject, edits: Mapping[str, WeightsEdit]) -> Iter
             logits = subject(image)
 
     Args:
-        subject: any network, uncompiled.
+        subject: any network; what is compiled in it runs as it was written. Blocks may lie in each other.
         edits: by layer, as :func:`~rsp_lab.attention.record.record_attention` names them.
 
     Raises:
-        ValueError: on leaving the block, if an edit never ran: no pass ran, or the layer is not reached; in the pass,
-            if an edit answers another shape.
+        ValueError: for what is no subject; on leaving the block, if an edit never ran: no pass ran, or the layer is
+            not reached; in the pass, if an edit answers another shape.
     """
+    check_subject(subject)
     if not edits:
         raise ValueError("no edit is given: name a layer, and what its weights become.")
     watch = _Editor(subject, edits)
@@ -46,11 +55,14 @@ def edited_attention(subject: Subject, edits: Mapping[str, WeightsEdit]) -> Iter
         with watch.pass_of_network():
             return plain(x)
 
+    before = subject.__dict__.get("answer")
     subject.__dict__["answer"] = answer
     try:
         yield
     finally:
         del subject.__dict__["answer"]
+        if before is not None:
+            subject.__dict__["answer"] = before
     unused = [layer for layer in edits if layer not in watch.ran]
     if unused:
         seen = f"attention was seen in {', '.join(watch.names[:6])}" if watch.names else "no attention was seen"

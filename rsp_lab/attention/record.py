@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rsp_lab.attention.places import NOWHERE, PlaceTracer
 from rsp_lab.attention.watch import AttentionCall, AttentionWatch, SampledCall, ordered
-from rsp_lab.models.subject import Subject
+from rsp_lab.models.subject import Subject, check_subject
 from rsp_lab.rgb import ImageLike, one_image
 from rsp_lab.summary import Rows, Summarised
 
@@ -284,8 +284,10 @@ def record_attention(subject: Subject, image: ImageLike, layers: Sequence[str] |
         layers: paths of modules, to keep these alone; by default all are kept, which takes memory for all weights.
 
     Raises:
-        ValueError: if the network has no attention that can be seen, or none of a name in ``layers``.
+        ValueError: for what is no subject; if the network has no attention that can be seen, or none of a name
+            in ``layers``.
     """
+    check_subject(subject)
     x = one_image(image, dtype=subject.mean.dtype, device=subject.mean.device)
     tracer = PlaceTracer((x.shape[-2], x.shape[-1]))
     watch = _Recorder(subject, tracer, None if layers is None else frozenset(layers))

@@ -100,3 +100,12 @@ class Subject(nn.Module):
     def answer(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
         """The same of RGB in the network's dtype that may leave [0, 1], as a perturbed image does."""
         return self.logits_of(self.network(self.normalised(x)))
+
+
+def check_subject(model: object) -> None:
+    """Raises ValueError unless it is a :class:`Subject`."""
+    if not isinstance(model, Subject):
+        raise ValueError(
+            f"this is about the attention of a network of another make, as rl.adapt gives it, got a "
+            f"{type(model).__name__}: of a model of ours use rl.relation_grids, rl.selection_gain and rl.hooks."
+        )

@@ -11,11 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.attention_gain import attention_gain
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.attention.edits import edited_attention, uniform_attention
 from rsp_lab.attention.record import DenseAttention, record_attention
+from rsp_lab.models import presets
 from rsp_lab.models.subject import Subject
 from tests.kit.attention_families import FAMILIES, family
-from tests.kit.networks import noise_image
+from tests.kit.networks import network, noise_image
 
 SIZE = (64, 96)
 
@@ -143,3 +146,40 @@ def test_an_edit_of_another_shape_or_of_none_is_refused() -> None:
     assert "answer" not in subject.__dict__
     with pytest.raises(ValueError, match="no edit is given"), edited_attention(subject, {}):
         pass
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_equal_weights_leave_what_is_masked_masked(dtype: torch.dtype) -> None:
+    """A shifted window holds cells from both ends of the map, masked from each other by adding -100."""
+    subject, image = copy.deepcopy(family("Swin of torchvision")).to(dtype), noise_image(SIZE, dtype=dtype)
+    layer = record_attention(subject, image)["backbone.features.1.1.attn"]
+    assert isinstance(layer, DenseAttention)
+    equal = uniform_attention(layer.weights)
+    masked = layer.position_scores < -50
+
+    assert bool(masked.any())
+    assert torch.equal(equal == 0, masked)
+    torch.testing.assert_close(equal.sum(-1), torch.ones_like(equal.sum(-1)))
+
+
+def test_a_block_inside_another_leaves_the_outer_one_in_force() -> None:
+    subject, image = family("torch"), noise_image(SIZE)
+    with edited_attention(subject, {"attend": uniform_attention}):
+        outer = subject(image)
+        with edited_attention(subject, {"block.self_attn": uniform_attention}):
+            both = subject(image)
+        torch.testing.assert_close(subject(image), outer)
+    with edited_attention(subject, {"attend": uniform_attention, "block.self_attn": uniform_attention}):
+        torch.testing.assert_close(subject(image), both)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_model_of_ours_is_refused_by_what_it_has_instead() -> None:
+    model = network(presets.rsp2(), dtype=torch.float32)
+    for ask in (
+        lambda: record_attention(model, noise_image(SIZE)),  # type: ignore[arg-type]
+        lambda: edited_attention(model, {"x": uniform_attention}).__enter__(),  # type: ignore[arg-type]
+        lambda: attention_gain(model, noise_image(SIZE), PixelTarget(1, 1)),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ValueError, match=r"another make.* got a Segmenter: .*rl\.relation_grids"):
+            ask()

@@ -16,14 +16,14 @@ from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.attention.edits import uniform_attention
 from rsp_lab.attention.record import AttentionRecord, DenseAttention, record_attention
-from rsp_lab.models.subject import Subject
+from rsp_lab.models.subject import Subject, check_subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
 GAIN_RULE = (
-    "value of the target with the layer's weights as they are, minus that with equal weights wherever they are above "
-    "0; all other gates held"
+    "value of the target with the layer's weights as they are, minus that with equal weights on all keys that are not "
+    "masked; all other gates held"
 )
 
 
@@ -86,6 +86,7 @@ def attention_gain(subject: Subject, image: ImageLike, target: Target) -> Attent
             lies inside the modules of the cut.
         FrozenError: for a network that cannot be held.
     """
+    check_subject(subject)
     frozen = FrozenSubject.of(subject, image)
     frozen.prove()
     target = frozen.resolved(target)
