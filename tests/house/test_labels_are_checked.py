@@ -21,6 +21,7 @@ from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.metrics import confusion_matrix
+from rsp_lab.analysis.panoptic.merge import merge
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.analysis.surgery.account import run_surgery
 from rsp_lab.analysis.surgery.operate import operate
@@ -30,12 +31,14 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.image import image_trade
 from rsp_lab.analysis.trade.run import trade_matrix
 from rsp_lab.data.labels import checked_labels, colour
+from rsp_lab.data.panoptic.categories import Category, PanopticTable
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.widget import explore
 from rsp_lab.figures.catalogue import draw_figure
 from rsp_lab.figures.paper.predictions import draw_predictions
+from rsp_lab.models.panoptic.detections import Detections
 from rsp_lab.models.presets import tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
 from trainers.training.evaluate import evaluate
@@ -91,6 +94,17 @@ def verdicts(labels: Any) -> object:
     return verdict_pixels(left, right, NAMES, truth=labels)
 
 
+def merged(labels: Any) -> object:
+    none = Detections(
+        torch.zeros(0, 4),
+        torch.zeros(0),
+        torch.zeros(0, dtype=torch.long),
+        torch.zeros(0, *SIZE, dtype=torch.bool),
+    )
+    categories = (Category(1, "rider", True, (0, 0, 0)), Category(2, "road", False, (0, 0, 0)))
+    return merge(labels, none, PanopticTable("t", (*categories, Category(3, "sky", False, (0, 0, 0)))))
+
+
 def ledger() -> Any:
     return context_ledger(head(), head().image, PixelTarget(5, 6, "road", "sky"))
 
@@ -103,6 +117,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "image_trade": lambda labels: image_trade(head(), labels),
     "confusion_matrix": lambda labels: confusion_matrix(torch.zeros(SIZE, dtype=torch.long), labels, len(NAMES)),
     "by_class": lambda labels: ledger().by_class(labels),
+    "merge": merged,
     "connected_regions": lambda labels: connected_regions(labels, NAMES),
     "class_zone": lambda labels: class_zone(labels, "road", NAMES),
     "class_border": lambda labels: class_border(labels, "road", "sky", NAMES),

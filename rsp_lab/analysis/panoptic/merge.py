@@ -1,0 +1,377 @@
+"""A semantic map and detections merged into one panoptic segmentation, with a record of every pixel.
+
+The heuristic is that of Panoptic FPN (https://arxiv.org/abs/1901.02446, section 3) and of the official script
+(https://github.com/cocodataset/panopticapi): detections are placed best score first, each taking what is left of its
+mask; one with a low score, or of which too much is taken already, is dropped; stuff takes what no instance took, and
+kinds of stuff with too few pixels left are dropped. Bounds are compared as there: a score *below*, a share taken
+*above*, an area *below* drops a segment.
+
+Two cases the heuristic leaves open: equal scores keep the order of the detections, and a detection with no pixel left
+is dropped, since a segment without pixels is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
+from rsp_lab.data.panoptic.categories import THINGS, VOID, PanopticTable
+from rsp_lab.data.panoptic.segments import Segment, SegmentMap
+from rsp_lab.models.panoptic.detections import Detections
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import percent
+
+_COCO_PIXELS = 480 * 640
+Why = Literal["score", "overlap", "empty"]
+"""Why a detection is dropped: its score is too low, too much of it is taken, or no pixel of it is left."""
+
+
+@dataclass(frozen=True)
+class MergeRule:
+    """The three bounds of the merge.
+
+    Attributes:
+        score: a detection with a lower one is dropped.
+        overlap: a detection is dropped if instances before it have taken more than this share of its mask.
+        stuff_area: a kind of stuff with fewer pixels left is dropped.
+    """
+
+    score: float = 0.5
+    overlap: float = 0.5
+    stuff_area: int = 4096
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.score <= 1 and 0 <= self.overlap <= 1 and self.stuff_area >= 0):
+            raise ValueError(
+                f"score and overlap must lie between 0 and 1 and stuff_area must not be negative, got {self}."
+            )
+
+    @classmethod
+    def for_size(cls, y: int, x: int) -> MergeRule:
+        """The published bounds; in pictures smaller than COCO's (480 x 640) the area bound shrinks with the area.
+
+        437 px at 128 x 256: 4096 px would drop most of the stuff there.
+        """
+        standard = cls()
+        return cls(stuff_area=round(standard.stuff_area * min(1.0, y * x / _COCO_PIXELS)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The bounds and what each of them does."""
+        return {
+            "score": self.score,
+            "overlap": self.overlap,
+            "stuff_area": self.stuff_area,
+            "rule": "detections best score first; dropped if the score is below `score`, or if more than `overlap` of "
+            "the mask is taken by instances before it, or if no pixel of it is left; then stuff on what is left, "
+            "dropped if fewer than `stuff_area` pixels of it are left",
+        }
+
+
+@dataclass(frozen=True)
+class InstanceFate:
+    """What became of one detection.
+
+    Attributes:
+        rank: its place by score, from 1.
+        name: its class.
+        category_id: of that class.
+        score: 0 to 1.
+        area: pixels of its mask.
+        taken: share of its mask that instances before it have, as the rule compares it; None if it was dropped for its
+            score, or if its mask has no pixel: then the rule never asks.
+        pixels: of its mask, by the segment that has them in the end (:data:`VOID` among them); they add up to its area.
+        segment: its own segment's id, None if it was dropped.
+        dropped: why, None if it was kept.
+    """
+
+    rank: int
+    name: str
+    category_id: int
+    score: float
+    area: int
+    taken: float | None
+    pixels: Mapping[int, int]
+    segment: int | None
+    dropped: Why | None
+
+    @property
+    def kept(self) -> int:
+        """Pixels of its mask that are its segment's."""
+        return self.pixels[self.segment] if self.segment is not None else 0
+
+    @property
+    def lost(self) -> dict[int, int]:
+        """Pixels of its mask that others have in the end, by their segment; all of them if it was dropped."""
+        return {segment: pixels for segment, pixels in self.pixels.items() if segment != self.segment}
+
+    @property
+    def title(self) -> str:
+        """What a reader calls it, e.g. ``"car 87 %"``."""
+        return f"{self.name} {percent(self.score, 0)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it; pixels by segment id."""
+        return {
+            "rank": self.rank,
+            "name": self.name,
+            "category_id": self.category_id,
+            "score": self.score,
+            "area": self.area,
+            "taken": self.taken,
+            "kept": self.kept,
+            "lost": _counts(self.lost),
+            "segment": self.segment,
+            "dropped": self.dropped,
+        }
+
+
+@dataclass(frozen=True)
+class StuffFate:
+    """What became of the pixels of one class of the semantic map.
+
+    Attributes:
+        label: the semantic class: 0 for things together, stuff from 1, 255 where a label map knows nothing.
+        name: its class; "unknown" for 255.
+        category_id: of that class; None for things together and where nothing is known.
+        area: pixels that the semantic map gives it.
+        pixels: of these, by the segment that has them in the end (:data:`VOID` among them); they add up to its area.
+        segment: its own segment's id, None if it has none.
+    """
+
+    label: int
+    name: str
+    category_id: int | None
+    area: int
+    pixels: Mapping[int, int]
+    segment: int | None
+
+    @property
+    def left(self) -> int:
+        """Pixels that no instance took: its segment's, or void."""
+        return self.pixels.get(VOID if self.segment is None else self.segment, 0)
+
+    @property
+    def lost(self) -> dict[int, int]:
+        """Pixels that instances took, by their segment."""
+        own = {VOID, self.segment}
+        return {segment: pixels for segment, pixels in self.pixels.items() if segment not in own}
+
+    @property
+    def dropped(self) -> Literal["area", "things", "unknown", "taken"] | None:
+        """Why it has no segment: too few pixels left; things, but no instance has them; nothing known; none left."""
+        if self.segment is not None:
+            return None
+        if not self.left:
+            return "taken"
+        if self.label == IGNORE_INDEX:
+            return "unknown"
+        return "area" if self.label else "things"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it; pixels by segment id."""
+        return {
+            "label": self.label,
+            "name": self.name,
+            "category_id": self.category_id,
+            "area": self.area,
+            "left": self.left,
+            "lost": _counts(self.lost),
+            "segment": self.segment,
+            "dropped": self.dropped,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Merged(Summarised):
+    """A panoptic segmentation and the record of how it came about.
+
+    Attributes:
+        map: the segmentation; instances have the ids 1, 2, ... in the order of their scores, then stuff by its class.
+        table: its categories.
+        rule: the bounds it was merged by.
+        labels: int [y, x], the semantic map that went in.
+        detections: the detections that went in.
+        instances: each detection's fate, best score first.
+        stuff: the fate of each class in the semantic map, things together among them, by class.
+    """
+
+    map: SegmentMap
+    table: PanopticTable
+    rule: MergeRule
+    labels: Int[Tensor, "y x"]
+    detections: Detections
+    instances: tuple[InstanceFate, ...]
+    stuff: tuple[StuffFate, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of the image."""
+        return self.map.ids.shape[0], self.map.ids.shape[1]
+
+    @property
+    def fates(self) -> tuple[InstanceFate | StuffFate, ...]:
+        """Of all detections, then of all classes."""
+        return (*self.instances, *self.stuff)
+
+    def fate(self, segment: int) -> InstanceFate | StuffFate:
+        """The record of a segment.
+
+        Raises:
+            KeyError: for an id that no segment has, void's among them.
+        """
+        return {fate.segment: fate for fate in self.fates if fate.segment is not None}[segment]
+
+    def title(self, segment: int) -> str:
+        """What a reader calls a segment: ``"car 87 %"``, ``"road"``, ``"void"``."""
+        if segment == VOID:
+            return "void"
+        fate = self.fate(segment)
+        return fate.title if isinstance(fate, InstanceFate) else fate.name
+
+    @property
+    def void(self) -> dict[str, int]:
+        """Void pixels by what the semantic map calls them; they add up to the void area."""
+        return {fate.name: fate.pixels[VOID] for fate in self.stuff if fate.pixels.get(VOID)}
+
+    @property
+    def unaccounted(self) -> int:
+        """The largest number of pixels by which an account of the record misses what it must equal; 0 by construction.
+
+        The accounts: the areas of all segments and void against the image; each segment's area in the map against its
+        own record; each detection's and each class's pixels, by who has them in the end, against its mask and its
+        semantic area.
+        """
+        y, x = self.size
+        areas = self.map.areas
+        own = {
+            fate.segment: fate.kept if isinstance(fate, InstanceFate) else fate.left
+            for fate in self.fates
+            if fate.segment is not None
+        }
+        misses = [
+            sum(areas.values()) + sum(self.void.values()) - y * x,
+            sum(fate.area for fate in self.stuff) - y * x,
+            *(areas.get(segment, 0) - own.get(segment, 0) for segment in areas.keys() | own.keys()),
+            *(sum(fate.pixels.values()) - fate.area for fate in self.fates),
+            *(int(mask.sum()) - fate.area for mask, fate in zip(self.detections.masks, self.instances, strict=True)),
+        ]
+        return max(map(abs, misses))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record, with the rule, the units and how many pixels it leaves unaccounted."""
+        areas = self.map.areas
+        return {
+            "size": list(self.size),
+            "table": self.table.name,
+            "unit": "pixels of the image; scores and shares from 0 to 1",
+            "merge": self.rule.to_dict(),
+            "segments": [
+                {"id": s.id, "category_id": s.category_id, "title": self.title(s.id), "area": areas[s.id]}
+                for s in self.map.segments
+            ],
+            "instances": [fate.to_dict() for fate in self.instances],
+            "stuff": [fate.to_dict() for fate in self.stuff],
+            "void": {"area": sum(self.void.values()), "by_semantic_class": self.void},
+            "unaccounted": self.unaccounted,
+        }
+
+    def _summary(self) -> tuple[str, Rows]:
+        areas = self.map.areas
+        rows = [(self.title(number), f"{area} px") for number, area in areas.items()]
+        return f"{len(areas)} segments", [("void", f"{sum(self.void.values())} px"), *rows]
+
+
+def merge(
+    labels: Int[Tensor, "y x"], detections: Detections, table: PanopticTable, rule: MergeRule | None = None
+) -> Merged:
+    """Merge a semantic map and detections.
+
+    Args:
+        labels: integers [y, x], the semantic branch's arg-max at the image's size, things together 0 and stuff from 1;
+            or a true label map, 255 where nothing is known.
+        detections: of the same image.
+        table: its categories; a detection's class is a place in its things.
+        rule: the bounds; :meth:`MergeRule.for_size` if None.
+
+    Raises:
+        ValueError: for labels that :func:`~rsp_lab.data.labels.checked_labels` refuses, another size than the masks'
+            among them, or for a class that the table does not have.
+    """
+    y, x = detections.size
+    labels = checked_labels(labels, len(table.stuff) + 1, (y, x), "the labels of the semantic map")
+    if len(detections) and not 0 <= detections.classes.min() <= detections.classes.max() < len(table.things):
+        raise ValueError(
+            f"detections have classes {sorted(set(detections.classes.tolist()))}; {table.name!r} has "
+            f"{len(table.things)} things, from 0. Name the table that fits the model."
+        )
+    rule, masks = rule or MergeRule.for_size(y, x), detections.masks.cpu()
+
+    ids = torch.full((y, x), VOID, dtype=torch.int32)
+    segments: list[Segment] = []
+    placed: list[tuple[float | None, int | None, Why | None]] = []
+    for score, place, mask in zip(detections.scores.tolist(), detections.classes.tolist(), masks, strict=True):
+        area = int(mask.sum())
+        free = mask & (ids == VOID)
+        left = int(free.sum())
+        taken = None if score < rule.score or not area else (area - left) / area
+        why: Why | None = None
+        if score < rule.score:
+            why = "score"
+        elif taken is not None and taken > rule.overlap:
+            why = "overlap"
+        elif not left:
+            why = "empty"
+        else:
+            segments.append(Segment(len(segments) + 1, table.things[place].id))
+            ids[free] = segments[-1].id
+        placed.append((taken, None if why else segments[-1].id, why))
+
+    left_by_class = torch.bincount(labels[ids == VOID], minlength=IGNORE_INDEX + 1).tolist()
+    stuff_segments: dict[int, int] = {}
+    for label, category in enumerate(table.stuff, start=1):
+        if left_by_class[label] and left_by_class[label] >= rule.stuff_area:
+            segments.append(Segment(len(segments) + 1, category.id))
+            stuff_segments[label] = segments[-1].id
+            ids[(labels == label) & (ids == VOID)] = segments[-1].id
+
+    instances = []
+    for number, (taken, segment, why) in enumerate(placed):
+        category = table.things[int(detections.classes[number])]
+        owners = _by_segment(ids, masks[number])
+        instances.append(
+            InstanceFate(
+                number + 1,
+                category.name,
+                category.id,
+                float(detections.scores[number]),
+                sum(owners.values()),
+                taken,
+                owners,
+                segment,
+                why,
+            )
+        )
+    names = {0: (THINGS, None), IGNORE_INDEX: ("unknown", None)}
+    stuff = []
+    for label in labels.unique().tolist():
+        name, category_id = names.get(label) or (table.stuff[label - 1].name, table.stuff[label - 1].id)
+        owners = _by_segment(ids, labels == label)
+        stuff.append(StuffFate(label, name, category_id, sum(owners.values()), owners, stuff_segments.get(label)))
+    return Merged(SegmentMap(ids, tuple(segments)), table, rule, labels, detections, tuple(instances), tuple(stuff))
+
+
+def _by_segment(ids: Tensor, mask: Tensor) -> dict[int, int]:
+    """Pixels of a mask by the segment that has them, most first."""
+    numbers, counts = ids[mask].unique(return_counts=True)
+    pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
+    return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _counts(pixels: Mapping[int, int]) -> dict[str, int]:
+    return {str(segment): number for segment, number in pixels.items()}
