@@ -18,8 +18,8 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 # What each set-up installs beside the library itself.
 extras-core     :=
 extras-app      := [app,encoders]
-extras-training := [encoders,training]
-extras-dev      := [app,dev,docs,encoders,erase,foreign,hub,notebooks,training]
+extras-training := [encoders,panoptic,training]
+extras-dev      := [app,dev,docs,encoders,erase,foreign,hub,notebooks,panoptic,training]
 
 # A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
 core     := $(VENV)/.ready-core

@@ -12,7 +12,7 @@ import torch
 import tyro
 
 from rsp_lab.data.pairs import FileSamples
-from rsp_lab.data.sources import open_split
+from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.files import to_json, write_atomic
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
@@ -33,6 +33,11 @@ from trainers.runs.study import run_study
 from trainers.training.batches import reason
 from trainers.training.checkpoint import load_model
 from trainers.training.inference import WHOLE, Inference, dump_predictions
+
+DataOption = Annotated[
+    str | None,
+    tyro.conf.arg(help=f"one of {', '.join(SOURCES)}; by default the one the weights were trained on."),
+]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -92,7 +97,7 @@ def evaluate_command(
     checkpoint: tyro.conf.Positional[Path],
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
     num_threads: int = 0,
-    data: str | None = None,
+    data: DataOption = None,
     split: str = "val",
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
@@ -102,7 +107,6 @@ def evaluate_command(
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         json_output: print one JSON object instead of a table.
         num_threads: threads of the computation; 0 leaves torch's default.
-        data: camvid, cityscapes, folder, scenes or small-scenes; by default the one the weights were trained on.
         split: which split.
         inference: whole image, one scale, no flip by default.
     """
@@ -119,7 +123,7 @@ def predict_command(
     checkpoint: tyro.conf.Positional[Path],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     split: str = "val",
-    data: str | None = None,
+    data: DataOption = None,
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
     """Writes predictions of a whole split: NAME_color.png in the palette, NAME_labelIds.png in the data set's ids.
@@ -128,7 +132,6 @@ def predict_command(
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         output: the folder to write to.
         split: which split; images suffice.
-        data: camvid, cityscapes, folder, scenes or small-scenes; by default the one the weights were trained on.
         inference: whole image, one scale, no flip by default.
     """
     path = best_weights(checkpoint)

@@ -13,10 +13,11 @@ from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.folder import FolderDataset, folder_root
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, ClassTable
 from rsp_lab.data.pairs import FileSamples, LabelUse
+from rsp_lab.data.panoptic.street_scenes import PanopticScenes
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.dataset import SceneSplit
 
-Samples = FileSamples | SceneSplit
+Samples = FileSamples | SceneSplit | PanopticScenes
 
 
 @dataclass(frozen=True)
@@ -99,16 +100,20 @@ def _of_files(name: str) -> Callable[[str, bool, LabelUse], Samples]:
     return opened
 
 
-def _of_scenes(size: tuple[int, int]) -> Callable[[str, bool, LabelUse], Samples]:
-    return lambda split, cache, _labels: SceneSplit(split, size, cache)
+def _drawn(
+    scenes: type[SceneSplit] | type[PanopticScenes], size: tuple[int, int]
+) -> Callable[[str, bool, LabelUse], Samples]:
+    return lambda split, cache, _labels: scenes(split, size, cache)
 
 
 SOURCES: dict[str, Source] = {
     "camvid": Source(_of_files("camvid"), camvid.TERMS),
     "cityscapes": Source(_of_files("cityscapes"), cityscapes.TERMS),
     "folder": Source(_of_files("folder"), folder.TERMS),
-    "scenes": Source(_of_scenes(dataset.SIZE), dataset.TERMS),
-    "small-scenes": Source(_of_scenes(dataset.SMALL), dataset.TERMS),
+    "scenes": Source(_drawn(SceneSplit, dataset.SIZE), dataset.TERMS),
+    "small-scenes": Source(_drawn(SceneSplit, dataset.SMALL), dataset.TERMS),
+    "panoptic-scenes": Source(_drawn(PanopticScenes, dataset.SIZE), dataset.TERMS),
+    "small-panoptic-scenes": Source(_drawn(PanopticScenes, dataset.SMALL), dataset.TERMS),
 }
 
 

@@ -247,7 +247,9 @@ class RunConfig:
 
     name: str
     model: tyro.conf.Suppress[SegmenterConfig]
-    data: Literal["camvid", "cityscapes", "folder", "scenes", "small-scenes"] = "camvid"
+    data: Literal[
+        "camvid", "cityscapes", "folder", "scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes"
+    ] = "camvid"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)

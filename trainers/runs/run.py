@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
-from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.scenes.dataset import DrawnSamples
 from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.encoder_weights import load_encoder_weights
@@ -59,7 +59,7 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
 
 def _opened(config: RunConfig, split: str) -> Samples:
     samples, difficulty = open_split(config.data, split, cache=True), config.scenes.difficulty
-    if isinstance(samples, SceneSplit):
+    if isinstance(samples, DrawnSamples):
         return samples.with_difficulty(difficulty)
     if difficulty != DEFAULT:
         raise ValueError("scenes.difficulty is for drawn scenes: take --data scenes, or leave it off.")

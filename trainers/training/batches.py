@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample, SampleSet
-from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.scenes.dataset import DrawnSamples
 from rsp_lab.data.transforms import Crop, augment, sample_rng
 from rsp_lab.interruption import leave_signals_to_parent
 from trainers.config.run import RunConfig
@@ -36,7 +36,7 @@ class Crops(Dataset[Crop]):
         self.config = config
         self.cases: tuple[str, ...] | None = None
         if config.scenes.pairs or config.scenes.even_cases:
-            if not isinstance(samples, SceneSplit):
+            if not isinstance(samples, DrawnSamples):
                 raise ValueError(
                     "scenes.pairs and scenes.even_cases are for drawn scenes: take --data scenes, or leave them off."
                 )
@@ -49,7 +49,7 @@ class Crops(Dataset[Crop]):
         turn, position = divmod(step * (self.config.batch_size // together) + index // together, len(self.samples))
         cases = self.cases if self.config.scenes.even_cases else None
         chosen = int(_order(self.config.seed, turn, len(self.samples), cases)[position])
-        if self.config.scenes.pairs and isinstance(self.samples, SceneSplit):
+        if self.config.scenes.pairs and isinstance(self.samples, DrawnSamples):
             return self.samples.reading(chosen, index % 2)
         return self.samples[chosen]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol, Self, runtime_checkable
 
 from torch.utils.data import Dataset
 
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
-from rsp_lab.data.sample import Sample
+from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
-from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene
+from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene, own_reading
 
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Splits and the seed of their first scene; a split's scenes have consecutive seeds, so splits never meet."""
@@ -17,6 +18,21 @@ SIZE, SMALL = (256, 512), (128, 256)
 TERMS = "drawn by rsp_lab, no terms of their own"
 
 _SCENES = {"train": 1200, "val": 60, "test": 60}
+
+
+@runtime_checkable
+class DrawnSamples(SampleSet, Protocol):
+    """Samples of drawn scenes, whose case and reading can be chosen."""
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """The case of every scene, in their order."""
+
+    def reading(self, index: int, reading: int) -> Sample:
+        """The scene at ``index`` in reading 0 or 1, whichever its own reading is."""
+
+    def with_difficulty(self, difficulty: Difficulty) -> Self:
+        """The same scenes at another difficulty; itself at its own."""
 
 
 class SceneSplit(Dataset[Sample]):
@@ -51,9 +67,17 @@ class SceneSplit(Dataset[Sample]):
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
-    def scene(self, index: int) -> Scene:
-        """The scene at ``index`` with its masks."""
-        return self._draw(index, None if self.split == "train" else index % 2)
+    def scene(self, index: int, reading: int | None = None) -> Scene:
+        """The scene at ``index`` with its masks, in reading 0 or 1 or, where None, in its own."""
+        seed, own = self.seed_and_reading(index)
+        return draw_scene(seed, *self.size, reading=own if reading is None else reading, difficulty=self.difficulty)
+
+    def seed_and_reading(self, index: int) -> tuple[int, int]:
+        """Seed and reading of the scene at ``index``."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"scene {index} of {len(self)} in {self.split}.")
+        seed = self._seed(index)
+        return seed, own_reading(seed) if self.split == "train" else index % 2
 
     def __getitem__(self, index: int) -> Sample:
         return self._sample(index, None)
@@ -77,14 +101,9 @@ class SceneSplit(Dataset[Sample]):
     def _seed(self, index: int) -> int:
         return FIRST_SEED[self.split] + (index if self.split == "train" else index // 2)
 
-    def _draw(self, index: int, reading: int | None) -> Scene:
-        if not 0 <= index < len(self):
-            raise IndexError(f"scene {index} of {len(self)} in {self.split}.")
-        return draw_scene(self._seed(index), *self.size, reading=reading, difficulty=self.difficulty)
-
     def _sample(self, index: int, reading: int | None) -> Sample:
         if self._kept is None or (index, reading) not in self._kept:
-            sample = (self.scene(index) if reading is None else self._draw(index, reading)).sample
+            sample = self.scene(index, reading).sample
             if self._kept is None:
                 return sample
             self._kept[index, reading] = sample

@@ -144,12 +144,17 @@ def draw_scene(
     reading: int | None = None,
     difficulty: Difficulty = DEFAULT,
 ) -> Scene:
-    """One reading of :func:`draw_scene_pair`, by default one at random: a fair coin that only the seed decides."""
+    """One reading of :func:`draw_scene_pair`, by default its :func:`own_reading`."""
     if reading not in (None, 0, 1):
         raise ValueError(f"a reading is 0 or 1, got {reading}.")
-    coin = int(np.random.default_rng((abs(seed), 1)).integers(2)) if reading is None else reading
-    (scene,) = _readings(seed, (height, width), case, distance, (coin,), difficulty)
+    wanted = own_reading(seed) if reading is None else reading
+    (scene,) = _readings(seed, (height, width), case, distance, (wanted,), difficulty)
     return scene
+
+
+def own_reading(seed: int) -> int:
+    """The reading of a scene for which none is asked: a fair coin that only the seed decides."""
+    return int(np.random.default_rng((abs(seed), 1)).integers(2))
 
 
 def draw_scene_pair(
