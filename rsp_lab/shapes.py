@@ -21,10 +21,10 @@ class Tap(nn.Module):
     Args:
         name: the public name, e.g. ``"step54.weights"``; the same in every model.
         axes: names of the tensor's axes separated by spaces, e.g. ``"b c y x"``.
-        stride: input pixels from one cell to the next along y and x.
+        stride: input pixels from one cell to the next along y and x; None for what lies on no grid of the image.
     """
 
-    def __init__(self, name: str, axes: str, stride: int) -> None:
+    def __init__(self, name: str, axes: str, stride: int | None) -> None:
         super().__init__()
         self.name = name
         self.axes = tuple(axes.split())

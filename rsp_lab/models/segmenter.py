@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -101,8 +102,16 @@ class Segmenter(nn.Module):
             image: as for :meth:`forward`.
             check_range: whether values outside [0, 1] are refused; a perturbed image may have some.
         """
+        return self.head.q_maps(self.pyramid_maps(image, check_range=check_range))
+
+    def pyramid_maps(self, image: ImageLike, *, check_range: bool = True) -> dict[int, Tensor]:
+        """P_x, (b, c, y, x) by level, lowest first; differentiable. Arguments as for :meth:`q_maps`."""
         x = network_input(image, self.mean.dtype, check_range=check_range and not self.training)
-        return self.head.q_maps(self.pyramid(self._normalised(x)))
+        return self.pyramid(self._normalised(x))
+
+    def logits_of(self, maps: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class _ _"]:
+        """Logits at stride 4 from :meth:`pyramid_maps`, what the tap ``logits`` sees."""
+        return self.logits(self.head(maps))
 
     def forward(self, image: ImageLike) -> Float[Tensor, "b class y x"]:
         """Logits at the image's size; differentiable with respect to a floating-point image.
@@ -122,7 +131,7 @@ class Segmenter(nn.Module):
         return network_input(image, self.mean.dtype, check_range=not self.training)
 
     def _coarse_logits(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
-        return self.logits(self.head(self.pyramid(self._normalised(x))))
+        return self.logits_of(self.pyramid(self._normalised(x)))
 
     def _normalised(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b 3 y x"]:
         return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,153 @@
+"""A whole panoptic model: image in, semantic logits and detected things out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rsp_lab.models.panoptic.config import PanopticConfig
+from rsp_lab.models.panoptic.detections import Detections
+from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logits
+from rsp_lab.rgb import ImageLike, network_input
+from rsp_lab.summary import Summarised
+
+if TYPE_CHECKING:
+    from rsp_lab.models.panoptic.instance_branch import InstancesLike
+
+_IGNORED = 255
+
+
+@dataclass(frozen=True, eq=False)
+class PanopticOutput(Summarised):
+    """What a panoptic model says about one image, before anything is merged.
+
+    Attributes:
+        logits: of the semantic branch at stride 4; class 0 is all things together.
+        detections: of the instance branch.
+    """
+
+    logits: Float[Tensor, "1 class v u"]
+    detections: Detections
+
+    def labels(self) -> Int[Tensor, "y x"]:
+        """The semantic branch's arg-max at the image's size."""
+        return labels_from_logits(self.logits, self.detections.size)
+
+
+class PanopticSegmenter(nn.Module):
+    """A semantic branch, which is a whole :class:`~rsp_lab.models.segmenter.Segmenter`, and Mask R-CNN on its pyramid.
+
+    Images are not padded: ``model(image).logits`` are ``model.semantic.coarse_logits(image)``, bit for bit, for an
+    image of any size, so that whatever is said of the semantic branch holds for the panoptic model.
+
+    Args:
+        config: see :class:`~rsp_lab.models.panoptic.config.PanopticConfig`.
+        pretrained: start the encoder from the ImageNet weights of torchvision or timm (downloads through them).
+        name: see :class:`~rsp_lab.models.segmenter.Segmenter`; the semantic branch has the same.
+
+    Attributes:
+        semantic: pyramid and semantic head, with the very parameters of this model.
+        instances: the instance branch.
+    """
+
+    def __init__(self, config: PanopticConfig, *, pretrained: bool = False, name: str = "") -> None:
+        from rsp_lab.models.panoptic.instance_branch import InstanceBranch
+
+        super().__init__()
+        self.config = config
+        self.semantic = Segmenter(config.semantic, pretrained=pretrained, name=name or type(self).__name__)
+        self.instances = InstanceBranch(config.instances, config.semantic.pyramid.channels, len(config.things))
+
+    @property
+    def name(self) -> str:
+        """What results, figures and sentences call the model."""
+        return self.semantic.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.semantic.name = name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the semantic branch's classes, in the order of its logits."""
+        return self.semantic.class_names
+
+    def forward(self, image: ImageLike) -> PanopticOutput:
+        """Both branches on one image.
+
+        Args:
+            image: RGB as for :meth:`Segmenter.forward <rsp_lab.models.segmenter.Segmenter.forward>`, one image of any
+                size of at least one pixel.
+
+        Raises:
+            ValueError: for what is no such image, and in training mode.
+        """
+        if self.training:
+            raise ValueError(
+                f"{self.name} is in training mode, in which its instance branch needs the truth: call eval() for its "
+                "answer, or losses() to train it."
+            )
+        x = network_input(image, self.semantic.mean.dtype, check_range=True)
+        if len(x) != 1:
+            raise ValueError(
+                f"got a batch of {len(x)} images, expected one: detections are those of an image. Pass image[i]."
+            )
+        maps = self.semantic.pyramid_maps(x, check_range=False)
+        return PanopticOutput(self.semantic.logits_of(maps), self.instances(maps, (x.shape[-2], x.shape[-1])))
+
+    def losses(
+        self, image: Float[Tensor, "b 3 y x"], label: Int64[Tensor, "b y x"], instances: Sequence[InstancesLike]
+    ) -> dict[str, Tensor]:
+        """The losses of an update, in training mode; not weighted, and in single precision at least.
+
+        Args:
+            image: RGB; values beyond [0, 1], as augmentation makes them, are let through.
+            label: the semantic branch's classes, 255 where ignored.
+            instances: the things of each image; an image may have none.
+
+        Returns:
+            ``"semantic"``: cross entropy as a mean over labelled pixels, 0 where there is none; ``"rpn_objectness"``,
+            ``"rpn_box"``: of the proposed regions; ``"box_class"``, ``"box"``, ``"mask"``: Lc, Lb and Lm of the paper,
+            as torchvision has them.
+
+        Raises:
+            ValueError: if images, labels and instances do not fit each other, and in evaluation mode.
+        """
+        if not self.training:
+            raise ValueError(f"{self.name} is in evaluation mode, in which nothing is sampled: call train() first.")
+        x = network_input(image, self.semantic.mean.dtype, check_range=False)
+        size = (x.shape[-2], x.shape[-1])
+        self._check_truth(x, label, instances)
+        maps = self.semantic.pyramid_maps(x)
+        logits = resize_logits(self.semantic.logits_of(maps), size)
+        semantic = F.cross_entropy(
+            logits if logits.dtype == torch.float64 else logits.float(), label, ignore_index=_IGNORED, reduction="sum"
+        )
+        labelled = (label != _IGNORED).sum().clamp(min=1)
+        return {"semantic": semantic / labelled, **self.instances.losses(maps, size, instances)}
+
+    def _check_truth(self, image: Tensor, label: Tensor, instances: Sequence[InstancesLike]) -> None:
+        size = image.shape[-2:]
+        if label.shape != (len(image), *size):
+            raise ValueError(
+                f"{len(image)} images of {size[0]} x {size[1]} pixels have labels of the shape {tuple(label.shape)}: "
+                "give one class, or 255, a pixel."
+            )
+        if len(instances) != len(image):
+            raise ValueError(f"{len(image)} images have instances of {len(instances)}: give those of each, even none.")
+        for number, one in enumerate(instances):
+            if one.masks.shape[1:] != size:
+                raise ValueError(
+                    f"the masks of image {number} have {tuple(one.masks.shape[1:])} pixels, the image {tuple(size)}."
+                )
+            if len(one.classes) and not 0 <= int(one.classes.min()) <= int(one.classes.max()) < len(self.config.things):
+                raise ValueError(
+                    f"the things of image {number} have classes from {int(one.classes.min())} to "
+                    f"{int(one.classes.max())}, this model has {len(self.config.things)}, counted from 0."
+                )
