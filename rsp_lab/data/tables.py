@@ -6,10 +6,15 @@ from contextlib import suppress
 
 from rsp_lab.data.folder import folder_root, folder_table
 from rsp_lab.data.labels import TABLES, UNNAMED, ClassTable, hue_circle
+from rsp_lab.data.panoptic.categories import PANOPTIC_TABLES
+
+_TABLES = {**TABLES, **{name: table.semantic for name, table in PANOPTIC_TABLES.items()}}
 
 
 def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
     """The table of a model's classes: of that name, of the folder in ``FOLDER_ROOT``, or with colours of our own.
+
+    The classes of a panoptic model's semantic branch, things together and stuff, are those of a table as well.
 
     A table of our own does not say which ids label files hold: they cannot be read by it.
 
@@ -18,9 +23,9 @@ def table_for(classes: tuple[str, ...], name: str) -> ClassTable:
         name: of the table, as the model knows it; empty for that of ours whose classes these are, if there is one.
     """
     if not name:
-        name = next((known for known, table in TABLES.items() if table.classes == classes), name)
-    if name in TABLES and TABLES[name].classes == classes:
-        return TABLES[name]
+        name = next((known for known, table in _TABLES.items() if table.classes == classes), name)
+    if name in _TABLES and _TABLES[name].classes == classes:
+        return _TABLES[name]
     with suppress(ValueError):  # no such folder, or not a proper one: its commands say so
         table = folder_table(folder_root())
         if table.classes == classes:

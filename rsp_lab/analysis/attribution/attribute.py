@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rsp_lab.analysis.attribution.interface import AttributionMethod, RegionEffect, Setting, find_method
 from rsp_lab.analysis.attribution.methods import METHODS
 from rsp_lab.analysis.attribution.references import blur_pixels, check_reference, reference_image
-from rsp_lab.analysis.attribution.target_function import TargetFunction, target_function
+from rsp_lab.analysis.attribution.target_function import Described, ImageFunction, target_function
 from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
@@ -47,7 +47,7 @@ class Attribution(Summarised):
     """
 
     method: AttributionMethod
-    target: Target
+    target: Described
     values: Float[Tensor, "y x"]
     image_size: tuple[int, int]
     image_digest: str
@@ -150,16 +150,36 @@ def attribute(
             settings that do not fit the image; a model in training mode or of another dtype, or one without the
             gradients that the method needs.
     """
+    chosen = _input_method(method, reference)
+    with target_function(model, image, target, class_names, report) as function:
+        return attribute_function(function, chosen, reference=reference)
+
+
+def _input_method(method: str | AttributionMethod, reference: str) -> AttributionMethod:
+    """The method, after the checks that need no network."""
     chosen = find_method(method, METHODS)
     if not isinstance(chosen, AttributionMethod):
         raise ValueError(f"{chosen.title} gives no value to pixels: take a method of input attribution.")
     check_reference(reference)
-    with target_function(model, image, target, class_names, report) as function:
-        chosen.check(function.size)
-        return _attribute(function, chosen, reference)
+    return chosen
 
 
-def _attribute(function: TargetFunction, method: AttributionMethod, reference: str) -> Attribution:
+def attribute_function(
+    function: ImageFunction, method: str | AttributionMethod, *, reference: str = "blur"
+) -> Attribution:
+    """What each pixel does for any number of an image, such as the score of a detection.
+
+    Args:
+        function: gives the number; called in full precision and with gradients, as
+            :func:`~rsp_lab.analysis.attribution.target_function.target_function` has it.
+        method: see :func:`attribute`.
+        reference: see :func:`attribute`.
+
+    Raises:
+        ValueError: as :func:`attribute`.
+    """
+    method = _input_method(method, reference)
+    method.check(function.size)
     image, referred = function.image, method.relative_to is None
     blank = reference_image(image, reference)
     passes = method.passes(function.size)

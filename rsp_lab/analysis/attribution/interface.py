@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.attribution.target_function import TargetFunction
+from rsp_lab.analysis.attribution.target_function import ImageFunction
 from rsp_lab.capture.points import suggest
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
@@ -144,12 +144,12 @@ class AttributionMethod(Method):
 
     @abstractmethod
     def run(
-        self, function: TargetFunction, image: Float[Tensor, "1 3 y x"], reference: Float[Tensor, "1 3 y x"]
+        self, function: ImageFunction, image: Float[Tensor, "1 3 y x"], reference: Float[Tensor, "1 3 y x"]
     ) -> MethodOutput:
         """The map of one image.
 
         Args:
-            function: the target's value on each image of a batch, differentiable; ``function.model`` is the network.
+            function: what is explained, of each image of a batch, differentiable; ``function.model`` is the network.
             image: that is explained, the method's own copy.
             reference: the image without what could tell, likewise.
         """

@@ -26,7 +26,7 @@ from rsp_lab.analysis.attribution.interface import (
     Setting,
     SettingChoices,
 )
-from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once
+from rsp_lab.analysis.attribution.target_function import ImageFunction, images_at_once
 from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points, suggest, taps_of
@@ -66,7 +66,7 @@ class IntegratedGradients(AttributionMethod):
     def choices(self, models: Sequence[nn.Module], size: tuple[int, int]) -> tuple[SettingChoices, ...]:
         return (SettingChoices("steps", "Steps from the reference", (16, 8, 32, 64)),)
 
-    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+    def run(self, function: ImageFunction, image: Tensor, reference: Tensor) -> MethodOutput:
         from captum import attr
 
         values = attr.IntegratedGradients(function).attribute(
@@ -89,7 +89,7 @@ class GradientXInput(AttributionMethod):
     def passes(self, size: tuple[int, int]) -> int:
         return 1
 
-    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+    def run(self, function: ImageFunction, image: Tensor, reference: Tensor) -> MethodOutput:
         from captum import attr
 
         return MethodOutput(attr.InputXGradient(function).attribute(image.requires_grad_()).double().sum((0, 1)))
@@ -130,7 +130,7 @@ class LayerGradCam(AttributionMethod):
             return f"network.{model.cut[-1]}".rstrip(".")
         return self.layer
 
-    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+    def run(self, function: ImageFunction, image: Tensor, reference: Tensor) -> MethodOutput:
         from captum import attr
 
         layer = self._layer_of(function.model)
@@ -236,7 +236,7 @@ class Occlusion(AttributionMethod):
         fitting = tuple(side for side in (48, 32, 64, 96) if side <= min(size)) or (min(size),)
         return (SettingChoices("window", "Window’s side, px (every half of it)", fitting),)
 
-    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+    def run(self, function: ImageFunction, image: Tensor, reference: Tensor) -> MethodOutput:
         from captum import attr
 
         values = attr.Occlusion(function).attribute(
@@ -307,7 +307,7 @@ class FeatureAblation(AttributionMethod):
     def choices(self, models: Sequence[nn.Module], size: tuple[int, int]) -> tuple[SettingChoices, ...]:
         return (SettingChoices("regions", "Regions", REGIONS),)
 
-    def run(self, function: TargetFunction, image: Tensor, reference: Tensor) -> MethodOutput:
+    def run(self, function: ImageFunction, image: Tensor, reference: Tensor) -> MethodOutput:
         from captum import attr
 
         regions, names = self._numbered(function)
@@ -331,7 +331,7 @@ class FeatureAblation(AttributionMethod):
         table.sort(key=lambda region: -abs(region.effect))
         return MethodOutput(spread, {"region_count": len(numbers)}, tuple(table))
 
-    def _numbered(self, function: TargetFunction) -> tuple[Tensor, Mapping[int, str]]:
+    def _numbered(self, function: ImageFunction) -> tuple[Tensor, Mapping[int, str]]:
         """A number for each pixel, and the numbers' names."""
         if not isinstance(self.regions, str):
             return self.regions, self.names

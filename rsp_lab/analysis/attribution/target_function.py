@@ -1,11 +1,12 @@
-"""A target as a function of images: what every method that perturbs a photograph, or differentiates by it, calls."""
+"""What is explained as a function of images, which every method that perturbs or differentiates a photograph calls."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -54,8 +55,77 @@ def target_function(
         yield TargetFunction(network, target, photograph, names, report)
 
 
-class TargetFunction:
-    """The target's value on each image of a batch, (b, 3, y, x) to (b,) in float64; differentiable.
+@runtime_checkable
+class Described(Protocol):
+    """What is explained, in words, and where it is."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(y, x) in pixels."""
+        ...
+
+    def describe(self) -> str:
+        """A noun phrase."""
+        ...
+
+
+class ImageFunction(ABC):
+    """A number of each image of a batch, (b, 3, y, x) to (b,) in float64; differentiable.
+
+    Args:
+        model: whose number it is; methods that look inside look there.
+        image: that is explained, RGB in [0, 1], of the model's dtype and device.
+        class_names: of :meth:`predicted_labels`.
+        report: called after each forward pass with the share of :attr:`expected` that is done.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        image: Float[Tensor, "1 3 y x"],
+        class_names: Sequence[str],
+        report: Callable[[float], None] | None = None,
+    ) -> None:
+        self.model, self.image = model, image
+        self.size = (image.shape[-2], image.shape[-1])
+        self.class_names = tuple(class_names)
+        self.passes = 0
+        """Images that went through the network so far."""
+        self.expected: int | None = None
+        """Images that will have gone through it in the end; nothing is reported while it is None."""
+        self._report = report
+
+    @property
+    @abstractmethod
+    def target(self) -> Described:
+        """What is explained."""
+
+    @property
+    @abstractmethod
+    def target_value(self) -> float:
+        """Its value on the image itself."""
+
+    @abstractmethod
+    def predicted_labels(self) -> Int[Tensor, "y x"]:
+        """The class predicted for each pixel of the image."""
+
+    @abstractmethod
+    def __call__(self, images: Float[Tensor, "b 3 y x"]) -> Float[Tensor, " b"]:
+        """The value on each image.
+
+        Raises:
+            ValueError: if gradients are wanted that the network does not give.
+        """
+
+    def count(self, images: int) -> None:
+        """To be called after each forward pass."""
+        self.passes += images
+        if self._report is not None and self.expected is not None:
+            self._report(min(1.0, self.passes / self.expected))
+
+
+class TargetFunction(ImageFunction):
+    """The target's value on each image of a batch.
 
     It is :func:`~rsp_lab.analysis.targets.target.target_value` with the resizing moved to the weights, so that logits
     at image size are never made. Each pass gets a copy of the images of its own: a foreign network may write into
@@ -65,9 +135,9 @@ class TargetFunction:
         model: a segmenter, or any network that answers logits (b, class, v, u) at any resolution, or a mapping that
             has them under ``"out"``.
         target: a class or rival that it leaves open is what the model predicts on the image.
-        image: that is explained, RGB in [0, 1], of the model's dtype and device.
+        image: see :class:`ImageFunction`.
         class_names: in the order of the logits.
-        report: called after each forward pass with the share of :attr:`expected` that is done.
+        report: see :class:`ImageFunction`.
 
     Raises:
         ValueError: for a target that does not fit the image or the classes.
@@ -81,17 +151,10 @@ class TargetFunction:
         class_names: Sequence[str],
         report: Callable[[float], None] | None = None,
     ) -> None:
-        self.model, self.image = model, image
-        self.size = (image.shape[-2], image.shape[-1])
-        self.class_names = tuple(class_names)
-        self.passes = 0
-        """Images that went through the network so far."""
-        self.expected: int | None = None
-        """Images that will have gone through it in the end; nothing is reported while it is None."""
+        super().__init__(model, image, class_names, report)
         self._network: Callable[[Tensor], Any] = model.answer if isinstance(model, Subject) else model
         if isinstance(model, Segmenter):
             self._network = CoarseSegmenter(model, check_range=False)
-        self._report = report
         target.check(self.size)
         target.check_classes(self.class_names)
         self._target = target
@@ -152,9 +215,7 @@ class TargetFunction:
                 f"the model answers {answer.shape[1]} classes, class_names has {len(self.class_names)}: name each of "
                 "them, in the order of the logits."
             )
-        self.passes += len(images)
-        if self._report is not None and self.expected is not None:
-            self._report(min(1.0, self.passes / self.expected))
+        self.count(len(images))
         return answer
 
     def value(self, logits: Float[Tensor, "b class v u"]) -> Float[Tensor, " b"]:

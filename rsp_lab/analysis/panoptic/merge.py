@@ -12,24 +12,21 @@ is dropped, since a segment without pixels is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rsp_lab.analysis.panoptic.fates import InstanceFate, StuffFate, Why
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
-from rsp_lab.data.panoptic.categories import THINGS, VOID, PanopticTable
+from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, THINGS, VOID, PanopticTable
 from rsp_lab.data.panoptic.segments import Segment, SegmentMap
 from rsp_lab.models.panoptic.detections import Detections
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import percent
 
 _COCO_PIXELS = 480 * 640
-Why = Literal["score", "overlap", "empty"]
-"""Why a detection is dropped: its score is too low, too much of it is taken, or no pixel of it is left."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,11 @@ class MergeRule:
         standard = cls()
         return cls(stuff_area=round(standard.stuff_area * min(1.0, y * x / _COCO_PIXELS)))
 
+    @classmethod
+    def standard(cls, table: PanopticTable, size: tuple[int, int]) -> MergeRule:
+        """The published bounds for COCO, whose pictures are of many sizes; :meth:`for_size` (y, x) for others."""
+        return cls() if table is COCO_PANOPTIC else cls.for_size(*size)
+
     def to_dict(self) -> dict[str, Any]:
         """The bounds and what each of them does."""
         return {
@@ -70,120 +72,6 @@ class MergeRule:
             "rule": "detections best score first; dropped if the score is below `score`, or if more than `overlap` of "
             "the mask is taken by instances before it, or if no pixel of it is left; then stuff on what is left, "
             "dropped if fewer than `stuff_area` pixels of it are left",
-        }
-
-
-@dataclass(frozen=True)
-class InstanceFate:
-    """What became of one detection.
-
-    Attributes:
-        rank: its place by score, from 1.
-        name: its class.
-        category_id: of that class.
-        score: 0 to 1.
-        area: pixels of its mask.
-        taken: share of its mask that instances before it have, as the rule compares it; None if it was dropped for its
-            score, or if its mask has no pixel: then the rule never asks.
-        pixels: of its mask, by the segment that has them in the end (:data:`VOID` among them); they add up to its area.
-        segment: its own segment's id, None if it was dropped.
-        dropped: why, None if it was kept.
-    """
-
-    rank: int
-    name: str
-    category_id: int
-    score: float
-    area: int
-    taken: float | None
-    pixels: Mapping[int, int]
-    segment: int | None
-    dropped: Why | None
-
-    @property
-    def kept(self) -> int:
-        """Pixels of its mask that are its segment's."""
-        return self.pixels[self.segment] if self.segment is not None else 0
-
-    @property
-    def lost(self) -> dict[int, int]:
-        """Pixels of its mask that others have in the end, by their segment; all of them if it was dropped."""
-        return {segment: pixels for segment, pixels in self.pixels.items() if segment != self.segment}
-
-    @property
-    def title(self) -> str:
-        """What a reader calls it, e.g. ``"car 87 %"``."""
-        return f"{self.name} {percent(self.score, 0)}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it; pixels by segment id."""
-        return {
-            "rank": self.rank,
-            "name": self.name,
-            "category_id": self.category_id,
-            "score": self.score,
-            "area": self.area,
-            "taken": self.taken,
-            "kept": self.kept,
-            "lost": _counts(self.lost),
-            "segment": self.segment,
-            "dropped": self.dropped,
-        }
-
-
-@dataclass(frozen=True)
-class StuffFate:
-    """What became of the pixels of one class of the semantic map.
-
-    Attributes:
-        label: the semantic class: 0 for things together, stuff from 1, 255 where a label map knows nothing.
-        name: its class; "unknown" for 255.
-        category_id: of that class; None for things together and where nothing is known.
-        area: pixels that the semantic map gives it.
-        pixels: of these, by the segment that has them in the end (:data:`VOID` among them); they add up to its area.
-        segment: its own segment's id, None if it has none.
-    """
-
-    label: int
-    name: str
-    category_id: int | None
-    area: int
-    pixels: Mapping[int, int]
-    segment: int | None
-
-    @property
-    def left(self) -> int:
-        """Pixels that no instance took: its segment's, or void."""
-        return self.pixels.get(VOID if self.segment is None else self.segment, 0)
-
-    @property
-    def lost(self) -> dict[int, int]:
-        """Pixels that instances took, by their segment."""
-        own = {VOID, self.segment}
-        return {segment: pixels for segment, pixels in self.pixels.items() if segment not in own}
-
-    @property
-    def dropped(self) -> Literal["area", "things", "unknown", "taken"] | None:
-        """Why it has no segment: too few pixels left; things, but no instance has them; nothing known; none left."""
-        if self.segment is not None:
-            return None
-        if not self.left:
-            return "taken"
-        if self.label == IGNORE_INDEX:
-            return "unknown"
-        return "area" if self.label else "things"
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it; pixels by segment id."""
-        return {
-            "label": self.label,
-            "name": self.name,
-            "category_id": self.category_id,
-            "area": self.area,
-            "left": self.left,
-            "lost": _counts(self.lost),
-            "segment": self.segment,
-            "dropped": self.dropped,
         }
 
 
@@ -297,7 +185,7 @@ def merge(
             or a true label map, 255 where nothing is known.
         detections: of the same image.
         table: its categories; a detection's class is a place in its things.
-        rule: the bounds; :meth:`MergeRule.for_size` if None.
+        rule: the bounds; :meth:`MergeRule.standard` if None.
 
     Raises:
         ValueError: for labels that :func:`~rsp_lab.data.labels.checked_labels` refuses, another size than the masks'
@@ -310,7 +198,7 @@ def merge(
             f"detections have classes {sorted(set(detections.classes.tolist()))}; {table.name!r} has "
             f"{len(table.things)} things, from 0. Name the table that fits the model."
         )
-    rule, masks = rule or MergeRule.for_size(y, x), detections.masks.cpu()
+    rule, masks = rule or MergeRule.standard(table, (y, x)), detections.masks.cpu()
 
     ids = torch.full((y, x), VOID, dtype=torch.int32)
     segments: list[Segment] = []
@@ -371,7 +259,3 @@ def _by_segment(ids: Tensor, mask: Tensor) -> dict[int, int]:
     numbers, counts = ids[mask].unique(return_counts=True)
     pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
-
-
-def _counts(pixels: Mapping[int, int]) -> dict[str, int]:
-    return {str(segment): number for segment, number in pixels.items()}

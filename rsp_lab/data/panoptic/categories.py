@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rsp_lab.data.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, ClassTable, Colour
+from rsp_lab.data.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, UNNAMED, ClassTable, Colour, hue_circle
 
 THINGS = "things"
 """What the semantic branch calls all things together: its class 0."""
@@ -258,3 +258,28 @@ COCO_PANOPTIC = PanopticTable("coco-panoptic", _COCO)
 STREET_PANOPTIC = PanopticTable("street-panoptic", _of_streets())
 """The 8 things and 11 kinds of stuff of Cityscapes, which drawn scenes have too."""
 PANOPTIC_TABLES: dict[str, PanopticTable] = {table.name: table for table in (COCO_PANOPTIC, STREET_PANOPTIC)}
+
+
+def panoptic_table_for(things: Sequence[str], stuff: Sequence[str], name: str = "") -> PanopticTable:
+    """The table of a model's things and stuff: of that name, else one of ours whose names these are, else a made one.
+
+    A made one has ids from 1, things first, and colours that differ in hue.
+
+    Args:
+        things: in the order of the instance branch's classes.
+        stuff: in the order of the semantic branch's classes after things together.
+        name: of the table, as the model knows it; a table with other names is not taken.
+    """
+    wanted = (tuple(things), tuple(stuff))
+    known = [PANOPTIC_TABLES[name]] if name in PANOPTIC_TABLES else []
+    for table in (*known, *PANOPTIC_TABLES.values()):
+        if (tuple(c.name for c in table.things), tuple(c.name for c in table.stuff)) == wanted:
+            return table
+    names = (*wanted[0], *wanted[1])
+    return PanopticTable(
+        UNNAMED,
+        tuple(
+            Category(place, category, place <= len(things), colour)
+            for place, (category, colour) in enumerate(zip(names, hue_circle(len(names)), strict=True), start=1)
+        ),
+    )

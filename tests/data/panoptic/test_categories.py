@@ -1,6 +1,13 @@
 import pytest
 
-from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, STREET_PANOPTIC, THINGS, Category, PanopticTable
+from rsp_lab.data.panoptic.categories import (
+    COCO_PANOPTIC,
+    STREET_PANOPTIC,
+    THINGS,
+    Category,
+    PanopticTable,
+    panoptic_table_for,
+)
 
 
 def test_coco_has_80_things_and_53_kinds_of_stuff_of_which_54_classes_come():
@@ -34,3 +41,16 @@ def test_an_unknown_category_is_named():
 def test_tables_that_make_no_sense_are_refused(categories, message):
     with pytest.raises(ValueError, match=message):
         PanopticTable("odd", categories)
+
+
+def test_the_table_of_a_model_is_ours_where_the_names_are_and_else_one_with_its_names():
+    things, stuff = ([c.name for c in part] for part in (STREET_PANOPTIC.things, STREET_PANOPTIC.stuff))
+    assert panoptic_table_for(things, stuff, "street-panoptic") is STREET_PANOPTIC
+    assert panoptic_table_for(things, stuff) is STREET_PANOPTIC
+    made = panoptic_table_for(["boat", "swan"], ["water"], "street-panoptic")
+    assert [(c.id, c.name, c.is_thing) for c in made.categories] == [
+        (1, "boat", True),
+        (2, "swan", True),
+        (3, "water", False),
+    ]
+    assert len({c.colour for c in made.categories}) == 3
