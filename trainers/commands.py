@@ -114,7 +114,7 @@ def evaluate_command(
     if num_threads:
         torch.set_num_threads(num_threads)
     path = best_weights(checkpoint)
-    model = load_model(path)
+    model = load_model(path).semantic
     scores = score(model, open_split(data or data_of(path, model), split), inference)
     print(to_json(scores.to_dict(), indent=2) if json_output else scores.table())
 
@@ -135,7 +135,7 @@ def predict_command(
         inference: whole image, one scale, no flip by default.
     """
     path = best_weights(checkpoint)
-    model = load_model(path)
+    model = load_model(path).semantic
     samples = open_split(data or data_of(path, model), split, labels="unread")
     check_classes(model.config.class_names, samples)
     read = samples.sources if isinstance(samples, FileSamples) else ()

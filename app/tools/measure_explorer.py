@@ -90,7 +90,7 @@ _VIEWS = ("", "spread=chain&gaze=1", "spread=chain&grids=content&second=100,100"
 
 def _payload(about: Measurement, size: tuple[int, int]) -> bytes:
     scene = draw_scene(3, *size)
-    models = load(about.left), load(about.right)
+    models = load(about.left).semantic, load(about.right).semantic
     views = view_model(models[0], scene.image), view_model(models[1], scene.image)
     return build_payload(scene.image, models, views, CITYSCAPES, scene.label, budget=file_budget(size))
 

@@ -40,8 +40,8 @@ def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[
     torch.manual_seed(0)
     large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), CLASS_NAMES)).eval()
     cases = (
-        ("camvid-rsp4", weights.load("camvid-rsp4"), (360, 480), rounds),
-        ("camvid-baseline", weights.load("camvid-baseline"), (360, 480), rounds),
+        ("camvid-rsp4", weights.load("camvid-rsp4").semantic, (360, 480), rounds),
+        ("camvid-baseline", weights.load("camvid-baseline").semantic, (360, 480), rounds),
         ("RSP-4, ResNet-50", large, (512, 1024), max(2, rounds // 3)),
     )
     rows = []

@@ -5,19 +5,23 @@ from __future__ import annotations
 from rsp_lab.analysis.scenes.rates import rates_in
 from rsp_lab.cli.output import Json, print_rows
 from rsp_lab.models import weights
+from rsp_lab.models.panoptic.config import PanopticConfig
 
 
 def models(*, json: Json = False) -> None:
     """The weights that come with the package."""
     rows = []
     for name, path in weights.shipped().items():
-        config, metadata = weights.read_header(path)
+        whole, metadata = weights.read_header(path)
+        config = whole.semantic
         rows.append(
             {
                 "name": name,
+                "task": "panoptic" if isinstance(whole, PanopticConfig) else "semantic",
                 "encoder": config.pyramid.encoder,
                 "steps": " ".join(type(f).__name__.removesuffix("Config") for f in getattr(config.head, "fusions", ())),
                 "classes": len(config.class_names),
+                "things": len(whole.things) if isinstance(whole, PanopticConfig) else None,
                 "val_miou": metadata.get("validation", {}).get("miou"),
                 "regions": ", ".join(f"{case} {rate}" for case, rate in rates_in(metadata).items()) or None,
                 "data": metadata.get("data"),

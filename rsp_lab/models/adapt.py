@@ -10,6 +10,7 @@ from torch import nn
 from rsp_lab.frozen.wrappers import unwrapped
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import IMAGENET, Subject
+from rsp_lab.models.whole import WholeModel
 
 _ASSUMED = "ImageNet's, assumed: the network does not say"
 
@@ -28,8 +29,8 @@ def adapt(
     """A network of segmentation_models_pytorch, Hugging Face or torchvision, or any other one, as a subject.
 
     Args:
-        network: in eval mode. A model of ours is returned as it is, a subject too. What ``torch.compile`` or a
-            parallel form put around a network is taken off.
+        network: in eval mode. A model of ours is returned as it is, of a panoptic one its semantic branch; a subject
+            too. What ``torch.compile`` or a parallel form put around a network is taken off.
         class_names: in the order of the logits. Hugging Face's networks name their own; for others they are needed.
         cut: the tensors in which answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``. Found for smp (the
             encoder's maps), Hugging Face's SegFormer and networks with a backbone (its feature maps), and torchvision
@@ -46,7 +47,9 @@ def adapt(
     """
     if isinstance(network, nn.Module):
         network = unwrapped(network)
-    if isinstance(network, Segmenter | Subject):
+    if isinstance(network, WholeModel):
+        return network.semantic
+    if isinstance(network, Subject):
         return network
     if not isinstance(network, nn.Module):
         raise ValueError(f"a network must be a torch.nn.Module, got {type(network).__name__}.")

@@ -9,15 +9,19 @@ from typing import Any, Literal, Union
 
 from rsp_lab.models.fusion import AverageConfig, SumConfig
 from rsp_lab.models.heads import SemanticFPNConfig, TopDownConfig
+from rsp_lab.models.panoptic.config import InstanceConfig, PanopticConfig
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.whole import WholeConfig
 from rsp_lab.shapes import Window
 
 _CONFIGS: dict[str, type[Any]] = {
     cls.__name__: cls
     for cls in (
         AverageConfig,
+        InstanceConfig,
+        PanopticConfig,
         PyramidConfig,
         RelationConfig,
         SegmenterConfig,
@@ -39,6 +43,16 @@ BOUNDS: dict[tuple[type[Any], str], tuple[int, int]] = {
     (SemanticFPNConfig, "channels"): (1, 2048),
     (SegmenterConfig, "class_names"): (1, 2000),
     (SegmenterConfig, "label_table"): (0, 100),
+    (InstanceConfig, "sizes"): (5, 5),
+    (InstanceConfig, "ratios"): (1, 20),
+    (InstanceConfig, "canonical_scale"): (1, 4096),
+    (InstanceConfig, "rpn_samples"): (1, 100_000),
+    (InstanceConfig, "roi_samples"): (1, 100_000),
+    (InstanceConfig, "box_channels"): (1, 8192),
+    (InstanceConfig, "mask_channels"): (1, 2048),
+    (InstanceConfig, "mask_layers"): (1, 16),
+    (InstanceConfig, "detections"): (1, 10_000),
+    (PanopticConfig, "things"): (1, 2000),
 }
 """Least and greatest value of a number, or length of a text or list. Beyond them a model costs memory and time out of
 all proportion to its file."""
@@ -88,7 +102,7 @@ def config_from_json(data: Any) -> Any:
     return cls(**fields)
 
 
-def check_config(config: SegmenterConfig) -> None:
+def check_config(config: WholeConfig) -> None:
     """Raises ValueError for a configuration that could not be read again; see :func:`config_from_json`."""
     config_from_json(config_to_json(config))
 
@@ -103,7 +117,7 @@ def _check(cls: type[Any], name: str, value: Any, hint: Any) -> None:
         if not least <= size <= most:
             what = "" if isinstance(value, int) else " letters" if isinstance(value, str) else " of them"
             raise ValueError(f"{where} is {_shown(size)}{what}, expected {least} to {most}{what}.")
-    if name == "class_names":
+    if name in ("class_names", "things"):
         for one in value:
             if not one.strip() or len(one) > LONGEST_NAME or not one.isprintable():
                 raise ValueError(

@@ -49,7 +49,7 @@ class HubSegmenter(Segmenter, ModelHubMixin):
     """A segmenter with ``save_pretrained``, ``from_pretrained`` and ``push_to_hub`` of huggingface_hub.
 
     What is saved is one weights file as :func:`rsp_lab.models.weights.save` writes it, and a card. A folder that holds
-    a model of another library is left alone.
+    a model of another library is left alone. Of a file of a panoptic model, its semantic branch is taken.
 
     Args:
         config, name: see :class:`~rsp_lab.models.segmenter.Segmenter`.
@@ -134,7 +134,7 @@ class HubSegmenter(Segmenter, ModelHubMixin):
                     token=token,
                 )
             )
-        model = weights.load(path)
+        model = weights.load(path).semantic
         model.name = Path(model_id).name
         return cls.of(model, weights.read_header(path)[1])
 

@@ -25,6 +25,7 @@ FUNCTION_OF = ".py:"
 def load_any(name: str | Path) -> Segmenter | Subject:
     """A model in eval mode, by shipped name, weights file, or ``FILE.py:function``.
 
+    Of a panoptic model it is the semantic branch, which has the panoptic model's parameters and gives its logits.
     The function takes no arguments and answers a network of any library, which :func:`~rsp_lab.models.adapt.adapt`
     then takes, or what that gives. **It runs the file**: name only files that you trust.
 
@@ -33,7 +34,7 @@ def load_any(name: str | Path) -> Segmenter | Subject:
         ValueError: if the file or the function is missing, fails, or makes nothing that can be taken.
     """
     if not names_a_function(name):
-        return load(name)
+        return load(name).semantic
     file, function = model_file(name), str(name).rpartition(":")[2]
     functions = model_functions(file)
     if function not in functions:

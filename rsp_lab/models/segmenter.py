@@ -44,6 +44,11 @@ class SegmenterConfig:
                 "set PyramidConfig(top=7) or take a head with fewer levels."
             )
 
+    @property
+    def semantic(self) -> SegmenterConfig:
+        """Itself, as a panoptic configuration has one."""
+        return self
+
 
 class Segmenter(nn.Module):
     """Feature pyramid, head, and bilinear upsampling to the image's size.
@@ -70,6 +75,11 @@ class Segmenter(nn.Module):
         self.head = build_head(config.head, config.pyramid.channels, len(config.class_names))
         self.logits = Tap("logits", "b class y x", 4)
         self.to(memory_format=torch.channels_last)
+
+    @property
+    def semantic(self) -> Segmenter:
+        """Itself, as a panoptic model has one: what takes a segmenter takes the semantic branch of any model."""
+        return self
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import difflib
 import warnings
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,7 +23,10 @@ from rsp_lab.files import (
     write_atomic,
 )
 from rsp_lab.models.config_json import check_config, config_from_json, config_to_json
+from rsp_lab.models.panoptic.config import PanopticConfig
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.whole import WholeConfig, WholeModel, build_model
 
 FORMAT = "rsp_lab/1"
 TINY = "-tiny"
@@ -49,42 +52,41 @@ def save(model: nn.Module, path: str | Path, metadata: dict[str, Any], dtype: to
     What is written is checked to be what :func:`load` reads.
 
     Args:
-        model: a segmenter, or one in a wrapper: DataParallel, DistributedDataParallel, torch.compile, a moving average.
+        model: a segmenter, a panoptic one, or either in a wrapper: DataParallel, DistributedDataParallel,
+            torch.compile, a moving average.
         metadata: JSON-able facts for the model card (data, budget, seed, scores, terms).
         dtype: of the stored floating-point tensors.
 
     Raises:
-        WeightsError: if there is no segmenter in ``model``, it was changed after it was built, a value is not finite
-            or does not fit ``dtype``, or metadata or file could not be read again.
+        WeightsError: if there is no model of ours in ``model``, it was changed after it was built, a value is not
+            finite or does not fit ``dtype``, or metadata or file could not be read again.
     """
-    path, segmenter = Path(path), _unwrapped(model)
+    path, whole = Path(path), _unwrapped(model)
     where = f"cannot save {path}"
     if not path.parent.is_dir():
         raise WeightsError(f"{where}: there is no folder {path.parent}. Create it.")
-    tensors = {_plain_name(name): _stored(name, value, dtype) for name, value in segmenter.state_dict().items()}
+    tensors = {_plain_name(name): _stored(name, value, dtype) for name, value in whole.state_dict().items()}
     try:
-        check_config(segmenter.config)
+        check_config(whole.config)
         _check_metadata(metadata)
     except ValueError as error:
         raise WeightsError(f"{where}: {error} Change it before saving.") from error
-    _check_shapes(
-        where, _shapes(segmenter.config, where), {name: tuple(value.shape) for name, value in tensors.items()}
-    )
-    facts = {"format": FORMAT, "config": config_to_json(segmenter.config), "metadata": metadata}
+    _check_shapes(where, _shapes(whole.config, where), {name: tuple(value.shape) for name, value in tensors.items()})
+    facts = {"format": FORMAT, "config": config_to_json(whole.config), "metadata": metadata}
     # One key, because safetensors writes several in no fixed order: equal weights are equal bytes.
     write_atomic(path, serialised(tensors, {"rsp_lab": to_json(facts, indent=None)}))
 
 
-def _unwrapped(model: nn.Module) -> Segmenter:
-    """The segmenter in a model; wrappers are taken off."""
+def _unwrapped(model: nn.Module) -> WholeModel:
+    """The model of ours in a model; wrappers are taken off."""
     inner: Any = model
-    while not isinstance(inner, Segmenter):
+    while not isinstance(inner, WholeModel):
         held = vars(inner).get("_modules", {}) if isinstance(inner, nn.Module) else {}
         inner = next((held[name] for name in _WRAPPERS if isinstance(held.get(name), nn.Module)), None)
         if inner is None:
             raise WeightsError(
-                f"cannot save a {type(model).__name__}: a weights file holds a Segmenter. Give the segmenter inside "
-                "it, or keep torch.save(model.state_dict(), ...) for a network of your own."
+                f"cannot save a {type(model).__name__}: a weights file holds a Segmenter or a PanopticSegmenter. Give "
+                "the one inside it, or keep torch.save(model.state_dict(), ...) for a network of your own."
             )
     return inner
 
@@ -166,7 +168,7 @@ def raw_header(name_or_path: str | Path) -> SafetensorsHeader:
         raise WeightsError(str(error)) from error
 
 
-def read_header(name_or_path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
+def read_header(name_or_path: str | Path) -> tuple[WholeConfig, dict[str, Any]]:
     """Configuration and metadata of a weights file, without reading its tensors.
 
     Raises:
@@ -175,7 +177,7 @@ def read_header(name_or_path: str | Path) -> tuple[SegmenterConfig, dict[str, An
     return _described(resolve(name_or_path), raw_header(name_or_path))
 
 
-def _described(path: Path, header: SafetensorsHeader) -> tuple[SegmenterConfig, dict[str, Any]]:
+def _described(path: Path, header: SafetensorsHeader) -> tuple[WholeConfig, dict[str, Any]]:
     if "rsp_lab" not in header.metadata:
         raise WeightsError(
             f"{path}: a safetensors file, but not of rsp_lab (no configuration in its header). "
@@ -194,7 +196,7 @@ def _described(path: Path, header: SafetensorsHeader) -> tuple[SegmenterConfig, 
     return config_of(facts.get("config"), path), facts["metadata"]
 
 
-def config_of(data: Any, path: Path) -> SegmenterConfig:
+def config_of(data: Any, path: Path) -> WholeConfig:
     """The configuration of a whole model out of a header's JSON data, checked type by type and against its bounds.
 
     Raises:
@@ -204,15 +206,16 @@ def config_of(data: Any, path: Path) -> SegmenterConfig:
         config = config_from_json(data)
     except ValueError as error:
         raise WeightsError(f"{path}: unusable header: {error} Export it again with this version.") from error
-    if not isinstance(config, SegmenterConfig):
+    if not isinstance(config, WholeConfig):
         raise WeightsError(f"{path}: the header describes a {type(config).__name__}, not a whole model.")
     return config
 
 
-def load(name_or_path: str | Path) -> Segmenter:
+def load(name_or_path: str | Path) -> WholeModel:
     """A model by shipped name or path of a ``.safetensors`` file: float32, on the CPU, in eval mode.
 
-    Its ``name`` is the shipped name or the file's stem.
+    Its ``name`` is the shipped name or the file's stem. What takes a segmenter takes its semantic branch,
+    ``load(...).semantic``, which of a segmenter is itself.
 
     Raises:
         WeightsError: see :func:`read_header`; also if tensors and configuration do not fit each other, which is found
@@ -229,7 +232,11 @@ def load(name_or_path: str | Path) -> Segmenter:
     return _filled(config, tensors, path)
 
 
-def load_pth(path: str | Path, config: SegmenterConfig) -> Segmenter:
+@overload
+def load_pth(path: str | Path, config: SegmenterConfig) -> Segmenter: ...
+@overload
+def load_pth(path: str | Path, config: PanopticConfig) -> PanopticSegmenter: ...
+def load_pth(path: str | Path, config: WholeConfig) -> WholeModel:
     """A model from a state dict in PyTorch's own format, read with ``weights_only=True``, in eval mode.
 
     Prefixes that wrappers put before the names (``module.``, ``_orig_mod.``) are taken off, with a warning.
@@ -268,19 +275,19 @@ def _without_wrappers(state: dict[str, Tensor], path: str | Path) -> dict[str, T
     return {plain: state[name] for name, plain in names.items()}
 
 
-def empty_model(config: SegmenterConfig, path: str | Path) -> Segmenter:
+def empty_model(config: WholeConfig, path: str | Path) -> WholeModel:
     """A model with random weights.
 
     Raises:
         WeightsError: if none can be built from the configuration; ``path`` is where it comes from.
     """
     try:
-        return Segmenter(config, name=Path(path).stem)
+        return build_model(config, name=Path(path).stem)
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: no model can be built from its configuration ({error}).") from error
 
 
-def _shapes(config: SegmenterConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
+def _shapes(config: WholeConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
     """Shapes of all tensors of a model, without memory for any of them."""
     with torch.device("meta"):
         return {name: tuple(value.shape) for name, value in empty_model(config, path).state_dict().items()}
@@ -303,7 +310,7 @@ def _check_shapes(where: str, expected: dict[str, tuple[int, ...]], there: dict[
         raise WeightsError(f"{where}: tensors do not fit the configuration: {'; '.join(problems)}.")
 
 
-def _filled(config: SegmenterConfig, tensors: dict[str, Tensor], path: Path) -> Segmenter:
+def _filled(config: WholeConfig, tensors: dict[str, Tensor], path: Path) -> WholeModel:
     for name, value in tensors.items():
         check_finite(f"{path}: {name}", value)
     model = empty_model(config, path)

@@ -31,7 +31,7 @@ def model_card(files: list[Path]) -> str:
             raise ValueError(f"{path}: has other classes than {files[0]}. Write one card for each class table.")
     rows = [[name, *(percent(score["iou"][name], 1, unit=False) for score in scores)] for name in classes]
     rows += [[title, *(percent(score[key], 1, unit=False) for score in scores)] for title, key in _SUMS]
-    network = [_network(config) for config, _ in headers]
+    network = [_network(config.semantic) for config, _ in headers]
     training = [_training(metadata) for _, metadata in headers]
     options = [_options(metadata["run"]) for _, metadata in headers]
     for title in dict.fromkeys(title for facts in options for title in facts):
@@ -46,7 +46,7 @@ def model_card(files: list[Path]) -> str:
             "## Scores",
             "",
             f"IoU in percent over the {scores[0]['images']} images of the validation set, at full size and one "
-            f"scale, from one confusion matrix; of the weights as stored. {_choice(headers)}",
+            f"scale, from one confusion matrix; of the weights as stored. {_choice([one for _, one in headers])}",
             "",
             *markdown_table(["class", *names], rows),
             "",
@@ -160,8 +160,8 @@ def _listed(facts: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None)
 
 
-def _choice(headers: list[tuple[SegmenterConfig, dict[str, Any]]]) -> str:
+def _choice(metadata: list[dict[str, Any]]) -> str:
     """How the weights of a run were chosen among those it had on its way."""
-    if all(metadata["run"]["eval_every"] >= metadata["run"]["steps"] for _, metadata in headers):
+    if all(one["run"]["eval_every"] >= one["run"]["steps"] for one in metadata):
         return "The weights are the last ones of the run; none were chosen by a score."
     return "The weights are the best of those evaluated during the run, chosen by mIoU on this same set."

@@ -121,10 +121,10 @@ def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluat
         rounded = Path(folder) / output.name
         weights.save(weights.load(best), rounded, metadata, dtype=torch.float16)
         model = weights.load(rounded)
-    scores = score(model, samples)
+    scores = score(model.semantic, samples)
     metadata |= {"validation": scores.to_dict()}
     if isinstance(samples, SceneSplit):
-        metadata["regions"] = _read_regions(model, samples.size)
+        metadata["regions"] = _read_regions(model.semantic, samples.size)
     output.parent.mkdir(parents=True, exist_ok=True)
     weights.save(model, output, metadata, dtype=torch.float16)
     return scores

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rsp_lab.models import weights
-from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.whole import WholeConfig
 
 _NUMBER = (int, float)
 _SCORE = (int, float, type(None))
@@ -39,7 +39,7 @@ OPTIONAL: Mapping[str, tuple[type, ...]] = {
 _PAIRS = ("budget.crop", "run.augment.scale")
 
 
-def run_header(path: str | Path) -> tuple[SegmenterConfig, dict[str, Any]]:
+def run_header(path: str | Path) -> tuple[WholeConfig, dict[str, Any]]:
     """Configuration and metadata of weights that training wrote.
 
     Raises:

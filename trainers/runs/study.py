@@ -67,7 +67,7 @@ def run_study(
 def write_findings(run: Path, scenes: Sequence[Scene]) -> None:
     """Asks a run's best weights about the ambiguous regions of ``scenes``; kept in the run's folder."""
     weights = best_weights(run)
-    model = load_model(weights).eval()
+    model = load_model(weights).semantic
     answers = region_answers(model, tqdm(scenes, desc=f"regions {run.name}", unit="scene"))
     kept: dict[str, Any] = {
         "weights_digest": digest(weights),

@@ -23,7 +23,7 @@ from rsp_lab.files import (
     write_atomic,
 )
 from rsp_lab.models import weights
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.whole import WholeModel
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.learner import Learner
@@ -120,7 +120,7 @@ def resume(run: Path, config: RunConfig, learner: Learner) -> Progress:
     return progress
 
 
-def load_model(path: Path) -> Segmenter:
+def load_model(path: Path) -> WholeModel:
     """The network of a weights file or of a run's state (its moving average, where it has one), in eval mode.
 
     Raises:

@@ -49,8 +49,8 @@ def target_function(
         ValueError: for a model, an image or a target that cannot be explained.
     """
     network = unwrapped(model)
-    names = class_names_of(network, class_names)
     photograph = explainable_input(network, image)
+    names = class_names_of(network, class_names)
     with full_precision(photograph.device, grad=True), uncompiled(network):
         yield TargetFunction(network, target, photograph, names, report)
 

@@ -25,6 +25,7 @@ from rsp_lab.capture.record import Record
 from rsp_lab.files import digest
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.heads import Head
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.relations.precision import full_precision
@@ -403,6 +404,7 @@ def check_finite_logits(logits: Tensor, name: str) -> None:
 
 def check_affine(model: object) -> None:
     """Raises ValueError unless it is a model of ours, with a head that is known to be affine in its Q maps."""
+    _check_one_branch(model)
     if not isinstance(model, Segmenter):
         raise ValueError(
             f"this needs a Segmenter, a model of rsp_lab whose head is known to be affine in its Q maps, got a "
@@ -412,13 +414,22 @@ def check_affine(model: object) -> None:
         raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
 
 
+def _check_one_branch(model: object) -> None:
+    if isinstance(model, PanopticSegmenter):
+        raise ValueError(
+            f"{model.name} is a panoptic model, and this is about one branch of it: pass model.semantic, whose logits "
+            "are its own."
+        )
+
+
 def explainable_input(model: nn.Module, image: ImageLike) -> Float[Tensor, "1 3 y x"]:
     """One image in the model's dtype, on its device and in memory of its own, for a pass that is to be explained.
 
     Raises:
-        ValueError: for a model in training mode or of a dtype that is too coarse, or what is no image
-            (:func:`rsp_lab.rgb.one_image`).
+        ValueError: for a model in training mode, of a dtype that is too coarse or with two branches, or what is no
+            image (:func:`rsp_lab.rgb.one_image`).
     """
+    _check_one_branch(model)
     anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), None)
     if anchor is not None and anchor.dtype not in TOLERANCES:
         raise ValueError(

@@ -1,6 +1,11 @@
 """Configurations of panoptic models, as functions that return a frozen config.
 
 Names of things and of stuff are arguments, in the order of their ids: those of COCO, or of any other table.
+
+The cost columns of Table III fit an input of 1024 x 2048 and 19 classes, which are Cityscapes': 62.5, 53.1 and 53.4 G
+for the three heads. With the 54 classes of COCO's semantic branch the same heads have 63.1, 53.7 and 53.9 G there, and
+32.2, 27.4 and 27.5 G at 800 x 1333, the largest picture of COCO's schedule; parameters are 6.5, 5.1 and 7.8 MB all the
+same. The instance branch is in none of these numbers.
 """
 
 from __future__ import annotations
