@@ -18,7 +18,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.roi_heads import RoIHeads, paste_masks_in_image
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 from torchvision.ops.poolers import LevelMapper
 
 from rsp_lab.models.panoptic.config import ROI_LEVELS, RPN_LEVELS, InstanceConfig
@@ -169,6 +169,29 @@ class InstanceBranch(nn.Module):
             found["labels"] - 1,
             torch.stack(pasted) if pasted else torch.zeros(0, *size, dtype=torch.bool, device=boxes.device),
         )
+
+    def proposed(self, maps: Mapping[int, Float[Tensor, "1 c _ _"]], size: tuple[int, int]) -> Float[Tensor, "n 4"]:
+        """The regions of one image that are classified, best first, in evaluation mode; arguments as for a call."""
+        (regions,), _ = self.rpn(ImageList(maps[2], [size]), self._features(maps))
+        return regions
+
+    def classified(
+        self, maps: Mapping[int, Float[Tensor, "b c _ _"]], size: tuple[int, int], regions: Float[Tensor, "n 4"]
+    ) -> tuple[Float[Tensor, "b n class"], Float[Tensor, "b n class 4"]]:
+        """Logits of each region in each image, 0 being the background, and the box that each class makes of it.
+
+        Args:
+            maps: P_x by level.
+            size: of the images in pixels, at whose border boxes end.
+            regions: left, top, right and bottom edge in pixels, the same in every image.
+        """
+        images = len(maps[2])
+        each, sizes = [regions] * images, [size] * images
+        pooled = self.heads.box_roi_pool(self._features(maps), each, sizes)
+        logits, deltas = self.heads.box_predictor(self.heads.box_head(pooled))
+        boxes = clip_boxes_to_image(self.heads.box_coder.decode(deltas, each), size)
+        shape = images, len(regions), logits.shape[-1]
+        return logits.reshape(shape), boxes.reshape(*shape, 4)
 
     def losses(
         self, maps: Mapping[int, Float[Tensor, "b c _ _"]], size: tuple[int, int], truth: Sequence[InstancesLike]

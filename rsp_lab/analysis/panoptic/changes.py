@@ -1,0 +1,278 @@
+"""What changed between two segmentations of one image, segment by segment, and what the semantic map alone changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from rsp_lab.analysis.panoptic.merge import Merged, merge
+from rsp_lab.analysis.panoptic.segmentation import PanopticPass
+from rsp_lab.analysis.passes.pair import pair_names
+from rsp_lab.data.panoptic.categories import VOID
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import fixed, percent
+
+MATCH_RULE = (
+    "two segments match where their IoU is above 0.5, at most one on either side; of one category they are the same "
+    "segment, as in panoptic quality"
+)
+_MATCH = 0.5
+Kind = Literal["extent", "relabelled", "lost", "new"]
+KINDS: dict[Kind, str] = {
+    "extent": "same segment, other pixels",
+    "relabelled": "same place, other category",
+    "lost": "of the first alone",
+    "new": "of the second alone",
+}
+"""What may have become of a segment, and what that means."""
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentChange(Summarised):
+    """One segment that is not the same in both.
+
+    Attributes:
+        kind: see :data:`KINDS`.
+        first, second: the segment's id in either, None where it has none.
+        titles: what it is called in either; where it has no segment, what is there instead on most of its pixels.
+        iou: of both, 0 where one has none.
+        mask: pixels that are the segment's in one and not in the other; of relabelled ones all of both.
+    """
+
+    kind: Kind
+    first: int | None
+    second: int | None
+    titles: tuple[str, str]
+    iou: float
+    mask: Bool[Tensor, "y x"]
+
+    @property
+    def pixels(self) -> int:
+        """By which changes are ranked."""
+        return int(self.mask.sum())
+
+    def sentence(self) -> str:
+        """E.g. ``"car 87 % is lost: road is there instead on most of its 310 px"``."""
+        before, after = self.titles
+        if self.kind == "extent":
+            return f"{before} and {after} part on {self.pixels:,} px, IoU {fixed(self.iou)}"
+        if self.kind == "relabelled":
+            return f"{before} is {after}, {self.pixels:,} px, IoU {fixed(self.iou)}"
+        if self.kind == "lost":
+            return f"{before} is lost: {after} is there instead on most of its {self.pixels:,} px"
+        return f"{after} is new: {before} was there on most of its {self.pixels:,} px"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "first": self.first,
+            "second": self.second,
+            "titles": list(self.titles),
+            "iou": round(self.iou, 4),
+            "pixels": self.pixels,
+            "sentence": self.sentence(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentChanges(Summarised):
+    """What two segmentations of one image do not have in common.
+
+    Attributes:
+        names: of the two.
+        changes: most pixels first; segments that are the same, pixel for pixel, are left out.
+        same: how many those are.
+        differing: pixels on which the two say another category, or of which one is void.
+        size: (y, x).
+    """
+
+    names: tuple[str, str]
+    changes: tuple[SegmentChange, ...]
+    same: int
+    differing: int
+    size: tuple[int, int]
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """Changes by kind."""
+        found = Counter(change.kind for change in self.changes)
+        return {kind: found[kind] for kind in KINDS}
+
+    def at(self, pixel: tuple[int, int]) -> SegmentChange | None:
+        """The change with most pixels that a pixel (y, x) is part of."""
+        return next((change for change in self.changes if change.mask[pixel]), None)
+
+    def sentence(self) -> str:
+        """How much changed, and what most of all."""
+        share = percent(self.differing / (self.size[0] * self.size[1]))
+        if not self.changes:
+            return f"{self.names[0]} and {self.names[1]} have the same segments, pixel for pixel."
+        counts = ", ".join(f"{count} {_WORDS[kind]}" for kind, count in self.counts.items() if count)
+        return (
+            f"{self.names[0]} and {self.names[1]} call {share} of the pixels by another category: {self.same} segments "
+            f"are the same, {counts}. Most: {self.changes[0].sentence()}."
+        )
+
+    def _summary(self) -> tuple[str, Rows]:
+        title = f"{len(self.changes)} changes from {self.names[0]} to {self.names[1]}"
+        return title, [(change.kind, change.sentence()) for change in self.changes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "models": list(self.names),
+            "sentence": self.sentence(),
+            "rule": MATCH_RULE,
+            "unit": "pixels of the image",
+            "differing": self.differing,
+            "same": self.same,
+            "counts": dict(self.counts),
+            "changes": [change.to_dict() for change in self.changes],
+        }
+
+
+_WORDS: dict[Kind, str] = {
+    "extent": "have other pixels",
+    "relabelled": "have another category",
+    "lost": "are lost",
+    "new": "are new",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PanopticComparison(Summarised):
+    """Two panoptic models on one image.
+
+    Attributes:
+        left, right: the models' passes.
+    """
+
+    left: PanopticPass
+    right: PanopticPass
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of the models."""
+        return pair_names(self.left.model.semantic, self.right.model.semantic)
+
+    @cached_property
+    def changes(self) -> SegmentChanges:
+        """From the left model's segments to the right one's."""
+        return segment_changes(self.left.merged, self.right.merged, self.names)
+
+    @cached_property
+    def exchanged(self) -> Merged:
+        """The left model's detections merged with the right model's semantic map."""
+        left, right = self.left.merged, self.right.merged
+        return merge(right.labels, left.detections, left.table, left.rule)
+
+    @cached_property
+    def by_semantic_map(self) -> SegmentChanges:
+        """What the semantic map alone changes: both with the left model's detections."""
+        names = self.left.name, f"the semantic map of {self.names[1]}, same detections"
+        return segment_changes(self.left.merged, self.exchanged, names)
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"PanopticComparison of {self.names[0]} and {self.names[1]}", [
+            ("changes", self.changes.sentence()),
+            ("by the semantic map", self.by_semantic_map.sentence()),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "left": self.left.merged.to_dict(),
+            "right": self.right.merged.to_dict(),
+            "changes": self.changes.to_dict(),
+            "by_semantic_map": self.by_semantic_map.to_dict(),
+        }
+
+
+def compare_segments(left: PanopticPass, right: PanopticPass) -> PanopticComparison:
+    """Two panoptic models side by side on one image.
+
+    Raises:
+        ValueError: unless both saw the same image and have the same categories.
+    """
+    if left.image.shape != right.image.shape or not torch.equal(left.image.cpu().float(), right.image.cpu().float()):
+        raise ValueError("the passes are of two images: make both on one image.")
+    if left.merged.table != right.merged.table:
+        known = [
+            f"{name} has {len(one.merged.table.things)} things and {len(one.merged.table.stuff)} kinds of stuff"
+            for name, one in zip(pair_names(left.model.semantic, right.model.semantic), (left, right), strict=True)
+        ]
+        raise ValueError(f"{' and '.join(known)}, of other names: compare models that were trained on the same table.")
+    return PanopticComparison(left, right)
+
+
+def segment_changes(
+    first: Merged, second: Merged, names: tuple[str, str] = ("the first", "the second")
+) -> SegmentChanges:
+    """What two segmentations of one image do not have in common, by :data:`MATCH_RULE`.
+
+    Args:
+        first, second: of one size and table.
+        names: what sentences call them.
+
+    Raises:
+        ValueError: if they are of two sizes or tables.
+    """
+    if first.size != second.size or first.table != second.table:
+        raise ValueError(
+            f"the segmentations have {first.size[0]} x {first.size[1]} and {second.size[0]} x {second.size[1]} pixels "
+            f"and the tables {first.table.name!r} and {second.table.name!r}: give two of one image and one table."
+        )
+    shared = _overlaps(first, second)
+    areas = first.map.areas, second.map.areas
+    categories = [{segment.id: segment.category_id for segment in one.map.segments} for one in (first, second)]
+    found: list[SegmentChange] = []
+    matched: tuple[set[int], set[int]] = (set(), set())
+    same = 0
+    for (one, other), pixels in shared.items():
+        if VOID in (one, other):
+            continue
+        iou = pixels / (areas[0][one] + areas[1][other] - pixels)
+        if iou <= _MATCH:
+            continue
+        matched[0].add(one)
+        matched[1].add(other)
+        equal = categories[0][one] == categories[1][other]
+        if equal and iou == 1:
+            same += 1
+            continue
+        mine, theirs = first.map.ids == one, second.map.ids == other
+        mask = mine ^ theirs if equal else mine | theirs
+        titles = first.title(one), second.title(other)
+        found.append(SegmentChange("extent" if equal else "relabelled", one, other, titles, iou, mask))
+    for segment in areas[0].keys() - matched[0]:
+        instead = second.title(_most({o: n for (s, o), n in shared.items() if s == segment}))
+        mask = first.map.ids == segment
+        found.append(SegmentChange("lost", segment, None, (first.title(segment), instead), 0.0, mask))
+    for segment in areas[1].keys() - matched[1]:
+        before = first.title(_most({s: n for (s, o), n in shared.items() if o == segment}))
+        mask = second.map.ids == segment
+        found.append(SegmentChange("new", None, segment, (before, second.title(segment)), 0.0, mask))
+    found.sort(key=lambda change: (-change.pixels, list(KINDS).index(change.kind), change.first or change.second or 0))
+    differing = sum(
+        pixels
+        for (one, other), pixels in shared.items()
+        if categories[0].get(one, VOID) != categories[1].get(other, VOID)
+    )
+    return SegmentChanges(names, tuple(found), same, differing, first.size)
+
+
+def _overlaps(first: Merged, second: Merged) -> dict[tuple[int, int], int]:
+    """Pixels by the segment of either, void among them."""
+    pairs = torch.stack([first.map.ids.flatten(), second.map.ids.flatten()])
+    both, counts = pairs.unique(dim=1, return_counts=True)
+    return {(one, other): count for (one, other), count in zip(both.T.tolist(), counts.tolist(), strict=True)}
+
+
+def _most(pixels: dict[int, int]) -> int:
+    return max(pixels, key=lambda segment: (pixels[segment], -segment))
