@@ -75,7 +75,7 @@ def panoptic(model: PanopticSegmenter, image: ImageLike, rule: MergeRule | None 
             it refuses.
     """
     check_panoptic(model)
-    given = explainable_input(model, image)
+    given = explainable_input(model.semantic, image)
     with full_precision(given.device):
         output = model(given)
     check_finite_logits(output.logits, model.name)
