@@ -70,6 +70,20 @@ class AugmentConfig:
         if self.bootstrap not in ("reject", "centres"):
             raise ValueError(f"bootstrap must be 'reject' or 'centres', got {self.bootstrap!r}.")
 
+    @property
+    def largest(self) -> tuple[int, int]:
+        """Rows and columns of the largest training image: of every crop."""
+        return self.crop
+
+    def draw(self, sample: Sample, rng: np.random.Generator) -> Crop:
+        """See :func:`augment`."""
+        return augment(sample, self, rng)
+
+    @staticmethod
+    def collate(crops: list[Crop]) -> Crop:
+        """A batch of crops."""
+        return Crop(*map(torch.stack, zip(*crops, strict=True)))
+
 
 @dataclass(frozen=True)
 class CropBox:
@@ -97,6 +111,14 @@ class Crop(NamedTuple):
     image: Float[Tensor, "*b 3 y x"]
     label: Int64[Tensor, "*b y x"]
     region: Bool[Tensor, "*b y x"]
+
+    def to(self, device: str | torch.device) -> Crop:
+        """The same on a device."""
+        return Crop(*(values.to(device, non_blocking=True) for values in self))
+
+    def parts(self, number: int) -> list[Crop]:
+        """A batch in so many parts, as even as they can be."""
+        return [Crop(*part) for part in zip(*(values.chunk(number) for values in self), strict=True)]
 
 
 def sample_rng(seed: int, step: int, index: int) -> np.random.Generator:

@@ -23,8 +23,10 @@ from trainers.config.run import RunConfig
 from trainers.training.batches import training_batches
 from trainers.training.guard import guarded
 from trainers.training.learner import Learner
-from trainers.training.loop import build_criterion, update
+from trainers.training.loop import update
+from trainers.training.losses import TOTAL
 from trainers.training.memory import keep_freed_memory
+from trainers.training.task import build_task
 
 Loader = Iterable[Sequence[Tensor]]
 
@@ -49,7 +51,7 @@ class Ours:
         self.samples = samples
         self.config = config
         self.learner = Learner.build(self.model, config)
-        self.criterion = build_criterion(config, self.samples)
+        self.task = build_task(config, self.samples)
         self.step = 0
 
     def batches(self) -> Loader:
@@ -58,9 +60,9 @@ class Ours:
     def update(self, batch: Sequence[Tensor]) -> float:
         crops = Crop(*batch)
         with guarded(Path("runs", self.config.name), self.samples, self.config, self.step, crops):
-            loss = update(self.learner, self.criterion, crops, self.config, self.step)
+            losses = update(self.learner, self.task, crops, self.config, self.step)
         self.step += 1
-        return loss
+        return losses[TOTAL]
 
 
 class Plain:

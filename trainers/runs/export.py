@@ -23,9 +23,10 @@ from trainers.training.checkpoint import BEST
 from trainers.training.evaluate import Evaluation, evaluate
 from trainers.training.inference import Inference
 from trainers.training.logs import versions
+from trainers.training.task import Scores
 
 
-def describe(config: RunConfig, scores: Evaluation, updates_done: int) -> dict[str, Any]:
+def describe(config: RunConfig, scores: Scores, updates_done: int) -> dict[str, Any]:
     """What the header of a weights file says about how the weights came to be and what they reach."""
     encoder = encoder_weights_terms(config.model.pyramid.encoder, config.encoder_weights)
     return {
@@ -37,7 +38,7 @@ def describe(config: RunConfig, scores: Evaluation, updates_done: int) -> dict[s
             "updates": config.steps,
             "updates_done": updates_done,
             "batch": config.batch_size,
-            "crop": list(config.augment.crop),
+            "crop": list(config.augment.largest),
         },
         "seed": config.seed,
         "run": config.to_dict(),

@@ -20,8 +20,8 @@ from trainers.config.run import RunConfig
 from trainers.runs.export import check_classes, describe, save_weights
 from trainers.training import distributed
 from trainers.training.checkpoint import BEST, LAST, Progress
-from trainers.training.evaluate import Evaluation
 from trainers.training.loop import train
+from trainers.training.task import Scores
 
 
 def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | None = None) -> Progress:
@@ -47,7 +47,7 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         torch.manual_seed(config.seed)
         model = _initial_model(config, resuming=(run / LAST).exists())
 
-        def save_best(scored: nn.Module, scores: Evaluation, updates_done: int) -> None:
+        def save_best(scored: nn.Module, scores: Scores, updates_done: int) -> None:
             assert isinstance(scored, Segmenter)
             save_weights(scored, run / BEST, describe(config, scores, updates_done))
 
@@ -77,7 +77,7 @@ def _initial_model(config: RunConfig, resuming: bool) -> Segmenter:
 
 def _best(progress: Progress, run: Path) -> str:
     """What is known of the best weights."""
-    if progress.best_miou is None:
+    if progress.best is None:
         return "no best weights: no evaluation gave a score, since no labelled pixel of val belongs to a class"
-    score = f"best val mIoU {100 * progress.best_miou:.2f}"
+    score = f"best val mIoU {100 * progress.best:.2f}"
     return f"{score} in {run / BEST}" if (run / BEST).is_file() else f"{score}, but {run / BEST} is not there any more"

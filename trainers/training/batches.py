@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.data.scenes.dataset import DrawnSamples
-from rsp_lab.data.transforms import Crop, augment, sample_rng
+from rsp_lab.data.transforms import Crop, sample_rng
 from rsp_lab.interruption import leave_signals_to_parent
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -65,7 +65,7 @@ class Crops(Dataset[Crop]):
         step, index = place
         # The readings of a pair share the random numbers of their crop.
         draw = index // 2 if self.config.scenes.pairs else index
-        return augment(sample, self.config.augment, sample_rng(self.config.seed, step, draw))
+        return self.config.augment.draw(sample, sample_rng(self.config.seed, step, draw))
 
 
 class Places(Sampler[list[Place]]):
@@ -104,6 +104,7 @@ def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataL
     return DataLoader(
         Crops(samples, config),
         batch_sampler=Places(config, start),
+        collate_fn=config.augment.collate,
         num_workers=config.workers,
         worker_init_fn=leave_signals_to_parent,
         pin_memory=config.device.startswith("cuda"),

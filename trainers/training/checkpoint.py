@@ -27,6 +27,7 @@ from rsp_lab.models.whole import WholeModel
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.learner import Learner
+from trainers.training.losses import TOTAL
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -47,13 +48,25 @@ class Progress:
 
     Attributes:
         step: updates done.
-        best_miou: the best validation mIoU so far; None before the first evaluation.
-        losses: losses of the updates since the last line of the log.
+        best: the best validation score so far, by the task's measure; None before the first evaluation.
+        losses: of the updates since the last line of the log, by name.
     """
 
     step: int = 0
-    best_miou: float | None = None
-    losses: list[float] = field(default_factory=list)
+    best: float | None = None
+    losses: dict[str, list[float]] = field(default_factory=dict)
+
+    def count(self, losses: Mapping[str, float]) -> None:
+        """Counts the losses of one more update."""
+        for name, value in losses.items():
+            self.losses.setdefault(name, []).append(value)
+        self.step += 1
+
+    def means(self) -> dict[str, float]:
+        """The means of the losses, which are then forgotten."""
+        means = {name: sum(values) / len(values) for name, values in self.losses.items()}
+        self.losses.clear()
+        return means
 
 
 def save_last(run: Path, config: RunConfig, progress: Progress, learner: Learner) -> None:
@@ -173,12 +186,22 @@ def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, TensorFacts]]:
 
 
 def _progress(path: Path, facts: dict[str, Any], config: RunConfig) -> Progress:
-    step, best, losses = (facts.get(key) for key in ("step", "best_miou", "losses"))
+    # Older versions had one measure and one loss.
+    step, best, losses = facts.get("step"), facts.get("best", facts.get("best_miou")), facts.get("losses")
+    losses = {TOTAL: losses} if isinstance(losses, list) else losses
     if type(step) is not int or not 0 <= step <= config.steps:
         raise _damaged(path, f"step is {step!r} of {config.steps}")
-    if not (best is None or _is_number(best)) or not isinstance(losses, list) or not all(map(_is_number, losses)):
-        raise _damaged(path, "best_miou or losses are no numbers")
+    if (
+        not (best is None or _is_number(best))
+        or not isinstance(losses, dict)
+        or not all(map(_are_numbers, losses.values()))
+    ):
+        raise _damaged(path, "the best score or the losses are no numbers")
     return Progress(step, best, losses)
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and all(map(_is_number, values))
 
 
 def _is_number(value: object) -> bool:

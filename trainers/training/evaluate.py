@@ -50,6 +50,15 @@ class Evaluation:
         total = int(self.confusion.sum())
         return int(self.confusion.diagonal().sum()) / total if total else float("nan")
 
+    @property
+    def score(self) -> float:
+        """By which the best network is kept: the mIoU."""
+        return self.miou
+
+    def headline(self) -> str:
+        """The mIoU in percent."""
+        return f"mIoU {percent(rounded(self.miou), 2, unit=False)}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, scores rounded to 6 digits; None for what has no score."""
         return {

@@ -9,11 +9,11 @@ from pathlib import Path
 from safetensors.torch import save
 
 from rsp_lab.data.sample import SampleSet
-from rsp_lab.data.transforms import Crop
 from rsp_lab.files import to_json, write_atomic
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.batches import batch_names
+from trainers.training.task import Batch
 
 
 class NonFiniteLossError(ValueError):
@@ -25,7 +25,7 @@ class NonFiniteLossError(ValueError):
 
 
 @contextmanager
-def guarded(run: Path, samples: SampleSet, config: RunConfig, step: int, batch: Crop) -> Iterator[None]:
+def guarded(run: Path, samples: SampleSet, config: RunConfig, step: int, batch: Batch) -> Iterator[None]:
     """Completes a :class:`NonFiniteLossError` by the batch: the names of its samples, and a file with its crops."""
     try:
         yield

@@ -22,7 +22,7 @@ class Learner:
 
     Attributes:
         model: the network itself, without wrappers.
-        network: what computes logits: the model, or under torchrun the same one behind its synchronising wrapper.
+        network: what a part of a batch passes through: of the task, under torchrun behind its synchronising wrapper.
         optimiser: over all parameters.
         scaler: the loss scale of fp16; off otherwise.
         average: moving average of the weights and buffers; None is off.
@@ -39,12 +39,13 @@ class Learner:
     precision: torch.dtype
 
     @classmethod
-    def build(cls, model: nn.Module, config: RunConfig) -> Learner:
-        """The learner of a run at its start."""
+    def build(cls, model: nn.Module, config: RunConfig, network: nn.Module | None = None) -> Learner:
+        """The learner of a run at its start; ``network`` is the task's, by default the model itself."""
         model.to(config.device).train()
+        network = network or model
         return cls(
             model=model,
-            network=DistributedDataParallel(model) if distributed.size() > 1 else model,
+            network=DistributedDataParallel(network) if distributed.size() > 1 else network,
             optimiser=config.optimiser.build(model),
             scaler=torch.amp.GradScaler(torch.device(config.device).type, enabled=config.precision == "fp16"),
             average=_averaged(model, config.ema),

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from rsp_lab._version import __version__
 from rsp_lab.files import FileError, check_target, parse_json, to_json, write_atomic, write_json
-from rsp_lab.text import percent
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.checkpoint import CheckpointError
+from trainers.training.losses import TOTAL
+from trainers.training.task import Scores
 
 MACHINE_KEYS = ("images_per_s", "data_s", "eta_s", "val_s", "memory_mb")
 """What a line of the log says about the machine; all else repeats bit for bit."""
@@ -110,14 +111,16 @@ class RunLog:
         """Counts time that an update waited for its data."""
         self._data_seconds += seconds
 
-    def training(self, step: int, loss: float, learning_rate: float) -> None:
-        """One line about the updates since the last one; ``loss`` is their mean."""
+    def training(self, step: int, losses: Mapping[str, float], learning_rate: float) -> None:
+        """One line about the updates since the last one; ``losses`` are their means, by name."""
         now = time.perf_counter()
         seconds, steps = max(now - self._last_time - self._idle_seconds, 1e-9), step - self._last
+        parts = {name: value for name, value in losses.items() if name != TOTAL}
         left = (now - self._started) / max(step - self._start, 1) * (self.config.steps - step)
         record = {
             "step": step,
-            "loss": loss,
+            "loss": losses[TOTAL],
+            **({"losses": parts} if parts else {}),
             "lr": learning_rate,
             "images_per_s": round(steps * self.config.batch_size / seconds, 2),
             "data_s": round(self._data_seconds / max(steps, 1), 4),
@@ -125,21 +128,22 @@ class RunLog:
             "memory_mb": memory_mb(self.config.device),
         }
         self._write(record)
-        self._bar.set_postfix(loss=f"{loss:.3f}", lr=f"{learning_rate:.1e}")
+        shown = {name: f"{value:.3f}" for name, value in losses.items()}
+        self._bar.set_postfix(shown | {"lr": f"{learning_rate:.1e}"})
         self._bar.update(step - self._bar.n)
         if self._bar.disable:
+            apart = f" ({', '.join(f'{name} {value:.4f}' for name, value in parts.items())})" if parts else ""
             self.say(
-                f"step {step}/{self.config.steps}  loss {loss:.4f}  lr {learning_rate:.2e}  "
+                f"step {step}/{self.config.steps}  loss {losses[TOTAL]:.4f}{apart}  lr {learning_rate:.2e}  "
                 f"{record['images_per_s']} images/s  data {record['data_s']} s  {left / 60:.0f} min left"
             )
         self._last, self._last_time, self._data_seconds, self._idle_seconds = step, now, 0.0, 0.0
 
-    def validation(self, step: int, scores: dict[str, Any], seconds: float) -> None:
+    def validation(self, step: int, scores: Scores, seconds: float) -> None:
         """One line about an evaluation that took ``seconds``."""
         self._idle_seconds += seconds
-        self._write({"step": step, "val": scores, "val_s": round(seconds, 1)})
-        miou = percent(scores["miou"], 2, unit=False)
-        self.say(f"step {step}/{self.config.steps}  val mIoU {miou}  ({seconds:.0f} s)")
+        self._write({"step": step, "val": scores.to_dict(), "val_s": round(seconds, 1)})
+        self.say(f"step {step}/{self.config.steps}  val {scores.headline()}  ({seconds:.0f} s)")
 
     def say(self, line: str) -> None:
         """A line for the person who watches, beside the progress bar."""
@@ -176,9 +180,9 @@ class SilentLog:
 
     def waited(self, seconds: float) -> None: ...
 
-    def training(self, step: int, loss: float, learning_rate: float) -> None: ...
+    def training(self, step: int, losses: Mapping[str, float], learning_rate: float) -> None: ...
 
-    def validation(self, step: int, scores: dict[str, Any], seconds: float) -> None: ...
+    def validation(self, step: int, scores: Scores, seconds: float) -> None: ...
 
     def say(self, line: str) -> None: ...
 

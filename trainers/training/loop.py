@@ -8,24 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rsp_lab.data.sample import SampleSet
-from rsp_lab.data.transforms import Crop
 from rsp_lab.interruption import Interrupted, StopSignal
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 from trainers.training.batches import training_batches
 from trainers.training.checkpoint import Progress, resume, save_last
-from trainers.training.evaluate import Evaluation, evaluate
 from trainers.training.guard import NonFiniteLossError, guarded
 from trainers.training.learner import Learner
 from trainers.training.logs import open_log
-from trainers.training.losses import Criterion, class_weights
+from trainers.training.losses import TOTAL
 from trainers.training.memory import keep_freed_memory
 from trainers.training.preflight import any_labelled, check_run
+from trainers.training.task import Batch, Scores, Task, build_task
 
-SaveBest = Callable[[nn.Module, Evaluation, int], None]
+SaveBest = Callable[[nn.Module, Scores, int], None]
 """Called with the network that was scored, its scores and the updates done."""
 
 
@@ -42,9 +41,9 @@ def train(
     On a CPU an interrupted and resumed run ends with the same weights, bit for bit, as one without a break.
 
     Args:
-        model: maps images [b, 3, y, x] in [0, 1] to logits [b, class, y, x].
+        model: of the kind that the configuration's task trains, images being [b, 3, y, x] in [0, 1].
         run: the run's folder, for its log and its state.
-        save_best: keeps the network with its scores; called whenever the validation mIoU is the best so far.
+        save_best: keeps the network with its scores; called whenever the validation score is the best so far.
 
     Raises:
         CheckpointError: if the run's last state does not fit this configuration.
@@ -54,9 +53,9 @@ def train(
     """
     check_run(config, model, train_set)
     keep_freed_memory()
-    learner = Learner.build(model, config)
+    task = build_task(config, train_set)
+    learner = Learner.build(model, config, task.network(model))
     progress = resume(run, config, learner)
-    criterion = build_criterion(config, train_set)
     batches = iter(training_batches(train_set, config, start=progress.step))
     with open_log(run, config, progress.step) as log, StopSignal() as stop:
         if progress.step:
@@ -69,18 +68,17 @@ def train(
             log.waited(time.perf_counter() - asked)
 
             with guarded(run, train_set, config, progress.step, batch):
-                progress.losses.append(update(learner, criterion, batch, config, progress.step))
+                losses = update(learner, task, batch, config, progress.step)
             learning_rate = config.learning_rate(progress.step)
-            progress.step += 1
+            progress.count(losses)
 
             last = progress.step == config.steps
             if last or progress.step % config.log_every == 0:
-                log.training(progress.step, sum(progress.losses) / len(progress.losses), learning_rate)
-                progress.losses.clear()
+                log.training(progress.step, progress.means(), learning_rate)
             if last or progress.step % config.eval_every == 0:
                 began = time.perf_counter()
-                scores = evaluate(learner.evaluated, val_set, config.model.class_names)
-                log.validation(progress.step, scores.to_dict(), time.perf_counter() - began)
+                scores = task.evaluate(learner.evaluated, val_set)
+                log.validation(progress.step, scores, time.perf_counter() - began)
                 keep_best(learner.evaluated, scores, progress, save_best)
             stopping = distributed.anywhere(stop.asked, config.device)
             if last or stopping or is_due(progress.step, config):
@@ -90,8 +88,8 @@ def train(
     return progress
 
 
-def update(learner: Learner, criterion: Criterion, batch: Crop, config: RunConfig, step: int) -> float:
-    """One update; returns the loss before it, a mean over the labelled pixels of all parts and processes.
+def update(learner: Learner, task: Task, batch: Batch, config: RunConfig, step: int) -> dict[str, float]:
+    """One update; returns the losses before it, of all parts and processes together.
 
     Raises:
         NonFiniteLossError: before the weights are touched.
@@ -101,31 +99,24 @@ def update(learner: Learner, criterion: Criterion, batch: Crop, config: RunConfi
     for group in learner.optimiser.param_groups:
         group["lr"] = config.learning_rate(step) * group["factor"]
     learner.optimiser.zero_grad(set_to_none=True)
-    image, label, region = (values.to(config.device, non_blocking=True) for values in batch)
-    weight = distributed.total(criterion.weight(label, region)).clamp(min=1)
-    value = torch.zeros((), device=weight.device)
-    parts = list(zip(*(values.chunk(config.accumulate) for values in (image, label, region)), strict=True))
-    for number, (part, truth, inside) in enumerate(parts, start=1):
+    batch = batch.to(config.device)
+    weight = distributed.total(task.weight(batch)).clamp(min=1)
+    sums: dict[str, Tensor] = {}
+    parts = batch.parts(config.accumulate)
+    for number, part in enumerate(parts, start=1):
         with learner.synchronised(last=number == len(parts)):
             with learner.autocast():
-                logits = learner.network(part)
-            loss = criterion.total(logits, truth, inside) / weight
+                answer = learner.network(*task.inputs(part))
+            losses = task.losses(answer, part, weight)
             # The wrapper of several processes averages their gradients; their sum is that of the whole batch.
-            learner.scaler.scale(loss * distributed.size()).backward()
-        value += loss.detach()
-    mean = float(distributed.total(value))
-    if not math.isfinite(mean):
-        raise NonFiniteLossError(mean)
+            learner.scaler.scale(losses[TOTAL] * distributed.size()).backward()
+        for name, loss in losses.items():
+            sums.setdefault(name, torch.zeros((), device=weight.device)).add_(loss.detach())
+    means = dict(zip(sums, distributed.total(torch.stack([*sums.values()])).tolist(), strict=True))
+    if not math.isfinite(means[TOTAL]):
+        raise NonFiniteLossError(means[TOTAL])
     learner.step(config.optimiser.clip_norm)
-    return mean
-
-
-def build_criterion(config: RunConfig, train_set: SampleSet) -> Criterion:
-    """The run's loss; class weights are counted over the training labels."""
-    if not config.loss.balanced:
-        return Criterion(config.loss)
-    samples = (train_set[index] for index in range(len(train_set)))
-    return Criterion(config.loss, class_weights(samples, len(config.model.class_names)))
+    return means
 
 
 def is_due(step: int, config: RunConfig) -> bool:
@@ -133,13 +124,13 @@ def is_due(step: int, config: RunConfig) -> bool:
     return step % config.checkpoint_every == 0 or (config.keep_every > 0 and step % config.keep_every == 0)
 
 
-def keep_best(model: nn.Module, scores: Evaluation, progress: Progress, save_best: SaveBest) -> None:
-    """Has the network saved by the first process if its mIoU is the best so far.
+def keep_best(model: nn.Module, scores: Scores, progress: Progress, save_best: SaveBest) -> None:
+    """Has the network saved by the first process if its score is the best so far.
 
-    An mIoU that is NaN is no score: it is never the best, and as the best of an older state it stands for none.
+    A score that is NaN is none: it is never the best, and as the best of an older state it stands for none.
     """
-    best = progress.best_miou
-    if scores.miou > (-math.inf if best is None or math.isnan(best) else best):
-        progress.best_miou = scores.miou
+    best = progress.best
+    if scores.score > (-math.inf if best is None or math.isnan(best) else best):
+        progress.best = scores.score
         if not distributed.rank():
             save_best(model, scores, progress.step)

@@ -14,6 +14,9 @@ from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.data.sample import Sample
 from trainers.config.run import LossConfig
 
+TOTAL = "loss"
+"""Among the losses of an update: what is minimised. The others are its parts, where it has several."""
+
 
 @dataclass(frozen=True, eq=False)
 class Criterion:

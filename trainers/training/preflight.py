@@ -55,7 +55,7 @@ def check_machine(config: RunConfig) -> None:
 
 def check_memory(config: RunConfig) -> None:
     """Raises a ValueError if crops and logits alone need more memory than there is; what a network needs adds to it."""
-    height, width = config.augment.crop
+    height, width = config.augment.largest
     share = config.batch_size // distributed.size()
     crops = share * height * width * _CROP_BYTES
     logits = share // config.accumulate * height * width * len(config.model.class_names) * 2 * 4  # and their gradient
@@ -87,7 +87,7 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
     """
     part = config.batch_size // (config.accumulate * distributed.size())
     state = {name: value.to("meta") for name, value in (*model.named_parameters(), *model.named_buffers())}
-    height, width = config.augment.crop
+    height, width = config.augment.largest
     model.train()
     try:
         with torch.no_grad():

@@ -45,7 +45,7 @@ def run(config: RunConfig, tmp_path: Path) -> Path:
     learner = learner_of(config)
     learner.model(torch.rand(2, 3, 64, 64)).square().mean().backward()
     learner.step(None)
-    save_last(tmp_path, config, Progress(1, 0.25, [0.5]), learner)
+    save_last(tmp_path, config, Progress(1, 0.25, {"loss": [0.5]}), learner)
     return tmp_path
 
 
@@ -86,7 +86,7 @@ def fact(*path: str, value: Any) -> Change:
 def test_a_state_comes_back(config: RunConfig, run: Path) -> None:
     learner = learner_of(config, seed=1)
 
-    assert resume(run, config, learner) == Progress(1, 0.25, [0.5])
+    assert resume(run, config, learner) == Progress(1, 0.25, {"loss": [0.5]})
 
     expected = load_file(run / LAST)
     assert all(torch.equal(value, expected[f"model/{name}"]) for name, value in learner.model.state_dict().items())
@@ -101,6 +101,12 @@ def test_a_state_from_before_names_were_kept_comes_back(config: RunConfig, run: 
     assert resume(run, config, learner_of(config)).step == 1
 
 
+def test_a_state_from_before_losses_had_names_comes_back(config: RunConfig, run: Path) -> None:
+    changed(run, lambda facts, _: facts.update(progress={"step": 1, "best_miou": 0.25, "losses": [0.5]}))
+
+    assert resume(run, config, learner_of(config)) == Progress(1, 0.25, {"loss": [0.5]})
+
+
 DAMAGES: list[tuple[Change, str]] = [
     (lambda *_: "null", "is null, expected an object"),
     (lambda *_: "[]", "is a list, expected an object"),
@@ -112,9 +118,11 @@ DAMAGES: list[tuple[Change, str]] = [
     (fact("progress", "step", value=11), "step is 11 of 10"),
     (fact("progress", "step", value="1"), "step is '1' of 10"),
     (fact("progress", "step", value=10**30), "beyond 64 bits"),
-    (fact("progress", "losses", value=[None]), "best_miou or losses are no numbers"),
-    (fact("progress", "best_miou", value="high"), "best_miou or losses are no numbers"),
-    (fact("progress", "best_miou", value=float("nan")), "NaN is no number"),
+    (fact("progress", "losses", value=7), "the best score or the losses are no numbers"),
+    (fact("progress", "losses", value={"loss": 7}), "the best score or the losses are no numbers"),
+    (fact("progress", "losses", value=[None]), "the best score or the losses are no numbers"),
+    (fact("progress", "best", value="high"), "the best score or the losses are no numbers"),
+    (fact("progress", "best", value=float("nan")), "NaN is no number"),
     (fact("fingerprint", value=[]), "fingerprint is no object"),
     (fact("scaler", value=7), "scaler is no object"),
     (renamed("optimiser/0/", "optimiser/9999/"), "its tensors are not those that were written"),

@@ -26,7 +26,9 @@ from trainers.config.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
 from trainers.config.run import RunConfig
 from trainers.training.batches import training_batches
 from trainers.training.learner import Learner
-from trainers.training.loop import build_criterion, update
+from trainers.training.loop import update
+from trainers.training.losses import TOTAL
+from trainers.training.task import build_task
 
 FOLDER = Path(__file__).with_name("golden")
 TOLERANCE = 1e-6
@@ -67,10 +69,10 @@ def losses(recipe: Callable[[], RunConfig]) -> list[float]:
         samples.append(Sample(str(index), torch.from_numpy(image), torch.from_numpy(label)))
     torch.manual_seed(config.seed)
     learner = Learner.build(initialised(Segmenter(config.model).double()), config)
-    criterion = build_criterion(config, samples)
+    task = build_task(config, samples)
     batches = training_batches(samples, config, 0)
     return [
-        update(learner, criterion, batch._replace(image=batch.image.double()), config, step)
+        update(learner, task, batch._replace(image=batch.image.double()), config, step)[TOTAL]
         for step, batch in zip(range(UPDATES), batches, strict=False)
     ]
 

@@ -28,15 +28,16 @@ from trainers.training import loop
 from trainers.training.checkpoint import BEST, LAST, CheckpointError, Progress
 from trainers.training.learner import Learner
 from trainers.training.logs import MACHINE_KEYS
-from trainers.training.loop import build_criterion, keep_best, update
+from trainers.training.loop import keep_best, update
 from trainers.training.losses import Criterion
+from trainers.training.task import build_task
 
 
 def stop_in(folder: Path, settings: RunConfig, after: int, number: int, patch: pytest.MonkeyPatch) -> None:
     """Starts a run that gets a signal in update number ``after``, and so stops after it."""
     plain, calls = loop.update, []
 
-    def update_then_signal(*arguments: Any) -> float:
+    def update_then_signal(*arguments: Any) -> dict[str, float]:
         calls.append(1)
         if len(calls) == after:
             os.kill(os.getpid(), number)
@@ -101,8 +102,8 @@ def test_every_option_changes_the_run_and_resumes_exactly(
 
 
 @dataclass(frozen=True)
-class Scores:
-    miou: float
+class Score:
+    score: float
 
 
 @pytest.mark.parametrize(
@@ -117,12 +118,12 @@ class Scores:
 def test_a_score_that_is_no_number_is_no_score(
     before: float | None, mious: list[float], saved: list[int], best: float | None
 ) -> None:
-    progress, calls = Progress(best_miou=before), []
+    progress, calls = Progress(best=before), []
     for progress.step, miou in enumerate(mious, start=1):
-        scores: Any = Scores(miou)
-        keep_best(Net(), scores, progress, lambda _model, scores, step: calls.append((step, scores.miou)))
+        scores: Any = Score(miou)
+        keep_best(Net(), scores, progress, lambda _model, scores, step: calls.append((step, scores.score)))
     assert calls == [(step, mious[step - 1]) for step in saved]
-    assert progress.best_miou == best
+    assert progress.best == best
 
 
 def test_log_lines_after_the_last_state_are_dropped(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def moved(rate: float) -> dict[str, Tensor]:
     before = {name: value.detach().clone() for name, value in model.named_parameters()}
     label = torch.randint(0, len(CITYSCAPES), (2, 64, 64))
     batch = Crop(torch.rand(2, 3, 64, 64), label, torch.zeros(2, 64, 64, dtype=torch.bool))
-    update(Learner.build(model, settings), build_criterion(settings, []), batch, settings, 0)
+    update(Learner.build(model, settings), build_task(settings, []), batch, settings, 0)
     return {name: value.detach() - before[name] for name, value in model.named_parameters()}
 
 

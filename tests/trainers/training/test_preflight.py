@@ -56,7 +56,7 @@ def test_validation_without_labels_is_said_and_scores_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     progress = run(config(), samples(3, 4), samples(255), tmp_path)
-    assert progress.best_miou is None
+    assert progress.best is None
     said = capsys.readouterr().err
     assert "no pixel of any validation label has a class" in said
     assert "val mIoU –" in said
