@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from rsp_lab.models.heads import HeadConfig, build_head
 from rsp_lab.models.relation import RelationalSemanticsExtractor
@@ -46,8 +48,9 @@ class SystemCost(Summarised):
     """Cost of a network for one image.
 
     Attributes:
-        multiply_adds: of convolutions and relation operations; norms, biases and resizing are not counted.
-        activations: elements that convolutions and relations give out, what "memory (# activations)" counts in the
+        multiply_adds: of convolutions, linear layers, matrix products (those of attention among them) and relation
+            operations; norms, biases and resizing are not counted.
+        activations: elements that the same operations give out, what "memory (# activations)" counts in the
             literature the paper takes its numbers from. Not bytes, and not the peak of any implementation.
     """
 
@@ -99,9 +102,30 @@ def system_cost(build: Callable[[], nn.Module], size: tuple[int, int] = PAPER_IN
     return SystemCost(*_counted(network, image))
 
 
+class _Products(TorchDispatchMode):
+    """Counts matrix products, into which torch takes linear layers and attention apart; not those within relations."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        super().__init__()
+        self.counts, self.relations = counts, 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        place = _PRODUCTS.get(func.overloadpacket)
+        if place is not None and not self.relations:
+            self.counts["multiply_adds"] += output.numel() * args[place].shape[-1]
+            self.counts["activations"] += output.numel()
+        return output
+
+
+_PRODUCTS = {torch.ops.aten.mm: 0, torch.ops.aten.bmm: 0, torch.ops.aten.addmm: 1}
+"""Place of the left factor among the arguments."""
+
+
 def _counted(network: nn.Module, given: Tensor | dict[int, Tensor]) -> tuple[int, int]:
-    """Multiply-adds of one forward pass, and elements that convolutions and relations give out."""
+    """Multiply-adds of one forward pass, and elements that what is counted gives out."""
     counts = {"multiply_adds": 0, "activations": 0}
+    products = _Products(counts)
 
     def convolution(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         assert isinstance(module, nn.Conv2d)
@@ -114,12 +138,17 @@ def _counted(network: nn.Module, given: Tensor | dict[int, Tensor]) -> tuple[int
         # The context; scores and weights are never held by the fast path.
         counts["activations"] += scores[:, 0, 0].numel() * module.f_v.out_channels
 
+    def within(step: int) -> None:
+        products.relations += step
+
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(convolution)
         if isinstance(module, RelationalSemanticsExtractor):
             # Listening on the scores makes the module materialise them, here as shapes only.
             module.scores.register_forward_hook(lambda _, inputs, scores, m=module: relation(m, scores))
-    with torch.no_grad():
+            module.register_forward_pre_hook(lambda *_: within(1))
+            module.register_forward_hook(lambda *_: within(-1))
+    with torch.no_grad(), products:
         network(given)
     return counts["multiply_adds"], counts["activations"]

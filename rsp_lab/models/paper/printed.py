@@ -7,18 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 
-from torch import nn
-
-from rsp_lab.models.inspection.cost import SystemCost, system_cost
 from rsp_lab.models.paper.costs import cost_tables, row_keys
-from rsp_lab.models.presets import resnet_fpn, rsp4_d, semantic_fpn
-from rsp_lab.models.segmenter import Segmenter
-
-_NAMES = tuple(f"class {number}" for number in range(19))
-_NOT_HERE = "as printed; no kept library has this model"
+from rsp_lab.models.paper.system_costs import SYSTEM_NOTES, system_costs
 
 
 @dataclass(frozen=True)
@@ -114,13 +106,18 @@ _UNITS = (
 )
 
 
+def printed_scores(number: str) -> dict[str, dict[str, str]]:
+    """The paper's scores in per cent, as printed, by row key and measure; of Table I, III, IV, V or VI."""
+    measures = _HEADS[number][2]
+    return {
+        key: dict(zip(measures, cells, strict=True))
+        for key, (_, cells) in zip(row_keys(number), _SCORES[number], strict=True)
+    }
+
+
 def printed_miou() -> dict[tuple[str, str], str]:
     """The paper's mIoU in per cent, as printed, by table and row key; Cityscapes val, COCO val in Table III."""
-    return {
-        (number, key): cells[0]
-        for number, rows in _SCORES.items()
-        for key, (_, cells) in zip(row_keys(number), rows, strict=True)
-    }
+    return {(number, key): row["mIoU"] for number in _SCORES for key, row in printed_scores(number).items()}
 
 
 def paired_tables(scores: Mapping[str, float] | None = None) -> tuple[PairedTable, ...]:
@@ -168,74 +165,20 @@ def _head_table(number: str, given: dict[str, float]) -> PairedTable:
     return PairedTable(number, title, labels, (*measures, "FLOPs (G)", "# param. (MB)"), tuple(rows), tuple(notes))
 
 
-# Model, backbone, printed mIoU, tera multiply-adds, giga activations; what differs where we count.
-_SYSTEMS: list[tuple[str, str, str, str, str, str]] = [
-    ("Semantic FPN [12]", "ResNet-101-FPN", "77.7", "0.5", "0.8", "our Semantic FPN head on torchvision's ResNet-101"),
-    (
-        "DeeplabV3 [1]",
-        "ResNet-101-D8",
-        "77.8",
-        "1.9",
-        "1.9",
-        "torchvision's deeplabv3_resnet101, output stride 8 as printed, without its auxiliary classifier; its "
-        "atrous rates are 12, 24, 36, and its ASPP has 256 channels",
-    ),
-    ("PSANet101 [32]", "ResNet-101-D8", "77.9", "2.0", "2.0", _NOT_HERE),
-    ("SETR-PUP [33]", "T-Large", "79.3", "1.0", "2.7", _NOT_HERE),
-    ("Mapillary [30]", "WideResNet-38-D8", "79.4", "4.3", "1.7", _NOT_HERE),
-    ("DeeplabV3+ [4]", "X-71-D16", "79.6", "0.5", "1.9", _NOT_HERE),
-    ("OCR [6]", "HRNetV2", "80.8", "1.3", "1.4", _NOT_HERE),
-    ("RSP-4-D", "ResNet-101-FPN", "78.5", "0.5", "0.8", "our RSP-4-D on torchvision's ResNet-101"),
-    (
-        "RSP-4-D",
-        "ResNeXt-101-FPN",
-        "79.5",
-        "0.8",
-        "1.4",
-        "our RSP-4-D on torchvision's ResNeXt-101 64x4d; the paper does not say which ResNeXt-101",
-    ),
-]
-
-
-def _fpn(encoder: str, head: str) -> nn.Module:
-    return Segmenter(resnet_fpn(encoder, rsp4_d() if head == "rsp4_d" else semantic_fpn(), _NAMES))
-
-
-@lru_cache(maxsize=16)
-def _measured(model: str, backbone: str) -> SystemCost | None:
-    if model.startswith("DeeplabV3 "):
-        from torchvision.models.segmentation import deeplabv3_resnet101
-
-        return system_cost(
-            lambda: deeplabv3_resnet101(weights=None, weights_backbone=None, num_classes=len(_NAMES), aux_loss=False)
-        )
-    encoder = "resnet101" if backbone == "ResNet-101-FPN" else "resnext101_64x4d"
-    if model == "RSP-4-D":
-        return system_cost(lambda: _fpn(encoder, "rsp4_d"))
-    if model.startswith("Semantic FPN"):
-        return system_cost(lambda: _fpn(encoder, "semantic_fpn"))
-    return None
-
-
 def _system_table(given: dict[str, float]) -> PairedTable:
     rows = []
-    notes = [
-        "FLOPs: multiply-adds (10^12) of convolutions and relations of the whole network at 1024 x 2048 pixels, "
-        "followed on meta tensors; memory: elements (10^9) that convolutions and relations give out, not bytes"
-    ]
-    for model, backbone, miou, tera, giga, note in _SYSTEMS:
-        key = f"{model.partition(' [')[0]}, {backbone}"
-        cost = _measured(model, backbone)
+    for row in system_costs():
         cells = (
-            PairedCell(miou, _score(given, "II", key, "mIoU")),
-            PairedCell(tera, None if cost is None else f"{cost.tmacs:.2f}"),
-            PairedCell(giga, None if cost is None else f"{cost.gigas:.2f}"),
+            PairedCell(row.miou_paper, _score(given, "II", row.row, "mIoU")),
+            PairedCell(row.tmacs_paper, None if row.tmacs is None else f"{row.tmacs:.2f}"),
+            PairedCell(row.gigas_paper, None if row.gigas is None else f"{row.gigas:.2f}"),
         )
-        rows.append((key, (model, backbone), cells))
-        if note != _NOT_HERE:
-            notes.append(f"{key}: {note}")
-    notes.append(f"The other rows: {_NOT_HERE}")
-    title = "Systems on Cityscapes val, whole networks"
+        rows.append((row.row, (row.model, row.backbone, row.kind), cells))
     return PairedTable(
-        "II", title, ("Model", "Backbone"), ("mIoU", "FLOPs (T)", "memory (G)"), tuple(rows), tuple(notes)
+        "II",
+        "Systems on Cityscapes val, whole networks",
+        ("Model", "Backbone", "Cost here"),
+        ("mIoU", "FLOPs (T)", "memory (G)"),
+        tuple(rows),
+        (*SYSTEM_NOTES, *(f"{row.row}: {row.note}" for row in system_costs() if row.note)),
     )
