@@ -22,7 +22,7 @@ from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
 from rsp_lab.files import check_target, to_json, whole_folder, write_atomic
 from rsp_lab.interruption import kept
-from rsp_lab.models.load_any import load_segmenter
+from rsp_lab.models.load_any import load_any
 
 
 def arena(
@@ -43,7 +43,8 @@ def arena(
     on where it was interrupted, and with more scenes where it ended. About a minute a pair and model on two cores.
 
     Args:
-        models: shipped names or .safetensors files, trained on drawn scenes.
+        models: shipped names, .safetensors files or FILE.py:function, of the drawn scenes' classes. Of a network of
+            another make the methods that apply are run, and the others are named with the reason.
         scenes: pairs for each case and distance.
         seeds: random orders and maps a decision, the control.
         distances: of the cue in pixels; default: the least, a middle and the greatest.
@@ -58,7 +59,7 @@ def arena(
         methods=methods or tuple(METHODS),
         seeds=seeds,
     )
-    loaded = [load_segmenter(name) for name in models]
+    loaded = [load_any(name) for name in models]
     if len(set(models)) < len(models):
         raise ValueError("a model is named twice: name each once.")
     if len({model.name for model in loaded}) < len(loaded):
@@ -81,6 +82,9 @@ def arena(
     if results.json:
         print(to_json(facts))
         return
+    for name in result.models:
+        for method, why in result.left_out(name).items():
+            say(f"left out of {name}: {result.methods[method].title}: {why}")
     verdicts = judge(result)
     for verdict in verdicts:
         print(f"{verdict.outcome:9s} {verdict.model}: {verdict.expectation.sentence()}: {verdict.difference}")

@@ -175,21 +175,13 @@ class FrozenNetwork:
         Raises:
             FrozenError: if the network takes another way than when it was recorded.
         """
-        for name, value in self.cut.items():
-            if name not in cut or cut[name].shape != value.shape:
-                raise FrozenError(f"the cut needs a tensor {name} of the shape {tuple(value.shape)}.")
+        self._check(cut)
         replay = Replay(self.tape, watch)
         modules = dict(self.network.named_modules())
-        given: dict[str, dict[Place, Tensor]] = {}
-        for name, point in self.points.items():
-            given.setdefault(point.module, {})[point.place] = cut[name]
         with ExitStack() as stack:
-            stack.enter_context(self._lock)
-            stack.enter_context(uncompiled(self.network))
-            stack.enter_context(_without_gradients_of(self.network))
-            for name, tensors in given.items():
-                answer_of = self._cut_answer(name, tensors, replay)
-                stack.enter_context(_answering(modules[name], answer_of))
+            stack.enter_context(self._alone())
+            for name, tensors in self._by_module(cut).items():
+                stack.enter_context(_answering(modules[name], self._cut_answer(name, tensors, replay)))
             for name in self.held:
                 stack.enter_context(_answering(modules[name], self._held_answer(name, replay)))
             stack.enter_context(replay)
@@ -200,12 +192,79 @@ class FrozenNetwork:
             )
         return answer
 
-    def _cut_answer(self, name: str, tensors: Mapping[Place, Tensor], replay: Replay) -> Callable[..., Any]:
+    def live(self, cut: Mapping[str, Tensor]) -> Tensor:
+        """The answer with nothing held behind the cut, whose modules do not run; differentiable by its tensors.
+
+        Args:
+            cut: as for :meth:`forward`.
+
+        Raises:
+            FrozenError: for a tensor that is missing or of another shape.
+        """
+        self._check(cut)
+        with self._alone():
+            return self._live_answer(cut)
+
+    def _live_answer(self, cut: Mapping[str, Tensor]) -> Tensor:
+        modules = dict(self.network.named_modules())
+        with ExitStack() as stack:
+            for name, tensors in self._by_module(cut).items():
+                stack.enter_context(_answering(modules[name], self._cut_answer(name, tensors)))
+            return self.read(self.network(*copied(self.inputs)))
+
+    def cut_of(self, *inputs: Any) -> dict[str, Tensor]:
+        """The tensors of the cut in a pass on other inputs, nothing held; differentiable by the inputs.
+
+        Raises:
+            FrozenError: for a tensor of the cut that is not reached on these inputs.
+        """
+        modules, found = dict(self.network.named_modules()), {}
+
+        def take(module: str) -> Callable[..., None]:
+            def hook(_: nn.Module, __: Any, answer: Any) -> None:
+                for name, point in self.points.items():
+                    if point.module == module:
+                        # What runs next may write into it.
+                        found[name] = taken(answer, point).clone()
+
+            return hook
+
+        with ExitStack() as stack:
+            stack.enter_context(self._alone())
+            for module in {point.module for point in self.points.values()}:
+                stack.enter_context(_removed(modules[module].register_forward_hook(take(module))))
+            self.network(*copied(inputs))
+        missing = [name for name in self.points if name not in found]
+        if missing:
+            raise FrozenError(f"{missing[0]} is not reached on these inputs: name a module that always runs.")
+        return found
+
+    def _check(self, cut: Mapping[str, Tensor]) -> None:
+        for name, value in self.cut.items():
+            if name not in cut or cut[name].shape != value.shape:
+                raise FrozenError(f"the cut needs a tensor {name} of the shape {tuple(value.shape)}.")
+
+    @contextmanager
+    def _alone(self, *, parameters: bool = False) -> Iterator[None]:
+        """In force, the network runs for this thread alone and as it was written; parameters are in graphs, or not."""
+        with self._lock, uncompiled(self.network), _gradients(self.network, parameters):
+            yield
+
+    def _by_module(self, cut: Mapping[str, Tensor]) -> dict[str, dict[Place, Tensor]]:
+        given: dict[str, dict[Place, Tensor]] = {}
+        for name, point in self.points.items():
+            given.setdefault(point.module, {})[point.place] = cut[name]
+        return given
+
+    def _cut_answer(
+        self, name: str, tensors: Mapping[Place, Tensor], replay: Replay | None = None
+    ) -> Callable[..., Any]:
         """What a module of the cut answers without running: as it did, with the given tensors in their places."""
         first, behind = self.spans[name]
 
         def answer(*_: Any, **__: Any) -> Any:
-            _jump(replay, name, first, behind)
+            if replay is not None:
+                _jump(replay, name, first, behind)
             answered = self.answers[name]
             for place, tensor in tensors.items():
                 # What runs next may write into what it is given.
@@ -248,20 +307,24 @@ class FrozenNetwork:
     def used(self) -> frozenset[str]:
         """Points of the cut on which the answer depends, read off the replay's graph."""
         leaves, output = self._graph
-        names = {id(leaf): name for name, leaf in leaves.items()}
-        found, seen, ahead = set(), set(), [output.grad_fn]
-        while ahead:
-            node = ahead.pop()
-            if node is None or node in seen:
-                continue
-            seen.add(node)
-            leaf = getattr(node, "variable", None)
-            if leaf is not None and id(leaf) in names:
-                found.add(names[id(leaf)])
-            ahead += [after for after, _ in node.next_functions]
+        reached = _leaves(output)
+        found = frozenset(name for name, leaf in leaves.items() if id(leaf) in reached)
         if not found:
             raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
-        return frozenset(found)
+        return found
+
+    @cached_property
+    def modules_behind(self) -> frozenset[str]:
+        """Paths of the modules on whose own parameters the answer depends once the cut is given."""
+        owned = [
+            (path, parameter)
+            for path, module in self.network.named_modules()
+            for parameter in module.parameters(recurse=False)
+            if parameter.is_floating_point()
+        ]
+        with torch.inference_mode(False), torch.enable_grad(), self._alone(parameters=True):
+            reached = _leaves(self._live_answer(self.cut))
+        return frozenset(path for path, parameter in owned if id(parameter) in reached)
 
     @cached_property
     def residual(self) -> float:
@@ -369,14 +432,30 @@ def _removed(handle: Any) -> Iterator[None]:
         handle.remove()
 
 
+def _leaves(output: Tensor) -> set[int]:
+    """What an answer was worked out from and that wants a gradient, by ``id``, read off its graph."""
+    found: set[int] = set()
+    seen, ahead = set(), [output.grad_fn]
+    while ahead:
+        node = ahead.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            found.add(id(leaf))
+        ahead += [after for after, _ in node.next_functions]
+    return found
+
+
 @contextmanager
-def _without_gradients_of(network: nn.Module) -> Iterator[None]:
-    """In force, parameters take no part in a graph."""
-    wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for parameter in wanted:
-        parameter.requires_grad_(False)
+def _gradients(network: nn.Module, wanted: bool) -> Iterator[None]:
+    """In force, all parameters take part in a graph, or none does."""
+    changed = [p for p in network.parameters() if p.is_floating_point() and p.requires_grad != wanted]
+    for parameter in changed:
+        parameter.requires_grad_(wanted)
     try:
         yield
     finally:
-        for parameter in wanted:
-            parameter.requires_grad_(True)
+        for parameter in changed:
+            parameter.requires_grad_(not wanted)

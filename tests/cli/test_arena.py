@@ -76,6 +76,26 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     assert "the same command goes on" in capsys.readouterr().err
 
 
+def test_a_function_of_a_file_makes_a_model_of_any_make(tmp_path, capsys, monkeypatch):
+    def measured(name, model, place, methods, **settings):
+        why = {} if name.startswith("scenes") else {"ledger": "it has no top-down path"}
+        values = {method.name: dict.fromkeys(MEASURES, 0.1) for method in methods if method.name not in why}
+        residual = None if why else 1e-7
+        return PairOutcome(name, place.case, place.distance, place.seed, (1.0, 1.0), 0.1, residual, values, why)
+
+    monkeypatch.setattr(run, "pair_outcome", measured)
+    file = tmp_path / "mine.py"
+    file.write_text("from tests.kit.arena import scene_subject\n\n\ndef other():\n    return scene_subject()\n")
+
+    main.main(words(tmp_path / "out", "--models", "scenes-rsp4-tiny", f"{file}:other"))
+
+    assert "left out of other: context ledger: it has no top-down path" in capsys.readouterr().err
+    facts = json.loads((tmp_path / "out" / "arena.json").read_text())
+    assert facts["heads"] == {"scenes-rsp4-tiny": "relations", "other": "of another make"}
+    assert facts["left_out"] == {"scenes-rsp4-tiny": {}, "other": {"ledger": "it has no top-down path"}}
+    assert "Left out: context ledger (it has no top-down path)" in (tmp_path / "out" / "arena.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("more", "says"),
     [

@@ -159,6 +159,49 @@ def test_the_frozen_answer_is_affine_and_the_live_one_is_not() -> None:
     assert not torch.allclose(at(other), model.last(F.gelu(other)), atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["gelu", "max pooling", "attention"])
+def test_the_live_answer_holds_nothing_behind_the_cut(name: str) -> None:
+    model, image = written(name)
+    frozen = FrozenNetwork.record(model, (image,), [CutPoint("first")])
+    other = torch.randn_like(frozen.cut["first"]).requires_grad_()
+
+    found = frozen.live({"first": other})
+
+    assert torch.equal(frozen.live(frozen.cut), frozen.output)
+    expected = model.last(model.function(other * 1))
+    assert torch.equal(found, expected)
+    (gradient,), (by_hand,) = (torch.autograd.grad(one.sum(), other) for one in (found, expected))
+    assert torch.allclose(gradient, by_hand)
+    with pytest.raises(FrozenError, match="needs a tensor first of the shape"):
+        frozen.live({})
+
+
+def test_the_cut_of_another_input_is_that_of_a_pass_on_it() -> None:
+    model, image = written("in place")  # what runs next writes into the cut
+    frozen = FrozenNetwork.record(model, (image,), [CutPoint("first")])
+    other = torch.rand_like(image).requires_grad_()
+
+    found = frozen.cut_of(other)["first"]
+
+    assert torch.equal(found, model.first(other))
+    (gradient,) = torch.autograd.grad(found.square().sum(), other)
+    (by_hand,) = torch.autograd.grad(model.first(other).square().sum(), other)
+    assert torch.allclose(gradient, by_hand)
+    assert not model.first._forward_hooks
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_modules_behind_the_cut_are_those_that_its_answer_runs_through() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.Sequential(nn.ReLU(), nn.BatchNorm2d(4)), nn.Conv2d(4, 2, 1)
+    )
+    model[3].requires_grad_(False)
+    frozen = FrozenNetwork.record(model.eval(), (torch.rand(1, 3, 4, 4),), [CutPoint("1")])
+
+    assert frozen.modules_behind == {"2.1", "3"}
+    assert [p.requires_grad for p in model.parameters()] == [True] * 6 + [False] * 2
+
+
 def test_a_product_of_two_live_branches_is_named() -> None:
     class Fused(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

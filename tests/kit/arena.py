@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.models import presets
+from rsp_lab.models.adapt import adapt
 from rsp_lab.models.fusion import AverageConfig, SumConfig
 from rsp_lab.models.heads import HeadConfig, TopDownConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.shapes import Window
 from tests.kit.networks import SIZE, network, noise_image, rectangle
 
@@ -28,6 +31,35 @@ HEADS: dict[str, HeadConfig] = {
 def scene_network(head: HeadConfig | None = None) -> Segmenter:
     """Untrained, of the drawn scenes' classes."""
     return network(head or presets.rsp2(), tuple(CITYSCAPES.classes), torch.float32, channels=64)
+
+
+class Foreign(nn.Module):
+    """A network of nobody's library, whose gates bend: two levels, and a pool that both meet in.
+
+    Args:
+        classes: how many.
+        gated: multiply the levels, which is affine in neither.
+    """
+
+    def __init__(self, classes: int, gated: bool) -> None:
+        super().__init__()
+        self.low = nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.GELU())
+        self.high = nn.Sequential(nn.Conv2d(8, 8, 3, 4, 1), nn.GELU())
+        self.mix, self.last, self.gated = nn.Conv2d(8, 8, 1), nn.Conv2d(8, classes, 1), gated
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.low(x)
+        high = nn.functional.interpolate(self.high(low), low.shape[-2:], mode="bilinear")
+        return self.last(nn.functional.gelu(self.mix(low * high if self.gated else low + high)))
+
+
+def scene_subject(name: str = "foreign", *, gated: bool = False) -> Subject:
+    """An untrained network of another make, of the drawn scenes' classes."""
+    torch.manual_seed(3)
+    classes = tuple(CITYSCAPES.classes)
+    found = adapt(Foreign(len(classes), gated).eval(), class_names=classes, cut=("low", "high"), name=name)
+    assert isinstance(found, Subject)
+    return found
 
 
 def region(size: tuple[int, int] = SIZE) -> RegionTarget:

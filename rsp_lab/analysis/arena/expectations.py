@@ -27,7 +27,7 @@ class Expectation(Summarised):
         against: another method, whose number on the same pairs is subtracted, or a number.
         reason: why.
         within: of ``"near"``: how far from ``against`` still counts.
-        heads: models it speaks of.
+        heads: models it speaks of: all, or ours with relations, or ours that only sum.
     """
 
     method: str
@@ -169,7 +169,8 @@ def judge(result: ArenaResult) -> tuple[Verdict, ...]:
         if not methods <= set(result.methods):
             continue
         for model in result.models:
-            if expectation.heads == "all" or (expectation.heads == "relations") == result.relations[model]:
+            apply = not methods & set(result.left_out(model))
+            if apply and expectation.heads in ("all", result.heads[model]):
                 verdicts.append(_verdict(expectation, result, model))
     return tuple(verdicts)
 

@@ -1,8 +1,9 @@
 """Every method that says what a decision rests on, brought to one form: a map of the pixels and one of the cells.
 
-Methods at *relation* level speak of cells (level, y, x) of the Q maps, methods at *input* level of pixels. A cell map
-is projected to pixels by :data:`~rsp_lab.analysis.ledger.footprint.FOOTPRINT_RULE`, a pixel map to cells by the
-transpose. Methods of input attribution take part as they are; the others derive from :class:`ArenaMethod`.
+Methods at *relation* level speak of cells (level, y, x) of the Q maps, or of the cut of a network of another make,
+methods at *input* level of pixels. A cell map is projected to pixels by
+:data:`~rsp_lab.analysis.ledger.footprint.FOOTPRINT_RULE`, a pixel map to cells by the transpose. Methods of input
+attribution take part as they are; the others derive from :class:`ArenaMethod`, and say so where they do not apply.
 """
 
 from __future__ import annotations
@@ -27,11 +28,14 @@ from rsp_lab.analysis.attribution.methods import (
     Occlusion,
 )
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.ledger.head_paths import paths
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.head_paths import Path, paths
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import Target, cell_weights
+from rsp_lab.models.heads import SemanticFPNHead
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Summarised
@@ -47,43 +51,47 @@ class Question(Summarised):
         model: in eval mode.
         image: RGB in [0, 1].
         target: a class or rival that it leaves open is what the model predicts.
-        frozen: the model's head on the image, from one captured pass.
+        frozen: the model on the image, from one captured pass.
         reference: what "absent" means in a photograph.
         seed: of what is drawn at random.
     """
 
-    model: Segmenter
+    model: Segmenter | Subject
     image: Float[Tensor, "1 3 y x"]
     target: Target
-    frozen: FrozenHead
+    frozen: FrozenPass
     reference: str = "blur"
     seed: int = 0
 
     @classmethod
     def of(
         cls,
-        model: Segmenter,
+        model: Segmenter | Subject,
         image: ImageLike,
         target: Target,
         *,
         reference: str = "blur",
         seed: int = 0,
     ) -> Question:
-        """One captured forward pass; raises ValueError as :meth:`FrozenHead.of`."""
-        frozen = FrozenHead.of(model, image)
+        """One captured forward pass; raises as :func:`~rsp_lab.analysis.ledger.freeze.freeze`."""
+        frozen = freeze(model, image)
         return cls(model, frozen.image, frozen.resolved(target), frozen, reference, seed)
 
     @property
     def shapes(self) -> dict[int, tuple[int, int]]:
-        """(v, u) of the Q maps by level, lowest first."""
+        """(v, u) of the maps by level, lowest first."""
         return {x: (q.shape[-2], q.shape[-1]) for x, q in self.frozen.q.items()}
 
 
 class ArenaMethod(Method):
-    """A method that answers from the captured head of a question; one of input attribution needs no such class."""
+    """A method that answers from the frozen pass of a question; one of input attribution needs no such class."""
 
     level: ClassVar[str] = "relation"
     by_level: ClassVar[bool] = False
+
+    def refusal(self, question: Question) -> str:
+        """Why it has no answer to a question, in words; empty where it has one."""
+        return ""
 
     @abstractmethod
     def values(self, question: Question) -> dict[int, Tensor] | Tensor:
@@ -137,6 +145,11 @@ def method_map(method: str | Method, question: Question) -> MethodMap:
     return MethodMap(chosen, pixels, cells)
 
 
+def refusal(method: Method, question: Question) -> str:
+    """Why a method has no answer to a question, in words; empty where it has one, as any of input attribution has."""
+    return method.refusal(question) if isinstance(method, ArenaMethod) else ""
+
+
 def on_cells(values: Float[Tensor, "y x"], cells: tuple[int, int]) -> Float[Tensor, "v u"]:
     """What lies on each cell of a map: the sum of the pixels' values, split by shared area; float64, the sum stays."""
     rows, columns = (footprint_shares(n, of) for n, of in zip(cells, values.shape, strict=True))
@@ -145,44 +158,72 @@ def on_cells(values: Float[Tensor, "y x"], cells: tuple[int, int]) -> Float[Tens
     return rows @ values.double().cpu() @ columns.T
 
 
+class AlongPaths(ArenaMethod):
+    """A method that follows the weights of a head's top-down path."""
+
+    signed = False
+
+    def refusal(self, question: Question) -> str:
+        if not isinstance(question.frozen, FrozenHead):
+            return (
+                f"{question.frozen.name} is a network of another make, and only a head of rsp_lab has a top-down path "
+                "whose weights can be followed"
+            )
+        if isinstance(question.frozen.head, SemanticFPNHead):
+            return "a Semantic FPN head has no top-down steps, so no weights to follow"
+        return ""
+
+    def paths(self, question: Question) -> tuple[Path, ...]:
+        """The steps of the head, the lowest first; raises ValueError by :meth:`refusal`."""
+        if why := self.refusal(question):
+            raise ValueError(f"{self.title} does not apply: {why}.")
+        assert isinstance(question.frozen, FrozenHead)
+        return paths(question.frozen)
+
+
+class OfLedgers(ArenaMethod):
+    """A method that rests on the pass being affine with all gates held."""
+
+    def refusal(self, question: Question) -> str:
+        return question.frozen.refused
+
+
 @dataclass(frozen=True)
-class RawWeights(ArenaMethod):
+class RawWeights(AlongPaths):
     """With which weight the target's cells on each level look at the cells of the level above; one step at a time."""
 
     name = "raw_weights"
     title = "raw weights"
     unit = "share of the weight"
     rule = "relation weight of a step, averaged over the target's cells"
-    signed = False
 
     def values(self, question: Question) -> dict[int, Tensor]:
         lowest = question.frozen.levels[0]
         maps = {lowest: _place(question, lowest)}
-        for path in paths(question.frozen):
+        for path in self.paths(question):
             maps[path.low + 1] = path.raised(path.taken(_place(question, path.low)))
         return maps
 
 
 @dataclass(frozen=True)
-class WeightsTimesValue(ArenaMethod):
+class WeightsTimesValue(AlongPaths):
     """Each raw weight times the norm of the value that it is a weight of (Kobayashi et al.: EMNLP 2020)."""
 
     name = "weights_x_value"
     title = "weight x value norm"
     unit = "norm of a value"
     rule = "relation weight times the norm of its value"
-    signed = False
 
     def values(self, question: Question) -> dict[int, Tensor]:
         lowest = question.frozen.levels[0]
         maps = {lowest: _place(question, lowest) * question.frozen.q[lowest][0].norm(dim=0)}
-        for path in paths(question.frozen):
+        for path in self.paths(question):
             maps[path.low + 1] = path.raised(path.taken(_place(question, path.low)) * path.value[0].norm(dim=0))
         return maps
 
 
 @dataclass(frozen=True)
-class Rollout(ArenaMethod):
+class Rollout(AlongPaths):
     """The product of the weights over the steps (Abnar, Zuidema: ACL 2020).
 
     Attributes:
@@ -195,12 +236,11 @@ class Rollout(ArenaMethod):
     title = "rollout"
     unit = "share of the weight"
     rule = "product of the weights over the steps, a set share of the mass kept at each"
-    signed = False
 
     def values(self, question: Question) -> dict[int, Tensor]:
         lowest = question.frozen.levels[0]
         mass, maps = _place(question, lowest), {}
-        for path in paths(question.frozen):
+        for path in self.paths(question):
             maps[path.low] = self.kept * mass
             mass = path.raised(path.taken((1 - self.kept) * mass))
         maps[question.frozen.levels[-1]] = mass
@@ -209,7 +249,8 @@ class Rollout(ArenaMethod):
 
 @dataclass(frozen=True)
 class GradientXQ(ArenaMethod):
-    """Gradient times Q of the live head, summed over channels: relation weights take part in the derivative."""
+    """Gradient times Q of the live head, summed over channels: relation weights, or all gates, take part in the
+    derivative."""
 
     name = "gradient_x_q"
     title = "gradient x Q"
@@ -222,27 +263,27 @@ class GradientXQ(ArenaMethod):
         direction = question.target.direction(frozen.class_names).to(frozen.logits)
         with full_precision(frozen.logits.device, grad=True):
             leaves = {x: q.detach().clone().requires_grad_() for x, q in frozen.q.items()}
-            logits = frozen.head.from_q(leaves)
+            logits = frozen.live(leaves)
             upstream = direction[None, :, None, None] * place.to(logits)
             gradients = torch.autograd.grad(logits, list(leaves.values()), upstream)
         return {x: (g * frozen.q[x]).sum((0, 1)) for x, g in zip(leaves, gradients, strict=True)}
 
 
 @dataclass(frozen=True)
-class Ledger(ArenaMethod):
+class Ledger(OfLedgers):
     """The context ledger."""
 
     name = "ledger"
     title = "context ledger"
     unit = "logits"
-    rule = "contribution in logits, relation weights held"
+    rule = "contribution in logits, relation weights (or all gates) held"
 
     def values(self, question: Question) -> dict[int, Tensor]:
         return context_ledger(question.frozen, question.frozen.image, question.target).maps
 
 
 @dataclass(frozen=True)
-class LevelPixelMatrix(ArenaMethod):
+class LevelPixelMatrix(OfLedgers):
     """The level x pixel matrix; its rows lie on the cells of their own level.
 
     Attributes:
@@ -254,7 +295,7 @@ class LevelPixelMatrix(ArenaMethod):
     name = "level_pixels"
     title = "level x pixel matrix"
     unit = "logits"
-    rule = "integrated gradients of each level's contribution through the encoder, relation weights held"
+    rule = "integrated gradients of each level's contribution through the encoder, relation weights (or all gates) held"
     level = "input"
     by_level = True
 

@@ -107,13 +107,39 @@ def _head(result: ArenaResult) -> list[str]:
         f"the input have {s['input_steps']} steps.",
         "",
     ]
+    if "of another make" in result.heads.values():
+        lines += [
+            "Of a network of another make the head is what lies behind its cut, the maps of the cut are Q, and all "
+            "gates are held where weights are of a head of ours.",
+            "",
+        ]
     lines += [
-        f"- **{model}** reads {100 * right[model]:.0f} % of the regions right and uses the cue in {used[model]} of "
-        f"{pairs} pairs (at least {USED:g} logits when it is swapped). Largest residual of a ledger "
-        f"{max(pair.residual for pair in result.of_model(model)):.1g}."
+        f"- **{model}**{_make(result, model)} reads {100 * right[model]:.0f} % of the regions right and uses the cue "
+        f"in {used[model]} of {pairs} pairs (at least {USED:g} logits when it is swapped). {_residual(result, model)}"
+        f"{_left_out(result, model)}"
         for model in result.models
     ]
     return [*lines, ""]
+
+
+def _make(result: ArenaResult, model: str) -> str:
+    return ", of another make," if result.heads[model] == "of another make" else ""
+
+
+def _residual(result: ArenaResult, model: str) -> str:
+    residuals = [pair.residual for pair in result.of_model(model) if pair.residual is not None]
+    if not residuals:
+        return "No ledger of it adds up, so nothing is measured inside its head or by level."
+    return f"Largest residual of a ledger {max(residuals):.1g}."
+
+
+def _left_out(result: ArenaResult, model: str) -> str:
+    """E.g. ``" Left out: raw weights, rollout (there is no path)."``."""
+    titles: dict[str, list[str]] = {}
+    for method, why in result.left_out(model).items():
+        titles.setdefault(why, []).append(result.methods[method].title)
+    words = "; ".join(f"{', '.join(own)} ({why})" for why, own in titles.items())
+    return f" Left out: {words}." if words else ""
 
 
 def _settings(result: ArenaResult) -> str:
@@ -158,7 +184,9 @@ def _counts(result: ArenaResult, model: str) -> str:
     """Lifts are skewed over cases, so that a mean may be undecided where every pair agrees."""
     counts = []
     for method in result.methods:
-        own = [pair.values[method] for pair in result.of_model(model) if pair.used]
+        if method in result.left_out(model):
+            continue
+        own = [pair.values.get(method, {}) for pair in result.of_model(model) if pair.used]
         lifts = [values["cue_lift"] for values in own if "cue_lift" in values]
         counts.append((sum(lift > 1 for lift in lifts), len(lifts), result.methods[method].title))
     return ", ".join(f"{title} {count} of {of}" for count, of, title in sorted(counts, key=lambda entry: -entry[0]))
@@ -201,6 +229,7 @@ def _group(result: ArenaResult, group: str) -> list[str]:
         rows = [
             [result.methods[method].title, *(str(result.estimate(model, method, measure)) for measure in measures)]
             for method in result.methods
+            if method not in result.left_out(model)
         ]
         if group == "levels":
             rows = [row for row in rows if set(row[1:]) != {"–"}]
@@ -231,7 +260,7 @@ def _by_distance(result: ArenaResult) -> list[str]:
         rows = []
         for case, distance in sorted({(pair.case, pair.distance) for pair in result.of_model(model)}):
             own = [p for p in result.of_model(model) if (p.case, p.distance) == (case, distance)]
-            lifts = [[p.values[m]["cue_lift"] for p in own if "cue_lift" in p.values[m]] for m in methods]
+            lifts = [[lift for p in own if (lift := p.values.get(m, {}).get("cue_lift")) is not None] for m in methods]
             swing = signed_fixed(fmean(p.swing for p in own))
             rows.append([f"{case}, {distance} px", swing, *(fixed(fmean(v) if v else None) for v in lifts)])
         titles = ["case and distance", "swing", *(result.methods[m].title for m in methods)]

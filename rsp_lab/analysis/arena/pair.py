@@ -9,7 +9,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from rsp_lab.analysis.arena.methods import RANDOM, ArenaMethod, MethodMap, Question, method_map, noise
+from rsp_lab.analysis.arena.methods import RANDOM, ArenaMethod, MethodMap, Question, method_map, noise, refusal
 from rsp_lab.analysis.arena.on_levels import level_scores
 from rsp_lab.analysis.arena.result import PairOutcome
 from rsp_lab.analysis.attribution.interface import Method
@@ -18,11 +18,12 @@ from rsp_lab.analysis.faithfulness.curves import random_order
 from rsp_lab.analysis.faithfulness.in_head import cell_order, frozen_curves, live_curves
 from rsp_lab.analysis.faithfulness.randomisation import PARTS, randomised, rank_correlation
 from rsp_lab.analysis.ledger.change import FrozenPair
-from rsp_lab.analysis.ledger.ledger import context_ledger
+from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.scenes.known_answer import area_share, follow, known_answer, scene_target
 from rsp_lab.analysis.targets.target import target_value
 from rsp_lab.data.scenes.scene import Ambiguity, Scene, draw_scene_pair
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 
 Maps = Mapping[str, MethodMap]
 _DRAWS = 1000
@@ -48,7 +49,7 @@ class PairPlace:
 
 def pair_outcome(
     name: str,
-    model: Segmenter,
+    model: Segmenter | Subject,
     place: PairPlace,
     methods: Sequence[Method],
     *,
@@ -59,7 +60,8 @@ def pair_outcome(
     """Both readings of one pair in one model.
 
     The known answer and levels are measured on both readings; deletion, insertion and randomisation on reading 0 of
-    even seeds and on reading 1 of odd ones.
+    even seeds and on reading 1 of odd ones. Methods that have no answer are left out; where no ledger adds up, nothing
+    is measured inside the head or by level.
 
     Args:
         name: of the model.
@@ -72,25 +74,27 @@ def pair_outcome(
     """
     scenes = draw_scene_pair(place.seed, *place.size, case=place.case, distance=place.distance)
     questions = [_question(model, s, _DRAWS * (2 * place.seed + r), reference) for r, s in enumerate(scenes)]
+    left_out = {m.name: why for m in methods if (why := next(filter(None, (refusal(m, q) for q in questions)), ""))}
+    methods = [method for method in methods if method.name not in left_out]
     maps = [{method.name: method_map(method, question) for method in methods} for question in questions]
     ambiguities = [scene.ambiguities[0] for scene in scenes]
     dear = place.seed % 2
     values: dict[str, dict[str, float]] = {method.name: {} for method in methods}
     parts = [
         _known(questions, maps, ambiguities, seeds),
-        _in_the_head(questions[dear], maps[dear], seeds),
         _at_the_input(questions[dear], maps[dear], seeds, input_steps),
-        _on_levels(questions, maps),
     ]
+    residual = None
+    if not any(question.frozen.refused for question in questions):
+        books = [context_ledger(q.frozen, q.frozen.image, q.target) for q in questions]
+        residual = max(book.residual for book in books)
+        parts += [_in_the_head(questions[dear], books[dear], maps[dear], seeds), _on_levels(questions, maps)]
     if place.randomised:
         parts.append(_randomised(scenes[dear], place.seed, questions[dear], maps[dear]))
     for part in parts:
         for method, measured in part.items():
             values[method] |= {measure: value for measure, value in measured.items() if math.isfinite(value)}
     margins = [target_value(q.frozen.logits[0], q.target, q.frozen.image_size, q.frozen.class_names) for q in questions]
-    residual = max(
-        context_ledger(question.frozen, question.frozen.image, question.target).residual for question in questions
-    )
     return PairOutcome(
         model=name,
         case=place.case,
@@ -100,11 +104,12 @@ def pair_outcome(
         uniform=area_share(ambiguities[0].cue),
         residual=residual,
         values=values,
+        left_out=left_out,
     )
 
 
-def _question(model: Segmenter, scene: Scene, seed: int, reference: str) -> Question:
-    target = scene_target(scene.ambiguities[0], model.config.class_names)
+def _question(model: Segmenter | Subject, scene: Scene, seed: int, reference: str) -> Question:
+    target = scene_target(scene.ambiguities[0], model.class_names)
     return Question.of(model, scene.image, target, reference=reference, seed=seed)
 
 
@@ -139,8 +144,7 @@ def _on_levels(questions: Sequence[Question], maps: Sequence[Maps]) -> dict[str,
     }
 
 
-def _in_the_head(question: Question, maps: Maps, seeds: int) -> dict[str, dict[str, float]]:
-    book = context_ledger(question.frozen, question.frozen.image, question.target)
+def _in_the_head(question: Question, book: ContextLedger, maps: Maps, seeds: int) -> dict[str, dict[str, float]]:
     cells = sum(values.numel() for values in book.maps.values())
     table = {}
     for method, map_ in maps.items():
@@ -192,9 +196,11 @@ def _at_the_input(question: Question, maps: Maps, seeds: int, steps: int) -> dic
 def _randomised(scene: Scene, seed: int, question: Question, maps: Maps) -> dict[str, dict[str, float]]:
     table: dict[str, dict[str, float]] = {method: {} for method in maps}
     for part in PARTS:
-        fresh = randomised(question.model, part, seed)
+        fresh = randomised(question.model, part, seed, image=question.image)
         other = _question(fresh, scene, question.seed + _DRAWS // 2, question.reference)
         for name, before in maps.items():
+            if refusal(before.method, other):
+                continue
             after = method_map(before.method, other)
             table[name][f"same_{part}"] = rank_correlation(before.pixels, after.pixels)
     return table

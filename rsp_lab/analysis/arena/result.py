@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from rsp_lab.analysis.arena.on_levels import LEVEL_RULES
 from rsp_lab.analysis.attribution.interface import Method
@@ -27,6 +27,10 @@ INPUT_RULE = (
     "minus the least target on the curves of all methods of this decision, random maps among them"
 )
 SWING_RULE = "how far the margin of reading 0's class over reading 1's falls when the cue is swapped, in logits"
+
+
+Head = Literal["relations", "sums", "of another make"]
+"""A head of ours with relation weights or without, or what lies behind the cut of a network of another make."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,9 @@ class PairOutcome(Summarised):
         case, distance, seed: of the pair; the distance in pixels as asked for.
         margins: logits of each reading's own class over the other's, mean over the region.
         uniform: share of the image that the cue covers, which is what a uniform map puts on it.
-        residual: of the ledgers.
+        residual: of the ledgers; None where there are none.
         values: by method and measure; what is not defined, or was not measured on this pair, is missing.
+        left_out: methods that have no answer to these questions, and why.
     """
 
     model: str
@@ -109,8 +114,9 @@ class PairOutcome(Summarised):
     seed: int
     margins: tuple[float, float]
     uniform: float
-    residual: float
+    residual: float | None
     values: Mapping[str, Mapping[str, float]]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def swing(self) -> float:
@@ -132,19 +138,20 @@ class PairOutcome(Summarised):
         Raises:
             ValueError: for a missing, an unknown or a wrong field.
         """
-        kinds = {"model": str, "case": str, "distance": int, "seed": int, "uniform": float, "residual": float}
-        names = {*kinds, "margins", "values"}
+        kinds = {"model": str, "case": str, "distance": int, "seed": int, "uniform": float, "left_out": dict}
+        names = {*kinds, "margins", "values", "residual"}
         if set(facts) != names:
             raise ValueError(
                 f"its fields are {', '.join(map(str, facts)) or 'none'}, expected {', '.join(sorted(names))}"
             )
         margins, values = facts["margins"], facts["values"]
-        numbers = [facts[name] for name, kind in kinds.items() if kind is float]
+        numbers = [facts["uniform"], *([] if facts["residual"] is None else [facts["residual"]])]
         numbers += margins if isinstance(margins, list | tuple) and len(margins) == 2 else [None]
         tables = list(values.values()) if isinstance(values, Mapping) else [None]
         numbers += [value for table in tables for value in (table.values() if isinstance(table, Mapping) else [None])]
         wrong = [name for name, kind in kinds.items() if kind is not float and type(facts[name]) is not kind]
-        if wrong or not all(type(number) in (int, float) for number in numbers):
+        numbers_only = all(type(number) in (int, float) for number in numbers)
+        if wrong or not numbers_only or not all(type(why) is str for why in facts["left_out"].values()):
             raise ValueError(f"{wrong[0] if wrong else 'one of its numbers'} is of another type")
         return cls(**{**facts, "margins": (margins[0], margins[1])})
 
@@ -155,20 +162,25 @@ class ArenaResult(Summarised):
 
     Attributes:
         models: names, in the order of the tables.
-        relations: whether each has relation weights.
+        heads: what each one's head is.
         methods: by name, in the order of the tables.
         pairs: outcomes.
         settings: of the run, as plain data.
     """
 
     models: tuple[str, ...]
-    relations: Mapping[str, bool]
+    heads: Mapping[str, Head]
     methods: Mapping[str, Method]
     pairs: tuple[PairOutcome, ...]
     settings: Mapping[str, Any]
 
     def of_model(self, model: str) -> tuple[PairOutcome, ...]:
         return tuple(pair for pair in self.pairs if pair.model == model)
+
+    def left_out(self, model: str) -> dict[str, str]:
+        """Methods that have no answer in a model on any pair, and why."""
+        whys = [pair.left_out for pair in self.of_model(model)]
+        return {method: whys[0][method] for method in self.methods if whys and all(method in why for why in whys)}
 
     def estimate(
         self,
@@ -233,6 +245,8 @@ class ArenaResult(Summarised):
             "swing_rule": SWING_RULE,
             "used_from_logits": USED,
             "settings": dict(self.settings),
+            "heads": dict(self.heads),
+            "left_out": {model: self.left_out(model) for model in self.models},
             "methods": [method.to_dict() for method in self.methods.values()],
             "measures": {name: asdict(measure) for name, measure in MEASURES.items()},
             "table": list(self.rows()),

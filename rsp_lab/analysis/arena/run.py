@@ -13,20 +13,21 @@ from torch import nn
 
 from rsp_lab.analysis.arena.methods import METHODS, RANDOM
 from rsp_lab.analysis.arena.pair import PairPlace, pair_outcome
-from rsp_lab.analysis.arena.result import ArenaResult, PairOutcome
+from rsp_lab.analysis.arena.result import ArenaResult, Head, PairOutcome
 from rsp_lab.analysis.attribution.interface import Method, find_method
 from rsp_lab.analysis.attribution.references import check_reference
-from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.scenes.answers import sweep_distances
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_distance
 from rsp_lab.files import FileError, StateMismatchError, digest, parse_json, read_json, to_json, write_json
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 
 FIRST_SEED = 4_000_000
 """Seed of the arena's first scene; no split of the data set and no sweep reaches it."""
-_FORMAT = "rsp_lab.arena/1"
+_FORMAT = "rsp_lab.arena/2"
 _QUESTION = "question.json"
 
 
@@ -116,21 +117,22 @@ class ArenaSettings:
 
 
 def run_arena(
-    models: Segmenter | Iterable[Segmenter],
+    models: Segmenter | Subject | Iterable[Segmenter | Subject],
     settings: ArenaSettings,
     folder: Path | None = None,
     *,
     fresh: bool = False,
     report: Callable[[int, int], None] = lambda done, count: None,
 ) -> ArenaResult:
-    """Every method on every pair in every model.
+    """Every method on every pair in every model, as far as it applies.
 
     With a folder, each pair's outcome is written there as soon as it is known, and taken up by a later call with the
     same settings; of scenes and cases more may be asked for. What is taken up equals what would come anew. Nothing is
     written, or forgotten, before the first outcome.
 
     Args:
-        models: one or several, in eval mode, of Cityscapes' classes and with different names.
+        models: one or several, ours or subjects (:func:`~rsp_lab.models.adapt.adapt`), in eval mode, of Cityscapes'
+            classes and with different names.
         settings: what is asked.
         folder: for the state, made if missing; None keeps nothing.
         fresh: forget what is there.
@@ -139,7 +141,8 @@ def run_arena(
     Raises:
         ValueError: for a model that does not know the scenes' classes.
         StateMismatchError: for a folder that holds a damaged file or other settings' state.
-        LedgerError: if a ledger does not add up.
+        LedgerError: if a ledger does not add up. A subject none of whose ledgers does takes part without them.
+        FrozenError: for a subject whose cut does not fit it.
     """
     by_name = _named(models)
     if folder is not None and not fresh:
@@ -158,12 +161,18 @@ def run_arena(
             begun = True
             _keep(folder, settings.question(), path, outcomes[-1])
         report(done, len(work))
-    relations = {name: bool(relation_modules(model)) for name, model in by_name.items()}
+    heads = {name: _head(model) for name, model in by_name.items()}
     facts = {**settings.to_dict(), "digests": digests}
-    return ArenaResult(tuple(by_name), relations, settings.by_name, tuple(outcomes), facts)
+    return ArenaResult(tuple(by_name), heads, settings.by_name, tuple(outcomes), facts)
 
 
-def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSettings) -> PairOutcome:
+def _head(model: Segmenter | Subject) -> Head:
+    if isinstance(model, Subject):
+        return "of another make"
+    return "relations" if relation_modules(model) else "sums"
+
+
+def _outcome(name: str, model: Segmenter | Subject, place: PairPlace, settings: ArenaSettings) -> PairOutcome:
     outcome = pair_outcome(
         name,
         model,
@@ -177,13 +186,13 @@ def _outcome(name: str, model: Segmenter, place: PairPlace, settings: ArenaSetti
     return PairOutcome.from_dict(parse_json(to_json(outcome.to_dict()), "outcome"))
 
 
-def _named(models: Segmenter | Iterable[Segmenter]) -> dict[str, Segmenter]:
+def _named(models: Segmenter | Subject | Iterable[Segmenter | Subject]) -> dict[str, Segmenter | Subject]:
     """The models by name; raises ValueError for one that does not know the scenes' classes, and for equal names."""
     listed = [models] if isinstance(models, nn.Module) else list(models)
     if not listed:
         raise ValueError("no model takes part: give one or more.")
     for model in listed:
-        check_affine(model)
+        check_freezable(model)
         if model.class_names != tuple(CITYSCAPES.classes):
             raise ValueError(
                 f"{model.name} does not know the classes of the drawn scenes: take weights trained on them."
@@ -242,7 +251,12 @@ def _load(path: Path) -> dict[str, Any]:
     return facts
 
 
-def _model_digest(model: Segmenter) -> str:
-    """Digest of the parameters and buffers, whatever precision they are kept in."""
-    parts = sorted(model.state_dict().items())
-    return digest(*(part for name, value in parts for part in (name, value.detach().float())))
+def _model_digest(model: Segmenter | Subject) -> str:
+    """Digest of the parameters and buffers, whatever precision they are kept in, and of what is taken apart how."""
+    parts: list[Any] = []
+    for name, value in sorted(model.state_dict().items()):
+        parts += [name, value.detach().float()]
+    if isinstance(model, Subject):
+        taken_apart = to_json([model.cut, model.hold, model.output])
+        parts += [model.mean.detach().float(), model.std.detach().float(), taken_apart]
+    return digest(*parts)

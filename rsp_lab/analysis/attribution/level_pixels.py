@@ -1,9 +1,10 @@
 """The level x pixel matrix: which pixels each level's contribution comes from, back through the encoder.
 
-The context ledger ends at the Q maps: with the relation weights held, a level contributes the product of its Q map
-with a fixed gradient, and what the encoder carried to a cell from elsewhere is booked at that cell. Integrated
-gradients (Sundararajan, Taly, Yan: ICML 2017) of each level's contribution take it back to the pixels: a row for each
-level, whose sum is what that level contributes beyond what it does on the reference.
+The context ledger ends at the Q maps (of a network of another make, at its cut): with the relation weights, or all
+gates, held, a level contributes the product of its map with a fixed gradient, and what the encoder carried to a cell
+from elsewhere is booked at that cell. Integrated gradients (Sundararajan, Taly, Yan: ICML 2017) of each level's
+contribution take it back to the pixels: a row for each level, whose sum is what that level contributes beyond what it
+does on the reference.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.attribution.references import check_reference, reference_image
-from rsp_lab.analysis.ledger.freeze import frozen_for
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
+from rsp_lab.analysis.ledger.freeze import check_freezable, frozen_for, frozen_source
+from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
@@ -41,7 +44,7 @@ class LevelPixels(Summarised):
         target: what is explained.
         rows: (y, x) by level, lowest first; float64. An approximation: the integral is taken at ``steps`` places.
         contributions: of each level on the image, as in the context ledger, whose bias comes on top.
-        on_reference: of each level on the reference, with the image's relation weights.
+        on_reference: of each level on the reference, with all that is held as on the image.
         reference: what "absent" means.
         steps: places on the way from the reference to the image.
         residual: by :data:`LEVEL_PIXELS_RULE`.
@@ -95,8 +98,8 @@ class LevelPixels(Summarised):
 
 
 def level_pixels(
-    model: Segmenter,
-    image: ImageLike | FrozenHead,
+    model: Segmenter | Subject,
+    image: ImageLike | FrozenPass,
     target: Target,
     *,
     reference: str = "blur",
@@ -107,7 +110,7 @@ def level_pixels(
 
     Args:
         model: in eval mode, float32 or float64.
-        image: RGB; see :mod:`rsp_lab.rgb`. A frozen head of the model on it saves a forward pass.
+        image: RGB; see :mod:`rsp_lab.rgb`. A frozen pass of the model on it saves a forward pass.
         target: a class or rival that it leaves open is what the model predicts.
         reference: see :func:`~rsp_lab.analysis.attribution.references.reference_image`.
         steps: forward passes, each with a backward pass for every level.
@@ -115,18 +118,20 @@ def level_pixels(
 
     Raises:
         ValueError: for a target that does not fit, fewer than one step, an unknown reference, or what
-            :meth:`FrozenHead.of` refuses.
+            :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+        FrozenError: for a network whose ledgers do not add up.
     """
-    check_affine(model)
+    check_freezable(model)
     check_reference(reference)
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}: 16 is the default.")
-    if isinstance(image, FrozenHead):
-        if image.head is not model.head:
-            raise ValueError("the frozen head is of another model: make it of this one.")
+    if isinstance(image, FrozenPass):
+        if image.source is not frozen_source(model):
+            raise ValueError("the frozen pass is of another model: make it of this one.")
         frozen, target = image, image.resolved(target)
     else:
         frozen, target = frozen_for(model, image, target)
+    frozen.prove()
     directions, photograph = frozen.gradients(target), frozen.image
     with full_precision(photograph.device, grad=True):
         blank = reference_image(photograph, reference)
@@ -135,13 +140,13 @@ def level_pixels(
         places, shares = np.polynomial.legendre.leggauss(steps)
         for number, (place, share) in enumerate(zip(places.tolist(), shares.tolist(), strict=True), 1):
             at = (blank + (place + 1) / 2 * way).detach().requires_grad_()
-            parts = _contributions(model, at, directions)
+            parts = _contributions(model, frozen, at, directions)
             for x, part in parts.items():
                 (gradient,) = torch.autograd.grad(part, at, retain_graph=x != frozen.levels[-1])
                 rows[x] += share / 2 * (gradient * way).detach().double().sum((0, 1)).cpu()
             report(number / steps)
     with full_precision(photograph.device):
-        here, there = (_contributions(model, one, directions) for one in (photograph, blank))
+        here, there = (_contributions(model, frozen, one, directions) for one in (photograph, blank))
     changes = {x: float(here[x]) - float(there[x]) for x in rows}
     worst = max(abs(float(row.sum()) - changes[x]) for x, row in rows.items())
     return LevelPixels(
@@ -155,7 +160,13 @@ def level_pixels(
     )
 
 
-def _contributions(model: Segmenter, image: Tensor, directions: dict[int, Tensor]) -> dict[int, Tensor]:
-    """What each level contributes on an image while the relation weights are those of the directions; by level."""
-    q = model.q_maps(image, check_range=False)
+def _contributions(
+    model: Segmenter | Subject, frozen: FrozenPass, image: Tensor, directions: dict[int, Tensor]
+) -> dict[int, Tensor]:
+    """What each level contributes on an image while all that is held is as the directions have it; by level."""
+    if isinstance(frozen, FrozenSubject):
+        q = frozen.maps_of(image)
+    else:
+        assert isinstance(model, Segmenter)
+        q = model.q_maps(image, check_range=False)
     return {x: (q[x] * direction).double().sum() for x, direction in directions.items()}

@@ -3,7 +3,8 @@
 Deletion begins with all cells and zeroes them, the most positive first; insertion begins with none and puts them back
 in the same order. Two heads answer. The *frozen* one holds its relation weights: there removing a cell takes exactly
 its contribution away, so that no order can beat the ledger's. The *live* one works its weights out anew from what is
-left, as the network would.
+left, as the network would. Of a network of another make the head is all that lies behind its cut, and what is held
+are all its gates.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rsp_lab.analysis.faithfulness.curves import descending_order, trapezoid_area
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import Target, cell_weights
 from rsp_lab.relations.precision import full_precision
@@ -124,12 +125,12 @@ def frozen_curves(ledger: ContextLedger, order: Int[Tensor, " cell"], points: in
 
 
 def live_curves(
-    frozen: FrozenHead, ledger: ContextLedger, order: Int[Tensor, " cell"], points: int = POINTS
+    frozen: FrozenPass, ledger: ContextLedger, order: Int[Tensor, " cell"], points: int = POINTS
 ) -> CellCurves:
     """Through the model's own head, one forward pass of the head a point.
 
     Args:
-        frozen: of the model on the image; only its Q maps are used.
+        frozen: of the model on the image; only its maps are used.
         ledger: of the same decision; its target is recorded, and the curves have its scale.
         order: see :func:`cell_order`.
         points: of the curves.
@@ -144,7 +145,7 @@ def live_curves(
     return CellCurves(counts, deletion, insertion, _scale(ledger))
 
 
-def live_values(frozen: FrozenHead, target: Target, present: Bool[Tensor, "b cell"]) -> list[float]:
+def live_values(frozen: FrozenPass, target: Target, present: Bool[Tensor, "b cell"]) -> list[float]:
     """The target's value in logits with only some cells present, once for each row of ``present``."""
     place = cell_weights(
         target, frozen.image_size, (frozen.logits.shape[-2], frozen.logits.shape[-1]), frozen.logits.dtype
@@ -157,7 +158,7 @@ def live_values(frozen: FrozenHead, target: Target, present: Bool[Tensor, "b cel
         q[x] = frozen.q[x] * mask.to(frozen.q[x])
         start += height * width
     with full_precision(frozen.logits.device):
-        logits = frozen.head.from_q(q).double().cpu()
+        logits = frozen.live(q).double().cpu()
     return torch.einsum("bcvu,c,vu->b", logits, direction, place.double().cpu()).tolist()
 
 

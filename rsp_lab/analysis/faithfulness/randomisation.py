@@ -7,13 +7,18 @@ saliency maps, NeurIPS 2018). Either the head alone is drawn anew, or all parame
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from rsp_lab.rgb import ImageLike
 
+ModelT = TypeVar("ModelT", bound=Segmenter | Subject)
 PARTS = ("head", "model")
 POOLED = 8
 RANK_RULE = (
@@ -22,29 +27,64 @@ RANK_RULE = (
 )
 
 
-def randomised(model: Segmenter, part: str, seed: int) -> Segmenter:
+def randomised(model: ModelT, part: str, seed: int, *, image: ImageLike | None = None) -> ModelT:
     """A copy of a model whose head, or all of it, is as it would start training; in eval mode.
+
+    Of a network of another make every module of torch that knows how it starts (``reset_parameters``) starts anew, and
+    parameters of other modules are drawn from a normal distribution of the mean and spread that they had. Its head is
+    what its logits depend on once the maps of its cut are given.
 
     Args:
         model: it is left as found.
-        part: one of :data:`PARTS`. With ``"model"`` the running statistics of batch norms start anew too.
+        part: one of :data:`PARTS`. With ``"model"`` the running statistics of batch norms start anew too; of a network
+            of another make, with ``"head"`` also those of its head.
         seed: of the initialisation; the global generator is left where it was.
+        image: on which the head of a network of another make is found; see :mod:`rsp_lab.rgb`.
 
     Raises:
-        ValueError: for another part.
+        ValueError: for another part, or the head of a network of another make without an image.
+        FrozenError: for a cut that does not fit the network.
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}.")
+    changed = copy.deepcopy(model)
+    changed.eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        fresh = Segmenter(model.config)
-    anchor = next(model.parameters())
-    fresh = fresh.eval().to(device=anchor.device, dtype=anchor.dtype)
-    if part == "model":
-        return fresh
-    changed = copy.deepcopy(model)
-    changed.head.load_state_dict(fresh.head.state_dict())
-    return changed.eval()
+        _draw_part(changed, part, image)
+    return changed
+
+
+def _draw_part(model: Segmenter | Subject, part: str, image: ImageLike | None) -> None:
+    if isinstance(model, Subject):
+        _draw_anew(model.network, None if part == "model" else _head(model, image))
+        return
+    fresh = Segmenter(model.config)
+    whole, other = (model, fresh) if part == "model" else (model.head, fresh.head)
+    whole.load_state_dict(other.state_dict())
+
+
+def _head(subject: Subject, image: ImageLike | None) -> frozenset[str]:
+    """Modules whose own parameters the logits depend on once the maps of the cut are given, by path."""
+    if image is None:
+        raise ValueError(f"the head of {subject.name} is found on an image: give one.")
+    return FrozenSubject.of(subject, image).network.modules_behind
+
+
+def _draw_anew(network: nn.Module, paths: frozenset[str] | None) -> None:
+    """The modules of these paths, or all."""
+    for path, module in network.named_modules():
+        if paths is not None and path not in paths:
+            continue
+        reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
+        if callable(reset):
+            reset()
+            continue
+        for parameter in module.parameters(recurse=False):
+            if parameter.is_floating_point():
+                with torch.no_grad():
+                    spread, mean = torch.std_mean(parameter, correction=0)
+                    parameter.normal_().mul_(spread).add_(mean)
 
 
 def rank_correlation(before: Float[Tensor, "y x"], after: Float[Tensor, "y x"]) -> float:

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
+from rsp_lab.analysis.ledger.freeze import check_freezable, freeze, frozen_source
 from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.targets.target import Target, target_value
@@ -183,7 +183,7 @@ class FrozenPair(Summarised):
             ValueError: for a model or picture that :meth:`FrozenHead.of` refuses, or what does not fit together.
         """
         first, second = (one if isinstance(one, FrozenPass) else freeze(model, one) for one in (before, after))
-        source = model.network if isinstance(model, Subject) else model.head
+        source = frozen_source(model)
         if first.source is not source or second.source is not source:
             raise ValueError("a frozen head is of another model: make it of this one.")
         return cls(first, second)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import overload
 
+from torch import nn
+
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, check_affine, explainable_input
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import TargetT
@@ -37,6 +39,11 @@ def freeze(model: Segmenter | Subject | FrozenPass, image: ImageLike) -> FrozenP
     if isinstance(model, Subject):
         return FrozenSubject.of(model, image)
     return FrozenHead.of(model, image)
+
+
+def frozen_source(model: Segmenter | Subject) -> nn.Module:
+    """The module of a model that is held: :attr:`FrozenPass.source` of its frozen passes."""
+    return model.network if isinstance(model, Subject) else model.head
 
 
 def check_freezable(model: object) -> None:

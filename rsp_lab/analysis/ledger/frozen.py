@@ -108,6 +108,19 @@ class FrozenPass(Summarised, ABC):
             ValueError: for missing, unknown or wrongly sized levels.
         """
 
+    @abstractmethod
+    def live(self, q: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class v u"]:
+        """The network's own logits from maps by level, nothing held behind them; differentiable.
+
+        Args:
+            q: of every level, each of the size it has in :attr:`q`.
+        """
+
+    @property
+    def refused(self) -> str:
+        """Why no ledger of the pass adds up, in words; empty where they do, as of any head of ours."""
+        return ""
+
     def check_image(self, image: ImageLike) -> None:
         """Raises ValueError unless the frozen head is of this image, in any kind that is accepted as one."""
         if image is self.image:
@@ -300,6 +313,10 @@ class FrozenHead(FrozenPass):
             weight, bias = self.head.classifier.weight, self.head.classifier.bias
             chosen = list(classes)
             return F.conv2d(top, weight[chosen], None if bias is None else bias[chosen])
+
+    def live(self, q: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class v u"]:
+        with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
+            return self.head.from_q(q)
 
     def value(self, step: TopDownStep, high: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """What a step chooses from: f_v of the resized map above where there is a relation, else that map itself."""

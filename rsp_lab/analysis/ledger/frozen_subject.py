@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenPass, check_finite_logits, explainable_input
@@ -65,7 +66,8 @@ class FrozenSubject(FrozenPass):
             gate_bytes: that gates may take.
 
         Raises:
-            ValueError: for a network in training mode or of another dtype, or what is no image.
+            ValueError: for a network in training mode or of another dtype, or one that fails on the image, or what is
+                no image.
             FrozenError: for a cut that does not fit the network, or gates that take too much.
         """
         given = explainable_input(subject, image)
@@ -80,7 +82,15 @@ class FrozenSubject(FrozenPass):
             gate_bytes=gate_bytes,
         )
         with full_precision(given.device):
-            network = record()
+            try:
+                network = record()
+            except (FrozenError, ValueError):
+                raise
+            except Exception as error:  # whatever a network raises
+                raise ValueError(
+                    f"{subject.name} fails on an image of {given.shape[-2]} x {given.shape[-1]} pixels: "
+                    f"{type(error).__name__}: {error}. Take one of a size that it is made for."
+                ) from error
             check_finite_logits(network.output, subject.name)
             try:
                 used = network.used
@@ -126,13 +136,35 @@ class FrozenSubject(FrozenPass):
 
     def forward(self, q: Mapping[int, Tensor], *, classes: Sequence[int] | None = None) -> Tensor:
         self._check_maps(q)
+        with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
+            answer = self.network.forward(self._cut_of(q))
+        return answer if classes is None else answer[:, list(classes)]
+
+    def live(self, q: Mapping[int, Tensor]) -> Tensor:
+        count = next(iter(q.values())).shape[0]
+        rows = [{level: maps[i : i + 1] for level, maps in q.items()} for i in range(count)]
+        for row in rows:
+            self._check_maps(row)
+        with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
+            # One by one: what of the modules' answers is not in the cut is of one image.
+            return torch.cat([self.network.live(self._cut_of(row)) for row in rows])
+
+    def maps_of(self, image: Float[Tensor, "1 3 y x"]) -> dict[int, Tensor]:
+        """The maps of the cut on another image of this size, by level; differentiable.
+
+        Args:
+            image: RGB in the network's dtype; it may leave [0, 1], as a perturbed one does.
+        """
+        found = self.network.cut_of(self.subject.normalised(image))
+        return {level: torch.cat([found[name] for name in names], dim=1) for level, names in self.parts.items()}
+
+    def _cut_of(self, q: Mapping[int, Tensor]) -> dict[str, Tensor]:
+        """The tensors of the cut, by name; those that the answer does not depend on are 0."""
         cut = {name: torch.zeros_like(value) for name, value in self.network.cut.items()}
         for level, names in self.parts.items():
             widths = [self.network.cut[name].shape[1] for name in names]
             cut |= dict(zip(names, q[level].split(widths, dim=1), strict=True))
-        with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
-            answer = self.network.forward(cut)
-        return answer if classes is None else answer[:, list(classes)]
+        return cut
 
     def pulled_back(self, weights: Tensor) -> dict[int, Tensor]:
         with full_precision(self.logits.device):

@@ -14,9 +14,9 @@ from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, plot_style
 from rsp_lab.intervals import Estimate
 
-_MARGIN, _GAP, _ROW = 0.08, 0.1, 0.19
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-_MARKERS = "osD^"
+_MARGIN, _GAP, _ROW, _MARK = 0.08, 0.1, 0.19, 0.07
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_MARKERS = "osD^vP"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def draw_arena(result: ArenaResult) -> Figure:
         names = [method.title for method in result.methods.values()]
         left = _MARGIN + max(text_width(name, SMALL) for name in names) + 0.08
         wide = (DOUBLE - left - _MARGIN - (len(PANELS) - 1) * _GAP) / len(PANELS)
-        high, top = _ROW * len(names) + 0.06, _MARGIN + 0.34
+        row = max(_ROW, _MARK * (len(result.models) + 1))
+        high, top = row * len(names) + 0.06, _MARGIN + 0.34
         for number, panel in enumerate(PANELS):
             start = left + number * (wide + _GAP)
             sheet.text(start, _MARGIN, f"{panel.title} {panel.better}", size=SMALL)
@@ -73,6 +74,8 @@ def draw_arena(result: ArenaResult) -> Figure:
             f"the pairs whose cue the model uses ({used}). Dashed: a map that knows nothing. Arrows: where better "
             "lies. Scores are shares: of the ledger's |contributions| (cells), of the target's range (pixels)."
         )
+        if any(result.left_out(model) for model in result.models):
+            words += " Where a model has no mark, the method or the measure does not apply to it."
         below += sheet.text(_MARGIN, below, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
         return sheet.finish(below + _MARGIN)
 
@@ -81,12 +84,12 @@ def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
     count = len(result.models)
     drawn: list[float] = []
     for which, model in enumerate(result.models):
-        colour, marker = _COLOURS[which % len(_COLOURS)], _MARKERS[which % len(_MARKERS)]
+        colour, marker = _look(which)
         for row, method in enumerate(result.methods):
             estimate = result.estimate(model, method, panel.measure)
             if math.isnan(estimate.mean):
                 continue
-            place = row + (which - (count - 1) / 2) * 0.5 / max(count - 1, 1)
+            place = row + (which - (count - 1) / 2) * (0.5 if count < 4 else 0.7) / max(count - 1, 1)
             reach = 0.0 if math.isnan(estimate.half_width) else estimate.half_width
             axes.errorbar(estimate.mean, place, xerr=reach, color=colour, marker=marker, markersize=2.8, elinewidth=0.7)
             drawn += [estimate.mean, *_short(estimate)]
@@ -119,11 +122,22 @@ def _short(estimate: Estimate) -> tuple[float, ...]:
 
 
 def _legend(sheet: Sheet, models: Sequence[str], top: float) -> float:
-    left = _MARGIN
+    """Rows of marks and names; their height."""
+    left, height = _MARGIN, 0.2
     for which, model in enumerate(models):
-        axes = sheet.axes(left, top, 0.14, 0.14, label=f"legend {model}")
-        axes.plot(0, 0, color=_COLOURS[which % len(_COLOURS)], marker=_MARKERS[which % len(_MARKERS)], markersize=3.5)
+        wide = 0.18 + text_width(model, SMALL) + 0.25
+        if left > _MARGIN and left + wide > DOUBLE - _MARGIN:
+            left, height = _MARGIN, height + 0.17
+        colour, marker = _look(which)
+        axes = sheet.axes(left, top + height - 0.2, 0.14, 0.14, label=f"legend {model}")
+        axes.plot(0, 0, color=colour, marker=marker, markersize=3.5)
         axes.set_axis_off()
-        sheet.text(left + 0.18, top, model, size=SMALL)
-        left += 0.18 + text_width(model, SMALL) + 0.25
-    return 0.2
+        sheet.text(left + 0.18, top + height - 0.2, model, size=SMALL)
+        left += wide
+    return height
+
+
+def _look(which: int) -> tuple[str, str]:
+    """Colour and marker of a model; no two of the first 36 look alike."""
+    count = len(_COLOURS)
+    return _COLOURS[which % count], _MARKERS[(which + which // count) % len(_MARKERS)]

@@ -17,15 +17,16 @@ from rsp_lab.analysis.arena.methods import (
     method_map,
     noise,
     on_cells,
+    refusal,
 )
 from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.attribution.methods import IntegratedGradients, Occlusion
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.head_paths import paths
-from rsp_lab.analysis.targets.target import RegionTarget, cell_weights
+from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, cell_weights
 from rsp_lab.models import presets
-from tests.kit.arena import HEADS, one_cell, region
+from tests.kit.arena import HEADS, one_cell, region, scene_subject
 from tests.kit.networks import SIZE, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -160,6 +161,48 @@ def test_signed_methods_turn_with_the_target_and_the_others_stay():
         torch.testing.assert_close(method_map(method, own).pixels, sign * method_map(method, other).pixels, msg=name)
 
 
+def foreign(**words):
+    return Question.of(scene_subject(**words).double(), noise_image(), PixelTarget(20, 90, "rider", "road"))
+
+
+@each_method
+def test_a_method_answers_about_a_network_of_another_make_or_says_why_not(method):
+    q = foreign()
+    why = refusal(method, q)
+    assert bool(why) == (method.name in ("raw_weights", "weights_x_value", "rollout"))
+    if why:
+        assert "foreign is a network of another make" in why
+        with pytest.raises(ValueError, match=f"{method.title} does not apply: foreign is"):
+            method_map(method, q)
+        return
+    found = method_map(method, q)
+    assert {x: tuple(v.shape) for x, v in found.cells.items()} == q.shapes == {2: (17, 33), 4: (5, 9)}
+    assert found.pixels.shape == SIZE
+    assert bool(found.pixels.isfinite().all())
+
+
+def test_gradient_times_the_cut_is_of_the_live_network():
+    q = foreign()
+    found, network = GradientXQ().values(q), q.model.network
+    maps = {x: one.clone().requires_grad_() for x, one in q.frozen.q.items()}
+    high = F.interpolate(maps[4], maps[2].shape[-2:], mode="bilinear")
+    logits = network.last(F.gelu(network.mix(maps[2] + high)))
+    place = cell_weights(q.target, SIZE, tuple(logits.shape[-2:]))
+    names = q.frozen.class_names
+    margin = ((logits[0, names.index("rider")] - logits[0, names.index("road")]) * place).sum()
+    for level, gradient in zip(maps, torch.autograd.grad(margin, list(maps.values())), strict=True):
+        torch.testing.assert_close(found[level], (gradient * q.frozen.q[level]).sum((0, 1)))
+        assert not torch.allclose(found[level], Ledger().values(q)[level], rtol=1e-3)
+
+
+def test_what_rests_on_ledgers_is_refused_where_none_adds_up():
+    q = foreign(name="gated", gated=True)
+    refused = {name: why for name, method in QUICK.items() if (why := refusal(method, q))}
+    assert set(refused) == {"raw_weights", "weights_x_value", "rollout", "ledger", "level_pixels"}
+    assert "mul" in refused["ledger"]
+    assert "is not affine" in refused["ledger"]
+
+
 def test_pixels_on_cells_is_the_transpose_of_area():
     values = torch.arange(13 * 17, dtype=torch.float64).view(13, 17)
     naive = torch.zeros(3, 4, dtype=torch.float64)
@@ -193,4 +236,5 @@ def test_errors():
     q = Question.of(network(presets.semantic_fpn(), channels=64), noise_image(), region())
     with pytest.raises(ValueError, match="no top-down steps"):
         paths(q.frozen)
+    assert "no top-down steps" in refusal(Rollout(), q)
     assert isinstance(FrozenHead.of(q.model, q.image), FrozenHead)

@@ -19,7 +19,7 @@ from rsp_lab.analysis.attribution.interface import AttributionMethod, MethodOutp
 from rsp_lab.analysis.attribution.methods import Occlusion
 from rsp_lab.files import StateMismatchError
 from rsp_lab.models import presets
-from tests.kit.arena import HEADS, scene_network
+from tests.kit.arena import HEADS, scene_network, scene_subject
 from tests.kit.networks import network
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
@@ -167,6 +167,59 @@ def test_every_measure_is_there_and_laws_hold(whole):
     json.dumps(whole.to_dict())
 
 
+@pytest.fixture(scope="module")
+def mixed(models):
+    methods = ("ledger", "raw_weights", "gradient_x_q", "feature_ablation")
+    subjects = scene_subject(), scene_subject("gated", gated=True)
+    return run_arena((models[1], *subjects), replace(SETTINGS, methods=methods))
+
+
+def test_networks_of_another_make_take_part_with_what_applies(mixed):
+    assert mixed.heads == {"relations": "relations", "foreign": "of another make", "gated": "of another make"}
+    assert [set(mixed.left_out(model)) for model in mixed.models] == [set(), {"raw_weights"}, {"raw_weights", "ledger"}]
+    of = {pair.model: pair for pair in mixed.pairs}
+    scores = {m: found["frozen_score"] for m, found in of["foreign"].values.items()}
+    assert scores["ledger"] == max(scores.values())
+    assert of["foreign"].residual < 1e-6
+    for method in ("ledger", "gradient_x_q", "feature_ablation", "random"):
+        assert {"live_score", "input_score", "same_head", "same_model"} <= set(of["foreign"].values[method])
+    # Without a ledger there is no scale inside the head, and no change ledger to compare levels with.
+    assert of["gated"].residual is None
+    for found in of["gated"].values.values():
+        assert {"input_score", "same_head", "cue_lift"} & set(found)
+        assert not {"live_score", "frozen_score", "level_overlap"} & set(found)
+    again = PairOutcome.from_dict(json.loads(json.dumps(of["gated"].to_dict())))
+    assert again == of["gated"]
+
+
+def test_the_page_names_what_is_left_out_and_why(mixed):
+    page = arena_page(mixed)
+    assert "- **foreign**, of another make, reads" in page
+    assert "Left out: raw weights (foreign is a network of another make, and only a head of rsp_lab" in page
+    assert "**gated**, of another make, reads" in page
+    assert "No ledger of it adds up, so nothing is measured inside its head or by level. Left out: " in page
+    assert "### Inside the head: foreign" in page
+    assert "### Inside the head: gated" not in page
+    assert "nan" not in page
+    for verdict in judge(mixed):
+        methods = {verdict.expectation.method, verdict.expectation.against}
+        assert not methods & set(mixed.left_out(verdict.model))
+        assert verdict.model == "relations" or verdict.expectation.heads == "all"
+    assert {verdict.model for verdict in judge(mixed)} == set(mixed.models)
+    json.dumps(mixed.to_dict())
+
+
+def test_a_subject_that_is_taken_apart_elsewhere_is_another_model(tmp_path, asked):
+    subject = scene_subject()
+    run_arena(subject, SETTINGS, tmp_path)
+    subject.cut = ("low",)
+    run_arena(subject, SETTINGS, tmp_path)
+    subject.mean.add_(0.1)
+    run_arena(subject, SETTINGS, tmp_path)
+    run_arena(subject, SETTINGS, tmp_path)
+    assert len(asked) == 3
+
+
 def test_the_page_says_every_method_and_expectation(whole):
     page = arena_page(whole)
     for verdict in judge(whole):
@@ -182,7 +235,7 @@ def pairs(values, measure="live_score", other=None, margin=1.0):
         table = {"ledger": {measure: value}, "random": {measure: 0.0 if other is None else other[seed]}}
         found.append(PairOutcome("m", "car-bus", 4, seed, (margin, margin), 0.1, 0.0, table))
     methods = {name: METHODS[name] for name in ("ledger", "random")}
-    return ArenaResult(("m",), {"m": True}, methods, tuple(found), {})
+    return ArenaResult(("m",), {"m": "relations"}, methods, tuple(found), {})
 
 
 def test_estimates_are_paired_and_t():
@@ -260,7 +313,9 @@ def test_a_question_that_is_none_is_refused(models, tmp_path, asked, text):
         {"values": {"random": {"score": "high"}}},
         {"distance": "4"},
         {"seed": 10**400},
-        {"residual": None},
+        {"residual": "small"},
+        {"left_out": []},
+        {"left_out": {"ledger": 1}},
         {"surprise": 1},
     ],
 )

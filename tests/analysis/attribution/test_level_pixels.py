@@ -8,10 +8,13 @@ import torch
 from rsp_lab.analysis.attribution.level_pixels import LevelPixels, level_pixels
 from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
+from tests.kit.arena import scene_subject
 from tests.kit.networks import SIZE, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
@@ -69,6 +72,32 @@ def test_a_row_is_the_gradient_of_its_level_alone(model: Segmenter, image: torch
 
     row = level_pixels(model, frozen, TARGET, reference="mean", steps=1).rows[4]
     assert torch.allclose(row, (gradient * (image - blank)).sum((0, 1)), atol=1e-10)
+
+
+def test_rows_of_a_network_of_another_make_end_at_its_cut(image: torch.Tensor) -> None:
+    subject = scene_subject().double()
+    frozen = FrozenSubject.of(subject, image)
+    target = PixelTarget(20, 90, "rider", "road")
+    directions = frozen.gradients(target)
+
+    found = level_pixels(subject, frozen, target, reference="mean", steps=16)
+
+    assert found.contributions == pytest.approx(context_ledger(frozen, image, target).sums, abs=1e-9)
+    assert found.residual < 1e-3
+    blank = reference_image(image, "mean")
+    with torch.no_grad():
+        low = subject.network.low(subject.normalised(blank))
+        there = {2: low, 4: subject.network.high(low)}
+    assert found.on_reference == pytest.approx(
+        {x: float((directions[x] * q).sum()) for x, q in there.items()}, abs=1e-9
+    )
+    middle = ((image + blank) / 2).requires_grad_()
+    low = subject.network.low(subject.normalised(middle))
+    (gradient,) = torch.autograd.grad((subject.network.high(low) * directions[4]).sum(), middle)
+    row = level_pixels(subject, frozen, target, reference="mean", steps=1).rows[4]
+    assert torch.allclose(row, (gradient * (image - blank)).sum((0, 1)), atol=1e-10)
+    with pytest.raises(FrozenError, match="no ledger of gated adds up"):
+        level_pixels(scene_subject("gated", gated=True), image, target)
 
 
 def test_what_does_not_fit_is_refused(model: Segmenter, image: torch.Tensor) -> None:

@@ -7,10 +7,12 @@ import math
 import pytest
 import torch
 from scipy.stats import spearmanr
+from torch import nn
 
 from rsp_lab.analysis.faithfulness.randomisation import randomised, rank_correlation
 from rsp_lab.models import presets
-from tests.kit.networks import network
+from tests.kit.arena import scene_subject
+from tests.kit.networks import network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
@@ -31,6 +33,29 @@ def test_new_parameters_of_the_head_alone_or_of_all():
     assert next(whole.parameters()).dtype == torch.float64
     with pytest.raises(ValueError, match="one of head, model"):
         randomised(model, "tail", 0)
+
+
+def test_of_a_network_of_another_make_the_head_is_what_lies_behind_its_cut():
+    model = scene_subject()
+    model.network.low.scale = nn.Parameter(torch.rand(400) + 2)  # of no module that knows how it starts
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    state = torch.get_rng_state()
+    image = noise_image()
+
+    head, whole, again = (randomised(model, part, 1, image=image) for part in ("head", "model", "model"))
+
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    for k, v in before.items():
+        assert torch.equal(head.state_dict()[k], v) == (not k.startswith(("network.mix", "network.last")))
+        assert not torch.equal(whole.state_dict()[k], v)
+        assert torch.equal(whole.state_dict()[k], again.state_dict()[k])
+    scale = whole.network.low.scale.detach()
+    assert float(scale.mean()) == pytest.approx(2.5, abs=0.1)
+    assert float(scale.std()) == pytest.approx(1 / math.sqrt(12), rel=0.2)
+    assert (whole.cut, whole.class_names) == (model.cut, model.class_names)
+    with pytest.raises(ValueError, match="head of foreign is found on an image"):
+        randomised(model, "head", 0)
 
 
 def test_rank_correlation_is_spearmans_over_blocks():

@@ -162,6 +162,23 @@ def test_its_ledgers_add_up(name: str) -> None:
     assert set(change.looking) == {"gates"}
 
 
+def test_live_answers_and_maps_of_other_images_are_the_networks_own() -> None:
+    subject = home().double()
+    frozen, other = freeze(subject, image()), image(1)[None].double()
+    with torch.no_grad():
+        answers = [subject(one) for one in (image(), other)]
+        maps = frozen.maps_of(other)
+        both = frozen.live({x: torch.cat([q, maps[x]]) for x, q in frozen.q.items()})
+    assert torch.allclose(both, torch.cat(answers), atol=1e-12)
+    assert not torch.allclose(frozen.forward(maps), answers[1], atol=1e-3)
+
+
+def test_a_network_that_fails_on_an_image_is_named() -> None:
+    subject = home()
+    with pytest.raises(ValueError, match=r"Home fails on an image of 5 x 9 pixels: RuntimeError: .*Take one of a size"):
+        freeze(subject, torch.rand(3, 5, 9))
+
+
 def test_contributions_are_linear_parts_of_the_answer() -> None:
     """Each level by brute force: the frozen answer with that level alone, over the bias."""
     frozen = freeze(home().double(), image())

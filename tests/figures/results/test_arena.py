@@ -17,16 +17,20 @@ from tests.kit.figures import axes_of, words_of
 NAMES = ("ledger", "occlusion", "random")
 
 
-def result(measures=tuple(MEASURES), count=3):
+def result(measures=tuple(MEASURES), count=3, models=("a", "b"), left_out=()):
     pairs = tuple(
         PairOutcome(
             model, "car-bus", 4, seed, (1.0, 1.0), 0.1, 0.0,
-            {m: dict.fromkeys(measures, 0.2 * i + 0.05 * seed + 0.3 * (model == "b")) for i, m in enumerate(NAMES)},
+            {
+                m: dict.fromkeys(measures, 0.2 * i + 0.05 * seed + 0.3 * models.index(model))
+                for i, m in enumerate(NAMES) if m not in left_out
+            },
+            dict.fromkeys(left_out, "it does not apply"),
         )
-        for model in ("a", "b")
+        for model in models
         for seed in range(count)
     )  # fmt: skip
-    return ArenaResult(("a", "b"), {"a": False, "b": True}, {m: METHODS[m] for m in NAMES}, pairs, {})
+    return ArenaResult(models, dict.fromkeys(models, "sums"), {m: METHODS[m] for m in NAMES}, pairs, {})
 
 
 def test_marks_are_the_estimates():
@@ -50,6 +54,18 @@ def test_what_was_not_measured_is_said_and_one_pair_is_drawn():
     figure = draw_arena(result(measures=("live_score",), count=1))
     axes = axes_of(figure, "input_score")
     assert [text.get_text() for text in axes.texts] == ["not measured"]
+
+
+def test_many_models_are_told_apart_and_named_in_rows():
+    names = tuple(f"a network with a long name, {number}" for number in range(8))
+    shown = result(models=names, left_out=("ledger",))
+    figure = draw_arena(shown)
+    legend = [axes_of(figure, f"legend {name}") for name in names]
+    assert len({(axes.lines[0].get_color(), axes.lines[0].get_marker()) for axes in legend}) == len(names)
+    assert all(axes.get_position().x1 < 1 for axes in legend)
+    assert len({round(axes.get_position().y0, 4) for axes in legend}) > 1
+    assert "the method or the measure does not apply" in " ".join(words_of(figure)).replace("\n", " ")
+    assert "does not apply" not in " ".join(words_of(draw_arena(result())))
 
 
 def test_maps_stand_under_their_methods_names_with_the_known_answer_outlined():
