@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from rsp_lab.analysis.faithfulness.randomisation import randomised
+from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.cli.progress import ReportProgress, progress_on_stderr
@@ -17,8 +18,9 @@ from rsp_lab.cli.reports import about_run
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair
 from rsp_lab.files import check_target, to_json, write_json
-from rsp_lab.models.load_any import load_segmenter
+from rsp_lab.models.load_any import load_any
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 
 SCENE_PAIR = ("scenes-baseline", "scenes-rsp4")
 
@@ -37,7 +39,8 @@ def changes(
 ) -> None:
     """By what way the cues of drawn scenes decide: mean absolute content by level and looking by step, with intervals.
 
-    Each pair is the two readings of a scene, which differ in the cue's pixels alone; the decision is about its region.
+    Models are shipped names, .safetensors files or FILE.py:function, of the drawn scenes' classes. Each pair is the two
+    readings of a scene, which differ in the cue's pixels alone; the decision is about its region.
 
     Args:
         n: pairs of each case.
@@ -58,7 +61,7 @@ def changes(
         check_target(out)
     found: list[SceneChanges] = []
     whole = n * len(cases)
-    loaded = [load_segmenter(name) for name in models]
+    loaded = [load_any(name) for name in models]
     if control:
         loaded += [_untrained(network) for network in loaded]
     for network in loaded:
@@ -74,11 +77,14 @@ def changes(
     if json:
         print(to_json(facts))
     else:
-        print_rows([_row(one) for one in found], as_json=False)
+        levels = sorted({level for one in found for level in one.content}, reverse=True)
+        print_rows([_row(one, levels) for one in found], as_json=False)
         print("Mean absolute logits with 95 % intervals over pairs; the change is signed.")
+        if any(GATES in one.looking for one in found):
+            print("Looking of a network of another make is that of all its gates together.")
 
 
-def _untrained(network: Segmenter) -> Segmenter:
+def _untrained(network: Segmenter | Subject) -> Segmenter | Subject:
     fresh = randomised(network, "model", 0)
     fresh.name = f"{network.name}, drawn anew"
     return fresh
@@ -94,16 +100,17 @@ def _pairs(n: int, cases: tuple[str, ...], size: tuple[int, int], seed: int) -> 
             yield draw_scene_pair(seed + number, *size, case=case)
 
 
-def _row(found: SceneChanges) -> dict[str, Any]:
-    levels = {f"level {x}": str(one) for x, one in reversed(found.content.items())}
+def _row(found: SceneChanges, levels: Sequence[int]) -> dict[str, Any]:
+    """Under the levels of all models: a model has none, some, or all of them."""
+    content = {f"level {x}": str(found.content[x]) if x in found.content else None for x in levels}
     looking = sum(one.mean for one in found.looking.values())
     return {
         "model": found.model,
         "case": found.case,
         "pairs": found.change.count,
         "change": str(found.change),
-        **levels,
-        "looking, all steps": f"{looking:.3f}",
+        **content,
+        "looking": f"{looking:.3f}",
         "looking's share": str(found.looking_share),
         "residual": f"{found.residual:.1g}",
     }

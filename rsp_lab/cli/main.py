@@ -106,8 +106,9 @@ def _named(help_: str) -> Callable[[], None]:
 def _described(error: RuntimeError) -> str:
     """The words of an error that a user can act on; any other one is raised again."""
     from rsp_lab.analysis.ledger.residual import LedgerError
+    from rsp_lab.frozen.rules import FrozenError
 
-    if isinstance(error, LedgerError):
+    if isinstance(error, LedgerError | FrozenError):
         return " ".join(str(error).split())
     # torch has no class of its own for it.
     if "can't allocate memory" in str(error):

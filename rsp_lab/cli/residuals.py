@@ -11,7 +11,7 @@ from rsp_lab.analysis.passes.residuals import ledger_residuals
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.models import weights
-from rsp_lab.models.load_any import load_segmenter
+from rsp_lab.models.load_any import load_any
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -28,8 +28,8 @@ def residuals(
     """How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.
 
     Args:
-        models: shipped names or paths; default: the shipped ones that were trained on this data set, but for the small
-            ones of the tests.
+        models: shipped names, paths or FILE.py:function; default: the shipped ones that were trained on this data set,
+            but for the small ones of the tests.
         split: of the data set.
         pixels: in all, ten an image.
         seed: of images and pixels.
@@ -41,7 +41,7 @@ def residuals(
         raise ValueError(f"no shipped weights were trained on {data}: name weights with --models.")
     rows = []
     for name in names:
-        model = load_segmenter(name)
+        model = load_any(name)
         for dtype in _DTYPES.values():
             say(f"residuals of {name}, {str(dtype).removeprefix('torch.')}")
             found = ledger_residuals(model, samples, pixels=pixels, dtype=dtype, seed=seed).to_dict()

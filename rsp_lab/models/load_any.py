@@ -53,18 +53,6 @@ def load_any(name: str | Path) -> Segmenter | Subject:
     return subject
 
 
-def load_segmenter(name: str | Path) -> Segmenter:
-    """The same where only a model of ours will do.
-
-    Raises:
-        ValueError: also for a network of another make.
-    """
-    model = load_any(name)
-    if not isinstance(model, Segmenter):
-        raise ValueError(f"{name}: this asks what only a head of rsp_lab has; name weights of a model of ours.")
-    return model
-
-
 def names_a_function(name: str | Path) -> bool:
     """Whether a name is of the form ``FILE.py:function``."""
     return FUNCTION_OF in str(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -22,3 +23,14 @@ def fails(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
         return lines[0]
 
     return run
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A file of a reader with networks of another make: ``other``, and ``gated``, of which no ledger adds up."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from tests.kit.arena import scene_subject\n\n\ndef other():\n    return scene_subject()\n\n\n"
+        "def gated():\n    return scene_subject(gated=True)\n"
+    )
+    return file

@@ -76,7 +76,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     assert "the same command goes on" in capsys.readouterr().err
 
 
-def test_a_function_of_a_file_makes_a_model_of_any_make(tmp_path, capsys, monkeypatch):
+def test_a_function_of_a_file_makes_a_model_of_any_make(tmp_path, capsys, monkeypatch, foreign):
     def measured(name, model, place, methods, **settings):
         why = {} if name.startswith("scenes") else {"ledger": "it has no top-down path"}
         values = {method.name: dict.fromkeys(MEASURES, 0.1) for method in methods if method.name not in why}
@@ -84,10 +84,8 @@ def test_a_function_of_a_file_makes_a_model_of_any_make(tmp_path, capsys, monkey
         return PairOutcome(name, place.case, place.distance, place.seed, (1.0, 1.0), 0.1, residual, values, why)
 
     monkeypatch.setattr(run, "pair_outcome", measured)
-    file = tmp_path / "mine.py"
-    file.write_text("from tests.kit.arena import scene_subject\n\n\ndef other():\n    return scene_subject()\n")
 
-    main.main(words(tmp_path / "out", "--models", "scenes-rsp4-tiny", f"{file}:other"))
+    main.main(words(tmp_path / "out", "--models", "scenes-rsp4-tiny", f"{foreign}:other"))
 
     assert "left out of other: context ledger: it has no top-down path" in capsys.readouterr().err
     facts = json.loads((tmp_path / "out" / "arena.json").read_text())

@@ -29,6 +29,20 @@ def test_it_prints_a_table_and_writes_json(tmp_path: Path, capsys: pytest.Captur
     assert facts["changes"][1] == json.loads(json.dumps(expected.to_dict()))
 
 
+def test_models_of_any_make_stand_under_the_levels_of_all(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["scenes-baseline-tiny", f"{foreign}:other"]
+    main.main(["changes", *names, *SMALL, "--control", "--json"])
+    facts = json.loads(capsys.readouterr().out)["changes"]
+    assert [one["model"] for one in facts][1::2] == ["other", "other, drawn anew"]
+    assert [list(one["content"]) for one in facts] == [["2", "3", "4", "5"], ["2", "4"]] * 2
+    assert [list(one["looking"]) for one in facts] == [[], ["gates"]] * 2
+
+    main.main(["changes", *names, *SMALL])
+    printed = capsys.readouterr().out
+    assert all(f"level {x}" in printed for x in (2, 3, 4, 5))
+    assert "of another make is that of all its gates together" in printed
+
+
 def test_double_precision_adds_up_more_closely(capsys: pytest.CaptureFixture[str]) -> None:
     main.main(["changes", "scenes-rsp4", *SMALL, "--double", "--json"])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rsp_lab.models.load_any import load_any, load_segmenter, model_file, model_functions
+from rsp_lab.models.load_any import load_any, model_file, model_functions
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import WeightsError
@@ -95,9 +95,3 @@ def test_a_file_that_is_missing_or_cannot_be_run_is_said(tmp_path: Path) -> None
     broken.write_text("import no_such_module_at_all")
     with pytest.raises(ValueError, match=r"broken\.py cannot be run: ModuleNotFoundError"):
         load_any(f"{broken}:net")
-
-
-def test_where_only_a_model_of_ours_will_do(file: Path) -> None:
-    assert isinstance(load_segmenter(f"{file}:ours"), Segmenter)
-    with pytest.raises(ValueError, match="only a head of rsp_lab has"):
-        load_segmenter(f"{file}:net")

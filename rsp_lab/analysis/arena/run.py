@@ -18,7 +18,7 @@ from rsp_lab.analysis.attribution.interface import Method, find_method
 from rsp_lab.analysis.attribution.references import check_reference
 from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.scenes.answers import sweep_distances
-from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.analysis.scenes.known_answer import check_scene_classes
 from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_distance
 from rsp_lab.files import FileError, StateMismatchError, digest, parse_json, read_json, to_json, write_json
 from rsp_lab.models.relation import relation_modules
@@ -193,10 +193,7 @@ def _named(models: Segmenter | Subject | Iterable[Segmenter | Subject]) -> dict[
         raise ValueError("no model takes part: give one or more.")
     for model in listed:
         check_freezable(model)
-        if model.class_names != tuple(CITYSCAPES.classes):
-            raise ValueError(
-                f"{model.name} does not know the classes of the drawn scenes: take weights trained on them."
-            )
+        check_scene_classes(model)
     by_name = {model.name: model for model in listed}
     if len(by_name) < len(listed):
         twice = next(name for name in by_name if sum(model.name == name for model in listed) > 1)

@@ -20,6 +20,7 @@ from rsp_lab.capture.record import Record
 from rsp_lab.data.sample import SampleSet
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.relate import relate
 from rsp_lab.summary import Summarised
 
@@ -75,12 +76,17 @@ class Residuals(Summarised):
 
 
 def ledger_residuals(
-    model: Segmenter, samples: SampleSet, *, pixels: int = 100, dtype: torch.dtype = torch.float32, seed: int = 0
+    model: Segmenter | Subject,
+    samples: SampleSet,
+    *,
+    pixels: int = 100,
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
 ) -> Residuals:
     """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels an image.
 
     Args:
-        model: left as it was found; a copy computes in ``dtype``.
+        model: of any make, in eval mode; left as it was found: a copy computes in ``dtype``.
         samples: images are drawn from these, without replacement as far as they reach.
         pixels: how many in all.
         dtype: float32 or float64.
@@ -88,6 +94,7 @@ def ledger_residuals(
 
     Raises:
         LedgerError: if one of them does not add up.
+        FrozenError: the same of a network of another make, by the name of the operation.
         ValueError: without samples or pixels.
     """
     if not len(samples) or pixels < 1:

@@ -8,11 +8,12 @@ from itertools import groupby
 from typing import Any
 
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
-from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.analysis.scenes.known_answer import scene_target
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.scenes.known_answer import check_scene_classes, scene_target
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.intervals import Estimate
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.summary import Rows, Summarised
 
 
@@ -25,7 +26,8 @@ class SceneChanges(Summarised):
         case: of the scenes.
         change: of the margin of the second reading's class over the first's, from the first reading to the second.
         content: mean absolute content by level, lowest first.
-        looking: mean absolute looking by step, highest first; empty for heads that only sum.
+        looking: mean absolute looking by step, highest first; empty for heads that only sum. Of a network of another
+            make that of all its gates together, under ``"gates"``.
         looking_share: mean of the ledgers' :attr:`~rsp_lab.analysis.ledger.change.ChangeLedger.looking_share`.
         residual: the largest of all pairs.
     """
@@ -82,23 +84,25 @@ class SceneChanges(Summarised):
 
 
 def scene_changes(
-    model: Segmenter, pairs: Iterable[tuple[Scene, Scene]], report: Callable[[int], None] = lambda _: None
+    model: Segmenter | Subject, pairs: Iterable[tuple[Scene, Scene]], report: Callable[[int], None] = lambda _: None
 ) -> tuple[SceneChanges, ...]:
     """The change ledgers of pairs of readings, each about the scene's own region, by case.
 
     Args:
-        model: of Cityscapes' classes, in eval mode; it is left as it was found.
+        model: of any make, of Cityscapes' classes, in eval mode; it is left as it was found.
         pairs: both readings of each scene, e.g. of :func:`~rsp_lab.data.scenes.scene.draw_scene_pair`.
         report: called with the number of pairs done.
 
     Raises:
         ValueError: for a model of other classes, or without a pair.
         LedgerError: if the parts of a ledger do not add up.
+        FrozenError: the same of a network of another make, by the name of the operation.
     """
+    check_scene_classes(model)
     found: list[tuple[str, ChangeLedger]] = []
     for number, (first, second) in enumerate(pairs, start=1):
         target = scene_target(second.ambiguities[0], model.class_names)
-        heads = (FrozenHead.of(model, one.image) for one in (first, second))
+        heads = (freeze(model, one.image) for one in (first, second))
         found.append((second.ambiguities[0].case, FrozenPair(*heads).ledgers([target])[0]))
         report(number)
     if not found:

@@ -14,7 +14,10 @@ from torch import Tensor
 
 from rsp_lab.analysis.attribution.mass import zone_shares
 from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import Ambiguity
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 
 KNOWN_RULES: Mapping[str, str] = {
     "cue_share": "share of the map's positive mass that lies on the cue; a uniform map gets its share of the area",
@@ -26,6 +29,12 @@ KNOWN_RULES: Mapping[str, str] = {
     "pointing": "share of the map's highest pixels that lie in the cue; they are many where cells are coarse",
     "pointing_context": "the same among the pixels outside the region",
 }
+
+
+def check_scene_classes(model: Segmenter | Subject) -> None:
+    """Raises ValueError for a model that does not answer the drawn scenes' classes, in their order."""
+    if model.class_names != tuple(CITYSCAPES.classes):
+        raise ValueError(f"{model.name} does not know the classes of the drawn scenes: take weights trained on them.")
 
 
 def scene_target(ambiguity: Ambiguity, class_names: tuple[str, ...]) -> RegionTarget:

@@ -8,8 +8,10 @@ import torch
 from rsp_lab.analysis.passes import residuals
 from rsp_lab.analysis.passes.residuals import ledger_residuals
 from rsp_lab.data.sample import Sample
+from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.presets import tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
+from tests.kit.arena import scene_subject
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,18 @@ def test_every_pixel_is_within_the_tolerance(model, samples, dtype, tolerance):
     assert 0 < found.largest_of_levels <= tolerance
     assert found.to_dict()["dtype"] in str(dtype)
     assert model.head.classifier.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_networks_of_another_make_are_asked_as_well(samples, dtype, tolerance):
+    subject = scene_subject()
+    found = ledger_residuals(subject, samples, pixels=4, dtype=dtype)
+    assert (found.images, found.pixels, found.tolerance) == (1, 4, tolerance)
+    assert 0 < found.median <= found.largest <= tolerance
+    assert 0 < found.largest_of_levels <= tolerance
+    assert subject.mean.dtype == next(subject.parameters()).dtype == torch.float32
+    with pytest.raises(FrozenError, match="no ledger of gated adds up"):
+        ledger_residuals(scene_subject("gated", gated=True), samples, pixels=4, dtype=dtype)
 
 
 def test_more_pixels_than_images_reach_are_spread_over_all(model, samples, monkeypatch):

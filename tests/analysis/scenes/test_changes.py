@@ -15,8 +15,10 @@ from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.analysis.scenes.known_answer import scene_target
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
+from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.presets import tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
+from tests.kit.arena import scene_subject
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,6 +56,25 @@ def test_it_is_the_mean_of_the_pairs_ledgers() -> None:
     assert one.residual == max(x.residual for x in ledgers)
     assert json.loads(json.dumps(one.to_dict()))["content"]["7"]["count"] == 2
     assert math.isnan(found["car-bus"].change.half_width)
+
+
+def test_of_a_network_of_another_make_looking_is_that_of_its_gates() -> None:
+    subject = scene_subject()
+    first, second = pairs()[1]
+    target = scene_target(second.ambiguities[0], CITYSCAPES.classes)
+    (found,) = scene_changes(subject, [(first, second)])
+
+    by_hand = change_ledger(subject, first.image, second.image, target)
+    assert found.content.keys() == by_hand.content.keys() == {2, 4}
+    assert found.looking["gates"].mean == pytest.approx(abs(by_hand.looking["gates"]), abs=1e-9)
+    with pytest.raises(FrozenError, match=r"no ledger of foreign adds up: .*mul"):
+        scene_changes(scene_subject(gated=True), [(first, second)])
+
+
+def test_a_model_of_other_classes_is_refused() -> None:
+    other = Segmenter(tiny_rsp4(("road", "sky")), name="other").eval()
+    with pytest.raises(ValueError, match="other does not know the classes of the drawn scenes"):
+        scene_changes(other, pairs())
 
 
 def test_nothing_to_look_at_is_said() -> None:
