@@ -10,7 +10,7 @@ import tyro
 
 from rsp_lab.analysis.arena.expectations import EXPECTATIONS, judge
 from rsp_lab.analysis.arena.methods import METHODS
-from rsp_lab.analysis.arena.page import arena_page, expectation_counts
+from rsp_lab.analysis.arena.page import arena_page, expectation_counts, left_out_words
 from rsp_lab.analysis.arena.result import ArenaResult
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.cli import arguments
@@ -83,8 +83,8 @@ def arena(
         print(to_json(facts))
         return
     for name in result.models:
-        for method, why in result.left_out(name).items():
-            say(f"left out of {name}: {result.methods[method].title}: {why}")
+        if words := left_out_words(result, name):
+            say(f"left out of {name}: {words}")
     verdicts = judge(result)
     for verdict in verdicts:
         print(f"{verdict.outcome:9s} {verdict.model}: {verdict.expectation.sentence()}: {verdict.difference}")

@@ -87,7 +87,7 @@ def test_a_function_of_a_file_makes_a_model_of_any_make(tmp_path, capsys, monkey
 
     main.main(words(tmp_path / "out", "--models", "scenes-rsp4-tiny", f"{foreign}:other"))
 
-    assert "left out of other: context ledger: it has no top-down path" in capsys.readouterr().err
+    assert "left out of other: context ledger (it has no top-down path)" in capsys.readouterr().err
     facts = json.loads((tmp_path / "out" / "arena.json").read_text())
     assert facts["heads"] == {"scenes-rsp4-tiny": "relations", "other": "of another make"}
     assert facts["left_out"] == {"scenes-rsp4-tiny": {}, "other": {"ledger": "it has no top-down path"}}

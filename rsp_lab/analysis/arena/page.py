@@ -50,6 +50,14 @@ def expectation_counts(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{sum(v.outcome == outcome for v in verdicts)} {outcome}" for outcome in OUTCOMES)
 
 
+def left_out_words(result: ArenaResult, model: str) -> str:
+    """E.g. ``"raw weights, rollout (there is no path)"``; empty where every method has an answer."""
+    titles: dict[str, list[str]] = {}
+    for method, why in result.left_out(model).items():
+        titles.setdefault(why, []).append(result.methods[method].title)
+    return "; ".join(f"{', '.join(own)} ({why})" for why, own in titles.items())
+
+
 def _title() -> list[str]:
     return [
         "# The faithfulness arena",
@@ -116,7 +124,7 @@ def _head(result: ArenaResult) -> list[str]:
     lines += [
         f"- **{model}**{_make(result, model)} reads {100 * right[model]:.0f} % of the regions right and uses the cue "
         f"in {used[model]} of {pairs} pairs (at least {USED:g} logits when it is swapped). {_residual(result, model)}"
-        f"{_left_out(result, model)}"
+        f"{f' Left out: {out}.' if (out := left_out_words(result, model)) else ''}"
         for model in result.models
     ]
     return [*lines, ""]
@@ -131,15 +139,6 @@ def _residual(result: ArenaResult, model: str) -> str:
     if not residuals:
         return "No ledger of it adds up, so nothing is measured inside its head or by level."
     return f"Largest residual of a ledger {max(residuals):.1g}."
-
-
-def _left_out(result: ArenaResult, model: str) -> str:
-    """E.g. ``" Left out: raw weights, rollout (there is no path)."``."""
-    titles: dict[str, list[str]] = {}
-    for method, why in result.left_out(model).items():
-        titles.setdefault(why, []).append(result.methods[method].title)
-    words = "; ".join(f"{', '.join(own)} ({why})" for why, own in titles.items())
-    return f" Left out: {words}." if words else ""
 
 
 def _settings(result: ArenaResult) -> str:
