@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from rsp_lab.frozen.rules import FrozenError
     from rsp_lab.models.adapt import adapt
     from rsp_lab.models.inspection.structure import HeadStructure, head_structure
+    from rsp_lab.models.panoptic.config import PanopticConfig
+    from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
     from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
     from rsp_lab.models.subject import Subject
     from rsp_lab.models.weights import load
@@ -126,6 +128,8 @@ else:
         "rsp_lab.data.images": ("read_image",),
         "rsp_lab.explorer.widget": ("explore",),
         "rsp_lab.models.inspection.structure": ("HeadStructure", "head_structure"),
+        "rsp_lab.models.panoptic.config": ("PanopticConfig",),
+        "rsp_lab.models.panoptic.segmenter": ("PanopticSegmenter",),
         "rsp_lab.models.segmenter": ("Segmenter", "SegmenterConfig"),
         "rsp_lab.models.weights": ("load",),
     }
@@ -181,6 +185,8 @@ __all__ = [
     "LevelLedger",
     "LevelPixels",
     "LookingDistance",
+    "PanopticConfig",
+    "PanopticSegmenter",
     "PixelTarget",
     "PixelView",
     "Record",

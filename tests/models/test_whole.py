@@ -13,6 +13,7 @@ import rsp_lab as rl
 from rsp_lab.models import weights
 from rsp_lab.models.adapt import adapt
 from rsp_lab.models.config_json import config_from_json, config_to_json
+from rsp_lab.models.inspection.dataflow import step_dataflow
 from rsp_lab.models.load_any import load_any, load_segmenter
 from rsp_lab.models.panoptic import presets
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
@@ -58,6 +59,35 @@ def test_a_panoptic_state_dict_comes_back(model: PanopticSegmenter, tmp_path: Pa
 
     loaded = weights.load_pth(tmp_path / "plain.pth", CONFIG)
 
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items())
+
+
+@torch.no_grad()
+def test_half_precision_on_disk_changes_little(model: PanopticSegmenter, tmp_path: Path) -> None:
+    weights.save(model, tmp_path / "half.safetensors", {})
+    loaded, image = weights.load(tmp_path / "half.safetensors"), torch.rand(3, 64, 96)
+
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    expected = model(image).logits
+    assert (loaded.semantic.coarse_logits(image) - expected).abs().max() < 0.02 * expected.abs().max()
+    for name, value in loaded.instances.state_dict().items():
+        assert (value - model.instances.state_dict()[name]).abs().max() < 1e-3, name
+
+
+def test_the_structure_of_a_model_is_that_of_its_semantic_head(model: PanopticSegmenter) -> None:
+    assert rl.head_structure(model) == rl.head_structure(model.semantic)
+    assert rl.head_structure(model).name == "RSP-4"
+    assert step_dataflow(model, "step54", (128, 256)) == step_dataflow(model.semantic, "step54", (128, 256))
+
+
+def test_the_semantic_branch_exports_and_compiled_models_are_saved(model: PanopticSegmenter, tmp_path: Path) -> None:
+    image = torch.rand(1, 3, 32, 64)
+    program = torch.export.export(model.semantic, (image,))
+    with torch.no_grad():
+        torch.testing.assert_close(program.module()(image), model.semantic(image))
+
+    weights.save(torch.compile(model), tmp_path / "compiled.safetensors", {}, torch.float32)
+    loaded = weights.load(tmp_path / "compiled.safetensors")
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items())
 
 

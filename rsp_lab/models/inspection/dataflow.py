@@ -13,7 +13,7 @@ from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.inspection.structure import StepStructure, head_structure, step_structure
 from rsp_lab.models.relation import RelationalSemanticsExtractor
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.whole import WholeModel
 from rsp_lab.relations.window import position_map
 from rsp_lab.shapes import Tap
 
@@ -49,7 +49,7 @@ def step_dataflow(model: nn.Module, step: str, image_size: tuple[int, int]) -> S
     Raises:
         ValueError: if the model has no such step.
     """
-    head = model.head if isinstance(model, Segmenter) else model
+    head = model.semantic.head if isinstance(model, WholeModel) else model
     steps = _steps(head)
     if step not in steps:
         known = ", ".join(steps) or "none: it has no top-down path"

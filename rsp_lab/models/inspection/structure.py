@@ -13,7 +13,7 @@ from torch import nn
 from rsp_lab.models.fusion import AverageFusion, SumFusion, TopDownStep
 from rsp_lab.models.heads import SemanticFPNHead, TopDownHead
 from rsp_lab.models.relation import RelationalSemanticsExtractor
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.whole import WholeModel
 from rsp_lab.shapes import Window, step_levels
 from rsp_lab.summary import Summarised
 
@@ -98,12 +98,12 @@ class HeadStructure(Summarised):
 
 
 def head_structure(model: nn.Module) -> HeadStructure:
-    """The structure of a built head, or of a model's head.
+    """The structure of a built head, or of a model's semantic head.
 
     Raises:
         ValueError: for a module that is no head of this package.
     """
-    head = model.head if isinstance(model, Segmenter) else model
+    head = model.semantic.head if isinstance(model, WholeModel) else model
     if isinstance(head, TopDownHead):
         return _top_down(head)
     if isinstance(head, SemanticFPNHead):
