@@ -152,6 +152,15 @@ def decoded(image: Image.Image, name: str) -> Image.Image:
     return image if method is None else image.transpose(method)
 
 
+def stored_as(image: Image.Image) -> str:
+    """The name of the pixels' layout in the file, e.g. ``"RGB;16B"``; known before they are decoded only."""
+    tiles = getattr(image, "tile", None)
+    if not tiles:
+        return ""
+    layout = tiles[0][3]
+    return str(layout[0] if isinstance(layout, tuple) else layout)
+
+
 def _orientation(image: Image.Image) -> int:
     """The EXIF tag, 1 to 8; 1 (upright) where there is none that can be read."""
     try:

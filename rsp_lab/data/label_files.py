@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from PIL import Image
 from torch import Tensor
 
-from rsp_lab.data.images import MAX_PIXELS, ImageError, Source, check_size, decoded, opened_image
+from rsp_lab.data.images import MAX_PIXELS, ImageError, Source, check_size, decoded, opened_image, stored_as
 from rsp_lab.data.labels import IGNORE_INDEX, ClassTable, id_list
 
 _FORMATS = ("PNG", "TIFF", "BMP", "GIF")
@@ -57,7 +57,7 @@ def read_label(source: Source, table: ClassTable, max_pixels: int = MAX_PIXELS) 
 
 def _readings(image: Image.Image, name: str) -> tuple[list[np.ndarray], str]:
     """The raw ids int64 [y, x], several times where the file can be read in several ways; and a note for messages."""
-    bits, stored = _grey_bits(image), _stored_as(image)
+    bits, stored = _grey_bits(image), stored_as(image)
     image = decoded(image, name)
     if image.mode == "P":
         return _of_palette(image)
@@ -109,20 +109,11 @@ def _of_channels(values: np.ndarray, image: Image.Image, stored: str, name: str)
     return colours[..., 0].astype(np.int64)
 
 
-def _stored_as(image: Image.Image) -> str:
-    """The name of the pixels' layout in the file, e.g. ``"RGB;16B"``; known before they are decoded only."""
-    tiles = getattr(image, "tile", None)
-    if not tiles:
-        return ""
-    layout = tiles[0][3]
-    return str(layout[0] if isinstance(layout, tuple) else layout)
-
-
 def _grey_bits(image: Image.Image) -> int | None:
     """How many bits a grey pixel has in the file if less than 8, which the reader scales up to 255; else None."""
     if image.mode == "1":
         return 1
-    stored = _stored_as(image)
+    stored = stored_as(image)
     return next((bits for bits in (2, 4) if image.mode == "L" and stored.startswith(f"L;{bits}")), None)
 
 

@@ -7,6 +7,7 @@ begins with :func:`regular_file`, :func:`read_json` or :func:`read_safetensors_h
 from rsp_lab.files.digests import digest
 from rsp_lab.files.headers import SafetensorsHeader, TensorFacts, read_safetensors_header
 from rsp_lab.files.json_data import parse_json, read_json, to_json, write_json
+from rsp_lab.files.json_records import JsonRecords, scan_json
 from rsp_lab.files.paths import (
     AnyPath,
     FileError,
@@ -22,6 +23,7 @@ __all__ = [
     "UNFINISHED",
     "AnyPath",
     "FileError",
+    "JsonRecords",
     "SafetensorsHeader",
     "StateMismatchError",
     "TensorFacts",
@@ -33,6 +35,7 @@ __all__ = [
     "readable_name",
     "regular_file",
     "remove_unfinished",
+    "scan_json",
     "special_kind",
     "to_json",
     "whole_folder",

@@ -61,13 +61,13 @@ def parse_json(text: str | bytes, where: str, kind: type = dict, *, remedy: str 
     try:
         text = text if isinstance(text, str) else text.decode("utf-8-sig")
         data = _DECODER.decode(text)
-        _check_tree(data)
+        check_tree(data)
     except RecursionError:
         raise FileError(f"{where}: nested deeper than {JSON_DEPTH} levels. {remedy}") from None
     except ValueError as error:
         raise FileError(f"{where}: {error}. {remedy}") from None
     if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
-        raise FileError(f"{where}: is {_JSON_NAMES[type(data)]}, expected {_JSON_NAMES[kind]}. {remedy}")
+        raise FileError(f"{where}: is {JSON_NAMES[type(data)]}, expected {JSON_NAMES[kind]}. {remedy}")
     return data
 
 
@@ -81,7 +81,8 @@ def write_json(path: AnyPath, value: Any, *, indent: int | None = 1, protect: It
     return write_atomic(path, to_json(value, indent) + "\n", protect=protect)
 
 
-def _integer(digits: str) -> int:
+def checked_integer(digits: str) -> int:
+    """The integer; raises ValueError beyond 64 bits, before Python spends its time on long ones."""
     if len(digits) > 20 or abs(int(digits)) > LARGEST_INTEGER:
         shown = digits if len(digits) <= 20 else f"{digits[:8]}... of {len(digits)} digits"
         raise ValueError(f"the integer {shown} is beyond 64 bits")
@@ -95,12 +96,13 @@ def _finite(digits: str) -> float:
     return value
 
 
-def _constant(name: str) -> Any:
+def no_constant(name: str) -> Any:
+    """Raises ValueError: NaN and infinity are no numbers of JSON, though Python reads them."""
     raise ValueError(f"{name} is no number of JSON")
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_finite, parse_constant=_constant)
-_JSON_NAMES = {
+_DECODER = json.JSONDecoder(parse_int=checked_integer, parse_float=_finite, parse_constant=no_constant)
+JSON_NAMES = {
     dict: "an object",
     list: "a list",
     str: "a text",
@@ -111,7 +113,7 @@ _JSON_NAMES = {
 }
 
 
-def _check_tree(data: Any) -> None:
+def check_tree(data: Any) -> None:
     """Raises RecursionError for deep nesting, before anything walks the data by recursion, and ValueError for text."""
     level, depth = [data], 0
     while level:

@@ -50,8 +50,6 @@ class PanopticTable:
             raise ValueError(f"panoptic table {self.name!r}: ids must be at least 1 and rise, got {ids}.")
         if len(set(names)) < len(names) or THINGS in names:
             raise ValueError(f"panoptic table {self.name!r}: names must differ, and none may be {THINGS!r}.")
-        if not self.things or not self.stuff:
-            raise ValueError(f"panoptic table {self.name!r} needs at least one thing and one kind of stuff.")
 
     @cached_property
     def things(self) -> tuple[Category, ...]:

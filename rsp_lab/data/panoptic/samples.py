@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from rsp_lab.data.labels import ClassTable
 from rsp_lab.data.panoptic.categories import PanopticTable
+from rsp_lab.data.panoptic.entries import ImageEntry
 from rsp_lab.data.panoptic.segments import SegmentMap
 from rsp_lab.data.sample import SampleSet
 
@@ -25,5 +26,8 @@ class PanopticSamples(SampleSet, Protocol):
     def segment_map(self, index: int, /) -> SegmentMap:
         """The true segmentation of the image at ``index``."""
 
-    def image_id(self, index: int, /) -> int:
-        """The number of the image at ``index`` in files of COCO's layout."""
+    def image_entry(self, index: int, /) -> ImageEntry:
+        """Number, file name and size of the image at ``index`` in files of COCO's layout."""
+
+    def annotations(self, index: int, /) -> list[dict[str, Any]]:
+        """The true things of the image at ``index`` as COCO's instance files have them, crowds among them."""

@@ -52,19 +52,22 @@ class SegmentMap(Summarised):
         named = [segment.id for segment in self.segments]
         if len(set(named)) < len(named) or any(not 0 < number < MOST_SEGMENTS for number in named):
             raise ValueError(f"segment ids must differ and lie between 1 and {MOST_SEGMENTS - 1}.")
-        there = set(self.ids.unique().tolist()) - {VOID}
-        for numbers, what in (
-            (there - set(named), "have pixels but no entry"),
-            (set(named) - there, "have an entry but no pixel"),
-        ):
-            if numbers:
-                raise ValueError(f"segments {sorted(numbers)[:8]} {what}.")
+        there = set(counted(self.ids.numpy())) - {VOID}
+        wrong = [
+            f"segments {sorted(numbers)[:8]} {what}"
+            for numbers, what in (
+                (there - set(named), "have pixels but no entry"),
+                (set(named) - there, "have an entry but no pixel"),
+            )
+            if numbers
+        ]
+        if wrong:
+            raise ValueError(f"{'; '.join(wrong)}.")
 
     @property
     def areas(self) -> dict[int, int]:
         """Pixels of each segment by its id."""
-        numbers, counts = self.ids.unique(return_counts=True)
-        found = dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+        found = counted(self.ids.numpy())
         return {segment.id: found[segment.id] for segment in self.segments}
 
     def semantic(self, table: PanopticTable) -> Tensor:
@@ -90,6 +93,15 @@ class SegmentMap(Summarised):
             [place[segment.category_id] for segment in things],
             (self.ids.shape[0], self.ids.shape[1]),
         )
+
+
+def counted(ids: np.ndarray) -> dict[int, int]:
+    """How many pixels have each id, ids rising. Long runs of one id are sorted as one, which saves most of the time."""
+    flat = ids.ravel()
+    starts = np.flatnonzero(np.diff(flat, prepend=flat[0] ^ 1) if flat.size else flat)
+    numbers, places = np.unique(flat[starts], return_inverse=True)
+    pixels = np.bincount(places, weights=np.diff(starts, append=flat.size)).astype(np.int64)
+    return dict(zip(numbers.tolist(), pixels.tolist(), strict=True))
 
 
 def stacked_instances(masks: Sequence[Tensor], classes: Sequence[int], size: tuple[int, int]) -> Instances:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch.utils.data import Dataset
 
 from rsp_lab.data.labels import ClassTable
 from rsp_lab.data.panoptic.categories import STREET_PANOPTIC, VOID, PanopticTable
+from rsp_lab.data.panoptic.entries import ImageEntry
+from rsp_lab.data.panoptic.masks import thing_annotations
 from rsp_lab.data.panoptic.segments import Segment, SegmentMap
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import SIZE, SceneSplit
@@ -81,9 +83,14 @@ class PanopticScenes(Dataset[Sample]):
         """The true segmentation of the scene at ``index``."""
         return self._drawn(index, None).segment_map
 
-    def image_id(self, index: int) -> int:
-        """The number of the scene at ``index`` in files of COCO's layout."""
-        return scene_image_id(*self.scenes.seed_and_reading(index))
+    def image_entry(self, index: int) -> ImageEntry:
+        """Number, file name and size of the scene at ``index`` in files of COCO's layout."""
+        seed, reading = self.scenes.seed_and_reading(index)
+        return scene_entry(f"{self.cases[index]}-{seed}-{reading}", seed, reading, self.size)
+
+    def annotations(self, index: int) -> list[dict[str, Any]]:
+        """The things of the scene at ``index`` as COCO's instance files have them."""
+        return thing_annotations(self.segment_map(index), STREET_PANOPTIC, self.image_entry(index).id)
 
     def with_difficulty(self, difficulty: Difficulty) -> PanopticScenes:
         """The same split at another difficulty; itself at its own."""
@@ -104,9 +111,9 @@ def scene_segments(scene: Scene) -> SegmentMap:
     return _compact(scene).segment_map
 
 
-def scene_image_id(seed: int, reading: int) -> int:
-    """The number of a scene in files of COCO's layout: at least 1, and of this seed and reading alone."""
-    return 2 * seed + reading + 1
+def scene_entry(name: str, seed: int, reading: int, size: tuple[int, int]) -> ImageEntry:
+    """A scene in files of COCO's layout; its number is at least 1, and of this seed and reading alone."""
+    return ImageEntry(2 * seed + reading + 1, f"{name}.png", size)
 
 
 class _Drawn(NamedTuple):

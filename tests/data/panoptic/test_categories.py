@@ -32,7 +32,7 @@ def test_an_unknown_category_is_named():
 @pytest.mark.parametrize(
     ("categories", "message"),
     [
-        ((Category(1, "a", True, (0, 0, 0)),), "at least one thing and one kind of stuff"),
+        ((), "ids must be at least 1 and rise"),
         ((Category(2, "a", True, (0, 0, 0)), Category(1, "b", False, (0, 0, 0))), "ids must be at least 1 and rise"),
         ((Category(1, "a", True, (0, 0, 0)), Category(2, "a", False, (0, 0, 0))), "names must differ"),
         ((Category(1, THINGS, True, (0, 0, 0)), Category(2, "a", False, (0, 0, 0))), "none may be 'things'"),

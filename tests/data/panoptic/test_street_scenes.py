@@ -71,12 +71,33 @@ def test_kept_scenes_are_those_drawn_anew():
     assert kept.segment_map(1).segments == fresh.segment_map(1).segments
 
 
+def test_entries_have_the_names_of_samples():
+    for split in ("train", "val"):
+        samples = PanopticScenes(split, SIZE)
+        assert [samples.image_entry(i).file_name for i in range(4)] == [f"{samples[i].name}.png" for i in range(4)]
+        assert samples.image_entry(3).size == SIZE
+
+
+def test_annotations_are_the_instances():
+    samples = PanopticScenes("val", SIZE)
+    found, instances = samples.annotations(2), samples[2].instances
+    assert len(found) == len(instances) > 0
+    things = [category.id for category in STREET_PANOPTIC.things]
+    assert [entry["category_id"] for entry in found] == [things[place] for place in instances.classes.tolist()]
+    assert [entry["area"] for entry in found] == instances.masks.flatten(1).sum(1).tolist()
+    left, top, right, bottom = instances.boxes.int().T.tolist()
+    corners = [[x, y, x + width, y + height] for x, y, width, height in (entry["bbox"] for entry in found)]
+    assert corners == [list(box) for box in zip(left, top, right, bottom, strict=True)]
+
+
 def test_numbers_of_images_say_seed_and_reading():
     train, val = PanopticScenes("train", SIZE), PanopticScenes("val", SIZE)
-    assert [val.image_id(index) for index in range(3)] == [2_000_001, 2_000_002, 2_000_003]
-    assert [train.image_id(i) - 1 for i in range(4)] == [2 * i + int(train[i].name.rsplit("-", 1)[1]) for i in range(4)]
+    assert [val.image_entry(index).id for index in range(3)] == [2_000_001, 2_000_002, 2_000_003]
+    assert [train.image_entry(i).id - 1 for i in range(4)] == [
+        2 * i + int(train[i].name.rsplit("-", 1)[1]) for i in range(4)
+    ]
     with pytest.raises(IndexError, match="scene 120 of 120 in val"):
-        val.image_id(120)
+        val.image_entry(120)
 
 
 def test_they_are_drawn_panoptic_samples_for_runs_and_workers():

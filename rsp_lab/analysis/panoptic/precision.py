@@ -1,0 +1,120 @@
+"""Average precision and recall of detections, of boxes and of masks, as COCO defines them; hotcoco works them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rsp_lab.data.panoptic.categories import PanopticTable
+from rsp_lab.data.panoptic.entries import ImageEntry
+from rsp_lab.data.panoptic.masks import run_lengths
+from rsp_lab.models.panoptic.detections import Detections
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import percent, plain_table
+
+NUMBERS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
+"""Average precision over IoU 0.50 to 0.95, at 0.50 and at 0.75, of small (below 32 x 32 px), medium and large (from
+96 x 96 px) things; average recall of 1, 10 and 100 detections an image, and of the three sizes."""
+RULE = (
+    "COCO's 12 numbers over all things; the size of a thing is the area that the truth says, that of a detection its "
+    "box's for boxes and its mask's for masks; detections for crowds count nowhere"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Precision(Summarised):
+    """COCO's twelve numbers for boxes and for masks.
+
+    Attributes:
+        box, mask: by the names of :data:`NUMBERS`, 0 to 1; None where the truth has nothing of that size.
+        images: how many were scored.
+    """
+
+    box: dict[str, float | None]
+    mask: dict[str, float | None]
+    images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, not rounded."""
+        return {"box": self.box, "mask": self.mask, "images": self.images, "rule": RULE}
+
+    def table(self) -> str:
+        """Both sets of numbers as lines of text, in percent; a dash for what has none."""
+        rows: list[tuple[str, ...]] = [("", *NUMBERS)]
+        for name, numbers in (("box", self.box), ("mask", self.mask)):
+            rows.append((name, *(percent(numbers[one], 1, unit=False) for one in NUMBERS)))
+        return plain_table(rows)
+
+    def _summary(self) -> tuple[str, Rows]:
+        parts = ("AP", "AP50", "AP75")
+        return f"average precision on {self.images} images", [
+            (name, ", ".join(f"{one} {percent(numbers[one], 1)}" for one in parts))
+            for name, numbers in (("box", self.box), ("mask", self.mask))
+        ]
+
+
+class PrecisionMeter:
+    """Takes one image after the other; matches are made at once and masks are not kept.
+
+    Args:
+        table: whose things are looked for; a detection's class is a place in ``table.things``.
+
+    Raises:
+        ImportError: without hotcoco; the message says what to install.
+    """
+
+    def __init__(self, table: PanopticTable) -> None:
+        try:
+            from hotcoco import StreamingEval
+        except ImportError as error:
+            raise ImportError("average precision needs hotcoco: pip install 'rsp-lab[panoptic]'.") from error
+        categories = [{"id": category.id, "name": category.name} for category in table.things]
+        self._ids = [category.id for category in table.things]
+        self._boxes = StreamingEval(categories, iou_type="bbox")
+        self._masks = StreamingEval(categories, iou_type="segm")
+        self._images, self._things = 0, 0
+
+    def add(self, image: ImageEntry, truth: Sequence[dict[str, Any]], detections: Detections) -> None:
+        """One image.
+
+        Args:
+            image: of a number that no other image has.
+            truth: its things as :meth:`~rsp_lab.data.panoptic.samples.PanopticSamples.annotations` has them.
+            detections: in it, at its size; those with an empty mask count as they are.
+
+        Raises:
+            ValueError: if the detections are of another size.
+        """
+        if detections.size != image.size:
+            raise ValueError(f"image {image.id} has the size {image.size}, its detections {detections.size}.")
+        # Numbers of our own: those of the truth's file may begin at 0, which is COCO's word for no match.
+        known = [{**entry, "id": self._things + place} for place, entry in enumerate(truth, start=1)]
+        self._things += len(known)
+        self._images += 1
+        entries = [image.to_dict()]
+        corners = detections.boxes.double().numpy()
+        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
+        found = [
+            {"image_id": image.id, "category_id": self._ids[place], "score": score}
+            for place, score in zip(detections.classes.tolist(), detections.scores.double().tolist(), strict=True)
+        ]
+        self._boxes.update(entries, known, [one | {"bbox": box} for one, box in zip(found, boxes, strict=True)])
+        # Without a box, so that the size of a detection is the area of its mask.
+        masks = [run_lengths(mask) for mask in detections.masks.cpu()]
+        self._masks.update(entries, known, [one | {"segmentation": m} for one, m in zip(found, masks, strict=True)])
+
+    def result(self) -> Precision:
+        """The numbers of all images so far; the meter takes no more."""
+        return Precision(_numbers(self._boxes), _numbers(self._masks), self._images)
+
+
+def _numbers(scores: Any) -> dict[str, float | None]:
+    """COCO's twelve numbers of a hotcoco evaluation; it writes -1 for what there is nothing of."""
+    done = scores.finalize()
+    done.accumulate()
+    done.summary_lines()  # works the numbers out, and prints nothing
+    found = done.get_results()
+    return {name: None if found.get(name, -1) < 0 else float(found[name]) for name in NUMBERS}
