@@ -49,7 +49,8 @@ def step_dataflow(model: nn.Module, step: str, image_size: tuple[int, int]) -> S
     Raises:
         ValueError: if the model has no such step.
     """
-    head = model.semantic.head if isinstance(model, WholeModel) else model
+    # A network of another make has no head of ours, and so no step.
+    head: nn.Module = getattr(model.semantic, "head", model) if isinstance(model, WholeModel) else model
     steps = _steps(head)
     if step not in steps:
         known = ", ".join(steps) or "none: it has no top-down path"

@@ -103,7 +103,7 @@ def head_structure(model: nn.Module) -> HeadStructure:
     Raises:
         ValueError: for a module that is no head of this package.
     """
-    head = model.semantic.head if isinstance(model, WholeModel) else model
+    head = getattr(model.semantic, "head", model) if isinstance(model, WholeModel) else model
     if isinstance(head, TopDownHead):
         return _top_down(head)
     if isinstance(head, SemanticFPNHead):
