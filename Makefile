@@ -18,7 +18,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 # What each set-up installs beside the library itself.
 extras-core     :=
 extras-app      := [app,encoders]
-extras-training := [encoders,panoptic,training]
+extras-training := [encoders,foreign,panoptic,training]
 extras-dev      := [app,dev,docs,encoders,erase,foreign,hub,notebooks,panoptic,training]
 
 # A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
@@ -31,7 +31,7 @@ minimum  := $(MINIMUM)/.ready
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test test-minimum lint format bench tables train study faults fuzz docs licences chromium pins clean
+.PHONY: help setup app test test-minimum lint format bench tables train study makes faults fuzz docs licences chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,7 +75,15 @@ study: $(training) ## train what the results page compares, then write docs/resu
 	$(PY) -m trainers repeat camvid_lite0_baseline camvid_lite0_rsp4 -o runs/camvid --steps 300 $(ARGS)
 	$(PY) -m trainers records runs/study -o docs/runs/study
 	$(PY) -m trainers records runs/camvid -o docs/runs/camvid
-	$(PY) -m trainers results docs/runs/study --repeats docs/runs/camvid -o docs/results.md
+	$(PY) -m trainers results docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes -o docs/results.md
+
+decoders := fpn upernet segformer deeplabv3plus
+
+makes: $(training) ## train decoders of other makes beside ours, then write docs/results.md (ARGS="--seeds 0 1")
+	$(PY) -m trainers repeat scenes_lite0_baseline scenes_lite0_rsp4 $(decoders:%=scenes_smp_%) -o runs/makes $(ARGS)
+	$(PY) -m trainers repeat $(decoders:%=camvid_smp_%) -o runs/makes $(ARGS)
+	$(PY) -m trainers records runs/makes -o docs/runs/makes
+	$(PY) -m trainers results docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes -o docs/results.md
 
 faults: $(training) ## break training and kill commands on purpose, and count what survives
 	$(PY) -m trainers.faults $(ARGS)

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import rsp_lab as rl
-from rsp_lab.models.load_any import load_any, model_functions
+from rsp_lab.models.functions import file_functions
+from rsp_lab.models.load_any import load_any
+from trainers.config.named import recipe_named
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NEEDS = {"smp_models": "segmentation_models_pytorch", "hugging_face_models": "transformers"}
@@ -24,7 +26,7 @@ def test_every_model_of_a_file_is_exact(file: Path) -> None:
     needed = NEEDS.get(file.stem)
     if needed and find_spec(needed) is None:
         pytest.skip(f"{needed}, of the extra foreign, is not installed")
-    functions = model_functions(file)
+    functions = file_functions(file)
     assert functions
     for name in functions:
         model = load_any(f"{file}:{name}")
@@ -44,3 +46,13 @@ def test_there_is_a_file_for_each_library_and_one_for_none() -> None:
         "smp_models",
         "torchvision_models",
     ]
+
+
+def test_recipes_of_ones_own_make_their_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES.parent)
+    two_maps = recipe_named("examples/own_recipe.py:two_maps")()
+    assert two_maps.model.build(name="mine")(IMAGE).shape[1] == len(two_maps.model.class_names)
+    pytest.importorskip(NEEDS["smp_models"], reason="smp, of the extra foreign, is not installed")
+    linknet = recipe_named("examples/own_recipe.py:linknet")()
+    groups = linknet.optimiser.build(linknet.model.build()).param_groups
+    assert [group["factor"] for group in groups] == [1.0, 0.3]

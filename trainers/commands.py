@@ -10,16 +10,18 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
+from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.files import to_json, write_atomic
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
+from rsp_lab.models.functions import made_network, names_a_function
 from rsp_lab.text import spell_out
 from trainers.bench.bench import bench, bench_config, bench_samples
-from trainers.config.paper import PAPER_RECIPES
-from trainers.config.recipes import RECIPES, STUDY_HEADS
+from trainers.config.named import ALL_RECIPES, recipe_named
+from trainers.config.recipes import STUDY_HEADS
 from trainers.config.run import RunConfig, check_threads
 from trainers.data.check import check_data
 from trainers.data.crops import check_picture, crop_sheet, write_picture
@@ -37,6 +39,12 @@ from trainers.training.inference import WHOLE, Inference, dump_predictions
 DataOption = Annotated[
     str | None,
     tyro.conf.arg(help=f"one of {', '.join(SOURCES)}; by default the one the weights were trained on."),
+]
+NetworkOption = Annotated[
+    str | None,
+    tyro.conf.arg(
+        help="FILE.py:function that makes the network, for weights of a recipe of your own; it runs the file."
+    ),
 ]
 
 
@@ -57,8 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _commands(words: list[str]) -> dict[str, Callable[..., None]]:
-    """All recipes and commands; only the recipe that is called for has its options, of which each has some dozens."""
-    called = {name: _training(ALL_RECIPES[name]) for name in words[:1] if name in ALL_RECIPES}
+    """All recipes and commands; only the recipe that is called for has its options, of which each has some dozens.
+
+    A recipe may be one of the reader's own, ``FILE.py:function``.
+    """
+    called = {
+        name: _training(recipe_named(name)) for name in words[:1] if name in ALL_RECIPES or names_a_function(name)
+    }
     return called or {name: _named(recipe) for name, recipe in ALL_RECIPES.items()} | COMMANDS
 
 
@@ -87,10 +100,8 @@ def _training(recipe: Callable[[], RunConfig]) -> Callable[..., None]:
     return command
 
 
-def _recipe(name: str) -> Callable[[], RunConfig]:
-    if name not in ALL_RECIPES:
-        raise ValueError(f"{name!r} is no recipe; expected one of {', '.join(ALL_RECIPES)}.")
-    return ALL_RECIPES[name]
+def _made(network: str | None) -> nn.Module | None:
+    return None if network is None else made_network(network)
 
 
 def evaluate_command(
@@ -99,6 +110,7 @@ def evaluate_command(
     num_threads: int = 0,
     data: DataOption = None,
     split: str = "val",
+    network: NetworkOption = None,
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
     """Scores of weights on a split whose labels are known.
@@ -114,7 +126,7 @@ def evaluate_command(
     if num_threads:
         torch.set_num_threads(num_threads)
     path = best_weights(checkpoint)
-    model = load_model(path).semantic
+    model = load_model(path, _made(network)).semantic
     scores = score(model, open_split(data or data_of(path, model), split), inference)
     print(to_json(scores.to_dict(), indent=2) if json_output else scores.table())
 
@@ -124,6 +136,7 @@ def predict_command(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     split: str = "val",
     data: DataOption = None,
+    network: NetworkOption = None,
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
     """Writes predictions of a whole split: NAME_color.png in the palette, NAME_labelIds.png in the data set's ids.
@@ -135,9 +148,9 @@ def predict_command(
         inference: whole image, one scale, no flip by default.
     """
     path = best_weights(checkpoint)
-    model = load_model(path).semantic
+    model = load_model(path, _made(network)).semantic
     samples = open_split(data or data_of(path, model), split, labels="unread")
-    check_classes(model.config.class_names, samples)
+    check_classes(model.class_names, samples)
     read = samples.sources if isinstance(samples, FileSamples) else ()
     count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
     print(f"wrote {2 * count} files to {output}")
@@ -176,12 +189,12 @@ def crops_command(
     """Draws a recipe's first augmented crops, each above its label, as one picture.
 
     Args:
-        recipe: whose data and augmentation.
+        recipe: whose data and augmentation; FILE.py:function for one of your own.
         output: the picture to write.
         number: how many crops.
         bootstrap: another reading of crop bootstrapping than the recipe's.
     """
-    config = _recipe(recipe)()
+    config = recipe_named(recipe)()
     if bootstrap is not None:
         config = replace(config, augment=replace(config.augment, bootstrap=bootstrap))
     check_picture(output)
@@ -190,7 +203,10 @@ def crops_command(
 
 
 def export_command(
-    run: tyro.conf.Positional[Path], name: str, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    run: tyro.conf.Positional[Path],
+    name: str,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    network: NetworkOption = None,
 ) -> None:
     """Writes a run's best weights in half precision, with the scores of just these weights in the header.
 
@@ -200,7 +216,7 @@ def export_command(
         output: the file to write.
     """
     data = weights.read_header(best_weights(run))[1].get("data", "camvid")
-    scores = export_half(run, output, name, open_split(data, "val"))
+    scores = export_half(run, output, name, open_split(data, "val"), _made(network))
     print(scores.table())
     print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
@@ -248,14 +264,14 @@ def repeat_command(
     """Trains recipes of one data set under several seeds, scored once at the end of each run; resumes.
 
     Args:
-        recipes: their names.
+        recipes: their names, or FILE.py:function for one of your own.
         output: folder of the runs, RECIPE-SEED each.
         seeds: one run of each recipe a seed.
         steps: updates a run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
     """
     with kept(f"the same command goes on in {output}"):
-        run_repeats(output, [_recipe(name) for name in recipes], seeds, steps, num_threads)
+        run_repeats(output, [recipe_named(name) for name in recipes], seeds, steps, num_threads)
 
 
 def records_command(
@@ -276,6 +292,7 @@ def results_command(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
     repeats: Path | None = None,
+    makes: Path | None = None,
 ) -> None:
     """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
 
@@ -283,8 +300,9 @@ def results_command(
         runs: folder of a study's runs or of their records, then those of studies of another length to set beside it.
         output: the Markdown file to write.
         repeats: folder of runs that ``repeat`` trained on another data set, for a section of their own.
+        makes: folder of runs of decoders of several makes or of their records, for a section of their own.
     """
-    for path in write_results(runs, output, repeats):
+    for path in write_results(runs, output, repeats, makes):
         print(f"wrote {path}")
 
 
@@ -310,7 +328,6 @@ def bench_command(
     print(to_json(figures, indent=2) if json_output else line)
 
 
-ALL_RECIPES = RECIPES | PAPER_RECIPES
 COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate_command,
     "predict": predict_command,

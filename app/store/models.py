@@ -31,7 +31,8 @@ from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.files import digest
-from rsp_lab.models.load_any import function_file, load_any, names_a_function
+from rsp_lab.models.functions import function_file, names_a_function
+from rsp_lab.models.load_any import load_any
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import read_header, shipped

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rsp_lab.models.load_any import model_functions
+from rsp_lab.models.functions import file_functions
 from rsp_lab.models.weights import shipped
 
 
@@ -21,7 +21,7 @@ def user_models() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in user_files():
         try:
-            functions = model_functions(file) if file.is_file() else {}
+            functions = file_functions(file) if file.is_file() else {}
         except ValueError:
             continue
         for name in functions:
@@ -38,7 +38,7 @@ def user_problems() -> list[str]:
             problems.append(f"RSP_LAB_MODELS names {file}, which is no file: name Python files that make models.")
             continue
         try:
-            if not model_functions(file):
+            if not file_functions(file):
                 problems.append(f"{file} has no function without arguments, so it makes no model: write one.")
         except ValueError as problem:
             problems.append(str(problem))

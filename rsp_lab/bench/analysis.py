@@ -20,7 +20,8 @@ from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.bench.sides import CLASS_NAMES, Report, channels_last, side_by_side
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
-from rsp_lab.models import presets, weights
+from rsp_lab.models import presets
+from rsp_lab.models.load_any import load_segmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.rgb import rgb_batch
 
@@ -40,8 +41,8 @@ def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[
     torch.manual_seed(0)
     large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), CLASS_NAMES)).eval()
     cases = (
-        ("camvid-rsp4", weights.load("camvid-rsp4").semantic, (360, 480), rounds),
-        ("camvid-baseline", weights.load("camvid-baseline").semantic, (360, 480), rounds),
+        ("camvid-rsp4", load_segmenter("camvid-rsp4"), (360, 480), rounds),
+        ("camvid-baseline", load_segmenter("camvid-baseline"), (360, 480), rounds),
         ("RSP-4, ResNet-50", large, (512, 1024), max(2, rounds // 3)),
     )
     rows = []

@@ -5,7 +5,11 @@ from __future__ import annotations
 from rsp_lab.analysis.scenes.rates import rates_in
 from rsp_lab.cli.output import Json, print_rows
 from rsp_lab.models import weights
+from rsp_lab.models.fusion import FusionConfig
+from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.panoptic.config import PanopticConfig
+from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.whole import SemanticConfig
 
 
 def models(*, json: Json = False) -> None:
@@ -18,8 +22,8 @@ def models(*, json: Json = False) -> None:
             {
                 "name": name,
                 "task": "panoptic" if isinstance(whole, PanopticConfig) else "semantic",
-                "encoder": config.pyramid.encoder,
-                "steps": " ".join(type(f).__name__.removesuffix("Config") for f in getattr(config.head, "fusions", ())),
+                "encoder": config.encoder,
+                "steps": " ".join(type(f).__name__.removesuffix("Config") for f in _fusions(config)),
                 "classes": len(config.class_names),
                 "things": len(whole.things) if isinstance(whole, PanopticConfig) else None,
                 "val_miou": metadata.get("validation", {}).get("miou"),
@@ -32,3 +36,8 @@ def models(*, json: Json = False) -> None:
     if not rows:
         raise ValueError("no weights come with this installation; train some with `python -m trainers`.")
     print_rows(rows, json)
+
+
+def _fusions(config: SemanticConfig) -> tuple[FusionConfig, ...]:
+    head = config.head if isinstance(config, SegmenterConfig) else None
+    return head.fusions if isinstance(head, TopDownConfig) else ()

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from rsp_lab.frozen.wrappers import unwrapped
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import IMAGENET, Subject
-from rsp_lab.models.whole import WholeModel
 
 _ASSUMED = "ImageNet's, assumed: the network does not say"
 
@@ -47,10 +47,8 @@ def adapt(
     """
     if isinstance(network, nn.Module):
         network = unwrapped(network)
-    if isinstance(network, WholeModel):
+    if isinstance(network, Segmenter | PanopticSegmenter | Subject):
         return network.semantic
-    if isinstance(network, Subject):
-        return network
     if not isinstance(network, nn.Module):
         raise ValueError(f"a network must be a torch.nn.Module, got {type(network).__name__}.")
     library = type(network).__module__.partition(".")[0]
@@ -84,6 +82,7 @@ def adapt(
         std=IMAGENET[1] if std is None else std,
         name=name,
         normalisation=_ASSUMED if mean is None else "given",
+        multiple=known.get("multiple", 1),
     )
 
 
@@ -92,9 +91,10 @@ def _anything(network: nn.Module) -> dict[str, Any]:
 
 
 def _smp(network: Any) -> dict[str, Any]:
-    """The encoder answers a list of maps, the image itself first."""
+    """The encoder answers a list of maps, the image itself first; most networks take multiples of its stride only."""
     depth = len(network.encoder.out_channels)
-    return {"cut": tuple(f"encoder[{index}]" for index in range(1, depth))}
+    multiple = network.encoder.output_stride if network.requires_divisible_input_shape else 1
+    return {"cut": tuple(f"encoder[{index}]" for index in range(1, depth)), "multiple": multiple}
 
 
 def _torchvision(network: Any) -> dict[str, Any]:

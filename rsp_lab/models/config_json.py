@@ -7,6 +7,8 @@ import types
 import typing
 from typing import Any, Literal, Union
 
+from rsp_lab.models.foreign import ForeignConfig
+from rsp_lab.models.functions import FunctionConfig
 from rsp_lab.models.fusion import AverageConfig, SumConfig
 from rsp_lab.models.heads import SemanticFPNConfig, TopDownConfig
 from rsp_lab.models.panoptic.config import InstanceConfig, PanopticConfig
@@ -22,6 +24,8 @@ _CONFIGS: dict[str, type[Any]] = {
         AverageConfig,
         InstanceConfig,
         PanopticConfig,
+        ForeignConfig,
+        FunctionConfig,
         PyramidConfig,
         RelationConfig,
         SegmenterConfig,
@@ -41,6 +45,14 @@ BOUNDS: dict[tuple[type[Any], str], tuple[int, int]] = {
     (TopDownConfig, "channels"): (1, 2048),
     (TopDownConfig, "fusions"): (1, 5),
     (SemanticFPNConfig, "channels"): (1, 2048),
+    (ForeignConfig, "architecture"): (1, 100),
+    (ForeignConfig, "encoder"): (1, 100),
+    (ForeignConfig, "class_names"): (1, 2000),
+    (ForeignConfig, "label_table"): (0, 100),
+    (ForeignConfig, "options"): (0, 20),
+    (FunctionConfig, "function"): (1, 1000),
+    (FunctionConfig, "class_names"): (1, 2000),
+    (FunctionConfig, "label_table"): (0, 100),
     (SegmenterConfig, "class_names"): (1, 2000),
     (SegmenterConfig, "label_table"): (0, 100),
     (InstanceConfig, "sizes"): (5, 5),

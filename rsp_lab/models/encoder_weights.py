@@ -20,12 +20,12 @@ PACKAGED_WEIGHTS = {
 """Encoders whose ImageNet weights come in a package of the registry (Apache-2.0), and that package's module."""
 
 
-def load_encoder_weights(encoder: Encoder | TimmEncoder, name: str, source: str | Path) -> None:
+def load_encoder_weights(encoder: nn.Module, name: str, source: str | Path) -> None:
     """Fills an encoder with ImageNet weights from a file or an installed package; nothing is downloaded.
 
     Args:
-        encoder: as :func:`build_encoder` gives it for ``name``.
-        name: of the encoder.
+        encoder: of a model: as :func:`build_encoder` gives it for ``name``, or of another library.
+        name: of the encoder, ``"timm/NAME"`` for one of timm in whatever library's hands.
         source: ``"package"`` for the package of :data:`PACKAGED_WEIGHTS`, or the path of a state dict (``.pth``,
             ``.safetensors``) of the whole classifier or of its features.
 
@@ -34,10 +34,12 @@ def load_encoder_weights(encoder: Encoder | TimmEncoder, name: str, source: str 
     """
     path = _packaged(name) if str(source) == "package" else Path(source)
     tensors = _read_tensors(path)
-    if isinstance(encoder, TimmEncoder):
-        _fill_timm(encoder.network, tensors, name, path)
-    else:
+    if name.startswith(TIMM):
+        _fill_timm(encoder.network if isinstance(encoder, TimmEncoder) else encoder, tensors, name, path)
+    elif isinstance(encoder, Encoder):
         _fill_torchvision(encoder, tensors, name, path)
+    else:
+        _fill(encoder, tensors, path)
 
 
 def encoder_weights_terms(name: str, source: str) -> str:

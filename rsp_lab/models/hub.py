@@ -135,6 +135,8 @@ class HubSegmenter(Segmenter, ModelHubMixin):
                 )
             )
         model = weights.load(path).semantic
+        if not isinstance(model, Segmenter):
+            raise ValueError(f"{path} holds a network of another make: read it with rl.load.")
         model.name = Path(model_id).name
         return cls.of(model, weights.read_header(path)[1])
 

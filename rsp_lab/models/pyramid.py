@@ -40,13 +40,17 @@ class PyramidConfig:
         check_encoder_name(self.encoder)
         if self.top not in (5, 7):
             raise ValueError(f"top must be 5 (P_2..P_5) or 7 (P_2..P_7), got {self.top}.")
-        for name, (least, most) in NORMALISATION_BOUNDS.items():
-            values = getattr(self, name)
-            if len(values) != 3 or not all(least <= value <= most for value in values):
-                raise ValueError(
-                    f"{name} must be three numbers from {least:g} to {most:g}, one a colour, for RGB in [0, 1]; got "
-                    f"{values}."
-                )
+        check_normalisation(self.mean, self.std)
+
+
+def check_normalisation(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    """Raises ValueError for what is no mean or no standard deviation of colours in [0, 1]."""
+    for (name, (least, most)), values in zip(NORMALISATION_BOUNDS.items(), (mean, std), strict=True):
+        if len(values) != 3 or not all(least <= value <= most for value in values):
+            raise ValueError(
+                f"{name} must be three numbers from {least:g} to {most:g}, one a colour, for RGB in [0, 1]; got "
+                f"{values}."
+            )
 
 
 class FeaturePyramid(nn.Module):

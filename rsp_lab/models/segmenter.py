@@ -49,6 +49,11 @@ class SegmenterConfig:
         """Itself, as a panoptic configuration has one."""
         return self
 
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder."""
+        return self.pyramid.encoder
+
 
 class Segmenter(nn.Module):
     """Feature pyramid, head, and bilinear upsampling to the image's size.
@@ -90,6 +95,11 @@ class Segmenter(nn.Module):
     def label_table(self) -> str:
         """Name of the class table that the labels follow, for palettes; empty if it is none of ours."""
         return self.config.label_table
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The part below the pyramid."""
+        return self.pyramid.encoder
 
     @property
     def steps(self) -> tuple[int, ...]:

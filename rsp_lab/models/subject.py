@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -26,8 +27,12 @@ class Subject(nn.Module):
         hold: paths of modules whose answers are held as a whole where the network is frozen; see
             :class:`rsp_lab.frozen.network.FrozenNetwork`.
         name: in texts and figures.
+        config: a frozen config that describes the network, so that it can be kept in a weights file; None where
+            nothing does.
         label_table: name of a class table, for colours; empty where the classes' names say which one it is.
         normalisation: where mean and standard deviation come from, in words.
+        multiple: the network takes sides that are multiples of it: an image of another size is padded on the right and
+            below, by the mean colour, and what the logits say of the padding is left out.
 
     Args:
         network: maps normalised images (b, 3, y, x) to logits (b, class, v, u), or to an object or a mapping with them.
@@ -38,11 +43,13 @@ class Subject(nn.Module):
         mean, std: of the normalisation of RGB in [0, 1]; None where the network normalises by itself.
         name: default: the network's class.
         normalisation: as above.
+        multiple: as above.
     """
 
     mean: Tensor
     std: Tensor
     label_table = ""
+    config: Any = None
 
     def __init__(
         self,
@@ -56,23 +63,47 @@ class Subject(nn.Module):
         hold: Sequence[str] = (),
         name: str = "",
         normalisation: str = "given",
+        multiple: int = 1,
     ) -> None:
         super().__init__()
         self.network, self.output = network, output
         self.class_names, self.cut, self.hold = tuple(class_names), tuple(cut), tuple(hold)
-        self.name, self.normalisation = name or type(network).__name__, normalisation
+        self.name, self.normalisation, self.multiple = name or type(network).__name__, normalisation, multiple
         anchor = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
         mean, std = (0.0, 0.0, 0.0) if mean is None else mean, (1.0, 1.0, 1.0) if std is None else std
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1).to(anchor), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1).to(anchor), persistent=False)
         self.training = network.training
 
-    def normalised(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b 3 y x"]:
-        """RGB in [0, 1] as the network wants it."""
-        return (x - self.mean) / self.std
+    @property
+    def semantic(self) -> Subject:
+        """Itself, as a panoptic model has a semantic branch."""
+        return self
 
-    def logits_of(self, answer: Any) -> Float[Tensor, "b class v u"]:
-        """The logits in the network's answer.
+    @property
+    def encoder(self) -> nn.Module | None:
+        """What may start from weights of its own and train at a rate of its own; None if it is not known.
+
+        It is the part that networks of this field call ``encoder`` or ``backbone``.
+        """
+        found = (getattr(self.network, name, None) for name in ("encoder", "backbone"))
+        return next((part for part in found if isinstance(part, nn.Module)), None)
+
+    def padded_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of what the network sees of an image of ``size``."""
+        y, x = size
+        return y + -y % self.multiple, x + -x % self.multiple
+
+    def normalised(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b 3 _ _"]:
+        """RGB in [0, 1] as the network wants it, padded to the size that it takes."""
+        values, size = (x - self.mean) / self.std, (x.shape[-2], x.shape[-1])
+        rows, columns = self.padded_size(size)
+        if (rows, columns) == size:
+            return values
+        return F.pad(values, (0, columns - size[1], 0, rows - size[0]))
+
+    def logits_of(self, answer: Any, size: tuple[int, int]) -> Float[Tensor, "b class v u"]:
+        """The logits of an image of ``size`` (y, x) in the network's answer.
 
         Raises:
             ValueError: if they are not there, or not one map for each class.
@@ -86,7 +117,13 @@ class Subject(nn.Module):
                 f"{self.name} must answer logits with the axes b class y x for {len(self.class_names)} classes, got "
                 f"{what}: name every class in the order of the logits, and where they are (output='logits')."
             )
-        return found
+        return self.inside(found, size)
+
+    def inside(self, values: Float[Tensor, "b c v u"], size: tuple[int, int]) -> Float[Tensor, "b c _ _"]:
+        """The part of a map over the padded image that lies, if only in part, on the image of ``size`` (y, x)."""
+        sides = zip(values.shape[-2:], size, self.padded_size(size), strict=True)
+        rows, columns = (-(-cells * side // padded) for cells, side, padded in sides)
+        return values if (rows, columns) == values.shape[-2:] else values[..., :rows, :columns]
 
     def forward(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
         """Logits at the network's own resolution; the image as for :class:`~rsp_lab.models.segmenter.Segmenter`."""
@@ -99,7 +136,7 @@ class Subject(nn.Module):
 
     def answer(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
         """The same of RGB in the network's dtype that may leave [0, 1], as a perturbed image does."""
-        return self.logits_of(self.network(self.normalised(x)))
+        return self.logits_of(self.network(self.normalised(x)), (x.shape[-2], x.shape[-1]))
 
 
 def check_subject(model: object) -> None:

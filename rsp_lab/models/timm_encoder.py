@@ -82,7 +82,7 @@ def timm_normalisation(name: str) -> tuple[tuple[float, float, float], tuple[flo
         ImportError: if timm is not installed.
     """
     timm, short = import_timm(), name.removeprefix(TIMM)
-    _check_name(timm, short)
+    check_timm_name(short)
     facts = timm.get_pretrained_cfg(short)
     if facts is None:
         raise ValueError(f"timm has no normalisation of {short!r}: give PyramidConfig its mean and std.")
@@ -105,7 +105,9 @@ def import_timm() -> Any:
     return timm
 
 
-def _check_name(timm: Any, name: str) -> None:
+def check_timm_name(name: str) -> None:
+    """Raises ValueError for a network, named without a prefix, that the installed timm does not know itself."""
+    timm = import_timm()
     if not timm.is_model(name):
         close = timm.list_models(f"*{name}*")[:3]
         hint = f"Did you mean {' or '.join(close)}?" if close else "timm.list_models() lists those it knows."
@@ -116,7 +118,7 @@ def _check_name(timm: Any, name: str) -> None:
 def _plan(name: str) -> _Plan:
     """Found by following images through the network by their sizes alone, without values."""
     timm = import_timm()
-    _check_name(timm, name)
+    check_timm_name(name)
     with torch.device("meta"):
         try:
             strides = timm.create_model(name, features_only=True).feature_info.reduction()

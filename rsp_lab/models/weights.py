@@ -23,9 +23,11 @@ from rsp_lab.files import (
     write_atomic,
 )
 from rsp_lab.models.config_json import check_config, config_from_json, config_to_json
+from rsp_lab.models.functions import FunctionConfig
 from rsp_lab.models.panoptic.config import PanopticConfig
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.subject import Subject
 from rsp_lab.models.whole import WholeConfig, WholeModel, build_model
 
 FORMAT = "rsp_lab/1"
@@ -52,13 +54,13 @@ def save(model: nn.Module, path: str | Path, metadata: dict[str, Any], dtype: to
     What is written is checked to be what :func:`load` reads.
 
     Args:
-        model: a segmenter, a panoptic one, or either in a wrapper: DataParallel, DistributedDataParallel,
-            torch.compile, a moving average.
+        model: a segmenter, a panoptic one, a subject that its configuration describes, or one of them in a wrapper:
+            DataParallel, DistributedDataParallel, torch.compile, a moving average.
         metadata: JSON-able facts for the model card (data, budget, seed, scores, terms).
         dtype: of the stored floating-point tensors.
 
     Raises:
-        WeightsError: if there is no model of ours in ``model``, it was changed after it was built, a value is not
+        WeightsError: if there is no such model in ``model``, it was changed after it was built, a value is not
             finite or does not fit ``dtype``, or metadata or file could not be read again.
     """
     path, whole = Path(path), _unwrapped(model)
@@ -71,24 +73,28 @@ def save(model: nn.Module, path: str | Path, metadata: dict[str, Any], dtype: to
         _check_metadata(metadata)
     except ValueError as error:
         raise WeightsError(f"{where}: {error} Change it before saving.") from error
-    _check_shapes(where, _shapes(whole.config, where), {name: tuple(value.shape) for name, value in tensors.items()})
+    if not isinstance(whole.config, FunctionConfig):
+        shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+        _check_shapes(where, _shapes(whole.config, where), shapes)
     facts = {"format": FORMAT, "config": config_to_json(whole.config), "metadata": metadata}
     # One key, because safetensors writes several in no fixed order: equal weights are equal bytes.
     write_atomic(path, serialised(tensors, {"rsp_lab": to_json(facts, indent=None)}))
 
 
 def _unwrapped(model: nn.Module) -> WholeModel:
-    """The model of ours in a model; wrappers are taken off."""
+    """The model that a configuration describes in a model; wrappers are taken off."""
     inner: Any = model
-    while not isinstance(inner, WholeModel):
+    while not isinstance(inner, WholeModel) or not isinstance(inner.config, WholeConfig):
         held = vars(inner).get("_modules", {}) if isinstance(inner, nn.Module) else {}
         inner = next((held[name] for name in _WRAPPERS if isinstance(held.get(name), nn.Module)), None)
         if inner is None:
             raise WeightsError(
-                f"cannot save a {type(model).__name__}: a weights file holds a Segmenter or a PanopticSegmenter. Give "
-                "the one inside it, or keep torch.save(model.state_dict(), ...) for a network of your own."
+                f"cannot save a {type(model).__name__}: a weights file holds a Segmenter or a PanopticSegmenter, or "
+                "a network that a ForeignConfig or a FunctionConfig describes. Give the one inside it, or keep "
+                "torch.save(model.state_dict(), ...) for a network of your own."
             )
-    return inner
+    whole: WholeModel = inner
+    return whole
 
 
 def _plain_name(name: str) -> str:
@@ -211,11 +217,15 @@ def config_of(data: Any, path: Path) -> WholeConfig:
     return config
 
 
-def load(name_or_path: str | Path) -> WholeModel:
+def load(name_or_path: str | Path, network: nn.Module | None = None) -> WholeModel:
     """A model by shipped name or path of a ``.safetensors`` file: float32, on the CPU, in eval mode.
 
     Its ``name`` is the shipped name or the file's stem. What takes a segmenter takes its semantic branch,
     ``load(...).semantic``, which of a segmenter is itself.
+
+    Args:
+        network: of weights whose network a function of a Python file makes, what that function makes: a weights file
+            runs no code. It is filled in place.
 
     Raises:
         WeightsError: see :func:`read_header`; also if tensors and configuration do not fit each other, which is found
@@ -223,20 +233,22 @@ def load(name_or_path: str | Path) -> WholeModel:
     """
     path, header = resolve(name_or_path), raw_header(name_or_path)
     config, _ = _described(path, header)
-    _check_shapes(str(path), _shapes(config, path), {name: facts.shape for name, facts in header.tensors.items()})
+    given = given_network(config, path, network)
+    expected = _shapes(config, path) if given is None else _shapes_of(given)
+    _check_shapes(str(path), expected, {name: facts.shape for name, facts in header.tensors.items()})
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in header.tensors}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: tensors cannot be read ({error}). Download or export it again.") from error
-    return _filled(config, tensors, path)
+    return _filled(given or empty_model(config, path), tensors, path)
 
 
 @overload
 def load_pth(path: str | Path, config: SegmenterConfig) -> Segmenter: ...
 @overload
 def load_pth(path: str | Path, config: PanopticConfig) -> PanopticSegmenter: ...
-def load_pth(path: str | Path, config: WholeConfig) -> WholeModel:
+def load_pth(path: str | Path, config: SegmenterConfig | PanopticConfig) -> Segmenter | PanopticSegmenter:
     """A model from a state dict in PyTorch's own format, read with ``weights_only=True``, in eval mode.
 
     Prefixes that wrappers put before the names (``module.``, ``_orig_mod.``) are taken off, with a warning.
@@ -257,7 +269,8 @@ def load_pth(path: str | Path, config: WholeConfig) -> WholeModel:
         raise WeightsError(f"{path}: expected a state dict of tensors. Save model.state_dict() alone.")
     state = _without_wrappers(state, path)
     _check_shapes(str(path), _shapes(config, path), {name: tuple(value.shape) for name, value in state.items()})
-    return _filled(config, state, Path(path))
+    model: Any = _filled(empty_model(config, path), state, Path(path))
+    return model
 
 
 def _without_wrappers(state: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
@@ -275,6 +288,27 @@ def _without_wrappers(state: dict[str, Tensor], path: str | Path) -> dict[str, T
     return {plain: state[name] for name, plain in names.items()}
 
 
+def given_network(config: WholeConfig, path: str | Path, network: nn.Module | None) -> Subject | None:
+    """What is to be filled with the weights of ``path``; None where their configuration says all.
+
+    Raises:
+        WeightsError: if a network is needed and not given, or given and not needed, or of another kind.
+    """
+    if not isinstance(config, FunctionConfig):
+        if network is not None:
+            raise WeightsError(f"{path}: its header describes its whole network: give none.")
+        return None
+    if network is None:
+        raise WeightsError(
+            f"{path}: its network is made by {config.function}, and a weights file runs no code. Give the network that "
+            "this function makes."
+        )
+    try:
+        return config.fitted(network, name=Path(path).stem)
+    except ValueError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+
 def empty_model(config: WholeConfig, path: str | Path) -> WholeModel:
     """A model with random weights.
 
@@ -290,7 +324,11 @@ def empty_model(config: WholeConfig, path: str | Path) -> WholeModel:
 def _shapes(config: WholeConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
     """Shapes of all tensors of a model, without memory for any of them."""
     with torch.device("meta"):
-        return {name: tuple(value.shape) for name, value in empty_model(config, path).state_dict().items()}
+        return _shapes_of(empty_model(config, path))
+
+
+def _shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in model.state_dict().items()}
 
 
 def _check_shapes(where: str, expected: dict[str, tuple[int, ...]], there: dict[str, tuple[int, ...]]) -> None:
@@ -310,10 +348,9 @@ def _check_shapes(where: str, expected: dict[str, tuple[int, ...]], there: dict[
         raise WeightsError(f"{where}: tensors do not fit the configuration: {'; '.join(problems)}.")
 
 
-def _filled(config: WholeConfig, tensors: dict[str, Tensor], path: Path) -> WholeModel:
+def _filled(model: WholeModel, tensors: dict[str, Tensor], path: Path) -> WholeModel:
     for name, value in tensors.items():
         check_finite(f"{path}: {name}", value)
-    model = empty_model(config, path)
     expected = model.state_dict()
     model.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()})
     return model.eval()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rsp_lab.models.load_any import load_any, model_file, model_functions
+from rsp_lab.files import FileError
+from rsp_lab.models.load_any import load_any, model_file
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
-from rsp_lab.models.weights import WeightsError
 
 HEAD = """
 import beside
@@ -61,10 +61,6 @@ def test_a_function_is_a_model_of_its_name(file: Path) -> None:
     assert isinstance(load_any("camvid-rsp4"), Segmenter)
 
 
-def test_functions_without_arguments_are_listed_in_their_order(file: Path) -> None:
-    assert list(model_functions(file)) == ["net", "ours", "unnamed", "training", "nothing", "fails"]
-
-
 def test_a_file_is_read_again_when_it_changes(file: Path) -> None:
     before = load_any(f"{file}:net")
     file.write_text(HEAD.replace('("a", "b")', '("c", "d")'))
@@ -89,7 +85,7 @@ def test_what_makes_no_model_is_said(file: Path, name: str, message: str) -> Non
 
 
 def test_a_file_that_is_missing_or_cannot_be_run_is_said(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="there is no file"):
+    with pytest.raises(FileError, match="there is no file"):
         model_file(f"{tmp_path}/none.py:net")
     broken = tmp_path / "broken.py"
     broken.write_text("import no_such_module_at_all")

@@ -18,7 +18,7 @@ from torchvision.transforms.v2.functional import to_pil_image
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import PADDING_RGB, AugmentConfig, Crop
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.whole import build_model
 from trainers.config.run import RunConfig
 from trainers.training.batches import training_batches
 from trainers.training.guard import guarded
@@ -47,7 +47,7 @@ class Ours:
     def __init__(self, samples: Sequence[Sample], config: RunConfig) -> None:
         keep_freed_memory()
         torch.manual_seed(config.seed)
-        self.model = Segmenter(config.model)
+        self.model = build_model(config.model)
         self.samples = samples
         self.config = config
         self.learner = Learner.build(self.model, config)
@@ -74,7 +74,7 @@ class Plain:
 
     def __init__(self, samples: Sequence[Sample], config: RunConfig) -> None:
         torch.manual_seed(config.seed)
-        self.model = Segmenter(config.model).to(config.device).train()
+        self.model = build_model(config.model).to(config.device).train()
         self.config = config
         self.crops = PlainCrops(samples, config.augment)
         rule = config.optimiser

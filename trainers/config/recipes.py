@@ -17,6 +17,8 @@ from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import SegmenterConfig
 from trainers.config.run import LossConfig, OneCycle, Optimiser, RunConfig, SceneSampling
 
+LITE0 = "timm/tf_efficientnet_lite0"
+
 
 def camvid_tiny_rsp4() -> RunConfig:
     """A tiny network with the RSP-4 head, from scratch on CamVid."""
@@ -59,19 +61,20 @@ def _camvid_tiny(name: str, model: SegmenterConfig) -> RunConfig:
 
 def camvid_lite0_rsp4() -> RunConfig:
     """EfficientNet-lite0 from ImageNet with the RSP-4 head on CamVid; needs the extra ``encoders``."""
-    return _camvid_lite0("camvid_lite0_rsp4", presets.top_down(top=7, at=(76, 65, 54, 43), channels=64))
+    return camvid_lite0("camvid_lite0_rsp4", presets.top_down(top=7, at=(76, 65, 54, 43), channels=64))
 
 
 def camvid_lite0_baseline() -> RunConfig:
     """The same network with the sum baseline's head over the same six levels, on the same budget."""
-    return _camvid_lite0("camvid_lite0_baseline", presets.top_down(top=7, channels=64))
+    return camvid_lite0("camvid_lite0_baseline", presets.top_down(top=7, channels=64))
 
 
-def _camvid_lite0(name: str, head: TopDownConfig) -> RunConfig:
+def camvid_lite0(name: str, head: TopDownConfig) -> RunConfig:
+    """A head on EfficientNet-lite0 from ImageNet, on CamVid."""
     # Evaluated once, at the end: what is kept are the last weights, whatever they score.
     run = _from_scratch(
         name,
-        presets.timm_fpn("timm/tf_efficientnet_lite0", head, CAMVID.classes, CAMVID.name),
+        presets.timm_fpn(LITE0, head, CAMVID.classes, CAMVID.name),
         AugmentConfig(crop=(256, 320)),
         steps=1000,
         eval_every=1000,

@@ -17,7 +17,7 @@ from rsp_lab.data.transforms import OPTION, AugmentConfig
 from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.encoders import IMAGENET_MEAN, IMAGENET_STD
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.models.whole import SemanticConfig
 
 MACHINE_FIELDS = (
     "device",
@@ -161,9 +161,10 @@ class Optimiser:
                 )
             parts.append((self.relation_rate, relations))
         if self.encoder_rate != 1:
-            if not isinstance(model, Segmenter):
+            encoder = getattr(model, "encoder", None)
+            if encoder is None:
                 raise ValueError(f"encoder_rate {self.encoder_rate}: this network has no encoder; leave it at 1.")
-            parts.append((self.encoder_rate, list(model.pyramid.encoder.parameters())))
+            parts.append((self.encoder_rate, list(encoder.parameters())))
         own = {id(parameter) for _, parameters in parts for parameter in parameters}
         others = [parameter for parameter in model.parameters() if id(parameter) not in own]
         return [{"params": parameters, "factor": factor} for factor, parameters in ((1.0, others), *parts)]
@@ -220,7 +221,7 @@ class RunConfig:
 
     Attributes:
         name: the run's name, by default also its folder under runs/.
-        model: the network; chosen by the recipe.
+        model: the network, of ours or of another make; chosen by the recipe.
         data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT, or
             FOLDER_ROOT for a data set of your own), scenes are drawn.
         steps: updates in all.
@@ -246,7 +247,7 @@ class RunConfig:
     """
 
     name: str
-    model: tyro.conf.Suppress[SegmenterConfig]
+    model: tyro.conf.Suppress[SemanticConfig]
     data: Literal[
         "camvid", "cityscapes", "folder", "scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes"
     ] = "camvid"

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rsp_lab.data.scenes.difficulty import DEFAULT
+from rsp_lab.models.functions import FunctionConfig
 from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.whole import SemanticConfig
 from rsp_lab.shapes import step_name
-from rsp_lab.text import markdown_table, percent
+from rsp_lab.text import MISSING, markdown_table, percent
 from trainers.runs.header import run_header
 
 
@@ -66,21 +68,40 @@ def model_card(files: list[Path]) -> str:
     )
 
 
+_LINES = ("encoder", "normalisation of RGB in [0, 1]", "pyramid", "head", "top-down steps")
 _SUMS = (("**mIoU**", "miou"), ("pixel accuracy", "pixel_accuracy"))
 
 
-def _network(config: SegmenterConfig) -> dict[str, str]:
+def _network(config: SemanticConfig) -> dict[str, str]:
+    """What there is to say of a network: the same lines for all."""
+    if isinstance(config, SegmenterConfig):
+        return _ours(config)
+    if isinstance(config, FunctionConfig):
+        facts = MISSING, "the network's own", MISSING, f"made by `{config.function}`", MISSING
+    else:
+        options = ", ".join(f"{name} {value}" for name, value in config.options) or "none"
+        decoder = f"{config.architecture} of {config.library}, options: {options}"
+        facts = config.encoder, _normalisation(config.mean, config.std), MISSING, decoder, MISSING
+    return dict(zip(_LINES, facts, strict=True))
+
+
+def _normalisation(mean: tuple[float, ...], std: tuple[float, ...]) -> str:
+    return f"mean {_numbers(mean)}, std {_numbers(std)}"
+
+
+def _ours(config: SegmenterConfig) -> dict[str, str]:
     head = config.head
     fusions = head.fusions if isinstance(head, TopDownConfig) else ()
     top = head.levels[-1]
     steps = [f"{step_name(top - index)}: {_fusion(fusion)}" for index, fusion in enumerate(fusions)]
-    return {
-        "encoder": config.pyramid.encoder,
-        "normalisation of RGB in [0, 1]": f"mean {_numbers(config.pyramid.mean)}, std {_numbers(config.pyramid.std)}",
-        "pyramid": f"levels 2 to {config.pyramid.top}, {config.pyramid.channels} channels",
-        "head": f"levels 2 to {top}, {head.channels} channels, norm: {head.norm}",
-        "top-down steps": "<br>".join(steps) or "none (Semantic FPN)",
-    }
+    facts = (
+        config.pyramid.encoder,
+        _normalisation(config.pyramid.mean, config.pyramid.std),
+        f"levels 2 to {config.pyramid.top}, {config.pyramid.channels} channels",
+        f"levels 2 to {top}, {head.channels} channels, norm: {head.norm}",
+        "<br>".join(steps) or "none (Semantic FPN)",
+    )
+    return dict(zip(_LINES, facts, strict=True))
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rsp_lab.intervals import Claim, Estimate, Outcome
 from rsp_lab.text import markdown_table
-from trainers.runs.study_runs import NAMES, StudyRun, distances_of
+from trainers.runs.study_runs import HEAD_NAMES, StudyRun, distances_of
 
 WITHIN = 0.02
 """How far from 0 a share may differ and still count as near."""
@@ -57,7 +57,7 @@ class StudyExpectation:
     def sentence(self) -> str:
         """E.g. ``"RSP-2 above Baseline (accuracy)"``."""
         words = "within 2 points of" if self.claim == "near" else self.claim
-        return f"{NAMES[self.first]} {words} {NAMES[self.second]} ({MEASURES[self.measure][0]})"
+        return f"{HEAD_NAMES[self.first]} {words} {HEAD_NAMES[self.second]} ({MEASURES[self.measure][0]})"
 
     def judged(self, runs: Sequence[StudyRun]) -> tuple[Estimate, Outcome]:
         """The mean difference over the seeds that both heads have, and what became of the claim."""
@@ -92,6 +92,45 @@ STUDY_EXPECTATIONS: tuple[StudyExpectation, ...] = (
 )
 """Written before the runs whose results stand beside them."""
 
+_SEEN_BEFORE = "on the tiny encoder five seeds told no difference"
+_OWN_REACH = "neither looks beyond what the encoder's coarsest map has seen"
+_POOLS = "it pools the coarsest map over the whole image, where FPN has the encoder's reach alone"
+_DILATED = "its dilated convolutions and its pooled map look across the image"
+_TAKES_ALL = "a pooled map takes every decoy in, a selection can leave some out"
+_SKIPS = "it has one coarse map and one fine one, and thin things need the levels between"
+_BOTH_SEE = "both look across the whole image"
+
+MAKE_EXPECTATIONS: tuple[StudyExpectation, ...] = (
+    StudyExpectation("lite0_rsp4", "lite0_baseline", "miou", "near", _ELSEWHERE),
+    StudyExpectation("lite0_rsp4", "lite0_baseline", "accuracy", "near", _SEEN_BEFORE),
+    StudyExpectation("lite0_rsp4", "lite0_baseline", "decoys", "near", _SEEN_BEFORE),
+    StudyExpectation("lite0_rsp4", "smp_fpn", "accuracy", "above", "two levels more, and windows to look through"),
+    StudyExpectation("lite0_rsp4", "smp_fpn", "miou", "near", _ELSEWHERE),
+    StudyExpectation("lite0_rsp4", "smp_upernet", "accuracy", "near", _BOTH_SEE),
+    StudyExpectation("lite0_rsp4", "smp_upernet", "decoys", "above", _TAKES_ALL),
+    StudyExpectation("lite0_rsp4", "smp_deeplabv3plus", "accuracy", "near", _BOTH_SEE),
+    StudyExpectation("smp_upernet", "smp_fpn", "accuracy", "above", _POOLS),
+    StudyExpectation("smp_upernet", "smp_fpn", "farthest", "above", _POOLS),
+    StudyExpectation("smp_deeplabv3plus", "smp_fpn", "farthest", "above", _DILATED),
+    StudyExpectation("smp_deeplabv3plus", "smp_fpn", "miou", "below", _SKIPS),
+    StudyExpectation("smp_segformer", "smp_fpn", "accuracy", "near", _OWN_REACH),
+)
+"""Of decoders of other makes, on one encoder; written before their runs."""
+
+CAMVID_EXPECTATIONS: tuple[tuple[str, str, Claim, str], ...] = (
+    ("camvid_smp_fpn", "camvid_lite0_baseline", "near", "both add up a pyramid, and the levels above add little here"),
+    ("camvid_smp_upernet", "camvid_smp_fpn", "above", _POOLS),
+    ("camvid_smp_segformer", "camvid_smp_fpn", "near", _OWN_REACH),
+    ("camvid_smp_deeplabv3plus", "camvid_smp_fpn", "below", _SKIPS),
+    (
+        "camvid_smp_fpn",
+        "camvid_lite0_rsp4",
+        "above",
+        "RSP-4 fell behind the sum on this budget in three seeds of three",
+    ),
+)
+"""Of mIoU on CamVid, first minus second, with reasons; written before the runs of the recipes of smp."""
+
 
 def difference(runs: Sequence[StudyRun], first: str, second: str, measure: str) -> Estimate:
     """Mean difference of a measure over the seeds that both heads have."""
@@ -107,17 +146,21 @@ def points(found: Estimate) -> str:
     return Estimate(100 * found.mean, 100 * found.half_width, found.count).words(1, difference=True)
 
 
-def expectations_section(runs: Sequence[StudyRun]) -> list[str]:
+def expectations_section(
+    runs: Sequence[StudyRun],
+    expectations: Sequence[StudyExpectation] = STUDY_EXPECTATIONS,
+    title: str = "What was expected, and what came",
+) -> list[str]:
     """Every expectation that both heads were trained for, with what came."""
     rows = []
-    for expectation in STUDY_EXPECTATIONS:
+    for expectation in expectations:
         found, outcome = expectation.judged(runs)
         if found.count:
             rows.append([expectation.sentence(), expectation.reason, points(found), str(found.count), outcome])
     if not rows:
         return []
     return [
-        "### What was expected, and what came",
+        f"### {title}",
         "",
         "Written before the runs. Mean difference within a seed in percentage points, with its 95 % interval by "
         "Student's t over seeds; an expectation held if the whole interval is where it was expected, failed if the "

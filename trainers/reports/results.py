@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.models.paper.printed import printed_miou
 from rsp_lab.text import MISSING, markdown_table, percent, spread
-from trainers.config.recipes import study
+from trainers.config.recipes import STUDY, study
 from trainers.config.run import RunConfig
 from trainers.reports.expected import MEASURES, difference, expectations_section, points
-from trainers.reports.pairs import by_chance, gap_cell, verdict
+from trainers.reports.makes import MakeRuns, makes_section
 from trainers.reports.printed import PRINTED
 from trainers.reports.repeats import repeats_section
+from trainers.reports.study_tables import (
+    ByHead,
+    case_table,
+    difficulty_table,
+    distance_table,
+    grouped,
+    overview,
+    paired,
+)
 from trainers.runs.relation_facts import relation_section
 from trainers.runs.repeats import RepeatedRun
-from trainers.runs.study_runs import NAMES, StudyRun, distances_of
+from trainers.runs.study_runs import NAMES, StudyRun
 
 PAIRS = (
     ("rsp4", "baseline_q67"),
@@ -46,15 +55,24 @@ def figure_name(page: str, updates: int) -> str:
     return f"{page}_cue_distance_{updates}.png"
 
 
+def makes_figure_name(page: str) -> str:
+    """File name of a page's figure of decoders of other makes."""
+    return f"{page}_cue_distance_makes.png"
+
+
 def results_page(
     runs: Sequence[StudyRun],
     headers: Sequence[dict[str, Any]],
     others: Sequence[Sequence[StudyRun]] = (),
     page: str = "results",
     repeats: Sequence[RepeatedRun] = (),
+    makes: MakeRuns | None = None,
 ) -> str:
-    """The page as Markdown; ``page`` is its file's name without ending, ``repeats`` are runs on another data set."""
-    by_head = _grouped(runs)
+    """The page as Markdown; ``page`` is its file's name without ending.
+
+    ``repeats`` are runs on another data set, ``makes`` those of decoders of several makes.
+    """
+    by_head = grouped(runs)
     parts = (
         [
             f"# {page.replace('_', ' ').capitalize()}",
@@ -66,8 +84,8 @@ def results_page(
         ],
         _parting(runs),
         _setting(runs),
-        _overview(by_head),
-        _paired(by_head, "Does the relation win?"),
+        overview(by_head),
+        paired(by_head, "Does the relation win?", PAIRS),
         expectations_section(runs),
         _by_case(by_head),
         _by_distance(by_head, page),
@@ -75,6 +93,7 @@ def results_page(
         relation_section({NAMES[head]: [list(run.relations) for run in runs] for head, runs in by_head.items()}),
         *(_other(runs, page) for runs in others),
         repeats_section(repeats) if repeats else [],
+        makes_section(makes, f"images/{makes_figure_name(page)}") if makes else [],
         _shipped(headers),
         _paper(by_head),
     )
@@ -95,8 +114,8 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
         f"Every head on the same tiny encoder, from scratch, on drawn scenes of {height} x {width} pixels in which one "
         f"region cannot be told by its own pixels: {' or '.join(map(str, updates))} updates of {config.batch_size} "
         f"scenes, {_sampling(config)}, {config.optimiser.kind} at {config.optimiser.learning_rate:g}, "
-        f"{config.model.head.channels} channels, no augmentation but the flip; the last weights, none chosen. Runs of "
-        "one seed see the same scenes in the same order.",
+        f"{STUDY[runs[0].head].channels} channels, no augmentation but the flip; the last weights, none chosen. Runs "
+        "of one seed see the same scenes in the same order.",
         "",
         f"- **mIoU**: over the {runs[0].images} val scenes, 19 classes, all pixels.",
         f"- **Region IoU**: within the ambiguous regions only; mean over both readings of each case, over "
@@ -139,99 +158,36 @@ def _parting(runs: Sequence[StudyRun]) -> list[str]:
     ]
 
 
-def _overview(by_head: dict[str, list[StudyRun]]) -> list[str]:
-    rows = [
-        [
-            NAMES[head],
-            ", ".join(str(run.seed) for run in runs),
-            f"{runs[0].parameters / 1e6:.2f}",
-            spread([run.miou for run in runs]),
-            spread([run.region_iou() for run in runs]),
-            spread([run.score() for run in runs]),
-        ]
-        for head, runs in by_head.items()
-    ]
-    return [*markdown_table(["head", "seeds", "parameters (10^6)", "mIoU", "region IoU", "accuracy"], rows), ""]
-
-
-def _grouped(runs: Sequence[StudyRun]) -> dict[str, list[StudyRun]]:
-    return {head: [run for run in runs if run.head == head] for head in dict.fromkeys(run.head for run in runs)}
-
-
 def _other(runs: Sequence[StudyRun], page: str) -> list[str]:
     """A study of another length: what more updates change."""
-    by_head = _grouped(runs)
+    by_head = grouped(runs)
     title = f"With {' or '.join(map(str, sorted({run.updates for run in runs})))} updates"
     return [
         f"### {title}",
         "",
-        *_overview(by_head),
+        *overview(by_head),
         f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
         "",
-        *_paired(by_head, f"{title}: does the relation win?"),
+        *paired(by_head, f"{title}: does the relation win?", PAIRS),
     ]
 
 
-def _paired(by_head: dict[str, list[StudyRun]], title: str) -> list[str]:
-    measures: tuple[tuple[str, Callable[[StudyRun], float]], ...] = (
-        ("mIoU", lambda run: run.miou),
-        ("region IoU", lambda run: run.region_iou()),
-        ("accuracy", lambda run: run.score()),
-    )
-    rows, words, most = [], [], 1
-    for first, second in PAIRS:
-        others = {run.seed: run for run in by_head.get(second, ())}
-        pairs = [(run, others[run.seed]) for run in by_head.get(first, ()) if run.seed in others]
-        if not pairs:
-            continue
-        gaps = {name: [measure(a) - measure(b) for a, b in pairs] for name, measure in measures}
-        most = max(most, len(pairs))
-        words.append(verdict(NAMES[first], NAMES[second], gaps))
-        rows.append([f"{NAMES[first]} minus {NAMES[second]}", *map(gap_cell, gaps.values())])
-    if not rows:
-        return []
-    return [
-        f"### {title}",
-        "",
-        f"Differences within a seed, in percentage points. {by_chance(most)}",
-        "",
-        *markdown_table(["pair", *(name for name, _ in measures)], rows),
-        "",
-        *(f"- {sentence}" for sentence in words),
-        "",
-    ]
+def _by_case(by_head: ByHead) -> list[str]:
+    return ["### Accuracy by case", "", *case_table(by_head)]
 
 
-def _by_case(by_head: dict[str, list[StudyRun]]) -> list[str]:
-    rows = [
-        [NAMES[head], *(spread([run.score(case) for run in runs]) for case in CASES)] for head, runs in by_head.items()
-    ]
-    return [
-        "### Accuracy by case",
-        "",
-        *markdown_table(["head", *(case.replace("-", " / ") for case in CASES)], rows),
-        "",
-    ]
-
-
-def _by_distance(by_head: dict[str, list[StudyRun]], page: str) -> list[str]:
+def _by_distance(by_head: ByHead, page: str) -> list[str]:
     runs = next(iter(by_head.values()))
-    distances = distances_of(runs)
-    rows = [
-        [NAMES[head], *(spread([run.score(distance=distance) for run in own]) for distance in distances)]
-        for head, own in by_head.items()
-    ]
     return [
         "### Accuracy by the cue's distance",
         "",
         f"![Accuracy against the distance of the cue, by case](images/{figure_name(page, runs[0].updates)})",
         "",
-        *markdown_table(["head", *(f"{distance} px" for distance in distances)], rows),
-        "",
+        *distance_table(by_head),
     ]
 
 
-def _by_difficulty(by_head: dict[str, list[StudyRun]]) -> list[str]:
+def _by_difficulty(by_head: ByHead) -> list[str]:
     """Scenes that are harder in another way than by distance."""
     runs = next(iter(by_head.values()))
     settings = runs[0].difficulties
@@ -250,12 +206,11 @@ def _by_difficulty(by_head: dict[str, list[StudyRun]]) -> list[str]:
         ("accuracy", lambda run, setting: run.score(distance=distance, difficulty=setting)),
         ("region IoU", lambda run, setting: run.region_iou(distance=distance, difficulty=setting)),
     ):
-        rows = [[s, *(spread([measure(run, s) for run in own]) for own in by_head.values())] for s in settings]
-        lines += [*markdown_table([title, *(NAMES[head] for head in by_head)], rows), ""]
+        lines += difficulty_table(by_head, title, measure, settings)
     return lines + _by_difficulty_and_case(by_head, distance, settings)
 
 
-def _by_difficulty_and_case(by_head: dict[str, list[StudyRun]], distance: int, settings: Sequence[str]) -> list[str]:
+def _by_difficulty_and_case(by_head: ByHead, distance: int, settings: Sequence[str]) -> list[str]:
     """The two heads of most interest, case by case."""
     heads = [head for head in ("baseline_q67", "rsp4") if head in by_head]
     rows = [
@@ -295,7 +250,7 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _paper(by_head: dict[str, list[StudyRun]]) -> list[str]:
+def _paper(by_head: ByHead) -> list[str]:
     rows, printed = [], printed_miou()
     for row in PRINTED:
         ours = spread([run.miou for run in by_head[row.head]]) if row.head in by_head else MISSING

@@ -13,18 +13,23 @@ from rsp_lab.figures.style import save
 from rsp_lab.files import write_atomic
 from rsp_lab.models import weights
 from trainers.reports.claims import claims_page
-from trainers.reports.results import figure_name, results_page
+from trainers.reports.makes import MakeRuns
+from trainers.reports.results import figure_name, makes_figure_name, results_page
 from trainers.runs.header import run_header
-from trainers.runs.repeats import read_repeats
-from trainers.runs.study_runs import NAMES, StudyRun, distances_of, read_study
+from trainers.runs.records import read_records
+from trainers.runs.repeats import RepeatedRun, one_setting, read_repeats
+from trainers.runs.study_runs import HEAD_NAMES, NAMES, StudyRun, distances_of, read_makes, read_study
 
 
-def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = None) -> list[Path]:
+def write_results(
+    roots: Sequence[Path], output: Path, repeats: Path | None = None, makes: Path | None = None
+) -> list[Path]:
     """Writes the page, claims.md beside it, and its figures into the folder images/ beside it.
 
     Args:
         roots: the study, then studies of another length.
         repeats: folder of recipes repeated under several seeds, on another data set.
+        makes: folder of runs of decoders of several makes, on drawn scenes and on CamVid.
 
     Raises:
         ValueError: if no study is given, or one holds no finished run.
@@ -36,11 +41,26 @@ def write_results(roots: Sequence[Path], output: Path, repeats: Path | None = No
     for study_runs in (runs, *others):
         figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
         save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
-    repeated = read_repeats(repeats) if repeats else ()
-    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated))
+    repeated = read_repeats(repeats) if repeats else []
+    decoders = read_make_runs(makes, repeated) if makes else None
+    if decoders:
+        figures.append(output.parent / "images" / makes_figure_name(output.stem))
+        save(draw_distance_curves(_curves(decoders.scenes)), figures[-1], dpi=200)
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated, decoders))
     claims = output.with_name("claims.md")
     write_atomic(claims, claims_page(runs))
     return [output, claims, *figures]
+
+
+def read_make_runs(root: Path, repeated: Sequence[RepeatedRun] = ()) -> MakeRuns:
+    """The runs of a folder; of ``repeated``, those on CamVid stand beside them.
+
+    Raises:
+        ValueError: if there is none on drawn scenes, or those on CamVid differ in more than network and seed.
+    """
+    found = [RepeatedRun(record.header) for record in read_records(root) if record.header["data"] == "camvid"]
+    ours = [run for run in repeated if run.header["data"] == "camvid"] if found else []
+    return MakeRuns(read_makes(root), one_setting([*ours, *found], root))
 
 
 def shipped_headers() -> list[dict[str, Any]]:
@@ -52,7 +72,7 @@ def _curves(runs: Sequence[StudyRun]) -> list[DistanceCurve]:
     distances = distances_of(runs)
     return [
         DistanceCurve(
-            NAMES[head],
+            HEAD_NAMES[head],
             case,
             distances,
             tuple(tuple(run.score(case, distance) for distance in distances) for run in runs if run.head == head),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.rates import SCENES, reading_rates
@@ -18,6 +19,7 @@ from rsp_lab.files import check_target
 from rsp_lab.models import weights
 from rsp_lab.models.encoder_weights import encoder_weights_terms
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from trainers.config.run import RunConfig
 from trainers.training.checkpoint import BEST
 from trainers.training.evaluate import Evaluation, evaluate
@@ -26,9 +28,9 @@ from trainers.training.logs import versions
 from trainers.training.task import Scores
 
 
-def describe(config: RunConfig, scores: Scores, updates_done: int) -> dict[str, Any]:
+def describe(config: RunConfig, scores: Scores, updates_done: int, parameters: int) -> dict[str, Any]:
     """What the header of a weights file says about how the weights came to be and what they reach."""
-    encoder = encoder_weights_terms(config.model.pyramid.encoder, config.encoder_weights)
+    encoder = encoder_weights_terms(config.model.encoder, config.encoder_weights)
     return {
         "name": config.name,
         "recipe": config.name,
@@ -41,6 +43,7 @@ def describe(config: RunConfig, scores: Scores, updates_done: int) -> dict[str, 
             "crop": list(config.augment.largest),
         },
         "seed": config.seed,
+        "parameters": parameters,
         "run": config.to_dict(),
         "validation": scores.to_dict(),
         "versions": versions(),
@@ -65,7 +68,7 @@ def best_weights(path: Path) -> Path:
     return path / BEST
 
 
-def data_of(path: Path, model: Segmenter) -> str:
+def data_of(path: Path, model: Segmenter | Subject) -> str:
     """The data set that the weights in ``path`` were trained on; where they do not say, one with their class table.
 
     Raises:
@@ -74,7 +77,7 @@ def data_of(path: Path, model: Segmenter) -> str:
     header: dict[str, Any] = {}
     with suppress(weights.WeightsError):  # the state of a run has another header
         header = weights.read_header(path)[1]
-    named = (str(header.get("data", "")), model.config.label_table)
+    named = (str(header.get("data", "")), model.label_table)
     for name in named:
         if name in SOURCES:
             return name
@@ -91,26 +94,29 @@ def check_classes(classes: tuple[str, ...], *data: Samples) -> None:
             )
 
 
-def score(model: Segmenter, samples: Samples, inference: Inference | None = None) -> Evaluation:
+def score(model: Segmenter | Subject, samples: Samples, inference: Inference | None = None) -> Evaluation:
     """The model's scores on a data set.
 
     Raises:
         ValueError: if the model was made for other classes.
     """
-    check_classes(model.config.class_names, samples)
-    return evaluate(model, samples, model.config.class_names, inference)
+    check_classes(model.class_names, samples)
+    return evaluate(model, samples, model.class_names, inference)
 
 
-def save_weights(model: Segmenter, path: Path, metadata: dict[str, Any]) -> None:
+def save_weights(model: Segmenter | Subject, path: Path, metadata: dict[str, Any]) -> None:
     """Writes a run's weights in full precision; where that fails, a file that was there before is left as it was."""
     weights.save(model, path, metadata, dtype=torch.float32)
 
 
-def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluation:
+def export_half(run: Path, output: Path, name: str, samples: Samples, network: nn.Module | None = None) -> Evaluation:
     """Writes a run's best weights in half precision to ``output`` and returns their scores on ``samples``.
 
     The scores in the header are those of the rounded weights, not of the float32 ones; on drawn scenes, how many
     readings of test scenes they get right is stated too.
+
+    Args:
+        network: as of :func:`rsp_lab.models.weights.load`.
 
     Raises:
         ValueError: if the run has no best weights yet.
@@ -120,8 +126,8 @@ def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluat
     metadata = weights.read_header(best)[1] | {"name": name, "precision": "float16", "versions": versions()}
     with tempfile.TemporaryDirectory() as folder:
         rounded = Path(folder) / output.name
-        weights.save(weights.load(best), rounded, metadata, dtype=torch.float16)
-        model = weights.load(rounded)
+        weights.save(weights.load(best, network), rounded, metadata, dtype=torch.float16)
+        model = weights.load(rounded, network)
     scores = score(model.semantic, samples)
     metadata |= {"validation": scores.to_dict()}
     if isinstance(samples, SceneSplit):
@@ -131,7 +137,7 @@ def export_half(run: Path, output: Path, name: str, samples: Samples) -> Evaluat
     return scores
 
 
-def _read_regions(model: Segmenter, size: tuple[int, int]) -> dict[str, dict[str, float]]:
+def _read_regions(model: Segmenter | Subject, size: tuple[int, int]) -> dict[str, dict[str, float]]:
     with tqdm(total=len(CASES) * SCENES, desc="regions", unit="scene") as bar:
         rates = reading_rates(model, size=size, report=lambda _: bar.update())
     return {case: rate.to_dict() for case, rate in rates.items()}

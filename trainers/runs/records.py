@@ -100,7 +100,10 @@ def read_records(root: Path) -> Iterator[RunRecord]:
         elif (path / BEST).is_file():
             header = run_header(path / BEST)[1]
             if header["budget"]["updates_done"] == header["budget"]["updates"]:
-                parameters = sum(p.numel() for p in weights.load(path / BEST).parameters())
+                # Headers of older runs do not say how many there are.
+                parameters = header.pop("parameters", None)
+                if parameters is None:
+                    parameters = sum(p.numel() for p in weights.load(path / BEST).parameters())
                 yield RunRecord(header, parameters, findings_of(path))
 
 

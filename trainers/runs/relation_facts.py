@@ -15,6 +15,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.window import window_mask
 from rsp_lab.text import fixed, markdown_table, percent
 
@@ -60,9 +61,9 @@ class RelationFacts:
         return asdict(self)
 
 
-def relation_facts(model: Segmenter, scenes: Sequence[Scene]) -> list[RelationFacts]:
+def relation_facts(model: Segmenter | Subject, scenes: Sequence[Scene]) -> list[RelationFacts]:
     """The facts of every relation of a network in evaluation mode, highest step first; none without relations."""
-    if not relation_modules(model):
+    if not isinstance(model, Segmenter) or not relation_modules(model):
         return []
     images = [scene.image for scene in scenes[:SCENES]]
     looks = [gaze_steps(model, image) for image in images]

@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.data.sources import open_split
 from trainers.config.run import RunConfig
-from trainers.runs.records import read_records
+from trainers.runs.records import findings_of, read_records
 from trainers.runs.run import run_recipe
+from trainers.runs.study import drawn, write_findings
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def run_repeats(
 ) -> None:
     """Trains ``root/RECIPE-SEED`` for every recipe and seed; resumes, and leaves alone what is finished.
 
+    Runs on drawn scenes are then asked about ambiguous regions, as those of a study are.
+
     The last weights count: a run is scored once, at its end, so that none is chosen by the score it is reported with.
 
     Args:
@@ -69,11 +74,16 @@ def run_repeats(
             f"repeats need seeds and recipes on one data set; got seeds {list(seeds)} and data {sorted(data)}."
         )
     samples = tuple(open_split(configs[0].data, split, cache=True) for split in ("train", "val"))
+    scenes: list[Scene] = []
     for seed in seeds:
         for config in configs:
             updates = steps or config.steps
             own = replace(config, seed=seed, num_threads=num_threads, steps=updates, eval_every=updates)
-            run_recipe(own, root / f"{config.name}-{seed}", (samples[0], samples[1]))
+            run = root / f"{config.name}-{seed}"
+            run_recipe(own, run, (samples[0], samples[1]))
+            if isinstance(samples[0], SceneSplit) and findings_of(run) is None:
+                scenes = scenes or drawn(samples[0].size)
+                write_findings(run, scenes)
 
 
 def read_repeats(root: Path) -> list[RepeatedRun]:
@@ -85,10 +95,19 @@ def read_repeats(root: Path) -> list[RepeatedRun]:
     found = [RepeatedRun(record.header) for record in read_records(root)]
     if not found:
         raise ValueError(f"{root}: holds no finished run. Train some: python -m trainers repeat RECIPE -o {root}.")
-    settings = {repr([run.header[key] for key in ("data", "budget")] + [_setting(run)]) for run in found}
+    return one_setting(found, root)
+
+
+def one_setting(runs: Sequence[RepeatedRun], root: Path) -> list[RepeatedRun]:
+    """Runs by recipe, then by seed, which differ in network and seed alone.
+
+    Raises:
+        ValueError: if their data, budgets or settings differ; ``root`` is the folder that holds them.
+    """
+    settings = {repr([run.header[key] for key in ("data", "budget")] + [_setting(run)]) for run in runs}
     if len(settings) > 1:
         raise ValueError(f"{root}: its runs differ in data, budget or training, so they compare nothing. Part them.")
-    return sorted(found, key=lambda run: (run.recipe, run.seed))
+    return sorted(runs, key=lambda run: (run.recipe, run.seed))
 
 
 def _setting(run: RepeatedRun) -> list[Any]:

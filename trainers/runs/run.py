@@ -15,6 +15,8 @@ from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.encoder_weights import load_encoder_weights
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from rsp_lab.models.whole import build_model
 from trainers.config.paper import differences
 from trainers.config.run import RunConfig
 from trainers.runs.export import check_classes, describe, save_weights
@@ -48,8 +50,9 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         model = _initial_model(config, resuming=(run / LAST).exists())
 
         def save_best(scored: nn.Module, scores: Scores, updates_done: int) -> None:
-            assert isinstance(scored, Segmenter)
-            save_weights(scored, run / BEST, describe(config, scores, updates_done))
+            assert isinstance(scored, Segmenter | Subject)
+            parameters = sum(p.numel() for p in scored.parameters())
+            save_weights(scored, run / BEST, describe(config, scores, updates_done, parameters))
 
         progress = train(config, model, train_set, val_set, run, save_best)
         if not distributed.rank():
@@ -66,12 +69,17 @@ def _opened(config: RunConfig, split: str) -> Samples:
     return samples
 
 
-def _initial_model(config: RunConfig, resuming: bool) -> Segmenter:
+def _initial_model(config: RunConfig, resuming: bool) -> Segmenter | Subject:
     """The network before its first update; a run that goes on has its weights in its state, and needs none here."""
     source = "scratch" if resuming else config.encoder_weights
-    model = Segmenter(config.model, pretrained=source == "library")
+    model = build_model(config.model, pretrained=source == "library")
     if source not in ("scratch", "library"):
-        load_encoder_weights(model.pyramid.encoder, config.model.pyramid.encoder, source)
+        if not config.model.encoder or model.encoder is None:
+            raise ValueError(
+                f"encoder_weights {source!r}: it is not known what the encoder of this network is. Leave it at "
+                "scratch; the function that makes the network can load them."
+            )
+        load_encoder_weights(model.encoder, config.model.encoder, source)
     return model
 
 

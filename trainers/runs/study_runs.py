@@ -24,13 +24,24 @@ NAMES = {
     "context2": "+ CONTEXT x2",
 }
 
+MAKE_NAMES = {
+    "lite0_baseline": "Baseline + Q6, Q7",
+    "lite0_rsp4": "RSP-4",
+    "smp_fpn": "smp FPN",
+    "smp_upernet": "smp UPerNet",
+    "smp_segformer": "smp Segformer",
+    "smp_deeplabv3plus": "smp DeepLabV3+",
+}
+"""Decoders on EfficientNet-lite0, by the recipe without the data set's name."""
+HEAD_NAMES = NAMES | MAKE_NAMES
+
 
 @dataclass(frozen=True)
 class StudyRun:
     """One finished run of a study.
 
     Attributes:
-        head: a key of :data:`trainers.config.recipes.STUDY`.
+        head: a key of :data:`HEAD_NAMES`.
         seed: of weights, data order and augmentation.
         miou: over the val scenes, from 0 to 1.
         images: how many val scenes.
@@ -80,16 +91,37 @@ def read_study(root: Path) -> list[StudyRun]:
     Raises:
         ValueError: if there is none.
     """
+    runs = _asked(root, "study_", tuple(STUDY))
+    if not runs:
+        raise ValueError(f"{root}: holds no finished run of a study. Train one: python -m trainers study -o {root}.")
+    return runs
+
+
+def read_makes(root: Path) -> list[StudyRun]:
+    """The finished runs on drawn scenes of decoders of several makes, as :func:`read_study` gives those of a study.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    runs = _asked(root, "scenes_", tuple(MAKE_NAMES))
+    if not runs:
+        raise ValueError(
+            f"{root}: holds no finished run of a decoder on drawn scenes. Train some: python -m trainers repeat "
+            f"scenes_lite0_rsp4 scenes_smp_fpn -o {root}."
+        )
+    return runs
+
+
+def _asked(root: Path, prefix: str, heads: Sequence[str]) -> list[StudyRun]:
+    """Finished runs of recipes PREFIX + HEAD that were asked about regions, by head, then by seed."""
     runs = []
     for record in read_records(root):
-        head = record.header["recipe"].removeprefix("study_")
-        if record.findings is not None and head in STUDY:
+        head = record.header["recipe"].removeprefix(prefix)
+        if record.findings is not None and head in heads:
             scores, updates = record.header["validation"], record.header["budget"]["updates_done"]
             found, sizes = record.findings, (scores["images"], updates, record.parameters)
             runs.append(StudyRun(head, record.header["seed"], scores["miou"], *sizes, found.answers, found.relations))
-    if not runs:
-        raise ValueError(f"{root}: holds no finished run of a study. Train one: python -m trainers study -o {root}.")
-    return sorted(runs, key=lambda run: (list(STUDY).index(run.head), run.seed))
+    return sorted(runs, key=lambda run: (heads.index(run.head), run.seed))
 
 
 def distances_of(runs: Sequence[StudyRun]) -> tuple[int, ...]:

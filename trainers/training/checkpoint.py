@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsp_lab.files import (
     FileError,
@@ -133,18 +133,21 @@ def resume(run: Path, config: RunConfig, learner: Learner) -> Progress:
     return progress
 
 
-def load_model(path: Path) -> WholeModel:
+def load_model(path: Path, network: nn.Module | None = None) -> WholeModel:
     """The network of a weights file or of a run's state (its moving average, where it has one), in eval mode.
+
+    Args:
+        network: as of :func:`rsp_lab.models.weights.load`.
 
     Raises:
         ValueError: if the file is neither.
     """
     if _HEADER not in weights.raw_header(path).metadata:
-        return weights.load(path)
+        return weights.load(path, network)
     header, facts = _read_header(path)
     config = weights.config_of(header["model"], path)
     prefix = "average/module." if any(name.startswith("average/module.") for name in facts) else "model/"
-    model = weights.empty_model(config, path)
+    model = weights.given_network(config, path, network) or weights.empty_model(config, path)
     _check_shapes(path, prefix, facts, {name: tuple(value.shape) for name, value in model.state_dict().items()})
     names = {name: tensor for name, tensor in facts.items() if name.startswith(prefix)}
     tensors = _part(_read_tensors(path, names), prefix)

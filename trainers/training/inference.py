@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.data.sample import Sample
 from rsp_lab.files import whole_folder
+from rsp_lab.models.segmenter import resize_logits
 from rsp_lab.rgb import rgb_batch
 
 _LARGEST_SCALE = 16.0
@@ -66,7 +67,7 @@ def predict(
     """
     inference = inference or WHOLE
     if inference.plain:
-        return _most_likely(model(image))
+        return _most_likely(full_size(model(image), image))
     size = image.shape[-2:]
     mean: Tensor | int = 0
     for scale in inference.scales:
@@ -81,6 +82,12 @@ def predict(
     return _most_likely(torch.as_tensor(mean))
 
 
+def full_size(logits: Float[Tensor, "b class v u"], image: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class y x"]:
+    """Logits at the image's size: many networks of other makes answer at a stride of their own."""
+    size = (image.shape[-2], image.shape[-1])
+    return logits if logits.shape[-2:] == size else resize_logits(logits, size)
+
+
 def _most_likely(values: Float[Tensor, "1 class y x"]) -> Int64[Tensor, "y x"]:
     if not values.isfinite().all():
         raise ValueError("the network's output is not finite (NaN or infinite): its weights are damaged or diverged.")
@@ -93,7 +100,7 @@ def slide(model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inferenc
     Windows are spread evenly and never reach outside; an image smaller than a window is passed whole along that side.
     """
     if inference.window is None:
-        return model(image).float()
+        return full_size(model(image), image).float()
     rows, columns = (
         _starts(side, part, inference.overlap) for side, part in zip(image.shape[-2:], inference.window, strict=True)
     )
@@ -102,7 +109,8 @@ def slide(model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inferenc
     counts = torch.zeros(image.shape[-2:], device=image.device)
     for y in rows:
         for x in columns:
-            logits = model(image[..., y : y + height, x : x + width]).float()
+            part = image[..., y : y + height, x : x + width]
+            logits = full_size(model(part), part).float()
             if total is None:
                 total = logits.new_zeros((1, logits.shape[1], *image.shape[-2:]))
             total[..., y : y + height, x : x + width] += logits

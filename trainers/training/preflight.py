@@ -97,7 +97,8 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
             raise
         raise ValueError(
             f"batch norm needs several values a channel, and {part} crop(s) of {height} x {width} at a time leave one "
-            "on the coarsest level. Choose a larger --augment.crop or --batch-size, or fewer --accumulate parts."
+            "on the coarsest level. Choose a larger --augment.crop or --batch-size, or fewer --accumulate parts; a map "
+            "that is pooled to one cell needs more crops at a time."
         ) from error
     except (RuntimeError, TypeError):  # a network that looks at values; torch says at the first update what is wrong
         return

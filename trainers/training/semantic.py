@@ -9,12 +9,15 @@ from torch import Tensor, nn
 from rsp_lab.data.sample import SampleSet
 from rsp_lab.data.transforms import Crop
 from trainers.training.evaluate import Evaluation, evaluate
+from trainers.training.inference import full_size
 from trainers.training.losses import TOTAL, Criterion
 
 
 @dataclass(frozen=True, eq=False)
 class SemanticTask:
-    """A network from images [b, 3, y, x] to logits [b, class, y, x], kept by its mIoU.
+    """A network from images [b, 3, y, x] to logits [b, class, v, u], kept by its mIoU.
+
+    Logits of another size than the image's are resized to it.
 
     Attributes:
         classes: names, in the order of the logits.
@@ -36,7 +39,8 @@ class SemanticTask:
         return (part.image,)
 
     def losses(self, answer: Tensor, part: Crop, weight: Tensor) -> dict[str, Tensor]:
-        return {TOTAL: self.criterion.total(answer, part.label, part.region) / weight}
+        logits = full_size(answer, part.image)
+        return {TOTAL: self.criterion.total(logits, part.label, part.region) / weight}
 
     def evaluate(self, model: nn.Module, samples: SampleSet) -> Evaluation:
         return evaluate(model, samples, self.classes)

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -34,7 +35,8 @@ GATES = "gates"
 class FrozenSubject(FrozenPass):
     """A subject on one image, its gates held. One serves any number of targets.
 
-    Maps of one stride are one level, their channels side by side; level x has a stride near 2^x.
+    Maps of one stride are one level, their channels side by side; level x has a stride near 2^x. Of an image that is
+    padded for the network, cells that lie wholly in the padding are held with the gates: they are part of the bias.
 
     Attributes:
         subject: the network in our form.
@@ -71,13 +73,14 @@ class FrozenSubject(FrozenPass):
             FrozenError: for a cut that does not fit the network, or gates that take too much.
         """
         given = explainable_input(subject, image)
+        size = (given.shape[-2], given.shape[-1])
         points = [CutPoint.parse(words) for words in subject.cut]
         record = partial(
             FrozenNetwork.record,
             subject.network,
             (subject.normalised(given),),
             points,
-            subject.logits_of,
+            partial(subject.logits_of, size=size),
             hold=subject.hold,
             gate_bytes=gate_bytes,
         )
@@ -101,13 +104,14 @@ class FrozenSubject(FrozenPass):
         parts: dict[int, list[str]] = {}
         for name, value in network.cut.items():
             if name in used:
-                parts.setdefault(_level(subject, name, value, (given.shape[-2], given.shape[-1])), []).append(name)
+                parts.setdefault(_level(subject, name, value, subject.padded_size(size)), []).append(name)
         ordered = {level: tuple(parts[level]) for level in sorted(parts)}
+        whole = {level: _joined(subject, [network.cut[name] for name in names]) for level, names in ordered.items()}
         return cls(
             subject=subject,
             class_names=subject.class_names,
             image=given,
-            q={level: _joined(subject, [network.cut[name] for name in names]) for level, names in ordered.items()},
+            q={level: subject.inside(values, size) for level, values in whole.items()},
             logits=network.output,
             network=network,
             parts=ordered,
@@ -132,7 +136,8 @@ class FrozenSubject(FrozenPass):
     @property
     def strides(self) -> dict[int, int]:
         """Input pixels from one cell to the next, by level; 14 where a network has patches of 14, at level 4."""
-        return {x: round(self.image_size[0] / q.shape[-2]) for x, q in self.q.items()}
+        rows = self.subject.padded_size(self.image_size)[0]
+        return {x: round(rows / self.network.cut[names[0]].shape[-2]) for x, names in self.parts.items()}
 
     def forward(self, q: Mapping[int, Tensor], *, classes: Sequence[int] | None = None) -> Tensor:
         self._check_maps(q)
@@ -150,26 +155,38 @@ class FrozenSubject(FrozenPass):
             return torch.cat([self.network.live(self._cut_of(row)) for row in rows])
 
     def maps_of(self, image: Float[Tensor, "1 3 y x"]) -> dict[int, Tensor]:
-        """The maps of the cut on another image of this size, by level; differentiable.
+        """The maps of the cut on another image of this size, by level, without cells of padding alone; differentiable.
 
         Args:
             image: RGB in the network's dtype; it may leave [0, 1], as a perturbed one does.
         """
         found = self.network.cut_of(self.subject.normalised(image))
-        return {level: torch.cat([found[name] for name in names], dim=1) for level, names in self.parts.items()}
+        whole = {level: torch.cat([found[name] for name in names], dim=1) for level, names in self.parts.items()}
+        return {level: self.subject.inside(values, self.image_size) for level, values in whole.items()}
 
     def _cut_of(self, q: Mapping[int, Tensor]) -> dict[str, Tensor]:
         """The tensors of the cut, by name; those that the answer does not depend on are 0."""
         cut = {name: torch.zeros_like(value) for name, value in self.network.cut.items()}
         for level, names in self.parts.items():
             widths = [self.network.cut[name].shape[1] for name in names]
-            cut |= dict(zip(names, q[level].split(widths, dim=1), strict=True))
+            for name, values in zip(names, q[level].split(widths, dim=1), strict=True):
+                cut[name] = self._with_padding(values, self.network.cut[name])
         return cut
 
     def pulled_back(self, weights: Tensor) -> dict[int, Tensor]:
         with full_precision(self.logits.device):
             found = self.network.gradients(weights)
-        return {level: torch.cat([found[name] for name in names], dim=1) for level, names in self.parts.items()}
+        whole = {level: torch.cat([found[name] for name in names], dim=1) for level, names in self.parts.items()}
+        return {level: self.subject.inside(values, self.image_size) for level, values in whole.items()}
+
+    def _with_padding(self, values: Tensor, recorded: Tensor) -> Tensor:
+        """A map of the image's cells with those of the padding as they were recorded."""
+        if values.shape[-2:] == recorded.shape[-2:]:
+            return values
+        below, right = (whole - cells for whole, cells in zip(recorded.shape[-2:], values.shape[-2:], strict=True))
+        beyond = recorded.clone()
+        self.subject.inside(beyond, self.image_size).zero_()
+        return F.pad(values, (0, right, 0, below)) + beyond
 
     @cached_property
     def recomputed_logits(self) -> Tensor:

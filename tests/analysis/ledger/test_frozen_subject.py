@@ -179,6 +179,33 @@ def test_a_network_that_fails_on_an_image_is_named() -> None:
         freeze(subject, torch.rand(3, 5, 9))
 
 
+@pytest.mark.parametrize("name", ["FPN", "DeepLabV3Plus"])
+def test_an_image_of_another_size_is_padded_and_the_padding_held(name: str) -> None:
+    """As a network sees it that is given the padded image, but for the cells that lie in the padding alone."""
+    subject, picture = smp(name), image(size=(50, 70))
+    y, x = subject.padded_size((50, 70))
+    grey = subject.mean[0].expand(3, y, x).clone()
+    grey[:, :50, :70] = picture
+    small, whole = freeze(subject, picture), freeze(subject, grey)
+
+    assert small.strides == whole.strides
+    assert small.logits.shape[-2:] == (50, 70)
+    torch.testing.assert_close(small.logits, whole.logits[..., :50, :70])
+    target = PixelTarget(49, 69, "road", "car")
+    inside, all_of_it = context_ledger(small, picture, target), context_ledger(whole, grey, target)
+    assert inside.total == pytest.approx(all_of_it.total, abs=1e-5)
+    left_out = 0.0
+    for level, values in inside.maps.items():
+        stride = small.strides[level]
+        rows, columns = -(-50 // stride), -(-70 // stride)
+        assert values.shape == (rows, columns)
+        torch.testing.assert_close(values, all_of_it.maps[level][:rows, :columns], rtol=1e-4, atol=1e-5)
+        left_out += float(all_of_it.maps[level].sum() - all_of_it.maps[level][:rows, :columns].sum())
+    assert abs(left_out) > 1e-4
+    assert inside.bias == pytest.approx(all_of_it.bias + left_out, abs=1e-4)
+    assert level_ledger(small, picture).residual < 1e-4
+
+
 def test_contributions_are_linear_parts_of_the_answer() -> None:
     """Each level by brute force: the frozen answer with that level alone, over the bias."""
     frozen = freeze(home().double(), image())

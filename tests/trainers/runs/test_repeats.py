@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from rsp_lab.data.scenes import dataset
+from rsp_lab.data.scenes.scene import CASES, draw_scene_pair
 from trainers.commands import main
 from trainers.config.recipes import camvid_tiny_rsp4, study
 from trainers.reports.repeats import repeats_section
+from trainers.runs import repeats
+from trainers.runs.records import findings_of
 from trainers.runs.repeats import RepeatedRun, read_repeats, run_repeats
 
 RECIPES = ("study_baseline", "study_rsp2")
@@ -26,6 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Pa
     folder = tmp_path_factory.mktemp("repeats")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
+        patch.setattr(repeats, "drawn", lambda _: list(draw_scene_pair(5, 128, 256, case=CASES[0])))
         assert repeat(folder, "--seeds", "1", "0") == 0
     return folder
 
@@ -36,6 +40,9 @@ def test_every_recipe_and_seed_has_a_run(root: Path) -> None:
     assert [(run.recipe, run.seed) for run in runs] == [(name, seed) for name in RECIPES for seed in (0, 1)]
     assert all(run.header["budget"]["updates"] == 1 for run in runs)
     assert runs[0].score("miou") == runs[0].header["validation"]["miou"]
+    found = findings_of(root / "study_rsp2-0")
+    assert found is not None
+    assert [(answer.case, answer.reading) for answer in found.answers] == [(CASES[0], 0), (CASES[0], 1)]
     assert runs[0].score("road") == runs[0].header["validation"]["iou"]["road"]
 
 

@@ -15,7 +15,7 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.sample import Sample
 from rsp_lab.files import FileError
 from trainers.training.evaluate import evaluate
-from trainers.training.inference import Inference, dump_predictions, predict, slide
+from trainers.training.inference import Inference, dump_predictions, full_size, predict, slide
 
 
 class Pointwise(nn.Module):
@@ -46,6 +46,21 @@ def test_neighbouring_windows_share_what_was_asked_for() -> None:
     model = Pointwise()
     slide(model, torch.rand(1, 3, 32, 100), Inference(window=(32, 40), overlap=0.5))
     assert len(model.sizes) == 4  # starts 0, 20, 40, 60
+
+
+def test_logits_at_a_stride_come_to_the_size_of_the_image() -> None:
+    image = torch.rand(1, 3, 10, 14)
+    coarse = torch.tensor([[[[0.0, 2.0]], [[1.0, 1.0]]]])
+    full = full_size(coarse, image)
+    assert full.shape == (1, 2, 10, 14)
+    assert full[0, 0, 0, 0] == 0
+    assert full[0, 0, 9, 13] == 2
+    assert full_size(full, image) is full
+
+    def network(given: Tensor) -> Tensor:
+        return coarse
+
+    assert torch.equal(predict(network, image), full[0].argmax(0))  # type: ignore[arg-type]
 
 
 def test_flips_average_probabilities() -> None:

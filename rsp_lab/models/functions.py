@@ -1,0 +1,183 @@
+"""Functions of a reader's Python files, named as ``FILE.py:function``: they make networks, and whole recipes.
+
+To run one is to run the file, so nothing here is called on what a weights file or a link says.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from rsp_lab.files import FileError, digest
+from rsp_lab.models.adapt import adapt
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+
+FUNCTION_OF = ".py:"
+"""Parts a Python file from the name of a function in it."""
+
+
+def names_a_function(name: str | Path) -> bool:
+    """Whether a name is of the form ``FILE.py:function``."""
+    return FUNCTION_OF in str(name)
+
+
+def function_file(name: str | Path) -> Path:
+    """The Python file in ``FILE.py:function``, whether it is there or not."""
+    return Path(str(name).rpartition(":")[0])
+
+
+def checked_file(name: str | Path) -> Path:
+    """The same file, which is there.
+
+    Raises:
+        FileError: if it is not.
+    """
+    file = function_file(name)
+    if not file.is_file():
+        raise FileError(f"{str(name)!r}: there is no file {file}. Name a Python file and a function in it.")
+    return file
+
+
+def called(name: str | Path) -> Any:
+    """What the function of a name answers.
+
+    Raises:
+        ValueError: if the file or the function is missing, or fails.
+    """
+    file, function = checked_file(name), str(name).rpartition(":")[2]
+    functions = file_functions(file)
+    if function not in functions:
+        known = ", ".join(functions) or "none"
+        raise ValueError(f"{file} has no function {function!r} without arguments. Functions in it: {known}.")
+    try:
+        return functions[function]()
+    except Exception as error:  # whatever a file of the reader's raises
+        raise ValueError(f"{function} of {file} failed: {type(error).__name__}: {error}") from error
+
+
+def made_network(name: str | Path) -> nn.Module:
+    """The network that the function of a name makes.
+
+    Raises:
+        ValueError: as :func:`called`, or if it answers something else.
+    """
+    made = called(name)
+    if not isinstance(made, nn.Module):
+        file, function = function_file(name), str(name).rpartition(":")[2]
+        raise ValueError(f"{function} of {file} answers a {type(made).__name__}, expected a network: torch.nn.Module.")
+    return made
+
+
+def file_functions(file: Path) -> dict[str, Callable[[], Any]]:
+    """Functions of a Python file that need no arguments, in its order.
+
+    What the file imports, and names that begin with ``_``, do not count.
+
+    Raises:
+        ValueError: if the file cannot be run.
+    """
+    module = _module_of(file)
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+        and all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in _parameters(value))
+    }
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())
+
+
+def _module_of(file: Path) -> ModuleType:
+    """The file as a module of its own name, with its folder first where it looks for others; run once a content."""
+    name = f"rsp_lab_models_{digest(str(file.resolve()), file.read_bytes())}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    folder = str(file.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a file of the reader's raises
+        del sys.modules[name]
+        raise ValueError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(folder)
+    return module
+
+
+@dataclass(frozen=True)
+class FunctionConfig:
+    """A network that a function of a reader's file makes: any that trains, of any library or of none.
+
+    The header of its weights names the function, but a weights file runs no code: whoever reads it gives the network
+    (:func:`rsp_lab.models.weights.load`).
+
+    Attributes:
+        function: ``"FILE.py:function"``, without arguments; it answers a network that
+            :func:`~rsp_lab.models.adapt.adapt` takes, or what that gives.
+        class_names: in the order of the logits.
+        label_table: name of the class table the labels follow, for palettes.
+    """
+
+    function: str
+    class_names: tuple[str, ...]
+    label_table: str = ""
+
+    def __post_init__(self) -> None:
+        if not names_a_function(self.function):
+            raise ValueError(f"function must be FILE.py:function, got {self.function!r}.")
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder: none that is known."""
+        return ""
+
+    @property
+    def semantic(self) -> FunctionConfig:
+        """Itself, as a panoptic configuration has one."""
+        return self
+
+    def build(self, *, pretrained: bool = False, name: str = "") -> Subject:
+        """The network as the function makes it, which **runs its file**.
+
+        Raises:
+            ValueError: if it makes none, one of ours, or one of other classes; or if weights of a library are asked
+                for, which the function would have to take itself.
+        """
+        if pretrained:
+            raise ValueError(f"{self.function} makes its network with its weights: leave encoder_weights at scratch.")
+        return self.fitted(made_network(self.function), name=name)
+
+    def fitted(self, network: nn.Module, *, name: str = "") -> Subject:
+        """A network as this configuration's model; it is shared, not copied.
+
+        Raises:
+            ValueError: if it is none of another make, or not of these classes.
+        """
+        own = network if isinstance(network, Subject) else adapt(network, class_names=self.class_names)
+        if isinstance(own, Segmenter):
+            raise ValueError(f"{self.function} makes a model of rsp_lab: give its configuration, a SegmenterConfig.")
+        if own.class_names != self.class_names:
+            raise ValueError(
+                f"{self.function} makes a network of the classes {', '.join(own.class_names)}, expected "
+                f"{', '.join(self.class_names)}."
+            )
+        own.config, own.label_table, own.name = self, self.label_table, name or own.name
+        return own
