@@ -29,7 +29,7 @@ def wider():
     return adapt(nn.Conv2d(3, 2, 3), class_names=("a", "b"), cut=("",))
 
 def ours():
-    return Segmenter(presets.tiny_baseline(("a", "b")))
+    return rl.Segmenter(presets.tiny_baseline(("a", "b")))
 
 def nothing():
     return 7
