@@ -20,7 +20,8 @@ def verdict(first: str, second: str, gaps: Mapping[str, Sequence[float]]) -> str
     below = [name for name, values in gaps.items() if all(value < 0 for value in values)]
     mixed = [name for name in gaps if name not in (*above, *below)]
     each = "in each seed" if count > 1 else "in the one seed there is"
-    parts = [(above, f"above {each}"), (below, f"**below** {each}"), (mixed, "not told apart, the seeds do not agree")]
+    untold = "not told apart, the seeds do not agree" if count > 1 else f"equal {each}"
+    parts = [(above, f"above {each}"), (below, f"**below** {each}"), (mixed, untold)]
     said = "; ".join(f"{_listed(names)} {words}" for names, words in parts if names)
     return f"{first} against {second}, {count} seed{'s' if count > 1 else ''}: {said}."
 

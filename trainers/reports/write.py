@@ -37,12 +37,12 @@ def write_results(
     if not roots:
         raise ValueError("the results page needs the folder of a study: python -m trainers study -o FOLDER.")
     runs, *others = map(read_study, roots)
+    repeated = read_repeats(repeats) if repeats else []
+    decoders = read_make_runs(makes, repeated) if makes else None
     figures = []
     for study_runs in (runs, *others):
         figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
         save(draw_distance_curves(_curves(study_runs), tuple(NAMES.values())), figures[-1], dpi=200)
-    repeated = read_repeats(repeats) if repeats else []
-    decoders = read_make_runs(makes, repeated) if makes else None
     if decoders:
         figures.append(output.parent / "images" / makes_figure_name(output.stem))
         save(draw_distance_curves(_curves(decoders.scenes)), figures[-1], dpi=200)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainers.reports.claims import claims_page
-from trainers.reports.results import figure_name, results_page
-from trainers.reports.write import shipped_headers
+from trainers.reports.results import figure_name, makes_figure_name, results_page
+from trainers.reports.write import read_make_runs, shipped_headers
 from trainers.runs.repeats import read_repeats
 from trainers.runs.study_runs import read_study
 
@@ -16,6 +16,9 @@ DOCS = Path(__file__).parents[3] / "docs"
 def test_the_pages_are_those_of_the_records() -> None:
     runs, repeated = read_study(DOCS / "runs" / "study"), read_repeats(DOCS / "runs" / "camvid")
 
-    assert (DOCS / "results.md").read_text() == results_page(runs, shipped_headers(), repeats=repeated)
+    makes = read_make_runs(DOCS / "runs" / "makes", repeated)
+    page = results_page(runs, shipped_headers(), repeats=repeated, makes=makes)
+    assert (DOCS / "results.md").read_text() == page
     assert (DOCS / "claims.md").read_text() == claims_page(runs)
-    assert (DOCS / "images" / figure_name("results", runs[0].updates)).is_file()
+    for name in (figure_name("results", runs[0].updates), makes_figure_name("results")):
+        assert (DOCS / "images" / name).is_file()
