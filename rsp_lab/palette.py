@@ -9,6 +9,8 @@ contrast of 2 against white and of 3 against near-black. The dash pattern says t
 
 from __future__ import annotations
 
+import colorsys
+
 LEVEL_COLOURS: dict[int, str] = {
     7: "#9E38A5",
     6: "#4967FF",
@@ -39,3 +41,15 @@ OUTLINE_WORDS: dict[str, str] = {
     "decoy": "decoy: looks like a cue",
 }
 """What each outline surrounds."""
+
+VOID_COLOUR = (128, 128, 128)
+"""Of pixels that belong to no segment, RGB; hatched as well, for grey may be a class's colour."""
+_SHADES = (0.46, 0.64, 0.36, 0.74, 0.54, 0.82)
+"""Lightness of the instances of a class, in turn: neighbours in the sequence are far apart."""
+
+
+def instance_shade(colour: tuple[int, int, int], number: int) -> tuple[int, int, int]:
+    """A shade of a class's colour for its instance of a number, from 0: the same hue, another lightness."""
+    hue, _, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
+    shade = colorsys.hls_to_rgb(hue, _SHADES[number % len(_SHADES)], saturation)
+    return round(255 * shade[0]), round(255 * shade[1]), round(255 * shade[2])

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
+from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, instance_shade
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
 VISION = {
@@ -46,3 +46,12 @@ def test_lightness_rises_from_level_7_to_level_3() -> None:
 def test_every_level_has_a_dash_pattern_of_its_own() -> None:
     assert list(LEVEL_COLOURS) == list(LEVEL_DASHES) == [7, 6, 5, 4, 3]
     assert len(set(LEVEL_DASHES.values())) == 5
+
+
+def test_instances_of_a_class_have_its_hue_and_neighbours_another_lightness() -> None:
+    shades = [instance_shade((0, 0, 142), number) for number in range(7)]
+    lightness = [lab(linear("#{:02x}{:02x}{:02x}".format(*shade)))[0] for shade in shades]
+
+    assert shades[0] == shades[6]
+    assert all(red == green < blue for red, green, blue in shades)
+    assert np.abs(np.diff(lightness)).min() > 5

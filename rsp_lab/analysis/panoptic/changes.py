@@ -58,15 +58,16 @@ class SegmentChange(Summarised):
         return int(self.mask.sum())
 
     def sentence(self) -> str:
-        """E.g. ``"car 87 % is lost: road is there instead on most of its 310 px"``."""
+        """E.g. ``"car 87 % is lost: most of its 310 px are road"``."""
         before, after = self.titles
-        if self.kind == "extent":
-            return f"{before} and {after} part on {self.pixels:,} px, IoU {fixed(self.iou)}"
-        if self.kind == "relabelled":
-            return f"{before} is {after}, {self.pixels:,} px, IoU {fixed(self.iou)}"
         if self.kind == "lost":
-            return f"{before} is lost: {after} is there instead on most of its {self.pixels:,} px"
-        return f"{after} is new: {before} was there on most of its {self.pixels:,} px"
+            return f"{before} is lost: most of its {self.pixels:,} px are {after}"
+        if self.kind == "new":
+            return f"{after} is new: most of its {self.pixels:,} px were {before}"
+        both = before if before == after else f"{before} → {after}"
+        if self.kind == "relabelled":
+            return f"{both} on {self.pixels:,} px, IoU {fixed(self.iou)}"
+        return f"{both}: {self.pixels:,} px differ, IoU {fixed(self.iou)}"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -88,6 +89,7 @@ class SegmentChanges(Summarised):
         names: of the two.
         changes: most pixels first; segments that are the same, pixel for pixel, are left out.
         same: how many those are.
+        matches: ids of all segments of either that match, by :data:`MATCH_RULE`, of one category or not.
         differing: pixels on which the two say another category, or of which one is void.
         size: (y, x).
     """
@@ -95,6 +97,7 @@ class SegmentChanges(Summarised):
     names: tuple[str, str]
     changes: tuple[SegmentChange, ...]
     same: int
+    matches: tuple[tuple[int, int], ...]
     differing: int
     size: tuple[int, int]
 
@@ -108,16 +111,25 @@ class SegmentChanges(Summarised):
         """The change with most pixels that a pixel (y, x) is part of."""
         return next((change for change in self.changes if change.mask[pixel]), None)
 
+    @property
+    def foremost(self) -> SegmentChange | None:
+        """The first that is more than other pixels of the same segment; else the first; None without any."""
+        return next((change for change in self.changes if change.kind != "extent"), next(iter(self.changes), None))
+
     def sentence(self) -> str:
-        """How much changed, and what most of all."""
+        """How much changed, and what first of all."""
+        both = " and ".join(self.names)
+        if self.foremost is None:
+            return f"{both} have the same segments, pixel for pixel."
+        return f"{both} part on {self.words()}"
+
+    def words(self) -> str:
+        """How much changed, as the end of a sentence that begins with whose segments these are."""
         share = percent(self.differing / (self.size[0] * self.size[1]))
-        if not self.changes:
-            return f"{self.names[0]} and {self.names[1]} have the same segments, pixel for pixel."
         counts = ", ".join(f"{count} {_WORDS[kind]}" for kind, count in self.counts.items() if count)
-        return (
-            f"{self.names[0]} and {self.names[1]} call {share} of the pixels by another category: {self.same} segments "
-            f"are the same, {counts}. Most: {self.changes[0].sentence()}."
-        )
+        same = f"{self.same} {'segment is' if self.same == 1 else 'segments are'} the same"
+        first = "" if self.foremost is None else f" First of all: {self.foremost.sentence()}."
+        return f"{share} of the pixels: {same}{f', {counts}' if counts else ''}.{first}"
 
     def _summary(self) -> tuple[str, Rows]:
         title = f"{len(self.changes)} changes from {self.names[0]} to {self.names[1]}"
@@ -138,10 +150,10 @@ class SegmentChanges(Summarised):
 
 
 _WORDS: dict[Kind, str] = {
-    "extent": "have other pixels",
-    "relabelled": "have another category",
-    "lost": "are lost",
-    "new": "are new",
+    "extent": "with other pixels",
+    "relabelled": "of another category",
+    "lost": "lost",
+    "new": "new",
 }
 
 
@@ -175,13 +187,20 @@ class PanopticComparison(Summarised):
     @cached_property
     def by_semantic_map(self) -> SegmentChanges:
         """What the semantic map alone changes: both with the left model's detections."""
-        names = self.left.name, f"the semantic map of {self.names[1]}, same detections"
-        return segment_changes(self.left.merged, self.exchanged, names)
+        return segment_changes(self.left.merged, self.exchanged, self.names)
+
+    def sentences(self) -> tuple[str, str]:
+        """What changed, and how much of it the semantic map changes alone."""
+        alone = (
+            f"With the detections of {self.names[0]} kept, the semantic map of {self.names[1]} changes "
+            f"{self.by_semantic_map.words()}"
+        )
+        return self.changes.sentence(), alone
 
     def _summary(self) -> tuple[str, Rows]:
         return f"PanopticComparison of {self.names[0]} and {self.names[1]}", [
-            ("changes", self.changes.sentence()),
-            ("by the semantic map", self.by_semantic_map.sentence()),
+            ("changes", self.sentences()[0]),
+            ("by the semantic map", self.sentences()[1]),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -190,7 +209,7 @@ class PanopticComparison(Summarised):
             "left": self.left.merged.to_dict(),
             "right": self.right.merged.to_dict(),
             "changes": self.changes.to_dict(),
-            "by_semantic_map": self.by_semantic_map.to_dict(),
+            "by_semantic_map": {**self.by_semantic_map.to_dict(), "sentence": self.sentences()[1]},
         }
 
 
@@ -232,7 +251,7 @@ def segment_changes(
     areas = first.map.areas, second.map.areas
     categories = [{segment.id: segment.category_id for segment in one.map.segments} for one in (first, second)]
     found: list[SegmentChange] = []
-    matched: tuple[set[int], set[int]] = (set(), set())
+    pairs: list[tuple[int, int]] = []
     same = 0
     for (one, other), pixels in shared.items():
         if VOID in (one, other):
@@ -240,8 +259,7 @@ def segment_changes(
         iou = pixels / (areas[0][one] + areas[1][other] - pixels)
         if iou <= _MATCH:
             continue
-        matched[0].add(one)
-        matched[1].add(other)
+        pairs.append((one, other))
         equal = categories[0][one] == categories[1][other]
         if equal and iou == 1:
             same += 1
@@ -250,11 +268,11 @@ def segment_changes(
         mask = mine ^ theirs if equal else mine | theirs
         titles = first.title(one), second.title(other)
         found.append(SegmentChange("extent" if equal else "relabelled", one, other, titles, iou, mask))
-    for segment in areas[0].keys() - matched[0]:
+    for segment in areas[0].keys() - {one for one, _ in pairs}:
         instead = second.title(_most({o: n for (s, o), n in shared.items() if s == segment}))
         mask = first.map.ids == segment
         found.append(SegmentChange("lost", segment, None, (first.title(segment), instead), 0.0, mask))
-    for segment in areas[1].keys() - matched[1]:
+    for segment in areas[1].keys() - {other for _, other in pairs}:
         before = first.title(_most({s: n for (s, o), n in shared.items() if o == segment}))
         mask = second.map.ids == segment
         found.append(SegmentChange("new", None, segment, (before, second.title(segment)), 0.0, mask))
@@ -264,7 +282,7 @@ def segment_changes(
         for (one, other), pixels in shared.items()
         if categories[0].get(one, VOID) != categories[1].get(other, VOID)
     )
-    return SegmentChanges(names, tuple(found), same, differing, first.size)
+    return SegmentChanges(names, tuple(found), same, tuple(pairs), differing, first.size)
 
 
 def _overlaps(first: Merged, second: Merged) -> dict[tuple[int, int], int]:

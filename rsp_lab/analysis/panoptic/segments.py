@@ -31,6 +31,7 @@ from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import percent, rounded, significant
 
 _TAKERS = 3
+_CLAIMS = 3
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class SegmentStory(Summarised):
         kept = f"keeps {fate.kept:,} of the {fate.area:,} px of its mask"
         if fate.lost:
             kept += f" ({self._segments(fate.lost)} came before)"
-        of = f"{fate.rank} of {len(self.merged.instances)} by score"
+        of = f"rank {fate.rank} of {len(self.merged.instances)} by score"
         first, share = next(iter(self.shares.items()))
         words = [
             f"{self.place.title}: {of}, it {kept}.",
@@ -150,9 +151,37 @@ class SegmentStory(Summarised):
             return words
         words = [f"Void: the semantic branch says things on these {self.place.area:,} px ({self.margins()}),"]
         if not self.claims:
-            return [*words, "but no detection covers any of them."]
+            return [*words, "and no detection covers any of them."]
         best = self.claims[0]
-        return [*words, f"but {best.fate.title}, which covers {best.pixels:,} of them, was dropped: {self.why(best)}."]
+        dropped = f"{best.fate.title} covers {best.pixels:,} of them and was dropped: {self.why(best)}"
+        return [*words, f"and no detection that was kept has them; {dropped}."]
+
+    def record(self) -> tuple[str, ...]:
+        """The merge record in lines: how its pixels add up, the bound it was held to, and who else claims them."""
+        fate, rule = self.place.fate, self.merged.rule
+        if isinstance(fate, InstanceFate):
+            lines = [f"All {fate.area:,} px of its mask are its own."]
+            if fate.lost:
+                lost = f"{fate.area - fate.kept:,} lost ({self._segments(fate.lost)})"
+                lines = [f"Its mask, {fate.area:,} px, is {fate.kept:,} kept and {lost}."]
+            lines.append(
+                f"Instances before it had {percent(fate.taken, 0)} of its mask; above {percent(rule.overlap, 0)} it "
+                f"would have been dropped, and below a score of {percent(rule.score, 0)}."
+            )
+        else:
+            taken = fate.area - fate.left
+            lines = [
+                f"The semantic map has {fate.area:,} px of {fate.name}: {fate.left:,} left and {taken:,} taken by "
+                f"instances{f' ({self._segments(fate.lost)})' if taken else ''}."
+            ]
+            if fate.label:
+                dropped = "would have been" if self.place.kind == "stuff" else "is"
+                lines.append(f"With fewer than {rule.stuff_area:,} px left it {dropped} dropped.")
+        for claim in self.claims[:_CLAIMS]:
+            became = f"was dropped: {self.why(claim)}" if claim.fate.dropped else "came later"
+            lines.append(f"{claim.fate.title} claims {claim.pixels:,} px of these, and {became}.")
+        more = len(self.claims) - _CLAIMS
+        return (*lines, f"{more} more detections claim some.") if more > 0 else tuple(lines)
 
     def why(self, claim: Claim) -> str:
         """Why a detection was dropped, in words; empty for one that was kept."""
@@ -194,6 +223,7 @@ class SegmentStory(Summarised):
                 "ledgers": [ledger.to_dict() for ledger in self.ledgers],
             },
             "merge": self.place.fate.to_dict(),
+            "record": list(self.record()),
             "claims": [claim.to_dict() for claim in self.claims],
             "attribution": None
             if self.attribution is None

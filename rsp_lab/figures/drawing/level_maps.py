@@ -23,7 +23,7 @@ def draw_level_maps(
     side: str,
     maps: Mapping[int, Tensor],
     boxes: Mapping[int, Box],
-    scale: Scale,
+    scale: Scale | Mapping[int, Scale],
     top: float,
     *,
     tallest: float,
@@ -36,7 +36,7 @@ def draw_level_maps(
         side: of the model, at the beginning of the axes' labels.
         maps: (v, u) by level; a level of ``boxes`` that is missing is said to be not read.
         boxes: the detail that each level's panel shows, in the order of the panels.
-        scale: of all maps, centred on 0.
+        scale: of all maps, centred on 0, or one a level.
         top: where the levels' names stand, in inches.
         tallest: height of a panel at the most, in inches.
         mark: draws the target on a panel.
@@ -52,6 +52,7 @@ def draw_level_maps(
         if level not in maps:
             sheet.text(left, start, "not read", size=SMALL, color=QUIET)
             continue
+        limit = (scale if isinstance(scale, Scale) else scale[level]).limit
         total = signed_fixed(float(maps[level].sum()))
         # Beside the level's name even where the picture is narrower than both.
         end = max(wide, text_width(f"level {level} {total}", SMALL))
@@ -61,8 +62,8 @@ def draw_level_maps(
         axes.imshow(
             maps[level].numpy(),
             cmap=signed_weight_map(),
-            vmin=-scale.limit,
-            vmax=scale.limit,
+            vmin=-limit,
+            vmax=limit,
             extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5),
             interpolation="nearest",
             aspect="auto",

@@ -64,6 +64,8 @@ def test_every_kind_of_change_by_hand() -> None:
     assert found.counts == {"extent": 3, "relabelled": 1, "lost": 0, "new": 1}
     assert (found.same, found.differing) == (0, 8 + 6 + 2)
     assert [change.pixels for change in found.changes] == sorted((c.pixels for c in found.changes), reverse=True)
+    assert found.foremost is told["relabelled"]
+    assert "0 segments are the same, 3 with other pixels, 1 of another category, 1 new" in found.sentence()
     assert found.at((0, 0)) is not None
     assert found.at((7, 5)) is None
 
@@ -72,7 +74,7 @@ def test_what_is_lost_says_what_is_there_instead() -> None:
     first, second = merged(street(), (CAR, slice(4, 6), slice(0, 4))), merged(street())
     (lost,) = (change for change in segment_changes(first, second).changes if change.kind == "lost")
 
-    assert lost.sentence() == "car 90 % is lost: road is there instead on most of its 8 px"
+    assert lost.sentence() == "car 90 % is lost: most of its 8 px are road"
 
 
 def test_nothing_changed_is_said() -> None:
@@ -121,6 +123,7 @@ def test_the_semantic_map_alone_is_changed(panoptic_pair: tuple[PanopticPass, Pa
     for segment in things:
         assert torch.equal(compared.exchanged.map.ids == segment, left.merged.map.ids == segment)
     assert all(change.first not in things for change in compared.by_semantic_map.changes)
+    assert compared.sentences()[1].startswith("With the detections of ")
     written = json.loads(json.dumps(compared.to_dict()))
     assert written["changes"]["differing"] == compared.changes.differing
     assert compared.names[0].endswith("(left)")
