@@ -1,27 +1,62 @@
-"""What a payload holds of the attention of a network of another make: where each cell looks, mean over the heads."""
+"""What a payload holds of the attention of a network of another make: where each cell looks, by layer and head."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 from rsp_lab.analysis.passes.view import ModelView
-from rsp_lab.attention.record import DenseAttention, record_attention
+from rsp_lab.attention.record import AttentionLayer, DenseAttention, record_attention
 from rsp_lab.explorer.blocks import Blocks
+from rsp_lab.explorer.quantise import FEW, quantise_rows
 from rsp_lab.models.subject import Subject
 
 BUDGET = 3 * 2**20
-"""Bytes of weights of one side, before deflation; layers are taken from the last one on while they fit."""
+"""Bytes of weights of one side, before deflation."""
+_FOR_MEANS = 2 / 3
+"""Of the budget: what the means of many layers may take, so that heads have room."""
 _NONE = 65535
+
+
+@dataclass(frozen=True, eq=False)
+class _Queries:
+    """The cells of a layer that ask, on their grid, and where on the image their keys lie.
+
+    Attributes:
+        layer: of which they are.
+        window, token: of each cell, (v, u).
+        keys: cell of the keys' grid under each key, (window, key), row by row; :data:`_NONE` for what lies nowhere.
+        key_cells: of the keys' grid, (y, x).
+    """
+
+    layer: DenseAttention
+    window: Tensor
+    token: Tensor
+    keys: Tensor
+    key_cells: tuple[int, int]
+
+    @property
+    def bytes(self) -> int:
+        """That the weights of one head take."""
+        return self.window.numel() * self.keys.shape[1] * FEW // 8
+
+    def weights(self) -> Float[Tensor, "v u head key"]:
+        """Of the keys that lie somewhere; 0 of the others."""
+        nowhere = (self.keys == _NONE)[self.window, None]
+        return self.layer.weights[self.window, :, self.token].masked_fill(nowhere, 0)
 
 
 def pack_attention(blocks: Blocks, side: str, view: ModelView, budget: int = BUDGET) -> dict[str, Any] | None:
     """Layers in the order of the network; None for a model of ours, or one without attention on a grid of cells.
 
-    A weight is one byte, a share of the largest of its cell, which is kept: it is off by at most 1/510 of that.
+    A weight has 4 bits and is off by at most a thirtieth of the largest that its cell has in its head; of the mean over
+    heads the largest is kept as it is. Which layers and heads there is room for is :func:`planned_heads`' to say.
     """
     looked = view.looked
     if not isinstance(looked.model, Subject):
@@ -30,50 +65,78 @@ def pack_attention(blocks: Blocks, side: str, view: ModelView, budget: int = BUD
         record = record_attention(looked.model, looked.image)
     except ValueError:  # there is none that could be seen
         return None
-    packed: list[dict[str, Any]] = []
-    left_out = 0
-    for name, layer in reversed(record.layers.items()):
-        cells = _on_grids(layer) if isinstance(layer, DenseAttention) else None
-        if cells is None or cells[0].numel() > budget:
-            left_out += 1
-            continue
-        budget -= cells[0].numel()
-        packed.append(_packed(blocks, f"{side}.attention{len(packed)}", name, *cells))
-    return {"layers": packed[::-1], "left_out": left_out} if packed else None
+    found = {name: queries for name, layer in record.layers.items() if (queries := _on_grids(layer)) is not None}
+    plan = planned_heads([(one.bytes, one.layer.heads) for one in found.values()], budget)
+    packed = [
+        _packed(blocks, f"{side}.attention{place}", name, queries, apart=heads > 1)
+        for place, ((name, queries), heads) in enumerate(zip(found.items(), plan, strict=True))
+        if heads
+    ]
+    return {"layers": packed, "left_out": len(record) - len(packed)} if packed else None
 
 
-def _on_grids(layer: DenseAttention) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]] | None:
-    """Weights by cell (v, u, key), the window of each cell (v, u), the keys' cells by window, and how many there are;
-    None where queries or keys lie on no one grid."""
-    grid, places = layer.grid, layer.query_places
-    known = layer.key_places[~layer.key_places.isnan()]
-    key_grid = known.real.unique(), known.imag.unique()
-    if grid is None or not known.numel() or key_grid[0].numel() * key_grid[1].numel() >= _NONE:
+def planned_heads(layers: Sequence[tuple[int, int]], budget: int = BUDGET) -> list[int]:
+    """How many heads of each layer there is room for: all, 1 for their mean, or 0.
+
+    First come the means, from the last layer on while they fit in two thirds of the budget; then the heads apart, from
+    the last layer on while they fit in what is left.
+
+    Args:
+        layers: bytes of one head's weights, and heads, in the order of the network.
+        budget: bytes.
+    """
+    plan = [0] * len(layers)
+    room = int(_FOR_MEANS * budget)
+    for place, (size, _) in reversed(list(enumerate(layers))):
+        if size <= room:
+            plan[place], room = 1, room - size
+    room = budget - sum(size * heads for (size, _), heads in zip(layers, plan, strict=True))
+    for place, (size, heads) in reversed(list(enumerate(layers))):
+        if plan[place] and size * (heads - 1) <= room:
+            plan[place], room = heads, room - size * (heads - 1)
+    return plan
+
+
+def _on_grids(layer: AttentionLayer) -> _Queries | None:
+    """None where queries or keys lie on no one grid."""
+    if not isinstance(layer, DenseAttention) or layer.grid is None:
         return None
-    there = ~places.isnan()
-    window, query = there.nonzero(as_tuple=True)
-    order = np.lexsort((places[there].imag.numpy(), places[there].real.numpy()))
-    window, query = window[order], query[order]
-    weights = layer.weights.mean(1)[window, query].reshape(*grid, -1)
-    y, x = (
+    rows, columns = (part.unique() for part in _parts(layer.key_places[~layer.key_places.isnan()]))
+    if not 0 < len(rows) * len(columns) < _NONE:
+        return None
+    there = ~layer.query_places.isnan()
+    window, token = there.nonzero(as_tuple=True)
+    y, x = _parts(layer.query_places[there])
+    order = np.lexsort((x.numpy(), y.numpy()))
+    above, along = (
         torch.bucketize(part.contiguous(), cells)
-        for part, cells in zip((layer.key_places.real, layer.key_places.imag), key_grid, strict=True)
+        for part, cells in zip(_parts(layer.key_places), (rows, columns), strict=True)
     )
-    keys = torch.where(layer.key_places.isnan(), _NONE, y * key_grid[1].numel() + x)
-    return weights, window.reshape(grid), keys, (key_grid[0].numel(), key_grid[1].numel())
+    keys = torch.where(layer.key_places.isnan(), _NONE, above * len(columns) + along)
+    return _Queries(
+        layer, window[order].reshape(layer.grid), token[order].reshape(layer.grid), keys, (len(rows), len(columns))
+    )
 
 
-def _packed(
-    blocks: Blocks, block: str, name: str, weights: Tensor, window: Tensor, keys: Tensor, key_cells: tuple[int, int]
-) -> dict[str, Any]:
-    peak = weights.amax(-1)
-    shares = (255 * weights / peak.clamp_min(torch.finfo(weights.dtype).tiny)[..., None]).round()
-    return {
+def _parts(places: Complex[Tensor, "*tokens"]) -> tuple[Tensor, Tensor]:
+    """y and x of places."""
+    return places.real, places.imag
+
+
+def _packed(blocks: Blocks, block: str, name: str, queries: _Queries, *, apart: bool) -> dict[str, Any]:
+    weights = queries.weights()
+    mean = weights.mean(2, keepdim=True)
+    kept = quantise_rows(weights if apart else mean, FEW)
+    # What is kept as one row has its largest weight exactly.
+    peak = {"peak": blocks.add_array(f"{block}.peak", mean[:, :, 0].amax(-1).numpy().astype("<f4"))} if apart else {}
+    return peak | {
         "name": name,
-        "cells": list(window.shape),
-        "keys": list(key_cells),
-        "weights": blocks.add_array(f"{block}.weights", shares.numpy().astype(np.uint8)),
-        "peak": blocks.add_array(f"{block}.peak", peak.numpy().astype("<f4")),
-        "window": blocks.add_array(f"{block}.window", window.numpy().astype("<u2")),
-        "places": blocks.add_array(f"{block}.places", keys.numpy().astype("<u2")),
+        "heads": queries.layer.heads,
+        "apart": apart or queries.layer.heads == 1,
+        "cells": list(queries.window.shape),
+        "keys": list(queries.key_cells),
+        "weights": blocks.add_array(f"{block}.weights", kept.values, kept.bits),
+        "scale": blocks.add_array(f"{block}.scale", kept.scale),
+        "window": blocks.add_array(f"{block}.window", queries.window.numpy().astype("<u2")),
+        "places": blocks.add_array(f"{block}.places", queries.keys.numpy().astype("<u2")),
     }

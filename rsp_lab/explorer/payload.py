@@ -31,7 +31,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
 
-FORMAT = "rsp_lab.explorer/3"
+FORMAT = "rsp_lab.explorer/4"
 MAGIC = b"RSPX"
 SIDES = ("left", "right")
 _JPEG_QUALITY = 92

@@ -6,7 +6,7 @@ Suffixes name axes: y x cell, wy wx window row and column.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int16, UInt8, UInt16
@@ -25,13 +25,14 @@ CONTRIBUTION_STEPS = 2**15 - 1
 
 @dataclass(frozen=True, eq=False)
 class QuantisedWeights:
-    """Relation weights in few bits: ``values * scale`` is off by at most half a scale.
+    """Weights in few bits: ``values * scale`` is off by at most half a scale.
 
-    A scale is the cell's largest weight over 255 (8 bits), 15 (4 bits) or, where a weight is negative, 127.
+    A scale is the largest weight of a cell, or of a row, over 255 (8 bits), 15 (4 bits) or, where a weight is negative,
+    127.
 
     Attributes:
-        values: (y, x, wy, wx), uint8, or int8 where a weight is negative.
-        scale: (y, x), weight of one step of the values; the cell's largest weight is hit exactly.
+        values: (y, x, wy, wx), or (*row, key), uint8, or int8 where a weight is negative.
+        scale: (y, x), or (*row), weight of one step of the values; the largest weight is hit exactly.
         bits: of each value; what is signed always has 8.
     """
 
@@ -43,12 +44,22 @@ class QuantisedWeights:
 def quantise(weights: Float[Tensor, "wy wx y x"], bits: int = MANY) -> QuantisedWeights:
     """One step's weights in few bits, cell by cell, so that a flat grid keeps as many digits as a peaked one."""
     cells = _by_cell(weights)
-    signed = bool((cells < 0).any())
+    rows = _quantised_rows(cells.reshape(*cells.shape[:2], -1), bits)
+    return replace(rows, values=rows.values.reshape(cells.shape))
+
+
+def quantise_rows(weights: Float[Tensor, "*row key"], bits: int = MANY) -> QuantisedWeights:
+    """What each query of an attention gives its keys in few bits, row by row."""
+    return _quantised_rows(weights.detach().cpu().numpy(), bits)
+
+
+def _quantised_rows(rows: np.ndarray, bits: int) -> QuantisedWeights:
+    signed = bool((rows < 0).any())
     bits = MANY if signed else bits
     top, kind = (127, np.int8) if signed else (2**bits - 1, np.uint8)
-    scale = np.abs(cells).max(axis=(2, 3)) / top
-    # An all-zero cell has no scale of its own; any will do, and 1 keeps the division defined.
-    values = np.rint(cells / np.where(scale > 0, scale, 1.0)[..., None, None])
+    scale = np.abs(rows).max(axis=-1) / top
+    # An all-zero row has no scale of its own; any will do, and 1 keeps the division defined.
+    values = np.rint(rows / np.where(scale > 0, scale, 1.0)[..., None])
     return QuantisedWeights(np.ascontiguousarray(values, dtype=kind), scale.astype("<f4"), bits)
 
 

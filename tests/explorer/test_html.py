@@ -286,9 +286,9 @@ def test_the_budget_of_a_file_grows_with_large_images_only() -> None:
     assert file_budget((1024, 2048)) == 4 * FILE_BUDGET
 
 
-def test_two_networks_of_another_make_have_their_attention_under_the_cursor(
-    tmp_path: Path, opened: tuple[Page, list[str], list[str]]
-) -> None:
+@pytest.fixture
+def foreign(tmp_path: Path, opened: tuple[Page, list[str], list[str]]) -> Iterator[Page]:
+    """Two networks of another make, each with attentions of 4 and of 2 heads; no script may fail."""
     subject, image = family("torch"), noise_image((64, 96))
     found = compare(subject, subject, image)
     payload = build_payload(found.image, (subject, subject), found.views, table_for(subject.class_names, ""))
@@ -301,20 +301,59 @@ def test_two_networks_of_another_make_have_their_attention_under_the_cursor(
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(path.as_uri())
     page.locator(READY).wait_for(timeout=600_000)
-
-    assert page.locator(".rsp-step").count() == 0
-    expect(page.locator(".rsp-parts").first).to_contain_text("its margin here, logits: level 3")
-    expect(page.locator(".rsp-peak").first).to_contain_text("mean over heads, peak 0.")
-    before = painted(overlay(page, "left"))
-    photograph(page, "left").hover(position={"x": 60, "y": 60})
-    expect(page.locator(".rsp")).not_to_have_attribute("data-cursor", "31,47")
-    assert painted(overlay(page, "left")) > 2000
-    choice = page.get_by_label("Layer of Layers (left) whose attention is shown")
-    assert choice.locator("option").all_inner_texts() == ["none", "block.self_attn", "attend"]
-    choice.select_option("-1")
-    expect(page.locator(".rsp-peak").first).to_have_text("")
-    page.mouse.move(0, 0)
-    expect(page.locator(".rsp")).to_have_attribute("data-cursor", "31,47")
-    assert painted(overlay(page, "left")) < before / 4
+    yield page
     page.close()
     assert said == []
+
+
+@pytest.mark.browser
+def test_two_networks_of_another_make_have_their_attention_under_the_cursor(foreign: Page) -> None:
+    assert foreign.locator(".rsp-step").count() == 0
+    expect(foreign.locator(".rsp-parts").first).to_contain_text("level 3")
+    expect(foreign.locator(".rsp-peak").first).to_contain_text("peak 0.")
+    before = painted(overlay(foreign, "left"))
+    photograph(foreign, "left").hover(position={"x": 60, "y": 60})
+    expect(foreign.locator(".rsp")).not_to_have_attribute("data-cursor", "31,47")
+    assert painted(overlay(foreign, "left")) > 2000
+    choice = foreign.get_by_label("Layer of Layers (left) whose attention is shown")
+    names = ["none", "block.self_attn, stride 8", "attend, stride 8"]
+    assert choice.locator("option").all_inner_texts() == names
+    choice.select_option("none")
+    expect(foreign.locator(".rsp-peak").first).to_have_text("")
+    foreign.mouse.move(0, 0)
+    expect(foreign.locator(".rsp")).to_have_attribute("data-cursor", "31,47")
+    assert painted(overlay(foreign, "left")) < before / 4
+
+
+@pytest.mark.browser
+def test_layer_and_head_of_an_attention_are_chosen_by_hand_or_by_keys_and_stand_in_the_link(foreign: Page) -> None:
+    layer, head = (
+        foreign.get_by_label(f"{what} of Layers (left) whose attention is shown") for what in ("Layer", "Head")
+    )
+    peak = foreign.locator(".rsp-peak").first
+    assert head.locator("option").all_inner_texts() == ["mean of 2 heads", "head 1 of 2", "head 2 of 2"]
+    mean = peak.inner_text()
+    head.select_option("head 2 of 2")
+    expect(peak).not_to_have_text(mean)
+    second = peak.inner_text()
+    foreign.wait_for_url(re.compile("left-head=2"))
+
+    photograph(foreign, "right").focus()
+    foreign.keyboard.press("Shift+L")
+    foreign.keyboard.press("h")
+    status = foreign.get_by_role("status")
+    expect(status).to_contain_text("Attention of Layers (right): block.self_attn, head 1 of 4, peak 0.")
+    foreign.keyboard.press("ArrowRight")
+    expect(foreign.locator(".rsp")).to_have_attribute("data-cursor", "31,55")
+    foreign.keyboard.press("Escape")
+    foreign.wait_for_url(re.compile("left-head=2&right-layer=block.self_attn&right-head=1"))
+
+    foreign.reload()
+    foreign.locator(READY).wait_for(timeout=600_000)
+    expect(peak).to_have_text(second)
+    expect(head).to_have_value("2")
+    expect(layer).to_have_value("attend")
+    expect(foreign.get_by_label("Layer of Layers (right) whose attention is shown")).to_have_value("block.self_attn")
+    expect(foreign.get_by_label("Head of Layers (right) whose attention is shown")).to_have_value("1")
+    layer.select_option("none")
+    expect(head).to_be_hidden()

@@ -1,4 +1,5 @@
 // What a reader can do to a view. Every action ends in one drawing; those that change what a link leads to are reported.
+import { fitting, turned } from "./attention.js";
 import { clampPixel } from "./geometry.js";
 import { cursor, draw, schedule } from "./scene.js";
 import { viewText } from "./state.js";
@@ -21,6 +22,20 @@ export function currentText(view) {
 export function set(view, name, value) {
   view[name] = value;
   changed(view, name === "opacity");
+}
+
+// Another layer or head of one side's attention.
+export function chooseAttention(view, side, change) {
+  const attention = [...view.attention];
+  attention[side] = fitting(view.payload.header.sides[side], { ...attention[side], ...change });
+  set(view, "attention", attention);
+}
+
+// The layer or head one further on; false where the side has no attention.
+export function turnAttention(view, side, what, by) {
+  if (!view.attention[side]) return false;
+  chooseAttention(view, side, turned(view.payload.header.sides[side], view.attention[side], what, by));
+  return true;
 }
 
 export function moved(view, pixel) {

@@ -1,6 +1,7 @@
 // The explorer: two photographs with one linked cursor, and the relation grids at the cursor. It needs no server while
 // the cursor moves; only a pinned pixel and a changed view are reported.
-import { askForSecond, copyView, hideStep, set, showWhole, zoom } from "./actions.js";
+import { askForSecond, chooseAttention, copyView, hideStep, set, showWhole, zoom } from "./actions.js";
+import { NONE, chosenLayer, fitting } from "./attention.js";
 import { listenToGrid, listenToPhotograph } from "./gestures.js";
 import { paintLabels } from "./draw.js";
 import { make } from "./make.js";
@@ -66,9 +67,7 @@ async function show(view, bytes) {
     const photograph = await createImageBitmap(payload.blocks.image);
     if (generation !== view.generation) return;
     const before = view.payload;
-    // The last layer of each side that has any.
-    const attention = payload.header.sides.map((side) => (side.attention ? side.attention.layers.length - 1 : -1));
-    Object.assign(view, { payload, photograph, attention, hover: null, last: null, awaiting: false });
+    Object.assign(view, { payload, photograph, hover: null, last: null, awaiting: false });
     if (before) keepChoices(view);
     else Object.assign(view, parseView(view.text, payload.header), view.pick && { pick: view.pick });
     build(view);
@@ -92,7 +91,12 @@ function keepChoices(view) {
     look: standard.look,
     active: steps.includes(view.active) ? view.active : standard.active,
     hidden: view.hidden.filter((name) => steps.includes(name)),
+    attention: standard.attention.map((choice, i) => (choice && knows(header.sides[i], view.attention[i]) ? fitting(header.sides[i], view.attention[i]) : choice)),
   });
+}
+
+function knows(side, choice) {
+  return choice && (choice.layer === NONE || chosenLayer(side, choice));
 }
 
 function restore(view, text) {
@@ -106,7 +110,7 @@ function restore(view, text) {
 function build(view) {
   const { header, blocks } = view.payload;
   view.labels = header.sides.map((side) => paintLabels(blocks[side.labels], header.classes));
-  view.photographs = header.sides.map((side, i) => photographPanel(["left", "right"][i], side.name));
+  view.photographs = header.sides.map((side, i) => photographPanel(["left", "right"][i], side, header));
   view.side = sidePanel(header, view);
   view.bar = toolbar(view, {
     grids: (kind) => set(view, "grids", kind),
@@ -136,19 +140,17 @@ function build(view) {
 function listen(view) {
   view.photographs.forEach((panel) => listenToPhotograph(view, panel.frame));
   for (const panel of view.steps) {
-    panel.first.grids.forEach((grid, i) => listenToGrid(view, panel, grid, i, false));
-    panel.second.grids.forEach((grid, i) => listenToGrid(view, panel, grid, i, true));
+    panel.first.grids.forEach((grid, i) => grid && listenToGrid(view, panel, grid, i, false));
+    panel.second.grids.forEach((grid, i) => grid && listenToGrid(view, panel, grid, i, true));
   }
   view.side.slider.addEventListener("input", () => set(view, "opacity", view.side.slider.value / 100));
   view.side.toggle.addEventListener("change", () => set(view, "outlined", view.side.toggle.checked));
-  view.side.attention.forEach((choice, i) => {
-    choice?.select.addEventListener("change", () => {
-      view.attention[i] = Number(choice.select.value);
-      schedule(view);
-    });
+  view.side.attention.forEach((controls, i) => {
+    controls?.layer.addEventListener("change", () => chooseAttention(view, i, { layer: controls.layer.value }));
+    controls?.head.addEventListener("change", () => chooseAttention(view, i, { head: Number(controls.head.value) }));
   });
   // Keys of the host page must not fire while a switch is in use.
-  view.bar.element.addEventListener("keydown", (event) => event.stopPropagation());
+  for (const element of [view.bar.element, view.side.element]) element.addEventListener("keydown", (event) => event.stopPropagation());
 }
 
 // Both photographs as large as one screen allows; beside them the panel, or below them where there is no room.

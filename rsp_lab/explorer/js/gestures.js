@@ -1,11 +1,14 @@
 // Mouse, touch, pen and keyboard on the photographs and the grids.
-import { moved, pan, pin, pinSecond, set, showWhole, step, zoom, zoomAtCursor } from "./actions.js";
+import { moved, pan, pin, pinSecond, set, showWhole, step, turnAttention, zoom, zoomAtCursor } from "./actions.js";
 import { clampPixel } from "./geometry.js";
-import { announce, cursor, schedule } from "./scene.js";
+import { announce, announceAttention, cursor, schedule } from "./scene.js";
 import { toImage } from "./viewport.js";
 
 const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 const ZOOM_KEYS = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, "−": 1 / 1.5 };
+const TURNS = { l: "layer", h: "head" };
+// What the arrows move by where no level is 3.
+const PLAIN_STEP = 8;
 // A press that wanders less than this is still a click.
 const DRAG_PX = 4;
 
@@ -51,9 +54,13 @@ export function listenToPhotograph(view, frame) {
   frame.addEventListener("keydown", (event) => {
     // The host page has keys of its own, which must not fire while the cursor is moved.
     event.stopPropagation();
-    if (event.ctrlKey || event.metaKey || event.altKey || !pressed(view, event)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const side = view.photographs.findIndex((panel) => panel.frame === frame);
+    const what = TURNS[event.key.toLowerCase()];
+    if (what && turnAttention(view, side, what, event.shiftKey ? -1 : 1)) announceAttention(view, side);
+    else if (pressed(view, event)) announce(view);
+    else return;
     event.preventDefault();
-    announce(view);
   });
 }
 
@@ -98,6 +105,7 @@ function pressed(view, { key, shiftKey }) {
 
 function finestCell(view, axis) {
   const { size } = view.payload.header;
+  if (!view.steps.length) return PLAIN_STEP;
   const cells = view.steps[view.steps.length - 1].sides.find(Boolean).cells[axis];
   return Math.max(1, Math.round(size[axis] / cells));
 }

@@ -1,4 +1,5 @@
 // The parts of the page around the canvases: photographs, the side panel, and the grids of a step.
+import { attentionControls } from "./attention.js";
 import { answerAt, contributionsAt, labelAt } from "./payload.js";
 import { drawGrid, drawKey, drawOutlineKey, gridOf, weightAt } from "./grid.js";
 import { chip, keyCanvas, make, number, rounded, share, signed } from "./make.js";
@@ -12,16 +13,22 @@ const HINTS = {
 const CHAIN_HINT = " Outlined: the fewest cells that hold 90 % of what a level gives the pixel, and how far they reach.";
 const ENDS = { weights: ["0", "grid's peak"], scores: ["−scale", "0", "+scale"] };
 
-export function photographPanel(side, title) {
+// What an arrow key moves the cursor by, in words.
+export function arrowStep(header) {
+  return header.sides.some((side) => side.steps.length) ? "a cell of level 3" : "8 pixels";
+}
+
+export function photographPanel(place, side, header) {
+  const title = side.name;
   const base = make("canvas");
   const overlay = make("canvas");
-  const frame = make("div", { className: "rsp-photo", tabIndex: 0, dataset: { side } }, base, overlay);
+  const frame = make("div", { className: "rsp-photo", tabIndex: 0, dataset: { side: place } }, base, overlay);
   frame.setAttribute("role", "application");
   frame.setAttribute(
     "aria-label",
-    `Photograph with the prediction of ${title}. Arrow keys move the cursor by a cell of level 3, with Shift by a pixel; ` +
+    `Photograph with the prediction of ${title}. Arrow keys move the cursor by ${arrowStep(header)}, with Shift by a pixel; ` +
       "Enter pins it, Shift and Enter pin a second pixel, Delete takes that away, Escape returns to the pinned pixel; " +
-      "plus, minus and 0 zoom.",
+      `plus, minus and 0 zoom${side.attention ? "; L and H show another layer and head of its attention, with Shift the one before" : ""}.`,
   );
   const says = make("span");
   return { base, overlay, frame, says, figure: make("figure", {}, make("figcaption", {}, make("b", { textContent: title }), says), frame) };
@@ -59,26 +66,12 @@ export function sidePanel(header, view) {
   status.setAttribute("role", "status");
   const legend = make("div", { className: "rsp-classes" }, ...classes);
   const outlines = outlineKeys(header.outlines, view.outlined);
-  const attention = header.sides.map((side, i) => side.attention && attentionChoice(side, view.attention[i]));
+  const attention = header.sides.map((side) => side.attention && attentionControls(side, header.size));
   const choices = attention.filter(Boolean).map((choice) => choice.element);
   const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, said), outlines.element, ...choices);
   const key = make("div", { className: "rsp-legend" }, scale, ends, hint);
   const element = make("aside", {}, make("div", {}, first.element, second.element), controls, key, status);
   return { element, first, second, scale, ends, hint, status, classes, slider, legend, toggle: outlines.toggle, attention };
-}
-
-// Which layer of a side's attention is shown under the cursor, and how much its cell gives one place at the most.
-function attentionChoice(side, chosen) {
-  const { layers, left_out: missing } = side.attention;
-  const option = (value, textContent) => make("option", { value, textContent });
-  const select = make("select", {}, option(-1, "none"), ...layers.map((layer, i) => option(i, layer.name)));
-  select.value = String(chosen);
-  select.setAttribute("aria-label", `Layer of ${side.name} whose attention is shown`);
-  const said = make("span", { className: "rsp-peak" });
-  const rest = missing ? make("small", { textContent: `${missing} more would take too much room here.` }) : "";
-  const element = make("div", { className: "rsp-attention" }, make("label", {}, `Attention of ${side.name}`), select, said, rest);
-  const fill = (look) => (said.textContent = look ? `mean over heads, peak ${share(look.peak)}` : "");
-  return { element, select, fill };
 }
 
 function whereBlock() {
@@ -143,8 +136,9 @@ export function stepPanel(pair, header, { choose, hide, hidden }) {
   const button = make("button", { type: "button", title }, key, make("b", { textContent: `${step.high}${step.low}` }), make("span", { textContent: facts }));
   const eye = make("input", { type: "checkbox", checked: !hidden, title: `Level ${step.high} on the photographs` });
   eye.setAttribute("aria-label", eye.title);
-  const first = gridPair(pair);
-  const second = gridPair(pair);
+  const shown = header.sides.map((side) => side.steps.length > 0);
+  const first = gridPair(shown);
+  const second = gridPair(shown);
   const mark = make("div", { className: "rsp-mark" });
   const below = make("div", {}, mark, second.element);
   const element = make("div", { className: "rsp-step", dataset: { step: pair.name } }, make("div", { className: "rsp-head" }, button, eye), first.element, below);
@@ -155,11 +149,13 @@ export function stepPanel(pair, header, { choose, hide, hidden }) {
   return { ...pair, element, button, key, eye, first, second, mark, below, level, window };
 }
 
-function gridPair(pair) {
-  const grids = pair.sides.map(() => make("canvas"));
-  const texts = pair.sides.map(() => make("p"));
-  grids.forEach((grid) => grid.setAttribute("role", "img"));
-  return { grids, texts, element: make("div", { className: "rsp-pair" }, ...grids, ...texts) };
+// A side without any steps has no place here: null.
+function gridPair(shown) {
+  const grids = shown.map((there) => (there ? make("canvas") : null));
+  const texts = shown.map((there) => (there ? make("p") : null));
+  const found = grids.filter(Boolean);
+  found.forEach((grid) => grid.setAttribute("role", "img"));
+  return { grids, texts, element: make("div", { className: "rsp-pair" }, ...found, ...texts.filter(Boolean)) };
 }
 
 // Both parts of both sides share a scale, so that what decides more is seen.
@@ -173,6 +169,7 @@ export function fillPair(panel, pair, seen, names, { kind, spread, ink, width, m
   const limit = kind === "weights" ? 0 : scoreLimit(seen);
   seen.forEach((one, i) => {
     const text = pair.texts[i];
+    if (!text) return;
     if (!one) return text.replaceChildren(`${names[i]} has no such step`);
     const grid = gridOf(one.relation, one.scores, kind, limit, panel.level);
     drawGrid(pair.grids[i], width, grid, panel.window, panel.level, ink, marked);

@@ -1,7 +1,7 @@
 // Reading of a payload (rsp_lab/explorer/payload.py): header, label maps, and one cell's weights, scores and gaze.
 import { windowAt } from "./geometry.js";
 
-const FORMAT = "rsp_lab.explorer/3";
+const FORMAT = "rsp_lab.explorer/4";
 const TYPES = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array };
 // As MARGIN_STEPS and CONTRIBUTION_STEPS in rsp_lab/explorer/quantise.py.
 const MARGIN_STEPS = 65535;
@@ -99,22 +99,39 @@ export function contributionsAt(payload, side, pixel) {
   return [...parts.slice(0, -1).reverse(), parts.at(-1)];
 }
 
-// Where a cell of an attention looks: boxes [top, left, bottom, right] of pixel coordinates, each with its weight and
-// that weight's share of the cell's largest, mean over the heads; and the box of the cell itself.
-export function attentionAt(payload, layer, pixel) {
+// Where a cell of an attention looks by one of its heads, or, as head 0, by the mean of all: boxes [top, left, bottom,
+// right] of pixel coordinates, each with its weight and that weight's share of the largest; the largest; and the box of
+// the cell itself.
+export function attentionAt(payload, layer, pixel, head = 0) {
   const { size } = payload.header;
   const box = (y, x, cells) => [0, 1, 0, 1].map((axis, i) => (([y, x][axis] + (i > 1 ? 1 : 0)) * size[axis]) / cells[axis] - 0.5);
   const [y, x] = [0, 1].map((axis) => Math.floor(((pixel[axis] + 0.5) * layer.cells[axis]) / size[axis]));
   const index = y * layer.cells[1] + x;
-  const { values, shape } = payload.blocks[layer.weights];
-  const peak = payload.blocks[layer.peak].values[index];
-  const places = payload.blocks[layer.places].values.subarray(...[0, 1].map((end) => (payload.blocks[layer.window].values[index] + end) * shape[2]));
-  const seen = Array.from(values.subarray(index * shape[2], (index + 1) * shape[2]), (value, key) => {
+  const weights = headWeights(payload, layer, index, head);
+  const largest = weights.reduce((most, weight) => Math.max(most, weight), 0);
+  const window = payload.blocks[layer.window].values[index];
+  const places = payload.blocks[layer.places].values.subarray(window * weights.length, (window + 1) * weights.length);
+  const seen = Array.from(weights, (weight, key) => {
     const place = places[key];
-    if (place === 65535 || !value) return null;
-    return { box: box(Math.floor(place / layer.keys[1]), place % layer.keys[1], layer.keys), share: value / 255, weight: (peak * value) / 255 };
+    if (place === 65535 || !weight) return null;
+    return { box: box(Math.floor(place / layer.keys[1]), place % layer.keys[1], layer.keys), share: weight / largest, weight };
   });
+  const peak = layer.peak && !head ? payload.blocks[layer.peak].values[index] : largest;
   return { own: box(y, x, layer.cells), peak, seen: seen.filter(Boolean) };
+}
+
+// The weights of a cell's keys by one head, or the mean of those that are kept.
+function headWeights(payload, layer, index, head) {
+  const { values, shape } = payload.blocks[layer.weights];
+  const [heads, keys] = shape.slice(2);
+  const chosen = head ? [head - 1] : Array.from({ length: heads }, (_, i) => i);
+  const weights = new Float64Array(keys);
+  for (const one of chosen) {
+    const start = index * heads + one;
+    const scale = payload.blocks[layer.scale].values[start] / chosen.length;
+    for (let key = 0; key < keys; key++) weights[key] += scale * values[start * keys + key];
+  }
+  return weights;
 }
 
 // Which positions of a window around a cell lie on the map, row by row.

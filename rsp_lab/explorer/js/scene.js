@@ -1,4 +1,5 @@
 // What is seen from a pixel, and the drawing of it on all canvases: one drawing a frame, however often pointers report.
+import { chosenLayer, saidAttention } from "./attention.js";
 import { chainAt, holding } from "./chain.js";
 import { clampPixel } from "./geometry.js";
 import { drawAttention, drawCell, drawChain, drawFootprints, drawGaze, drawMark, drawOutlines, drawPhotograph, outlinePaths, prepared } from "./draw.js";
@@ -67,7 +68,7 @@ function drawLinked(view) {
   const pixel = cursor(view);
   // The page is measured once, before anything in it changes: each later look would lay it out again.
   const ink = getComputedStyle(view.element).color;
-  const width = view.steps[0]?.first.grids[0].clientWidth || 112;
+  const width = view.steps[0]?.first.grids.find(Boolean).clientWidth || 112;
   const seen = seenAt(view, pixel);
   const other = view.second && seenFromSecond(view);
   const found = fillWhere(view.side.first, payload, pixel, view.hover ? "cursor" : "pinned");
@@ -88,9 +89,10 @@ function drawLinked(view) {
 
 // Where the chosen layer of a side looks from a pixel; null where none is chosen.
 function lookAt(view, side, pixel) {
-  const layer = view.payload.header.sides[side].attention?.layers[view.attention[side]];
-  const found = layer ? attentionAt(view.payload, layer, pixel) : null;
-  view.side.attention[side]?.fill(found);
+  const choice = view.attention[side];
+  const layer = chosenLayer(view.payload.header.sides[side], choice);
+  const found = layer ? attentionAt(view.payload, layer, pixel, choice.head) : null;
+  view.side.attention[side]?.fill(choice, found);
   return found;
 }
 
@@ -163,4 +165,10 @@ export function announce(view) {
   const names = view.payload.header.sides.map((side) => side.name);
   const answers = answersAt(view.payload, pixel).map((text, i) => `${names[i]} ${text}`);
   view.side.status.textContent = `y ${pixel[0]}, x ${pixel[1]}: ${answers.join("; ")}`;
+}
+
+// The same of a side's attention, once a key has chosen another layer or head of it.
+export function announceAttention(view, side) {
+  const shown = view.payload.header.sides[side];
+  view.side.status.textContent = saidAttention(shown, view.attention[side], lookAt(view, side, cursor(view)));
 }

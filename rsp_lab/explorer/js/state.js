@@ -1,4 +1,5 @@
 // A view as text, so that a link leads to exactly it, and back; what a link asks for in vain is left out.
+import { attentionText, parseAttention, standardAttention } from "./attention.js";
 import { clampLook, wholeImage } from "./viewport.js";
 
 export const GRIDS = ["weights", "content", "position"];
@@ -16,6 +17,7 @@ export function standardView(header) {
     opacity: 0.4,
     outlined: true,
     look: wholeImage(header.size),
+    attention: standardAttention(header),
   };
 }
 
@@ -36,6 +38,7 @@ export function viewText(view, header) {
   if (view.hidden.length) text.set("hidden", view.hidden.join());
   if (view.opacity !== standard.opacity) text.set("predictions", String(Math.round(view.opacity * 100)));
   if (!view.outlined) text.set("outlines", "0");
+  attentionText(view, header, text);
   if (view.look.zoom > 1) {
     const rounded = [view.look.zoom, ...view.look.centre].map((n) => Number(n.toFixed(2)));
     text.set("zoom", rounded.join());
@@ -69,6 +72,7 @@ export function parseView(text, header) {
   view.outlined = asked.get("outlines") !== "0";
   const percent = numbers(asked.get("predictions"), 1);
   if (percent) view.opacity = Math.min(100, Math.max(0, percent[0])) / 100;
+  view.attention = parseAttention(asked, header);
   const look = numbers(asked.get("zoom"), 3);
   if (look) view.look = clampLook({ zoom: look[0], centre: look.slice(1) }, header.size);
   return view;

@@ -1,14 +1,16 @@
 // The row of switches: what the grids and the photographs show, zoom, the second pixel, the link, and the keys.
 import { make } from "./make.js";
+import { arrowStep } from "./panels.js";
 
-const KEYS = [
+const KEYS = ({ payload: { header } }) => [
   ["Click, Enter", "pin a pixel"],
   ["Shift + click, Shift + Enter", "pin a second pixel beside it"],
   ["Delete", "take the second pixel away"],
-  ["Arrows, Shift + arrows", "move by a cell of level 3, by a pixel"],
+  ["Arrows, Shift + arrows", `move by ${arrowStep(header)}, by a pixel`],
   ["Ctrl + wheel, pinch, + and −", "zoom; on a photograph in use the wheel alone"],
   ["Drag, 0", "pan while zoomed, show the whole image"],
   ["Escape", "back to the pinned pixel"],
+  ...(header.sides.some((side) => side.attention) ? [["L, H, with Shift back", "another layer, head of the attention on a photograph in use"]] : []),
 ];
 
 // One of few options, all in sight.
@@ -30,8 +32,8 @@ function plain(words, title, onClick) {
   return button;
 }
 
-function help() {
-  const rows = KEYS.flatMap(([keys, what]) => [make("dt", { textContent: keys }), make("dd", { textContent: what })]);
+function help(view) {
+  const rows = KEYS(view).flatMap(([keys, what]) => [make("dt", { textContent: keys }), make("dd", { textContent: what })]);
   return make("details", { className: "rsp-keys" }, make("summary", { textContent: "Keys" }), make("dl", {}, ...rows));
 }
 
@@ -57,7 +59,7 @@ export function toolbar(view, act) {
   const link = act.link ? plain("Copy link", "Copy a link to exactly this view", act.link) : null;
   const copied = make("input", { className: "rsp-link", readOnly: true, hidden: true });
   copied.setAttribute("aria-label", "Link to this view");
-  const element = make("div", { className: "rsp-bar" }, grids.element, spread.element, arrows, zoom, second, ...(link ? [link, copied] : []), help());
+  const element = make("div", { className: "rsp-bar" }, grids.element, spread.element, arrows, zoom, second, ...(link ? [link, copied] : []), help(view));
   element.setAttribute("role", "toolbar");
   element.setAttribute("aria-label", "What is shown");
   return { element, grids, spread, gaze, whole, second, link, copied };

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from rsp_lab.analysis.comparison.compare import compare
-from rsp_lab.attention.record import record_attention
+from rsp_lab.attention.record import AttentionLook, record_attention
 from rsp_lab.data.tables import table_for
-from rsp_lab.explorer.attention import pack_attention
+from rsp_lab.explorer.attention import pack_attention, planned_heads
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.models.adapt import adapt
@@ -70,7 +70,9 @@ def test_contributions_are_those_of_the_level_ledger(run_module: Any) -> None:
 LOOKS = """async (core, [text, pixels]) => {
   const payload = await core.unpack(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
   const { layers } = payload.header.sides[1].attention;
-  return layers.map((layer) => pixels.map((pixel) => core.attentionAt(payload, layer, pixel)));
+  const heads = (layer) => Array.from({ length: core.headsApart(layer) + 1 }, (_, head) => head);
+  const looks = (layer, pixel) => heads(layer).map((head) => core.attentionAt(payload, layer, pixel, head));
+  return layers.map((layer) => pixels.map((pixel) => looks(layer, pixel)));
 }"""
 
 
@@ -86,30 +88,52 @@ def test_looks_are_those_of_the_record(name: str, run_module: Any) -> None:
 
     assert len(layers) == len(record)
     for layer, looks in zip(record.layers.values(), layers, strict=True):
-        for pixel, look in zip(pixels, looks, strict=True):
+        for pixel, heads in zip(pixels, looks, strict=True):
             expected = layer.look(*pixel)
-            top, left, bottom, right = look["own"]
-            assert ((top + bottom) / 2, (left + right) / 2) == pytest.approx(expected.cell, abs=1e-3)
-            assert top <= pixel[0] <= bottom
-            assert left <= pixel[1] <= right
-            weights = expected.weights.mean(0)
-            assert look["peak"] >= float(weights.max()) - 1e-5
-            there = {
-                (round((box[0] + box[2]) / 2, 2), round((box[1] + box[3]) / 2, 2)): one["weight"]
-                for one in look["seen"]
-                for box in [one["box"]]
-            }
-            for (y, x), weight in zip(expected.positions.tolist(), weights.tolist(), strict=True):
-                got = there.get((round(y, 2), round(x, 2)), 0.0)
-                assert got == pytest.approx(weight, abs=look["peak"] / 500 + 1e-6)
+            assert len(heads) == (layer.heads + 1 if layer.heads > 1 else 1)
+            # Half a step of 15, of each head's own largest weight.
+            bounds = expected.weights.amax(-1) / 30 + 1e-6
+            mean = expected.weights.mean(0)
+            assert heads[0]["peak"] == pytest.approx(float(mean.max()), abs=1e-5)
+            check_look(heads[0], expected, mean, float(bounds.mean()))
+            for look, weights, bound in zip(heads[1:], expected.weights, bounds.tolist(), strict=False):
+                assert look["peak"] == pytest.approx(float(weights.max()), abs=1e-5)
+                check_look(look, expected, weights, bound)
 
 
-def test_layers_beyond_the_budget_are_left_out_and_counted() -> None:
-    subject, image = family("ViT of timm"), noise_image((64, 96))
-    found = compare(subject, subject, image)
-    one = 24 * 25  # cells times keys, the class token among these
-    packed = pack_attention(Blocks(), "left", found.views[0], budget=one)
-    assert packed is not None
-    assert [layer["name"] for layer in packed["layers"]] == ["backbone.blocks.1.attn"]
-    assert packed["left_out"] == 1
-    assert pack_attention(Blocks(), "left", found.views[0], budget=one - 1) is None
+def check_look(look: dict[str, Any], expected: AttentionLook, weights: torch.Tensor, bound: float) -> None:
+    top, left, bottom, right = look["own"]
+    assert ((top + bottom) / 2, (left + right) / 2) == pytest.approx(expected.cell, abs=1e-3)
+    assert max((one["share"] for one in look["seen"]), default=1) <= 1
+    there = {
+        (round((box[0] + box[2]) / 2, 2), round((box[1] + box[3]) / 2, 2)): one["weight"]
+        for one in look["seen"]
+        for box in [one["box"]]
+    }
+    for (y, x), weight in zip(expected.positions.tolist(), weights.tolist(), strict=True):
+        assert there.get((round(y, 2), round(x, 2)), 0.0) == pytest.approx(weight, abs=bound)
+
+
+def test_means_come_first_and_heads_have_what_is_left() -> None:
+    layers = [(800, 1), (200, 2), (50, 5), (10, 8)]
+
+    assert planned_heads(layers, 10_000) == [1, 2, 5, 8]
+    # Two thirds hold the means but for the first layer's; the last two layers' heads fit into the rest.
+    assert planned_heads(layers, 600) == [0, 1, 5, 8]
+    assert planned_heads(layers, 90) == [0, 0, 1, 1]
+    assert planned_heads(layers, 14) == [0, 0, 0, 0]
+
+
+def test_what_there_is_no_room_for_is_left_out_and_counted() -> None:
+    found = compare(*[family("ViT of timm")] * 2, noise_image((64, 96)))
+    head = 24 * 25 // 2  # cells times keys, the class token among these, of 4 bits
+
+    def packed(budget: int) -> tuple[list[tuple[str, bool]], int] | None:
+        facts = pack_attention(Blocks(), "left", found.views[0], budget)
+        return facts and ([(layer["name"], layer["apart"]) for layer in facts["layers"]], facts["left_out"])
+
+    names = [f"backbone.blocks.{number}.attn" for number in range(2)]
+    assert packed(6 * head) == ([(names[0], True), (names[1], True)], 0)
+    assert packed(4 * head) == ([(names[0], False), (names[1], True)], 0)
+    assert packed(3 * head // 2) == ([(names[1], False)], 1)
+    assert packed(head) is None

@@ -15,6 +15,12 @@ HEADER = {
     ],
 }
 BOX = {"height": 240, "width": 480}
+LAYERS = [
+    {"name": "net.stages.0.attn", "heads": 1, "apart": True},
+    {"name": "net.stages.1.attn", "heads": 12, "apart": False},
+    {"name": "net.stages.2.attn", "heads": 4, "apart": True},
+]
+FOREIGN = {"size": [97, 131], "sides": [HEADER["sides"][1], {"steps": [], "attention": {"layers": LAYERS}}]}  # type: ignore[index]
 
 
 def test_zooming_leaves_the_place_under_the_pointer_and_never_shows_beyond_the_image(run_module: Any) -> None:
@@ -77,6 +83,67 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_view_and_its_text_are_the_same(text: str, run_module: Any) -> None:
     assert run_module(f"async (core, h) => core.viewText(core.parseView({text!r}, h), h)", HEADER) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "right-head=3",
+        "right-layer=none",
+        "pixel=3,4&right-layer=net.stages.0.attn",
+        "right-layer=net.stages.1.attn&zoom=2,40,60",
+    ],
+)
+def test_layer_and_head_of_an_attention_stand_in_a_view(text: str, run_module: Any) -> None:
+    assert run_module(f"async (core, h) => core.viewText(core.parseView({text!r}, h), h)", FOREIGN) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "right-head=5",
+        "right-head=-1",
+        "right-head=x",
+        "right-layer=attn",
+        "left-layer=none&left-head=1",
+        "right-head=0",
+    ],
+)
+def test_an_attention_that_is_not_there_is_left_out(text: str, run_module: Any) -> None:
+    assert run_module(f"async (core, h) => core.viewText(core.parseView({text!r}, h), h)", FOREIGN) == ""
+
+
+def test_keys_turn_through_layers_and_the_heads_that_each_has(run_module: Any) -> None:
+    found = run_module(
+        """async (core, header) => {
+          const side = header.sides[1];
+          const ways = [["head", 1], ["head", -1], ["head", -1], ["layer", -1], ["head", 1],
+            ["layer", 1], ["layer", 1]];
+          let choice = core.standardAttention(header)[1];
+          return ways.map(([what, by]) => (choice = core.turned(side, choice, what, by)));
+        }""",
+        FOREIGN,
+    )
+
+    last, middle = "net.stages.2.attn", "net.stages.1.attn"
+    expected = [(last, 1), (last, 0), (last, 4), (middle, 0), (middle, 0), (last, 0), ("none", 0)]
+    assert [(choice["layer"], choice["head"]) for choice in found] == expected
+
+
+def test_what_all_names_of_layers_share_is_left_away(run_module: Any) -> None:
+    lists = [
+        ["net.stages.0.blocks.0.attn", "net.stages.0.blocks.1.attn", "net.stages.2.blocks.0.attn"],
+        ["block.self_attn", "attend"],
+        ["a.b", "a.b.c"],
+        ["only.one.attn"],
+    ]
+
+    assert run_module("async (core, lists) => lists.map(core.shortened)", lists) == [
+        ["stages.0.blocks.0", "stages.0.blocks.1", "stages.2.blocks.0"],
+        ["block.self_attn", "attend"],
+        ["a.b", "a.b.c"],
+        ["only.one.attn"],
+    ]
 
 
 def test_what_a_link_asks_for_in_vain_is_left_out(run_module: Any) -> None:
