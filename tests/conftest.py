@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.spawn
 import os
 import random
 import shutil
@@ -113,6 +114,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def forked_python() -> Iterator[None]:
+    """A module whose processes are forked with torch imported, whoever starts them, with whatever words.
+
+    Where a new interpreter matters, a test keeps ``sys.executable`` as it was when its file was imported.
+    """
+    from tests.kit.forked_python import python
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", python())
+        before = multiprocessing.spawn.get_executable()
+        multiprocessing.set_executable(python())
+        yield
+        multiprocessing.set_executable(before)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from app.store import models
 from tests.kit.pages import explorer_payloads
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("forked_python")
 ENTRY = ROOT / "app" / "streamlit_app.py"
 SAFE = {
     "server.address": "localhost",

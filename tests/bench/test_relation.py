@@ -11,6 +11,7 @@ from rsp_lab.cli import main
 from rsp_lab.shapes import Window
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_relation_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(relation, "RELATION_CASES", ((24, 32, Window(7)), (24, 32, Window(3, 3))))
     main.main(["bench", "relation", "--json"])

@@ -54,6 +54,7 @@ def test_threads_are_given_back() -> None:
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_a_row_comes_from_another_process_of_which_nothing_is_left() -> None:
     row = sides.in_own_process(eval, "{'process': __import__('os').getpid()}")
 

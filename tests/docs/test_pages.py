@@ -55,6 +55,7 @@ def test_every_page_is_in_the_table_of_contents():
     assert pages == listed
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_the_site_builds_without_a_warning(tmp_path):
     pytest.importorskip("sphinx", reason="the docs extra is not installed")
     # Without the sources as pages, which take a third of the time and cannot be wrong.

@@ -119,6 +119,7 @@ def run_cell(page: Page, number: int) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.usefixtures("forked_python")
 def test_the_widget_in_a_real_jupyterlab(chromium: str, tmp_path: Path) -> None:
     for needed in ("anywidget", "jupyterlab", "ipykernel"):
         pytest.importorskip(needed, reason="the notebooks extra is not installed")

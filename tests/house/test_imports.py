@@ -144,6 +144,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_what_users_import_first_needs_nothing_imported_before() -> None:
     """One process in which torch stays and all of rsp_lab is forgotten between two imports."""
     homes = {*rsp_lab._MODULE_OF.values(), *rsp_lab._MODULES.values()}

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_interrupted_commands_leave_nothing_and_end_the_same() -> None:
     """In a process of its own, because it forks, which is safe only before torch has computed anything."""
     done = subprocess.run(

@@ -14,13 +14,14 @@ ALLOWED = {"rsp_lab", "torch", "torchvision", "tempfile", "pathlib", "math"}
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    """One kernel for all notebooks, so that torch is imported once."""
+def client(tmp_path_factory, forked_python):
+    """One kernel for all notebooks."""
     import nbformat
     from nbclient import NotebookClient
 
     resources = {"metadata": {"path": tmp_path_factory.mktemp("notebooks")}}
-    client = NotebookClient(nbformat.v4.new_notebook(), timeout=1500, kernel_name="python3", resources=resources)
+    patience = {"startup_timeout": 1500, "timeout": 1500}
+    client = NotebookClient(nbformat.v4.new_notebook(), kernel_name="python3", resources=resources, **patience)
     with client.setup_kernel():
         yield client
 

@@ -166,6 +166,7 @@ def test_another_configuration_is_refused(pair: Path, capsys: pytest.CaptureFixt
     assert "steps 3 -> 4" in one_line(capsys)
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_a_signal_saves_and_the_same_command_resumes(root: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     command = [sys.executable, "-m", "trainers", "camvid_tiny_baseline", "--out", str(run), "--steps", "100000", *SMALL]

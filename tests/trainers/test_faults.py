@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.usefixtures("forked_python")
 def test_kills_and_faults_leave_runs_whole(tmp_path: Path) -> None:
     """In a process of its own, because it forks, which is safe only before torch has computed anything."""
     command = [sys.executable, "-m", "trainers.faults", "--kills", "3", "--output", str(tmp_path / "result.json")]

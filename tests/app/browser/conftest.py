@@ -11,7 +11,7 @@ from tests.kit.runs import write_run
 
 
 @pytest.fixture(scope="package")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory, forked_python: None) -> Iterator[str]:
     """Of a workbench of its own, with two runs and no data set."""
     root = tmp_path_factory.mktemp("runs")
     for name in ("one", "a-run-whose-name-is-longer-than-a-telephone-is-wide"):

@@ -80,7 +80,9 @@ TEXT = """() => {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, street: Callable[[int, int, int], Sample]) -> Iterator[str]:
+def address(
+    tmp_path_factory: pytest.TempPathFactory, street: Callable[[int, int, int], Sample], forked_python: None
+) -> Iterator[str]:
     """Of a workbench whose models, classes, runs and images all have such names."""
     runs, data = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("data")
     for name, preset in ((LEFT, presets.tiny_baseline), (RIGHT, presets.tiny_rsp4)):

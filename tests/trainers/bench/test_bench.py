@@ -22,6 +22,7 @@ from trainers.commands import main
 from trainers.config.run import RunConfig
 
 CROP = (48, 80)
+pytestmark = pytest.mark.usefixtures("forked_python")
 Side = type[Ours] | type[Plain]
 SIDES = pytest.mark.parametrize("side", [Ours, Plain], ids=["ours", "reference"])
 
