@@ -51,7 +51,8 @@ _PERCENTILE = 99.5
 _LEAST_DETAIL = 0.25
 """Share of the image that a detail shows at least."""
 NOTE = (
-    "Bars and maps are exact for the semantic branch, its relation weights held, as means over the outlined pixels. Maps: "
+    "Bars and maps are exact for the semantic branch, its relation weights held, as means over the outlined pixels. "
+    "Maps: "
     "contribution of each cell, over the detail outside which no cell has 0.1 % of the level's largest; each level has "
     "a scale of its own, since its cells are of another size."
 )
