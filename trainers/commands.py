@@ -13,6 +13,7 @@ import tyro
 from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
+from rsp_lab.data.panoptic.coco import CocoPanoptic
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.files import to_json, write_atomic
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
@@ -151,7 +152,7 @@ def predict_command(
     model = load_model(path, _made(network)).semantic
     samples = open_split(data or data_of(path, model), split, labels="unread")
     check_classes(model.class_names, samples)
-    read = samples.sources if isinstance(samples, FileSamples) else ()
+    read = samples.sources if isinstance(samples, FileSamples | CocoPanoptic) else ()
     count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
     print(f"wrote {2 * count} files to {output}")
 
@@ -165,7 +166,8 @@ def check_data_command(
     """Reads every file of a data set: missing pairs, sizes, ids outside the table, class histogram.
 
     Args:
-        dataset: camvid, cityscapes or folder, a data set of your own.
+        dataset: camvid, cityscapes, coco or folder, a data set of your own; coco means COCO's panoptic folder layout,
+            with its categories or others.
         root: its folder.
         coarse: look at the labels of gtCoarse.
         json_output: print one JSON object instead of text.

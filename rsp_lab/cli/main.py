@@ -19,7 +19,7 @@ from rsp_lab.text import spell_out
 COMMANDS = {
     "models": "The weights that come with the package.",
     "tables": "Cost columns of Tables I, III, IV, V, VI: counted from the built modules, beside the paper's print.",
-    "scenes": "Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.",
+    "scenes": "Draws street scenes in which the deciding context is known, in the folder layout of Cityscapes or COCO.",
     "compare": "Two models side by side on one photograph: predictions, context flow, key and query, relation weights.",
     "explain": (
         "The story of one pixel in two models: what each level and cell adds to the decision, what was refused, "
@@ -46,6 +46,7 @@ COMMANDS = {
     "figures": (
         "The paper's figures and tables, and those of the analyses, for your models and images; --list names them."
     ),
+    "pq": "Panoptic quality of a prediction in COCO's panoptic layout, of things, stuff and each category.",
     "residuals": "How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.",
     "bench": ("Measures speed and memory side by side in one run."),
 }

@@ -9,6 +9,7 @@ import tyro
 
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
+from rsp_lab.data.panoptic.scene_files import write_coco_layout
 from rsp_lab.data.scenes import scene
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.files import write_cityscapes_layout
@@ -28,12 +29,14 @@ def scenes(
     split: Literal["train", "val", "test"] = "train",
     pairs: bool = False,
     sheet: Path | None = None,
+    layout: Literal["cityscapes", "coco"] = "cityscapes",
     difficulty: Difficulty = DEFAULT,
 ) -> None:
-    """Draws street scenes in which the deciding context is known, in Cityscapes' folder layout.
+    """Draws street scenes in which the deciding context is known, in the folder layout of Cityscapes or COCO.
 
-    Writes leftImg8bit/SPLIT/CASE/*.png and, under gtFine, label and instance ids, the masks of the ambiguous region,
-    its cue and its decoys, and the facts as JSON.
+    Cityscapes: leftImg8bit/SPLIT/CASE/*.png and, under gtFine, label and instance ids, the masks of the ambiguous
+    region, its cue and its decoys, and the facts as JSON. COCO: SPLIT2017/*.png and, under annotations, the panoptic
+    JSON file with its PNG files and the instance file, which hold the scenes of this call.
 
     Args:
         n: scenes to draw.
@@ -41,7 +44,8 @@ def scenes(
         size: rows and columns, 64 128 to 2048 4096.
         case: person-rider, road-pavement or car-bus; default: they take turns.
         distance: from the region to its cue in pixels; default: at random.
-        split: folder below leftImg8bit and gtFine.
+        split: of the data set.
+        layout: of the folder.
         pairs: write both readings of each scene, which differ in the cue's pixels and the region's class alone.
         difficulty: of all scenes.
         sheet: also draw all scenes with their outlines on one sheet (.png, .pdf or .svg).
@@ -56,7 +60,7 @@ def scenes(
             drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance, difficulty=difficulty)
         else:
             drawn.append(scene.draw_scene(number, *size, case=case, distance=distance, difficulty=difficulty))
-    write_cityscapes_layout(drawn, out, split)
+    {"cityscapes": write_cityscapes_layout, "coco": write_coco_layout}[layout](drawn, out, split)
     say(f"{len(drawn)} scenes in {out}")
     if sheet is not None:
         say(f"sheet in {save(draw_contact_sheet(drawn), sheet, dpi=200)}")

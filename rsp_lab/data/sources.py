@@ -13,11 +13,13 @@ from rsp_lab.data.cityscapes import Cityscapes, cityscapes_root
 from rsp_lab.data.folder import FolderDataset, folder_root
 from rsp_lab.data.labels import CAMVID, CITYSCAPES, ClassTable
 from rsp_lab.data.pairs import FileSamples, LabelUse
+from rsp_lab.data.panoptic import coco
+from rsp_lab.data.panoptic.coco import CocoPanoptic, coco_root
 from rsp_lab.data.panoptic.street_scenes import PanopticScenes
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.dataset import SceneSplit
 
-Samples = FileSamples | SceneSplit | PanopticScenes
+Samples = FileSamples | CocoPanoptic | SceneSplit | PanopticScenes
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,10 @@ def _of_files(name: str) -> Callable[[str, bool, LabelUse], Samples]:
     return opened
 
 
+def _coco(split: str, _cache: bool, labels: LabelUse) -> Samples:
+    return CocoPanoptic(coco_root(), split, labels)
+
+
 def _drawn(
     scenes: type[SceneSplit] | type[PanopticScenes], size: tuple[int, int]
 ) -> Callable[[str, bool, LabelUse], Samples]:
@@ -110,6 +116,7 @@ SOURCES: dict[str, Source] = {
     "camvid": Source(_of_files("camvid"), camvid.TERMS),
     "cityscapes": Source(_of_files("cityscapes"), cityscapes.TERMS),
     "folder": Source(_of_files("folder"), folder.TERMS),
+    "coco": Source(_coco, coco.TERMS),
     "scenes": Source(_drawn(SceneSplit, dataset.SIZE), dataset.TERMS),
     "small-scenes": Source(_drawn(SceneSplit, dataset.SMALL), dataset.TERMS),
     "panoptic-scenes": Source(_drawn(PanopticScenes, dataset.SIZE), dataset.TERMS),

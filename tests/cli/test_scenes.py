@@ -51,3 +51,20 @@ def test_both_readings_of_a_scene(tmp_path: Path, fails: Callable[[list[str]], s
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     assert "Choose another place" in fails(["scenes", "-o", str(blocked / "out"), *wanted])
+
+
+def test_scenes_in_coco_s_layout_are_the_same_every_time(tmp_path: Path) -> None:
+    words = ["scenes", "-n", "2", "--size", "64", "128", "--layout", "coco", "--split", "val", "--pairs"]
+    for folder in ("a", "b"):
+        main.main([*words, "-o", str(tmp_path / folder)])
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
+
+    names = [f"{name}-{reading}.png" for name in ("person-rider-0", "road-pavement-1") for reading in (0, 1)]
+    assert [file.as_posix() for file in files] == [
+        "annotations/instances_val2017.json",
+        *(f"annotations/panoptic_val2017/{name}" for name in names),
+        "annotations/panoptic_val2017.json",
+        *(f"val2017/{name}" for name in names),
+    ]
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

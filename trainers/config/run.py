@@ -222,8 +222,8 @@ class RunConfig:
     Attributes:
         name: the run's name, by default also its folder under runs/.
         model: the network, of ours or of another make; chosen by the recipe.
-        data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT, or
-            FOLDER_ROOT for a data set of your own), scenes are drawn.
+        data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT,
+            COCO_ROOT, or FOLDER_ROOT for a data set of your own), scenes are drawn.
         steps: updates in all.
         batch_size: crops an update.
         seed: fixes the initial weights, the order of the images and every augmentation.
@@ -249,7 +249,7 @@ class RunConfig:
     name: str
     model: tyro.conf.Suppress[SemanticConfig]
     data: Literal[
-        "camvid", "cityscapes", "folder", "scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes"
+        "camvid", "cityscapes", "folder", "scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes", "coco"
     ] = "camvid"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optimiser: Optimiser = field(default_factory=Optimiser)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,53 +13,14 @@ from rsp_lab.data.pairs import FilePair, pair_files, read_sample
 from rsp_lab.data.paths import name_list
 from rsp_lab.data.sources import COARSE, FILE_SETS, FileSet
 from rsp_lab.files import readable_name
+from trainers.data.coco_check import check_coco
+from trainers.data.report import SplitReport
 
-_SHOWN = 20
 MUCH_IGNORED = 0.75
 """Share of a split's pixels from which on its label files are taken for a mistake; that of Cityscapes is about 0.12, of
 its coarse labels about 0.45."""
 FILE_IGNORED = 0.95
 """Share of one label file's pixels from which on it is named."""
-
-
-@dataclass
-class SplitReport:
-    """What was found in one split.
-
-    Attributes:
-        split: its name.
-        pairs: images that have a label file.
-        problems: one line a file that cannot be used, its path first.
-        notices: what may be as it should, or may not.
-        sizes: images by "rows x columns".
-        pixels: labelled pixels by class name.
-        ignored: pixels that count in no loss.
-    """
-
-    split: str
-    pairs: int = 0
-    problems: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    sizes: Counter[str] = field(default_factory=Counter)
-    pixels: Counter[str] = field(default_factory=Counter)
-    ignored: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return {**vars(self), "sizes": dict(self.sizes), "pixels": dict(self.pixels)}
-
-    def text(self) -> str:
-        """The report for a person."""
-        lines = [f"{self.split}: {self.pairs} pairs, {len(self.problems)} problem(s)"]
-        for kind, found in (("problem", self.problems), ("notice", self.notices)):
-            lines += [f"  {kind:8} {line}" for line in found[:_SHOWN]]
-            if len(found) > _SHOWN:
-                lines.append(f"  ... and {len(found) - _SHOWN} more (--json lists all)")
-        lines += [f"  size     {size}: {count} images" for size, count in self.sizes.most_common()]
-        total = sum(self.pixels.values()) + self.ignored
-        lines += [f"  class    {name:14} {100 * count / total:6.2f} %" for name, count in self.pixels.items() if total]
-        lines += [f"  class    {'(ignored)':14} {100 * self.ignored / total:6.2f} %"] if total else []
-        return "\n".join(lines)
 
 
 def check_data(dataset: str, root: Path, coarse: bool = False) -> list[SplitReport]:
@@ -70,10 +29,12 @@ def check_data(dataset: str, root: Path, coarse: bool = False) -> list[SplitRepo
     Raises:
         ValueError: if the data set is unknown, the folder holds none of its splits, or does not name its classes.
     """
-    if dataset not in FILE_SETS:
-        raise ValueError(f"{dataset!r} is no data set here; expected {', '.join(FILE_SETS)}.")
+    if dataset not in (*FILE_SETS, "coco"):
+        raise ValueError(f"{dataset!r} is no data set here; expected {', '.join((*FILE_SETS, 'coco'))}.")
     if not root.is_dir():
         raise ValueError(f"{root}: there is no such folder. Give the data set's folder.")
+    if dataset == "coco":
+        return check_coco(root)
     files = COARSE if dataset == "cityscapes" and coarse else FILE_SETS[dataset]
     table = files.table(root)
     needed, possible = files.splits(root)

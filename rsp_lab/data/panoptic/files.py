@@ -105,13 +105,13 @@ class PanopticFile:
         """
         path, predicted = Path(path), table is not None
         folder = path.with_suffix("") if folder is None else Path(folder)
-        entries = _Entries(report or _refusal(path))
+        entries = _Entries(report or refusal(path))
         lists = {"annotations": entries.annotation} | ({} if predicted else {"images": entries.image})
         rest = scan_json(path, WHAT, lists, remedy=REMEDY)
         if "annotations" not in rest:
             raise FileError(f"{readable_name(path)} is damaged or no {WHAT}: it has no 'annotations'. {REMEDY}")
         if table is None:
-            with _named(path):
+            with named(path):
                 table = table_of(rest.get("categories"))
         images, ids, places = entries.joined("images" in rest and not predicted)
         if len(ids) and not folder.is_dir():
@@ -128,7 +128,7 @@ class PanopticFile:
             FileError: if the entry is damaged or has an unknown category.
         """
         entry = self.annotations[index]
-        with _named(self.path):
+        with named(self.path):
             found = parsed_annotation(entry)
             self.table.check_ids((s.category_id for s in found.segments), f"the annotation of image {found.image_id}")
         return found
@@ -305,7 +305,9 @@ class _Entries:
         return Images(numbers, names, np.array(sizes, dtype=np.int32).reshape(-1, 2)), numbers, places
 
 
-def _refusal(path: Path) -> Report:
+def refusal(path: Path) -> Report:
+    """Takes what is wrong with an entry of a file by raising FileError."""
+
     def refuse(text: str) -> None:
         raise FileError(f"{readable_name(path)}: {text}. {REMEDY}")
 
@@ -313,7 +315,7 @@ def _refusal(path: Path) -> Report:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """Says of what is wrong in a file which file it is."""
     try:
         yield
