@@ -14,11 +14,14 @@ from torch import nn
 
 from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.panoptic.coco import CocoPanoptic
+from rsp_lab.data.panoptic.samples import PanopticSamples
 from rsp_lab.data.sources import SOURCES, open_split
+from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.files import to_json, write_atomic
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
 from rsp_lab.models.functions import made_network, names_a_function
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.text import spell_out
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.named import ALL_RECIPES, recipe_named
@@ -28,7 +31,7 @@ from trainers.data.check import check_data
 from trainers.data.crops import check_picture, crop_sheet, write_picture
 from trainers.reports.card import model_card
 from trainers.reports.write import write_results
-from trainers.runs.export import best_weights, check_classes, data_of, export_half, score
+from trainers.runs.export import best_weights, check_classes, check_things, check_whole, data_of, export_half, score
 from trainers.runs.records import write_records
 from trainers.runs.repeats import run_repeats
 from trainers.runs.run import run_recipe
@@ -36,6 +39,7 @@ from trainers.runs.study import run_study
 from trainers.training.batches import reason
 from trainers.training.checkpoint import load_model
 from trainers.training.inference import WHOLE, Inference, dump_predictions
+from trainers.training.panoptic_scores import INSTANCES_FILE, PANOPTIC_FILE, PanopticEvaluation, dump_panoptic
 
 DataOption = Annotated[
     str | None,
@@ -114,7 +118,7 @@ def evaluate_command(
     network: NetworkOption = None,
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
-    """Scores of weights on a split whose labels are known.
+    """Scores of weights on a split whose labels are known: IoU, and of panoptic networks PQ, AP and confusion as well.
 
     Args:
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
@@ -127,9 +131,10 @@ def evaluate_command(
     if num_threads:
         torch.set_num_threads(num_threads)
     path = best_weights(checkpoint)
-    model = load_model(path, _made(network)).semantic
+    model = load_model(path, _made(network))
     scores = score(model, open_split(data or data_of(path, model), split), inference)
-    print(to_json(scores.to_dict(), indent=2) if json_output else scores.table())
+    facts = scores.details() if isinstance(scores, PanopticEvaluation) else scores.to_dict()
+    print(to_json(facts, indent=2) if json_output else scores.table())
 
 
 def predict_command(
@@ -142,6 +147,8 @@ def predict_command(
 ) -> None:
     """Writes predictions of a whole split: NAME_color.png in the palette, NAME_labelIds.png in the data set's ids.
 
+    Of a panoptic network: panoptic.json with the folder panoptic/, and instances.json, in COCO's layouts.
+
     Args:
         checkpoint: a run's folder (its best weights are taken), a weights file, or a state of a run.
         output: the folder to write to.
@@ -149,11 +156,18 @@ def predict_command(
         inference: whole image, one scale, no flip by default.
     """
     path = best_weights(checkpoint)
-    model = load_model(path, _made(network)).semantic
+    model = load_model(path, _made(network))
     samples = open_split(data or data_of(path, model), split, labels="unread")
     check_classes(model.class_names, samples)
-    read = samples.sources if isinstance(samples, FileSamples | CocoPanoptic) else ()
-    count = dump_predictions(model, samples, samples.table, output, inference, protect=[path, *read])
+    protect = [path, *(samples.sources if isinstance(samples, FileSamples | CocoPanoptic) else ())]
+    if isinstance(model, PanopticSegmenter) and isinstance(samples, PanopticSamples):
+        check_things(model.config, samples)
+        check_whole(inference)
+        images, found = dump_panoptic(model, samples, output, protect)
+        print(f"wrote segments of {images} images to {output / PANOPTIC_FILE}")
+        print(f"wrote {found} detections to {output / INSTANCES_FILE}")
+        return
+    count = dump_predictions(model.semantic, samples, samples.table, output, inference, protect)
     print(f"wrote {2 * count} files to {output}")
 
 
@@ -188,7 +202,7 @@ def crops_command(
     number: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 12,
     bootstrap: Literal["reject", "centres"] | None = None,
 ) -> None:
-    """Draws a recipe's first augmented crops, each above its label, as one picture.
+    """Draws a recipe's first augmented crops or whole images, each above its label, as one picture.
 
     Args:
         recipe: whose data and augmentation; FILE.py:function for one of your own.
@@ -198,6 +212,8 @@ def crops_command(
     """
     config = recipe_named(recipe)()
     if bootstrap is not None:
+        if not isinstance(config.augment, AugmentConfig):
+            raise ValueError(f"{recipe} takes whole images, so there are no crops to bootstrap: leave --bootstrap off.")
         config = replace(config, augment=replace(config.augment, bootstrap=bootstrap))
     check_picture(output)
     write_picture(crop_sheet(open_split(config.data, "train"), config, number), output)

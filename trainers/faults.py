@@ -1,7 +1,8 @@
-"""Faults on purpose: ``python -m trainers.faults`` kills a short run again and again and breaks what it stands on.
+"""Faults on purpose: ``python -m trainers.faults`` kills short runs again and again and breaks what they stand on.
 
-A fault is passed when the run ends with a clear error and its last good state is intact, or, for kills, when it ends
-as one that was never killed.
+A semantic and a panoptic run are killed; what a run stands on is broken under the semantic one. A fault is passed when
+the run ends with a clear error and its last good state is intact, or, for kills, when it ends as one that was never
+killed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,17 @@ import torch
 import tyro
 from PIL import Image
 
+from rsp_lab.data.panoptic.categories import STREET_PANOPTIC
+from rsp_lab.data.panoptic.pictures import ResizeConfig
+from rsp_lab.data.panoptic.street_scenes import PanopticScenes
+from rsp_lab.data.scenes.scene import LEAST
 from rsp_lab.files import write_json
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
+from rsp_lab.models.panoptic.presets import small_panoptic
+from rsp_lab.models.presets import top_down
 from trainers.commands import main as trainers_main
+from trainers.config.run import RunConfig
+from trainers.runs.run import run_recipe
 from trainers.training.checkpoint import BEST, LAST
 from trainers.training.logs import LOG, MACHINE_KEYS
 from trainers.training.losses import Criterion
@@ -47,6 +56,9 @@ _SHORT: tuple[str, ...] = (
 )
 _SHORT += ("--log-every", "1", "--eval-every", "3", "--checkpoint-every", "1")
 _PATIENCE_S = 600.0
+
+Start = Callable[..., None]
+"""What a forked process does, given the run's folder and the file for its words."""
 
 # A fork has torch loaded already, so that a run's time is that of its updates; nothing is computed before it.
 _fork = multiprocessing.get_context("fork")
@@ -75,9 +87,41 @@ def run_once(run: Path, said: Path, *options: str) -> None:
     os._exit(code)
 
 
-def finished(run: Path, said: Path, *options: str) -> tuple[int, str]:
+class FewScenes(PanopticScenes):
+    """The first scenes of a split, at their smallest size."""
+
+    def __len__(self) -> int:
+        return 4 if self.split == "train" else 1
+
+
+def run_panoptic(run: Path, said: Path) -> None:
+    """The same of a small panoptic network on a few scenes."""
+    torch.set_num_threads(1)
+    samples = FewScenes("train", LEAST, cache=True), FewScenes("val", LEAST, cache=True)
+    things, stuff = (tuple(c.name for c in part) for part in (STREET_PANOPTIC.things, STREET_PANOPTIC.stuff))
+    config = RunConfig(
+        name="panoptic",
+        model=small_panoptic(top_down(top=5), things, stuff, STREET_PANOPTIC.name),
+        data="small-panoptic-scenes",
+        augment=ResizeConfig(short_side=(48, 64), step=16, longest=LEAST[1], multiple=32),
+        steps=6,
+        batch_size=2,
+        log_every=1,
+        eval_every=3,
+        checkpoint_every=1,
+        num_threads=1,
+        workers=0,
+    )
+    words = StringIO()
+    with redirect_stderr(words), redirect_stdout(words):
+        run_recipe(config, run, samples)
+    said.write_text(words.getvalue())
+    os._exit(0)
+
+
+def finished(run: Path, said: Path, *options: str, start: Start = run_once) -> tuple[int, str]:
     """Exit code and last words of a run in a process of its own."""
-    process = _fork.Process(target=run_once, args=(run, said, *options))
+    process = _fork.Process(target=start, args=(run, said, *options))
     process.start()
     process.join(_PATIENCE_S)
     if process.is_alive():
@@ -95,10 +139,10 @@ def outcome(run: Path) -> tuple[bytes, bytes, list[dict[str, object]]]:
     return (run / LAST).read_bytes(), (run / BEST).read_bytes(), log
 
 
-def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
+def kill_at_random(folder: Path, kills: int, seed: int, start: Start = run_once) -> dict[str, int]:
     """Kills runs at random moments until ``kills`` hit; each run ends as the one that was left alone, or it counts."""
     began = time.monotonic()
-    code, words = finished(folder / "whole", folder / "said")
+    code, words = finished(folder / "whole", folder / "said", start=start)
     if code:
         raise RuntimeError(f"the run without faults failed: {words}")
     duration = time.monotonic() - began
@@ -110,7 +154,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
         run = folder / f"killed-{counts['runs']}"
         alive = True
         while alive and counts["kills"] < kills:
-            process = _fork.Process(target=run_once, args=(run, folder / "said"))
+            process = _fork.Process(target=start, args=(run, folder / "said"))
             process.start()
             process.join(rng.uniform(0, 0.7 * duration))
             alive = process.is_alive()
@@ -120,7 +164,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> dict[str, int]:
             process.join()
             if alive and run.is_dir():
                 counts["while a file was being written"] += any(run.glob(".*"))
-        code, _ = finished(run, folder / "said")
+        code, _ = finished(run, folder / "said", start=start)
         counts["runs that differ"] += bool(code) or outcome(run) != whole or any(run.glob(".*"))
     return counts
 
@@ -216,7 +260,7 @@ def main(kills: int = 20, seed: int = 0, output: Path | None = None) -> int:
     """Runs all faults and prints what came of them.
 
     Args:
-        kills: how often a run is killed at a random moment.
+        kills: how often a run is killed at a random moment; a panoptic one a third as often besides.
         seed: of the moments.
         output: a file for the result as JSON too.
     """
@@ -226,12 +270,15 @@ def main(kills: int = 20, seed: int = 0, output: Path | None = None) -> int:
         os.environ["CAMVID_ROOT"] = str(folder / "camvid")
         counts = kill_at_random(folder, kills, seed)
         faults = break_things(folder, folder / "camvid")
-    print(", ".join(f"{name}: {count}" for name, count in counts.items()))
+        panoptic = kill_at_random(folder / "panoptic", -(-kills // 3), seed, run_panoptic)
+    for kind, found in (("semantic", counts), ("panoptic", panoptic)):
+        print(f"{kind}: {', '.join(f'{name}: {count}' for name, count in found.items())}")
     for name, result in faults.items():
         print(f"{name}: {result}")
     if output is not None:
-        write_json(output, {"kills": counts, "faults": faults}, indent=2)
-    passed = not counts["runs that differ"] and all(result == "ok" for result in faults.values())
+        write_json(output, {"kills": counts, "panoptic kills": panoptic, "faults": faults}, indent=2)
+    differ = counts["runs that differ"] or panoptic["runs that differ"]
+    passed = not differ and all(result == "ok" for result in faults.values())
     print("all passed" if passed else "FAILED")
     return 0 if passed else 1
 

@@ -27,4 +27,6 @@ def test_kills_and_faults_leave_runs_whole(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["kills"]["kills"] == 3
     assert result["kills"]["runs that differ"] == 0
+    assert result["panoptic kills"]["kills"] == 1
+    assert result["panoptic kills"]["runs that differ"] == 0
     assert set(result["faults"].values()) == {"ok"}

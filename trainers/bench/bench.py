@@ -19,6 +19,7 @@ from tqdm import tqdm
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes import dataset
 from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.interruption import signals_wait
 from trainers.bench.sides import SIDES, Side
 from trainers.config.recipes import study
@@ -36,7 +37,8 @@ def bench_config(**machine: Any) -> RunConfig:
     """The tiny RSP-4 on small scenes with scaling and colours; no crop is drawn twice, scenes are sampled plainly and
     all pixels weigh the same, as the reference knows nothing else."""
     config = replace(study("rsp4")(), scenes=SceneSampling(), loss=LossConfig())
-    return replace(config, augment=replace(config.augment, scale=(0.5, 2.0), colour=True), **machine)
+    augment = AugmentConfig(config.augment.largest, scale=(0.5, 2.0), colour=True, max_class_share=1.0)
+    return replace(config, augment=augment, **machine)
 
 
 def bench_samples() -> list[Sample]:
@@ -70,7 +72,7 @@ def bench(samples: Sequence[Sample], config: RunConfig, rounds: int, updates: in
             tqdm.write(f"round {number}/{rounds}: {latest} images/s", file=sys.stderr)
     speeds = {name: [_speed(taken) for taken in all_taken] for name, all_taken in turns.items()}
     ratios = [a / b for a, b in zip(*speeds.values(), strict=True)]
-    work = {"model": config.name, "data": config.data, "batch": config.batch_size, "crop": list(config.augment.crop)}
+    work = {"model": config.name, "data": config.data, "batch": config.batch_size, "crop": list(config.augment.largest)}
     run = {
         "device": config.device,
         "workers": config.workers,

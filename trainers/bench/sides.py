@@ -74,6 +74,7 @@ class Plain:
 
     def __init__(self, samples: Sequence[Sample], config: RunConfig) -> None:
         torch.manual_seed(config.seed)
+        assert isinstance(config.augment, AugmentConfig)
         self.model = build_model(config.model).to(config.device).train()
         self.config = config
         self.crops = PlainCrops(samples, config.augment)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from rsp_lab.models.functions import called, function_file, names_a_function
 from trainers.config.makes import MAKES
+from trainers.config.panoptic import COCO_RECIPES, SCENES_RECIPES
 from trainers.config.paper import PAPER_RECIPES
 from trainers.config.recipes import RECIPES
 from trainers.config.run import RunConfig
 
-ALL_RECIPES = RECIPES | MAKES | PAPER_RECIPES
+ALL_RECIPES = RECIPES | MAKES | SCENES_RECIPES | PAPER_RECIPES | COCO_RECIPES
 
 
 def recipe_named(name: str) -> Callable[[], RunConfig]:

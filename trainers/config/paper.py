@@ -9,8 +9,10 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models import presets
 from rsp_lab.models.heads import HeadConfig
+from rsp_lab.models.panoptic.config import PanopticConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.shapes import Window
+from trainers.config.panoptic import coco
 from trainers.config.run import MultiStep, Optimiser, RunConfig
 
 
@@ -81,24 +83,51 @@ PAPER_RECIPES: dict[str, Callable[[], RunConfig]] = {
     f"cityscapes_{name}": _recipe(f"cityscapes_{name}", row, head, encoder) for name, row, head, encoder in _RUNS
 }
 
-_STANDING = (
-    "rates 0.01 / 0.001 / 0.0001; it prints 0.01 / 0.0001 / 0.0001, taken for a slip",
+_HEADS = (
     "relation weights pass a softmax over the window, those outside the map are left out; Eq. 2 shows neither",
     "GroupNorm after each Q conv, as in Semantic FPN; it does not say",
-    "crop bootstrapping is read as '{}'; it does not say",
     "the encoder starts from torchvision's default ImageNet weights, not the authors'",
 )
+_CITYSCAPES = (
+    "rates 0.01 / 0.001 / 0.0001; it prints 0.01 / 0.0001 / 0.0001, taken for a slip",
+    *_HEADS[:2],
+    "crop bootstrapping is read as '{}'; it does not say",
+    _HEADS[2],
+)
+_COCO = (
+    "updates, batch, rates and sizes are those of detectron2's 1x schedule, whose Panoptic FPN scores as printed; it "
+    "does not say",
+    "weight decay 0.0001, 0 on norms; it does not say",
+    "the losses of the proposed regions are added with weight 1; its loss does not show them",
+    "losses of regions, boxes and masks are means over an image, then over the images of a batch; it does not say",
+    "level 6 of the proposed regions is {}; it does not say",
+    "a batch is padded to its largest image and on to a multiple of 128 pixels, which GroupNorm sees; it does not say",
+    *_HEADS,
+)
+_RPN_TOP = {"pool": "every other cell of P_5, the same for all heads", "p6": "P_6 of the pyramid"}
 
 
 def differences(config: RunConfig) -> list[str]:
-    """What of a Cityscapes run is not the paper's or not in the paper, one line each; nothing for other data."""
-    if config.data != "cityscapes":
-        return []
-    paper, ours = cityscapes(config.name, presets.baseline()).fingerprint(), config.fingerprint()
-    own = ("name", "model.head", "model.pyramid.top", "model.pyramid.encoder", "augment.bootstrap")
-    changed = [
+    """What of a run on Cityscapes or COCO is not the paper's or not in the paper, one line each.
+
+    Nothing for other data, and for networks that the paper does not train on them.
+    """
+    if config.data == "cityscapes" and isinstance(config.augment, AugmentConfig):
+        own = ("name", "model.head", "model.pyramid.top", "model.pyramid.encoder", "augment.bootstrap")
+        standing = [line.format(config.augment.bootstrap) for line in _CITYSCAPES]
+        return standing + _changed(config, cityscapes(config.name, presets.baseline()), own)
+    if config.data == "coco" and isinstance(config.model, PanopticConfig):
+        branch = ("name", "model.semantic.head", "model.semantic.pyramid.top", "model.instances.rpn_top")
+        standing = [line.format(_RPN_TOP[config.model.instances.rpn_top]) for line in _COCO]
+        return standing + _changed(config, coco(config.name, presets.baseline()), branch)
+    return []
+
+
+def _changed(config: RunConfig, of_paper: RunConfig, own: tuple[str, ...]) -> list[str]:
+    """Settings that are not those of the paper's run, but for those that are a row's ``own``."""
+    paper, ours = of_paper.fingerprint(), config.fingerprint()
+    return [
         f"{key} is {ours.get(key, 'off')}, the paper's {paper.get(key, 'off')}"
         for key in sorted(ours.keys() | paper.keys())
         if not key.startswith(own) and ours.get(key) != paper.get(key)
     ]
-    return [line.format(config.augment.bootstrap) for line in _STANDING] + changed

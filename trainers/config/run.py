@@ -12,12 +12,14 @@ import torch
 import tyro
 from torch import nn
 
+from rsp_lab.data.panoptic.pictures import ResizeConfig
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.transforms import OPTION, AugmentConfig
 from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.encoders import IMAGENET_MEAN, IMAGENET_STD
+from rsp_lab.models.panoptic.config import PanopticConfig
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.models.whole import SemanticConfig
+from rsp_lab.models.whole import WholeConfig
 
 MACHINE_FIELDS = (
     "device",
@@ -113,6 +115,7 @@ class Optimiser:
         kind: adamw or sgd.
         learning_rate: the peak, which the schedule multiplies.
         weight_decay: on all parameters; decoupled under adamw.
+        norm_decay: whether it acts on scales and shifts of norms as well.
         momentum: used by sgd only.
         clip_norm: gradients are scaled down to this total norm; None is off.
         relation_rate: learning rate of the relation modules (f_q, f_k, f_v, f_p) over that of all else.
@@ -126,6 +129,7 @@ class Optimiser:
     clip_norm: float | None = 5.0
     relation_rate: float = option(1.0)
     encoder_rate: float = option(1.0)
+    norm_decay: bool = option(True)
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:
@@ -167,7 +171,19 @@ class Optimiser:
             parts.append((self.encoder_rate, list(encoder.parameters())))
         own = {id(parameter) for _, parameters in parts for parameter in parameters}
         others = [parameter for parameter in model.parameters() if id(parameter) not in own]
-        return [{"params": parameters, "factor": factor} for factor, parameters in ((1.0, others), *parts)]
+        groups = [{"params": parameters, "factor": factor} for factor, parameters in ((1.0, others), *parts)]
+        return groups if self.norm_decay else [half for group in groups for half in _norms_apart(model, group)]
+
+
+def _norms_apart(model: nn.Module, group: dict[str, Any]) -> list[dict[str, Any]]:
+    """A group of parameters without those of norms, and these without weight decay; neither is empty."""
+    norms = {id(p) for module in model.modules() if isinstance(module, _NORMS) for p in module.parameters()}
+    apart = [[p for p in group["params"] if (id(p) in norms) == inside] for inside in (False, True)]
+    halves = [group | {"params": apart[0]}, group | {"params": apart[1], "weight_decay": 0.0}]
+    return [half for half in halves if half["params"]]
+
+
+_NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
 @dataclass(frozen=True)
@@ -181,6 +197,9 @@ class LossConfig:
         ohem_least: share of the labelled pixels that counts at least, the hardest ones.
         balanced: weigh each class by the median class frequency over its own, counted once over the training labels.
         region_weight: of the pixels of a drawn scene's region over that of all others.
+        instances: of a panoptic network, weight of the losses of boxes and masks, the paper's lambda_i; those of the
+            proposed regions have the weight 1.
+        semantic: of a panoptic network, weight of the semantic loss, the paper's lambda_s.
     """
 
     kind: Literal["cross_entropy", "ohem"] = option("cross_entropy")
@@ -188,8 +207,15 @@ class LossConfig:
     ohem_least: float = option(0.0625)
     balanced: bool = option(False)
     region_weight: float = option(1.0)
+    instances: float = option(1.0)
+    semantic: float = option(0.5)
 
     def __post_init__(self) -> None:
+        for name in ("instances", "semantic"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(
+                    f"{name} is a weight of at least 0, got {getattr(self, name)}; 0 leaves that loss out."
+                )
         if not 0 < self.region_weight < math.inf:
             raise ValueError(f"region_weight must be positive, got {self.region_weight}; 1 is that of all others.")
         if self.region_weight != 1 and self.kind == "ohem":
@@ -225,7 +251,8 @@ class RunConfig:
         data: the data set; the place of files is read from the environment (CAMVID_ROOT, CITYSCAPES_ROOT,
             COCO_ROOT, or FOLDER_ROOT for a data set of your own), scenes are drawn.
         steps: updates in all.
-        batch_size: crops an update.
+        augment: how a training image is drawn: a crop, or for panoptic networks the whole image.
+        batch_size: images an update.
         seed: fixes the initial weights, the order of the images and every augmentation.
         eval_every: updates from one evaluation on the whole validation set to the next; the last update has one too.
         checkpoint_every: updates from one saved state to the next.
@@ -247,11 +274,11 @@ class RunConfig:
     """
 
     name: str
-    model: tyro.conf.Suppress[SemanticConfig]
+    model: tyro.conf.Suppress[WholeConfig]
     data: Literal[
         "camvid", "cityscapes", "folder", "scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes", "coco"
     ] = "camvid"
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    augment: tyro.conf.AvoidSubcommands[AugmentConfig | ResizeConfig] = field(default_factory=AugmentConfig)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: tyro.conf.AvoidSubcommands[OneCycle | MultiStep] = field(default_factory=OneCycle)
     steps: int = 3000
@@ -298,6 +325,13 @@ class RunConfig:
             raise ValueError(f"pairs of readings need an even batch_size, got {self.batch_size}.")
         if self.ema is not None and not 0 < self.ema < 1:
             raise ValueError(f"ema must be between 0 and 1, got {self.ema}; 0.999 is usual, None is off.")
+        if isinstance(self.model, PanopticConfig) != isinstance(self.augment, ResizeConfig):
+            raise ValueError(
+                "panoptic networks are trained on whole images (ResizeConfig), all others on crops (AugmentConfig), "
+                f"got {type(self.model).__name__} and {type(self.augment).__name__}."
+            )
+        if isinstance(self.model, PanopticConfig) and self.loss.region_weight != 1:
+            raise ValueError("a panoptic network has no regions to weigh: leave loss.region_weight at 1.")
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update after ``step`` updates: the one function of the step that says so."""

@@ -12,7 +12,7 @@ from rsp_lab.data.labels import colour
 from rsp_lab.data.sources import Samples
 from rsp_lab.files import check_target, write_atomic
 from trainers.config.run import RunConfig
-from trainers.training.batches import Crops
+from trainers.training.batches import TrainingImages
 
 _COLUMNS = 4
 _GAP = 4
@@ -21,24 +21,24 @@ MOST = 200
 
 
 def crop_sheet(samples: Samples, config: RunConfig, number: int) -> Image.Image:
-    """The first ``number`` augmented crops of a run, each above its label in the palette; ignored pixels are black.
+    """The first ``number`` augmented images of a run, each above its label in the palette; ignored pixels are black.
 
     Raises:
         ValueError: if ``number`` is not positive, or more than :data:`MOST`.
     """
     if not 1 <= number <= MOST:
         raise ValueError(f"the number of crops must be from 1 to {MOST}, got {number}.")
-    crops = Crops(samples, config)
-    height, width = config.augment.crop
+    images = TrainingImages(samples, config)
+    drawn = [images[divmod(index, config.batch_size)] for index in range(number)]
+    height, width = (max(sides) for sides in zip(*(tuple(one.label.shape) for one in drawn), strict=True))
     columns = min(_COLUMNS, number)
     rows = -(-number // columns)
     sheet = Image.new("RGB", (columns * (width + _GAP) - _GAP, rows * (2 * height + 2 * _GAP) - _GAP), "white")
-    for index in range(number):
-        image, label, _ = crops[divmod(index, config.batch_size)]
-        pixels = (image.permute(1, 2, 0) * 255).round().numpy().astype(np.uint8)
+    for index, one in enumerate(drawn):
+        pixels = (one.image.permute(1, 2, 0) * 255).round().numpy().astype(np.uint8)
         x, y = (index % columns) * (width + _GAP), (index // columns) * (2 * height + 2 * _GAP)
         sheet.paste(Image.fromarray(pixels), (x, y))
-        sheet.paste(Image.fromarray(colour(label.numpy(), samples.table)), (x, y + height))
+        sheet.paste(Image.fromarray(colour(one.label.numpy(), samples.table)), (x, y + height))
     return sheet
 
 

@@ -38,7 +38,7 @@ def makes_section(runs: MakeRuns, figure: str) -> list[str]:
     """Lines of the section; ``figure`` is the path of that of accuracy by distance, seen from the page."""
     by_head = grouped(runs.scenes)
     config, first = MAKES["scenes_lite0_rsp4"](), runs.scenes[0]
-    height, width = config.augment.crop
+    height, width = config.augment.largest
     settings = first.difficulties
     (distance,) = {answer.distance for answer in first.answers if answer.difficulty == settings[-1]}
     accuracy = difficulty_table(

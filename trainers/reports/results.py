@@ -102,7 +102,7 @@ def results_page(
 
 def _setting(runs: Sequence[StudyRun]) -> list[str]:
     config = study(runs[0].head)()
-    height, width = config.augment.crop
+    height, width = config.augment.largest
     updates = sorted({run.updates for run in runs})
     sample = [answer for answer in runs[0].answers if answer.difficulty == DEFAULT.describe()]
     distances = sorted({answer.distance for answer in sample})

@@ -12,19 +12,24 @@ from torch import nn
 from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.rates import SCENES, reading_rates
+from rsp_lab.data.panoptic.samples import PanopticSamples
 from rsp_lab.data.scenes.dataset import SceneSplit
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.data.sources import SOURCES, Samples
 from rsp_lab.files import check_target
 from rsp_lab.models import weights
 from rsp_lab.models.encoder_weights import encoder_weights_terms
+from rsp_lab.models.panoptic.config import PanopticConfig
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
+from rsp_lab.models.whole import WholeConfig, WholeModel
 from trainers.config.run import RunConfig
 from trainers.training.checkpoint import BEST
 from trainers.training.evaluate import Evaluation, evaluate
 from trainers.training.inference import Inference
 from trainers.training.logs import versions
+from trainers.training.panoptic_scores import PanopticEvaluation, evaluate_panoptic
 from trainers.training.task import Scores
 
 
@@ -68,7 +73,7 @@ def best_weights(path: Path) -> Path:
     return path / BEST
 
 
-def data_of(path: Path, model: Segmenter | Subject) -> str:
+def data_of(path: Path, model: WholeModel) -> str:
     """The data set that the weights in ``path`` were trained on; where they do not say, one with their class table.
 
     Raises:
@@ -77,7 +82,7 @@ def data_of(path: Path, model: Segmenter | Subject) -> str:
     header: dict[str, Any] = {}
     with suppress(weights.WeightsError):  # the state of a run has another header
         header = weights.read_header(path)[1]
-    named = (str(header.get("data", "")), model.label_table)
+    named = (str(header.get("data", "")), model.semantic.label_table)
     for name in named:
         if name in SOURCES:
             return name
@@ -94,22 +99,57 @@ def check_classes(classes: tuple[str, ...], *data: Samples) -> None:
             )
 
 
-def score(model: Segmenter | Subject, samples: Samples, inference: Inference | None = None) -> Evaluation:
-    """The model's scores on a data set.
+def check_instances(config: WholeConfig, *data: Samples) -> None:
+    """Raises a ValueError if a panoptic network is to learn from samples without things, or from other things."""
+    if not isinstance(config, PanopticConfig):
+        return
+    for samples in data:
+        if not isinstance(samples, PanopticSamples):
+            raise ValueError(
+                f"a panoptic network learns from things that are told apart, and {samples.table.name} has none: take "
+                "--data panoptic-scenes, small-panoptic-scenes or coco."
+            )
+        check_things(config, samples)
+
+
+def check_things(config: PanopticConfig, samples: PanopticSamples) -> None:
+    """Raises a ValueError if a network tells other things apart than those of the samples."""
+    things = tuple(category.name for category in samples.panoptic.things)
+    if config.things != things:
+        raise ValueError(
+            f"this network tells apart {', '.join(config.things)}, not the things of {samples.panoptic.name}, "
+            f"{', '.join(things)}. Take a recipe or weights of this data set."
+        )
+
+
+def check_whole(inference: Inference | None) -> None:
+    """Raises a ValueError unless an image is passed through the network once and whole, as things are found."""
+    if inference is not None and not inference.plain:
+        raise ValueError(
+            "things are found in an image that is passed once and whole: leave window, scales and flip as they are."
+        )
+
+
+def score(model: WholeModel, samples: Samples, inference: Inference | None = None) -> Evaluation | PanopticEvaluation:
+    """The model's scores on a data set; those of things too, where the model and the data set tell them apart.
 
     Raises:
-        ValueError: if the model was made for other classes.
+        ValueError: if the model was made for other classes, or things are to be found in parts of an image.
     """
     check_classes(model.class_names, samples)
-    return evaluate(model, samples, model.class_names, inference)
+    if isinstance(model, PanopticSegmenter) and isinstance(samples, PanopticSamples):
+        check_things(model.config, samples)
+        check_whole(inference)
+        return evaluate_panoptic(model, samples)
+    return evaluate(model.semantic, samples, model.class_names, inference)
 
 
-def save_weights(model: Segmenter | Subject, path: Path, metadata: dict[str, Any]) -> None:
+def save_weights(model: WholeModel, path: Path, metadata: dict[str, Any]) -> None:
     """Writes a run's weights in full precision; where that fails, a file that was there before is left as it was."""
     weights.save(model, path, metadata, dtype=torch.float32)
 
 
-def export_half(run: Path, output: Path, name: str, samples: Samples, network: nn.Module | None = None) -> Evaluation:
+def export_half(run: Path, output: Path, name: str, samples: Samples, network: nn.Module | None = None) -> Scores:
     """Writes a run's best weights in half precision to ``output`` and returns their scores on ``samples``.
 
     The scores in the header are those of the rounded weights, not of the float32 ones; on drawn scenes, how many
@@ -128,7 +168,7 @@ def export_half(run: Path, output: Path, name: str, samples: Samples, network: n
         rounded = Path(folder) / output.name
         weights.save(weights.load(best, network), rounded, metadata, dtype=torch.float16)
         model = weights.load(rounded, network)
-    scores = score(model.semantic, samples)
+    scores = score(model, samples)
     metadata |= {"validation": scores.to_dict()}
     if isinstance(samples, SceneSplit):
         metadata["regions"] = _read_regions(model.semantic, samples.size)

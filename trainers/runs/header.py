@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rsp_lab.data.panoptic.pictures import ResizeConfig
 from rsp_lab.models import weights
 from rsp_lab.models.whole import WholeConfig
 
@@ -22,13 +23,29 @@ FIELDS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("run.steps", "run.eval_every"), (int,)),
     **dict.fromkeys(("run.augment", "run.optimiser", "run.schedule"), (dict,)),
     "run.optimiser.learning_rate": _NUMBER,
-    "run.augment.scale": (list,),
-    **dict.fromkeys(("run.augment.scale_step", "run.augment.flip", "run.augment.max_class_share"), _NUMBER),
-    "run.augment.tries": (int,),
-    "run.augment.colour": (bool, int, float),
+    "run.augment.flip": _NUMBER,
     "versions": (dict,),
 }
 """By dotted name: types of what training writes and reports read."""
+CROPS: Mapping[str, tuple[type, ...]] = {
+    "run.augment.scale": (list,),
+    **dict.fromkeys(("run.augment.scale_step", "run.augment.max_class_share"), _NUMBER),
+    "run.augment.tries": (int,),
+    "run.augment.colour": (bool, int, float),
+}
+"""The same of runs on crops."""
+WHOLE: Mapping[str, tuple[type, ...]] = {
+    "run.augment.short_side": (list,),
+    **dict.fromkeys(("run.augment.step", "run.augment.longest", "run.augment.multiple"), (int,)),
+    **{
+        f"validation.panoptic.{group}.{name}": _SCORE
+        for group in ("all", "things", "stuff")
+        for name in ("pq", "sq", "rq")
+    },
+    "validation.panoptic.by_class": (dict,),
+    **{f"validation.precision.{kind}.AP": _SCORE for kind in ("box", "mask")},
+}
+"""The same of panoptic runs, which are on whole images."""
 OPTIONAL: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("run.loss", "run.scenes", "run.scenes.difficulty"), (dict,)),
     "run.encoder_weights": (str,),
@@ -36,7 +53,7 @@ OPTIONAL: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("run.scenes.pairs", "run.scenes.even_cases"), (bool,)),
 }
 """The same of options of training, which headers of older runs lack."""
-_PAIRS = ("budget.crop", "run.augment.scale")
+_PAIRS = ("budget.crop", "run.augment.scale", "run.augment.short_side")
 
 
 def run_header(path: str | Path) -> tuple[WholeConfig, dict[str, Any]]:
@@ -56,9 +73,10 @@ def check_header(metadata: Any, where: str | Path, remedy: str) -> None:
     Raises:
         ValueError: naming what is missing or of another type.
     """
-    wrong = [name for name, kinds in FIELDS.items() if not _fits(_at(metadata, name), kinds)]
+    needed = {**FIELDS, **(WHOLE if tells_things_apart(metadata) else CROPS)}
+    wrong = [name for name, kinds in needed.items() if not _fits(_at(metadata, name), kinds)]
     wrong += [name for name, kinds in OPTIONAL.items() if not _fits(_at(metadata, name), (*kinds, _Absent))]
-    wrong += [name for name in _PAIRS if name not in wrong and not _is_pair(_at(metadata, name))]
+    wrong += [name for name in _PAIRS if name in needed and name not in wrong and not _is_pair(_at(metadata, name))]
     if not wrong:
         scores = metadata["validation"]["iou"].values()
         wrong = [] if all(_fits(score, _SCORE) for score in scores) else ["validation.iou"]
@@ -66,6 +84,11 @@ def check_header(metadata: Any, where: str | Path, remedy: str) -> None:
         raise ValueError(
             f"{where}: its header lacks {', '.join(wrong[:5])}{', ...' if len(wrong) > 5 else ''}. {remedy}"
         )
+
+
+def tells_things_apart(metadata: Any) -> bool:
+    """Whether weights are of a panoptic run."""
+    return _at(metadata, "run.augment.kind") == ResizeConfig.__name__
 
 
 class _Absent:

@@ -14,16 +14,14 @@ from rsp_lab.data.scenes.dataset import DrawnSamples
 from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.encoder_weights import load_encoder_weights
-from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.models.subject import Subject
-from rsp_lab.models.whole import build_model
+from rsp_lab.models.whole import WholeModel, build_model
 from trainers.config.paper import differences
 from trainers.config.run import RunConfig
-from trainers.runs.export import check_classes, describe, save_weights
+from trainers.runs.export import check_classes, check_instances, describe, save_weights
 from trainers.training import distributed
 from trainers.training.checkpoint import BEST, LAST, Progress
 from trainers.training.loop import train
-from trainers.training.task import Scores
+from trainers.training.task import Scores, measure_of
 
 
 def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | None = None) -> Progress:
@@ -41,6 +39,7 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         config = replace(config, device=device)
         train_set, val_set = samples or (_opened(config, "train"), _opened(config, "val"))
         check_classes(config.model.class_names, train_set, val_set)
+        check_instances(config.model, train_set, val_set)
         notices = [f"differs from the paper: {line}" for line in differences(config)]
         if isinstance(train_set, FileSamples) and isinstance(val_set, FileSamples) and train_set.files == val_set.files:
             notices.append("train and val are the same images: scores are of what the network was trained on")
@@ -50,13 +49,13 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         model = _initial_model(config, resuming=(run / LAST).exists())
 
         def save_best(scored: nn.Module, scores: Scores, updates_done: int) -> None:
-            assert isinstance(scored, Segmenter | Subject)
+            assert isinstance(scored, WholeModel)
             parameters = sum(p.numel() for p in scored.parameters())
             save_weights(scored, run / BEST, describe(config, scores, updates_done, parameters))
 
         progress = train(config, model, train_set, val_set, run, save_best)
         if not distributed.rank():
-            print(f"{progress.step} updates done; {_best(progress, run)}")
+            print(f"{progress.step} updates done; {_best(progress, run, measure_of(config))}")
         return progress
 
 
@@ -69,7 +68,7 @@ def _opened(config: RunConfig, split: str) -> Samples:
     return samples
 
 
-def _initial_model(config: RunConfig, resuming: bool) -> Segmenter | Subject:
+def _initial_model(config: RunConfig, resuming: bool) -> WholeModel:
     """The network before its first update; a run that goes on has its weights in its state, and needs none here."""
     source = "scratch" if resuming else config.encoder_weights
     model = build_model(config.model, pretrained=source == "library")
@@ -83,9 +82,9 @@ def _initial_model(config: RunConfig, resuming: bool) -> Segmenter | Subject:
     return model
 
 
-def _best(progress: Progress, run: Path) -> str:
+def _best(progress: Progress, run: Path, measure: str) -> str:
     """What is known of the best weights."""
     if progress.best is None:
         return "no best weights: no evaluation gave a score, since no labelled pixel of val belongs to a class"
-    score = f"best val mIoU {100 * progress.best:.2f}"
+    score = f"best val {measure} {100 * progress.best:.2f}"
     return f"{score} in {run / BEST}" if (run / BEST).is_file() else f"{score}, but {run / BEST} is not there any more"

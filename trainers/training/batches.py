@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from rsp_lab.data.labels import checked_labels
+from rsp_lab.data.panoptic.pictures import Picture
 from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.data.scenes.dataset import DrawnSamples
 from rsp_lab.data.transforms import Crop, sample_rng
@@ -20,8 +22,8 @@ Place = tuple[int, int]
 """A step and an index in that step's batch."""
 
 
-class Crops(Dataset[Crop]):
-    """Augmented crops by their place in the run.
+class TrainingImages(Dataset[Crop | Picture]):
+    """Augmented images by their place in the run: crops, or for panoptic networks whole ones.
 
     The run passes over the samples again and again without replacement; every pass has its own order. Batches may span
     two passes, so every update has a full batch. By option (:class:`~trainers.config.run.SceneSampling`) a batch holds
@@ -43,7 +45,7 @@ class Crops(Dataset[Crop]):
             self.cases = samples.cases
 
     def sample(self, place: Place) -> Sample:
-        """The sample from which the crop of this place is cut."""
+        """The sample from which the image of this place is made."""
         step, index = place
         together = 2 if self.config.scenes.pairs else 1
         turn, position = divmod(step * (self.config.batch_size // together) + index // together, len(self.samples))
@@ -53,8 +55,8 @@ class Crops(Dataset[Crop]):
             return self.samples.reading(chosen, index % 2)
         return self.samples[chosen]
 
-    def __getitem__(self, place: Place) -> Crop:
-        """The crop of a place.
+    def __getitem__(self, place: Place) -> Crop | Picture:
+        """The augmented image of a place.
 
         Raises:
             ValueError: for a sample without a label, or with ids that are none of the network's classes.
@@ -91,18 +93,19 @@ def batch_places(config: RunConfig, step: int) -> list[Place]:
 
 def batch_names(samples: SampleSet, config: RunConfig, step: int) -> list[str]:
     """The names of the samples in this process's share of one update."""
-    crops = Crops(samples, config)
-    return [crops.sample(place).name for place in batch_places(config, step)]
+    images = TrainingImages(samples, config)
+    return [images.sample(place).name for place in batch_places(config, step)]
 
 
-def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataLoader[Crop]:
-    """Batches (image [b, 3, y, x], label and region [b, y, x]) of the updates ``start`` to ``config.steps - 1``.
+def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataLoader[Any]:
+    """Batches, :class:`~rsp_lab.data.transforms.Crop` or :class:`~rsp_lab.data.panoptic.pictures.Pictures`, of the
+    updates ``start`` to ``config.steps - 1``.
 
     They do not depend on the number of workers, nor on where a run was interrupted; the shares of several processes
     are together the batch of one.
     """
     return DataLoader(
-        Crops(samples, config),
+        TrainingImages(samples, config),
         batch_sampler=Places(config, start),
         collate_fn=config.augment.collate,
         num_workers=config.workers,

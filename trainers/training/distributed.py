@@ -6,10 +6,12 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
 
+T = TypeVar("T")
 _reductions: deque[distributed.Work] = deque(maxlen=64)
 """Whoever lets go of a reduction last frees its tensors. If that is one of gloo's own threads while Python shuts down,
 the process aborts, and a run that is done counts as failed; so the last ones are kept here."""
@@ -32,6 +34,25 @@ def total(value: Tensor) -> Tensor:
         _reductions.append(reduction := distributed.all_reduce(value, async_op=True))
         reduction.wait()
     return value
+
+
+def largest(numbers: tuple[int, ...], device: str | torch.device) -> tuple[int, ...]:
+    """The largest of each of the numbers in any process."""
+    if size() == 1:
+        return numbers
+    found = torch.tensor(numbers, device=device)
+    _reductions.append(reduction := distributed.all_reduce(found, distributed.ReduceOp.MAX, async_op=True))
+    reduction.wait()
+    return tuple(found.tolist())
+
+
+def gathered(value: T) -> list[T]:
+    """The values of all processes, in the order of their ranks."""
+    if size() == 1:
+        return [value]
+    values: list[Any] = [None] * size()
+    distributed.all_gather_object(values, value)
+    return values
 
 
 def anywhere(condition: bool, device: str) -> bool:

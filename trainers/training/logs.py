@@ -204,7 +204,7 @@ def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float
     for name, value in record.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}/")
-        elif value is not None and name != "step":
+        elif isinstance(value, int | float) and name != "step":
             yield f"{prefix}{name}", value
 
 

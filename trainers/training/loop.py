@@ -99,7 +99,7 @@ def update(learner: Learner, task: Task, batch: Batch, config: RunConfig, step: 
     for group in learner.optimiser.param_groups:
         group["lr"] = config.learning_rate(step) * group["factor"]
     learner.optimiser.zero_grad(set_to_none=True)
-    batch = batch.to(config.device)
+    batch = task.prepared(batch.to(config.device))
     weight = distributed.total(task.weight(batch)).clamp(min=1)
     sums: dict[str, Tensor] = {}
     parts = batch.parts(config.accumulate)

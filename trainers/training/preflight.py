@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import SampleSet
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from trainers.config.run import RunConfig
 from trainers.training import distributed
 
@@ -86,6 +87,7 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
         ValueError: if batch norm would have one value a channel, so that its output were zero whatever comes in.
     """
     part = config.batch_size // (config.accumulate * distributed.size())
+    model = model.semantic if isinstance(model, PanopticSegmenter) else model  # the other branch has no batch norm
     state = {name: value.to("meta") for name, value in (*model.named_parameters(), *model.named_buffers())}
     height, width = config.augment.largest
     model.train()

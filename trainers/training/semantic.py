@@ -22,12 +22,13 @@ class SemanticTask:
     Attributes:
         classes: names, in the order of the logits.
         criterion: what is minimised.
-        measure: what networks are kept by.
     """
 
     classes: tuple[str, ...]
     criterion: Criterion
-    measure: str = "mIoU"
+
+    def prepared(self, batch: Crop) -> Crop:
+        return batch
 
     def network(self, model: nn.Module) -> nn.Module:
         return model

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from rsp_lab.data.sample import SampleSet
+from rsp_lab.models.panoptic.config import PanopticConfig
 from trainers.config.run import RunConfig
 from trainers.training.losses import Criterion, class_weights
+from trainers.training.panoptic import PanopticTask
 from trainers.training.semantic import SemanticTask
 
 
@@ -49,9 +51,8 @@ class Scores(Protocol):
 class Task(Protocol):
     """What a run learns."""
 
-    @property
-    def measure(self) -> str:
-        """What :attr:`Scores.score` is called."""
+    def prepared(self, batch: Any) -> Any:
+        """This process's share of a batch as it is trained on, on its device."""
 
     def network(self, model: nn.Module) -> nn.Module:
         """What a part of a batch passes through: the model itself, or what computes its losses in one call."""
@@ -75,10 +76,18 @@ class Task(Protocol):
         """The scores of a network on a data set; the processes of a run share the images."""
 
 
+def measure_of(config: RunConfig) -> str:
+    """What the score is called by which a run's best network is kept."""
+    return "PQ" if isinstance(config.model, PanopticConfig) else "mIoU"
+
+
 def build_task(config: RunConfig, train_set: SampleSet) -> Task:
     """The task of a run; class weights are counted over the training labels."""
     weights = None
     if config.loss.balanced:
         samples = (train_set[index] for index in range(len(train_set)))
         weights = class_weights(samples, len(config.model.class_names))
-    return SemanticTask(config.model.class_names, Criterion(config.loss, weights))
+    criterion = Criterion(config.loss, weights)
+    if isinstance(config.model, PanopticConfig):
+        return PanopticTask(config.batch_size, criterion)
+    return SemanticTask(config.model.class_names, criterion)

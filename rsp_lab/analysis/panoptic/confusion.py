@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,12 @@ class PanopticConfusion(Summarised):
     pixels: Int64[np.ndarray, "true predicted"]
     matched: Int64[np.ndarray, " category"]
     images: int
+
+    @classmethod
+    def joined(cls, parts: Sequence[PanopticConfusion]) -> PanopticConfusion:
+        """The counts of several sets of images together, of one table."""
+        pixels, matched = (sum(getattr(part, name) for part in parts) for name in ("pixels", "matched"))
+        return cls(parts[0].names, pixels, matched, sum(part.images for part in parts))
 
     @property
     def rates(self) -> np.ndarray:

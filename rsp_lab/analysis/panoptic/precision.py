@@ -10,7 +10,7 @@ import numpy as np
 
 from rsp_lab.data.panoptic.categories import PanopticTable
 from rsp_lab.data.panoptic.entries import ImageEntry
-from rsp_lab.data.panoptic.masks import run_lengths
+from rsp_lab.data.panoptic.masks import compressed
 from rsp_lab.models.panoptic.detections import Detections
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import percent, plain_table
@@ -72,7 +72,7 @@ class PrecisionMeter:
         except ImportError as error:
             raise ImportError("average precision needs hotcoco: pip install 'rsp-lab[panoptic]'.") from error
         categories = [{"id": category.id, "name": category.name} for category in table.things]
-        self._ids = [category.id for category in table.things]
+        self._table = table
         self._boxes = StreamingEval(categories, iou_type="bbox")
         self._masks = StreamingEval(categories, iou_type="segm")
         self._images, self._things = 0, 0
@@ -95,20 +95,59 @@ class PrecisionMeter:
         self._things += len(known)
         self._images += 1
         entries = [image.to_dict()]
-        corners = detections.boxes.double().numpy()
-        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
-        found = [
-            {"image_id": image.id, "category_id": self._ids[place], "score": score}
-            for place, score in zip(detections.classes.tolist(), detections.scores.double().tolist(), strict=True)
-        ]
-        self._boxes.update(entries, known, [one | {"bbox": box} for one, box in zip(found, boxes, strict=True)])
-        # Without a box, so that the size of a detection is the area of its mask.
-        masks = [run_lengths(mask) for mask in detections.masks.cpu()]
-        self._masks.update(entries, known, [one | {"segmentation": m} for one, m in zip(found, masks, strict=True)])
+        found = result_entries(image, detections, self._table)
+        # Without the other, so that the size of a detection is that of its box, or the area of its mask.
+        for meter, other in ((self._boxes, "segmentation"), (self._masks, "bbox")):
+            meter.update(entries, known, [{k: v for k, v in one.items() if k != other} for one in found])
+
+    def state(self) -> tuple[bytes, bytes, int]:
+        """What the meter has taken so far, for :meth:`joined` in this or another process."""
+        return self._boxes.to_bytes(), self._masks.to_bytes(), self._images
+
+    @classmethod
+    def joined(cls, table: PanopticTable, states: Sequence[tuple[bytes, bytes, int]]) -> PrecisionMeter:
+        """A meter that has taken what several meters took, each image by one of them.
+
+        Args:
+            table: of all of them.
+            states: of each, see :meth:`state`.
+        """
+        meter = cls(table)
+        kind = type(meter._boxes)
+        meter._boxes = kind.merge(kind.from_bytes(boxes) for boxes, _, _ in states)
+        meter._masks = kind.merge(kind.from_bytes(masks) for _, masks, _ in states)
+        meter._images = sum(images for _, _, images in states)
+        return meter
 
     def result(self) -> Precision:
         """The numbers of all images so far; the meter takes no more."""
         return Precision(_numbers(self._boxes), _numbers(self._masks), self._images)
+
+
+def result_entries(image: ImageEntry, detections: Detections, table: PanopticTable) -> list[dict[str, Any]]:
+    """Detections as COCO's results have them: image, category, score, box, and mask as compressed run lengths.
+
+    Args:
+        image: on which they are.
+        detections: in it, at its size.
+        table: a detection's class is a place in ``table.things``.
+
+    Raises:
+        ImportError: without hotcoco; the message says what to install.
+    """
+    corners = detections.boxes.double().cpu().numpy()
+    boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
+    classes, scores = detections.classes.tolist(), detections.scores.double().tolist()
+    return [
+        {
+            "image_id": image.id,
+            "category_id": table.things[place].id,
+            "score": score,
+            "bbox": box,
+            "segmentation": compressed(mask.cpu()),
+        }
+        for place, score, box, mask in zip(classes, scores, boxes, detections.masks, strict=True)
+    ]
 
 
 def _numbers(scores: Any) -> dict[str, float | None]:

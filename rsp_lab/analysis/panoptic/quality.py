@@ -9,7 +9,7 @@ from the counts is worked out here.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,6 +122,19 @@ class Quality(Summarised):
 
     by_category: tuple[CategoryQuality, ...]
     images: int
+
+    @classmethod
+    def joined(cls, parts: Sequence[Quality]) -> Quality:
+        """The quality on several sets of images together, of one table: counts add up."""
+        scores = [
+            CategoryQuality(
+                columns[0].category,
+                sum(one.iou for one in columns),
+                *(sum(getattr(one, name) for one in columns) for name in ("tp", "fp", "fn")),
+            )
+            for columns in zip(*(part.by_category for part in parts), strict=True)
+        ]
+        return cls(tuple(scores), sum(part.images for part in parts))
 
     @property
     def all(self) -> GroupQuality:

@@ -22,6 +22,17 @@ def run_lengths(mask: Bool[Tensor, "y x"]) -> dict[str, Any]:
     return {"size": list(mask.shape), "counts": [0, *counts] if column_major[0] else counts}
 
 
+def compressed(mask: Bool[Tensor, "y x"]) -> dict[str, Any]:
+    """A mask as COCO's compressed run lengths, whose counts are a text.
+
+    Raises:
+        ImportError: without hotcoco; the message says what to install.
+    """
+    found = _coco_masks().frPyObjects(run_lengths(mask), *mask.shape)
+    counts = found["counts"]
+    return {"size": list(mask.shape), "counts": counts.decode("ascii") if isinstance(counts, bytes) else counts}
+
+
 def decoded_mask(segmentation: Any, size: tuple[int, int]) -> Bool[Tensor, "y x"]:
     """The mask of a ``segmentation`` entry: polygons drawn as COCO's own tools draw them, or run lengths.
 
@@ -29,10 +40,7 @@ def decoded_mask(segmentation: Any, size: tuple[int, int]) -> Bool[Tensor, "y x"
         ValueError: if it is neither, or does not fit the size.
         ImportError: without hotcoco; the message says what to install.
     """
-    try:
-        from hotcoco import mask as masks
-    except ImportError as error:
-        raise ImportError("masks of COCO's instance files need hotcoco: pip install 'rsp-lab[panoptic]'.") from error
+    masks = _coco_masks()
     if isinstance(segmentation, list) and segmentation:
         if not all(isinstance(one, list) and len(one) >= 6 and len(one) % 2 == 0 for one in segmentation):
             raise ValueError("has a polygon that is not pairs of numbers, three at least")
@@ -65,3 +73,11 @@ def thing_annotations(segments: SegmentMap, table: PanopticTable, image_id: int)
         for entry in described(segments)
         if table.by_id[entry.category_id].is_thing
     ]
+
+
+def _coco_masks() -> Any:
+    try:
+        from hotcoco import mask
+    except ImportError as error:
+        raise ImportError("masks of COCO's instance files need hotcoco: pip install 'rsp-lab[panoptic]'.") from error
+    return mask

@@ -114,6 +114,16 @@ class PanopticConfig:
             )
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the semantic branch's classes, in the order of its logits."""
+        return self.semantic.class_names
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder."""
+        return self.semantic.encoder
+
+    @property
     def stuff(self) -> tuple[str, ...]:
         """Names of the kinds of stuff; kind ``i`` is class ``i + 1`` of the semantic branch."""
         return self.semantic.class_names[1:]

@@ -16,13 +16,14 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.models.detection.roi_heads import RoIHeads, paste_masks_in_image
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.detection.roi_heads import paste_masks_in_image
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import MultiScaleRoIAlign, clip_boxes_to_image
 from torchvision.ops.poolers import LevelMapper
 
 from rsp_lab.models.panoptic.config import ROI_LEVELS, RPN_LEVELS, InstanceConfig
 from rsp_lab.models.panoptic.detections import Detections
+from rsp_lab.models.panoptic.training import ImageHeads, ImageProposals, SeededSampler
 from rsp_lab.shapes import Tap
 
 _BOX_CELLS, _MASK_CELLS, _SAMPLES = 7, 14, 2
@@ -34,7 +35,8 @@ class InstancesLike(Protocol):
     """The things of an image that a model learns from.
 
     Attributes:
-        masks: bool [n, y, x] at the image's size, at least one pixel each.
+        masks: bool [n, y, x] at the image's size, at least one pixel each; of an image that is padded in its batch, on
+            the right and below, at the size that it has without padding.
         classes: int64 [n], places in the model's things.
         boxes: float [n, 4], left, top, right and bottom edge in pixels.
     """
@@ -107,7 +109,7 @@ class _MaskPredictor(MaskRCNNPredictor):
 class InstanceBranch(nn.Module):
     """Proposes regions, classifies them and draws their masks.
 
-    In training mode it samples anchors and regions by torch's global generator.
+    In training mode it samples anchors and regions by a seed for each image.
 
     Args:
         config: see :class:`~rsp_lab.models.panoptic.config.InstanceConfig`.
@@ -119,7 +121,7 @@ class InstanceBranch(nn.Module):
         super().__init__()
         self.config = config
         anchors = PyramidAnchors(config)
-        self.rpn = RegionProposalNetwork(
+        self.rpn = ImageProposals(
             anchors,
             _ProposalHead(inputs, anchors.num_anchors_per_location()[0]),
             fg_iou_thresh=config.rpn_foreground,
@@ -130,7 +132,7 @@ class InstanceBranch(nn.Module):
             post_nms_top_n=dict(zip(("training", "testing"), config.proposals, strict=True)),
             nms_thresh=config.rpn_suppression,
         )
-        self.heads = RoIHeads(
+        self.heads = ImageHeads(
             _region_pool(_BOX_CELLS, config.canonical_scale),
             TwoMLPHead(inputs * _BOX_CELLS**2, config.box_channels),
             _BoxPredictor(config.box_channels, things + 1),
@@ -146,6 +148,9 @@ class InstanceBranch(nn.Module):
             mask_head=MaskRCNNHeads(inputs, (config.mask_channels,) * config.mask_layers, 1),
             mask_predictor=_MaskPredictor(config.mask_channels, things + 1),
         )
+        for part in (self.rpn, self.heads):
+            sampler = part.fg_bg_sampler
+            part.fg_bg_sampler = SeededSampler(sampler.batch_size_per_image, sampler.positive_fraction)
 
     def forward(self, maps: Mapping[int, Float[Tensor, "1 c _ _"]], size: tuple[int, int]) -> Detections:
         """What is found in one image of ``size`` (y, x), in evaluation mode.
@@ -194,16 +199,19 @@ class InstanceBranch(nn.Module):
         return logits.reshape(shape), boxes.reshape(*shape, 4)
 
     def losses(
-        self, maps: Mapping[int, Float[Tensor, "b c _ _"]], size: tuple[int, int], truth: Sequence[InstancesLike]
-    ) -> dict[str, Tensor]:
-        """torchvision's losses in training mode: each a mean over what is sampled.
+        self, maps: Mapping[int, Float[Tensor, "b c _ _"]], truth: Sequence[InstancesLike], seeds: Sequence[int]
+    ) -> dict[str, Float[Tensor, " b"]]:
+        """torchvision's losses in training mode, each of one image: a mean over what is sampled in it.
 
         Args:
             maps: P_x by level.
-            size: (y, x) of the images in pixels.
             truth: the things of each image.
+            seeds: of what is sampled in each image.
         """
-        features, sizes = self._features(maps), [size] * len(truth)
+        features, sizes = self._features(maps), [(one.masks.shape[1], one.masks.shape[2]) for one in truth]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        for part in (self.rpn, self.heads):
+            part.fg_bg_sampler.generators = iter(generators)
         anchor = maps[2]
         dtype = _precise(anchor).dtype
         targets = [
@@ -215,13 +223,10 @@ class InstanceBranch(nn.Module):
             for one in truth
         ]
         proposals, regions = self.rpn(ImageList(anchor, sizes), features, targets)
-        _, things = self.heads(features, proposals, sizes, targets)
         return {
             "rpn_objectness": regions["loss_objectness"],
             "rpn_box": regions["loss_rpn_box_reg"],
-            "box_class": things["loss_classifier"],
-            "box": things["loss_box_reg"],
-            "mask": things["loss_mask"],
+            **self.heads.losses(features, proposals, sizes, targets),
         }
 
     def _features(self, maps: Mapping[int, Tensor]) -> dict[str, Tensor]:

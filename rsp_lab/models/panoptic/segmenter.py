@@ -77,6 +77,11 @@ class PanopticSegmenter(nn.Module):
         self.semantic.name = name
 
     @property
+    def encoder(self) -> nn.Module:
+        """The part below the pyramid."""
+        return self.semantic.encoder
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the semantic branch's classes, in the order of its logits."""
         return self.semantic.class_names
@@ -105,7 +110,11 @@ class PanopticSegmenter(nn.Module):
         return PanopticOutput(self.semantic.logits_of(maps), self.instances(maps, (x.shape[-2], x.shape[-1])))
 
     def losses(
-        self, image: Float[Tensor, "b 3 y x"], label: Int64[Tensor, "b y x"], instances: Sequence[InstancesLike]
+        self,
+        image: Float[Tensor, "b 3 y x"],
+        label: Int64[Tensor, "b y x"],
+        instances: Sequence[InstancesLike],
+        seeds: Sequence[int] | None = None,
     ) -> dict[str, Tensor]:
         """The losses of an update, in training mode; not weighted, and in single precision at least.
 
@@ -113,41 +122,56 @@ class PanopticSegmenter(nn.Module):
             image: RGB; values beyond [0, 1], as augmentation makes them, are let through.
             label: the semantic branch's classes, 255 where ignored.
             instances: the things of each image; an image may have none.
+            seeds: of what is sampled in each image; drawn by torch's global generator if not given.
 
         Returns:
             ``"semantic"``: cross entropy as a mean over labelled pixels, 0 where there is none; ``"rpn_objectness"``,
-            ``"rpn_box"``: of the proposed regions; ``"box_class"``, ``"box"``, ``"mask"``: Lc, Lb and Lm of the paper,
-            as torchvision has them.
+            ``"rpn_box"``: of the proposed regions; ``"box_class"``, ``"box"``, ``"mask"``: Lc, Lb and Lm of the paper.
+            All but the first are means over the images of :meth:`image_losses`.
 
         Raises:
             ValueError: if images, labels and instances do not fit each other, and in evaluation mode.
         """
-        if not self.training:
-            raise ValueError(f"{self.name} is in evaluation mode, in which nothing is sampled: call train() first.")
-        x = network_input(image, self.semantic.mean.dtype, check_range=False)
-        size = (x.shape[-2], x.shape[-1])
-        self._check_truth(x, label, instances)
-        maps = self.semantic.pyramid_maps(x)
-        logits = resize_logits(self.semantic.logits_of(maps), size)
+        if label.shape != (len(image), *image.shape[-2:]):
+            raise ValueError(
+                f"{len(image)} images of {image.shape[-2]} x {image.shape[-1]} pixels have labels of the shape "
+                f"{tuple(label.shape)}: give one class, or 255, a pixel."
+            )
+        logits, found = self.image_losses(image, instances, seeds)
         semantic = F.cross_entropy(
             logits if logits.dtype == torch.float64 else logits.float(), label, ignore_index=_IGNORED, reduction="sum"
         )
         labelled = (label != _IGNORED).sum().clamp(min=1)
-        return {"semantic": semantic / labelled, **self.instances.losses(maps, size, instances)}
+        return {"semantic": semantic / labelled, **{name: loss.mean() for name, loss in found.items()}}
 
-    def _check_truth(self, image: Tensor, label: Tensor, instances: Sequence[InstancesLike]) -> None:
+    def image_losses(
+        self, image: Float[Tensor, "b 3 y x"], instances: Sequence[InstancesLike], seeds: Sequence[int] | None = None
+    ) -> tuple[Float[Tensor, "b class y x"], dict[str, Float[Tensor, " b"]]]:
+        """Logits of the semantic branch at the images' size, and the losses of the instance branch, each of one image.
+
+        For arguments and names see :meth:`losses`.
+
+        Raises:
+            ValueError: if images and instances do not fit each other, and in evaluation mode.
+        """
+        if not self.training:
+            raise ValueError(f"{self.name} is in evaluation mode, in which nothing is sampled: call train() first.")
+        x = network_input(image, self.semantic.mean.dtype, check_range=False)
+        self._check_truth(x, instances)
+        maps = self.semantic.pyramid_maps(x)
+        logits = resize_logits(self.semantic.logits_of(maps), (x.shape[-2], x.shape[-1]))
+        drawn = torch.randint(1 << 62, (len(x),)).tolist() if seeds is None else seeds
+        return logits, self.instances.losses(maps, instances, drawn)
+
+    def _check_truth(self, image: Tensor, instances: Sequence[InstancesLike]) -> None:
         size = image.shape[-2:]
-        if label.shape != (len(image), *size):
-            raise ValueError(
-                f"{len(image)} images of {size[0]} x {size[1]} pixels have labels of the shape {tuple(label.shape)}: "
-                "give one class, or 255, a pixel."
-            )
         if len(instances) != len(image):
             raise ValueError(f"{len(image)} images have instances of {len(instances)}: give those of each, even none.")
         for number, one in enumerate(instances):
-            if one.masks.shape[1:] != size:
+            if any(mine > all_ for mine, all_ in zip(one.masks.shape[1:], size, strict=True)):
                 raise ValueError(
-                    f"the masks of image {number} have {tuple(one.masks.shape[1:])} pixels, the image {tuple(size)}."
+                    f"the masks of image {number} have {tuple(one.masks.shape[1:])} pixels, the image {tuple(size)}: "
+                    "only the image may be larger, by its padding on the right and below."
                 )
             if len(one.classes) and not 0 <= int(one.classes.min()) <= int(one.classes.max()) < len(self.config.things):
                 raise ValueError(

@@ -122,9 +122,9 @@ def test_a_thing_is_found_where_the_branch_is_taught() -> None:
         near = (-place.square().sum(0, keepdim=True)).exp()
         maps[x] = torch.cat([place, place.clamp(-1, 1), near])[None]
     optimiser = torch.optim.AdamW(branch.parameters(), lr=1e-2)
-    for _ in range(100):
+    for seed in range(100):
         optimiser.zero_grad()
-        torch.stack(list(branch.losses(maps, size, [truth]).values())).sum().backward()
+        torch.stack(list(branch.losses(maps, [truth], [seed]).values())).sum().backward()
         optimiser.step()
     with torch.no_grad():
         found = branch.eval()(maps, size)

@@ -157,7 +157,7 @@ def test_images_without_things_teach_the_background() -> None:
     [
         (lambda image, label, things: (image, label[:1], things), r"2 images of 64 x 128 pixels have labels"),
         (lambda image, label, things: (image, label, things[:1]), "instances of 1"),
-        (lambda image, label, things: (image, label, [kit.boxed(size=(64, 64))] * 2), r"masks of image 0 have \(64, "),
+        (lambda image, label, things: (image, label, [kit.boxed(size=(64, 129))] * 2), r"masks of image 0 have \(64, "),
         (
             lambda image, label, things: (image, label, [kit.boxed((3, slice(2), slice(2)))] * 2),
             "classes from 3 to 3, this model has 3, counted from 0",

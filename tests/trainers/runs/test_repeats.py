@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Pa
     folder = tmp_path_factory.mktemp("repeats")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
-        patch.setattr(repeats, "drawn", lambda _: list(draw_scene_pair(5, 128, 256, case=CASES[0])))
+        patch.setattr(repeats, "drawn", lambda _: list(draw_scene_pair(5, 128, 256, case=next(iter(CASES)))))
         assert repeat(folder, "--seeds", "1", "0") == 0
     return folder
 

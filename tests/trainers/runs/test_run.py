@@ -48,7 +48,7 @@ def test_a_run_starts_from_a_file_and_goes_on_from_its_state(config: RunConfig, 
 
 def test_only_the_library_downloads(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr(run, "Segmenter", lambda model, pretrained: asked.append(pretrained))
+    monkeypatch.setattr(run, "build_model", lambda model, pretrained: asked.append(pretrained))
     run._initial_model(config, resuming=False)
     run._initial_model(replace(config, encoder_weights="library"), resuming=False)
     run._initial_model(replace(config, encoder_weights="library"), resuming=True)

@@ -1,4 +1,4 @@
-"""A short run of a network without batch statistics, for one process or, under torchrun, for several."""
+"""Short runs of networks without batch statistics, for one process or, under torchrun, for several."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig
+from tests.trainers import small_panoptic
 from tests.trainers.small import CLASSES, NetConfig
 from trainers.config.run import Optimiser, RunConfig
 from trainers.training import distributed
@@ -43,7 +44,8 @@ def main(run: Path) -> None:
     layers = (nn.Conv2d(3, 8, 3, 2, 1), nn.GroupNorm(2, 8), nn.ReLU(), nn.Conv2d(8, len(CLASSES), 3, 1, 1))
     model = nn.Sequential(*layers, nn.Upsample(scale_factor=2, mode="bilinear"))
     with distributed.joined("cpu"):
-        train(config, model, samples(6), samples(3), run, lambda *_: None)
+        train(config, model, samples(6), samples(3), run / "semantic", lambda *_: None)
+        small_panoptic.run(small_panoptic.config(accumulate=1, steps=3), run / "panoptic", lambda *_: None)
 
 
 if __name__ == "__main__":
