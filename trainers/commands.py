@@ -311,6 +311,7 @@ def results_command(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/results.md"),
     repeats: Path | None = None,
     makes: Path | None = None,
+    arena: Path | None = None,
 ) -> None:
     """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
 
@@ -319,8 +320,9 @@ def results_command(
         output: the Markdown file to write.
         repeats: folder of runs that ``repeat`` trained on another data set, for a section of their own.
         makes: folder of runs of decoders of several makes or of their records, for a section of their own.
+        arena: arena.json that ``rsp-lab arena`` wrote about those on drawn scenes, for a section on ranks of methods.
     """
-    for path in write_results(runs, output, repeats, makes):
+    for path in write_results(runs, output, repeats, makes, arena):
         print(f"wrote {path}")
 
 

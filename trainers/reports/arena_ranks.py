@@ -59,9 +59,7 @@ RANK_EXPECTATIONS: tuple[RankExpectation, ...] = (
     RankExpectation(
         "live_score", "above", 0.5, "ledger and gradient hold what a decoder does; a window of pixels tells no levels"
     ),
-    RankExpectation(
-        "cue_lift", "above", 0.0, "every network uses the cue, and what finds it in one finds it elsewhere"
-    ),
+    RankExpectation("cue_lift", "above", 0.0, "all networks use the cue, and what finds it in one finds it elsewhere"),
     RankExpectation("follow", "above", 0.0, "a map that turns with the class does so in every network"),
     RankExpectation("input_score", "above", 0.0, "they differ in one operation, the others in the whole decoder", True),
 )

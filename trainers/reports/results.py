@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rsp_lab.analysis.arena.result import ArenaResult
 from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.models.paper.printed import printed_miou
 from rsp_lab.text import MISSING, markdown_table, percent, spread
 from trainers.config.recipes import STUDY, study
 from trainers.config.run import RunConfig
+from trainers.reports.arena_ranks import arena_section
 from trainers.reports.expected import MEASURES, difference, expectations_section, points
 from trainers.reports.makes import MakeRuns, makes_section
 from trainers.reports.printed import PRINTED
@@ -67,10 +69,11 @@ def results_page(
     page: str = "results",
     repeats: Sequence[RepeatedRun] = (),
     makes: MakeRuns | None = None,
+    arena: ArenaResult | None = None,
 ) -> str:
     """The page as Markdown; ``page`` is its file's name without ending.
 
-    ``repeats`` are runs on another data set, ``makes`` those of decoders of several makes.
+    ``repeats`` are runs on another data set, ``makes`` those of decoders of several makes, which ``arena`` is about.
     """
     by_head = grouped(runs)
     parts = (
@@ -94,6 +97,7 @@ def results_page(
         *(_other(runs, page) for runs in others),
         repeats_section(repeats) if repeats else [],
         makes_section(makes, f"images/{makes_figure_name(page)}") if makes else [],
+        arena_section(arena) if arena else [],
         _shipped(headers),
         _paper(by_head),
     )

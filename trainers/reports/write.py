@@ -12,6 +12,7 @@ from rsp_lab.figures.results.distance import draw_distance_curves
 from rsp_lab.figures.style import save
 from rsp_lab.files import write_atomic
 from rsp_lab.models import weights
+from trainers.reports.arena_ranks import read_arena
 from trainers.reports.claims import claims_page
 from trainers.reports.makes import MakeRuns
 from trainers.reports.results import figure_name, makes_figure_name, results_page
@@ -22,7 +23,11 @@ from trainers.runs.study_runs import HEAD_NAMES, NAMES, StudyRun, distances_of, 
 
 
 def write_results(
-    roots: Sequence[Path], output: Path, repeats: Path | None = None, makes: Path | None = None
+    roots: Sequence[Path],
+    output: Path,
+    repeats: Path | None = None,
+    makes: Path | None = None,
+    arena: Path | None = None,
 ) -> list[Path]:
     """Writes the page, claims.md beside it, and its figures into the folder images/ beside it.
 
@@ -30,6 +35,7 @@ def write_results(
         roots: the study, then studies of another length.
         repeats: folder of recipes repeated under several seeds, on another data set.
         makes: folder of runs of decoders of several makes, on drawn scenes and on CamVid.
+        arena: ``arena.json`` of ``rsp-lab arena`` on those on drawn scenes.
 
     Raises:
         ValueError: if no study is given, or one holds no finished run.
@@ -39,6 +45,7 @@ def write_results(
     runs, *others = map(read_study, roots)
     repeated = read_repeats(repeats) if repeats else []
     decoders = read_make_runs(makes, repeated) if makes else None
+    ranks = read_arena(arena) if arena else None
     figures = []
     for study_runs in (runs, *others):
         figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
@@ -46,7 +53,7 @@ def write_results(
     if decoders:
         figures.append(output.parent / "images" / makes_figure_name(output.stem))
         save(draw_distance_curves(_curves(decoders.scenes)), figures[-1], dpi=200)
-    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated, decoders))
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated, decoders, ranks))
     claims = output.with_name("claims.md")
     write_atomic(claims, claims_page(runs))
     return [output, claims, *figures]
