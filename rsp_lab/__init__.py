@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.trade.matrix import TradeMatrix
     from rsp_lab.analysis.trade.run import trade_matrix
     from rsp_lab.attention.edits import edited_attention, uniform_attention
-    from rsp_lab.attention.record import AttentionLook, AttentionRecord, record_attention
+    from rsp_lab.attention.layers import AttentionLook, AttentionRecord
+    from rsp_lab.attention.record import record_attention
     from rsp_lab.capture.capture import run_with_capture
     from rsp_lab.capture.hooks import hooks
     from rsp_lab.capture.record import Record
@@ -121,7 +122,8 @@ else:
         "rsp_lab.analysis.trade.matrix": ("TradeMatrix",),
         "rsp_lab.analysis.trade.run": ("trade_matrix",),
         "rsp_lab.attention.edits": ("edited_attention", "uniform_attention"),
-        "rsp_lab.attention.record": ("AttentionLook", "AttentionRecord", "record_attention"),
+        "rsp_lab.attention.layers": ("AttentionLook", "AttentionRecord"),
+        "rsp_lab.attention.record": ("record_attention",),
         "rsp_lab.capture.capture": ("run_with_capture",),
         "rsp_lab.capture.hooks": ("hooks",),
         "rsp_lab.capture.record": ("Record",),

@@ -1,4 +1,4 @@
-"""Context surgery, as ``rl.surgery``: what a model answers when its relation weights are edited, without retraining.
+"""Context surgery, as ``rl.surgery``: what a model answers when its weights of context are edited, without retraining.
 
 An operation says what happens to the weights, at which steps, and on which cells::
 
@@ -13,19 +13,29 @@ live with the edited weights. :func:`operate` runs the edited model, :func:`pred
 expects of it, and :func:`run_surgery` gives both, with what the lower steps add by reacting::
 
     rl.surgery.run_surgery(model, image, Uniform("step54")).account(rl.PixelTarget(200, 120))
+
+Of a network of another make the same is asked of its attention, by layer and head, whole layers or the cells under a
+pixel or a mask; its other operations are those on windows of relations, and say so::
+
+    rl.operate(subject, image, Uniform("segformer.stages.3.blocks.0.attention", heads=(0, 2)))
+    rl.operate(subject, image, ZeroKeys(mask, where=(200, 120)))  # the cell under the pixel sees nothing there
+
+:func:`knock_out_levels` takes each level of any model away, in the running network and with all else held.
 """
 
 from __future__ import annotations
 
 from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns, run_surgery
+from rsp_lab.analysis.surgery.knock_out import LevelKnockOut, LevelKnockOuts, knock_out_levels
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
+from rsp_lab.analysis.surgery.operation import Operation
 from rsp_lab.analysis.surgery.operations import (
     Centre,
-    Operation,
     Shuffle,
     Temperature,
     Transplant,
     Uniform,
+    ZeroKeys,
     ZeroNeighbours,
     transplantable_steps,
 )
@@ -39,6 +49,8 @@ from rsp_lab.analysis.surgery.presets import (
 
 __all__ = [
     "Centre",
+    "LevelKnockOut",
+    "LevelKnockOuts",
     "Operation",
     "Shuffle",
     "SurgeryAccount",
@@ -47,10 +59,12 @@ __all__ = [
     "Temperature",
     "Transplant",
     "Uniform",
+    "ZeroKeys",
     "ZeroNeighbours",
     "as_context",
     "as_sum",
     "edited_weights",
+    "knock_out_levels",
     "operate",
     "predicted_change",
     "run_surgery",

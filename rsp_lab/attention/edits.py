@@ -18,14 +18,23 @@ NO_WEIGHT = 1e-20
 """Of a query's largest weight: a key with less is masked. Libraries mask by adding -100, which leaves e^-100 of one."""
 
 
+def attended(weights: Tensor) -> Tensor:
+    """True for the keys of a query that are not masked: those with more than :data:`NO_WEIGHT` of its largest weight.
+
+    Args:
+        weights: (..., query, key), not negative.
+    """
+    return weights > NO_WEIGHT * weights.amax(-1, keepdim=True)
+
+
 def uniform_attention(weights: Tensor) -> Tensor:
     """The same weight for every key that has any: what a plain average over the same places gives.
 
     Args:
         weights: (..., query, key), not negative; keys below :data:`NO_WEIGHT` of their query's largest stay at 0.
     """
-    there = (weights > NO_WEIGHT * weights.amax(-1, keepdim=True)).to(weights.dtype)
-    return there / there.sum(-1, keepdim=True)
+    there = attended(weights).to(weights.dtype)
+    return there / there.sum(-1, keepdim=True).clamp_min(1)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from rsp_lab.frozen.calls import functions
+from rsp_lab.frozen.calls import argument, functions
 
 NOWHERE = complex("nan+nanj")
 """The place of what lies nowhere on the image: padding, a class token, parameters."""
@@ -89,13 +89,33 @@ class PlaceTracer(TorchFunctionMode):
         if func in _VIEWS:  # places may lie otherwise in memory than the numbers
             return shadow(args[0]).reshape(answer.shape)
         if func in _PADS:
-            x, pad = args[0], args[1] if len(args) > 1 else kwargs["pad"]
-            y_x = torch.view_as_real(shadow(x).resolve_conj()).movedim(-1, 0)
-            return torch.complex(*(F.pad(part.contiguous(), pad, value=torch.nan) for part in y_x))
+            pad, mode = argument(args, kwargs, 1, "pad"), argument(args, kwargs, 2, "mode", "constant")
+            return _padded(shadow(argument(args, kwargs, 0, "input")), pad, mode)
+        if func in _PATCHES:
+            # A patch may reach beyond the map, where nothing lies.
+            words = [argument(args, kwargs, n + 1, *word) for n, word in enumerate(_PATCH_WORDS)]
+            kernel, dilation, padding, stride = ((one, one) if isinstance(one, int) else tuple(one) for one in words)
+            around = _padded(
+                shadow(argument(args, kwargs, 0, "input")), (padding[1], padding[1], padding[0], padding[0]), "constant"
+            )
+            return _by_parts(around, lambda part: F.unfold(part, kernel, dilation, 0, stride))
         return func(*(shadow(value) for value in args), **{name: shadow(value) for name, value in kwargs.items()})
 
     def _grid(self, x: Tensor) -> Tensor:
         return grid_places(x.shape[-2], x.shape[-1], self.size).expand(x.shape)
+
+
+def _padded(places: Tensor, pad: Sequence[int], mode: str) -> Tensor:
+    """Constant padding lies nowhere, any other where the numbers lie that it repeats."""
+    if mode == "constant":
+        return _by_parts(places, lambda part: F.pad(part, pad, value=torch.nan))
+    return _by_parts(places, lambda part: F.pad(part, pad, mode=mode))
+
+
+def _by_parts(places: Tensor, move: Callable[[Tensor], Tensor]) -> Tensor:
+    """What moves real numbers, done to both coordinates."""
+    y_x = torch.view_as_real(places.resolve_conj()).movedim(-1, 0)
+    return torch.complex(*(move(part.contiguous()) for part in y_x))
 
 
 def _kept(x: Tensor, sources: Sequence[tuple[Tensor, Tensor]]) -> Tensor | None:
@@ -137,6 +157,8 @@ def _parts(value: Any) -> Iterator[Tensor]:
 _COPIES = functions("contiguous clone detach to float half double bfloat16 type_as type requires_grad_")
 _VIEWS = functions("view view_as reshape reshape_as flatten unflatten")
 _PADS = {F.pad, torch._C._nn.pad}
+_PATCHES = functions("unfold") - {Tensor.unfold}
+_PATCH_WORDS = (("kernel_size", None), ("dilation", 1), ("padding", 0), ("stride", 1))
 _MOVES = (
     functions(
         "permute transpose swapaxes swapdims movedim moveaxis squeeze unsqueeze expand expand_as repeat roll narrow "
@@ -146,6 +168,7 @@ _MOVES = (
     | _COPIES
     | _VIEWS
     | _PADS
+    | _PATCHES
     | {Tensor.unfold, Tensor.T.__get__, Tensor.mT.__get__}  # type: ignore[attr-defined]
 )
 _MAPS = functions(

@@ -9,7 +9,9 @@ import tyro
 
 from rsp_lab.cli.output import Json, print_rows, say
 
-Measure = Annotated[Literal["relation", "capture", "forward", "analysis", "foreign", "start"], tyro.conf.Positional]
+Measure = Annotated[
+    Literal["relation", "capture", "forward", "analysis", "foreign", "engine", "start"], tyro.conf.Positional
+]
 
 
 def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> None:
@@ -18,8 +20,9 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> N
     Args:
         what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
             against its baseline on ResNet-50; analysis: ledgers and the trade matrix against plain work of the same
-            model; foreign: ledgers of networks of other libraries against plain passes of them; start: importing the
-            library and printing help against importing torch, in fresh processes.
+            model; foreign: ledgers of networks of other libraries against plain passes of them; engine: ledgers of our
+            models by their own frozen head and by the engine for any network; start: importing the library and
+            printing help against importing torch, in fresh processes.
         threads: of torch; default: torch's own choice.
     """
     if threads is not None and threads < 1:
@@ -29,7 +32,7 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> N
 
         print_rows(bench_start(report=say), json)
         return
-    from rsp_lab.bench import analysis, capture, foreign, forward, relation, sides
+    from rsp_lab.bench import analysis, capture, engine, foreign, forward, relation, sides
 
     runs: dict[str, Callable[..., list[dict[str, Any]]]] = {
         "relation": relation.bench_relation,
@@ -37,6 +40,7 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> N
         "forward": forward.bench_forward,
         "analysis": analysis.bench_analysis,
         "foreign": foreign.bench_foreign,
+        "engine": engine.bench_engine,
     }
     with sides.threads(threads):
         print_rows(runs[what](report=say), json)

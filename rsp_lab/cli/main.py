@@ -31,6 +31,9 @@ COMMANDS = {
     "change": (
         "By what way a change of the picture changed a decision: content by level and cell, looking by step, exactly."
     ),
+    "surgery": (
+        "What a decision loses when a level is really taken away, or when weights of relations or attention are edited."
+    ),
     "changes": (
         "By what way the cues of drawn scenes decide: mean absolute content by level and looking by step, with "
         "intervals."

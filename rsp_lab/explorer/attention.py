@@ -12,7 +12,8 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 from rsp_lab.analysis.passes.view import ModelView
-from rsp_lab.attention.record import AttentionLayer, DenseAttention, record_attention
+from rsp_lab.attention.layers import AttentionLayer, DenseAttention
+from rsp_lab.attention.record import record_attention
 from rsp_lab.explorer.blocks import Blocks
 from rsp_lab.explorer.quantise import FEW, quantise_rows
 from rsp_lab.models.subject import Subject
@@ -108,6 +109,9 @@ def _on_grids(layer: AttentionLayer) -> _Queries | None:
     window, token = there.nonzero(as_tuple=True)
     y, x = _parts(layer.query_places[there])
     order = np.lexsort((x.numpy(), y.numpy()))
+    # Of what is padded by its own border several tokens lie on one cell.
+    here = torch.stack((y, x), -1)[order]
+    order = order[np.r_[True, (here[1:] != here[:-1]).any(-1).numpy()]]
     above, along = (
         torch.bucketize(part.contiguous(), cells)
         for part, cells in zip(_parts(layer.key_places), (rows, columns), strict=True)

@@ -9,9 +9,9 @@ whatever happens in between.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import RLock
 from typing import Any
@@ -20,8 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from rsp_lab.frozen.cut import CutPoint, Place, copied, detached, taken, with_part
+from rsp_lab.frozen.modules import answering, gradients_of, hooked
+from rsp_lab.frozen.recorder import HeldModule, PassRecorder
 from rsp_lab.frozen.rules import FrozenError
-from rsp_lab.frozen.tape import Recording, Replay, Tape
+from rsp_lab.frozen.tape import Recording, Replay, Tape, Watch
 from rsp_lab.frozen.wrappers import uncompiled
 
 GATE_BYTES = 6 * 10**9
@@ -30,19 +32,6 @@ RESIDUAL_RULE = (
     "of a functional of the answer with random signs, |bias + sum of contributions - functional| / max(1, |bias| + sum "
     "of |contributions|)"
 )
-
-
-@dataclass(eq=False)
-class HeldModule:
-    """A module whose answers stay as they were recorded, in the order of its calls.
-
-    Attributes:
-        answers: one a call.
-        spans: the gates inside each call, first and behind the last.
-    """
-
-    answers: list[Any] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -104,73 +93,27 @@ class FrozenNetwork:
             FrozenError: for a network in training mode, a cut that names no tensor of this pass, or gates that take
                 too much.
         """
-        training = [name or type(network).__name__ for name, module in network.named_modules() if module.training]
-        if training:
-            raise FrozenError(f"{training[0]} is in training mode, in which answers differ: call network.eval() first.")
-        modules = dict(network.named_modules())
-        for name in (*(point.module for point in cut), *hold):
-            if name not in modules:
-                raise FrozenError(f"the network has no module {name!r}: name one of named_modules().")
-        tape, found, spans, answers = Tape(gate_bytes), {}, {}, {}
-        starts: dict[str, int] = {}
-        held = {name: HeldModule() for name in hold}
+        recorder = PassRecorder(network, cut, hold, gate_bytes)
+        output = recorder.run(inputs, read)
+        return cls(
+            network=network,
+            inputs=tuple(inputs),
+            read=read,
+            points={str(point): point for point in cut},
+            cut=recorder.cut,
+            output=output,
+            tape=recorder.tape,
+            spans=recorder.spans,
+            answers=recorder.answers,
+            held=recorder.held,
+        )
 
-        def began(name: str) -> Callable[..., None]:
-            return lambda *_: held[name].spans.append((len(tape.gates), -1))
-
-        def ended(name: str) -> Callable[..., None]:
-            def hook(module: nn.Module, given: Any, answer: Any) -> None:
-                held[name].spans[-1] = held[name].spans[-1][0], len(tape.gates)
-                held[name].answers.append(detached(answer))
-
-            return hook
-
-        def entered(name: str) -> Callable[..., None]:
-            def hook(*_: Any) -> None:
-                if name in spans or name in starts:
-                    raise FrozenError(f"the module {name} of the cut runs more than once a pass: name another one.")
-                starts[name] = len(tape.gates)
-
-            return hook
-
-        def left(name: str) -> Callable[..., None]:
-            def hook(module: nn.Module, given: Any, answer: Any) -> None:
-                spans[name], answers[name] = (starts.pop(name), len(tape.gates)), detached(answer)
-                for point in cut:
-                    if point.module == name:
-                        found[str(point)] = taken(answer, point).detach().clone()
-
-            return hook
-
-        with ExitStack() as stack:
-            for name in {point.module for point in cut}:
-                stack.enter_context(_removed(modules[name].register_forward_pre_hook(entered(name))))
-                stack.enter_context(_removed(modules[name].register_forward_hook(left(name))))
-            for name in hold:
-                stack.enter_context(_removed(modules[name].register_forward_pre_hook(began(name))))
-                stack.enter_context(_removed(modules[name].register_forward_hook(ended(name))))
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(uncompiled(network))
-            with Recording(tape):
-                answer = network(*copied(inputs))
-            output = read(answer).detach().clone()
-        missing = [str(point) for point in cut if str(point) not in found]
-        if missing:
-            raise FrozenError(f"{missing[0]} is not reached on this input: name a module that runs.")
-        idle = [name for name, one in held.items() if not one.answers]
-        if idle:
-            raise FrozenError(f"{idle[0]}, which is to be held, is not reached on this input: name a module that runs.")
-        words = {str(point): point for point in cut}
-        return cls(network, tuple(inputs), read, words, found, output, tape, spans, answers, held)
-
-    def forward(
-        self, cut: Mapping[str, Tensor], watch: Callable[[Callable[..., Any], Any], None] | None = None
-    ) -> Tensor:
+    def forward(self, cut: Mapping[str, Tensor], watch: Watch | None = None) -> Tensor:
         """The answer with the gates held, affine in the tensors of the cut; differentiable by them.
 
         Args:
             cut: a tensor for each point, of the recorded shape.
-            watch: called with each operation and its answer.
+            watch: called with each operation, the tensors that it is given, and its answer.
 
         Raises:
             FrozenError: if the network takes another way than when it was recorded.
@@ -181,9 +124,9 @@ class FrozenNetwork:
         with ExitStack() as stack:
             stack.enter_context(self._alone())
             for name, tensors in self._by_module(cut).items():
-                stack.enter_context(_answering(modules[name], self._cut_answer(name, tensors, replay)))
+                stack.enter_context(answering(modules[name], self._cut_answer(name, tensors, replay)))
             for name in self.held:
-                stack.enter_context(_answering(modules[name], self._held_answer(name, replay)))
+                stack.enter_context(answering(modules[name], self._held_answer(name, replay)))
             stack.enter_context(replay)
             answer = self.read(self.network(*copied(self.inputs)))
         if replay.position != len(self.tape.gates):
@@ -209,7 +152,7 @@ class FrozenNetwork:
         modules = dict(self.network.named_modules())
         with ExitStack() as stack:
             for name, tensors in self._by_module(cut).items():
-                stack.enter_context(_answering(modules[name], self._cut_answer(name, tensors)))
+                stack.enter_context(answering(modules[name], self._cut_answer(name, tensors)))
             return self.read(self.network(*copied(self.inputs)))
 
     def cut_of(self, *inputs: Any) -> dict[str, Tensor]:
@@ -232,7 +175,7 @@ class FrozenNetwork:
         with ExitStack() as stack:
             stack.enter_context(self._alone())
             for module in {point.module for point in self.points.values()}:
-                stack.enter_context(_removed(modules[module].register_forward_hook(take(module))))
+                stack.enter_context(hooked(modules[module], after=take(module)))
             self.network(*copied(inputs))
         missing = [name for name in self.points if name not in found]
         if missing:
@@ -247,7 +190,7 @@ class FrozenNetwork:
     @contextmanager
     def _alone(self, *, parameters: bool = False) -> Iterator[None]:
         """In force, the network runs for this thread alone and as it was written; parameters are in graphs, or not."""
-        with self._lock, uncompiled(self.network), _gradients(self.network, parameters):
+        with self._lock, uncompiled(self.network), gradients_of(self.network, parameters):
             yield
 
     def _by_module(self, cut: Mapping[str, Tensor]) -> dict[str, dict[Place, Tensor]]:
@@ -326,6 +269,19 @@ class FrozenNetwork:
             reached = _leaves(self._live_answer(self.cut))
         return frozenset(path for path, parameter in owned if id(parameter) in reached)
 
+    def gates_behind(self, places: Iterable[int]) -> frozenset[int]:
+        """Those of some gates, by place on the tape, that the answer to the cut reads."""
+        wanted = {}
+        with torch.inference_mode(False), torch.enable_grad():
+            for place in places:
+                wanted[place] = self.tape.gates[place][1][0].clone().requires_grad_()
+            gates = [
+                (rule, (wanted[place],) if place in wanted else kept)
+                for place, (rule, kept) in enumerate(self.tape.gates)
+            ]
+            reached = _leaves(replace(self, tape=replace(self.tape, gates=gates)).forward(self.cut))
+        return frozenset(place for place, gate in wanted.items() if id(gate) in reached)
+
     @cached_property
     def residual(self) -> float:
         """By :data:`RESIDUAL_RULE`; what is affine in the cut leaves no more than rounding."""
@@ -385,20 +341,6 @@ def _jump(replay: Replay, name: str, first: int, behind: int) -> None:
     replay.position = behind
 
 
-@contextmanager
-def _answering(module: nn.Module, answer: Callable[..., Any]) -> Iterator[None]:
-    """In force, a module does not run, and answers otherwise."""
-    before = module.__dict__.get("forward")
-    module.__dict__["forward"] = answer
-    try:
-        yield
-    finally:
-        if before is None:
-            del module.__dict__["forward"]
-        else:
-            module.__dict__["forward"] = before
-
-
 def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
     """The gates of the live network where the cut is replaced."""
     tape = Tape(frozen.tape.limit)
@@ -417,19 +359,11 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
         stack.enter_context(frozen._lock)
         stack.enter_context(uncompiled(frozen.network))
         for module in {point.module for point in frozen.points.values()}:
-            stack.enter_context(_removed(modules[module].register_forward_hook(putting(module))))
+            stack.enter_context(hooked(modules[module], after=putting(module)))
         stack.enter_context(torch.no_grad())
         stack.enter_context(Recording(tape))
         frozen.network(*copied(frozen.inputs))
     return tape
-
-
-@contextmanager
-def _removed(handle: Any) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        handle.remove()
 
 
 def _leaves(output: Tensor) -> set[int]:
@@ -446,16 +380,3 @@ def _leaves(output: Tensor) -> set[int]:
             found.add(id(leaf))
         ahead += [after for after, _ in node.next_functions]
     return found
-
-
-@contextmanager
-def _gradients(network: nn.Module, wanted: bool) -> Iterator[None]:
-    """In force, all parameters take part in a graph, or none does."""
-    changed = [p for p in network.parameters() if p.is_floating_point() and p.requires_grad != wanted]
-    for parameter in changed:
-        parameter.requires_grad_(wanted)
-    try:
-        yield
-    finally:
-        for parameter in changed:
-            parameter.requires_grad_(not wanted)

@@ -61,15 +61,19 @@ class Recording(TorchFunctionMode):
         return answer
 
 
+Watch = Callable[[Callable[..., Any], tuple[Any, ...], Any], None]
+"""Of an operation, its arguments and its answer."""
+
+
 class Replay(TorchFunctionMode):
     """In force, operations run on what the tape holds.
 
     Attributes:
         position: of the next gate.
-        watch: called with each operation and its answer; None watches nothing.
+        watch: called with each operation; None watches nothing.
     """
 
-    def __init__(self, tape: Tape, watch: Callable[[Callable[..., Any], Any], None] | None = None) -> None:
+    def __init__(self, tape: Tape, watch: Watch | None = None) -> None:
         super().__init__()
         self.tape, self.position, self.watch = tape, 0, watch
 
@@ -80,7 +84,7 @@ class Replay(TorchFunctionMode):
         rule = _rule(func, args, kwargs)
         answer = passed_on(self, func, args, kwargs) if rule is None else self._played(rule, func, args, kwargs)
         if self.watch is not None:
-            self.watch(func, answer)
+            self.watch(func, (*args, *kwargs.values()), answer)
         return answer
 
     def _played(self, rule: Rule, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

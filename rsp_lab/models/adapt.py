@@ -8,11 +8,10 @@ from typing import Any
 from torch import nn
 
 from rsp_lab.frozen.wrappers import unwrapped
+from rsp_lab.models.normalisation import ASSUMED, Normalisation, of_network, of_processor, of_weights
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.models.subject import IMAGENET, Subject
-
-_ASSUMED = "ImageNet's, assumed: the network does not say"
+from rsp_lab.models.subject import Subject
 
 
 def adapt(
@@ -23,6 +22,8 @@ def adapt(
     output: str | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    processor: Any = None,
+    weights: Any = None,
     hold: Sequence[str] = (),
     name: str = "",
 ) -> Subject | Segmenter:
@@ -39,11 +40,18 @@ def adapt(
         output: attribute or key of the logits in the network's answer, where it is not known.
         hold: modules whose answers are held as a whole: of a product of two branches that both depend on the cut, one
             has to be. Found for Mask2Former and MaskFormer: the embeddings of the queries' masks.
-        mean, std: of the normalisation of RGB in [0, 1]; by default ImageNet's, which :func:`check` says.
+        mean, std: of the normalisation of RGB in [0, 1]. By default what ``processor`` or ``weights`` say, else what
+            the library says of the network (:func:`~rsp_lab.models.normalisation.of_network`), else ImageNet's;
+            :func:`check` says which.
+        processor: what the network was fed by: an image processor of Hugging Face, transforms of torchvision, or a
+            mapping with ``mean`` and ``std`` as smp and timm give it. Its normalisation is taken, its resizing is not.
+        weights: a member of one of torchvision's enumerations of weights: its normalisation, and the names of its
+            classes. Nothing is loaded.
         name: default: the network's class.
 
     Raises:
-        ValueError: for what is no network, or where something is needed that the library does not say.
+        ValueError: for what is no network, where something is needed that the library does not say, or for a processor
+            that does not normalise RGB in [0, 1] channel by channel.
     """
     if isinstance(network, nn.Module):
         network = unwrapped(network)
@@ -53,7 +61,8 @@ def adapt(
         raise ValueError(f"a network must be a torch.nn.Module, got {type(network).__name__}.")
     library = type(network).__module__.partition(".")[0]
     known = _READERS.get(library, _anything)(network)
-    names = tuple(class_names) if class_names is not None else known.get("class_names")
+    pixels, categories = _normalisation(network, mean, std, processor, weights)
+    names = tuple(class_names) if class_names is not None else categories or known.get("class_names")
     if names is None:
         raise ValueError(
             f"{type(network).__name__} does not name its classes: give class_names in the order of its logits."
@@ -70,20 +79,35 @@ def adapt(
             f"the class score of a {type(network).__name__} is a sum over queries of products of two answers that both "
             "depend on the image, so no ledger of it adds up: take the mask logits of its queries, the default."
         )
-    if (mean is None) != (std is None):
-        raise ValueError("give mean and std together, or neither.")
     return Subject(
         network,
         names,
         found,
         output=output if output is not None else known.get("output"),
         hold=(*known.get("hold", ()), *hold),
-        mean=IMAGENET[0] if mean is None else mean,
-        std=IMAGENET[1] if std is None else std,
+        mean=pixels.mean,
+        std=pixels.std,
         name=name,
-        normalisation=_ASSUMED if mean is None else "given",
+        normalisation=pixels.source,
         multiple=known.get("multiple", 1),
     )
+
+
+def _normalisation(
+    network: nn.Module, mean: Sequence[float] | None, std: Sequence[float] | None, processor: Any, weights: Any
+) -> tuple[Normalisation, tuple[str, ...] | None]:
+    """How the network wants its pixels, and names of classes where weights say them."""
+    if (mean is None) != (std is None):
+        raise ValueError("give mean and std together, or neither.")
+    if sum(one is not None for one in (mean, processor, weights)) > 1:
+        raise ValueError("mean and std, a processor and weights say the same thing: give one of them.")
+    if weights is not None:
+        return of_weights(weights)
+    if processor is not None:
+        return of_processor(processor), None
+    if mean is not None:
+        return Normalisation.of(mean, std, "given"), None
+    return of_network(network) or ASSUMED, None
 
 
 def _anything(network: nn.Module) -> dict[str, Any]:

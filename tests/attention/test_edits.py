@@ -14,7 +14,8 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.attention_gain import attention_gain
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.attention.edits import edited_attention, uniform_attention
-from rsp_lab.attention.record import DenseAttention, record_attention
+from rsp_lab.attention.layers import DenseAttention
+from rsp_lab.attention.record import record_attention
 from rsp_lab.models import presets
 from rsp_lab.models.subject import Subject
 from tests.kit.attention_families import FAMILIES, family

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from rsp_lab.attention.layers import AttentionLayer, DenseAttention
 from rsp_lab.attention.places import PlaceTracer, grid_places
-from rsp_lab.attention.record import AttentionLayer, DenseAttention, record_attention
-from tests.kit.attention_families import family
+from rsp_lab.attention.record import record_attention
+from tests.kit.attention_families import Neighbourhood, family, subject_of
 from tests.kit.networks import noise_image
 
 SIZE = (64, 96)
@@ -52,6 +56,48 @@ def test_a_merged_patch_lies_in_the_middle_of_its_four(name: str) -> None:
         assert look.cell == (8 * row + 3.5, 8 * column + 3.5)
         rows, columns = window(row, 0, 8), window(column, 0, 12)
         assert cells(layer, 8 * row + 3.5, 8 * column + 3.5, 8) == {(r, c) for r in rows for c in columns}
+
+
+@pytest.mark.parametrize("patches", [False, True], ids=["windows repeated at the border", "nothing beyond it"])
+def test_a_neighbourhood_is_that_of_its_cell(patches: bool) -> None:
+    subject = subject_of(Neighbourhood(patches=patches), ("embed",))
+    record = record_attention(subject, noise_image(SIZE))
+    layer = record[""]
+    assert record.residual < 1e-5
+    assert isinstance(layer, DenseAttention)
+    assert (layer.kind, layer.grid, layer.heads) == ("neighbourhoods", (8, 12), 2)
+    for row, column in ((0, 0), (3, 5), (7, 11), (0, 6)):
+        # NATTEN moves the window inwards at the border; with padding what lies beyond is nowhere.
+        middle = (row, column) if patches else (min(max(row, 1), 6), min(max(column, 1), 10))
+        expected = {(middle[0] + y, middle[1] + x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+        inside = {(y, x) for y, x in expected if 0 <= y < 8 and 0 <= x < 12}
+        assert cells(layer, 8 * row + 3.5, 8 * column + 3.5, 8) == inside
+        assert (inside == expected) == bool((layer.look(8 * row + 3.5, 8 * column + 3.5).elsewhere == 0).all())
+
+
+def test_a_map_that_is_padded_by_its_own_border_asks_from_its_cells() -> None:
+    """Windows over a map of 7 x 9 cells that is reflected to 8 x 12."""
+
+    class Padded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.last = nn.Conv2d(3, 8, 8, 8), nn.Conv2d(8, 3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found = nn.functional.pad(self.embed(x), (0, 3, 0, 1), mode="reflect")
+            tokens = found.reshape(1, 8, 2, 4, 3, 4).permute(2, 4, 0, 3, 5, 1).reshape(6, 1, 16, 8)
+            looked = nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+            return self.last(looked.reshape(2, 3, 4, 4, 8).permute(4, 0, 2, 1, 3).reshape(1, 8, 8, 12)[..., :7, :9])
+
+    layer = record_attention(subject_of(Padded(), ("embed",)), noise_image((56, 72)))[""]
+    assert layer.kind == "windows"
+    assert layer.grid == (7, 9)
+    look = layer.look(8 * 5 + 3.5, 8 * 8 + 3.5)
+    found = sorted({(int(y // 8), int(x // 8)) for y, x in look.positions.tolist()})
+    # Rows 4 to 6 and again 5; columns 8 and again 7, 6, 5.
+    assert found == [(y, x) for y in (4, 5, 6) for x in (5, 6, 7, 8)]
+    assert look.positions.shape[0] == 16
+    torch.testing.assert_close(look.elsewhere, torch.zeros(1))
 
 
 def test_padding_lies_nowhere_and_its_weight_is_said() -> None:
@@ -141,6 +187,46 @@ def test_places_go_where_numbers_go(name: str) -> None:
         torch.testing.assert_close(found[..., 0], places[None])
     else:
         torch.testing.assert_close(found[..., 0], torch.complex(moved[..., 0], moved[..., 1]))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular", "constant"])
+def test_padding_lies_where_what_it_repeats_lies(mode: str) -> None:
+    image, tracer = torch.rand(1, 3, 4, 6), PlaceTracer((4, 6))
+    with tracer:
+        tracer.start(image)
+        padded = nn.functional.pad(image, (2, 1, 0, 3), mode=mode)
+        module = {"reflect": nn.ReflectionPad2d, "replicate": nn.ReplicationPad2d, "circular": nn.CircularPad2d}
+        again = module.get(mode, nn.ZeroPad2d)((2, 1, 0, 3))(image)
+
+    by_numpy = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+    if mode == "constant":
+        expected = np.pad(grid_places(4, 6, (4, 6)).numpy(), ((0, 3), (2, 1)), constant_values=complex("nan+nanj"))
+    else:
+        expected = np.pad(grid_places(4, 6, (4, 6)).numpy(), ((0, 3), (2, 1)), mode=by_numpy[mode])  # type: ignore[call-overload]
+    for one in (padded, again):
+        found = tracer.of(one)
+        assert found is not None
+        assert found.shape == one.shape
+        np.testing.assert_array_equal(found[0, 1].numpy(), expected)
+
+
+@pytest.mark.parametrize("words", [{"kernel_size": 3, "padding": 1}, {"kernel_size": (2, 3), "stride": (2, 1)}])
+def test_patches_hold_the_places_of_their_cells(words: dict[str, Any]) -> None:
+    places = grid_places(4, 6, (4, 6))
+    image = torch.stack((places.real + 10, places.imag + 10, torch.zeros(4, 6)))[None]
+    tracer = PlaceTracer((4, 6))
+    with tracer:
+        tracer.start(image)
+        patches = nn.functional.unfold(image, **words)
+
+    found = tracer.of(patches)
+    assert found is not None
+    count = found.shape[1] // 3
+    y, x = patches[0, :count], patches[0, count : 2 * count]
+    beyond = y == 0  # the padding of the numbers themselves
+    torch.testing.assert_close(found[0, :count][~beyond], torch.complex(y - 10, x - 10)[~beyond])
+    assert bool(found[0, :count][beyond].isnan().all())
+    assert bool(beyond.any()) == ("padding" in words)
 
 
 def test_what_mixes_everything_has_no_place() -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from rsp_lab.attention.edits import edited_attention, uniform_attention
-from rsp_lab.attention.record import DenseAttention, record_attention
+from rsp_lab.attention.layers import DenseAttention
+from rsp_lab.attention.record import record_attention
 from rsp_lab.frozen.rules import attention_weights
 from tests.kit.attention_families import FAMILIES, family, subject_of
 from tests.kit.networks import noise_image
@@ -24,6 +25,7 @@ KINDS = {
     "ViT of timm": ["global"] * 2,
     "torch": ["global"] * 2,
     "deformable": ["sampled"],
+    "neighbourhood": ["neighbourhoods"],
 }
 
 

@@ -219,7 +219,10 @@ def test_a_product_of_two_live_branches_is_named() -> None:
     frozen = FrozenNetwork.record(Outer().eval().double(), (torch.rand(1, 3, 8, 8).double(),), [CutPoint("first")])
 
     assert residual(frozen) > 1e-3
-    assert unknown_operation(frozen) in ("torch.Tensor.mul in fused (Fused)", "torch.Tensor.__mul__ in fused (Fused)")
+    found = unknown_operation(frozen)
+    assert found is not None
+    assert found.words in ("torch.Tensor.mul in fused (Fused)", "torch.Tensor.__mul__ in fused (Fused)")
+    assert not found.opaque
 
 
 @pytest.mark.parametrize("preset", ["rsp2", "rsp4", "baseline", "baseline_q67", "self2", "context2", "semantic_fpn"])
@@ -269,7 +272,7 @@ def test_nothing_stays_in_force_after_an_error() -> None:
     with torch.no_grad():
         live = model(image)
 
-    def broken(func: Any, answer: Any) -> None:
+    def broken(func: Any, given: Any, answer: Any) -> None:
         raise KeyError("in between")
 
     with pytest.raises(KeyError):

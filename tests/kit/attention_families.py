@@ -136,6 +136,45 @@ class Deformable(nn.Module):
         return self.last((tokens + out)[:, : height * width].transpose(1, 2).reshape(1, -1, height, width))
 
 
+class Neighbourhood(nn.Module):
+    """Every cell looks at the k x k cells round it, as NATTEN writes it without a kernel: windows are unfolded from the
+    map and repeated at the border, so that a cell there looks at the window nearest to it.
+
+    Args:
+        patches: unfold by :func:`torch.nn.functional.unfold` instead, with nothing beyond the border.
+    """
+
+    def __init__(self, *, patches: bool = False) -> None:
+        super().__init__()
+        self.embed, self.last = nn.Conv2d(3, 16, 8, 8), nn.Conv2d(16, 3, 1)
+        self.qkv, self.project = nn.Linear(16, 48), nn.Linear(16, 16)
+        self.heads, self.size, self.patches = 2, 3, patches
+        self.bias = nn.Parameter(torch.zeros(1, 2, 1, 1, 9))
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = self.embed(x)
+        _, channels, height, width = found.shape
+        query, key, value = self.qkv(found.permute(0, 2, 3, 1)).permute(0, 3, 1, 2).chunk(3, 1)
+        query = self._apart(query, 1).transpose(-2, -1)  # (1, head, cell, 1, channel)
+        key, value = (self._apart(self._windows(one), 9) for one in (key, value))  # (1, head, cell, channel, 9)
+        scores = query @ key * (channels // self.heads) ** -0.5 + self.bias
+        context = nn.functional.softmax(scores, -1) @ value.transpose(-2, -1)
+        tokens = context[:, :, :, 0].permute(0, 2, 1, 3).flatten(2).reshape(1, height, width, channels)
+        return self.last(found + self.project(tokens).permute(0, 3, 1, 2))
+
+    def _apart(self, x: Tensor, count: int) -> Tensor:
+        return x.reshape(1, self.heads, x.shape[1] // self.heads // count, count, -1).permute(0, 1, 4, 2, 3)
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """(1, c, y, x) to (1, c * 9, y, x)."""
+        _, channels, height, width = x.shape
+        if self.patches:
+            return nn.functional.unfold(x, 3, padding=1).reshape(1, channels * 9, height, width)
+        inside = x.unfold(2, 3, 1).unfold(3, 3, 1)  # (1, c, y - 2, x - 2, 3, 3)
+        flat = inside.permute(0, 1, 4, 5, 2, 3).reshape(1, channels * 9, height - 2, width - 2)
+        return nn.functional.pad(flat, (1, 1, 1, 1), mode="replicate")
+
+
 FAMILIES: dict[str, Callable[[], Subject]] = {
     "SegFormer, fused": lambda: _segformer("sdpa"),
     "SegFormer, written out": lambda: _segformer("eager"),
@@ -147,6 +186,7 @@ FAMILIES: dict[str, Callable[[], Subject]] = {
     "ViT of timm": lambda: _timm("vit_tiny_patch16_224", img_size=(64, 96), embed_dim=24, depth=2, num_heads=3),
     "torch": lambda: subject_of(Layers(), ("embed",)),
     "deformable": lambda: subject_of(Deformable(), ("fine", "coarse")),
+    "neighbourhood": lambda: subject_of(Neighbourhood(), ("embed",)),
 }
 
 

@@ -12,16 +12,8 @@ from torch import Tensor
 from app.shell.selection import Selection
 from app.store.private_models import private_copy
 from rsp_lab.analysis.surgery.account import SurgeryRuns, run_surgery
-from rsp_lab.analysis.surgery.operations import (
-    Centre,
-    Operation,
-    Shuffle,
-    Temperature,
-    Transplant,
-    Uniform,
-    Where,
-    ZeroNeighbours,
-)
+from rsp_lab.analysis.surgery.operation import Operation, Where
+from rsp_lab.analysis.surgery.operations import Centre, Shuffle, Temperature, Transplant, Uniform, ZeroNeighbours
 from rsp_lab.analysis.surgery.presets import as_context, as_sum, without_context, without_placement, without_selection
 from rsp_lab.analysis.targets.regions import connected_region
 from rsp_lab.models.relation import relation_modules

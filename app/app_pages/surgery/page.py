@@ -29,7 +29,8 @@ from app.store.results import results
 from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns
-from rsp_lab.analysis.surgery.operations import Where, transplantable_steps
+from rsp_lab.analysis.surgery.operation import Where
+from rsp_lab.analysis.surgery.operations import transplantable_steps
 from rsp_lab.shapes import step_digits
 from rsp_lab.text import percent, signed, significant
 

@@ -6,16 +6,15 @@ All other gates are held, as in a ledger, so that what follows does not react: t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
+from rsp_lab.analysis.ledger.held_attention import HeldAttention
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.attention.edits import uniform_attention
-from rsp_lab.attention.record import AttentionRecord, DenseAttention, record_attention
 from rsp_lab.models.subject import Subject, check_subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
@@ -90,17 +89,9 @@ def attention_gain(subject: Subject, image: ImageLike, target: Target) -> Attent
     frozen = FrozenSubject.of(subject, image)
     frozen.prove()
     target = frozen.resolved(target)
-    record = record_attention(subject, frozen.image)
-    answers: dict[str, Tensor] = {}
-    changed: dict[int, Tensor] = {}
-    for layer, place in _places(frozen, record).items():
-        own = frozen.network.tape.gates[place][1][0]
-        equal = uniform_attention(own)
-        answer = _answer(frozen, {place: equal})
-        # What lies before the cut runs again, and nobody reads it.
-        if torch.equal(own, equal) or not torch.equal(answer, frozen.network.recomputed):
-            answers[layer], changed[place] = answer, equal
-    if not answers:
+    held = HeldAttention.of(frozen)
+    equal = {layer: uniform_attention(held.weights(layer)) for layer in held.gates}
+    if not equal:
         raise ValueError(
             f"all attention of {subject.name} lies inside the modules of its cut or before them: take a cut before it."
         )
@@ -109,41 +100,13 @@ def attention_gain(subject: Subject, image: ImageLike, target: Target) -> Attent
         name=subject.name,
         target=target,
         value=value,
-        gains={layer: value - _value(frozen, answer, target) for layer, answer in answers.items()},
-        together=value - _value(frozen, _answer(frozen, changed), target),
-        left_out=tuple(layer for layer in record if layer not in answers),
+        gains={
+            layer: value - _value(frozen, held.replaced({layer: one}).logits, target) for layer, one in equal.items()
+        },
+        together=value - _value(frozen, held.replaced(equal).logits, target),
+        left_out=held.left_out,
         residual=frozen.network.residual,
     )
-
-
-def _places(frozen: FrozenSubject, record: AttentionRecord) -> dict[str, int]:
-    """The gate of each attention that runs again, found by its weights, in the order of the network."""
-    inside = [range(*span) for span in frozen.network.spans.values()]
-    inside += [range(*span) for one in frozen.network.held.values() for span in one.spans]
-    gates = [
-        (place, kept[0])
-        for place, (rule, kept) in enumerate(frozen.network.tape.gates)
-        if rule.kind in ("attention weights", "softmax") and not any(place in span for span in inside)
-    ]
-    found: dict[str, int] = {}
-    for layer, one in record.layers.items():
-        if not isinstance(one, DenseAttention):
-            continue
-        weights = one.weights.flatten()
-        for place, gate in gates:
-            same = gate.numel() == weights.numel() and place not in found.values()
-            if same and torch.allclose(gate.flatten().to(weights), weights, rtol=1e-4, atol=1e-6):
-                found[layer] = place
-                break
-    return found
-
-
-def _answer(frozen: FrozenSubject, gates: dict[int, Tensor]) -> Tensor:
-    """The network's answer with some gates' weights replaced."""
-    tape = frozen.network.tape
-    kept = [(rule, (gates[place],) if place in gates else held) for place, (rule, held) in enumerate(tape.gates)]
-    with torch.no_grad():
-        return replace(frozen.network, tape=replace(tape, gates=kept)).forward(frozen.network.cut)
 
 
 def _value(frozen: FrozenSubject, logits: Tensor, target: Target) -> float:

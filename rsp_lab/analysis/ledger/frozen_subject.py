@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenPass, check_finite_logits, explainable_input
 from rsp_lab.frozen.cut import CutPoint
-from rsp_lab.frozen.diagnosis import unknown_operation
+from rsp_lab.frozen.diagnosis import UnknownOperation, unknown_operation
 from rsp_lab.frozen.network import GATE_BYTES, FrozenNetwork
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.subject import Subject
@@ -26,6 +26,10 @@ from rsp_lab.summary import Rows
 _TO_HOLD = (
     "a product of two branches that both depend on the cut is not affine; hold one of them, by hold=(module,) of "
     "rl.adapt, or take a cut behind it"
+)
+_NOT_SEEN = (
+    "what a kernel or a function of its own works out is not seen; use the library's way without it, hold its module, "
+    "by hold=(module,) of rl.adapt, or take a cut behind it"
 )
 GATES = "gates"
 """The one player of a subject's change: all that is held."""
@@ -100,7 +104,7 @@ class FrozenSubject(FrozenPass):
             except FrozenError:
                 # What a network keeps from its first pass, e.g. a table of positions, is not worked out in a second.
                 network = record()
-                used = network.used
+                used = _used(network, subject.name)
         parts: dict[int, list[str]] = {}
         for name, value in network.cut.items():
             if name in used:
@@ -153,6 +157,14 @@ class FrozenSubject(FrozenPass):
         with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
             # One by one: what of the modules' answers is not in the cut is of one image.
             return torch.cat([self.network.live(self._cut_of(row)) for row in rows])
+
+    def with_gates(self, gates: Mapping[int, Tensor]) -> FrozenSubject:
+        """The same pass with other values of some gates, by their place on the tape; all else is held as it is."""
+        tape = self.network.tape
+        kept = [(rule, (gates[place],) if place in gates else own) for place, (rule, own) in enumerate(tape.gates)]
+        changed = replace(self, network=replace(self.network, tape=replace(tape, gates=kept)))
+        logits = changed.recomputed_logits
+        return replace(changed, network=replace(changed.network, output=logits), logits=logits)
 
     def maps_of(self, image: Float[Tensor, "1 3 y x"]) -> dict[int, Tensor]:
         """The maps of the cut on another image of this size, by level, without cells of padding alone; differentiable.
@@ -208,8 +220,21 @@ class FrozenSubject(FrozenPass):
         """The operation that is not affine and what would have to be held, in words; empty where all is exact."""
         if self.network.residual <= self.tolerance:
             return ""
-        operation = unknown_operation(self.network) or "an operation that was not found"
-        return f"residual {self.network.residual:.1g}; {operation} is not affine with all gates held: {_TO_HOLD}"
+        found = unknown_operation(self.network) or UnknownOperation("an operation that was not found")
+        remedy = _NOT_SEEN if found.opaque else _TO_HOLD
+        return f"residual {self.network.residual:.1g}; {found.words} is not affine with all gates held: {remedy}"
+
+    def gate_flips(self, level: int) -> float | None:
+        """Share of the gates with two states, ReLU and max pooling, that change when a level is really taken away;
+        None where the network then takes another way. A pass of the live network."""
+        cut = dict(self.network.cut)
+        for name in self.parts[level]:
+            inside = self.subject.inside(cut[name], self.image_size)
+            cut[name] = self._with_padding(torch.zeros_like(inside), cut[name])
+        try:
+            return self.network.gate_flips(cut)
+        except (FrozenError, ValueError):
+            return None
 
     @cached_property
     def bias_share(self) -> float:
@@ -231,6 +256,17 @@ class FrozenSubject(FrozenPass):
             ("gates take", f"{self.network.tape.size / 1e6:.3g} MB"),
             ("logits", self.logits),
         ]
+
+
+def _used(network: FrozenNetwork, name: str) -> frozenset[str]:
+    """Points of the cut on which the answer depends; what passes no gradient on is named."""
+    try:
+        return network.used
+    except FrozenError as error:
+        found = unknown_operation(network)
+        if found is None or not found.opaque:
+            raise
+        raise FrozenError(f"no ledger of {name}: {found.words} passes no gradient on; {_NOT_SEEN}.") from error
 
 
 def _level(subject: Subject, name: str, value: Tensor, size: tuple[int, int]) -> int:

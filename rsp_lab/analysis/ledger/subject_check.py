@@ -11,10 +11,9 @@ import torch
 
 from rsp_lab.analysis.ledger.frozen import TOLERANCES
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
-from rsp_lab.attention.record import RESIDUAL_RULE as ATTENTION_RULE
+from rsp_lab.attention.layers import RESIDUAL_RULE as ATTENTION_RULE
 from rsp_lab.attention.record import record_attention
 from rsp_lab.frozen.network import RESIDUAL_RULE
-from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
@@ -34,7 +33,8 @@ class SubjectCheck(Summarised):
         bias_share: mean over the logits of |bias| over |bias| and all |contributions|: what no level explains.
         gates: how many of each kind are held.
         gate_bytes: that they take, in float32.
-        flips: share of the two-sided gates (ReLU, max pooling) that change when a level is really removed, by level.
+        flips: share of the two-sided gates (ReLU, max pooling) that change when a level is really removed, by level;
+            None where the network then takes another way.
         attention: how many attentions can be seen and edited, by kind
             (:func:`~rsp_lab.attention.record.record_attention`).
         attention_residual: of these, by the record's own rule; 0 where there are none.
@@ -49,7 +49,7 @@ class SubjectCheck(Summarised):
     bias_share: float
     gates: dict[str, int]
     gate_bytes: int
-    flips: dict[int, float]
+    flips: dict[int, float | None]
     attention: dict[str, int]
     attention_residual: float
     normalisation: str
@@ -141,7 +141,7 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
         bias_share=frozen.bias_share,
         gates=kinds,
         gate_bytes=frozen.network.tape.size,
-        flips={level: _flips(frozen, level) for level in frozen.levels},
+        flips={level: frozen.gate_flips(level) for level in frozen.levels},
         attention=dict(Counter(layer.kind for layer in seen.values())),
         attention_residual=max((layer.residual for layer in seen.values()), default=0.0),
         normalisation=subject.normalisation,
@@ -156,12 +156,3 @@ def counts(kinds: Mapping[str, int]) -> str:
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
-
-
-def _flips(frozen: FrozenSubject, level: int) -> float:
-    cut = dict(frozen.network.cut)
-    cut |= {name: torch.zeros_like(cut[name]) for name in frozen.parts[level]}
-    try:
-        return frozen.network.gate_flips(cut)
-    except FrozenError:
-        return float("nan")

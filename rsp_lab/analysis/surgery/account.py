@@ -1,27 +1,30 @@
-"""What an edit of relation weights does to a decision: the live change, what the ledger expects, and the reaction.
+"""What an edit of relation or attention weights does to a decision: the live change, the ledger's, and the reaction.
 
-The ledger of the head with the edited weights, minus that with its own, is what the edit does with everything else
+The ledger of the pass with the edited weights, minus that with its own, is what the edit does with everything else
 held. In the running network the steps below an edited one answer to other keys: what their weights add is the reaction.
+Of a network of another make it is what all gates behind the edited layers add.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.ledger import context_ledger
-from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate
-from rsp_lab.analysis.surgery.operations import Operation
+from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, reweighted
+from rsp_lab.analysis.surgery.operation import Operation
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
@@ -34,7 +37,7 @@ class SurgeryAccount(Summarised):
     Attributes:
         target: whose value is given.
         before, after: in the model as it is and in the live edited one.
-        held: in the edited model with the weights of all other steps held, from a run of its own.
+        held: in the edited model with all else held, from a run of its own.
         predicted: the ledger's account of the change with everything else held; its ``total`` is ``held - before`` up
             to rounding.
         class_values: of the class and the rival, each alone, before and after.
@@ -54,7 +57,7 @@ class SurgeryAccount(Summarised):
 
     @property
     def reaction(self) -> float:
-        """What the weights of the steps below an edited one add by reacting to it."""
+        """What the weights of the steps below an edited one, or all gates behind it, add by reacting to it."""
         return self.change - self.predicted.total
 
     @property
@@ -92,19 +95,24 @@ class SurgeryRuns(Summarised):
     """An edit run twice on one image: live, and with the weights of all other steps held.
 
     Attributes:
-        frozen: the head before the edit.
+        frozen: the model before the edit.
         live: of the edited network, whose lower steps react.
         held: of the same with every weight held that the edit does not set.
     """
 
-    frozen: FrozenHead
+    frozen: FrozenPass
     live: SurgeryResult
     held: SurgeryResult
 
     @cached_property
-    def weights(self) -> dict[str, Float[Tensor, "1 wy wx y x"]]:
-        """What the captured weights of the edited steps become."""
+    def weights(self) -> dict[str, Tensor]:
+        """What the captured weights of the edited steps or layers become, as of
+        :func:`~rsp_lab.analysis.surgery.operate.edited_weights`."""
         return edited_weights(self.frozen, self.live.operations)
+
+    @cached_property
+    def _edited(self) -> FrozenPass:
+        return reweighted(self.frozen, self.weights)
 
     def account(self, target: Target) -> SurgeryAccount:
         """What the edit does to a target; no network runs.
@@ -124,7 +132,7 @@ class SurgeryRuns(Summarised):
 
         before, after, held = values(target)
         # A copy: what a ledger builds for its gradients is not kept with the result.
-        edited = replace(frozen.with_weights(self.weights))
+        edited = copy(self._edited)
         predicted = ledger_difference(
             context_ledger(edited, edited.image, target), context_ledger(frozen, frozen.image, target)
         )
@@ -143,7 +151,7 @@ class SurgeryRuns(Summarised):
 
 
 def run_surgery(
-    model: Segmenter | FrozenHead,
+    model: Segmenter | Subject | FrozenPass,
     image: ImageLike,
     operations: Operation | Sequence[Operation],
     *,
@@ -160,7 +168,7 @@ def run_surgery(
     Raises:
         ValueError: as :func:`~rsp_lab.analysis.surgery.operate.operate`.
     """
-    frozen = FrozenHead.of(model, image)
+    frozen = freeze(model, image)
     live, held = (
         operate(frozen, frozen.image, operations, label=label, frozen_keys=frozen_keys) for frozen_keys in (False, True)
     )

@@ -1,4 +1,4 @@
-"""Context surgery: relation weights edited in the running model, and what becomes of its logits and labels.
+"""Context surgery: weights of relations or of attention edited in the running model, and what becomes of its answer.
 
 Nothing is retrained: an edited model is the trained one, answering on context that it was never trained to get.
 """
@@ -14,13 +14,17 @@ import torch
 from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
-from rsp_lab.analysis.surgery.operations import Operation
+from rsp_lab.analysis.surgery.attention import attentions, held_weights, run_live, share_moved
+from rsp_lab.analysis.surgery.operation import Operation
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.capture.hooks import Edit, hooks
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
@@ -29,14 +33,14 @@ from rsp_lab.text import rounded
 
 @dataclass(frozen=True)
 class WeightChange(Summarised):
-    """What became of the weights of one relation step.
+    """What became of the weights of one relation step, or layer of attention.
 
     Attributes:
         edited: whether an operation acted on it; other steps change because their keys do.
-        cells: how many cells the map has.
+        cells: how many cells the map has, or tokens that ask.
         changed: how many of them have another weight than before, in any bit.
         moved: mean over the changed cells of half the sum of absolute differences: under softmax, the share of a
-            cell's weight that went elsewhere. 0 where none changed.
+            cell's weight that went elsewhere; of attention, mean over the heads. 0 where none changed.
     """
 
     edited: bool
@@ -50,7 +54,7 @@ class Outcome(Summarised):
     """One answer of a model.
 
     Attributes:
-        logits: (1, class, v, u) at stride 4.
+        logits: (1, class, v, u) at stride 4, of a network of another make at its own resolution.
         labels: (y, x) at image size.
         target_value: the target's value in logits; None without a target.
         confusion: pixels by true class (row) and predicted class (column), ignored pixels left out; of several images
@@ -70,7 +74,7 @@ class Outcome(Summarised):
 
 @dataclass(frozen=True, eq=False)
 class SurgeryResult(Summarised):
-    """A model's answer before and after its relation weights were edited, without retraining.
+    """A model's answer before and after its relation or attention weights were edited, without retraining.
 
     Attributes:
         operations: in the order in which they were applied.
@@ -78,7 +82,8 @@ class SurgeryResult(Summarised):
         class_names: in the order of the logits.
         target: whose value is given; None if none was asked for.
         before, after: the two answers.
-        weights: what became of the weights, by relation step, highest first.
+        weights: what became of the weights, by relation step, highest first; of a network of another make, of the
+            layers that were edited.
         where: (y, x), pixels that any operation was aimed at.
     """
 
@@ -118,7 +123,7 @@ class SurgeryResult(Summarised):
 
     def describe(self) -> str:
         """The operations in words, e.g. ``"equal weights at step54, whole map; nothing retrained"``."""
-        keys = ", weights of the other steps held" if self.frozen_keys else ""
+        keys = ", all other weights held" if self.frozen_keys else ""
         return "; ".join(op.describe() for op in self.operations) + keys + "; nothing retrained"
 
     def _summary(self) -> tuple[str, Rows]:
@@ -155,7 +160,7 @@ class SurgeryResult(Summarised):
 
 
 def operate(
-    model: Segmenter | FrozenHead,
+    model: Segmenter | Subject | FrozenPass,
     image: ImageLike,
     operations: Operation | Sequence[Operation],
     *,
@@ -163,38 +168,41 @@ def operate(
     label: Tensor | np.ndarray | None = None,
     frozen_keys: bool = False,
 ) -> SurgeryResult:
-    """Run a model with its relation weights edited, and compare with its own answer.
+    """Run a model with its relation weights edited, or its attention weights, and compare with its own answer.
 
-    Edits act above the Q maps, so one forward pass of the model gives those, and the head answers again on them.
+    In a head of ours edits act above the Q maps, so one forward pass of the model gives those, and the head answers
+    again on them. A network of another make runs as a whole.
 
     Without ``frozen_keys`` the network reacts: a step below an edited one computes its weights from its own query and
     from keys of the edited map, and its operations start from those. With ``frozen_keys`` every step's operations
-    start from the weights of the unedited pass and all other steps keep theirs.
+    start from the weights of the unedited pass and all other steps keep theirs; of a network of another make, all gates
+    behind its cut are held.
 
     Args:
-        model: in eval mode, float32 or float64, with relations; it is left as it was found. A frozen head of it on this
-            image saves the forward pass.
+        model: in eval mode, float32 or float64, with relations or attention; it is left as it was found. A frozen pass
+            of it on this image saves the forward pass.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
-        operations: where several act on one step, each takes the weights that the one before it left.
+        operations: where several act on one step or layer, each takes the weights that the one before it left.
         target: a class or rival that it leaves open is what the unedited model predicts.
         label: (y, x) of the image's size, train ids and 255 for pixels that do not count.
         frozen_keys: hold the weights that are not edited.
 
     Raises:
-        ValueError: for a model without relations, a step that it lacks, an operation, target or label map that does not
-            fit, or a model or image that :meth:`FrozenHead.of` refuses.
+        ValueError: for a model without relations or attention, a step or layer that it lacks or that cannot be held, an
+            operation, target or label map that does not fit, or a model or image that
+            :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+        FrozenError: for a network that cannot be held, where it is to be.
     """
-    listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
-    if not listed:
-        raise ValueError("operations is empty: give one or more, e.g. Uniform().")
-    frozen = FrozenHead.of(model, image)
-    edited = {step for op in listed for step in op.acts_at(frozen)}
+    listed = _listed(operations)
+    frozen = freeze(model, image)
     size = frozen.image_size
     where = torch.stack([op.pixels(size) for op in listed]).any(0)
     truth = None if label is None else checked_labels(label, frozen.class_names, size)
     target = None if target is None else frozen.resolved(target)
-    pinned = {**frozen.weights, **edited_weights(frozen, listed)} if frozen_keys else None
-    logits, weights = _run_edited(frozen, listed, pinned)
+    if isinstance(frozen, FrozenSubject):
+        logits, changes = _operated_attention(frozen, listed, frozen_keys)
+    else:
+        logits, changes = _operated_relations(_head_of(frozen), listed, frozen_keys)
 
     def outcome(found: Tensor) -> Outcome:
         labels = labels_from_logits(found, size).cpu()
@@ -202,49 +210,102 @@ def operate(
         counts = None if truth is None else confusion_matrix(labels, truth, len(frozen.class_names))
         return Outcome(found, labels, value, counts)
 
-    changes = {step: _weight_change(step in edited, frozen.weights[step], weights[step]) for step in frozen.steps}
     return SurgeryResult(
         listed, frozen_keys, frozen.class_names, target, outcome(frozen.logits), outcome(logits), changes, where
     )
 
 
-def edited_weights(
-    frozen: FrozenHead, operations: Operation | Sequence[Operation]
-) -> dict[str, Float[Tensor, "1 wy wx y x"]]:
-    """Captured weights after the operations, by step, for the steps that they act on; raises as :func:`operate`."""
-    listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
-    found = {step: frozen.weights[step] for step in frozen.steps if any(step in op.acts_at(frozen) for op in listed)}
+def edited_weights(frozen: FrozenPass, operations: Operation | Sequence[Operation]) -> dict[str, Tensor]:
+    """Captured weights after the operations, by the steps that they act on, each (1, wy, wx, y, x); of a network of
+    another make by layer, each (window, head, query, key). Raises as :func:`operate` with ``frozen_keys``."""
+    listed = _listed(operations)
+    if isinstance(frozen, FrozenSubject):
+        return held_weights(attentions(frozen), listed)
+    head = _head_of(frozen)
+    found = {step: head.weights[step] for step in head.steps if any(step in op.acts_at(head) for op in listed)}
     for op in listed:
-        found = {step: op.apply(frozen, step, weights) for step, weights in found.items()}
+        found = {step: op.apply(head, step, weights) for step, weights in found.items()}
     return found
 
 
-def predicted_change(frozen: FrozenHead, weights: Mapping[str, Float[Tensor, "1 wy wx y x"]], target: Target) -> float:
-    """Target after minus before, in logits, if the weights of some steps are replaced and all others held.
+def reweighted(frozen: FrozenPass, weights: Mapping[str, Tensor]) -> FrozenPass:
+    """The same pass with the weights of some steps or layers replaced, and everything else held.
+
+    Raises:
+        ValueError: for a step without weights, a layer that is not held by itself, or weights of another shape.
+    """
+    if isinstance(frozen, FrozenSubject):
+        return attentions(frozen).replaced(weights)
+    return _head_of(frozen).with_weights(weights)
+
+
+def predicted_change(frozen: FrozenPass, weights: Mapping[str, Tensor], target: Target) -> float:
+    """Target after minus before, in logits, if the weights of some steps or layers are replaced and all else held.
 
     Queries come from Q maps below the edited step and do not change. Keys come from the map above, so an edit changes
     the keys, and with them the weights, of every lower step. Hence the prediction is exact for the live model
     (:func:`operate`) where no relation step below the highest edited one is left to react: each is held
     (``frozen_keys``), edited to weights that do not depend on its own (Uniform, Centre, Transplant, on the whole map),
     or absent, as below the lowest relation step. Otherwise it is the part of the change that goes through the values,
-    and live minus predicted is the reaction of the lower steps' weights.
+    and live minus predicted is the reaction of the lower steps' weights; of a network of another make, of all gates
+    behind the edited layers.
 
     The change is linear in the weights of one step, and not the sum of the steps' own changes for several.
 
     Args:
-        frozen: head of the model on the image.
-        weights: by step, e.g. of :func:`edited_weights`.
+        frozen: the model on the image.
+        weights: by step or layer, e.g. of :func:`edited_weights`.
         target: a class or rival that it leaves open is what the unedited model predicts.
 
     Raises:
-        ValueError: for a step without weights, weights of another shape, or a target that does not fit.
+        ValueError: as :func:`reweighted`, or for a target that does not fit.
     """
     target = frozen.resolved(target)
     after, before = (
-        target_value(head.logits[0], target, head.image_size, head.class_names)
-        for head in (frozen.with_weights(weights), frozen)
+        target_value(one.logits[0], target, one.image_size, one.class_names)
+        for one in (reweighted(frozen, weights), frozen)
     )
     return after - before
+
+
+def _listed(operations: Operation | Sequence[Operation]) -> tuple[Operation, ...]:
+    listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
+    if not listed:
+        raise ValueError("operations is empty: give one or more, e.g. Uniform().")
+    return listed
+
+
+def _head_of(frozen: FrozenPass) -> FrozenHead:
+    assert isinstance(frozen, FrozenHead)
+    return frozen
+
+
+def _operated_relations(
+    frozen: FrozenHead, operations: Sequence[Operation], hold: bool
+) -> tuple[Tensor, dict[str, WeightChange]]:
+    edited = {step for op in operations for step in op.acts_at(frozen)}
+    pinned = {**frozen.weights, **edited_weights(frozen, operations)} if hold else None
+    logits, weights = _run_edited(frozen, operations, pinned)
+    changes = {step: _weight_change(step in edited, frozen.weights[step], weights[step]) for step in frozen.steps}
+    return logits, changes
+
+
+def _operated_attention(
+    frozen: FrozenSubject, operations: Sequence[Operation], hold: bool
+) -> tuple[Tensor, dict[str, WeightChange]]:
+    held = attentions(frozen)
+    if hold:
+        frozen.prove()
+        after = held_weights(held, operations)
+        before = {layer: held.weights(layer) for layer in after}
+        logits = held.replaced(after).logits
+    else:
+        logits, before, after = run_live(held, operations)
+    changes = {}
+    for layer, weights in after.items():
+        changed, moved = share_moved(before[layer], weights)
+        changes[layer] = _change_of(True, changed, moved)
+    return logits, changes
 
 
 def _run_edited(
@@ -273,7 +334,10 @@ def _run_edited(
 
 def _weight_change(edited: bool, before: Tensor, after: Tensor) -> WeightChange:
     moved = (after - before).abs().sum((0, 1, 2), dtype=torch.float64) / 2
-    changed = (after != before).flatten(0, 2).any(0)
+    return _change_of(edited, (after != before).flatten(0, 2).any(0), moved)
+
+
+def _change_of(edited: bool, changed: Tensor, moved: Tensor) -> WeightChange:
     return WeightChange(
         edited, changed.numel(), int(changed.sum()), float(moved[changed].mean()) if changed.any() else 0.0
     )

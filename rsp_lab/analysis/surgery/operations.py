@@ -1,151 +1,22 @@
-"""Changes of relation weights: what to do to them, on which cells, at which steps.
-
-Weights are (1, wy, wx, y, x). Whatever the operation, they stay exactly 0 off the map and, outside the cells that it
-acts on, bit for bit what they were.
-"""
+"""Changes of relation weights, and of attention weights: what is done to them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.footprint import footprint_shares
 from rsp_lab.analysis.ledger.frozen import FrozenHead
-from rsp_lab.models.relation import RelationConfig, relation_modules, required_relations
-from rsp_lab.relations.window import window_mask
-from rsp_lab.shapes import cell_under, check_pixel, step_levels
-from rsp_lab.summary import Rows, Summarised
-
-Where = tuple[int, int] | Tensor | None
-"""A pixel (y, x): the cell it falls in; a bool mask (y, x) of the image's size: every cell that shares area with it;
-None: the whole map."""
-Steps = str | tuple[str, ...] | None
-"""Name or names of relation steps, e.g. ``"step54"``; None means all."""
-
-
-@dataclass(frozen=True, eq=False)
-class RelationSite:
-    """One relation step of one image, as an operation sees it.
-
-    Attributes:
-        frozen: the model's head on the image, with the weights as they were captured.
-        step: e.g. ``"step54"``.
-        cells: (y, x) of the low level, True where the operation acts.
-    """
-
-    frozen: FrozenHead
-    step: str
-    cells: Bool[Tensor, "y x"]
-
-    @property
-    def config(self) -> RelationConfig:
-        return relation_modules(self.frozen.head)[self.step].config
-
-    @property
-    def inside(self) -> Bool[Tensor, "wy wx y x"]:
-        """True where a window position lies on the map."""
-        height, width = self.cells.shape
-        return window_mask(height, width, self.config.window, self.cells.device)
-
-
-@dataclass(frozen=True, eq=False)
-class Operation(Summarised):
-    """A change of relation weights; the subclasses say which.
-
-    Attributes:
-        where: the cells it acts on, see :data:`Where`.
-        steps: see :data:`Steps`.
-        name: what :meth:`describe` puts first.
-    """
-
-    where: Where = field(default=None, kw_only=True)
-    steps: Steps = field(default=None, kw_only=True)
-    name: str = field(default="", kw_only=True)
-
-    def __post_init__(self) -> None:
-        if self.steps is not None and not self.steps:
-            raise ValueError("steps is empty: name one or more, or leave it out for all.")
-        if isinstance(self.where, Tensor) and (self.where.dtype != torch.bool or self.where.ndim != 2):
-            raise ValueError(
-                f"where must be a pixel (y, x) or a bool mask with the axes y x, got {self.where.dtype} of shape "
-                f"{tuple(self.where.shape)}: compare labels with a class id, as in labels == 3."
-            )
-        if isinstance(self.where, Tensor) and not self.where.any():
-            raise ValueError("where is a mask without a pixel: the operation would do nothing. Mark at least one.")
-
-    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
-        """New weights of every cell of the map; what lies outside ``site.cells`` is not used."""
-        raise NotImplementedError
-
-    def what(self) -> str:
-        """The change in words."""
-        raise NotImplementedError
-
-    def describe(self) -> str:
-        """E.g. ``"equal weights at step54, whole map"``; of a preset, its name and that nothing is retrained."""
-        named = (self.steps,) if isinstance(self.steps, str) else self.steps
-        at = "every relation step" if named is None else ", ".join(named)
-        place = "whole map" if self.where is None else f"at pixel {self.where}"
-        if isinstance(self.where, Tensor):
-            place = f"on {int(self.where.sum())} pixels"
-        text = f"{self.what()} at {at}, {place}"
-        return f"{self.name} (no retraining): {text}" if self.name else text
-
-    def _summary(self) -> tuple[str, Rows]:
-        return f"{type(self).__name__}: {self.describe()}", ()
-
-    def apply(self, frozen: FrozenHead, step: str, weights: Float[Tensor, "1 wy wx y x"]) -> Tensor:
-        """Weights of one step after the operation; the same tensor where it does not act there."""
-        if step not in self.acts_at(frozen):
-            return weights
-        height, width = weights.shape[-2:]
-        cells = self.cells((height, width), frozen.image_size).to(weights.device)
-        return torch.where(cells, self.change(weights, RelationSite(frozen, step, cells)), weights)
-
-    def acts_at(self, frozen: FrozenHead) -> tuple[str, ...]:
-        """Its steps, highest first.
-
-        Raises:
-            ValueError: if the head has no relation, or not at a step that is named.
-        """
-        required_relations(frozen.head)
-        named = (self.steps,) if isinstance(self.steps, str) else self.steps
-        for step in named or ():
-            frozen.relation_weights(step)
-        return tuple(step for step in frozen.steps if named is None or step in named)
-
-    def pixels(self, size: tuple[int, int]) -> Bool[Tensor, "y x"]:
-        """``where`` on an image of ``size`` (y, x).
-
-        Raises:
-            ValueError: for a pixel outside the image or a mask of another size.
-        """
-        if self.where is None:
-            return torch.ones(size, dtype=torch.bool)
-        if isinstance(self.where, Tensor):
-            if tuple(self.where.shape) != size:
-                raise ValueError(f"the mask is {tuple(self.where.shape)}, the image {size}: make it of that size.")
-            return self.where.cpu()
-        check_pixel(self.where, size)
-        mask = torch.zeros(size, dtype=torch.bool)
-        mask[self.where] = True
-        return mask
-
-    def cells(self, cells: tuple[int, int], size: tuple[int, int]) -> Bool[Tensor, "y x"]:
-        """``where`` on a map of ``cells`` (y, x) of an image of ``size`` (y, x); raises as :meth:`pixels`."""
-        pixels = self.pixels(size)
-        if isinstance(self.where, tuple):
-            touched = torch.zeros(cells, dtype=torch.bool)
-            touched[cell_under(self.where, cells, size)] = True
-            return touched
-        rows, columns = (footprint_shares(n, of) for n, of in zip(cells, size, strict=True))
-        return rows @ pixels.double() @ columns.T > 0
+from rsp_lab.analysis.surgery.operation import Operation, RelationSite, Steps
+from rsp_lab.attention.edits import attended, uniform_attention
+from rsp_lab.attention.layers import AttentionLayer, without_keys
+from rsp_lab.models.relation import relation_modules
+from rsp_lab.shapes import step_levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +60,14 @@ class ZeroNeighbours(Operation):
             )
         return kept / total.masked_fill(empty, 1)
 
+    def change_attention(
+        self, weights: Float[Tensor, "window head query key"], layer: AttentionLayer
+    ) -> Float[Tensor, "window head query key"]:
+        """Raises ValueError unless all of it goes: attention has no window with positions."""
+        if self.positions == "all" and not self.renormalise:
+            return torch.zeros_like(weights)
+        return super().change_attention(weights, layer)
+
     def what(self) -> str:
         which = self.positions if isinstance(self.positions, str) else f"{len(self.positions)} positions"
         return f"weight 0 on {which}{', renormalised' if self.renormalise else ''}"
@@ -196,12 +75,20 @@ class ZeroNeighbours(Operation):
 
 @dataclass(frozen=True, eq=False)
 class Uniform(Operation):
-    """Equal weights on the window positions on the map; they sum to 1. ``Uniform("step54")`` acts at that step."""
+    """Equal weights on the window positions on the map, of attention on the keys that are not masked; they sum to 1.
+
+    ``Uniform("step54")`` acts at that step.
+    """
 
     steps: Steps = None
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         return site.frozen.uniform_weights(site.step)
+
+    def change_attention(
+        self, weights: Float[Tensor, "window head query key"], layer: AttentionLayer
+    ) -> Float[Tensor, "window head query key"]:
+        return uniform_attention(weights)
 
     def what(self) -> str:
         return "equal weights"
@@ -246,6 +133,15 @@ class Temperature(Operation):
         scaled = (weights.log() / self.t).flatten(1, 2).softmax(1).view_as(weights)
         return torch.where(weights.amax((1, 2), keepdim=True) > 0, scaled, weights)
 
+    def change_attention(
+        self, weights: Float[Tensor, "window head query key"], layer: AttentionLayer
+    ) -> Float[Tensor, "window head query key"]:
+        if self.t == 1:
+            return weights
+        # A mask of -100 leaves weights that a high temperature would bring back.
+        scores = weights.log().masked_fill(~attended(weights), -torch.inf)
+        return (scores / self.t).softmax(-1)
+
     def what(self) -> str:
         return f"temperature {self.t:g}"
 
@@ -253,6 +149,8 @@ class Temperature(Operation):
 @dataclass(frozen=True, eq=False)
 class Shuffle(Operation):
     """Each cell's weights permuted among its own window positions on the map, every cell by another draw.
+
+    Of attention, those of each head and query among the keys that are not masked.
 
     So a cell keeps how concentrated its weights are, and loses where they lie.
 
@@ -271,6 +169,16 @@ class Shuffle(Operation):
         flat = weights.flatten(1, 2)[0]
         return torch.zeros_like(flat).scatter(0, natural, flat.gather(0, drawn)).view_as(weights)
 
+    def change_attention(
+        self, weights: Float[Tensor, "window head query key"], layer: AttentionLayer
+    ) -> Float[Tensor, "window head query key"]:
+        generator = torch.Generator().manual_seed(10 * self.seed)
+        masked = ~attended(weights)
+        keys = torch.rand(weights.shape, generator=generator).to(weights.device).masked_fill(masked, 2)
+        # Both orders list the keys that are not masked first, so that they are matched with each other.
+        drawn, natural = keys.argsort(-1), masked.int().argsort(dim=-1, stable=True)
+        return torch.zeros_like(weights).scatter(-1, natural, weights.gather(-1, drawn))
+
     def what(self) -> str:
         return f"weights shuffled within each window (seed {self.seed})"
 
@@ -280,7 +188,8 @@ class Transplant(Operation):
     """Weights of another image or another model.
 
     Attributes:
-        source: a record with the taps ``step*.weights``, or weights by step such as :attr:`FrozenHead.weights`.
+        source: a record with the taps ``step*.weights``, or weights by step such as :attr:`FrozenHead.weights`; of
+            attention, weights by layer, each (window, head, query, key).
         index: of the image in the source's batch.
     """
 
@@ -303,8 +212,53 @@ class Transplant(Operation):
             raise ValueError(f"weights of {site.step} in the source reach off this map: it has another dilation.")
         return given
 
+    def change_attention(
+        self, weights: Float[Tensor, "window head query key"], layer: AttentionLayer
+    ) -> Float[Tensor, "window head query key"]:
+        """Raises ValueError for a layer that the source lacks, or weights of another shape."""
+        if layer.layer not in self.source:
+            raise ValueError(f"the source has no weights of {layer.layer}; it has {', '.join(self.source)}.")
+        given = self.source[layer.layer].to(weights)
+        if given.shape != weights.shape:
+            raise ValueError(
+                f"the source's weights of {layer.layer} have the shape {tuple(given.shape)}, expected "
+                f"{tuple(weights.shape)}, window, head, query and key: take an image of the same size."
+            )
+        return given
+
     def what(self) -> str:
         return "weights of another record"
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroKeys(Operation):
+    """Weight 0 on the keys of attention that lie in a region, or on all. ``ZeroKeys(mask)``.
+
+    Attributes:
+        region: bool mask (y, x) of the image's size; None: every key, so that the layer passes nothing on.
+        renormalise: scale what is left of a query's weights back to their sum; where nothing is left they are 0.
+    """
+
+    region: Tensor | None = None
+    renormalise: bool = True
+
+    def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
+        """Raises ValueError: it is of attention."""
+        raise ValueError("ZeroKeys is an operation on attention: of relation weights take ZeroNeighbours.")
+
+    def change_attention(
+        self, weights: Float[Tensor, "window head query key"], layer: AttentionLayer
+    ) -> Float[Tensor, "window head query key"]:
+        """Raises ValueError for a region of another size, or in which no key lies."""
+        if self.region is None:
+            return torch.zeros_like(weights)
+        return without_keys(weights, layer.keys_in(self.region).to(weights.device), rescale=self.renormalise)
+
+    def what(self) -> str:
+        if self.region is None:
+            return "weight 0 on every key"
+        kept = ", renormalised" if self.renormalise else ""
+        return f"weight 0 on the keys in {int(self.region.sum())} pixels{kept}"
 
 
 def transplantable_steps(frozen: FrozenHead, donor: FrozenHead) -> tuple[str, ...]:

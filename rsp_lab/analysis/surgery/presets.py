@@ -5,7 +5,8 @@ Each returns an operation for :func:`rsp_lab.analysis.surgery.operate.operate`.
 
 from __future__ import annotations
 
-from rsp_lab.analysis.surgery.operations import Centre, Operation, Shuffle, Steps, Uniform, Where, ZeroNeighbours
+from rsp_lab.analysis.surgery.operation import Operation, Steps, Where
+from rsp_lab.analysis.surgery.operations import Centre, Shuffle, Uniform, ZeroNeighbours
 
 
 def as_sum(steps: Steps = None) -> Operation:

@@ -11,7 +11,8 @@ import torch
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.surgery.account import SurgeryRuns, run_surgery
 from rsp_lab.analysis.surgery.operate import operate
-from rsp_lab.analysis.surgery.operations import Centre, Operation, Temperature, Uniform, transplantable_steps
+from rsp_lab.analysis.surgery.operation import Operation
+from rsp_lab.analysis.surgery.operations import Centre, Temperature, Uniform, transplantable_steps
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.models import presets
 from rsp_lab.models.relation import RelationConfig

@@ -17,15 +17,8 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery import presets as surgery_presets
 from rsp_lab.analysis.surgery.operate import edited_weights, operate, predicted_change
-from rsp_lab.analysis.surgery.operations import (
-    Centre,
-    Operation,
-    Shuffle,
-    Temperature,
-    Transplant,
-    Uniform,
-    ZeroNeighbours,
-)
+from rsp_lab.analysis.surgery.operation import Operation
+from rsp_lab.analysis.surgery.operations import Centre, Shuffle, Temperature, Transplant, Uniform, ZeroNeighbours
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
@@ -267,7 +260,7 @@ def test_presets_say_that_nothing_was_retrained() -> None:
     said = operate(
         network(HEADS["rsp4"], selective=True), noise_image(), surgery_presets.as_sum(), frozen_keys=True
     ).describe()
-    assert said.endswith("every relation step, whole map, weights of the other steps held; nothing retrained")
+    assert said.endswith("at every step, whole map, all other weights held; nothing retrained")
 
 
 def test_wrong_requests() -> None:

@@ -19,7 +19,8 @@ from app.store.private_models import private_copy
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
-from rsp_lab.analysis.surgery.operations import Centre, Operation, Temperature, Uniform, ZeroNeighbours
+from rsp_lab.analysis.surgery.operation import Operation
+from rsp_lab.analysis.surgery.operations import Centre, Temperature, Uniform, ZeroNeighbours
 from rsp_lab.analysis.targets.regions import connected_region
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CITYSCAPES
