@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     )
     from rsp_lab.analysis.ledger.subject_check import SubjectCheck, check
     from rsp_lab.analysis.ledger.zones import ZoneContributions, zone_contributions
+    from rsp_lab.analysis.panoptic.changes import PanopticComparison, compare_segments
+    from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic
+    from rsp_lab.analysis.panoptic.segments import SegmentStory, explain_segment
     from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow, context_flow
     from rsp_lab.analysis.passes.residuals import context_residuals
     from rsp_lab.analysis.receptive_field.reach import (
@@ -105,11 +108,16 @@ else:
         "rsp_lab.analysis.ledger.levels": ("LevelLedger", "level_ledger"),
         "rsp_lab.analysis.ledger.selection": ("RejectionMap", "SelectionGain", "rejection_map", "selection_gain"),
         "rsp_lab.analysis.ledger.zones": ("ZoneContributions", "zone_contributions"),
+        "rsp_lab.analysis.panoptic.changes": ("PanopticComparison", "compare_segments"),
+        "rsp_lab.analysis.panoptic.segmentation": ("PanopticPass", "panoptic"),
+        "rsp_lab.analysis.panoptic.segments": ("SegmentStory", "explain_segment"),
         "rsp_lab.analysis.passes.flow": ("ContextFlow", "StepFlow", "context_flow"),
         "rsp_lab.analysis.passes.residuals": ("context_residuals",),
         "rsp_lab.analysis.receptive_field.reach": (
             "EffectiveField",
             "LookingDistance",
+            "PanopticComparison",
+            "PanopticPass",
             "context_reach",
             "effective_field",
             "looking_distance",
@@ -187,7 +195,9 @@ __all__ = [
     "LevelLedger",
     "LevelPixels",
     "LookingDistance",
+    "PanopticComparison",
     "PanopticConfig",
+    "PanopticPass",
     "PanopticSegmenter",
     "PixelTarget",
     "PixelView",
@@ -195,6 +205,7 @@ __all__ = [
     "RegionTarget",
     "RejectionMap",
     "RelationGrid",
+    "SegmentStory",
     "Segmenter",
     "SegmenterConfig",
     "SelectionGain",
@@ -214,6 +225,7 @@ __all__ = [
     "change_ledgers",
     "check",
     "compare",
+    "compare_segments",
     "complementarity",
     "context_flow",
     "context_ledger",
@@ -225,6 +237,7 @@ __all__ = [
     "effective_field",
     "erase",
     "explain",
+    "explain_segment",
     "explore",
     "figures",
     "flip_stories",
@@ -239,6 +252,7 @@ __all__ = [
     "load",
     "looking_distance",
     "operate",
+    "panoptic",
     "predicted_change",
     "read_image",
     "record_attention",

@@ -17,12 +17,12 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.data.tables import table_for
 from rsp_lab.figures.catalogue import FIGURES, PAPER, figure_kind
-from rsp_lab.figures.figure_input import FigureInput
+from rsp_lab.figures.figure_input import FigureInput, semantic_branches
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, SINGLE, save
 from rsp_lab.files import read_json, readable_name, to_json, whole_folder, write_atomic
 from rsp_lab.models.inspection.cost import PAPER_INPUT
-from rsp_lab.models.load_any import load_any
+from rsp_lab.models.load_any import load_whole
 from rsp_lab.models.paper.printed import paired_tables
 
 SCENE = FIRST_SEED["val"]
@@ -133,7 +133,8 @@ def _names(which: tuple[str, ...]) -> dict[str, bool]:
 def _inputs(
     images: tuple[Path, ...], labels: Path | None, names: tuple[str, ...], options: dict[str, Any]
 ) -> Iterator[FigureInput]:
-    models = tuple(load_any(name) for name in names)
+    whole = tuple(load_whole(name) for name in names)
+    models, options = semantic_branches(whole), {**options, "whole": whole}
     last = models[-1]
     if not images:
         scene = draw_scene(SCENE, *SIZE)

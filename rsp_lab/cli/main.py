@@ -42,6 +42,9 @@ COMMANDS = {
     "export-html": (
         "The explorer of two models on one photograph as one offline file: opens in any browser, and fetches nothing."
     ),
+    "segments": (
+        "Things and stuff of a photograph in panoptic models: the segments, what changed, and why each is what it is."
+    ),
     "trade": (
         "What classes take from each other: target class by source class by level over a data set, in both models."
     ),

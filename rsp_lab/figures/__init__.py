@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from rsp_lab.figures.results.flips import draw_flips
     from rsp_lab.figures.results.gaze import draw_gaze
     from rsp_lab.figures.results.ledger import draw_ledger
+    from rsp_lab.figures.results.segment_story import draw_segment_story
+    from rsp_lab.figures.results.segments import draw_segments
     from rsp_lab.figures.results.trade import draw_trade
     from rsp_lab.figures.style import DOUBLE, SINGLE, save
 else:
@@ -69,6 +71,8 @@ else:
         "rsp_lab.figures.results.flips": ("draw_flips",),
         "rsp_lab.figures.results.gaze": ("draw_gaze",),
         "rsp_lab.figures.results.ledger": ("draw_ledger",),
+        "rsp_lab.figures.results.segment_story": ("draw_segment_story",),
+        "rsp_lab.figures.results.segments": ("draw_segments",),
         "rsp_lab.figures.results.trade": ("draw_trade",),
         "rsp_lab.figures.style": ("DOUBLE", "SINGLE", "save"),
     }
@@ -110,6 +114,8 @@ __all__ = [
     "draw_predictions",
     "draw_reach",
     "draw_relation_grids",
+    "draw_segment_story",
+    "draw_segments",
     "draw_structure",
     "draw_trade",
     "figure_kind",

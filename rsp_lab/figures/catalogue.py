@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.comparison.context_paths import context_paths
 from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.panoptic.changes import compare_segments
 from rsp_lab.analysis.passes.view import check_top_down, check_viewable
 from rsp_lab.analysis.receptive_field.geometry import reach_geometry
 from rsp_lab.analysis.scenes.distance import distance_curves
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.figures.drawing.captions import no_relations
-from rsp_lab.figures.figure_input import STORIES, FigureInput
+from rsp_lab.figures.figure_input import STORIES, FigureInput, semantic_branches
 from rsp_lab.figures.paper.dataflow import dataflow_caption, draw_dataflow
 from rsp_lab.figures.paper.flow import context_flow_caption, draw_context_flow
 from rsp_lab.figures.paper.grids import draw_relation_grids, relation_grids_caption
@@ -36,12 +37,14 @@ from rsp_lab.figures.results.distance import distance_caption, draw_distance_cur
 from rsp_lab.figures.results.flips import draw_flips, flips_caption
 from rsp_lab.figures.results.gaze import draw_gaze, gaze_caption
 from rsp_lab.figures.results.ledger import draw_ledger, ledger_caption
+from rsp_lab.figures.results.segments import draw_segments, segments_caption
 from rsp_lab.figures.style import DOUBLE
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.inspection.dataflow import step_dataflow
 from rsp_lab.models.inspection.structure import head_structure
+from rsp_lab.models.load_any import check_panoptic
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.whole import WholeModel
 from rsp_lab.rgb import ImageLike, rgb_pixels
 
 SCENE_SIZE = (256, 512)
@@ -121,6 +124,15 @@ def _passing(check: Callable[[object], None]) -> Refusal:
 
 
 _top_down, _ours, _viewable = map(_passing, (check_top_down, check_affine, check_viewable))
+
+
+def _panoptic(given: FigureInput) -> str | None:
+    try:
+        for model in given.whole:
+            check_panoptic(model)
+    except ValueError as reason:
+        return str(reason)
+    return None
 
 
 def _relations(given: FigureInput) -> str | None:
@@ -234,6 +246,14 @@ def _flips(given: FigureInput) -> DrawnFigure:
     return DrawnFigure(draw_flips(given.image, flips), flips_caption(flips, given.image_name), flips.to_dict())
 
 
+def _segments(given: FigureInput) -> DrawnFigure:
+    passes = given.segments
+    data = _by_model(given.names, [one.merged.to_dict() for one in passes])
+    if len(passes) == 2:
+        data["changes"] = compare_segments(*passes).changes.to_dict()
+    return DrawnFigure(draw_segments(given.image, passes), segments_caption(passes, given.image_name), data)
+
+
 def _distance(given: FigureInput) -> DrawnFigure:
     curves = distance_curves(given.segmenters, given.names, size=SCENE_SIZE, scenes=given.scenes)
     caption = distance_caption(curves, SCENE_SIZE, 2 * given.scenes)
@@ -319,6 +339,12 @@ FIGURES: dict[str, FigureKind] = {
         _flips,
         (_two_models, _viewable, _disagreements),
     ),
+    "segments": FigureKind(
+        "Segments",
+        "Stuff and instances of panoptic models by name, and what changed from one model to the other.",
+        _segments,
+        (_panoptic,),
+    ),
     "distance": FigureKind(
         "Accuracy by distance",
         "How accuracy falls with the distance of the deciding cue, on drawn scenes.",
@@ -350,7 +376,7 @@ def figure_kind(name: str) -> FigureKind:
 
 
 def draw_figure(
-    models: Segmenter | Sequence[Segmenter],
+    models: WholeModel | Sequence[WholeModel],
     image: ImageLike,
     name: str,
     target: PixelTarget | None = None,
@@ -383,7 +409,7 @@ def draw_figure(
     kind = figure_kind(name)
     chosen = (models,) if isinstance(models, nn.Module) else tuple(models)
     given = FigureInput(
-        chosen,
+        semantic_branches(chosen),
         rgb_pixels(image),
         image_name,
         target,
@@ -391,5 +417,6 @@ def draw_figure(
         labels=labels,
         step=step,
         width=width,
+        whole=chosen,
     )
     return kind.draw(given)

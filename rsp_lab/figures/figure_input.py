@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,13 +16,16 @@ from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
 from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
 from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import ClassTable
 from rsp_lab.data.tables import table_for
 from rsp_lab.figures.style import DOUBLE
+from rsp_lab.models.load_any import check_panoptic
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
+from rsp_lab.models.whole import WholeModel
 from rsp_lab.rgb import rgb_pixels
 
 STORIES = 3
@@ -35,7 +39,7 @@ class FigureInput:
     A forward pass is made when a figure first needs one, and kept.
 
     Attributes:
-        models: one or two, left to right, in eval mode; ours or subjects.
+        models: one or two, left to right, in eval mode; ours or subjects, of panoptic models the semantic branches.
         image: RGB in 8 bits; whatever :mod:`rsp_lab.rgb` accepts is brought there.
         image_name: as captions call it; may be empty.
         target: pixel, class and rival; default: see :attr:`view` for the pixel, and what is predicted there.
@@ -46,6 +50,7 @@ class FigureInput:
         geometry: (y, x) of the image for which the reach is worked out; default: the image's own size.
         scenes: seeds of each case and distance, for the distance curves.
         known: the view, where it exists already; it saves the forward passes.
+        whole: the same models with panoptic ones as wholes; default: ``models``.
     """
 
     models: tuple[Segmenter | Subject, ...]
@@ -59,9 +64,11 @@ class FigureInput:
     geometry: tuple[int, int] | None = None
     scenes: int = 8
     known: PixelView | None = None
+    whole: tuple[WholeModel | Subject, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "image", rgb_pixels(self.image))
+        object.__setattr__(self, "whole", self.whole or self.models)
         if len(self.models) not in (1, 2):
             raise ValueError(f"got {len(self.models)} models: give one, or a left and a right one.")
         for model in self.models:
@@ -105,6 +112,15 @@ class FigureInput:
         return compare(left, right, self.image, pixel=pixel, channel=channel)
 
     @cached_property
+    def segments(self) -> tuple[PanopticPass, ...]:
+        """Each model's segments, merged.
+
+        Raises:
+            ValueError: naming a model without an instance branch.
+        """
+        return tuple(panoptic(check_panoptic(model), self.image) for model in self.whole)
+
+    @cached_property
     def accounts(self) -> tuple[PixelAccount, ...]:
         """Each model's account of the decision at the view's pixel."""
         passes, asked = [view.looked for view in self.view.views], self.target or PixelTarget(*self.view.pixel)
@@ -123,3 +139,8 @@ class FigureInput:
     def table(self) -> ClassTable:
         """Class names and colours of the last model."""
         return table_for(self.models[-1].class_names, self.models[-1].label_table)
+
+
+def semantic_branches(models: Sequence[WholeModel | Subject]) -> tuple[Segmenter | Subject, ...]:
+    """Models as :attr:`FigureInput.models` has them: of panoptic ones the semantic branches."""
+    return tuple(model.semantic if isinstance(model, WholeModel) else model for model in models)

@@ -6,15 +6,45 @@ from pathlib import Path
 
 from rsp_lab.models.adapt import adapt
 from rsp_lab.models.functions import checked_file, made_network, names_a_function
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
-from rsp_lab.models.weights import load, resolve
+from rsp_lab.models.weights import load, resolve, shipped_panoptic
+from rsp_lab.models.whole import WholeModel
 
 
 def load_any(name: str | Path) -> Segmenter | Subject:
+    """:func:`load_whole`; of a panoptic model its semantic branch, which has its parameters and gives its logits."""
+    model = load_whole(name)
+    return model.semantic if isinstance(model, WholeModel) else model
+
+
+def load_panoptic(name: str | Path) -> PanopticSegmenter:
+    """:func:`load_whole` where only a panoptic model will do.
+
+    Raises:
+        ValueError: also for a model without an instance branch.
+    """
+    return check_panoptic(load_whole(name))
+
+
+def check_panoptic(model: object) -> PanopticSegmenter:
+    """The model, if it has an instance branch.
+
+    Raises:
+        ValueError: if it has none; the message names the shipped models that have one.
+    """
+    if isinstance(model, PanopticSegmenter):
+        return model
+    name = getattr(model, "name", type(model).__name__)
+    known = ", ".join(shipped_panoptic())
+    named = f", e.g. {known}" if known else ""
+    raise ValueError(f"{name} has no instance branch, so it finds no segments: take a panoptic model{named}.")
+
+
+def load_whole(name: str | Path) -> WholeModel | Subject:
     """A model in eval mode, by shipped name, weights file, or ``FILE.py:function``.
 
-    Of a panoptic model it is the semantic branch, which has the panoptic model's parameters and gives its logits.
     The function takes no arguments and answers a network of any library, which :func:`~rsp_lab.models.adapt.adapt`
     then takes, or what that gives. **It runs the file**: name only files that you trust.
 
@@ -23,12 +53,12 @@ def load_any(name: str | Path) -> Segmenter | Subject:
         ValueError: if the file or the function is missing, fails, or makes nothing that can be taken.
     """
     if not names_a_function(name):
-        return load(name).semantic
+        return load(name)
     file, function = checked_file(name), str(name).rpartition(":")[2]
     made = made_network(name)
     if any(module.training for module in made.modules()):
         raise ValueError(f"{function} of {file} answers a network in training mode: call eval() on it.")
-    subject = adapt(made)
+    subject = made if isinstance(made, PanopticSegmenter) else adapt(made)
     subject.name = function
     return subject
 

@@ -139,6 +139,11 @@ def shipped() -> dict[str, Path]:
     return {file.stem: file for file in files}
 
 
+def shipped_panoptic() -> tuple[str, ...]:
+    """Names of the weights that come with the package and hold a panoptic model."""
+    return tuple(name for name, file in shipped().items() if isinstance(read_header(file)[0], PanopticConfig))
+
+
 def resolve(name_or_path: str | Path) -> Path:
     """The file behind a shipped name or a path.
 

@@ -52,7 +52,7 @@ def shown_texts(figure: Figure) -> list[Text]:
 
 def test_every_figure_is_drawn_but_those_that_cannot_exist(case: Case) -> None:
     given, figures = case
-    missing: set[str] = {"distance"}
+    missing: set[str] = {"distance", "segments"}
     if not any(grids for grids in given.view.grids):
         missing |= RELATIONS
     if len(given.models) == 1 or not (given.view.views[0].labels != given.view.views[1].labels).any():

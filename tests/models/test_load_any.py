@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 
 from rsp_lab.files import FileError
-from rsp_lab.models.load_any import load_any, model_file
+from rsp_lab.models import load_any as module
+from rsp_lab.models import weights
+from rsp_lab.models.load_any import check_panoptic, load_any, load_panoptic, load_whole, model_file
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
+from tests.kit import panoptic as kit
 
 HEAD = """
 import beside
@@ -30,6 +34,10 @@ def unnamed():
 
 def training():
     return nn.Conv2d(3, 2, 1)
+
+def panoptic():
+    from tests.kit.panoptic import panoptic_network
+    return panoptic_network()
 
 def nothing():
     return 7
@@ -91,3 +99,23 @@ def test_a_file_that_is_missing_or_cannot_be_run_is_said(tmp_path: Path) -> None
     broken.write_text("import no_such_module_at_all")
     with pytest.raises(ValueError, match=r"broken\.py cannot be run: ModuleNotFoundError"):
         load_any(f"{broken}:net")
+
+
+def test_a_panoptic_model_is_taken_whole_or_by_its_semantic_branch(file: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "panoptic.safetensors"
+    weights.save(kit.panoptic_network(), saved, {})
+    for name in (saved, f"{file}:panoptic"):
+        whole = load_panoptic(name)
+        assert isinstance(whole, PanopticSegmenter)
+        assert isinstance(load_whole(name), PanopticSegmenter)
+        assert isinstance(load_any(name), Segmenter)
+        assert whole.name == "panoptic"
+
+
+def test_a_model_without_an_instance_branch_is_told_which_have_one(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "shipped_panoptic", lambda: ("one", "other"))
+    with pytest.raises(ValueError, match=r"net has no instance branch, .* take a panoptic model, e.g. one, other\."):
+        load_panoptic(f"{file}:net")
+    monkeypatch.setattr(module, "shipped_panoptic", lambda: ())
+    with pytest.raises(ValueError, match=r"take a panoptic model\.$"):
+        check_panoptic(load_any(f"{file}:net"))

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.panoptic.merge import Merged, merge
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.analysis.passes.pair import pair_names
@@ -56,6 +57,11 @@ class SegmentChange(Summarised):
     def pixels(self) -> int:
         """By which changes are ranked."""
         return int(self.mask.sum())
+
+    @property
+    def pixel(self) -> tuple[int, int]:
+        """(y, x), the innermost one."""
+        return innermost(self.mask.numpy(), 0, 0)
 
     def sentence(self) -> str:
         """E.g. ``"car 87 % is lost: most of its 310 px are road"``."""
@@ -204,11 +210,9 @@ class PanopticComparison(Summarised):
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able."""
+        """JSON-able: the changes, and under ``by_semantic_map`` those that the semantic map makes alone."""
         return {
-            "left": self.left.merged.to_dict(),
-            "right": self.right.merged.to_dict(),
-            "changes": self.changes.to_dict(),
+            **self.changes.to_dict(),
             "by_semantic_map": {**self.by_semantic_map.to_dict(), "sentence": self.sentences()[1]},
         }
 

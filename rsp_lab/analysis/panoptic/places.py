@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
+from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.panoptic.fates import InstanceFate, StuffFate
 from rsp_lab.analysis.panoptic.merge import Merged
 from rsp_lab.analysis.targets.regions import label_regions
@@ -50,10 +51,8 @@ class Place(Summarised):
 
     @property
     def pixel(self) -> tuple[int, int]:
-        """(y, x) of its pixel that lies nearest to the middle of all."""
-        places = self.mask.nonzero()
-        y, x = places[(places - places.double().mean(0)).square().sum(1).argmin()].tolist()
-        return y, x
+        """(y, x), the innermost one."""
+        return innermost(self.mask.numpy(), 0, 0)
 
 
 def place_at(merged: Merged, pixel: tuple[int, int]) -> Place:

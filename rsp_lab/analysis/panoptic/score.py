@@ -16,7 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rsp_lab.analysis.attribution.attribute import Attribution, attribute_function
-from rsp_lab.analysis.attribution.interface import AttributionMethod
+from rsp_lab.analysis.attribution.interface import AttributionMethod, find_method
+from rsp_lab.analysis.attribution.methods import METHODS, LayerGradCam
 from rsp_lab.analysis.attribution.target_function import ImageFunction
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.frozen.wrappers import uncompiled
@@ -28,6 +29,9 @@ SCORE_RULE = (
     "log odds of the class at the region from which the detection came, log(p / (1 - p)), in logits; region, box and "
     "suppression are held"
 )
+SCORE_METHODS = tuple(method for method in METHODS if method.name != LayerGradCam.name)
+"""Methods by name: layer Grad-CAM looks at a layer of the semantic head, which no score passes; name one of ``p2`` to
+``p5``, as in ``LayerGradCam("p3")``."""
 _MATCH = 0.01
 """Pixels by which the box of a region may miss that of its detection: rounding alone."""
 
@@ -158,15 +162,15 @@ def attribute_score(
     Args:
         seen: the model on the image.
         rank: of the detection, from 1.
-        method: as for :func:`~rsp_lab.analysis.attribution.attribute.attribute`; feature ablation by segments is
-            ``FeatureAblation(seen.merged.map.ids, names)``.
+        method: an object with its settings, or the name of one of :data:`SCORE_METHODS`; feature ablation by segments
+            is ``FeatureAblation(seen.merged.map.ids, names)``.
         reference: likewise.
         report: likewise.
 
     Raises:
         ValueError: if there is no such detection, or for a method or reference that does not fit.
     """
-    target = detected_score(seen, rank)
+    method, target = find_method(method, SCORE_METHODS), detected_score(seen, rank)
     with full_precision(seen.image.device, grad=True), uncompiled(seen.model):
         function = ScoreFunction(seen.model, seen.image.clone(), target, report)
         return attribute_function(function, method, reference=reference)

@@ -11,6 +11,7 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.frozen import FrozenHead, check_finite_logits, explainable_input
 from rsp_lab.analysis.panoptic.merge import Merged, MergeRule, merge
 from rsp_lab.data.panoptic.categories import PanopticTable, panoptic_table_for
+from rsp_lab.models.load_any import check_panoptic
 from rsp_lab.models.panoptic.config import PanopticConfig
 from rsp_lab.models.panoptic.segmenter import PanopticOutput, PanopticSegmenter
 from rsp_lab.relations.precision import full_precision
@@ -83,12 +84,3 @@ def panoptic(model: PanopticSegmenter, image: ImageLike, rule: MergeRule | None 
     fields = {name: getattr(found, name).cpu() for name in ("boxes", "scores", "classes", "masks")}
     output = replace(output, detections=replace(found, **fields))
     return PanopticPass(model, given, output, merge(output.labels(), output.detections, table_of(model.config), rule))
-
-
-def check_panoptic(model: object) -> None:
-    """Raises ValueError, with the remedy, unless a model has an instance branch."""
-    if not isinstance(model, PanopticSegmenter):
-        name = getattr(model, "name", type(model).__name__)
-        raise ValueError(
-            f"{name} has no instance branch, so it finds no segments: name a panoptic model, e.g. scenes-panoptic-rsp4."
-        )

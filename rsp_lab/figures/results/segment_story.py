@@ -52,9 +52,8 @@ _LEAST_DETAIL = 0.25
 """Share of the image that a detail shows at least."""
 NOTE = (
     "Bars and maps are exact for the semantic branch, its relation weights held, as means over the outlined pixels. "
-    "Maps: "
-    "contribution of each cell, over the detail outside which no cell has 0.1 % of the level's largest; each level has "
-    "a scale of its own, since its cells are of another size."
+    "Maps: contribution of each cell, over the detail outside which no cell has 0.1 % of the level's largest; each "
+    "level has a scale of its own, since its cells are of another size."
 )
 SCORE_NOTE = f"Attribution, no ledger: {SCORE_RULE}."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,12 +20,12 @@ from rsp_lab.rgb import ImageLike
 from rsp_lab.text import percent
 
 _MARGIN, _GAP = 0.08, 0.1
+_NARROWEST = 2.0
 _TALLEST = 3.4
 _LISTED = 8
 NOTE = (
     "Colours lie over the photograph: stuff in its class's colour, each instance in a shade of it with its score; "
-    "hatched grey is void, which belongs to no segment. Numbers stand for the names below; what two models match has "
-    "one number."
+    "hatched grey is void, which belongs to no segment. Numbers stand for the names below."
 )
 
 
@@ -42,21 +42,24 @@ def draw_segments(image: ImageLike, passes: Sequence[PanopticPass]) -> Figure:
     compared = compare_segments(*passes) if len(passes) == 2 else None
     with plot_style():
         sheet, photo = Sheet(DOUBLE), rgb(image)
-        slot = (DOUBLE - 2 * _MARGIN - _GAP) / 2
-        high, wide = fit(passes[0].image_size, slot, _TALLEST)
+        half = (DOUBLE - 2 * _MARGIN - _GAP) / 2
+        high, wide = fit(passes[0].image_size, half, _TALLEST)
+        # One narrow picture stands close to the photograph, no closer than names need.
+        slot = half if compared else max(wide, _NARROWEST)
         head = line_height(TEXT) + 0.02
         sheet.text(_MARGIN, _MARGIN, "photograph")
         show_picture(sheet.axes(_MARGIN, _MARGIN + head, wide, high, label="image"), photo)
         right, bottom = _MARGIN + slot + _GAP, _MARGIN + head + high
         panel = _Panel(sheet, photo, (high, wide), slot)
         if compared is None:
+            panel = replace(panel, slot=DOUBLE - _MARGIN - right)
             bottom = max(bottom, panel.draw("model", passes[0].name, passes[0].merged, right, _MARGIN)[0])
         else:
             top = max(bottom, _draw_changes(sheet, compared, right, _MARGIN, slot)) + 0.08
             bottom, numbers = panel.draw("left", compared.names[0], passes[0].merged, _MARGIN, top)
             known = {second: numbers[first] for first, second in compared.changes.matches if first in numbers}
             bottom = max(bottom, panel.draw("right", compared.names[1], passes[1].merged, right, top, known)[0])
-        words = fill(f"{NOTE} {_rule(passes[0].merged)}", DOUBLE - 2 * _MARGIN, TINY)
+        words = fill(_note(passes), DOUBLE - 2 * _MARGIN, TINY)
         bottom += 0.06 + sheet.text(_MARGIN, bottom + 0.06, words, size=TINY, color=QUIET)
         return sheet.finish(bottom + _MARGIN)
 
@@ -64,19 +67,19 @@ def draw_segments(image: ImageLike, passes: Sequence[PanopticPass]) -> Figure:
 def segments_caption(passes: Sequence[PanopticPass], image_name: str = "") -> str:
     """The caption of :func:`draw_segments`, as plain text."""
     names = [one.name for one in passes]
-    words = [f"Panoptic segmentation by {model_words(names)}.", NOTE, _rule(passes[0].merged)]
+    words = [f"Panoptic segmentation by {model_words(names)}.", _note(passes)]
     if len(passes) == 2:
         compared = compare_segments(*passes)
         words += compared.sentences()
     return " ".join([*words, image_words(passes[0].image_size, image_name)])
 
 
-def _rule(merged: Merged) -> str:
-    rule = merged.rule
-    return (
-        f"Dropped: detections below {percent(rule.score, 0)} or with more than {percent(rule.overlap, 0)} of their "
-        f"mask taken, stuff with fewer than {rule.stuff_area:,} px left."
+def _note(passes: Sequence[PanopticPass]) -> str:
+    rule, matched = passes[0].merged.rule, " What both models have has one number." if len(passes) == 2 else ""
+    dropped = (
+        f"detections below {percent(rule.score, 0)} or with more than {percent(rule.overlap, 0)} of their mask taken"
     )
+    return f"{NOTE}{matched} Dropped: {dropped}, stuff with fewer than {rule.stuff_area:,} px left."
 
 
 @dataclass(frozen=True, eq=False)

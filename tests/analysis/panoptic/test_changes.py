@@ -125,7 +125,7 @@ def test_the_semantic_map_alone_is_changed(panoptic_pair: tuple[PanopticPass, Pa
     assert all(change.first not in things for change in compared.by_semantic_map.changes)
     assert compared.sentences()[1].startswith("With the detections of ")
     written = json.loads(json.dumps(compared.to_dict()))
-    assert written["changes"]["differing"] == compared.changes.differing
+    assert written["differing"] == compared.changes.differing
     assert compared.names[0].endswith("(left)")
     assert "by the semantic map" in repr(compared)
 

@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.panoptic.merge import MergeRule
-from rsp_lab.analysis.panoptic.segmentation import PanopticPass, check_panoptic, panoptic, table_of
+from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic, table_of
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
-from rsp_lab.models.presets import tiny_rsp4
-from rsp_lab.models.segmenter import Segmenter
 from tests.kit import panoptic as kit
 
 ALL = MergeRule(score=0.05, overlap=0.8, stuff_area=1)
@@ -59,13 +57,6 @@ def test_by_the_published_bounds_an_untrained_model_finds_no_thing(model: Panopt
 
     assert merged.rule == MergeRule.for_size(61, 98)
     assert {fate.dropped for fate in merged.instances} == {"score"}
-
-
-def test_a_model_without_an_instance_branch_is_told_what_is_missing(image: Tensor) -> None:
-    plain = Segmenter(tiny_rsp4(("road", "sky"), ""), name="plain").eval()
-
-    with pytest.raises(ValueError, match="plain has no instance branch, so it finds no segments: name a panoptic"):
-        check_panoptic(plain)
 
 
 def test_a_model_in_training_mode_or_with_broken_weights_is_refused(image: Tensor) -> None:
