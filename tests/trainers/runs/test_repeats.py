@@ -42,7 +42,8 @@ def test_every_recipe_and_seed_has_a_run(root: Path) -> None:
     assert runs[0].score("miou") == runs[0].header["validation"]["miou"]
     found = findings_of(root / "study_rsp2-0")
     assert found is not None
-    assert [(answer.case, answer.reading) for answer in found.answers] == [(CASES[0], 0), (CASES[0], 1)]
+    case = next(iter(CASES))
+    assert [(answer.case, answer.reading) for answer in found.answers] == [(case, 0), (case, 1)]
     assert runs[0].score("road") == runs[0].header["validation"]["iou"]["road"]
 
 
