@@ -19,11 +19,12 @@ from torch import Tensor
 
 from rsp_lab.analysis.panoptic.merge import Merged, merge
 from rsp_lab.analysis.panoptic.quality import CategoryQuality, GroupQuality, Quality, quality_of
-from rsp_lab.analysis.panoptic.segmentation import check_panoptic, panoptic
+from rsp_lab.analysis.panoptic.segmentation import panoptic
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.data.panoptic.categories import VOID, Category, PanopticTable
 from rsp_lab.data.panoptic.samples import PanopticSamples
 from rsp_lab.data.panoptic.segments import SegmentMap
+from rsp_lab.models.load_any import check_panoptic
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.summary import Rows, Summarised
