@@ -13,6 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+# Read by torch when it is loaded: what waits for another thread sleeps, and leaves the core to the worker beside it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import jaxtyping
 import numpy as np
 import pytest

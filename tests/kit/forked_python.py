@@ -1,4 +1,4 @@
-"""A Python whose processes have torch at once; the fixture ``forked_python`` puts it in ``sys.executable``.
+"""A Python whose processes have torch at once; the fixture ``forked_python`` puts it in ``sys.executable``'s place.
 
 Importing torch and what stands beside it takes a process longer than most work that a test gives it. One process
 imports them, computes nothing, and forks for every program that is started with :func:`python`. The fork becomes the
@@ -115,9 +115,9 @@ class Program:
             os.dup2(file, number)
             os.close(file)
         # The server's own remember what kind of files they were.
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115 - they stay open as long as the process
-        sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115 - they stay open as long as the process
-        sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - they stay open as long as the process
+        sys.stdin = sys.__stdin__ = os.fdopen(0, closefd=False)
+        sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)
+        sys.stderr = sys.__stderr__ = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
         if self.leads:
             os.setsid()
         os.chdir(self.folder)
@@ -293,5 +293,5 @@ def main() -> Program | None:
 
 
 if __name__ == "__main__":
-    if (program := main()) is not None:
-        end(program.run())
+    program = main()
+    end(program.run() if program else 0)

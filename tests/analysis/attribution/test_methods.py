@@ -167,6 +167,9 @@ def test_settings_are_checked_when_they_are_given(make: object, said: str) -> No
         make()
 
 
+@pytest.mark.usefixtures("forked_python")
 def test_no_module_waits_for_captum() -> None:
-    code = "import sys, rsp_lab.analysis.arena.methods, rsp_lab.cli.attribute; sys.exit('captum' in sys.modules)"
+    # Forgotten, so that an import brings it back.
+    code = "import sys; sys.modules.pop('captum', None)"
+    code += "; import rsp_lab.analysis.arena.methods, rsp_lab.cli.attribute; sys.exit('captum' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
