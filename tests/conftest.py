@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing.spawn
 import os
 import random
 import shutil
@@ -125,14 +124,10 @@ def forked_python() -> Iterator[None]:
 
     Where a new interpreter matters, a test keeps ``sys.executable`` as it was when its file was imported.
     """
-    from tests.kit.forked_python import python
+    from tests.kit.forked_python import forked_processes
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "executable", python())
-        before = multiprocessing.spawn.get_executable()
-        multiprocessing.set_executable(python())
+    with forked_processes():
         yield
-        multiprocessing.set_executable(before)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ import select
 import signal
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -54,6 +55,23 @@ _OPTIONS = ("-B", "-u")
 """Of Python, that may come before a program: nothing is compiled to files anyway, and output goes out at once."""
 _LENGTH_BYTES = 4
 _MOST_FILES = 200
+
+
+@contextmanager
+def forked_processes() -> Iterator[None]:
+    """A block whose processes are forked with torch imported, whoever starts them."""
+    from multiprocessing import set_executable, spawn
+
+    import pytest
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", python())
+        before = spawn.get_executable()
+        set_executable(python())
+        try:
+            yield
+        finally:
+            set_executable(before)
 
 
 @cache
