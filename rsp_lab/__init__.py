@@ -116,8 +116,6 @@ else:
         "rsp_lab.analysis.receptive_field.reach": (
             "EffectiveField",
             "LookingDistance",
-            "PanopticComparison",
-            "PanopticPass",
             "context_reach",
             "effective_field",
             "looking_distance",

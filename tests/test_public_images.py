@@ -143,6 +143,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "relation_grids": lambda image: rl.relation_grids(model(), image, (20, 31)),
     "run_with_capture": captured,
     "selection_gain": lambda image: rl.selection_gain(model(), image, TARGET, steps="step54"),
+    "surgery.knock_out_levels": lambda image: rl.surgery.knock_out_levels(model(), image, TARGET).levels[3].live,
     "surgery.run_surgery": lambda image: rl.surgery.run_surgery(model(), image, rl.surgery.Uniform("step54")).account(
         TARGET
     ),
@@ -158,6 +159,11 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "figures.draw_flips": lambda image: rl.figures.draw_flips(image, flips()),  # type: ignore[arg-type]
     "figures.draw_gaze": lambda image: rl.figures.draw_gaze(image, gaze()),
     "figures.draw_ledger": lambda image: rl.figures.draw_ledger(image, explanation().accounts),
+    "figures.draw_segment_story": lambda image: rl.figures.draw_segment_story(image, segment_story()),
+    "figures.draw_segments": lambda image: rl.figures.draw_segments(image, [panoptic_pass()]),
+    "panoptic": lambda image: rl.panoptic(panoptic_model(), image).output.logits,
+    "PanopticSegmenter.forward": lambda image: panoptic_model()(image).logits,
+    "Segmenter.pyramid_maps": lambda image: model().pyramid_maps(image)[3],
     "figures.draw_reach": lambda image: rl.figures.draw_reach(image, [reach()], ["rsp4"]),
 }
 """One call of each public function with an image; what it answers is compared."""
@@ -190,6 +196,27 @@ def public_functions() -> Iterator[tuple[str, Callable[..., object]]]:
                         yield f"{prefix}{name}.{method}", getattr(value, method)
 
 
+BATCHES = {"FrozenSubject.maps_of", "PanopticSegmenter.image_losses", "PanopticSegmenter.losses"}
+"""What takes a batch of floats in the network's dtype, as training and differentiation have it, and no image."""
+
+
+@cache
+def panoptic_model() -> Any:
+    from tests.kit.panoptic import panoptic_network
+
+    return panoptic_network().eval()
+
+
+@cache
+def panoptic_pass() -> Any:
+    return rl.panoptic(panoptic_model(), photograph())
+
+
+@cache
+def segment_story() -> Any:
+    return rl.explain_segment(panoptic_pass(), (8, 8), method=None)
+
+
 def test_every_public_function_with_an_image_is_called_here() -> None:
     with_image = {
         name
@@ -199,7 +226,7 @@ def test_every_public_function_with_an_image_is_called_here() -> None:
     # Other names for what is called by its first one.
     again = {name for name in with_image if name.rpartition(".")[2] in CALLS and "." in name and name not in CALLS}
 
-    assert with_image - again == set(CALLS) - {"run_with_capture"}
+    assert with_image - again - BATCHES == set(CALLS) - {"run_with_capture"}
 
 
 def plain(answer: object) -> Any:
@@ -282,6 +309,7 @@ OF_A_BATCH = {
     "Subject.coarse_logits",
     "Segmenter.forward",
     "Segmenter.coarse_logits",
+    "Segmenter.pyramid_maps",
     "Segmenter.q_maps",
     "complementarity",
     "gaze_steps",
@@ -375,6 +403,11 @@ def results() -> dict[str, object]:
         rl.level_pixels(model(), photograph(), TARGET, steps=1),
         next(iter(rl.scenes.reading_rates(street, scenes=1, size=(64, 128)).values())),
         rl.FrozenPair.of(model(), photograph(), photograph()),
+        knocked := rl.surgery.knock_out_levels(model(), photograph(), TARGET),
+        knocked.levels[3],
+        panoptic_pass(),
+        segment_story(),
+        rl.compare_segments(panoptic_pass(), panoptic_pass()),
         runs := rl.surgery.run_surgery(model(), photograph(), rl.surgery.Uniform("step54")),
         runs.account(TARGET),
         rl.trade_matrix(street, street, [scene.sample]),
@@ -398,7 +431,16 @@ def test_every_public_result_prints_as_a_few_lines() -> None:
         for value in map(namespace.__dict__.get, namespace.__all__)
         if inspect.isclass(value) and issubclass(value, Summarised)
     }
-    operations = {"Centre", "FrozenPass", "Operation", "Shuffle", "Temperature", "Uniform", "ZeroNeighbours"}
+    operations = {
+        "Centre",
+        "FrozenPass",
+        "Operation",
+        "Shuffle",
+        "Temperature",
+        "Uniform",
+        "ZeroKeys",
+        "ZeroNeighbours",
+    }
     assert public - operations <= set(made), "make one of each"
     for name, result in made.items():
         lines = repr(result).splitlines()

@@ -103,9 +103,7 @@ class PanopticSegmenter(nn.Module):
             )
         x = network_input(image, self.semantic.mean.dtype, check_range=True)
         if len(x) != 1:
-            raise ValueError(
-                f"got a batch of {len(x)} images, expected one: detections are those of an image. Pass image[i]."
-            )
+            raise ValueError(f"got a batch of {len(x)} images, expected one image: pass image[i : i + 1] of the batch.")
         maps = self.semantic.pyramid_maps(x, check_range=False)
         return PanopticOutput(self.semantic.logits_of(maps), self.instances(maps, (x.shape[-2], x.shape[-1])))
 
