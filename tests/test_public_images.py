@@ -415,7 +415,7 @@ def results() -> dict[str, object]:
         rl.scenes.region_answers(street, [scene])[0],
         rl.scenes.scene_changes(street, [rl.scenes.draw_scene_pair(3, 64, 128)])[0],
         rl.scenes.scene_sources(scene_ledger, scene),
-        rl.ArenaResult(("rsp4",), {"rsp4": True}, {}, (outcome,), {}),
+        rl.ArenaResult(("rsp4",), {"rsp4": "relations"}, {}, (outcome,), {}),
         rl.zone_contributions(
             rl.FrozenHead.of(model(), photograph()), torch.ones(1, 16, 18), torch.tensor([[1.0, 0, 0, -1]])
         ),

@@ -31,7 +31,7 @@ def bench_engine(*, rounds: int = 3, report: Report = lambda _: None) -> list[di
     ``_ledger_mb``, one pixel's ledger from the image; ``_further_ms``, that of a further pixel on the same frozen pass;
     ``_level_ledger_ms``, all pixels and classes on the same frozen pass; then ``ledger_ratio``, ``further_ratio``,
     ``level_ledger_ratio`` and ``memory_ratio``, the engine's over the head's; ``gap``, the largest difference between
-    their contributions, relative to the largest. The pyramid is held as a whole, so that replays begin at the head.
+    their contributions, relative to the largest. All before the Q maps is held as a whole, so that replays begin there.
     One of the two serves both where every ratio is at most 1.1.
     """
     torch.manual_seed(0)
@@ -80,9 +80,11 @@ def engine_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[st
 
 def as_subject(model: Segmenter) -> Subject:
     """A model of ours as a network of any make, taken apart in its Q maps."""
-    taps = [f"model.head.taps.q{level}" for level in model.head.config.levels]
+    levels = model.head.config.levels
+    taps = [f"model.head.taps.q{level}" for level in levels]
     network: nn.Module = CoarseSegmenter(model, check_range=False).eval()
-    held = ("model.pyramid",)
+    # All before the cut, so that replays begin at it.
+    held = ("model.pyramid", *(f"model.head.transforms.q{level}" for level in levels))
     return Subject(network, model.class_names, taps, mean=None, std=None, hold=held, name=f"{model.name}, any network")
 
 

@@ -18,7 +18,7 @@ from rsp_lab.text import spell_out
 
 COMMANDS = {
     "models": "The weights that come with the package.",
-    "tables": "Cost columns of Tables I, III, IV, V, VI: counted from the built modules, beside the paper's print.",
+    "tables": "What the paper's tables say, beside what is counted from the built modules; scores are the paper's.",
     "scenes": "Draws street scenes in which the deciding context is known, in the folder layout of Cityscapes or COCO.",
     "compare": "Two models side by side on one photograph: predictions, context flow, key and query, relation weights.",
     "explain": (

@@ -6,13 +6,13 @@ import pytest
 
 from rsp_lab.bench.engine import as_subject, engine_case
 from rsp_lab.models import presets
-from tests.kit.networks import SIZE, network
+from tests.kit.networks import network
 
 
 @pytest.mark.parametrize("preset", ["baseline", "rsp2"])
 def test_both_sides_answer_alike(preset: str) -> None:
     model = network(getattr(presets, preset)(), selective=True)
-    row = engine_case(model.float(), SIZE, 1)
+    row = engine_case(model.float(), (64, 128), 1)
 
     names = {f"{side}_{what}_ms" for side in ("head", "engine") for what in ("ledger", "further", "level_ledger")}
     names |= {"head_ledger_mb", "engine_ledger_mb"}
