@@ -16,11 +16,11 @@ import rsp_lab
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("rsp_lab", "app", "trainers")
+LINTER = Path(sys.executable).with_name("lint-imports")
 
 
 def run_contracts(folder: Path) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("lint-imports")
-    return subprocess.run([program, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True)
+    return subprocess.run([LINTER, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True)
 
 
 def imports_from_an_ancestor(graph: grimp.ImportGraph) -> list[str]:

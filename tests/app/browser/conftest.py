@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,5 +19,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for name in ("one", "a-run-whose-name-is-longer-than-a-telephone-is-wide"):
         write_run(root, name)
     environment = {"OMP_NUM_THREADS": "1", "CAMVID_ROOT": "", "CITYSCAPES_ROOT": "", "RSP_LAB_RUNS": str(root)}
-    with forked_processes(), running_workbench(environment) as address:
+    with ExitStack() as open_ones:
+        # It outlives this file's tests; processes of others are not forked.
+        with forked_processes():
+            address = open_ones.enter_context(running_workbench(environment))
         yield address

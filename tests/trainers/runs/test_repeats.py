@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,19 @@ def repeat(root: Path, *more: str) -> int:
     return main(["repeat", *RECIPES, "-o", str(root), "--steps", "1", *more])
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory, unchecked_module: None) -> Path:
-    """Two recipes, two seeds, one update, on four scenes."""
-    folder = tmp_path_factory.mktemp("repeats")
+@pytest.fixture(scope="module", autouse=True)
+def _few_scenes(unchecked_module: None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
         patch.setattr(repeats, "drawn", lambda _: list(draw_scene_pair(5, 128, 256, case=next(iter(CASES)))))
-        assert repeat(folder, "--seeds", "1", "0") == 0
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two recipes, two seeds, one update, on four scenes."""
+    folder = tmp_path_factory.mktemp("repeats")
+    assert repeat(folder, "--seeds", "1", "0") == 0
     return folder
 
 
@@ -47,8 +53,7 @@ def test_every_recipe_and_seed_has_a_run(root: Path) -> None:
     assert runs[0].score("road") == runs[0].header["validation"]["iou"]["road"]
 
 
-def test_what_is_finished_is_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
+def test_what_is_finished_is_left_alone(root: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in root.rglob("best.safetensors")}
 
     assert repeat(root, "--seeds", "0", "1") == 0
@@ -65,10 +70,9 @@ def test_runs_that_compare_nothing_are_refused(tmp_path: Path) -> None:
     assert main(["repeat", "camvid", "-o", str(tmp_path)]) == 2
 
 
-def test_another_budget_in_the_folder_is_refused(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_budget_in_the_folder_is_refused(root: Path, tmp_path: Path) -> None:
     for run in root.iterdir():
         (tmp_path / run.name).symlink_to(run)
-    monkeypatch.setattr(dataset, "_SCENES", {"train": 4, "val": 1, "test": 1})
     assert main(["repeat", "study_rsp2", "-o", str(tmp_path), "--steps", "2", "--seeds", "7"]) == 0
 
     with pytest.raises(ValueError, match="compare nothing"):
