@@ -69,8 +69,8 @@ tables: $(core) ## print the paper's cost tables beside ours (ARGS=...)
 train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 	$(PY) -m trainers $(RECIPE) $(ARGS)
 
-results := docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes --arena docs/runs/arena/makes.json \
-           -o docs/results.md
+ranks := docs/runs/arena/makes.json
+results := docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes -o docs/results.md
 
 study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
 	$(PY) -m trainers study -o runs/study $(ARGS)
@@ -78,7 +78,7 @@ study: $(training) ## train what the results page compares, then write docs/resu
 	$(PY) -m trainers repeat camvid_lite0_baseline camvid_lite0_rsp4 -o runs/camvid --steps 300 $(ARGS)
 	$(PY) -m trainers records runs/study -o docs/runs/study
 	$(PY) -m trainers records runs/camvid -o docs/runs/camvid
-	$(PY) -m trainers results $(results)
+	$(PY) -m trainers results $(results) $(if $(wildcard $(ranks)),--arena $(ranks))
 
 decoders := fpn upernet segformer deeplabv3plus
 asked := $(patsubst %,runs/makes/scenes_%-0/best.safetensors,lite0_baseline lite0_rsp4 $(decoders:%=smp_%))
@@ -88,8 +88,8 @@ makes: $(training) ## train decoders of other makes beside ours, then write docs
 	$(PY) -m trainers repeat $(decoders:%=camvid_smp_%) -o runs/makes $(ARGS)
 	$(PY) -m trainers records runs/makes -o docs/runs/makes
 	$(PY) -m rsp_lab arena -o runs/makes-arena --models $(asked) --size 128 256
-	cp runs/makes-arena/arena.json docs/runs/arena/makes.json
-	$(PY) -m trainers results $(results)
+	mkdir -p $(dir $(ranks)) && cp runs/makes-arena/arena.json $(ranks)
+	$(PY) -m trainers results $(results) --arena $(ranks)
 
 faults: $(training) ## break training and kill commands on purpose, and count what survives
 	$(PY) -m trainers.faults $(ARGS)

@@ -55,8 +55,8 @@ def makes_section(runs: MakeRuns, figure: str) -> list[str]:
         f"loss and rate as above. {_widths()} The library's other options are its defaults, dropout included. Measures "
         f"are those above, accuracy and region IoU over {sampled} scenes never trained on; the last weights of each "
         "run, none chosen. None of these networks is shipped: the recipes `scenes_lite0_*`, `scenes_smp_*` and "
-        "`camvid_smp_*` train them anew, and their records are in `docs/runs/makes`. The encoder differs from that of "
-        "the tables above, so that only rows of one table compare.",
+        "`camvid_smp_*` train them anew, and records of finished runs are in `docs/runs/makes`. The encoder differs "
+        "from that of the tables above, so that only rows of one table compare.",
         "",
         *overview(by_head, _KIND),
         *paired(by_head, "Does RSP-4 read more than decoders of other makes?", PAIRS),
