@@ -18,7 +18,7 @@ from rsp_lab.files.paths import AnyPath, FileError, readable_name, regular_file
 
 LIST_BYTES = 4_000_000_000
 """A larger file is not read."""
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_BYTE_ORDER_MARK = "\xef\xbb\xbf"
 _SPACES = (" ", "\t", "\n", "\r")
 
 Place = tuple[int, int]
@@ -50,11 +50,12 @@ def scan_json(
     if path.stat().st_size > LIST_BYTES:
         raise FileError(f"{where}: it has more than {LIST_BYTES:,} bytes. {remedy}")
     try:
-        data = path.read_bytes()
+        with path.open(encoding="latin-1", newline="") as file:
+            scan = _Scan(file.read(), lists)
     except OSError as error:
         raise FileError(f"{name}: cannot be read ({error.strerror or error}). Change its access rights.") from error
     try:
-        return _Scan(data, lists).top()
+        return scan.top()
     except RecursionError:
         raise FileError(f"{where}: nested too deeply. {remedy}") from None
     except FileError:
@@ -99,11 +100,11 @@ class JsonRecords:
 
 
 class _Scan:
-    """One pass over a JSON object. The text is the bytes one by one, so that places in it are places in the file."""
+    """One pass over a JSON object, whose text is its bytes one by one, so that places in it are places in the file."""
 
-    def __init__(self, data: bytes, lists: Mapping[str, Callable[[dict[str, Any], Place], None]]) -> None:
-        self.text = data.decode("latin-1")
-        self.place = len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
+    def __init__(self, text: str, lists: Mapping[str, Callable[[dict[str, Any], Place], None]]) -> None:
+        self.text = text
+        self.place = len(_BYTE_ORDER_MARK) if text.startswith(_BYTE_ORDER_MARK) else 0
         self.lists = lists
         # Coordinates are nearly all that there is: Python's own reading of floats takes a third of the time of ours.
         self.decode = json.JSONDecoder(parse_int=checked_integer, parse_constant=no_constant).raw_decode

@@ -23,18 +23,23 @@ from torch import Tensor
 from app.app_pages.runs.logs import read_run
 from app.shell.link import parsed_pixel
 from rsp_lab.analysis.arena.run import run_arena
+from rsp_lab.analysis.panoptic.quality import panoptic_quality
 from rsp_lab.analysis.trade.run import run_trade
 from rsp_lab.capture.record import Record
 from rsp_lab.cli import main as rsp_lab_main
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
 from rsp_lab.data.labels import CITYSCAPES, checked_labels
+from rsp_lab.data.panoptic.coco import CocoPanoptic, split_paths
+from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
 from rsp_lab.models.segmenter import Segmenter
 from tests.fuzz.case import Case
 from tests.fuzz.damage import damaged_bytes, damaged_json, damaged_tree
 from tests.fuzz.specimens import SIZE, TRADE, Specimens
+from tests.kit.coco_layout import write_small_coco
 from trainers.commands import main as trainers_main
+from trainers.data.coco_check import check_coco
 from trainers.training.checkpoint import LAST, resume
 from trainers.training.learner import Learner
 
@@ -388,6 +393,31 @@ def link(rng: random.Random, folder: Path, valid: Specimens) -> Case:
     return Case(lambda: parsed_pixel(text, SIZE), (), right)
 
 
+def damaged_coco(rng: random.Random, folder: Path, _valid: Specimens) -> Case:
+    """A data set in COCO's layout with a damaged file: samples and scores or a refusal, and a report in any case."""
+    write_small_coco(folder)
+    paths = split_paths(folder, "val")
+    victim = rng.choice((paths.panoptic, paths.instances, *paths.masks.iterdir(), *paths.images.iterdir()))
+    if victim.suffix == ".json" and rng.random() < 0.8:
+        content = json.loads(victim.read_text())
+        tree = damaged_json(content, rng) if rng.random() < 0.5 else json.dumps(damaged_tree(content, rng)).encode()
+        victim.write_bytes(tree)
+    else:
+        victim.write_bytes(damaged_bytes(victim.read_bytes(), rng))
+    if rng.random() < 0.3:
+        return Case(lambda: check_coco(folder), (), lambda reports: [one.split for one in reports] == ["val"])
+    if rng.random() < 0.5:
+        whole = folder / "whole"
+        write_small_coco(whole)
+        files = [split_paths(place, "val").panoptic for place in rng.sample((whole, folder), 2)]
+        return Case(lambda: panoptic_quality(*files), REFUSALS, lambda quality: quality.images in range(4))
+
+    def right(samples: list[Sample]) -> bool:
+        return all(sample.label is not None and sample.instances is not None for sample in samples)
+
+    return Case(lambda: list(CocoPanoptic(folder, "val")), REFUSALS, right)
+
+
 def _answer(program: Callable[[list[str]], Any], words: list[str]) -> tuple[int, str]:
     """Exit code and standard error of a command line."""
     errors: io.StringIO = io.StringIO()
@@ -452,6 +482,7 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "state of the arena": (damaged_arena, 2),
     "state of a trade": (damaged_trade, 2),
     "command line": (command_line, 5),
+    "COCO layout": (damaged_coco, 5),
     "odd output": (odd_output, 4),
     "link": (link, 4),
 }

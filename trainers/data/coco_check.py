@@ -69,7 +69,7 @@ def _check_images(report: SplitReport, paths: SplitPaths, panoptic: PanopticFile
             masks.add(annotation.file_name)
             segments = panoptic.segment_map(index)
             report.pairs += bool(pictures[index])
-            report.problems += panoptic.doubts(index)
+            report.problems += panoptic.doubts(index, segments)
             areas = segments.areas
             for segment in segments.segments:
                 pixels[segment.category_id] += areas[segment.id]

@@ -199,8 +199,8 @@ def panoptic_quality(
         ImageError: if a PNG file cannot be read, or does not fit its JSON file or its image.
         ImportError: without hotcoco; the message says what to install.
     """
-    true = PanopticFile.read(truth, truth_folder)
-    given = PanopticFile.read(prediction, prediction_folder, table=true.table)
+    true = PanopticFile.read(truth, truth_folder, with_images=False)
+    given = PanopticFile.read(prediction, prediction_folder, true.table, with_images=False)
     places = {int(number): place for place, number in enumerate(given.ids)}
     missing = [str(number) for number in true.ids if int(number) not in places]
     if missing:

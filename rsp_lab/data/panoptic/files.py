@@ -71,7 +71,7 @@ class PanopticFile:
         path: of the JSON file.
         folder: of the PNG files.
         table: its categories.
-        images: in the order of the file; None for a prediction.
+        images: in the order of the file; None where it says nothing of them, or they are not read.
         ids: int64 [n], the image of each annotation: those of ``images`` in their order.
         annotations: as they stand in the file.
     """
@@ -89,6 +89,7 @@ class PanopticFile:
         path: AnyPath,
         folder: AnyPath | None = None,
         table: PanopticTable | None = None,
+        with_images: bool = True,
         report: Report | None = None,
     ) -> PanopticFile:
         """Opens a file, of which each image has one annotation.
@@ -96,24 +97,24 @@ class PanopticFile:
         Args:
             path: of the JSON file.
             folder: of the PNG files; by default the path without its ending.
-            table: of the truth, for a prediction: what its file says of categories and images is passed over. By
-                default the file is a truth, and names its categories itself.
+            table: its categories, for a prediction that of its truth; by default those that the file names.
+            with_images: whether to read what the file says of images, which scores do not need.
             report: takes what is wrong with single entries, which are then left out; by default that is an error.
 
         Raises:
             FileError: if the file or the folder cannot be read, or the file is damaged.
         """
-        path, predicted = Path(path), table is not None
+        path = Path(path)
         folder = path.with_suffix("") if folder is None else Path(folder)
         entries = _Entries(report or refusal(path))
-        lists = {"annotations": entries.annotation} | ({} if predicted else {"images": entries.image})
+        lists = {"annotations": entries.annotation} | ({"images": entries.image} if with_images else {})
         rest = scan_json(path, WHAT, lists, remedy=REMEDY)
         if "annotations" not in rest:
             raise FileError(f"{readable_name(path)} is damaged or no {WHAT}: it has no 'annotations'. {REMEDY}")
         if table is None:
             with named(path):
                 table = table_of(rest.get("categories"))
-        images, ids, places = entries.joined("images" in rest and not predicted)
+        images, ids, places = entries.joined(with_images and "images" in rest)
         if len(ids) and not folder.is_dir():
             raise FileError(f"{readable_name(folder)}: there is no such folder. Name the one that has the PNG files.")
         return cls(path, folder, table, images, ids, JsonRecords(path, WHAT, places))
@@ -155,9 +156,9 @@ class PanopticFile:
         except ValueError as error:
             raise ImageError(f"{readable_name(png)}: does not fit {self.path.name}: {error}") from None
 
-    def doubts(self, index: int) -> list[str]:
-        """Areas and boxes of the image at ``index`` that are others than those of its pixels; raises as its map."""
-        annotation, found = self.annotation(index), described(self.segment_map(index))
+    def doubts(self, index: int, segments: SegmentMap) -> list[str]:
+        """Areas and boxes that the entry of the image at ``index`` says, and that are not those of its segments."""
+        annotation, found = self.annotation(index), described(segments)
         png = readable_name(self.folder / annotation.file_name)
         doubts = []
         for said, is_so in zip(annotation.segments, found, strict=True):

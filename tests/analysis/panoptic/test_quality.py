@@ -163,9 +163,9 @@ def small(folder, name, segments, **entry):
 BOTH = halves(Segment(1, THING), Segment(2, STUFF))
 
 
-def spoil_json(change):
+def spoil_json(change, name="prediction"):
     def spoil(folder):
-        file = folder / "prediction.json"
+        file = folder / f"{name}.json"
         data = json.loads(file.read_text())
         change(data)
         file.write_text(json.dumps(data))
@@ -244,7 +244,7 @@ def test_a_truth_that_does_not_fit_its_files_is_not_scored(tmp_path):
         panoptic_quality(tmp_path / "truth.json", tmp_path / "prediction.json")
 
 
-def test_predictions_need_nothing_but_annotations_and_may_hold_more_images(tmp_path):
+def test_scores_need_nothing_but_annotations_and_predictions_may_hold_more_images(tmp_path):
     small(tmp_path, "truth", BOTH)
     small(tmp_path, "prediction", BOTH)
     annotation = {"image_id": 1, "file_name": "a.png", "segments_info": [{"id": 1, "category_id": THING}]}
@@ -252,6 +252,7 @@ def test_predictions_need_nothing_but_annotations_and_may_hold_more_images(tmp_p
     other = {"image_id": 2, "file_name": "none.png", "segments_info": []}
     (tmp_path / "prediction.json").write_text(json.dumps({"annotations": [other, annotation]}))
     (tmp_path / "prediction").rename(tmp_path / "elsewhere")
+    spoil_json(lambda data: data.update(images=[{"id": 1}]), "truth")(tmp_path)
     seen = []
     quality = panoptic_quality(
         tmp_path / "truth.json",
