@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.panoptic.changes import PanopticComparison, compare_segments
 from rsp_lab.analysis.panoptic.merge import Merged
+from rsp_lab.analysis.panoptic.names import names_below
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import rgb, show_picture
@@ -103,10 +104,8 @@ class _Panel:
         self.sheet.text(left, top, shorten(name, self.slot))
         top += line_height(TEXT) + 0.02
         axes = self.sheet.axes(left, top, self.inches[1], self.inches[0], label=label)
-        found = draw_segments_on(axes, self.photo, merged, self.inches, known)
-        numbers = {segment: one.number for segment, one in found.items() if one.number is not None}
-        words = [f"{number} {found[segment].title}" for segment, number in sorted(numbers.items(), key=lambda p: p[1])]
-        words += [one.title for one in found.values() if one.number is None]
+        placed = draw_segments_on(axes, self.photo, merged, self.inches, known)
+        words = names_below(placed)
         if not merged.map.segments:
             words.append("no segment at all: everything is void")
         top += self.inches[0] + 0.04
@@ -116,7 +115,7 @@ class _Panel:
                 self.sheet.text(across, top, words[index], size=SMALL)
                 across += text_width(words[index], SMALL) + 0.12
             top += line_height(SMALL) if line else 0.0
-        return top, numbers
+        return top, {one.segment: one.number for one in placed if one.number is not None}
 
 
 def _draw_changes(sheet: Sheet, compared: PanopticComparison, left: float, top: float, width: float) -> float:
