@@ -13,6 +13,7 @@ from app.app_pages.key_query import page as key_query
 from app.app_pages.ledger import page as ledger
 from app.app_pages.relations import page as relations
 from app.app_pages.runs import page as runs
+from app.app_pages.segments import page as segments
 from app.app_pages.surgery import page as surgery
 from app.shell.heading import Heading
 from app.shell.selection import Selection
@@ -24,6 +25,7 @@ PAGES: tuple[tuple[str, str, Draw], ...] = (
     ("Key and query", "key-query", key_query.draw),
     ("Ledger", "ledger", ledger.draw),
     ("Flips", "flips", flips.draw),
+    ("Segments", "segments", segments.draw),
     ("Change", "change", change.draw),
     ("Surgery", "surgery", surgery.draw),
     ("Attribution", "attribution", attribution.draw),

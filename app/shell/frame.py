@@ -32,7 +32,7 @@ Models = tuple[cache.LoadedModel, cache.LoadedModel]
 Views = tuple[ModelView, ModelView]
 WIDTHS = 1.15, 1.25, 1.35, 1.35, 1.15, 1.15, 0.7, 0.7
 # Data sets of drawn scenes, as weights name what they were trained on.
-DRAWN = {"scenes", "small-scenes"}
+DRAWN = {"scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes"}
 AS_PREDICTED = "as predicted"
 _CLASS_HELP = "Whose logit is explained; as predicted: what the right model says at the pixel."
 _RIVAL_HELP = "Held against it; as predicted: what the left model says, or else the right model's runner-up."
@@ -52,7 +52,7 @@ def draw_frame() -> tuple[Selection, Heading] | None:
         source = sources.choose_source()
     left, right = choose_models(source, places[2], places[3])
     try:
-        shown = choose_image(source, heading, selectors, places[1])
+        shown = choose_image(source, heading, selectors, places[1], (left, right))
         if shown is None:
             heading.write("Two models, one image: choose a photograph to compare them on.")
             st.info(escape(sources.describe_empty(source)))
@@ -80,10 +80,11 @@ def keep_choices() -> None:
 
 
 def choose_image(
-    source: Source, heading: Heading, selectors: DeltaGenerator, place: DeltaGenerator
+    source: Source, heading: Heading, selectors: DeltaGenerator, place: DeltaGenerator, models: tuple[str, str]
 ) -> cache.Photograph | None:
     if source == Source.SCENE:
-        return scenes.choose_scene(heading, place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
+        size = cache.scene_size(models)
+        return scenes.choose_scene(heading, size, place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
     with place:
         return sources.choose_photograph(source)
 

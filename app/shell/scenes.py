@@ -11,7 +11,7 @@ from scipy import ndimage
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from app.shell.choices import choose_number
+from app.shell.choices import choose_number, settle
 from app.shell.heading import Heading
 from app.shell.link import Pixel, forget_pixel
 from app.shell.sources import PAIRS, Source
@@ -29,7 +29,6 @@ LAST_SCENE = 999
 AS_DRAWN = "as drawn"
 KEYS = "case", "scene", "reading", "distance"
 """Of the widgets here, and of what they add to a link."""
-DISTANCES = (AS_DRAWN, *map(str, range(MIN_DISTANCE, max_distance(*SIZE) + 1)))
 _CASE_HELP = (
     "Which two classes the region could have: its own pixels do not decide between them. The workbench opens on "
     f"{OPENING_RULE}; rates are those that the weights state."
@@ -40,6 +39,12 @@ _SCENE_HELP = (
 )
 _DISTANCE_HELP = "From the region to the cue that decides its class, in pixels; as drawn: the scene's own distance."
 _READING_HELP = "The counterfactual: another reading has the same pixels in the region, and another cue."
+
+
+@cache
+def distances_in(size: tuple[int, int]) -> tuple[str, ...]:
+    """What may be chosen as the distance of the cue in scenes of a size (y, x)."""
+    return (AS_DRAWN, *map(str, range(MIN_DISTANCE, max_distance(*size) + 1)))
 
 
 @cache
@@ -60,7 +65,7 @@ def link_options() -> dict[str, tuple[str, ...]]:
     case = st.query_params.get("case")
     return {
         "case": tuple(CASES),
-        "distance": DISTANCES,
+        "distance": distances_in(SIZE),
         "reading": reading_names(case if case in CASES else first_case()),
     }
 
@@ -72,8 +77,8 @@ def first_case() -> str:
     return opening_case(loaded_model(name).rates for name in names)
 
 
-def choose_scene(heading: Heading, *places: DeltaGenerator) -> Photograph:
-    """Case, scene, reading and distance of the cue, each in its place."""
+def choose_scene(heading: Heading, size: tuple[int, int], *places: DeltaGenerator) -> Photograph:
+    """Case, scene, reading and distance of the cue, each in its place, of a scene of a size (y, x)."""
     with places[0]:
         cases = tuple(CASES)
         case = st.selectbox(
@@ -100,17 +105,19 @@ def choose_scene(heading: Heading, *places: DeltaGenerator) -> Photograph:
             help=_READING_HELP,
             width="stretch",
         )
+    distances = distances_in(size)
+    settle(heading, "distance", distances)
     with places[3]:
         distance = st.select_slider(
             "Distance of the cue, px",
-            DISTANCES,
+            distances,
             key="distance",
             bind="query-params",
             help=_DISTANCE_HELP,
             on_change=forget_pixel,
         )
     pixels = None if distance == AS_DRAWN else int(distance)
-    return cached_pair(case, FIRST_SEED["test"] + number, pixels)[reading or 0]
+    return cached_pair(case, FIRST_SEED["test"] + number, pixels, size)[reading or 0]
 
 
 def _another_case() -> None:

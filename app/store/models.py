@@ -6,7 +6,7 @@ their file, so that weights replaced on disk are read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,23 +19,26 @@ from app.store.private_models import private_copy
 from app.store.run_folders import run_weights, runs_root
 from app.store.stamps import Stamp, stamp
 from app.store.user_models import user_models
+from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic
 from rsp_lab.analysis.passes.view import ModelView, view_model
 from rsp_lab.analysis.scenes.rates import ReadingRate, rates_in
 from rsp_lab.data.class_file import NAMES
 from rsp_lab.data.folder import folder_root
 from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.dataset import SIZE
+from rsp_lab.data.scenes.dataset import SIZE, SMALL
 from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.files import digest
 from rsp_lab.models.functions import function_file, names_a_function
-from rsp_lab.models.load_any import load_any
+from rsp_lab.models.load_any import check_panoptic, load_whole
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import read_header, shipped
+from rsp_lab.models.whole import WholeModel
 
 # A forward pass holds about 10 times this many bytes at its peak, and a view up to 140 MB.
 UPLOAD_SIDE = 2048
@@ -52,6 +55,7 @@ class LoadedModel:
         data: name of the data set it was trained on; empty where the file does not say.
         rates: how many readings of test scenes it gets right, by case; empty where the file does not say.
         lock: held during a forward pass, because capture hangs hooks on the model.
+        panoptic: the whole model, where ``model`` is the semantic branch of a panoptic one.
     """
 
     name: str
@@ -61,6 +65,7 @@ class LoadedModel:
     data: str
     rates: Mapping[str, ReadingRate] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
+    panoptic: PanopticSegmenter | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,20 +142,51 @@ def _no_model(name: str, files: Mapping[str, Path | str]) -> ValueError:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _cached_model(name: str, identity: str, _file: str, *classes: Stamp) -> LoadedModel:
-    model = load_any(_file)
+    whole = load_whole(_file)
+    model = whole.semantic if isinstance(whole, WholeModel) else whole
     metadata = {} if names_a_function(_file) else read_header(_file)[1]
     table = table_for(model.class_names, model.label_table)
     # What analyses say about a model names it as its readers chose it.
     model.name = name
-    return LoadedModel(name, identity, model, table, str(metadata.get("data", "")), rates_in(metadata))
+    return LoadedModel(
+        name,
+        identity,
+        model,
+        table,
+        str(metadata.get("data", "")),
+        rates_in(metadata),
+        panoptic=whole if isinstance(whole, PanopticSegmenter) else None,
+    )
+
+
+def scene_size(names: Sequence[str]) -> tuple[int, int]:
+    """(y, x) in pixels of drawn scenes for models of these names: small where all were trained on small ones."""
+    files = model_files()
+    data = [_data_of(str(files[name]), stamp(Path(files[name]))) for name in names if _has_header(files.get(name))]
+    return SMALL if data and all(one.startswith("small-") for one in data) else SIZE
+
+
+def _has_header(file: Path | str | None) -> bool:
+    return file is not None and not names_a_function(file)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _data_of(file: str, changed: Stamp) -> str:
+    """The data set that weights say they were trained on; empty for a file that cannot be read, which says so later."""
+    try:
+        return str(read_header(file)[1].get("data", ""))
+    except ValueError:
+        return ""
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def cached_pair(case: str, seed: int, distance: int | None) -> tuple[Photograph, Photograph]:
-    """Both readings of a drawn scene."""
+def cached_pair(
+    case: str, seed: int, distance: int | None, size: tuple[int, int] = SIZE
+) -> tuple[Photograph, Photograph]:
+    """Both readings of a drawn scene of a size (y, x)."""
     first, second = (
         Photograph(scene.sample, CITYSCAPES, scene)
-        for scene in draw_scene_pair(seed, *SIZE, case=case, distance=distance)
+        for scene in draw_scene_pair(seed, *size, case=case, distance=distance)
     )
     return first, second
 
@@ -166,6 +202,24 @@ def _cached_view(digest: str, identity: str, _shown: Photograph, _loaded: Loaded
     model = private_copy(_loaded.model, _loaded.lock) if isinstance(_loaded.model, Subject) else _loaded.model
     with _loaded.lock:
         return view_model(model, _shown.sample.image)
+
+
+def segments_of(loaded: LoadedModel, shown: Photograph, view: ModelView) -> PanopticPass:
+    """The segments of one image in a panoptic model, merged by the standard bounds.
+
+    Raises:
+        ValueError: for a model without an instance branch; the message names models that have one.
+    """
+    return _cached_segments(shown.digest, loaded.identity, shown, loaded, view)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _cached_segments(
+    digest: str, identity: str, _shown: Photograph, _loaded: LoadedModel, _view: ModelView
+) -> PanopticPass:
+    with _loaded.lock:
+        model = check_panoptic(_loaded.panoptic or _loaded.model)
+        return panoptic(model, _shown.sample.image, held=_view.looked.head)
 
 
 def payload_of(

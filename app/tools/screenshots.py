@@ -41,6 +41,7 @@ class Shot:
         dark: theme.
         at: heading that the page is scrolled to; empty stays at its top.
         press: name of a button to press first; empty presses none.
+        query: of the address, where none is asked for.
     """
 
     page: str = ""
@@ -49,8 +50,10 @@ class Shot:
     dark: bool = False
     at: str = ""
     press: str = ""
+    query: str = ""
 
 
+PANOPTIC = "left=scenes-panoptic-baseline&right=scenes-panoptic-rsp4d"
 SHOTS: dict[str, Shot] = {
     "workbench": Shot(),
     "workbench-dark": Shot(dark=True),
@@ -61,6 +64,7 @@ SHOTS: dict[str, Shot] = {
     "workbench-key-query": Shot("key-query", height=1000),
     "workbench-ledger": Shot("ledger", height=1000),
     "workbench-flips": Shot("flips", height=1000),
+    "workbench-segments": Shot("segments", height=1100, query=PANOPTIC),
     "workbench-change": Shot("change", height=1100),
     "workbench-surgery": Shot("surgery", height=1000),
     "workbench-attribution": Shot("attribution", height=1000),
@@ -77,6 +81,7 @@ Name: TypeAlias = Literal[
     "workbench-key-query",
     "workbench-ledger",
     "workbench-flips",
+    "workbench-segments",
     "workbench-change",
     "workbench-surgery",
     "workbench-attribution",
@@ -148,7 +153,7 @@ def _photograph(browser: Browser, address: str, shot: Shot, shots: Shots) -> byt
     )
     page.set_default_timeout(TIMEOUT_MS)
     try:
-        page.goto(f"{address}/{shot.page}?{shots.query}")
+        page.goto(f"{address}/{shot.page}?{shots.query or shot.query}")
         settled(page, explorer=not shot.page)
         if shot.press:
             page.get_by_role("button", name=shot.press).click()

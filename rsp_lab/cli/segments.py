@@ -39,7 +39,7 @@ def segments(
     out: arguments.Folder,
     *,
     left: str = "scenes-panoptic-baseline",
-    right: str = "scenes-panoptic-rsp4",
+    right: str = "scenes-panoptic-rsp4d",
     model: str | None = None,
     pixel: Annotated[tuple[tuple[int, int], ...], tyro.conf.arg(metavar="Y X [Y X ...]")] = (),
     score: float | None = None,

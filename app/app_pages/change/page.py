@@ -101,7 +101,7 @@ def other_reading(selection: Selection) -> Tensor:
         raise ValueError("Only a drawn scene has another reading: choose “Drawn scene” above, or paint over a part.")
     planted = scene.ambiguities[0]
     for distance in (None, planted.requested):  # as drawn, or as the reader asked for
-        pair = cached_pair(planted.case, scene.seed, distance)
+        pair = cached_pair(planted.case, scene.seed, distance, selection.shown.size)
         if torch.equal(pair[scene.reading].sample.image, scene.image):
             return pair[1 - scene.reading].sample.image
     raise ValueError("This scene is not one that the workbench draws: choose another.")

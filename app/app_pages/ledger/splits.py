@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 from torch import Tensor
 
-from app.app_pages.ledger.bars import level_colour, tidy
 from app.app_pages.ledger.readings import Panel, Panels, Reading
 from app.charts.bar_rows import Bar, Row
+from app.charts.level_rows import level_colour, tidy
 from app.shell.region_target import Labels, label_map
 from app.shell.selection import Selection
 from app.store.results import results

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from app.app_pages.ledger.bars import level_colour, tidy
 from app.app_pages.ledger.maps import Ground
 from app.app_pages.ledger.readings import Panel
+from app.charts.level_rows import level_colour, tidy
 from app.charts.on_image import picture_uri
 from app.charts.signed_cells import AGAINST, FAINT, FOR, FULL, TINY, nonzero_part
 from app.shell.text import escape

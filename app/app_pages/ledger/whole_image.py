@@ -8,10 +8,11 @@ import streamlit as st
 import torch
 from torch import Tensor
 
-from app.app_pages.ledger.bars import level_colour, level_legend
+from app.app_pages.ledger.bars import level_legend
 from app.app_pages.ledger.maps import Ground, map_figure, scale_html
 from app.app_pages.ledger.readings import Column
 from app.charts.bar_rows import Bar, Row, rows_html
+from app.charts.level_rows import level_colour
 from app.charts.on_image import mark_pixel, picture_figure, picture_uri
 from app.charts.signed_cells import scale_of
 from app.charts.theme import draw as draw_chart

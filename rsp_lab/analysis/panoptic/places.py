@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.disagreement import innermost
+from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.panoptic.fates import InstanceFate, StuffFate
 from rsp_lab.analysis.panoptic.merge import Merged
 from rsp_lab.analysis.targets.regions import label_regions
@@ -17,6 +18,8 @@ from rsp_lab.data.panoptic.categories import THINGS, VOID
 from rsp_lab.shapes import check_pixel
 from rsp_lab.summary import Summarised
 
+_LEAST_DETAIL = 0.25
+"""Share of the image that a detail shows at least."""
 Kind = Literal["stuff", "thing", "void"]
 
 
@@ -48,6 +51,15 @@ class Place(Summarised):
     def class_name(self) -> str:
         """The semantic branch's class of it: stuff by its name, a thing is ``"things"``."""
         return THINGS if isinstance(self.fate, InstanceFate) else self.fate.name
+
+    @property
+    def detail(self) -> Box:
+        """(top, left, bottom, right) of the part of the image with its pixels and as much around them."""
+        rows, columns = self.mask.shape
+        centre_y, centre_x = self.mask.nonzero().double().mean(0).tolist()
+        return contributing_box(
+            [self.mask.double()], (rows, columns), (centre_y, centre_x), least=_LEAST_DETAIL, margin=2.0
+        )
 
     @property
     def pixel(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from rsp_lab.analysis.ledger.extent import Box, contributing_box
+from rsp_lab.analysis.ledger.extent import contributing_box
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.panoptic.fates import InstanceFate
 from rsp_lab.analysis.panoptic.score import SCORE_RULE
@@ -48,8 +48,6 @@ _PHOTO, _TALLEST = 3.3, 2.2
 _PANEL_TALLEST = 1.3
 _DETAIL_TALLEST = 1.9
 _PERCENTILE = 99.5
-_LEAST_DETAIL = 0.25
-"""Share of the image that a detail shows at least."""
 NOTE = (
     "Bars and maps are exact for the semantic branch, its relation weights held, as means over the outlined pixels. "
     "Maps: contribution of each cell, over the detail outside which no cell has 0.1 % of the level's largest; each "
@@ -184,7 +182,7 @@ def _draw_score(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float
     attribution, fate = story.attribution, story.place.fate
     assert attribution is not None
     assert isinstance(fate, InstanceFate)
-    window = _detail(story)
+    window = story.place.detail
     slot = (DOUBLE - 2 * _MARGIN - _GAP) / 2
     high, wide = fit((round(window[2] - window[0]), round(window[3] - window[1])), slot, _DETAIL_TALLEST)
     scale = shared_scale([attribution.values.numpy()], _PERCENTILE)
@@ -227,16 +225,3 @@ def _show_attribution(axes: Axes, photo: np.ndarray, values: np.ndarray, scale: 
     show_map(axes, values, scale, (size[0], size[1]))
     show_picture(axes, printable(lightened(photo)), size=(size[0], size[1]))
     axes.images[-1].set_alpha(0.3)
-
-
-def _detail(story: SegmentStory) -> Box:
-    """(top, left, bottom, right) of the segment's box with as much around it, in the image's proportions."""
-    rows, columns = story.merged.size
-    places = story.place.mask.nonzero()
-    (top, left), (bottom, right) = places.amin(0).tolist(), places.amax(0).tolist()
-    share = max((bottom - top + 1) / rows, (right - left + 1) / columns)
-    share = min(1.0, max(_LEAST_DETAIL, 2 * share))
-    high, wide = share * rows, share * columns
-    y = min(max((top + bottom) / 2 - high / 2, -0.5), rows - 0.5 - high)
-    x = min(max((left + right) / 2 - wide / 2, -0.5), columns - 0.5 - wide)
-    return y, x, y + high, x + wide

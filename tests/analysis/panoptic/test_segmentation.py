@@ -45,6 +45,22 @@ def test_the_frozen_head_is_that_of_the_semantic_branch(seen: PanopticPass) -> N
     assert torch.allclose(seen.frozen.logits, seen.output.logits, atol=1e-5)
 
 
+def test_a_frozen_head_that_is_there_already_is_taken_and_one_of_another_image_refused(
+    model: PanopticSegmenter, image: Tensor, seen: PanopticPass
+) -> None:
+    assert panoptic(model, image, held=seen.frozen).frozen is seen.frozen
+    with pytest.raises(ValueError, match="of another image"):
+        panoptic(model, image / 2, held=seen.frozen)
+
+
+def test_other_bounds_need_no_other_pass(model: PanopticSegmenter, image: Tensor, seen: PanopticPass) -> None:
+    rule = MergeRule(score=0.28)
+    again = seen.merged_by(rule)
+
+    assert torch.equal(again.merged.map.ids, panoptic(model, image, rule).merged.map.ids)
+    assert again.output is seen.output
+
+
 def test_an_image_smaller_than_a_window_has_its_segments(model: PanopticSegmenter) -> None:
     seen = panoptic(model, torch.rand(3, 5, 7), ALL)
 

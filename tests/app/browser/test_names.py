@@ -41,6 +41,7 @@ VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("ledger", {"ledger_reading": "whole image", "ledger_whole": "5"}),
     ("ledger", {"ledger_target": "class zone"}),
     ("flips", {"flips_least": "1"}),
+    ("segments", {}),
     ("change", {}),
     ("surgery", {}),
     ("surgery", {"surgery_edit": "transplant from the other model"}),

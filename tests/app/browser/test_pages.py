@@ -29,6 +29,7 @@ PAGES = {
     "Key and query": "key-query",
     "Ledger": "ledger",
     "Flips": "flips",
+    "Segments": "segments",
     "Change": "change",
     "Surgery": "surgery",
     "Attribution": "attribution",

@@ -1,0 +1,172 @@
+"""Pictures of segmentations: the panoptic picture with its names, and what the class of a thing rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from jaxtyping import Bool
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+
+from app.charts.legend import chip, legend_html
+from app.charts.on_image import PHONE, picture_figure, picture_uri
+from app.charts.signed_cells import grey_uri, in_fine_cells, signed_cells
+from app.charts.theme import is_dark
+from app.shell.picker import is_narrow
+from app.shell.text import escape
+from rsp_lab.analysis.panoptic.merge import Merged
+from rsp_lab.analysis.panoptic.names import PlacedName, placed_names
+from rsp_lab.analysis.panoptic.places import Place
+from rsp_lab.data.labels import colour
+from rsp_lab.data.panoptic.categories import VOID
+from rsp_lab.data.panoptic.painting import painted, segment_colours
+from rsp_lab.data.panoptic.segments import SegmentMap
+
+WIDTH = 600
+"""Screen pixels that one of two pictures gets in a window of 1280."""
+_NAMES_FOR = 500
+"""Screen pixels that it has at least but on a telephone: names have room there."""
+_SIDE = 1024
+_FONT, _SMALL = 12, 11
+_STRIPES, _STRIPE = 9, 3
+Pixel = tuple[int, int]
+
+
+class Shown(StrEnum):
+    """What is laid over the photograph."""
+
+    SEGMENTS = "segments"
+    SEMANTIC = "semantic map"
+    NOTHING = "nothing"
+
+
+def panoptic_html(
+    image: Tensor,
+    merged: Merged,
+    shown: Shown,
+    pixel: Pixel,
+    chosen: Bool[Tensor, "y x"] | None,
+    known: Mapping[int, int] | None = None,
+) -> tuple[str, tuple[PlacedName, ...]]:
+    """The picture of one model, as wide as its place, in which a click selects a pixel, and where its names stand.
+
+    Args:
+        image: uint8 [3, y, x].
+        merged: its segments.
+        shown: what is laid over it.
+        pixel: the selected one.
+        chosen: the pixels that are explained, outlined.
+        known: numbers of segments in the picture beside this one.
+    """
+    rows, columns = merged.size
+    times = max(1, _SIDE // max(merged.size))
+    pictures = [picture_uri(_ground(image, merged, shown, times))]
+    if chosen is not None:
+        pictures.append(picture_uri(_outlined(chosen, times)))
+    placed = _place_names(merged, known) if shown == Shown.SEGMENTS else ()
+    areas = merged.map.areas
+    images = "".join(f'<img src="{uri}" alt="">' for uri in pictures)
+    names = "".join(
+        f'<span class="rsp-title{"" if one.number is None else " rsp-number"}" style="{_at(one.centre, merged.size)}" '
+        f'title="{escape(f"{one.title}, {areas[one.segment]:,} px")}">{escape(one.words)}</span>'
+        for one in placed
+        if one.centre is not None
+    )
+    ring = f'<b style="{_at((float(pixel[0]), float(pixel[1])), merged.size)}"></b>'
+    picture = f'<div data-pick="{rows},{columns}" style="aspect-ratio:{columns}/{rows}">{images}{names}{ring}</div>'
+    return f'<div class="rsp-thumbs rsp-panoptic">{picture}</div>', placed
+
+
+def names_html(merged: Merged, placed: Sequence[PlacedName]) -> str:
+    """The names that do not stand in the picture, each with its colour."""
+    colours = segment_colours(merged.map, merged.table)
+    numbered = sorted((one for one in placed if one.number is not None), key=lambda one: one.number or 0)
+    below = [*numbered, *(one for one in placed if one.centre is None)]
+    shades = ("#{:02x}{:02x}{:02x}".format(*colours[one.segment]) for one in below)
+    words = (one.title if one.number is None else f"{one.number} {one.title}" for one in below)
+    return legend_html(chip(shade, text) for shade, text in zip(shades, words, strict=True))
+
+
+def _at(place: tuple[float, float], size: tuple[int, int]) -> str:
+    down, along = (100 * (at + 0.5) / side for at, side in zip(place, size, strict=True))
+    return f"top:{down:.2f}%;left:{along:.2f}%"
+
+
+def score_figure(image: Tensor, values: Tensor, place: Place, end: float) -> go.Figure:
+    """What each pixel does for the class of a thing, around it; its pixels are outlined."""
+    size = image.shape[-2], image.shape[-1]
+    times = max(1, _SIDE // max(size))
+    grounds = grey_uri(image, is_dark()), picture_uri(_outlined(place.mask, times))
+    figure = picture_figure(size, *grounds, width=WIDTH)
+    cells, unit = score_cells(values)
+    if bool((cells != 0).any()):
+        figure.add_trace(signed_cells(cells, size, end, unit))
+    top, left, bottom, right = place.detail
+    # It lies below words of any length, and so moves: nothing is selected here.
+    figure.update_layout(meta={})
+    figure.update_xaxes(range=[left, right])
+    figure.update_yaxes(range=[bottom, top])
+    return figure
+
+
+def score_cells(values: Tensor) -> tuple[Tensor, str]:
+    """A map of pixels in cells that a browser draws quickly, and the unit of one."""
+    return (values, "logits a pixel") if max(values.shape) <= 320 else (in_fine_cells(values), "logits per 4 x 4 px")
+
+
+def _ground(image: Tensor, merged: Merged, shown: Shown, times: int) -> np.ndarray:
+    photo = _larger(image, times)
+    if shown == Shown.NOTHING:
+        return photo
+    if shown == Shown.SEMANTIC:
+        labels = np.kron(merged.labels.numpy(), np.ones((times, times), np.uint8)).astype(np.uint8)
+        over = colour(labels, merged.table.semantic)
+        return _rimmed((0.4 * photo + 0.6 * over).round().astype(np.uint8), labels, ())
+    ids = np.kron(merged.map.ids.numpy(), np.ones((times, times), np.int32)).astype(np.int32)
+    picture = painted(photo, SegmentMap(torch.from_numpy(ids), merged.map.segments), merged.table)
+    rows, columns = np.indices(ids.shape)
+    picture[(ids == VOID) & ((rows + columns) % _STRIPES < _STRIPE)] = (176, 176, 176)
+    things = [fate.segment for fate in merged.instances if fate.segment is not None]
+    return _rimmed(picture, ids, things)
+
+
+def _rimmed(picture: np.ndarray, ids: np.ndarray, things: list[int] | tuple[int, ...]) -> np.ndarray:
+    """Light edges between segments; around things also a dark one outside."""
+    edge = np.zeros(ids.shape, bool)
+    edge[1:] |= ids[1:] != ids[:-1]
+    edge[:, 1:] |= ids[:, 1:] != ids[:, :-1]
+    picture = picture.copy()
+    picture[edge] = (0.35 * picture[edge] + 0.65 * 255).astype(np.uint8)
+    for thing in things:
+        inside = ids == thing
+        picture[ndimage.binary_dilation(inside, iterations=2) & ~inside] = 26
+        picture[inside & ~ndimage.binary_erosion(inside, iterations=2, border_value=1)] = 255
+    return picture
+
+
+def _outlined(mask: Tensor, times: int) -> np.ndarray:
+    """The border of a region as RGBA: yellow between two dark lines, which shows on every ground."""
+    inside = np.kron(mask.numpy(), np.ones((times, times), bool))
+    picture = np.zeros((*inside.shape, 4), np.uint8)
+    picture[ndimage.binary_dilation(inside, iterations=4) & ~inside] = (17, 17, 17, 255)
+    picture[ndimage.binary_dilation(inside, iterations=3) & ~inside] = (255, 212, 0, 255)
+    return picture
+
+
+def _larger(image: Tensor, times: int) -> np.ndarray:
+    photo = Image.fromarray(image.permute(1, 2, 0).numpy())
+    return np.asarray(photo.resize((photo.width * times, photo.height * times), Image.Resampling.BICUBIC))
+
+
+def _place_names(merged: Merged, known: Mapping[int, int] | None) -> tuple[PlacedName, ...]:
+    share = merged.size[1] / (PHONE if is_narrow() else _NAMES_FOR)  # image pixels a screen pixel
+
+    def box(font: int, words: str) -> tuple[float, float]:
+        return 1.15 * font * share, (0.56 * font * len(words) + 4) * share
+
+    return placed_names(merged, lambda words: box(_FONT, words), lambda words: box(_SMALL, words), known)
