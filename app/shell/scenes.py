@@ -21,7 +21,7 @@ from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.scenes.answers import region_answer
 from rsp_lab.analysis.scenes.rates import OPENING_RULE, opening_case
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
+from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, LEAST, MIN_DISTANCE, Scene, draw_scene_pair, max_distance
 from rsp_lab.models.segmenter import resize_logits
 
@@ -61,11 +61,10 @@ def _class_names(scene: Scene) -> tuple[str, str]:
 
 
 def link_options() -> dict[str, tuple[str, ...]]:
-    """What a link may ask of a drawn scene, by parameter; its number apart."""
+    """What a link may ask of any drawn scene, by parameter; its number apart."""
     case = st.query_params.get("case")
     return {
         "case": tuple(CASES),
-        "distance": distances_in(SIZE),
         "reading": reading_names(case if case in CASES else first_case()),
     }
 

@@ -57,7 +57,7 @@ def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatc
     st.cache_resource.clear()
     st.cache_data.clear()
     preload.preload()
-    for work in ("view_model", "build_payload", "load_any"):
+    for work in ("view_model", "build_payload", "load_whole"):
         monkeypatch.setattr(models, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
 
     page = AppTest.from_file(str(ENTRY), default_timeout=1500)
