@@ -31,7 +31,7 @@ minimum  := $(MINIMUM)/.ready
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .SUFFIXES:
-.PHONY: help setup app test test-minimum lint format bench tables train study makes faults fuzz docs licences chromium pins clean
+.PHONY: help setup app test test-minimum lint format bench tables train study makes panoptic faults fuzz docs licences chromium pins clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,7 +70,8 @@ train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 	$(PY) -m trainers $(RECIPE) $(ARGS)
 
 ranks := docs/runs/arena/makes.json
-results := docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes -o docs/results.md
+results := docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes --panoptic docs/runs/panoptic \
+           $(if $(wildcard $(ranks)),--arena $(ranks)) -o docs/results.md
 
 study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
 	$(PY) -m trainers study -o runs/study $(ARGS)
@@ -89,7 +90,15 @@ makes: $(training) ## train decoders of other makes beside ours, then write docs
 	$(PY) -m trainers records runs/makes -o docs/runs/makes
 	$(PY) -m rsp_lab arena -o runs/makes-arena --models $(asked) --size 128 256
 	mkdir -p $(dir $(ranks)) && cp runs/makes-arena/arena.json $(ranks)
-	$(PY) -m trainers results $(results) --arena $(ranks)
+	$(PY) -m trainers results $(results)
+
+pair := scenes_panoptic_baseline scenes_panoptic_rsp4d
+
+panoptic: $(training) ## train the panoptic pair with two seeds, then write docs/results.md
+	$(PY) -m trainers repeat $(pair) -o runs/panoptic --seeds 0 1 $(ARGS)
+	$(PY) -m trainers records runs/panoptic -o docs/runs/panoptic
+	for seed in 0 1; do $(PY) -m trainers effect $(pair:%=runs/panoptic/%-$$seed) -o docs/runs/panoptic/effects/$$seed.json; done
+	$(PY) -m trainers results $(results)
 
 faults: $(training) ## break training and kill commands on purpose, and count what survives
 	$(PY) -m trainers.faults $(ARGS)

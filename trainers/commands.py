@@ -11,13 +11,15 @@ from typing import Annotated, Literal
 import torch
 import tyro
 from torch import nn
+from tqdm import tqdm
 
+from rsp_lab.analysis.panoptic.difference import semantic_effect
 from rsp_lab.data.pairs import FileSamples
 from rsp_lab.data.panoptic.coco import CocoPanoptic
 from rsp_lab.data.panoptic.samples import PanopticSamples
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.data.transforms import AugmentConfig
-from rsp_lab.files import to_json, write_atomic
+from rsp_lab.files import check_target, to_json, write_atomic, write_json
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
 from rsp_lab.models.functions import made_network, names_a_function
@@ -312,6 +314,7 @@ def results_command(
     repeats: Path | None = None,
     makes: Path | None = None,
     arena: Path | None = None,
+    panoptic: Path | None = None,
 ) -> None:
     """Writes the results page, with its figure beside it, from the folders of a study and the shipped weights.
 
@@ -321,9 +324,51 @@ def results_command(
         repeats: folder of runs that ``repeat`` trained on another data set, for a section of their own.
         makes: folder of runs of decoders of several makes or of their records, for a section of their own.
         arena: arena.json that ``rsp-lab arena`` wrote about those on drawn scenes, for a section on ranks of methods.
+        panoptic: folder of runs of the panoptic pair or of their records, for a section of their own.
     """
-    for path in write_results(runs, output, repeats, makes, arena):
+    for path in write_results(runs, output, repeats, makes, arena, panoptic):
         print(f"wrote {path}")
+
+
+def effect_command(
+    first: tyro.conf.Positional[Path],
+    second: tyro.conf.Positional[Path],
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
+    data: DataOption = None,
+    split: str = "val",
+    num_threads: int = 0,
+) -> None:
+    """What the semantic map of a second panoptic network changes in the PQ of a first one's detections.
+
+    Args:
+        first: weights whose detections are merged with both maps: a run's folder, a weights file, or a shipped name.
+        second: weights of which the semantic branch alone is asked.
+        output: a JSON file for all of it, every segment among it.
+        split: which split; its true segmentations are needed.
+        num_threads: threads of the computation; 0 leaves torch's default.
+    """
+    check_threads(num_threads)
+    if num_threads:
+        torch.set_num_threads(num_threads)
+    paths = [best_weights(path) for path in (first, second)]
+    models = [load_model(path) for path in paths]
+    for given, model in zip((first, second), models, strict=True):
+        if not isinstance(model, PanopticSegmenter):
+            raise ValueError(f"{given}: tells no things apart. Give the weights of a panoptic network.")
+        model.name = given.stem
+    samples = open_split(data or data_of(paths[0], models[0]), split)
+    if not isinstance(samples, PanopticSamples):
+        raise ValueError(f"the data set {samples.table.name} has no things told apart: take --data panoptic-scenes.")
+    if output is not None:
+        check_target(output, paths)
+    one, two = (model for model in models if isinstance(model, PanopticSegmenter))
+    for model in (one, two):
+        check_things(model.config, samples)
+    with tqdm(total=len(samples), desc="images", unit="image", disable=not sys.stderr.isatty()) as bar:
+        found = semantic_effect(one, two, samples, lambda *_: bar.update())
+    print(found.table())
+    if output is not None:
+        print(f"wrote {write_json(output, found.to_dict(), indent=None)}")
 
 
 def bench_command(
@@ -359,5 +404,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "repeat": repeat_command,
     "records": records_command,
     "results": results_command,
+    "effect": effect_command,
     "bench": bench_command,
 }

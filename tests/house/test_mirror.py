@@ -27,6 +27,7 @@ WHOLE = {
     "trainers/test_cityscapes.py": "a data set from training to predictions",
     "trainers/test_folder.py": "a data set from training to predictions",
     "trainers/test_makes.py": "networks of other makes from training to predictions",
+    "trainers/test_panoptic.py": "panoptic networks from training to predictions",
     "trainers/training/test_golden.py": "losses of whole runs beside stored ones",
 }
 """Tests of no single module, and what they are about."""

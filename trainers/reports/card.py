@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.models.functions import FunctionConfig
 from rsp_lab.models.fusion import AverageConfig, FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
+from rsp_lab.models.panoptic.config import PanopticConfig
 from rsp_lab.models.segmenter import SegmenterConfig
-from rsp_lab.models.whole import SemanticConfig
+from rsp_lab.models.whole import SemanticConfig, WholeConfig
 from rsp_lab.shapes import step_name
 from rsp_lab.text import MISSING, markdown_table, percent
-from trainers.runs.header import run_header
+from trainers.runs.header import run_header, tells_things_apart
 
 
 def model_card(files: list[Path]) -> str:
@@ -33,7 +35,7 @@ def model_card(files: list[Path]) -> str:
             raise ValueError(f"{path}: has other classes than {files[0]}. Write one card for each class table.")
     rows = [[name, *(percent(score["iou"][name], 1, unit=False) for score in scores)] for name in classes]
     rows += [[title, *(percent(score[key], 1, unit=False) for score in scores)] for title, key in _SUMS]
-    network = [_network(config.semantic) for config, _ in headers]
+    network = [_network(config.semantic) | _instances(config) for config, _ in headers]
     training = [_training(metadata) for _, metadata in headers]
     options = [_options(metadata["run"]) for _, metadata in headers]
     for title in dict.fromkeys(title for facts in options for title in facts):
@@ -52,6 +54,7 @@ def model_card(files: list[Path]) -> str:
             "",
             *markdown_table(["class", *names], rows),
             "",
+            *(_things_and_stuff(names, scores) if all("panoptic" in score for score in scores) else []),
             "## Network",
             "",
             *markdown_table(["", *names], [[title, *(facts[title] for facts in network)] for title in network[0]]),
@@ -70,6 +73,53 @@ def model_card(files: list[Path]) -> str:
 
 _LINES = ("encoder", "normalisation of RGB in [0, 1]", "pyramid", "head", "top-down steps")
 _SUMS = (("**mIoU**", "miou"), ("pixel accuracy", "pixel_accuracy"))
+
+
+def _things_and_stuff(names: Sequence[str], scores: Sequence[dict[str, Any]]) -> list[str]:
+    """Panoptic quality of groups and classes, and the average precision of detections."""
+    measures = ("pq", "sq", "rq")
+    groups = [
+        [
+            f"**{group}**",
+            *(percent(score["panoptic"][group][m], 1, unit=False) for score in scores for m in measures),
+        ]
+        for group in ("all", "things", "stuff")
+    ]
+    classes = [
+        [name, *(percent(score["panoptic"]["by_class"][name][m], 1, unit=False) for score in scores for m in measures)]
+        for name, facts in scores[0]["panoptic"]["by_class"].items()
+        if facts["tp"] + facts["fp"] + facts["fn"]
+    ]
+    precisions = [
+        [f"{kind} {measure}", *(percent(score["precision"][kind][measure], 1, unit=False) for score in scores)]
+        for kind in ("box", "mask")
+        for measure in ("AP", "AP50", "AP75")
+    ]
+    return [
+        "### Things and stuff",
+        "",
+        "PQ = SQ x RQ in percent of what both branches are merged into, by the official rules; classes that occur "
+        "nowhere are left out. AP in percent of the detections before the merge. The IoU above are those of the "
+        "semantic branch, which knows all things as one class.",
+        "",
+        *markdown_table(["", *(f"{name}: {m.upper()}" for name in names for m in measures)], [*groups, *classes]),
+        "",
+        *markdown_table(["average precision", *names], precisions),
+        "",
+    ]
+
+
+def _instances(config: WholeConfig) -> dict[str, str]:
+    """What finds the things of a panoptic network; nothing of others."""
+    if not isinstance(config, PanopticConfig):
+        return {}
+    branch = config.instances
+    sides = "; ".join(" and ".join(map(str, level)) for level in branch.sizes)
+    return {
+        "instance branch": f"Mask R-CNN on levels 2 to 5, regions on 2 to 6 (6: {branch.rpn_top}), "
+        f"{branch.box_channels} channels for boxes, {branch.mask_layers} x {branch.mask_channels} for masks",
+        "anchors": f"sides {sides} px on levels 2 to 6, height over width {_numbers(branch.ratios)}",
+    }
 
 
 def _network(config: SemanticConfig) -> dict[str, str]:
@@ -128,16 +178,37 @@ def _training(metadata: dict[str, Any]) -> dict[str, str]:
         "updates": str(budget["updates"]),
         "best after": str(budget["updates_done"]),
         "batch": str(budget["batch"]),
-        "crop (rows x columns)": " x ".join(map(str, budget["crop"])),
+        _images(metadata): " x ".join(map(str, budget["crop"])),
         "seed": str(metadata["seed"]),
         "optimiser": _listed(run["optimiser"]),
         "schedule": _listed(run["schedule"]),
+        **(_whole(run) if tells_things_apart(metadata) else _crops(augment)),
+        "stored as": metadata.get("precision", "float32"),
+        "versions": _listed(metadata["versions"]),
+    }
+
+
+def _images(metadata: dict[str, Any]) -> str:
+    return "image, padded (rows x columns)" if tells_things_apart(metadata) else "crop (rows x columns)"
+
+
+def _crops(augment: dict[str, Any]) -> dict[str, str]:
+    return {
         "scale": f"{augment['scale'][0]:g} to {augment['scale'][1]:g}, shorter side in steps of "
         f"{augment['scale_step']} pixels",
         "crop bootstrapping": _bootstrapping(augment),
         "flip, colour": f"{augment['flip']:g}, {'on' if augment['colour'] else 'off'}",
-        "stored as": metadata.get("precision", "float32"),
-        "versions": _listed(metadata["versions"]),
+    }
+
+
+def _whole(run: dict[str, Any]) -> dict[str, str]:
+    augment, loss = run["augment"], run["loss"]
+    least, greatest = augment["short_side"]
+    side = f"{least}" if least == greatest else f"{least} to {greatest} in steps of {augment['step']}"
+    return {
+        "scale": f"shorter side {side} pixels, longer one at most {augment['longest']}",
+        "flip": f"{augment['flip']:g}",
+        "loss": f"{loss['instances']:g} x (class, box and mask) + regions + {loss['semantic']:g} x semantic",
     }
 
 
@@ -185,4 +256,5 @@ def _choice(metadata: list[dict[str, Any]]) -> str:
     """How the weights of a run were chosen among those it had on its way."""
     if all(one["run"]["eval_every"] >= one["run"]["steps"] for one in metadata):
         return "The weights are the last ones of the run; none were chosen by a score."
-    return "The weights are the best of those evaluated during the run, chosen by mIoU on this same set."
+    measure = "PQ" if all(map(tells_things_apart, metadata)) else "mIoU"
+    return f"The weights are the best of those evaluated during the run, chosen by {measure} on this same set."

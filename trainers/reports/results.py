@@ -15,6 +15,7 @@ from trainers.config.run import RunConfig
 from trainers.reports.arena_ranks import arena_section
 from trainers.reports.expected import MEASURES, difference, expectations_section, points
 from trainers.reports.makes import MakeRuns, makes_section
+from trainers.reports.panoptic import PanopticRuns, panoptic_section, shipped_pq
 from trainers.reports.printed import PRINTED
 from trainers.reports.repeats import repeats_section
 from trainers.reports.study_tables import (
@@ -70,10 +71,12 @@ def results_page(
     repeats: Sequence[RepeatedRun] = (),
     makes: MakeRuns | None = None,
     arena: ArenaResult | None = None,
+    panoptic: PanopticRuns | None = None,
 ) -> str:
     """The page as Markdown; ``page`` is its file's name without ending.
 
-    ``repeats`` are runs on another data set, ``makes`` those of decoders of several makes, which ``arena`` is about.
+    ``repeats`` are runs on another data set, ``makes`` those of decoders of several makes, which ``arena`` is about,
+    ``panoptic`` those that tell things apart.
     """
     by_head = grouped(runs)
     parts = (
@@ -98,6 +101,7 @@ def results_page(
         repeats_section(repeats) if repeats else [],
         makes_section(makes, f"images/{makes_figure_name(page)}") if makes else [],
         arena_section(arena) if arena else [],
+        panoptic_section(panoptic) if panoptic else [],
         _shipped(headers),
         _paper(by_head),
     )
@@ -241,6 +245,7 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
             str(header["budget"]["updates"]),
             percent(header["validation"]["miou"], 1, unit=False),
             percent(header["validation"]["pixel_accuracy"], 1, unit=False),
+            shipped_pq(header),
         ]
         for header in headers
     ]
@@ -249,7 +254,7 @@ def _shipped(headers: Sequence[dict[str, Any]]) -> list[str]:
         "",
         "One seed each, so a difference between two rows may be chance; the model cards give every class.",
         "",
-        *markdown_table(["weights", "data", "seed", "updates", "mIoU", "pixel accuracy"], rows),
+        *markdown_table(["weights", "data", "seed", "updates", "mIoU", "pixel accuracy", "PQ"], rows),
         "",
     ]
 

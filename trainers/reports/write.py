@@ -15,6 +15,7 @@ from rsp_lab.models import weights
 from trainers.reports.arena_ranks import read_arena
 from trainers.reports.claims import claims_page
 from trainers.reports.makes import MakeRuns
+from trainers.reports.panoptic import read_panoptic
 from trainers.reports.results import figure_name, makes_figure_name, results_page
 from trainers.runs.header import run_header
 from trainers.runs.records import read_records
@@ -28,6 +29,7 @@ def write_results(
     repeats: Path | None = None,
     makes: Path | None = None,
     arena: Path | None = None,
+    panoptic: Path | None = None,
 ) -> list[Path]:
     """Writes the page, claims.md beside it, and its figures into the folder images/ beside it.
 
@@ -36,6 +38,7 @@ def write_results(
         repeats: folder of recipes repeated under several seeds, on another data set.
         makes: folder of runs of decoders of several makes, on drawn scenes and on CamVid.
         arena: ``arena.json`` of ``rsp-lab arena`` on those on drawn scenes.
+        panoptic: folder of runs of the panoptic pair, with what the head changed in its folder ``effects``.
 
     Raises:
         ValueError: if no study is given, or one holds no finished run.
@@ -46,6 +49,7 @@ def write_results(
     repeated = read_repeats(repeats) if repeats else []
     decoders = read_make_runs(makes, repeated) if makes else None
     ranks = read_arena(arena) if arena else None
+    things = read_panoptic(panoptic) if panoptic else None
     figures = []
     for study_runs in (runs, *others):
         figures.append(output.parent / "images" / figure_name(output.stem, study_runs[0].updates))
@@ -53,7 +57,7 @@ def write_results(
     if decoders:
         figures.append(output.parent / "images" / makes_figure_name(output.stem))
         save(draw_distance_curves(_curves(decoders.scenes)), figures[-1], dpi=200)
-    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated, decoders, ranks))
+    write_atomic(output, results_page(runs, shipped_headers(), others, output.stem, repeated, decoders, ranks, things))
     claims = output.with_name("claims.md")
     write_atomic(claims, claims_page(runs))
     return [output, claims, *figures]

@@ -17,6 +17,8 @@ from rsp_lab.files import FileError, parse_json, read_json, regular_file
 LOG_BYTES, CONFIG_BYTES = 64_000_000, 1_000_000
 TRAINING = {"loss": "loss", "lr": "learning rate", "images_per_s": "images/s"}
 """Numbers of a line about updates, and what they are called."""
+PARTS = "losses"
+"""Where a line about updates has the parts of the loss by name, if it has several."""
 
 
 class RunError(ValueError):
@@ -39,6 +41,7 @@ class Scores:
         step: updates done.
         miou, pixel_accuracy: NaN where the log has none.
         images: how many were scored.
+        pq: of all categories, of a panoptic network; NaN of others.
         iou: by class; None for a class that neither occurs nor is predicted.
     """
 
@@ -46,7 +49,13 @@ class Scores:
     miou: float
     pixel_accuracy: float
     images: int
+    pq: float
     iou: Mapping[str, float | None]
+
+    @property
+    def score(self) -> float:
+        """By which training keeps the best weights: PQ of a panoptic network, mIoU of others."""
+        return self.pq if math.isfinite(self.pq) else self.miou
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class RunFacts:
     Attributes:
         name: of the folder below the root.
         curves: by a key of :data:`TRAINING`.
+        parts: of the loss, by name; none where it has none.
         evaluations: in the log's order.
         config: by dotted name, versions and commit among them; empty where it cannot be read.
         problems: what could not be read, in words.
@@ -63,15 +73,21 @@ class RunFacts:
 
     name: str
     curves: Mapping[str, Curve]
+    parts: Mapping[str, Curve]
     evaluations: tuple[Scores, ...]
     config: Mapping[str, Any]
     problems: tuple[str, ...]
 
     @property
     def best(self) -> Scores | None:
-        """The evaluation with the highest mIoU, the first of several; None without any."""
-        scored = [one for one in self.evaluations if math.isfinite(one.miou)]
-        return max(scored, key=lambda one: one.miou) if scored else None
+        """The evaluation with the highest score, PQ or else mIoU, the first of several; None without any."""
+        scored = [one for one in self.evaluations if math.isfinite(one.score)]
+        return max(scored, key=lambda one: one.score) if scored else None
+
+    @property
+    def tells_things_apart(self) -> bool:
+        """Whether the run has a PQ."""
+        return any(math.isfinite(one.pq) for one in self.evaluations)
 
     @property
     def updates(self) -> int:
@@ -119,7 +135,9 @@ def read_run(name: str, folder: Path) -> RunFacts:
         )
         problems.append(f"{name}: {lines} damaged and left out.")
     curves = {key: _curve(rows, key) for key in TRAINING}
-    return RunFacts(name, curves, tuple(_scores(row) for row in rows if "val" in row), config, tuple(problems))
+    apart = [{"step": row["step"], **row[PARTS]} for row in rows if isinstance(row.get(PARTS), dict)]
+    parts = {key: _curve(apart, key) for key in dict.fromkeys(key for row in apart for key in row if key != "step")}
+    return RunFacts(name, curves, parts, tuple(_scores(row) for row in rows if "val" in row), config, tuple(problems))
 
 
 def _config(folder: Path) -> tuple[dict[str, Any], list[str]]:
@@ -181,11 +199,14 @@ def _scores(row: Mapping[str, Any]) -> Scores:
     iou = val.get("iou") if isinstance(val.get("iou"), dict) else {}
     by_class = {str(name): None if value is None else _number(value) for name, value in iou.items()}
     images = val.get("images")
+    panoptic = val.get("panoptic")
+    groups = panoptic.get("all") if isinstance(panoptic, dict) else None
     return Scores(
         row["step"],
         _number(val.get("miou")),
         _number(val.get("pixel_accuracy")),
         images if isinstance(images, int) else 0,
+        _number(groups.get("pq")) if isinstance(groups, dict) else math.nan,
         by_class,
     )
 
@@ -208,21 +229,23 @@ def sentence(runs: Sequence[RunFacts]) -> tuple[str, str]:
     if not scored:
         first = runs[0]
         return f"{first.name} has done {first.updates:,} updates; no run shown has been scored yet.", ""
-    ranked = sorted(((best.miou, run, best) for run, best in scored if best), key=lambda row: -row[0])
+    # PQ and mIoU are no more and no less than each other: those that tell things apart come first.
+    pairs = [(run, best) for run, best in scored if best]
+    ranked = sorted(pairs, key=lambda pair: (not pair[0].tells_things_apart, -pair[1].score))
     said = [
-        f"{run.name}{_reached(miou, best, ' reaches' if not place else ':')}"
-        for place, (miou, run, best) in enumerate(ranked[:3])
+        f"{run.name}{_reached(best, ' reaches' if not place else ':')}" for place, (run, best) in enumerate(ranked[:3])
     ]
     more = f", and {len(ranked) - 3} more below" if len(ranked) > 3 else ""
-    counts = sorted({best.images for _, _, best in ranked})
+    counts = sorted({best.images for _, best in ranked})
     note = f"Best of each run's own evaluations on val ({' or '.join(map(str, counts))} images), so rather too high."
-    if len({run.data for _, run, _ in ranked}) > 1:
+    if len({run.data for run, _ in ranked}) > 1:
         note += " The data differ: scores of different runs are not comparable."
-    seeds = {run.config.get("seed") for _, run, _ in ranked}
+    seeds = {run.config.get("seed") for run, _ in ranked}
     if len(ranked) > 1 and len(seeds) == 1:
         note += " One seed each: a difference of a point may be chance."
     return f"{'; '.join(said)}{more}.", note
 
 
-def _reached(miou: float, best: Scores, verb: str) -> str:
-    return f"{verb} {100 * miou:.3g} % mIoU after {best.step:,} updates"
+def _reached(best: Scores, verb: str) -> str:
+    quality = f"{100 * best.pq:.3g} % PQ and " if math.isfinite(best.pq) else ""
+    return f"{verb} {quality}{100 * best.miou:.3g} % mIoU after {best.step:,} updates"

@@ -26,6 +26,7 @@ MEASURES = """
 - **mIoU**: mean over the classes of intersection over union on the whole validation set; a class that neither occurs
   nor is predicted is left out. **Best** is the maximum over a run's evaluations: chosen on the very images that it is
   measured on, it is rather too high, and the more so the more evaluations there are.
+- **PQ**: panoptic quality over all categories, of networks that tell things apart; **best** is then its maximum.
 - **Images/s**: as logged, evaluations left out; it says as much about the machine as about the network.
 - Curves longer than 3,000 points are drawn as means of neighbouring points.
 """
@@ -113,8 +114,30 @@ def _draw_curves(runs: Sequence[RunFacts]) -> None:
         with place:
             curves = [run.curves[key] for run in runs]
             draw_chart(charts.curve_figure(runs, curves, TRAINING[key], log=key == "loss"), f"runs-{key}")
+    if any(run.tells_things_apart for run in runs):
+        quality = [
+            Curve(tuple(e.step for e in run.evaluations), tuple(100 * e.pq for e in run.evaluations)) for run in runs
+        ]
+        draw_chart(charts.curve_figure(runs, quality, "PQ on val", "%", points=True), "runs-pq")
+    _draw_parts(runs)
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
+
+
+def _draw_parts(runs: Sequence[RunFacts]) -> None:
+    names = list(dict.fromkeys(name for run in runs for name in run.parts))
+    if not names:
+        return
+    st.markdown("##### Parts of the loss")
+    for row in range(0, len(names), 3):
+        for place, name in zip(st.columns(3), names[row : row + 3], strict=False):
+            with place:
+                curves = [run.parts.get(name, Curve((), ())) for run in runs]
+                draw_chart(charts.curve_figure(runs, curves, name.replace("_", " "), log=True), f"runs-part-{name}")
+    st.caption(
+        "Each before its weight: the loss is loss.instances times box class, box and mask, plus both of rpn, plus "
+        "loss.semantic times semantic; the weights are among the settings."
+    )
 
 
 def _draw_scores(runs: Sequence[RunFacts]) -> None:
@@ -130,12 +153,15 @@ def _draw_scores(runs: Sequence[RunFacts]) -> None:
                 "updates": f"{run.updates:,}{planned}",
                 "best mIoU, %": percent(best.miou, 1, unit=False) if best else "–",
                 "after": f"{best.step:,}" if best else "–",
+                "PQ at best, %": percent(best.pq, 1, unit=False) if best else "–",
                 "last mIoU, %": percent(last.miou, 1, unit=False) if last else "–",
                 "pixel accuracy at best, %": percent(best.pixel_accuracy, 1, unit=False) if best else "–",
                 "evaluations": f"{len(run.evaluations):,}",
                 "images/s, median": f"{pd.Series(speed).median():.3g}" if speed else "–",
             }
         )
+    if not any(run.tells_things_apart for run in runs):
+        rows = [{key: value for key, value in row.items() if key != "PQ at best, %"} for row in rows]
     st.dataframe(pd.DataFrame(rows).set_index("run"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainers.reports.claims import claims_page
+from trainers.reports.panoptic import read_panoptic
 from trainers.reports.results import figure_name, makes_figure_name, results_page
 from trainers.reports.write import read_make_runs, shipped_headers
 from trainers.runs.repeats import read_repeats
@@ -17,7 +18,8 @@ def test_the_pages_are_those_of_the_records() -> None:
     runs, repeated = read_study(DOCS / "runs" / "study"), read_repeats(DOCS / "runs" / "camvid")
 
     makes = read_make_runs(DOCS / "runs" / "makes", repeated)
-    page = results_page(runs, shipped_headers(), repeats=repeated, makes=makes)
+    panoptic = read_panoptic(DOCS / "runs" / "panoptic")
+    page = results_page(runs, shipped_headers(), repeats=repeated, makes=makes, panoptic=panoptic)
     assert (DOCS / "results.md").read_text() == page
     assert (DOCS / "claims.md").read_text() == claims_page(runs)
     for name in (figure_name("results", runs[0].updates), makes_figure_name("results")):

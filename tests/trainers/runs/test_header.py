@@ -10,7 +10,7 @@ import pytest
 
 from rsp_lab.models import weights
 from trainers.commands import main
-from trainers.runs.header import FIELDS, OPTIONAL, run_header
+from trainers.runs.header import CROPS, FIELDS, OPTIONAL, WHOLE, run_header
 
 
 def header_of(name: str = "camvid-rsp4") -> dict[str, Any]:
@@ -34,10 +34,15 @@ WRONG: tuple[Any, ...] = ([], {"a": "b"}, "7", 7, None)
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(name, value) for name, kinds in FIELDS.items() for value in WRONG if type(value) not in kinds or value == []],
+    [
+        (name, value)
+        for name, kinds in {**FIELDS, **CROPS, **WHOLE}.items()
+        for value in WRONG
+        if type(value) not in kinds or value == []
+    ],
 )
 def test_each_field_has_its_type(name: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    metadata = header_of()
+    metadata = header_of("scenes-panoptic-rsp4d" if name in WHOLE else "camvid-rsp4")
     put(metadata, name, value)
     monkeypatch.setattr(weights, "read_header", lambda _: (None, metadata))
 

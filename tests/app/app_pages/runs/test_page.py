@@ -49,6 +49,45 @@ def test_curves_and_scores_are_those_of_the_log(root: Path) -> None:
     assert facts.problems == ()
 
 
+def write_panoptic_run(root: Path, name: str) -> Path:
+    """A run whose loss has parts, scored once: a PQ of 0.3 at an mIoU of 0.5."""
+    folder = write_run(root, name)
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    for line in lines:
+        if "loss" in line:
+            line["losses"] = {"semantic": 2 * line["loss"], "rpn_box": 0.1}
+    scores = {"images": 7, "miou": 0.5, "pixel_accuracy": 0.9, "iou": {}, "panoptic": {"all": {"pq": 0.3}}}
+    lines = [line for line in lines if "val" not in line] + [{"step": 40, "val": scores}]
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_parts_of_a_loss_and_the_quality_of_things_are_those_of_the_log(root: Path) -> None:
+    facts = read_run("one", write_panoptic_run(root, "one"))
+
+    assert list(facts.parts) == ["semantic", "rpn_box"]
+    assert facts.parts["semantic"] == Curve((10, 20, 30, 40), (0.4, 0.2, 4 / 30, 0.1))
+    assert facts.tells_things_apart
+    assert facts.best is not None
+    assert (facts.best.pq, facts.best.miou, facts.best.score) == (0.3, 0.5, 0.3)
+    plain = read_run("two", write_run(root, "two"))
+    assert plain.parts == {}
+    assert not plain.tells_things_apart
+
+
+def test_a_panoptic_run_is_shown_with_its_parts(page: AppTest, root: Path) -> None:
+    write_panoptic_run(root, "things")
+    write_run(root, "plain", best=0.9)
+    page.query_params["runs"] = ["plain", "things"]
+
+    said = run(page)
+
+    assert "things reaches 30 % PQ and 50 % mIoU after 40 updates; plain: 90 % mIoU after 20 updates." in said
+    assert len(page.get("plotly_chart")) == 4 + 1 + 2
+    assert list(page.dataframe[0].value["PQ at best, %"]) == ["–", "30.0"]
+    assert not page.error
+
+
 def test_two_runs_are_laid_over_each_other(page: AppTest, root: Path) -> None:
     write_run(root, "one", best=0.4)
     write_run(root, "group/two", best=0.5, seed=3)
