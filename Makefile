@@ -71,7 +71,7 @@ train: $(training) ## train: make train RECIPE=NAME ARGS="..."
 
 ranks := docs/runs/arena/makes.json
 results := docs/runs/study --repeats docs/runs/camvid --makes docs/runs/makes --panoptic docs/runs/panoptic \
-           $(if $(wildcard $(ranks)),--arena $(ranks)) -o docs/results.md
+           $$(test -f $(ranks) && echo --arena $(ranks)) -o docs/results.md
 
 study: $(training) ## train what the results page compares, then write docs/results.md (ARGS="--seeds 0 1 2")
 	$(PY) -m trainers study -o runs/study $(ARGS)
@@ -79,7 +79,7 @@ study: $(training) ## train what the results page compares, then write docs/resu
 	$(PY) -m trainers repeat camvid_lite0_baseline camvid_lite0_rsp4 -o runs/camvid --steps 300 $(ARGS)
 	$(PY) -m trainers records runs/study -o docs/runs/study
 	$(PY) -m trainers records runs/camvid -o docs/runs/camvid
-	$(PY) -m trainers results $(results) $(if $(wildcard $(ranks)),--arena $(ranks))
+	$(PY) -m trainers results $(results)
 
 decoders := fpn upernet segformer deeplabv3plus
 asked := $(patsubst %,runs/makes/scenes_%-0/best.safetensors,lite0_baseline lite0_rsp4 $(decoders:%=smp_%))

@@ -6,6 +6,7 @@ Everything above this room speaks in these words. Rows come before columns: (y, 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -87,6 +88,27 @@ class Window:
         """Human-readable form, e.g. ``"7 x 7"`` or ``"3 x 3, dilation 3"``."""
         size = f"{self.kernel_size} x {self.kernel_size}"
         return size if self.dilation == 1 else f"{size}, dilation {self.dilation}"
+
+
+def level_name(level: int, *strides: Mapping[int, int]) -> str:
+    """E.g. ``"level 5"``, and of networks of other makes ``"level 5 (stride 32)"``, which have no levels by number.
+
+    Args:
+        level: x, of a stride near 2^x.
+        strides: of such networks, in pixels by level; a model of ours, whose levels are the paper's, gives none.
+    """
+    found = sorted({one[level] for one in strides if level in one})
+    return f"level {level} (stride {' and '.join(map(str, found))})" if found else f"level {level}"
+
+
+def level_names(levels: Iterable[int], *strides: Mapping[int, int]) -> dict[int, str]:
+    """:func:`level_name` of each of some levels."""
+    return {level: level_name(level, *strides) for level in levels}
+
+
+def strides_dict(strides: Mapping[int, int]) -> dict[str, dict[str, int]]:
+    """The entry ``strides`` of a result's ``to_dict()``; none where levels have their number as name."""
+    return {"strides": {str(level): stride for level, stride in strides.items()}} if strides else {}
 
 
 def step_name(high: int) -> str:

@@ -38,6 +38,12 @@ def signed_fixed(value: Value, decimals: int = 2) -> str:
     return _written(value, f"+.{decimals}f")
 
 
+def signed_column(value: Value) -> str:
+    """Two decimals with a sign, and fewer where a number is so large that it would leave its column."""
+    size = 0.0 if value is None else abs(float(value))
+    return signed(value) if size >= 99_999.5 else signed_fixed(value, 2 if size < 99.995 else 1 if size < 999.95 else 0)
+
+
 def share(value: Value) -> str:
     """A share of 1 with three decimals; a share that is not 0 does not look like 0."""
     return "< 0.001" if value is not None and 0 < float(value) < 0.0005 else fixed(value, 3)

@@ -13,6 +13,8 @@ from rsp_lab.shapes import (
     cell_edges,
     cell_to_pixel,
     cell_under,
+    level_name,
+    level_names,
     pixel_to_cell,
     step_digits,
     step_levels,
@@ -126,6 +128,13 @@ def test_step_names_round_trip() -> None:
 def test_what_is_no_step_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a step; expected a name such as 'step54'"):
         step_levels(name)
+
+
+def test_levels_of_other_makes_are_named_with_their_stride() -> None:
+    assert level_name(5) == "level 5"
+    assert level_names((5, 4), {}, {5: 32}) == {5: "level 5 (stride 32)", 4: "level 4"}
+    assert level_name(4, {4: 16}, {4: 14, 5: 32}) == "level 4 (stride 14 and 16)"
+    assert level_name(4, {4: 16}, {4: 16}) == "level 4 (stride 16)"
 
 
 def test_a_tap_is_the_identity_and_knows_its_listeners() -> None:

@@ -9,11 +9,11 @@ import numpy as np
 from app.charts.bar_rows import Bar, Row
 from app.charts.on_image import ink
 from rsp_lab.palette import LEVEL_COLOURS
-from rsp_lab.text import signed
+from rsp_lab.text import MISSING, signed
 
 BIAS_COLOUR = "#8A8A88"
-Part = tuple[str, float, str]
-"""Name, value and colour."""
+Part = tuple[str, float | None, str]
+"""Name, value and colour; without a value, the row of a level that others have."""
 
 
 def level_colour(level: int) -> str:
@@ -24,9 +24,14 @@ def level_colour(level: int) -> str:
 def level_parts(
     sums: Mapping[int, float], bias: float | None, words: Mapping[int, str] | None = None
 ) -> tuple[Part, ...]:
-    """The levels from coarse to fine, called by ``words`` where it has some, and the bias where there is one."""
-    named = words or {}
-    parts = [(named.get(x, f"level {x}"), value, level_colour(x)) for x, value in sorted(sums.items(), reverse=True)]
+    """The levels from coarse to fine, and the bias where there is one.
+
+    Args:
+        sums: by level.
+        words: what levels are called; each has a part, whether it has a sum or not. Default: those of ``sums``.
+    """
+    named = {x: f"level {x}" for x in sums} if words is None else words
+    parts = [(named[x], sums.get(x), level_colour(x)) for x in sorted(named, reverse=True)]
     return tuple(parts) if bias is None else (*parts, ("bias", bias, BIAS_COLOUR))
 
 
@@ -34,6 +39,9 @@ def level_rows(parts: Sequence[Part], total: float, title: str) -> tuple[Row, ..
     """Bars that add up to the last one, ``title``, which is the whole; without a title each begins at 0."""
     rows, start = [], 0.0
     for name, value, shade in parts:
+        if value is None:
+            rows.append(Row(name, (), MISSING, reached=start if title else None))
+            continue
         bar = Bar(start, value, shade, f"{name}: {signed(value, 4)} logits")
         start = start + value if title else 0.0
         rows.append(Row(name, (bar,), tidy(value), reached=start if title else None))
@@ -47,7 +55,7 @@ def level_ends(accounts: Iterable[tuple[Sequence[Part], float]], *, summed: bool
     """Ends of the one axis on which the bars of several accounts run, each its parts and their total."""
     reached = [0.0]
     for parts, total in accounts:
-        values = [value for _, value, _ in parts]
+        values = [value for _, value, _ in parts if value is not None]
         reached += [*np.cumsum(values).tolist(), total] if summed else values
     low, high = min(reached), max(reached)
     room = 0.06 * (high - low) or 1.0

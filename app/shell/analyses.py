@@ -27,11 +27,11 @@ def uniform_ledger(selection: Selection, side: int, target: Target) -> ContextLe
 
 def rejection(selection: Selection, side: int, target: Target) -> RejectionMap | None:
     """What one model refused of the context of a decision; None for a head without relations."""
-    frozen = selection.passes[side].frozen
-    if not frozen.steps:
+    looked = selection.passes[side]
+    if not looked.steps:
         return None
     key = selection.key("rejection", side=side, target=target)
-    return results().get(key, lambda: rejection_map(selection.passes[side].head, frozen.image, target))
+    return results().get(key, lambda: rejection_map(looked.head, looked.image, target))
 
 
 def level_ledger(selection: Selection, side: int) -> LevelLedger:

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from rsp_lab.analysis.ledger.residual import LedgerError
+from rsp_lab.frozen.rules import FrozenError
+
+REFUSED = (ValueError, LedgerError, FrozenError)
+"""What an analysis says where it cannot be done, in words for a reader."""
 UNFORESEEN = "Something went wrong here that was not foreseen."
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.shell import link, scenes, sources
+from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.picker import draw_picker
 from app.shell.selection import Selection, result_key
@@ -58,7 +59,7 @@ def draw_frame() -> tuple[Selection, Heading] | None:
             st.info(escape(sources.describe_empty(source)))
             return None
         loaded, views = computed(left, right, shown, heading)
-    except ValueError as problem:
+    except REFUSED as problem:
         heading.write("This selection cannot be shown.")
         st.error(escape(str(problem)))
         return None

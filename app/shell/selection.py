@@ -11,6 +11,7 @@ from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.analysis.targets.target import PixelTarget, Target
 from rsp_lab.files import digest
+from rsp_lab.shapes import level_name
 
 SIDES = ("left", "right")
 """Of the two models, in the order of all pairs."""
@@ -48,6 +49,25 @@ class Selection:
     def passes(self) -> tuple[CapturedPass, CapturedPass]:
         """What ledgers, gaze and levels are worked out from, without another forward pass."""
         return self.views[0].looked, self.views[1].looked
+
+    @property
+    def foreign(self) -> tuple[bool, bool]:
+        """Whether left and right are networks of another make."""
+        return self.passes[0].held is not None, self.passes[1].held is not None
+
+    def level_name(self, level: int) -> str:
+        """What a level is called in both models, see :func:`rsp_lab.shapes.level_name`."""
+        return level_name(level, *(one.strides for one in self.passes))
+
+    @property
+    def level_label(self) -> str:
+        """Above a choice of levels by number: what stride each has in a network of another make."""
+        found: dict[int, set[int]] = {}
+        for one in self.passes:
+            for level, stride in one.strides.items():
+                found.setdefault(level, set()).add(stride)
+        words = (f"{level}: {' and '.join(map(str, sorted(found[level])))}" for level in sorted(found, reverse=True))
+        return f"Level (stride of {', '.join(words)})" if found else "Level"
 
     def key(self, about: Hashable, *, side: int | None = None, target: Target | None = None) -> Hashable:
         """What a result is kept under: the image with its labels, the model or models, and what the result is.

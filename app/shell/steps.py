@@ -46,7 +46,7 @@ class StepSide:
 
 def steps_with_relations(selection: Selection) -> tuple[str, ...]:
     """Names of the steps at which either model has a relation, coarse to fine; e.g. ``"step54"``."""
-    return tuple(sorted({step for one in selection.passes for step in one.frozen.steps}, reverse=True))
+    return tuple(sorted({step for one in selection.passes for step in one.steps}, reverse=True))
 
 
 def warm(selection: Selection) -> None:

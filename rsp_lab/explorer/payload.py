@@ -27,6 +27,7 @@ from rsp_lab.explorer.outlines import trace
 from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins, quantise_signed
 from rsp_lab.explorer.steps import pack_steps, window_positions
 from rsp_lab.files import digest
+from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLINE_DASHES, OUTLINE_WORDS
@@ -141,16 +142,20 @@ def _answers(blocks: Blocks, side: str, view: ModelView) -> dict[str, Any] | Non
 def _levels(blocks: Blocks, side: str, view: ModelView) -> dict[str, Any] | None:
     """What each level and the bias add to the margin of every cell's two highest logits, of a network without steps.
 
-    Of a model of ours the grids are there instead; None for it, and for a single class.
+    Of a model of ours the grids are there instead; None for it, and for a single class. Where no account adds up,
+    why not.
     """
     if view.looked.held is None or len(view.looked.class_names) < 2:
         return None
-    ledger = view.looked.level_ledger
+    try:
+        ledger = view.looked.level_ledger
+    except FrozenError as refused:
+        return {"refused": str(refused)}
     first, second = ledger.logits.topk(2, dim=0).indices
     bias = ledger.bias.gather(0, first[None]) - ledger.bias.gather(0, second[None])
     parts = quantise_signed(torch.cat([ledger.decision(), bias]))
     return {
-        "names": [*map(str, ledger.levels), "bias"],
+        "names": [*map(ledger.level_name, ledger.levels), "bias"],
         "values": blocks.add_array(f"{side}.levels", parts.values),
         "largest": parts.largest,
     }

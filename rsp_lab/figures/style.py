@@ -93,6 +93,16 @@ def plot_style() -> Iterator[None]:
         yield
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows as a picture, also where nothing imported pyplot, which would see to it."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        with plot_style():
+            self.savefig(content, format="png", dpi=RC["figure.dpi"])
+        return content.getvalue()
+
+
 def level_colour(level: int) -> str:
     """The level's colour, the same in every picture."""
     return LEVEL_COLOURS.get(level, QUIET)

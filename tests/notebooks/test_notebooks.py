@@ -51,6 +51,10 @@ def execute(client, *cells):
 def test_it_runs(path, client):
     execute(client, *read(path).cells)
 
+    for cell in client.nb.cells:
+        if re.match(r"rl\.figures\.draw_(?!figure)", cell.source.splitlines()[-1]):
+            assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.source
+
 
 def test_a_notebook_does_not_see_the_names_of_another(client):
     from nbclient.exceptions import CellExecutionError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
@@ -27,32 +29,40 @@ def picture(image: Tensor, pixel: Pixel) -> go.Figure:
     return figure
 
 
-def parts(ledger: ChangeLedger) -> list[tuple[str, float, str]]:
-    """Name, logits and colour of each part, coarse to fine, content before looking."""
-    found = [
-        (f"content, level {x}", value, LEVEL_COLOURS.get(x, _OTHER)) for x, value in reversed(ledger.content.items())
+def parts(ledger: ChangeLedger, names: Mapping[int, str]) -> list[tuple[str, float | None, str]]:
+    """Name, logits and colour of each part, coarse to fine, content before looking.
+
+    Args:
+        names: of the levels of all ledgers that stand beside each other; one without a level has None there.
+    """
+    found: list[tuple[str, float | None, str]] = [
+        (f"content, {names[x]}", ledger.content.get(x), LEVEL_COLOURS.get(x, _OTHER))
+        for x in sorted(names, reverse=True)
     ]
     for step, value in ledger.looking.items():
         level = player_level(step)
         colour = _OTHER if level is None else LEVEL_COLOURS.get(level, _OTHER)
-        found.append((f"looking, {player_words(step)}", value, colour))
+        found.append((player_words(step), value, colour))
     return found
 
 
-def ends(ledgers: tuple[ChangeLedger, ChangeLedger]) -> tuple[float, float]:
+def ends(ledgers: tuple[ChangeLedger, ChangeLedger], names: Mapping[int, str]) -> tuple[float, float]:
     """Of the one axis of both models, whose bars begin where the one above ended."""
     reached = [0.0]
     for ledger in ledgers:
-        reached += [*np.cumsum([value for _, value, _ in parts(ledger)]).tolist(), ledger.total]
+        reached += [*np.cumsum([value or 0.0 for _, value, _ in parts(ledger, names)]).tolist(), ledger.total]
     low, high = min(reached), max(reached)
     room = 0.06 * (high - low) or 1.0
     return low - room, high + room
 
 
-def rows(ledger: ChangeLedger) -> tuple[Row, ...]:
-    """Each part begins where the one above it ended, and the last bar is the whole change."""
+def rows(ledger: ChangeLedger, names: Mapping[int, str]) -> tuple[Row, ...]:
+    """Each part begins where the one above it ended, and the last bar is the whole change; see :func:`parts`."""
     found, start = [], 0.0
-    for name, value, colour in parts(ledger):
+    for name, value, colour in parts(ledger, names):
+        if value is None:
+            found.append(Row(name, (), "–", reached=start))
+            continue
         bar = Bar(start, value, colour, f"{name}: {signed(value, 4)} logits")
         start += value
         found.append(Row(name, (bar,), signed(round(value, 3)), reached=start))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import streamlit as st
@@ -15,6 +16,7 @@ from app.charts.bar_rows import rows_html
 from app.charts.signed_cells import scale_of, signed_scale_html
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose
+from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
 from app.shell.text import escape
@@ -25,16 +27,21 @@ from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
 from rsp_lab.analysis.ledger.freeze import freeze
 from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import GATES
-from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.files import digest
 from rsp_lab.text import signed
 
-MEASURES = """
+_CHANGE = """
 - **Change**: the margin of class over rival at the pixel in the second picture, minus that in the first, in logits.
-- **Content** of a level: what its changed Q map brought. **Looking** of a step: what its changed weights brought. Both
-  are Shapley values over all settings of content and steps, each as before or as after; none is sampled.
-- They add up to the change of the model’s own margin; how closely is printed. A model that sums has nothing to look
-  with.
+"""
+_OF_OURS = """- **Content** of a level: what its changed Q map brought. **Looking** of a step: what its changed weights
+  brought. Both are Shapley values over all settings of content and steps, each as before or as after; none is sampled.
+  A model that sums has nothing to look with.
+"""
+_OF_OTHERS = """- Of a network of another make: **content** of a level, what its changed maps of the cut brought, and
+  **all gates**, what all that is held (activations, attention weights, normalisers) brought by being as after. Both are
+  Shapley values over all settings, content and gates as before or as after.
+"""
+_REST = """- They add up to the change of the model’s own margin; how closely is printed.
 - **Map**: the content’s part of each cell of a level, or of all levels, at its place.
 - **Paint over**: no model was trained on pictures with a part missing. The account of what the model makes of such a
   picture is exact; “without it” is only as good as the fill.
@@ -59,6 +66,11 @@ class Fill(StrEnum):
 Pair = tuple[ChangeLedger, ChangeLedger]
 
 
+def measures(foreign: Sequence[bool]) -> str:
+    """What the page's measures are, for models of ours, networks of another make, or one of each."""
+    return f"{_CHANGE}{'' if all(foreign) else _OF_OURS}{_OF_OTHERS if any(foreign) else ''}{_REST}"
+
+
 def draw(selection: Selection, heading: Heading) -> None:
     first, second, third = st.columns([1.3, 1.3, 2.4], vertical_alignment="bottom")
     offered = tuple(Change) if selection.shown.scene is not None else (Change.PAINT,)
@@ -75,7 +87,7 @@ def draw(selection: Selection, heading: Heading) -> None:
     try:
         picture = other_reading(selection) if how == Change.READING else erased(selection, mask, fill)
         ledgers = worked_out(selection, heading, picture)
-    except (ValueError, LedgerError, ImportError) as problem:
+    except (*REFUSED, ImportError) as problem:
         heading.write("This change cannot be worked out here.")
         st.error(escape(str(problem)))
         return
@@ -91,7 +103,7 @@ def draw(selection: Selection, heading: Heading) -> None:
     draw_parts(selection, ledgers)
     draw_maps(selection, heading, third, picture, ledgers)
     with st.popover("What these measures are"):
-        st.markdown(MEASURES)
+        st.markdown(measures(selection.foreign))
 
 
 def other_reading(selection: Selection) -> Tensor:
@@ -145,10 +157,11 @@ def sentence(selection: Selection, ledgers: Pair, how: Change) -> str:
     for name, ledger in zip(selection.names, ledgers, strict=True):
         content = ledger.content
         level = ledger.leading_level
-        looking = f", looking {signed(sum(ledger.looking.values()))}" if ledger.looking else ""
+        held = "all gates" if GATES in ledger.looking else "looking"
+        looking = f", {held} {signed(sum(ledger.looking.values()))}" if ledger.looking else ""
         parts.append(
-            f"{signed(ledger.before)} → {signed(ledger.after)} logits in {name} (most by level {level}, "
-            f"{signed(content[level])}{looking})"
+            f"{signed(ledger.before)} → {signed(ledger.after)} logits in {name} (most by "
+            f"{selection.level_name(level)}, {signed(content[level])}{looking})"
         )
     with_ = "With the other cue" if how == Change.READING else "Without what is painted over"
     return f"{with_}, {margin} at y {selection.target.y}, x {selection.target.x} goes " + "; ".join(parts) + "."
@@ -160,15 +173,16 @@ def _note(how: Change) -> str:
 
 def draw_parts(selection: Selection, ledgers: Pair) -> None:
     """Content by level and looking by step of both models, on one axis."""
-    ends = charts.ends(ledgers)
+    names = {level: selection.level_name(level) for ledger in ledgers for level in ledger.levels}
+    ends = charts.ends(ledgers, names)
     for place, name, ledger in zip(st.columns(2, gap="medium"), selection.names, ledgers, strict=True):
         with place:
             st.markdown(f"##### {escape(name)}")
-            st.html(rows_html(charts.rows(ledger), ends, "logits"))
+            st.html(rows_html(charts.rows(ledger, names), ends, "logits"))
             off = f"The parts differ from the model’s own change by a relative {ledger.residual:.1g}."
             none = "" if ledger.looking else " This model sums: it has no weights that could change."
-            if tuple(ledger.looking) == (GATES,):
-                none = " Looking: all its gates are one player."
+            if GATES in ledger.looking:
+                none = " All its gates, what is held of it, count as one part."
             st.caption(off + none)
 
 
@@ -176,14 +190,14 @@ def draw_maps(selection: Selection, heading: Heading, place: DeltaGenerator, pic
     """Content by cell of one level, or of all, over the changed picture."""
     levels = sorted({level for ledger in ledgers for level in ledger.levels}, reverse=True)
     options = ("all levels", *map(str, levels))
-    chosen = choose(heading, place, "Map of content", "change_level", options)
+    chosen = choose(heading, place, f"Map of content, {selection.level_label.lower()}", "change_level", options)
     level = None if chosen == options[0] else int(chosen)
     maps = [charts.shown_map(ledger, level) for ledger in ledgers]
     end, most = scale_of([one for one in maps if one is not None])
     grounds = charts.ground(picture)
     for side, column, name, values in zip(SIDES, st.columns(2, gap="medium"), selection.names, maps, strict=True):
         with column:
-            words = "all levels" if level is None else f"level {level}"
+            words = "all levels" if level is None else selection.level_name(level)
             st.markdown(f"**{escape(name)}**: content, {words}")
             figure = charts.map_figure(values, grounds, selection.result.pixel, end, level)
             draw_chart(figure, f"change-map-{side}")

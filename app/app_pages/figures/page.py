@@ -8,13 +8,13 @@ import streamlit as st
 
 from app.app_pages.figures import shelf
 from app.shell.choices import choose, select
+from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable, forget_stop, was_stopped
 from app.shell.selection import SIDES, Selection
 from app.shell.text import escape
 from app.store.models import LoadedModel
 from app.store.results import results
-from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.capture.record import Record
 from rsp_lab.figures.catalogue import FIGURES
 
@@ -56,7 +56,7 @@ def _show(selection: Selection, heading: Heading, name: str, width: str) -> None
     try:
         with heading.spinner(f"Drawing {FIGURES[name].title}"):
             figure = shelf.drawn(selection, name, width)
-    except (ValueError, LedgerError) as problem:
+    except REFUSED as problem:
         st.error(escape(str(problem)))
         return
     if figure.notice:
@@ -93,7 +93,7 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
         bar.report(number / len(names))
         try:
             figures[name] = shelf.drawn(selection, name, width)
-        except (ValueError, LedgerError) as problem:
+        except REFUSED as problem:
             problems.append(f"{FIGURES[name].title}: {problem}")
     bar.close()
     for text in problems:
@@ -122,11 +122,12 @@ def _draw_records(selection: Selection) -> None:
             "application/octet-stream",
             key=f"download-record-{side}",
             on_click="ignore",
-            help=f"Every tap of the {side} model on this image; written when pressed.",
+            help=f"What was captured of the {side} model on this image; written when pressed.",
         )
+    ours = ["Q maps, every step's maps and weights, logits at stride 4"] * (not all(selection.foreign))
+    others = ["of a network of another make the maps of its cut by level, and its logits"] * any(selection.foreign)
     st.caption(
-        "Read them with `rsp_lab.Record.load(path)`: Q maps, every step's maps and weights, logits at stride 4, each "
-        "with its axes and stride."
+        f"Read them with `rsp_lab.Record.load(path)`: {'; '.join([*ours, *others])}, each with its axes and stride."
     )
 
 

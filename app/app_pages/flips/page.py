@@ -12,6 +12,7 @@ from app.app_pages.flips.pictures import VERDICTS, Flip, Verdict
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, choose_number, select
+from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.link import set_pixel
 from app.shell.navigation import jump
@@ -22,7 +23,6 @@ from app.shell.text import draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.comparison.disagreement import verdict_pixels
 from rsp_lab.analysis.comparison.flips import RANK_RULE, TIPPING_RULE, FlipStories, flip_stories
-from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.text import significant
 
 ALL = "all"
@@ -54,7 +54,7 @@ def draw(selection: Selection, heading: Heading) -> None:
     count = choose(heading, fourth, "Strongest", "flips_count", COUNTS, default=COUNTS[0])
     try:
         stories = stories_of(selection, heading, int(count), least)
-    except (ValueError, LedgerError) as problem:
+    except REFUSED as problem:
         heading.write("The flips of these models cannot be told.")
         st.error(escape(str(problem)))
         return
@@ -167,7 +167,7 @@ def _draw_groups(stories: FlipStories) -> None:
     rows = [
         {
             "left / right": f"{left} / {right}",
-            "tipped by": source if level is None else f"{source}, level {level}",
+            "tipped by": source if level is None else f"{source}, {stories.level_name(level)}",
             "flips": str(count),
         }
         for (left, right, level, source), count in groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
@@ -16,11 +17,14 @@ from rsp_lab.shapes import step_digits
 
 TOP = 5
 
-MEASURES = """
-- **Logit**: the model's score of a class before softmax, at this pixel, after bilinear resizing from stride 4. The
-  **margin** is the logit of the first class minus that of the second.
+_MEASURES = """
+- **Logit**: the model's score of a class before softmax, at this pixel, after bilinear resizing from the places that
+  the model answers at (stride 4 in models of ours). The **margin** is the logit of the first class minus that of the
+  second.
 - **Region**: of a drawn scene. A model says the class of most of its pixels; the margin of the region's class over
   that of the other reading is a mean over the region.
+"""
+_OF_RELATIONS = """
 - **Entropy**: of the k x k relation weights, over that of uniform weights on the same positions. 1: looks everywhere
   alike; 0: looks at one position.
 - **Own weight**: the weight of the position at the pixel's own cell. A model that sums has 1 there, by definition.
@@ -45,8 +49,29 @@ def draw_answers(result: Comparison) -> None:
     st.caption(f"Margin over the second class, in logits: left {left.margin:.3g}, right {right.margin:.3g}.")
 
 
+_OF_OTHERS = """
+- **Its margin here**: what each level and the bias add to the margin in the cell of the logits under
+  the pixel, with all gates of the network held (activations, attention weights, normalisers). They add up to it.
+- **Attention**: where the cell under the cursor looks in a layer, by one head or by the mean of all; full colour is the
+  largest weight, which is printed.
+"""
+
+
+def measures(foreign: Sequence[bool]) -> str:
+    """What the measures of the explorer and of what stands below it are."""
+    parts = (_MEASURES, _OF_OTHERS if any(foreign) else "", "" if all(foreign) else _OF_RELATIONS)
+    return "\n".join(part.strip() for part in parts if part)
+
+
 def draw_relations(result: Comparison) -> None:
     """Entropy, own weight and peak of every level, and the proof that they are the model's own."""
+    foreign = [not len(view.flow) for view in (result.left, result.right)]
+    if all(foreign):
+        st.markdown("##### What is shown above")
+        st.caption(f"{escape(_both(result))} of another make: what stands there is where the margin comes from.")
+        with st.popover("What these measures are"):
+            st.markdown(measures(foreign))
+        return
     st.markdown("##### Relations at this pixel")
     rows = []
     both = all(result.grids)
@@ -65,7 +90,12 @@ def draw_relations(result: Comparison) -> None:
             why = "it passes everything down" if len(view.flow) else "it is of another make"
             st.caption(f"{side.capitalize()}: {escape(view.name)} has no relations; {why}.")
     with st.popover("What these measures are"):
-        st.markdown(MEASURES)
+        st.markdown(measures(foreign))
+
+
+def _both(result: Comparison) -> str:
+    left, right = result.left.name, result.right.name
+    return f"{left} is a network" if left == right else f"{left} and {right} are networks"
 
 
 def _bound(value: float) -> str:

@@ -71,7 +71,7 @@ def draw(selection: Selection, heading: Heading) -> None:
 
 def _channels(passes: tuple[CapturedPass, CapturedPass]) -> int:
     """Middle channels that every relation of both models has."""
-    return min(one.record[f"{step}.query"].shape[1] for one in passes for step in one.frozen.steps)
+    return min(one.record[f"{step}.query"].shape[1] for one in passes for step in one.steps)
 
 
 def sentence(names: tuple[str, str], scores: list[tuple[StepComplementarity, ...]]) -> tuple[str, str]:
@@ -129,7 +129,7 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
 
 def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
     found = []
-    for step in looked.frozen.steps:
+    for step in looked.steps:
         query, key = (looked.record[f"{step}.{part}"][0].detach() for part in charts.PARTS)
         ruled = key_query(step, query, key)
         if channel == MEAN:

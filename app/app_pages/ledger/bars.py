@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from app.app_pages.ledger.readings import Panel, Panels
 from app.charts.bar_rows import Row
@@ -16,10 +16,14 @@ def sum_ends(panels: Panels, *, summed: bool) -> tuple[float, float]:
 
 
 def sum_rows(panel: Panel, words: Mapping[int, str], total: str) -> tuple[Row, ...]:
-    """Each part begins where the one above it ended, and the last bar, ``total``, is the whole; without one, from 0."""
+    """Each part begins where the one above it ended, and the last bar, ``total``, is the whole; without one, from 0.
+
+    Args:
+        words: what the levels of all panels are called, each of which has a row; a panel without it has a dash there.
+    """
     return level_rows(level_parts(panel.sums, panel.bias, words), panel.total, total)
 
 
-def level_legend(levels: Sequence[int]) -> str:
-    """The levels' colours."""
-    return legend_html(chip(level_colour(level), f"level {level}") for level in levels)
+def level_legend(words: Mapping[int, str]) -> str:
+    """The levels' colours, coarse to fine."""
+    return legend_html(chip(level_colour(level), words[level]) for level in sorted(words, reverse=True))

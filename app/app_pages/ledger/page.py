@@ -10,7 +10,7 @@ import streamlit as st
 from app.app_pages.ledger import bars, maps, splits, whole_image
 from app.app_pages.ledger.readings import Column, Panel, Panels, Reading, panels_of, strongest_level
 from app.app_pages.ledger.splits import Split, SplitBy
-from app.app_pages.ledger.text import MEASURES, READING_HELP, part_words, sentence, sum_words
+from app.app_pages.ledger.text import READING_HELP, measures, part_words, readings_of, sentence, sum_words
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
 from app.charts.signed_cells import FINEST, SIDE, grey_uri, scale_of
@@ -18,12 +18,12 @@ from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
 from app.shell.choices import choose, choose_number, select
+from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.region_target import LABELS_HELP, MODE_HELP, WITHIN, Labels, Mode, TargetChoice, target_of
 from app.shell.selection import Selection
 from app.shell.text import draw_caption, draw_head, draw_narrow_head, draw_table, escape
 from app.store.results import results
-from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.targets.target import RegionTarget, Target
 from rsp_lab.shapes import step_name
 from rsp_lab.text import signed
@@ -47,47 +47,50 @@ def draw(selection: Selection, heading: Heading) -> None:
                 ledgers = whole_image.ledgers_of(selection)
             heading.write(whole_image.sentence(selection, ledgers))
             whole_image.draw_whole(selection, ground_of(selection, None), chosen)
-            _measures()
+            _measures(selection)
             return
         target = target_of(selection, choice)
         with heading.spinner("Adding up the ledger"):
             panels = panels_of(selection, reading, target)
             split = _class_split(selection, panels, choice, reading)
-    except (ValueError, LedgerError) as problem:
+    except REFUSED as problem:
         heading.write("This cannot be put in a ledger.")
         st.error(escape(str(problem)))
         return
     heading.write(
         sentence(selection, reading, panels, target, split), f"{selection.chosen}." if choice.mode == Mode.PIXEL else ""
     )
-    words = part_words(reading)
+    words = part_words(selection, reading)
+    parts = {x: name for x, name in words.items() if any(x in panel.maps for panel in panels)}
     ground = ground_of(selection, target)
     draw_maps(panels, ground, chosen, close, words)
-    draw_sums(selection, panels, reading, words)
+    draw_sums(selection, panels, reading, parts)
     draw_thumbs(panels, ground, words, "Step by step" if reading == Reading.REJECTION else "Level by level")
     if reading != Reading.REJECTION:
-        draw_split(selection, heading, panels, choice, reading)
-        draw_cells(panels)
-    _measures()
+        draw_split(selection, heading, panels, choice, reading, parts)
+        draw_cells(panels, words)
+    _measures(selection)
 
 
 def choose_all(selection: Selection, heading: Heading) -> tuple[Reading, TargetChoice, str, bool]:
     """The page's controls: the reading, the target, the level shown, and whether the maps are shown close."""
     first, second, third, fourth, fifth = st.columns(WIDTHS, vertical_alignment="bottom")
-    reading = select(heading, first, "Reading", "ledger_reading", tuple(Reading), help=READING_HELP)
-    levels = sorted({x for one in selection.passes for x in one.frozen.levels}, reverse=True)
+    readings = readings_of(selection.foreign)
+    about = " ".join(READING_HELP[one] for one in readings)
+    reading = select(heading, first, "Reading", "ledger_reading", readings, help=about)
+    levels = sorted({x for one in selection.passes for x in one.levels}, reverse=True)
     if reading == Reading.WHOLE:
         options = (whole_image.DECIDING, *map(str, levels))
-        return reading, TargetChoice(), choose(heading, second, "Level", "ledger_whole", options), False
+        return reading, TargetChoice(), choose(heading, second, selection.level_label, "ledger_whole", options), False
     mode = select(heading, fourth, "Target", "ledger_target", tuple(Mode), help=MODE_HELP)
     labels = select(heading, fifth, "Labels of", "ledger_labels", tuple(Labels), help=LABELS_HELP)
     if reading == Reading.REJECTION:
-        steps = [x for x in levels if any(step_name(x) in one.frozen.steps for one in selection.passes)]
+        steps = [x for x in levels if any(step_name(x) in one.steps for one in selection.passes)]
         step = choose(heading, second, "Step", "ledger_step", (STRONGEST, *(f"{x}{x - 1}" for x in steps)))
         # A step goes by the level that it takes from.
         level = step if step == STRONGEST else step[0]
     else:
-        level = choose(heading, second, "Level", "ledger_level", (STRONGEST, ALL, *map(str, levels)))
+        level = choose(heading, second, selection.level_label, "ledger_level", (STRONGEST, ALL, *map(str, levels)))
     close = choose(heading, third, "Maps show", "ledger_view", tuple(View)) == View.CLOSE
     within = WITHIN
     if mode == Mode.BORDER:
@@ -179,7 +182,14 @@ def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str], titl
     )
 
 
-def draw_split(selection: Selection, heading: Heading, panels: Panels, choice: TargetChoice, reading: Reading) -> None:
+def draw_split(
+    selection: Selection,
+    heading: Heading,
+    panels: Panels,
+    choice: TargetChoice,
+    reading: Reading,
+    words: dict[int, str],
+) -> None:
     """Where the contributions come from: by class, by distance, by part of a drawn scene."""
     options = tuple(one for one in SplitBy if one != SplitBy.PART or selection.shown.scene is not None)
     first, second = st.columns([2.2, 4.7], vertical_alignment="bottom")
@@ -191,14 +201,14 @@ def draw_split(selection: Selection, heading: Heading, panels: Panels, choice: T
         with place:
             if split.tables[column] is not None:
                 draw_narrow_head(full_name(panel))
-                st.html(rows_html(splits.split_rows(split, column), (-end, end), "logits", thick=0.7))
-    st.html(bars.level_legend(sorted({level for panel in panels for level in panel.maps}, reverse=True)))
+                st.html(rows_html(splits.split_rows(split, column, words), (-end, end), "logits", thick=0.7))
+    st.html(bars.level_legend(words))
     if by == SplitBy.PART:
         draw_table(pd.DataFrame(splits.scene_rows(selection, panels, reading)).T)
         st.caption("Only the cue decides. The share of pixels is the control: what falls anywhere alike would have it.")
 
 
-def draw_cells(panels: Panels) -> None:
+def draw_cells(panels: Panels, words: dict[int, str]) -> None:
     """The strongest cells of both models."""
     st.markdown("##### Strongest cells")
     for panel, place in zip(panels, st.columns(3), strict=True):
@@ -206,7 +216,7 @@ def draw_cells(panels: Panels) -> None:
             continue
         rows = [
             {
-                "level": str(cell.level),
+                "level": words[cell.level].partition(" ")[2],
                 "cell y, x": f"{cell.y}, {cell.x}",
                 "around y, x": f"{cell.centre[0]:.0f}, {cell.centre[1]:.0f}",
                 "logits": signed(cell.value),
@@ -218,6 +228,6 @@ def draw_cells(panels: Panels) -> None:
             draw_table(pd.DataFrame(rows).set_index("level"))
 
 
-def _measures() -> None:
+def _measures(selection: Selection) -> None:
     with st.popover("What these measures are"):
-        st.markdown(MEASURES)
+        st.markdown(measures(selection.foreign))

@@ -82,7 +82,7 @@ def panels_of(selection: Selection, reading: Reading, target: Target) -> Panels:
             "Neither model selects: both pass everything down. Choose a model with an RSP head above, e.g. scenes-rsp4 "
             f"or camvid-rsp4, or the reading “{Reading.DECISION}”."
         )
-    return left, right, _difference(left, right)
+    return left, right, _difference(selection, left, right)
 
 
 def _decision_panel(selection: Selection, side: int, target: Target) -> Panel:
@@ -100,7 +100,7 @@ def _missing(selection: Selection, side: int) -> Panel:
 
 
 def _gain_panel(selection: Selection, side: int, target: Target) -> Panel:
-    steps = selection.passes[side].frozen.steps
+    steps = selection.passes[side].steps
     if not steps:
         return _missing(selection, side)
     learnt, uniform = analyses.ledger(selection, side, target), analyses.uniform_ledger(selection, side, target)
@@ -116,13 +116,14 @@ def _rejection_panel(selection: Selection, side: int, target: Target) -> Panel:
     return Panel(COLUMNS[side], selection.names[side], maps, total, residual=found.residual)
 
 
-def _difference(left: Panel, right: Panel) -> Panel:
+def _difference(selection: Selection, left: Panel, right: Panel) -> Panel:
     if left.missing or right.missing:
         lacking = left if left.missing else right
         missing = f"No difference: {lacking.name} has no relation."
         return Panel(Column.DIFFERENCE, Column.DIFFERENCE, {}, missing=missing)
     if left.ledger is None or right.ledger is None:
-        maps, residual = map_differences(right.maps, left.maps), max(left.residual, right.residual)
+        size = selection.shown.size
+        maps, residual = map_differences(right.maps, left.maps, size), max(left.residual, right.residual)
         return Panel(Column.DIFFERENCE, Column.DIFFERENCE, maps, right.total - left.total, residual=residual)
     apart = ledger_difference(right.ledger, left.ledger).ledger
     return Panel(Column.DIFFERENCE, Column.DIFFERENCE, apart.maps, apart.total, apart.bias, apart, apart.residual)

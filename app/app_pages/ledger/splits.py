@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -127,19 +127,20 @@ def split_end(split: Split) -> float:
     return 1.06 * max(ends) or 1.0
 
 
-def split_rows(split: Split, place: int) -> tuple[Row, ...]:
-    """Bars stacked from the levels, below 0 and above apart; the sum stands at the right."""
+def split_rows(split: Split, place: int, words: Mapping[int, str]) -> tuple[Row, ...]:
+    """Bars stacked from the levels, which ``words`` name, below 0 and above apart; the sum stands at the right."""
     table = split.tables[place]
     assert table is not None
     levels = sorted(table.levels, reverse=True)
     columns = zip(*(split.row(table, level) for level in levels), strict=True)
-    return tuple(_stacked(name, levels, values) for name, values in zip(split.names, columns, strict=True))
+    return tuple(_stacked(name, levels, values, words) for name, values in zip(split.names, columns, strict=True))
 
 
-def _stacked(name: str, levels: Sequence[int], values: Sequence[float]) -> Row:
+def _stacked(name: str, levels: Sequence[int], values: Sequence[float], words: Mapping[int, str]) -> Row:
     bars, ends = [], {False: 0.0, True: 0.0}
     for level, value in zip(levels, values, strict=True):
-        bars.append(Bar(ends[value < 0], value, level_colour(level), f"{name}, level {level}: {signed(value)} logits"))
+        hover = f"{name}, {words[level]}: {signed(value)} logits"
+        bars.append(Bar(ends[value < 0], value, level_colour(level), hover))
         ends[value < 0] += value
     return Row(name, tuple(bars), tidy(sum(values)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.app_pages.ledger import splits
 from app.app_pages.ledger.readings import Column, Panel, Panels, Reading
 from app.app_pages.ledger.splits import Split
@@ -10,47 +12,71 @@ from app.shell.selection import Selection
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.text import signed
 
-READING_HELP = (
-    "Decision: what each cell gives to class over rival. Selection gain: that minus the same with equal weights. "
-    "Rejection: what would change if a step passed each own cell down whole. Whole image: which level decides where."
+READING_HELP = {
+    Reading.DECISION: "Decision: what each cell gives to class over rival.",
+    Reading.GAIN: "Selection gain: that minus the same with equal weights.",
+    Reading.REJECTION: "Rejection: what would change if a step passed each own cell down whole.",
+    Reading.WHOLE: "Whole image: which level decides where.",
+}
+_OF_OURS = (
+    "of a cell of a level’s Q map: the derivative of the target through the head with its relation weights held, times "
+    "the cell."
 )
-
-MEASURES = """
-- **Contribution** of a cell of a level’s Q map: the derivative of the target through the head with its relation weights
-  held, times the cell. Bias and contributions add up to the logit exactly; **residual**: |bias + sum − the model’s own
-  logit| over max(1, |bias| + sum of magnitudes). Why the weights and Q maps are as they are is not explained.
+_OF_OTHERS = (
+    "of a cell of a level, the maps of one stride in the network’s cut: the derivative of the target through the "
+    "network with all its gates held (activations, attention weights, normalisers), times the cell."
+)
+_SUM = """Bias and contributions add up to the logit exactly; **residual**: |bias + sum − the model’s own logit| over
+  max(1, |bias| + sum of magnitudes). Why what is held and the maps are as they are is not explained.
 - **Right minus left** is entry by entry; a level that one model lacks counts as 0 there.
-- **Selection gain**: the ledger with the learnt weights minus that with equal weights on each window, Q maps and all
-  else held. It is a sum of the same kind.
+"""
+_OF_RELATIONS = """- **Selection gain**: the ledger with the learnt weights minus that with equal weights on each
+  window, Q maps and all else held. It is a sum of the same kind.
 - **Rejection** of a step: the derivative with respect to the context of a cell, times (what lies at its own place minus
   what it took). Red: context of the class was refused; blue: context was added. Each step’s total is exact by itself;
   the steps together need not add up.
-- **Comes from**: each cell is spread over the pixels under it. A Q cell has seen more of the image than those pixels,
-  by the backbone: a contribution says where it enters the head.
+"""
+_REST = """- **Comes from**: each cell is spread over the pixels under it. It has seen more of the image than those, by
+  the backbone: a contribution says where it enters what comes behind.
 - **Share of |logits|**: of the sum of all magnitudes. Its control is the **share of pixels**, which contributions that
   fall anywhere alike would have.
 - **Border, class zone, regions**: cut out of the map under “Labels of”; their logit is the mean over their pixels.
 """
 
 
-def part_words(reading: Reading) -> dict[int, str]:
+def readings_of(foreign: Sequence[bool]) -> tuple[Reading, ...]:
+    """Those that two models have; of networks of another make alone there are no relations to ask about."""
+    return (Reading.DECISION, Reading.WHOLE) if all(foreign) else tuple(Reading)
+
+
+def measures(foreign: Sequence[bool]) -> str:
+    """What the page's measures are, for models of ours, networks of another make, or one of each."""
+    kinds = {_OF_OTHERS if one else _OF_OURS: None for one in sorted(foreign)}
+    of = " In a network of another make, ".join(kinds)
+    return f"- **Contribution** {of} {_SUM}{'' if all(foreign) else _OF_RELATIONS}{_REST}"
+
+
+def part_words(selection: Selection, reading: Reading) -> dict[int, str]:
     """What a part of the sum is called, by level."""
+    levels = {x for one in selection.passes for x in one.levels}
     if reading == Reading.REJECTION:
-        return {x: f"step {x}{x - 1}" for x in range(3, 8)}
-    return {x: f"level {x}" for x in range(2, 8)}
+        return {x: f"step {x}{x - 1}" for x in levels}
+    return {x: selection.level_name(x) for x in levels}
 
 
 def sentence(selection: Selection, reading: Reading, panels: Panels, target: Target, split: Split | None) -> str:
     """What a colleague would say; every number is on the page."""
     # The same model may stand on both sides.
-    says = dict.fromkeys(_says(reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing)
+    says = dict.fromkeys(
+        _says(selection, reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing
+    )
     return f"{where(target)}: {margin_words(target)} {'; '.join(says)}."
 
 
-def _says(reading: Reading, panel: Panel, side: int, split: Split | None) -> str:
+def _says(selection: Selection, reading: Reading, panel: Panel, side: int, split: Split | None) -> str:
     sign = -1 if panel.total < 0 else 1
     level = max(panel.sums, key=lambda x: sign * panel.sums[x])
-    part = signed(panel.sums[level])
+    name, part = selection.level_name(level), signed(panel.sums[level])
     if reading == Reading.REJECTION:
         largest = max(panel.sums, key=lambda x: abs(panel.sums[x]))
         return (
@@ -59,14 +85,14 @@ def _says(reading: Reading, panel: Panel, side: int, split: Split | None) -> str
         )
     if reading == Reading.GAIN:
         return (
-            f"gains {signed(panel.total)} logits in {panel.name} by choosing within its windows; level {level} gains "
-            f"most ({part})"
+            f"gains {signed(panel.total)} logits in {panel.name} by choosing within its windows; {name} gains most "
+            f"({part})"
         )
     if sign * panel.sums[level] <= 0:
         return f"is {signed(panel.total)} logits in {panel.name}, by the bias alone: no level gives to it"
     source = None if split is None else splits.source_of(split, side, level, sign)
     origin = "" if source is None else f", of which {signed(source[1])} from {source[0]}"
-    return f"is {signed(panel.total)} logits in {panel.name}, where level {level} gives most ({part}{origin})"
+    return f"is {signed(panel.total)} logits in {panel.name}, where {name} gives most ({part}{origin})"
 
 
 def sum_words(panel: Panel) -> str:

@@ -21,14 +21,19 @@ def thumbs_html(panel: Panel, ends: Mapping[int, float], ground: Ground, words: 
 
     The page's picker says what lies under the cursor, and selects the pixel that is clicked.
     """
-    thumbs = "".join(_thumb(panel, level, ends[level], ground, words[level]) for level in sorted(ends, reverse=True))
+    # With its stride a level's name has a line of its own.
+    parted = any(" " in name.partition(" ")[2] for name in words.values())
+    thumbs = "".join(
+        _thumb(panel, level, ends[level], ground, words[level], parted=parted) for level in sorted(ends, reverse=True)
+    )
     # One photograph for all.
     return f'<div class="rsp-thumbs" style="--photograph:url({ground.small})">{thumbs}</div>'
 
 
-def _thumb(panel: Panel, level: int, end: float, ground: Ground, words: str) -> str:
+def _thumb(panel: Panel, level: int, end: float, ground: Ground, words: str, *, parted: bool) -> str:
     reach = f", ±{end:.2g}" if end > TINY else ""
-    title = escape(f"{words.split()[1]}  {tidy(panel.sums.get(level, 0.0))}{reach}")
+    name, total = words.partition(" ")[2], tidy(panel.sums[level]) if level in panel.sums else "–"
+    title = f"{escape(name)}{'<br>' if parted else '  '}{escape(f'{total}{reach}')}"
     rows, columns = ground.size
     values = panel.maps.get(level)
     drawn = "" if values is None or not bool((values != 0).any()) else _cells(values, end)

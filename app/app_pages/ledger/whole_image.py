@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from app.app_pages.ledger.bars import level_legend
@@ -14,7 +17,7 @@ from app.app_pages.ledger.readings import Column
 from app.charts.bar_rows import Bar, Row, rows_html
 from app.charts.level_rows import level_colour
 from app.charts.on_image import mark_pixel, picture_figure, picture_uri
-from app.charts.signed_cells import scale_of
+from app.charts.signed_cells import FINEST, scale_of
 from app.charts.theme import draw as draw_chart
 from app.shell import analyses
 from app.shell.selection import Selection
@@ -41,26 +44,44 @@ def sentence(selection: Selection, ledgers: Ledgers) -> str:
     says = []
     for name, found in reversed(list(zip(selection.names, ledgers, strict=True))):
         ranked = sorted(found.deciding_shares().items(), key=lambda item: -item[1])[:2]
-        first, *rest = (f"level {level} ({100 * share:.0f} %)" for level, share in ranked)
-        says.append(f"in {name} {first} decides most of this image{''.join(f', then {one}' for one in rest)}")
+        first, *rest = (f"{selection.level_name(level)}, on {100 * share:.0f} %" for level, share in ranked)
+        says.append(f"most of this image is decided in {name} by {first}{''.join(f', then by {one}' for one in rest)}")
     said = "; ".join(dict.fromkeys(says))
     return f"{said[0].upper()}{said[1:]}."
 
 
+def places(size: tuple[int, int]) -> tuple[int, int]:
+    """Cells (v, u) of :data:`FINEST` x :data:`FINEST` pixels, in which both models are shown."""
+    return -(-size[0] // FINEST), -(-size[1] // FINEST)
+
+
 def margin_of(found: LevelLedger, level: int, selection: Selection) -> Tensor:
-    """What a level gives to class over rival at every place, (v, u); 0 for a level that the model lacks."""
-    target = selection.target
+    """What a level gives to class over rival at every place, (v, u); 0 for a level that the model lacks.
+
+    Logits of other places are brought to these: finer ones by their mean, coarser ones as logits are resized.
+    """
+    target, cells = selection.target, places(found.image_size)
     if level not in found.levels:
-        return torch.zeros(found.logits.shape[-2:], dtype=torch.float64)
-    return found.contribution(str(target.class_name), target.rival)[found.levels.index(level)].double().cpu()
+        return torch.zeros(cells, dtype=torch.float64)
+    values = found.contribution(str(target.class_name), target.rival)[found.levels.index(level)].double().cpu()
+    finer = values.shape[0] > cells[0]
+    options = {"mode": "area"} if finer else {"mode": "bilinear", "align_corners": False}
+    return F.interpolate(values[None, None], cells, **options)[0, 0] if values.shape != cells else values
+
+
+def deciding_of(found: LevelLedger) -> Tensor:
+    """The deciding level at every place, (v, u): that of the logits nearest to its centre."""
+    deciding = found.deciding_level().cpu()
+    return F.interpolate(deciding[None, None].double(), places(found.image_size), mode="nearest-exact")[0, 0].long()
 
 
 def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:
     """Both models and their difference, and the share of the image that each level decides."""
     ledgers = ledgers_of(selection)
+    names = {level: selection.level_name(level) for level in levels_of(ledgers)}
     if chosen == DECIDING:
-        deciding = [found.deciding_level().cpu() for found in ledgers]
-        figures = [_deciding_figure(one, ground) for one in deciding]
+        deciding = [deciding_of(found) for found in ledgers]
+        figures = [_deciding_figure(one, ground, names) for one in deciding]
         apart = (deciding[1] - deciding[0]).double()
         end = max(1.0, float(apart.abs().max()))
         figures.append(map_figure(apart, ground, end, "levels", None, None))
@@ -73,17 +94,20 @@ def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:
         end, most = scale_of(maps)
         figures = [map_figure(one, ground, end, "logits", int(chosen), None) for one in maps]
         target = selection.target
-        words = f"what level {chosen} gives to {target.class_name} over {target.rival} at every place of 4 x 4 pixels"
+        words = (
+            f"what {names[int(chosen)]} gives to {target.class_name} over {target.rival} at every place of {FINEST} x "
+            f"{FINEST} pixels"
+        )
         scale = scale_html(end, most, "logits", words, ground)
     for side, name, figure, place in zip(Column, (*selection.names, ""), figures, st.columns(3), strict=True):
         with place:
             draw_head(name or side, side)
             draw_chart(figure, f"ledger-whole-{side}")
-    st.html(f"{level_legend(levels_of(ledgers)) if chosen == DECIDING else ''}{scale}")
-    _draw_shares(ledgers)
+    st.html(f"{level_legend(names) if chosen == DECIDING else ''}{scale}")
+    _draw_shares(ledgers, names)
 
 
-def _deciding_figure(deciding: Tensor, ground: Ground) -> go.Figure:
+def _deciding_figure(deciding: Tensor, ground: Ground, names: Mapping[int, str]) -> go.Figure:
     picture = np.zeros((*deciding.shape, 4), np.uint8)
     for level in deciding.unique().tolist():
         shade = level_colour(level)
@@ -92,24 +116,26 @@ def _deciding_figure(deciding: Tensor, ground: Ground) -> go.Figure:
         ground.size, *filter(None, (ground.photograph, picture_uri(picture), ground.outline)), width=395
     )
     height, width = deciding.shape
-    # Invisible: it answers the cursor.
-    figure.add_trace(
-        go.Heatmap(
-            z=deciding.numpy().astype(np.int8),
-            x0=ground.size[1] / width / 2 - 0.5,
-            dx=ground.size[1] / width,
-            y0=ground.size[0] / height / 2 - 0.5,
-            dy=ground.size[0] / height,
-            opacity=0,
-            showscale=False,
-            hovertemplate="level %{z} decides<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>",
+    # Invisible: they answer the cursor.
+    for level in deciding.unique().tolist():
+        figure.add_trace(
+            go.Heatmap(
+                z=np.where(deciding.numpy() == level, np.float32(level), np.float32(np.nan)),
+                x0=ground.size[1] / width / 2 - 0.5,
+                dx=ground.size[1] / width,
+                y0=ground.size[0] / height / 2 - 0.5,
+                dy=ground.size[0] / height,
+                opacity=0,
+                showscale=False,
+                hoverongaps=False,
+                hovertemplate=f"{names[level]} decides<br>around pixel y %{{y:.0f}}, x %{{x:.0f}}<extra></extra>",
+            )
         )
-    )
     mark_pixel(figure, ground.pixel)
     return figure.update_layout(meta={"pick": list(ground.size)})
 
 
-def _draw_shares(ledgers: Ledgers) -> None:
+def _draw_shares(ledgers: Ledgers, names: Mapping[int, str]) -> None:
     """Share of the places that each level decides; the difference in points."""
     levels, both = levels_of(ledgers), [found.deciding_shares() for found in ledgers]
     columns = [[100 * one.get(level, 0.0) for level in levels] for one in both]
@@ -119,19 +145,21 @@ def _draw_shares(ledgers: Ledgers) -> None:
     for side, values, place in zip(Column, columns, st.columns(3), strict=True):
         with place:
             points = side == Column.DIFFERENCE
-            rows, ends = _share_rows(levels, values, points=points), (-end if points else 0.0, end)
+            rows, ends = _share_rows(levels, values, names, points=points), (-end if points else 0.0, end)
             st.html(rows_html(rows, ends, "points" if points else "% of the image"))
     residuals = " and ".join(f"{found.residual:.1g} ({side})" for found, side in zip(ledgers, Column, strict=False))
     st.caption(
         "A level decides where it gives most to the first class over the second. Bias and levels add up to every logit "
-        f"at stride 4: relative residual at most {residuals}."
+        f"at the model’s own places: relative residual at most {residuals}."
     )
 
 
-def _share_rows(levels: tuple[int, ...], values: list[float], *, points: bool) -> tuple[Row, ...]:
+def _share_rows(
+    levels: tuple[int, ...], values: list[float], names: Mapping[int, str], *, points: bool
+) -> tuple[Row, ...]:
     texts = [signed(value) if points else f"{value:.3g} %" for value in values]
     unit = " points" if points else ""
     return tuple(
-        Row(f"level {level}", (Bar(0.0, value, level_colour(level), f"level {level}: {text}{unit}"),), text)
+        Row(names[level], (Bar(0.0, value, level_colour(level), f"{names[level]}: {text}{unit}"),), text)
         for level, value, text in zip(levels, values, texts, strict=True)
     )

@@ -196,7 +196,12 @@ def draw_arrows(selection: Selection, sides: Sides, kind: Arrows) -> None:
 def draw_means(selection: Selection, steps: tuple[str, ...]) -> None:
     """Means over the map, step by step, of both models."""
     st.markdown("##### Means over the map")
-    rows = [_means(one, step_digits(step)) for step in steps for one in step_sides(selection, step)]
+    rows = [
+        _means(one, step_digits(step))
+        for step in steps
+        for one, foreign in zip(step_sides(selection, step), selection.foreign, strict=True)
+        if not foreign
+    ]
     draw_table(pd.DataFrame(rows).set_index("step"))
     residuals = [gaze.score_residual for looked in selection.passes for gaze in looked.gaze]
     st.caption(

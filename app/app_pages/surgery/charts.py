@@ -81,7 +81,7 @@ def levels_figure(predicted: LedgerDifference) -> go.Figure:
             hovertemplate="%{y}: %{x:+.3g} logits<extra></extra>",
         )
     )
-    end = 1.3 * max(*(abs(value) for _, value, _ in rows), 1e-6)
+    end = 1.6 * max(*(abs(value) for _, value, _ in rows), 1e-6)
     figure.update_xaxes(
         range=[-end, end],
         zeroline=True,

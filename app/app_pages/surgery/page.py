@@ -21,12 +21,12 @@ from app.app_pages.surgery.edits import (
 )
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, choose_number, select, settle
+from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
 from app.shell.steps import no_relations
 from app.shell.text import draw_table, escape
 from app.store.results import results
-from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns
 from rsp_lab.analysis.surgery.operation import Where
@@ -50,7 +50,7 @@ MEASURES = """
 
 
 def draw(selection: Selection, heading: Heading) -> None:
-    sides = [side for side in (1, 0) if selection.passes[side].frozen.steps]
+    sides = [side for side in (1, 0) if selection.passes[side].steps]
     if not sides:
         heading.write("There are no relation weights to operate on here.")
         st.info(escape(no_relations(selection)))
@@ -60,7 +60,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         if edit.name == EditName.TRANSPLANT:
             edit = transplanted(selection, edit, chosen=bool(st.session_state.get("surgery_steps")))
         runs, account = worked_out(selection, heading, edit)
-    except (ValueError, LedgerError) as problem:
+    except REFUSED as problem:
         heading.write("This operation cannot be done here.")
         st.error(escape(str(problem)))
         return
@@ -87,7 +87,7 @@ def choose_edit(selection: Selection, heading: Heading, sides: list[int]) -> Edi
     model = select(heading, first, "Model edited", "surgery_model", options, words=words)
     name = select(heading, second, "Operation", "surgery_edit", tuple(EditName))
     side = SIDES.index(model)
-    steps = selection.passes[side].frozen.steps
+    steps = selection.passes[side].steps
     known = [step_digits(step) for step in steps]
     settle(heading, "surgery_steps", known)
     chosen = third.pills(

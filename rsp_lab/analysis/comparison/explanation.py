@@ -122,8 +122,8 @@ class Explanation(Summarised):
         return (
             f"At y {self.target.y}, x {self.target.x}, {self.right.name} says {self.right.answer.label} and "
             f"{self.left.name} {self.left.answer.label}: {self.target.class_name} over {self.target.rival} is "
-            f"{signed(right.total)} and {signed(left.total)} logits. What sets them apart most is level {level}: "
-            f"{signed(right.sums.get(level, 0.0))} and {signed(left.sums.get(level, 0.0))}."
+            f"{signed(right.total)} and {signed(left.total)} logits. What sets them apart most is "
+            f"{apart.level_name(level)}: {signed(right.sums.get(level, 0.0))} and {signed(left.sums.get(level, 0.0))}."
         )
 
     def text(self) -> str:
@@ -141,7 +141,10 @@ class Explanation(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         apart = self.difference
         levels = [
-            (f"level {x}", f"{self.left.ledger.sums.get(x, 0.0):+.3f}  {self.right.ledger.sums.get(x, 0.0):+.3f}")
+            (
+                apart.level_name(x),
+                f"{self.left.ledger.sums.get(x, 0.0):+.3f}  {self.right.ledger.sums.get(x, 0.0):+.3f}",
+            )
             for x in apart.levels
         ]
         return f"Explanation of {self.target.describe()}", [
@@ -181,7 +184,7 @@ def _levels(told: Explanation) -> str:
     rows: list[tuple[str, ...]] = [(head, told.left.name, told.right.name, "right minus left")]
     for x in reversed(apart.levels):
         values = (left.sums.get(x), right.sums.get(x), apart.sums[x])
-        rows.append((f"level {x}", *(signed_fixed(value) for value in values)))
+        rows.append((apart.level_name(x), *(signed_fixed(value) for value in values)))
     rows.append(("bias", *map(signed_fixed, (left.bias, right.bias, apart.bias))))
     rows.append(("= margin", *map(signed_fixed, (left.total, right.total, apart.total))))
     rows.append(("residual", significant(left.residual, 1), significant(right.residual, 1), ""))
@@ -193,7 +196,7 @@ def _cells(account: PixelAccount) -> str:
     for cell in account.ledger.strongest(_CELLS):
         top, left, bottom, right = cell.box
         spans = f"{top + 0.5:.0f} to {bottom - 0.5:.0f}", f"{left + 0.5:.0f} to {right - 0.5:.0f}"
-        rows.append((f"level {cell.level}", f"{cell.y}, {cell.x}", *spans, signed_fixed(cell.value)))
+        rows.append((account.ledger.level_name(cell.level), f"{cell.y}, {cell.x}", *spans, signed_fixed(cell.value)))
     return plain_table(rows)
 
 

@@ -47,12 +47,17 @@ REST = "all other entries"
 
 @dataclass(frozen=True)
 class LedgerEntry(Summarised):
-    """One entry of two ledgers, in logits: 0 for a level that a model lacks. The bias has no level."""
+    """One entry of two ledgers, in logits: 0 for a level that a model lacks. The bias has no level.
+
+    Attributes:
+        level_name: what the level is called.
+    """
 
     level: int | None
     source: str
     left: float
     right: float
+    level_name: str = ""
 
     @property
     def difference(self) -> float:
@@ -62,7 +67,7 @@ class LedgerEntry(Summarised):
     def describe(self) -> str:
         """Where it comes from, e.g. ``"bicycle cells on level 5"``."""
         place = self.source if self.source in (BIAS, ITSELF, REST) else f"{self.source} cells"
-        return place if self.level is None else f"{place} on level {self.level}"
+        return place if self.level is None else f"{place} on {self.level_name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +128,8 @@ class FlipStory(Summarised):
         found = [LedgerEntry(None, BIAS, self.left.bias, self.right.bias)]
         for level in self.difference.levels:
             for source in self.tables[0].columns:
-                both = (table[level, source] if level in table.levels else 0.0 for table in self.tables)
-                found.append(LedgerEntry(level, source, *both))
+                left, right = (table[level, source] if level in table.levels else 0.0 for table in self.tables)
+                found.append(LedgerEntry(level, source, left, right, self.difference.level_name(level)))
         return tuple(sorted(found, key=lambda entry: -entry.difference))
 
     def leading_entries(self, count: int = 3) -> tuple[LedgerEntry, ...]:
@@ -219,6 +224,10 @@ class FlipStories(Summarised):
     def groups(self) -> Counter[tuple[str, str, int | None, str]]:
         """How many stories have the same left class, right class, tipping level (None: the bias) and source."""
         return Counter((s.left_class, s.right_class, s.tipping.level, s.tipping.source) for s in self.stories)
+
+    def level_name(self, level: int) -> str:
+        """What a level is called in both models."""
+        return self.stories[0].difference.level_name(level)
 
     def _summary(self) -> tuple[str, Rows]:
         title = f"FlipStories: {len(self.stories)} of {self.regions} regions, {self.names[0]} against {self.names[1]}"

@@ -10,7 +10,7 @@ part is a sum over the cells of each level, and so is its mean over the settings
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import comb
@@ -28,7 +28,7 @@ from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import step_digits, step_levels
+from rsp_lab.shapes import level_name, step_digits, step_levels, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -54,6 +54,7 @@ class ChangeLedger(Summarised):
             of another library: of all its gates together, under ``"gates"``.
         residual: by :data:`CHANGE_RESIDUAL_RULE`.
         tolerance: what ``residual`` was held to.
+        strides: of a network of another make, by level; see :attr:`FrozenPass.strides`.
     """
 
     target: Target
@@ -67,6 +68,7 @@ class ChangeLedger(Summarised):
     looking: dict[str, float]
     residual: float
     tolerance: float
+    strides: dict[int, int] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -107,6 +109,10 @@ class ChangeLedger(Summarised):
         whole = looking + sum(map(abs, self.content.values()))
         return looking / whole if whole else 0.0
 
+    def level_name(self, level: int) -> str:
+        """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
+        return level_name(level, self.strides)
+
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
         """The content's part at image size, of one level or of all; the sum is preserved.
 
@@ -114,21 +120,23 @@ class ChangeLedger(Summarised):
             ValueError: for a level that the head does not read.
         """
         if level is not None and level not in self.maps:
-            raise ValueError(f"this head has no level {level}; its levels are {list(self.levels)}.")
+            raise ValueError(f"there is no level {level} here; the levels are {list(self.levels)}.")
         chosen = self.levels if level is None else (level,)
         return sum((on_pixels(self.maps[x], self.image_size) for x in chosen), torch.zeros(()))
 
     def sentence(self) -> str:
         """The account in words, e.g. ``"bus over car at ...: +7.62 logits = content 7.09 (level 7 ...) ..."``."""
-        levels = ", ".join(f"level {x} {value:+.2f}" for x, value in reversed(self.content.items()))
+        levels = ", ".join(f"{self.level_name(x)} {value:+.2f}" for x, value in reversed(self.content.items()))
         steps = ", ".join(f"{step} {value:+.2f}" for step, value in self.looking.items())
         looking = f" + looking {sum(self.looking.values()):.2f} ({steps})" if self.looking else ""
+        if GATES in self.looking:
+            looking = f" + all gates {self.looking[GATES]:.2f}"
         content = sum(self.content.values())
         return f"{self.target.describe()}: {self.total:+.2f} logits = content {content:.2f} ({levels}){looking}"
 
     def _summary(self) -> tuple[str, Rows]:
         return f"ChangeLedger: {self.target.describe()}", [
-            *((f"level {x}", f"{value:+.4f}") for x, value in reversed(self.content.items())),
+            *((self.level_name(x), f"{value:+.4f}") for x, value in reversed(self.content.items())),
             *((_words(step), f"{value:+.4f}") for step, value in self.looking.items()),
             ("total", f"{self.total:+.4f} = {self.after:+.4f} - ({self.before:+.4f}), residual {self.residual:.1g}"),
         ]
@@ -152,6 +160,7 @@ class ChangeLedger(Summarised):
             "looking": rounded(self.looking),
             "looking_share": rounded(self.looking_share),
             "cells": {str(level): list(values.shape) for level, values in self.maps.items()},
+            **strides_dict(self.strides),
             "residual": self.residual,
             "residual_rule": CHANGE_RESIDUAL_RULE,
             "tolerance": self.tolerance,
@@ -253,6 +262,7 @@ class FrozenPair(Summarised):
             looking=looking,
             residual=residual,
             tolerance=self.before.tolerance,
+            strides=self.before.strides,
         )
 
     def _summary(self) -> tuple[str, Rows]:
@@ -370,5 +380,5 @@ def player_level(player: str) -> int | None:
 
 
 def player_words(player: str) -> str:
-    """What a player of :attr:`ChangeLedger.looking` is called, e.g. ``"step 54"``."""
-    return f"all {GATES}" if player == GATES else f"step {step_digits(player)}"
+    """What a player of :attr:`ChangeLedger.looking` is called, e.g. ``"looking, step 54"``."""
+    return f"all {GATES}" if player == GATES else f"looking, step {step_digits(player)}"

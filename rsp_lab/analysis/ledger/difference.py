@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import same_target
+from rsp_lab.shapes import level_name
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -33,6 +35,15 @@ class LedgerDifference(Summarised):
         return tuple(sorted({*self.a.levels, *self.b.levels}))
 
     @property
+    def strides(self) -> dict[int, int]:
+        """Of networks of other makes, by level; where two differ, of :attr:`a`."""
+        return {**self.b.strides, **self.a.strides}
+
+    def level_name(self, level: int) -> str:
+        """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
+        return level_name(level, self.a.strides, self.b.strides)
+
+    @property
     def sums(self) -> dict[int, float]:
         """By level; with :attr:`bias` they add up to :attr:`total`."""
         a, b = self.a.sums, self.b.sums
@@ -49,14 +60,17 @@ class LedgerDifference(Summarised):
 
     @property
     def maps(self) -> dict[int, Tensor]:
-        """Difference of each cell, (v, u) by level, lowest level first."""
-        return map_differences(self.a.maps, self.b.maps)
+        """Difference of each cell, (v, u) by level, lowest level first; of each pixel where the cells are not the same,
+        as those of a stride of 14 and of 16."""
+        return map_differences(self.a.maps, self.b.maps, self.a.image_size)
 
     @property
     def ledger(self) -> ContextLedger:
         """The difference as a ledger of its own, to be split and ranked as one, with the larger of both residuals."""
         residual = max(self.a.residual, self.b.residual)
-        return replace(self.a, maps=self.maps, bias=self.bias, total=self.total, residual=residual)
+        return replace(
+            self.a, maps=self.maps, bias=self.bias, total=self.total, residual=residual, strides=self.strides
+        )
 
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
         """Difference at image size of one level or of all, see :meth:`ContextLedger.on_image`.
@@ -74,7 +88,7 @@ class LedgerDifference(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"LedgerDifference: {self.a.target.describe()}", [
-            *((f"level {x}", f"{value:+.4f}") for x, value in reversed(self.sums.items())),
+            *((self.level_name(x), f"{value:+.4f}") for x, value in reversed(self.sums.items())),
             ("bias", f"{self.bias:+.4f}"),
             ("total", f"{self.total:+.4f} = {self.a.total:+.4f} - ({self.b.total:+.4f})"),
         ]
@@ -91,11 +105,21 @@ class LedgerDifference(Summarised):
         }
 
 
-def map_differences(a: Mapping[int, Tensor], b: Mapping[int, Tensor]) -> dict[int, Tensor]:
-    """``a - b``, cell by cell, by level, lowest level first; a level that one of the two lacks is 0 there."""
-    shapes = {**a, **b}
-    nothing = {x: torch.zeros_like(shapes[x]) for x in sorted(shapes)}
-    return {x: a.get(x, zeros) - b.get(x, zeros) for x, zeros in nothing.items()}
+def map_differences(a: Mapping[int, Tensor], b: Mapping[int, Tensor], size: tuple[int, int]) -> dict[int, Tensor]:
+    """``a - b``, cell by cell, by level, lowest level first; a level that one of the two lacks is 0 there.
+
+    Args:
+        size: (y, x) of the image; maps of one level that differ in cells are taken apart on its pixels.
+    """
+
+    def apart(x: int) -> Tensor:
+        if x not in a or x not in b:
+            return a[x] if x in a else -b[x]
+        if a[x].shape != b[x].shape:
+            return on_pixels(a[x], size) - on_pixels(b[x], size)
+        return a[x] - b[x]
+
+    return {x: apart(x) for x in sorted({*a, *b})}
 
 
 def ledger_difference(a: ContextLedger, b: ContextLedger) -> LedgerDifference:

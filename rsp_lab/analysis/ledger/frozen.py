@@ -81,6 +81,12 @@ class FrozenPass(Summarised, ABC):
         """What is held and can be held as on another image instead, by name; empty if nothing ever differs."""
 
     @property
+    def strides(self) -> dict[int, int]:
+        """Pixels from one cell to the next, by level, by which levels are named; none of a model of ours, whose levels
+        are the paper's."""
+        return {}
+
+    @property
     def steps(self) -> tuple[str, ...]:
         """Steps with relation weights that are held, highest first; none of what is no head of ours."""
         return ()

@@ -21,6 +21,7 @@ from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import level_name
 from rsp_lab.summary import Rows
 
 _TO_HOLD = (
@@ -140,8 +141,9 @@ class FrozenSubject(FrozenPass):
     @property
     def strides(self) -> dict[int, int]:
         """Input pixels from one cell to the next, by level; 14 where a network has patches of 14, at level 4."""
-        rows = self.subject.padded_size(self.image_size)[0]
-        return {x: round(rows / self.network.cut[names[0]].shape[-2]) for x, names in self.parts.items()}
+        size = self.subject.padded_size(self.image_size)
+        cells = {x: self.network.cut[names[0]].shape[-2:] for x, names in self.parts.items()}
+        return {x: _stride(x, size, (rows, columns)) for x, (rows, columns) in cells.items()}
 
     def forward(self, q: Mapping[int, Tensor], *, classes: Sequence[int] | None = None) -> Tensor:
         self._check_maps(q)
@@ -251,7 +253,7 @@ class FrozenSubject(FrozenPass):
         height, width = self.image_size
         return f"FrozenSubject of {self.name} on an image of {height} x {width} pixels", [
             ("classes", self.class_names),
-            ("levels", ", ".join(f"{x} (stride {stride})" for x, stride in self.strides.items())),
+            ("levels", ", ".join(level_name(x, self.strides) for x in self.levels)),
             ("gates", ", ".join(f"{count} {kind}" for kind, count in self.network.tape.kinds().items())),
             ("gates take", f"{self.network.tape.size / 1e6:.3g} MB"),
             ("logits", self.logits),
@@ -277,6 +279,13 @@ def _level(subject: Subject, name: str, value: Tensor, size: tuple[int, int]) ->
         )
     stride = size[0] / value.shape[-2]
     return round(math.log2(stride))
+
+
+def _stride(level: int, size: tuple[int, int], cells: tuple[int, int]) -> int:
+    """2^level where maps of that stride have so many cells on an image of this size, which need not divide it."""
+    nominal = 2**level
+    fits = all(count in (pixels // nominal, -(-pixels // nominal)) for pixels, count in zip(size, cells, strict=True))
+    return nominal if fits else round(size[0] / cells[0])
 
 
 def _joined(subject: Subject, maps: list[Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ over channels. All models share the unit, logits, so that an RSP model and a sum
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -26,7 +26,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import cell_edges, cell_to_pixel
+from rsp_lab.shapes import cell_edges, cell_to_pixel, level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -78,6 +78,7 @@ class ContextLedger(Summarised):
         total: the target's value in the model, the margin of class over rival; bias and contributions add up to it.
         residual: by :data:`RESIDUAL_RULE`.
         tolerance: what ``residual`` was held to.
+        strides: of a network of another make, by level; see :attr:`FrozenPass.strides`.
     """
 
     target: Target
@@ -89,6 +90,7 @@ class ContextLedger(Summarised):
     total: float
     residual: float
     tolerance: float
+    strides: dict[int, int] = field(default_factory=dict)
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -105,6 +107,10 @@ class ContextLedger(Summarised):
         """The level that contributes most to :attr:`total`; the lowest one where levels tie."""
         sums = self.sums
         return max(sums, key=lambda level: sums[level])
+
+    def level_name(self, level: int) -> str:
+        """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
+        return level_name(level, self.strides)
 
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:
         """Contributions of one level, or of all, at image size by :data:`FOOTPRINT_RULE`; the sum is preserved.
@@ -180,15 +186,15 @@ class ContextLedger(Summarised):
 
     def sentence(self) -> str:
         """The account in words, e.g. ``"rider over person at pixel (40, 12): 5.60 logits = bias 0.10 + ..."``."""
-        parts = " ".join(f"{'-' if v < 0 else '+'} level {x} {abs(v):.2f}" for x, v in self.sums.items())
+        parts = " ".join(f"{'-' if v < 0 else '+'} {self.level_name(x)} {abs(v):.2f}" for x, v in self.sums.items())
         return f"{self.target.describe()}: {self.total:.2f} logits = bias {self.bias:.2f} {parts}"
 
     def _summary(self) -> tuple[str, Rows]:
         return f"ContextLedger: {self.target.describe()}", [
-            *((f"level {x}", f"{total:+.4f}") for x, total in reversed(self.sums.items())),
+            *((self.level_name(x), f"{total:+.4f}") for x, total in reversed(self.sums.items())),
             ("bias", f"{self.bias:+.4f}"),
             ("total", f"{self.total:+.4f}, residual {self.residual:.1g}"),
-            ("strongest", "; ".join(f"level {c.level} ({c.y}, {c.x}) {c.value:+.3f}" for c in self.strongest(3))),
+            ("strongest", "; ".join(map(self._cell_words, self.strongest(3)))),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -201,18 +207,22 @@ class ContextLedger(Summarised):
             "bias": rounded(self.bias),
             "levels": rounded({str(x): total for x, total in self.sums.items()}),
             "cells": {str(x): list(values.shape) for x, values in self.maps.items()},
+            **strides_dict(self.strides),
             "residual": self.residual,
             "residual_rule": RESIDUAL_RULE,
             "tolerance": self.tolerance,
             "strongest": [cell.to_dict() for cell in self.strongest()],
         }
 
+    def _cell_words(self, cell: LedgerCell) -> str:
+        return f"{self.level_name(cell.level)} ({cell.y}, {cell.x}) {cell.value:+.3f}"
+
     def _chosen(self, level: int | None) -> tuple[int, ...]:
         return self.levels if level is None else (level,)
 
     def _map(self, level: int) -> Tensor:
         if level not in self.maps:
-            raise ValueError(f"this head has no level {level}; its levels are {list(self.levels)}.")
+            raise ValueError(f"there is no level {level} here; the levels are {list(self.levels)}.")
         return self.maps[level]
 
     def _cell(self, level: int, y: int, x: int) -> LedgerCell:
@@ -258,4 +268,5 @@ def context_ledger(model: Segmenter | Subject | FrozenPass, image: ImageLike, ta
         total=total,
         residual=residual,
         tolerance=frozen.tolerance,
+        strides=frozen.strides,
     )

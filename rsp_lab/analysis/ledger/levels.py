@@ -7,7 +7,7 @@ pass of the frozen head a level, and one for the bias.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +20,7 @@ from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -41,6 +42,7 @@ class LevelLedger(Summarised):
         logits: (class, v, u), the model's own.
         residual: by :data:`LEVEL_RESIDUAL_RULE`.
         tolerance: what ``residual`` was held to.
+        strides: of a network of another make, by level; see :attr:`FrozenPass.strides`.
     """
 
     levels: tuple[int, ...]
@@ -51,6 +53,11 @@ class LevelLedger(Summarised):
     logits: Float[Tensor, "class v u"]
     residual: float
     tolerance: float
+    strides: dict[int, int] = field(default_factory=dict)
+
+    def level_name(self, level: int) -> str:
+        """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
+        return level_name(level, self.strides)
 
     def contribution(self, class_name: str, rival: str | None = None) -> Float[Tensor, "level v u"]:
         """Contribution of each level to one class, or to that class over a rival.
@@ -96,7 +103,7 @@ class LevelLedger(Summarised):
         rows: list[tuple[str, object]] = [("contributions", self.contributions), ("residual", self.residual)]
         if len(self.class_names) > 1:
             shares = reversed(self.deciding_shares().items())
-            rows = [*((f"level {x}", f"decides {share:.1%} of the places") for x, share in shares), *rows]
+            rows = [*((self.level_name(x), f"decides {share:.1%} of the places") for x, share in shares), *rows]
         return title, rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,6 +122,7 @@ class LevelLedger(Summarised):
             "cells": list(self.logits.shape[-2:]),
             "classes": list(self.class_names),
             "levels": levels,
+            **strides_dict(self.strides),
             "residual": self.residual,
             "residual_rule": LEVEL_RESIDUAL_RULE,
             "tolerance": self.tolerance,
@@ -165,6 +173,7 @@ def level_ledger(
         logits=logits,
         residual=residual,
         tolerance=frozen.tolerance,
+        strides=frozen.strides,
     )
 
 

@@ -62,7 +62,7 @@ class SelectionGain(Summarised):
     @property
     def maps(self) -> dict[int, Tensor]:
         """Gain of each cell, (v, u) by level; all of them and :attr:`bias` add up to :attr:`total`."""
-        return map_differences(self.learnt.maps, self.uniform.maps)
+        return map_differences(self.learnt.maps, self.uniform.maps, self.learnt.image_size)
 
     @property
     def ledger(self) -> ContextLedger:

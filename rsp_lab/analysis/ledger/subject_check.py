@@ -17,6 +17,7 @@ from rsp_lab.frozen.network import RESIDUAL_RULE
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import level_name
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import percent, rounded
 
@@ -59,7 +60,7 @@ class SubjectCheck(Summarised):
         title = f"{self.name}: " + ("its ledgers are exact" if self.exact else "refused")
         return title, [
             ("residual", ", ".join(f"{name} {value:.1g}" for name, value in self.residuals.items())),
-            ("levels", ", ".join(f"{level} (stride {stride})" for level, stride in self.levels.items())),
+            ("levels", ", ".join(level_name(level, self.levels) for level in self.levels)),
             ("bias share", percent(self.bias_share, 1)),
             ("gates held", counts(self.gates)),
             ("gates take", f"{self.gate_bytes / 1e6:.3g} MB"),

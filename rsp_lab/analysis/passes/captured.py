@@ -52,8 +52,33 @@ class CapturedPass(Summarised):
 
     @property
     def frozen(self) -> FrozenPass:
-        """The model with everything held that is not affine."""
+        """The model with everything held that is not affine.
+
+        Raises:
+            FrozenError: for a subject that is not affine with all gates held.
+        """
+        if self.held is not None:
+            self.held.prove()
+        return self._parts
+
+    @property
+    def _parts(self) -> FrozenPass:
         return self.head if self.held is None else self.held
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """As in :attr:`frozen`; what a network is made of is known also where its parts do not add up."""
+        return self._parts.levels
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """As in :attr:`frozen`, see :attr:`levels`."""
+        return self._parts.steps
+
+    @property
+    def strides(self) -> dict[int, int]:
+        """As in :attr:`frozen`, see :attr:`levels`."""
+        return self._parts.strides
 
     @cached_property
     def head(self) -> FrozenHead:
@@ -109,11 +134,10 @@ def capture_pass(model: Segmenter | Subject | CapturedPass, image: ImageLike) ->
         FrozenError: for a subject that cannot be held.
     """
     if isinstance(model, CapturedPass):
-        model.frozen.check_image(image)
+        model._parts.check_image(image)
         return model
     if isinstance(model, Subject):
         held = FrozenSubject.of(model, image)
-        held.prove()
         return CapturedPass(model, held.image, _record_of(held), held)
     return CapturedPass(model, *captured_record(model, image, _wanted))
 

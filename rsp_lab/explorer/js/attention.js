@@ -95,7 +95,7 @@ export function attentionControls(side, size) {
   const [scale, peak] = [make("div", { className: "rsp-scale", dataset: { kind: "attention" } }), make("span", { className: "rsp-peak" })];
   const ends = make("div", { className: "rsp-ends" }, make("span", { textContent: "0" }), peak);
   const rest = missing ? make("small", { textContent: `${missing} more ${missing === 1 ? "layer" : "layers"} cannot be shown here.` }) : "";
-  const element = make("div", { className: "rsp-attention" }, make("span", { textContent: `Attention of ${side.name}` }), layer, head, scale, ends, rest);
+  const element = make("div", { className: "rsp-attention" }, make("span", { textContent: "Attention" }), layer, head, make("div", {}, scale, ends), rest);
   const fill = (choice, look) => {
     const chosen = chosenLayer(side, choice);
     const options = headNames(chosen);

@@ -145,7 +145,8 @@ function listen(view) {
   }
   view.side.slider.addEventListener("input", () => set(view, "opacity", view.side.slider.value / 100));
   view.side.toggle.addEventListener("change", () => set(view, "outlined", view.side.toggle.checked));
-  view.side.attention.forEach((controls, i) => {
+  view.photographs.forEach(({ attention: controls }, i) => {
+    controls?.element.addEventListener("keydown", (event) => event.stopPropagation());
     controls?.layer.addEventListener("change", () => chooseAttention(view, i, { layer: controls.layer.value }));
     controls?.head.addEventListener("change", () => chooseAttention(view, i, { head: Number(controls.head.value) }));
   });

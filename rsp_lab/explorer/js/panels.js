@@ -31,7 +31,10 @@ export function photographPanel(place, side, header) {
       `plus, minus and 0 zoom${side.attention ? "; L and H show another layer and head of its attention, with Shift the one before" : ""}.`,
   );
   const says = make("span");
-  return { base, overlay, frame, says, figure: make("figure", {}, make("figcaption", {}, make("b", { textContent: title }), says), frame) };
+  const attention = side.attention && attentionControls(side, header.size);
+  const below = attention ? [attention.element] : [];
+  const figure = make("figure", {}, make("figcaption", {}, make("b", { textContent: title }), says), frame, ...below);
+  return { base, overlay, frame, says, attention, figure };
 }
 
 // What a model says at a pixel, and its margin as far as the logits' cells around the pixel tell it.
@@ -66,12 +69,10 @@ export function sidePanel(header, view) {
   status.setAttribute("role", "status");
   const legend = make("div", { className: "rsp-classes" }, ...classes);
   const outlines = outlineKeys(header.outlines, view.outlined);
-  const attention = header.sides.map((side) => side.attention && attentionControls(side, header.size));
-  const choices = attention.filter(Boolean).map((choice) => choice.element);
-  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, said), outlines.element, ...choices);
+  const controls = make("div", { className: "rsp-controls" }, make("label", {}, "Predictions", slider, said), outlines.element);
   const key = make("div", { className: "rsp-legend" }, scale, ends, hint);
   const element = make("aside", {}, make("div", {}, first.element, second.element), controls, key, status);
-  return { element, first, second, scale, ends, hint, status, classes, slider, legend, toggle: outlines.toggle, attention };
+  return { element, first, second, scale, ends, hint, status, classes, slider, legend, toggle: outlines.toggle };
 }
 
 function whereBlock() {
@@ -99,17 +100,24 @@ export function fillWhere(block, payload, pixel, state) {
   const rows = header.sides.flatMap((side, i) => {
     const row = make("tr", {}, make("td", { textContent: side.name }), named(found[i]));
     const parts = contributionsAt(payload, side, pixel);
-    return parts ? [row, make("tr", {}, levelParts(parts))] : [row];
+    if (parts) return [row, make("tr", {}, levelParts(parts))];
+    return side.levels?.refused ? [row, make("tr", {}, noParts(side.levels.refused))] : [row];
   });
   if (header.truth) rows.push(make("tr", {}, make("td", { textContent: "true label" }), named(labelAt(payload, header.truth, pixel))));
   block.rows.replaceChildren(...rows);
   return found;
 }
 
-// Where the margin of a cell comes from, in a line under what a network of another make says.
+// Where the margin of a cell comes from, in rows under what a network of another make says.
 function levelParts(parts) {
-  const said = parts.map(({ name, value }) => `${name === "bias" ? "bias" : `level ${name}`} ${signed(value)}`);
-  return make("td", { className: "rsp-parts", colSpan: 2, textContent: `its margin here, logits: ${said.join(", ")}` });
+  const rows = parts.flatMap(({ name, value }) => [make("span", { textContent: name }), make("span", { textContent: signed(value) })]);
+  const head = make("span", { className: "rsp-whole", textContent: "its margin here, in logits, from" });
+  return make("td", { colSpan: 2 }, make("div", { className: "rsp-parts" }, head, ...rows));
+}
+
+function noParts(why) {
+  const details = make("details", { className: "rsp-refused" }, make("summary", { textContent: "no account by level adds up" }), why);
+  return make("td", { colSpan: 2 }, details);
 }
 
 // The answers of both sides at a pixel, as their captions say them.
@@ -155,7 +163,8 @@ function gridPair(shown) {
   const texts = shown.map((there) => (there ? make("p") : null));
   const found = grids.filter(Boolean);
   found.forEach((grid) => grid.setAttribute("role", "img"));
-  return { grids, texts, element: make("div", { className: "rsp-pair" }, ...found, ...texts.filter(Boolean)) };
+  const element = make("div", { className: "rsp-pair", dataset: { sides: found.length } }, ...found, ...texts.filter(Boolean));
+  return { grids, texts, element };
 }
 
 // Both parts of both sides share a scale, so that what decides more is seen.

@@ -89,9 +89,9 @@ function cellAnswer(blocks, answers, index, share) {
 }
 
 // What each level and the bias add to the margin in the logits' cell under a pixel, coarse to fine, the bias last; null
-// for a side whose payload says nothing of it.
+// for a side whose payload says nothing of it, or why there is no such account.
 export function contributionsAt(payload, side, pixel) {
-  if (!side.levels) return null;
+  if (!side.levels || side.levels.refused) return null;
   const { values, shape } = payload.blocks[side.levels.values];
   const [y, x] = [0, 1].map((axis) => Math.floor(((pixel[axis] + 0.5) * shape[axis + 1]) / payload.header.size[axis]));
   const at = (part) => (side.levels.largest * values[(part * shape[1] + y) * shape[2] + x]) / CONTRIBUTION_STEPS;

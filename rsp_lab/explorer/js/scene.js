@@ -92,7 +92,7 @@ function lookAt(view, side, pixel) {
   const choice = view.attention[side];
   const layer = chosenLayer(view.payload.header.sides[side], choice);
   const found = layer ? attentionAt(view.payload, layer, pixel, choice.head) : null;
-  view.side.attention[side]?.fill(choice, found);
+  view.photographs[side].attention?.fill(choice, found);
   return found;
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rsp_lab.figures.drawing.panels import bare, sides
 from rsp_lab.figures.drawing.sheet import Sheet, line_height, text_width
 from rsp_lab.figures.style import DOUBLE, QUIET, SMALL
-from rsp_lab.text import signed_fixed
+from rsp_lab.text import signed_column
 
 _NUMBER = 0.5
 """Inches of a column of numbers."""
@@ -61,7 +61,7 @@ def draw_signed_bars(
         middle = top + (number + 0.5) * tall / len(rows)
         sheet.text(left, middle, row.name, size=SMALL, va="center")
         for end, value in zip(ends, row.values, strict=True):
-            words = "–" if value is None else signed_fixed(value)
+            words = "–" if value is None else signed_column(value)
             sheet.text(end, middle, words, size=SMALL, va="center", ha="right")
         for which, place, wide, filled in bars:
             value = row.values[which]

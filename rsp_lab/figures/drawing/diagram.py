@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 from matplotlib.path import Path
 
 from rsp_lab.figures.drawing.sheet import ASCENT, LINE
 from rsp_lab.figures.fonts import legible
-from rsp_lab.figures.style import INK, QUIET, SMALL, TEXT, level_colour, level_dash
+from rsp_lab.figures.style import INK, QUIET, SMALL, TEXT, ShownFigure, level_colour, level_dash
 
 Point = tuple[float, float]
 
@@ -30,7 +29,7 @@ class Diagram:
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width, height))
+        self.figure = ShownFigure(figsize=(width, height))
         self.canvas: Axes = self.figure.add_axes((0, 0, 1, 1), label="canvas")
         self.canvas.set(xlim=(0, width), ylim=(height, 0))
         self.canvas.set_axis_off()

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from rsp_lab.figures import fonts
 from rsp_lab.figures.fonts import legible
-from rsp_lab.figures.style import TEXT
+from rsp_lab.figures.style import TEXT, ShownFigure
 
 LINE = 1.35
 """Line spacing in units of the type size."""
@@ -30,7 +30,7 @@ class Sheet:
 
     def __init__(self, width: float) -> None:
         self.width = width
-        self.figure = Figure(figsize=(width, 1.0))
+        self.figure = ShownFigure(figsize=(width, 1.0))
         self._axes: list[tuple[Axes, float, float, float, float]] = []
         self._texts: list[tuple[Text, float, float]] = []
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.scenes.distance import DistanceCurve
 from rsp_lab.figures.fonts import legible
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, ShownFigure, plot_style
 
 _COLOURS = ("#1a1a1a", "#7f7f7f", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5cc4")
 _MARKERS = "osD^vPX<*"
@@ -41,7 +41,7 @@ def draw_distance_curves(curves: Sequence[DistanceCurve], order: Sequence[str] =
         across = _legend_columns(names, width)
         more = _ROW * (math.ceil(len(names) / across) - 1)
         height = _HEIGHT + more
-        figure = Figure(figsize=(width, height))
+        figure = ShownFigure(figsize=(width, height))
         panels = figure.subplots(1, len(cases), sharey=True, squeeze=False)[0]
         for axes, case in zip(panels, cases, strict=True):
             _draw_panel(axes, case, [curve for curve in curves if curve.case == case], models)

@@ -9,19 +9,20 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 from matplotlib.transforms import Affine2D
 
-from rsp_lab.analysis.comparison.flips import RANK_RULE, FlipStories, FlipStory, LedgerEntry
+from rsp_lab.analysis.comparison.flips import ITSELF, RANK_RULE, FlipStories, FlipStory, LedgerEntry
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
-from rsp_lab.text import signed_fixed
+from rsp_lab.text import signed_column
 
 _MARGIN = 0.08
 _PHOTO = 2.0
 _TALLEST = 1.7
 _CLOSE = 1.35
 _NUMBERS = 1.35
+_WORDS = 1.62
 """Inches of the three columns of numbers beside the bars."""
 _ENTRIES = 3
 """Towards the right model's class, and as many against it."""
@@ -109,13 +110,20 @@ def _outline(axes: Axes, story: FlipStory) -> None:
     lines.set(path_effects=[Stroke(linewidth=2.2, foreground="white"), Normal()], gid="region")
 
 
+def _words(entry: LedgerEntry) -> str:
+    """Where an entry comes from, in fewer words where its level's stride makes them too long for the column."""
+    words = entry.describe()
+    source = "itself" if entry.source == ITSELF else entry.source
+    return words if text_width(words, SMALL) <= _WORDS - 0.06 else f"{source}, {entry.level_name}"
+
+
 def _draw_entries(sheet: Sheet, story: FlipStory, number: int, left: float, top: float, high: float) -> float:
     rows = [
-        (entry.describe(), FAINT if entry.level is None else level_colour(entry.level), entry)
+        (_words(entry), FAINT if entry.level is None else level_colour(entry.level), entry)
         for entry in story.leading_entries(_ENTRIES)
     ]
     rows.append(("in all", INK, LedgerEntry(None, "in all", story.left.total, story.right.total)))
-    words_wide = min(1.55, max(text_width(words, SMALL) for words, _, _ in rows) + 0.06)
+    words_wide = min(_WORDS, max(text_width(words, SMALL) for words, _, _ in rows) + 0.06)
     start, ends = left + words_wide, [DOUBLE - _MARGIN - _NUMBERS * (2 - i) / 3 for i in range(3)]
     for words, end in zip(("□", "■", "■ − □"), ends, strict=True):
         sheet.text(end, top, words, size=SMALL, color=QUIET, ha="right")
@@ -126,7 +134,7 @@ def _draw_entries(sheet: Sheet, story: FlipStory, number: int, left: float, top:
         middle = top + (place + 0.5) * tall / len(rows)
         sheet.text(left, middle, shorten(words, words_wide - 0.04, SMALL), size=SMALL, va="center")
         for end, value in zip(ends, (entry.left, entry.right, entry.difference), strict=True):
-            sheet.text(end, middle, signed_fixed(value), size=SMALL, va="center", ha="right")
+            sheet.text(end, middle, signed_column(value), size=SMALL, va="center", ha="right")
         for shift, value, filled in ((-0.19, entry.left, False), (0.19, entry.right, True)):
             (bar,) = axes.barh(place + shift, value, 0.34, linewidth=0.8, edgecolor=colour)
             bar.set(facecolor=colour if filled else "none", gid=f"{words} {'right' if filled else 'left'}")

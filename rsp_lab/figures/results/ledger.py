@@ -37,18 +37,24 @@ from rsp_lab.figures.style import (
     signed_weight_map,
 )
 from rsp_lab.rgb import ImageLike
-from rsp_lab.text import signed_fixed, significant
+from rsp_lab.shapes import level_names
+from rsp_lab.text import signed_column, significant
 
 _MARGIN = 0.08
 _GAP = 0.08
 _PHOTO = 3.2
 _TALLEST = 2.6
 _PANEL_TALLEST = 1.5
-NOTE = (
-    "Maps: contribution of each cell of the level's Q map, laid over the detail of the photograph that its frame above "
-    "shows (no frame: all of it); outside the detail no cell has 0.1 % of the level's largest contribution. No colour "
-    "is 0."
-)
+
+
+def _note(accounts: Sequence[PixelAccount]) -> str:
+    """What the maps are: of Q maps in models of ours, of the cut's in networks of another make."""
+    kinds = sorted({"map of the cut" if account.foreign else "Q map" for account in accounts})
+    return (
+        f"Maps: contribution of each cell of the level's {' or '.join(kinds)}, laid over the detail of the photograph "
+        "that its frame above shows (no frame: all of it); outside the detail no cell has 0.1 % of the level's largest "
+        "contribution. No colour is 0."
+    )
 
 
 def _held(accounts: Sequence[PixelAccount]) -> str:
@@ -82,19 +88,20 @@ def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
             level: contributing_box([one.maps[level] for one in ledgers if level in one.maps], size, centre)
             for level in levels
         }
+        names = level_names(levels, *(one.strides for one in ledgers))
         high, wide = fit(size, _PHOTO, _TALLEST)
         photo = sheet.axes(_MARGIN, _MARGIN, wide, high, label="photo")
         _draw_photo(photo, image, accounts, boxes)
-        top = max(high, _draw_levels(sheet, accounts, levels, _MARGIN + wide + 0.2, max(high, 1.9)))
+        top = max(high, _draw_levels(sheet, accounts, names, _MARGIN + wide + 0.2, max(high, 1.9)))
         top += _MARGIN + 0.1
         for side, account in zip(sides(len(accounts)), accounts, strict=True):
-            top = _draw_maps(sheet, image, side, account, boxes, scale, top) + 0.1
+            top = _draw_maps(sheet, image, side, account, names, boxes, scale, top) + 0.1
         bar = sheet.axes(_MARGIN, top, 2.0, 0.08, label="scale")
         colour_bar(bar, signed_weight_map(), -scale.limit, scale.limit, flush=True)
         words = "logits a cell, one scale for all maps"
         sheet.text(_MARGIN + 2.1, top - 0.03, words, size=SMALL)
         top += 0.28
-        words = fill(f"{NOTE} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, TINY)
+        words = fill(f"{_note(accounts)} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, TINY)
         top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
@@ -103,12 +110,12 @@ def ledger_caption(accounts: Sequence[PixelAccount], image_name: str = "") -> st
     """The caption of :func:`draw_ledger`, as plain text."""
     target = accounts[0].ledger.target
     y, x = _pixel(accounts[0])
-    values = "; ".join(f"{signed_fixed(account.ledger.total)} logits in {account.name}" for account in accounts)
+    values = "; ".join(f"{signed_column(account.ledger.total)} logits in {account.name}" for account in accounts)
     return " ".join(
         [
             f"Context {'ledger' if len(accounts) == 1 else 'ledgers'} of {model_words([a.name for a in accounts])}:",
             f"{target.describe()}; {values}.",
-            f"{NOTE} {_held(accounts)}",
+            f"{_note(accounts)} {_held(accounts)}",
             f"Ring: pixel y {y}, x {x}.",
             image_words(accounts[0].ledger.image_size, image_name),
         ]
@@ -142,18 +149,18 @@ def _draw_photo(axes: Axes, image: ImageLike, accounts: Sequence[PixelAccount], 
 
 
 def _draw_levels(
-    sheet: Sheet, accounts: Sequence[PixelAccount], levels: list[int], left: float, height: float
+    sheet: Sheet, accounts: Sequence[PixelAccount], names: dict[int, str], left: float, height: float
 ) -> float:
     """Bars and numbers beside the photograph; returns where they end."""
     ledgers, target, marks = [account.ledger for account in accounts], accounts[0].ledger.target, "□■"
-    rows = [BarRow(f"level {x}", level_colour(x), [ledger.sums.get(x) for ledger in ledgers]) for x in levels]
+    rows = [BarRow(name, level_colour(x), [ledger.sums.get(x) for ledger in ledgers]) for x, name in names.items()]
     rows.append(BarRow("bias", FAINT, [ledger.bias for ledger in ledgers]))
     rows.append(BarRow("total", INK, [ledger.total for ledger in ledgers]))
     heads = [""]
     if len(ledgers) == 2:
         apart = ledger_difference(ledgers[1], ledgers[0])
         heads = [*marks, "■ − □"]
-        for row, gap in zip(rows, [*(apart.sums[x] for x in levels), apart.bias, apart.total], strict=True):
+        for row, gap in zip(rows, [*(apart.sums[x] for x in names), apart.bias, apart.total], strict=True):
             row.values.append(gap)
     room = DOUBLE - _MARGIN - left
     top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room, bold=True), weight="bold")
@@ -167,12 +174,13 @@ def _draw_maps(
     image: ImageLike,
     side: str,
     account: PixelAccount,
+    names: dict[int, str],
     boxes: dict[int, Box],
     scale: Scale,
     top: float,
 ) -> float:
     ledger, room = account.ledger, DOUBLE - 2 * _MARGIN
-    head = f"{account.name}: {ledger.target.describe()}, {signed_fixed(ledger.total)} logits"
+    head = f"{account.name}: {ledger.target.describe()}, {signed_column(ledger.total)} logits"
     top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold")
     says = f"says {account.answer.label}, {significant(account.answer.margin)} logits over {account.answer.runner_up}"
     top += sheet.text(_MARGIN, top, shorten(says, room, SMALL), size=SMALL, color=QUIET) + 0.03
@@ -182,6 +190,7 @@ def _draw_maps(
         rgb(image),
         side,
         ledger.maps,
+        names,
         boxes,
         scale,
         top,

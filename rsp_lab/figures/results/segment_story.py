@@ -41,6 +41,7 @@ from rsp_lab.figures.style import (
     signed_weight_map,
 )
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import level_names
 from rsp_lab.text import fixed, percent, signed_fixed, significant
 
 _MARGIN, _GAP = 0.08, 0.12
@@ -163,6 +164,7 @@ def _draw_maps(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float)
             photo,
             f"margin {number}",
             ledger.maps,
+            level_names(levels, *(one.strides for one in ledgers)),
             boxes,
             scales,
             top,

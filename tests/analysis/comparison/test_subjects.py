@@ -119,7 +119,76 @@ def test_the_explorer_shows_what_a_network_says() -> None:
     assert [side["name"] for side in header["sides"]] == ["rsp4", "other"]
     assert [len(side["steps"]) for side in header["sides"]] == [4, 0]
     assert all(side["answers"] for side in header["sides"])
-    assert [side["levels"] and side["levels"]["names"] for side in header["sides"]] == [None, ["3", "bias"]]
+    assert [side["levels"] and side["levels"]["names"] for side in header["sides"]] == [
+        None,
+        ["level 3 (stride 8)", "bias"],
+    ]
+
+
+def test_levels_are_named_by_stride_in_words_and_files() -> None:
+    """Also where the other model's levels have their number alone."""
+    target, name = rl.PixelTarget(20, 31, "road", "sky"), "level 3 (stride 8)"
+    found = rl.explain(ours(), theirs(), image(), target)
+    change = rl.change_ledger(theirs(), image(), image().flip(2), target)
+    flips = rl.flip_stories(ours(), theirs(), image(), least=1, count=2)
+
+    mine, other = (account.ledger for account in found.accounts)
+    for words in (found.text(), repr(found.difference), repr(other), other.sentence(), change.sentence()):
+        assert name in words
+    assert "step" not in change.sentence()
+    assert "all gates" in change.sentence()
+    assert "level 3 " in mine.sentence()
+    assert "stride" not in mine.sentence()
+    for result in (other, change, rl.level_ledger(theirs(), image())):
+        assert result.to_dict()["strides"] == {"3": 8}
+    assert "strides" not in mine.to_dict()
+    names = {entry.level_name for story in flips.stories for entry in story.entries() if entry.level is not None}
+    assert names == {name, *(f"level {x}" for x in (2, 4, 5, 6, 7))}
+    assert flips.stories[0].to_dict()["tipping"]["level_name"] in {*names, ""}
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(64, 72), (61, 71), (57, 65)])
+def test_a_stride_is_that_of_the_network_where_it_does_not_divide_the_image(rows: int, columns: int) -> None:
+    picture = image()[:, :rows, :columns]
+
+    assert capture_pass(theirs(), picture).strides == {3: 8}
+
+
+def test_cells_that_differ_are_set_against_each_other_on_the_pixels() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 7, 7), nn.GELU(), nn.Conv2d(8, len(CLASSES), 1)).eval()
+    finer = rl.adapt(network, class_names=CLASSES, cut=("1",), name="finer")
+    target = rl.PixelTarget(20, 31, "road", "sky")
+
+    apart = rl.explain(finer, theirs(), image(), target).difference
+
+    assert apart.level_name(3) == "level 3 (stride 7 and 8)"
+    assert tuple(apart.maps[3].shape) == SIZE
+    assert float(apart.maps[3].sum()) == pytest.approx(apart.sums[3], abs=1e-5)
+
+
+def test_what_does_not_add_up_is_refused_and_all_else_is_shown() -> None:
+    class Squared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 8, 8, 8), nn.Conv2d(8, len(CLASSES), 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found = self.first(x)
+            return self.last(found * found)
+
+    torch.manual_seed(0)
+    network = rl.adapt(Squared().eval(), class_names=CLASSES, cut=("first",), name="squared")
+    found = rl.compare(ours(), network, image(), pixel=(20, 31))
+
+    assert found.answers[1].label in CLASSES
+    looked = found.right.looked
+    assert (looked.levels, looked.strides, looked.steps) == ((3,), {3: 8}, ())
+    with pytest.raises(rl.FrozenError, match=r"no ledger of squared adds up.*torch.*mul"):
+        _ = looked.frozen
+    with pytest.raises(rl.FrozenError, match="no ledger of squared adds up"):
+        rl.explain(ours(), network, image())
+    payload = build_payload(image(), (ours(), network), found.views, FigureInput((theirs(),), image()).table)
+    assert "no ledger of squared adds up" in payload_header(payload)["sides"][1]["levels"]["refused"]
 
 
 def test_grad_cam_of_a_network_reads_the_last_map_of_its_cut() -> None:
@@ -143,5 +212,5 @@ def test_a_change_is_drawn_for_both() -> None:
     figure = rl.figures.draw_change(image(), other, changes)
 
     words = " ".join(text.get_text() for text in figure.texts)
-    assert "looking, all gates" in words
+    assert "all gates" in words
     assert "looking, step 54" in words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,100 @@ def test_every_page_shows_such_a_model_or_says_why_not(page: AppTest, path: str,
     assert not [error for error in alone.error if UNFORESEEN in error.value]
     assert not alone.error or path in ("surgery",), alone.error[0].value
     assert first_sentence(alone)
+
+
+OTHERS = """
+import torch
+from torch import nn
+
+import rsp_lab as rl
+
+NAMES = rl.scenes.SceneSplit.table.classes
+
+
+class Net(nn.Module):
+    def __init__(self, squared):
+        super().__init__()
+        self.squared, self.first, self.last = squared, nn.Conv2d(3, 8, 8, 8), nn.Conv2d(8, len(NAMES), 1)
+
+    def forward(self, x):
+        found = self.first(x)
+        if self.squared:
+            return self.last(found * found)
+        return nn.functional.interpolate(self.last(found.relu()), size=x.shape[-2:], mode="bilinear")
+
+
+def fine():
+    torch.manual_seed(0)
+    return rl.adapt(Net(False).eval(), class_names=NAMES, cut=("first",))
+
+
+def squared():
+    torch.manual_seed(0)
+    return rl.adapt(Net(True).eval(), class_names=NAMES, cut=("first",))
+"""
+
+
+@pytest.fixture
+def others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``fine`` answers at every pixel, ``squared`` has no account that adds up."""
+    file = tmp_path / "others.py"
+    file.write_text(OTHERS)
+    monkeypatch.setenv("RSP_LAB_MODELS", str(file))
+
+
+def alone(path: str, **link: str) -> AppTest:
+    """One page, run."""
+    page = AppTest.from_function(_page, kwargs={"path": path}, default_timeout=1500)
+    for name, value in link.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception, page.exception[0].value
+    return page
+
+
+def text_of(page: AppTest) -> str:
+    """All that a reader of a page reads."""
+    return as_read(" ".join([*(one.proto.body for one in page.get("html")), *(one.value for one in page.markdown)]))
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize("level", ["deciding", "3"])
+def test_answers_at_other_places_are_set_against_each_other(level: str) -> None:
+    page = alone("ledger", left="scenes-rsp4-tiny", right="fine", ledger_reading="whole image", ledger_whole=level)
+
+    assert not page.error, page.error[0].value
+    assert "is decided in fine by level 3 (stride 8), on 100 %" in first_sentence(page)
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("", "squared says"),
+        ("ledger", "cannot be put in a ledger"),
+        ("flips", "cannot be told"),
+        ("change", "cannot be worked out"),
+    ],
+)
+def test_a_network_without_an_account_is_shown_without_it(path: str, says: str) -> None:
+    page = alone(path, left="scenes-rsp4-tiny", right="squared")
+
+    assert says in first_sentence(page)
+    why = [as_read(error.value) for error in page.error]
+    assert all(text.startswith("no ledger of squared adds up: ") for text in why)
+    assert bool(why) == bool(path)
+
+
+@pytest.mark.usefixtures("others")
+@pytest.mark.parametrize("path", ["ledger", "flips", "change"])
+def test_levels_have_strides_and_no_page_speaks_of_relations_that_are_not_there(path: str) -> None:
+    page = alone(path, left="fine", right="fine", ledger_split="class")
+
+    assert not page.error
+    words = text_of(page)
+    assert path == "flips" or "level 3 (stride 8)" in words
+    assert not re.search(r"\bsteps?\b|RSP|relation|rejection|looking", words), words
 
 
 def _page(path: str) -> None:

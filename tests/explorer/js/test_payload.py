@@ -55,7 +55,7 @@ def test_contributions_are_those_of_the_level_ledger(run_module: Any) -> None:
     decision, (first, second) = ledger.decision(), ledger.logits.topk(2, dim=0).indices
     for pixel, parts in zip(PIXELS, left, strict=True):
         y, x = (place * cells // size for place, cells, size in zip(pixel, (12, 16), (48, 64), strict=True))
-        assert [part["name"] for part in parts] == ["3", "2", "bias"]
+        assert [part["name"] for part in parts] == ["level 3 (stride 8)", "level 2 (stride 4)", "bias"]
         expected = [
             *decision[:, y, x].flip(0).tolist(),
             float(ledger.bias[first[y, x], y, x] - ledger.bias[second[y, x], y, x]),

@@ -324,7 +324,10 @@ def test_the_last_bar_is_where_the_parts_end() -> None:
     panel = Panel("left", NAMES[0], found.maps, found.total, found.bias, found)
 
     ends = bars.sum_ends((panel, panel, panel), summed=True)
-    *parts, last = (row.bars[0] for row in bars.sum_rows(panel, {}, "= margin"))
+    words = {x: f"level {x}" for x in (*found.levels, 9)}
+    missing, *rows = bars.sum_rows(panel, words, "= margin")
+    assert (missing.name, missing.bars, missing.text) == ("level 9", (), "–")
+    *parts, last = (row.bars[0] for row in rows)
 
     starts = [bar.start for bar in parts]
     assert parts[-1].start + parts[-1].value == pytest.approx(found.total, abs=1e-4)
