@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -92,6 +92,15 @@ class AttentionLayer(Summarised):
         # What is padded by its own border lies in one place several times.
         different = torch.stack((places.real, places.imag), -1).unique(dim=0).shape[0] if places.numel() else 0
         return grid if 0 < grid[0] * grid[1] == different else None
+
+    @property
+    def stride(self) -> str:
+        """Pixels from one cell that asks to the next, e.g. ``"32"``, or ``"16 x 32"`` where rows and columns differ;
+        empty without a grid."""
+        if self.grid is None:
+            return ""
+        rows, columns = (round(side / count) for side, count in zip(self.size, self.grid, strict=True))
+        return str(rows) if rows == columns else f"{rows} x {columns}"
 
     @property
     def asking(self) -> str:
@@ -283,6 +292,20 @@ class AttentionRecord(Summarised):
     def __len__(self) -> int:
         return len(self.layers)
 
+    def words(self) -> dict[str, str]:
+        """What each layer is called where a path is too long, e.g. ``"stages.3.blocks.0, stride 32"``: its path without
+        what all paths begin and end with, but for the last word before they part; and pixels from one asking cell to
+        the next, where these lie on a grid."""
+        paths = [name.split(".") for name in self.layers]
+        before, after = _shared(paths), _shared([path[::-1] for path in paths])
+        found = {}
+        for path, (name, layer) in zip(paths, self.layers.items(), strict=True):
+            # Where one path is the end of another, both stay whole.
+            end = len(path) - (after if before + after < min(map(len, paths)) else 0)
+            found[name] = ".".join(path[max(0, before - 1) : end] if len(paths) > 1 else path)
+            found[name] += f", stride {layer.stride}" if layer.stride else ""
+        return found
+
     @property
     def residual(self) -> float:
         """The largest of the layers', by :data:`RESIDUAL_RULE`."""
@@ -294,6 +317,14 @@ class AttentionRecord(Summarised):
             for name, layer in self.layers.items()
         ]
         return f"AttentionRecord of {len(self)} layers", rows
+
+
+def _shared(paths: Sequence[Sequence[str]]) -> int:
+    """How many words all paths begin with, the last word of the shortest one left out."""
+    count = 0
+    while count < min(map(len, paths)) - 1 and len({path[count] for path in paths}) == 1:
+        count += 1
+    return count
 
 
 def without_keys(weights: Float[Tensor, "window head query key"], gone: Tensor, *, rescale: bool = True) -> Tensor:

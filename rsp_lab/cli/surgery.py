@@ -121,7 +121,7 @@ def _row(knocked: LevelKnockOuts, level: int) -> dict[str, Any]:
         return None if value is None else f"{value:+.4f}"
 
     return {
-        "without level": level,
+        "without level": knocked.level_name(level).partition(" ")[2],
         "live": logits(one.live),
         "held": logits(one.held),
         "reaction": logits(one.reaction),

@@ -68,8 +68,9 @@ def pack_attention(blocks: Blocks, side: str, view: ModelView, budget: int = BUD
         return None
     found = {name: queries for name, layer in record.layers.items() if (queries := _on_grids(layer)) is not None}
     plan = planned_heads([(one.bytes, one.layer.heads) for one in found.values()], budget)
+    words = record.words()
     packed = [
-        _packed(blocks, f"{side}.attention{place}", name, queries, apart=heads > 1)
+        _packed(blocks, f"{side}.attention{place}", name, words[name], queries, apart=heads > 1)
         for place, ((name, queries), heads) in enumerate(zip(found.items(), plan, strict=True))
         if heads
     ]
@@ -127,7 +128,7 @@ def _parts(places: Complex[Tensor, "*tokens"]) -> tuple[Tensor, Tensor]:
     return places.real, places.imag
 
 
-def _packed(blocks: Blocks, block: str, name: str, queries: _Queries, *, apart: bool) -> dict[str, Any]:
+def _packed(blocks: Blocks, block: str, name: str, words: str, queries: _Queries, *, apart: bool) -> dict[str, Any]:
     weights = queries.weights()
     mean = weights.mean(2, keepdim=True)
     kept = quantise_rows(weights if apart else mean, FEW)
@@ -135,6 +136,7 @@ def _packed(blocks: Blocks, block: str, name: str, queries: _Queries, *, apart: 
     peak = {"peak": blocks.add_array(f"{block}.peak", mean[:, :, 0].amax(-1).numpy().astype("<f4"))} if apart else {}
     return peak | {
         "name": name,
+        "words": words,
         "heads": queries.layer.heads,
         "apart": apart or queries.layer.heads == 1,
         "cells": list(queries.window.shape),

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from rsp_lab.attention.edits import edited_attention, uniform_attention
-from rsp_lab.attention.layers import DenseAttention
+from rsp_lab.attention.layers import AttentionLayer, AttentionRecord, DenseAttention
+from rsp_lab.attention.places import grid_places
 from rsp_lab.attention.record import record_attention
 from rsp_lab.frozen.rules import attention_weights
 from tests.kit.attention_families import FAMILIES, family, subject_of
@@ -27,6 +28,27 @@ KINDS = {
     "deformable": ["sampled"],
     "neighbourhood": ["neighbourhoods"],
 }
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            ["net.stages.0.blocks.0.attn", "net.stages.0.blocks.1.attn", "net.stages.2.blocks.0.attn"],
+            ["stages.0.blocks.0, stride 4", "stages.0.blocks.1, stride 4", "stages.2.blocks.0, stride 4"],
+        ),
+        (["block.self_attn", "attend"], ["block.self_attn, stride 4", "attend, stride 4"]),
+        (["a.b", "a.b.c"], ["a.b, stride 4", "a.b.c, stride 4"]),
+        (["only.one.attn"], ["only.one.attn, stride 4"]),
+    ],
+)
+def test_layers_are_called_by_what_tells_them_apart_and_their_stride(names: list[str], words: list[str]) -> None:
+    places = grid_places(2, 3, (8, 12)).reshape(1, 6)
+    layers = {name: AttentionLayer(name, (8, 12), places, 0.0, None) for name in names}  # type: ignore[arg-type]
+
+    assert list(AttentionRecord(layers).words().values()) == words
+    nowhere = AttentionLayer("a", (8, 12), places * float("nan"), 0.0, None)  # type: ignore[arg-type]
+    assert AttentionRecord({"a": nowhere}).words() == {"a": "a"}
 
 
 def hook_count(network: nn.Module) -> int:

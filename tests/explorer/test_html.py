@@ -331,22 +331,22 @@ def test_layer_and_head_of_an_attention_are_chosen_by_hand_or_by_keys_and_stand_
         foreign.get_by_label(f"{what} of Layers (left) whose attention is shown") for what in ("Layer", "Head")
     )
     peak = foreign.locator(".rsp-peak").first
-    assert head.locator("option").all_inner_texts() == ["mean of 2 heads", "head 1 of 2", "head 2 of 2"]
+    assert head.locator("option").all_inner_texts() == ["mean of 2 heads", "head 0", "head 1"]
     mean = peak.inner_text()
-    head.select_option("head 2 of 2")
+    head.select_option("head 1")
     expect(peak).not_to_have_text(mean)
     second = peak.inner_text()
-    foreign.wait_for_url(re.compile("left-head=2"))
+    foreign.wait_for_url(re.compile("left-head=1"))
 
     photograph(foreign, "right").focus()
     foreign.keyboard.press("Shift+L")
     foreign.keyboard.press("h")
     status = foreign.get_by_role("status")
-    expect(status).to_contain_text("Attention of Layers (right): block.self_attn, head 1 of 4, peak 0.")
+    expect(status).to_contain_text("Attention of Layers (right): block.self_attn, head 0, peak 0.")
     foreign.keyboard.press("ArrowRight")
     expect(foreign.locator(".rsp")).to_have_attribute("data-cursor", "31,55")
     foreign.keyboard.press("Escape")
-    foreign.wait_for_url(re.compile("left-head=2&right-layer=block.self_attn&right-head=1"))
+    foreign.wait_for_url(re.compile("left-head=1&right-layer=block.self_attn&right-head=0"))
 
     foreign.reload()
     foreign.locator(READY).wait_for(timeout=600_000)

@@ -67,7 +67,7 @@ def legend(result: SurgeryResult, table: ClassTable) -> str:
 
 def levels_figure(predicted: LedgerDifference) -> go.Figure:
     """The predicted change of the margin by the level that it comes from, coarse to fine, and from the bias."""
-    rows = [(f"level {x}", value, LEVEL_COLOURS.get(x, "#8A8A88")) for x, value in predicted.sums.items()]
+    rows = [(predicted.level_name(x), value, LEVEL_COLOURS.get(x, "#8A8A88")) for x, value in predicted.sums.items()]
     rows = [("bias", predicted.bias, "#8A8A88"), *rows]
     figure = go.Figure(
         go.Bar(

@@ -17,6 +17,7 @@ from rsp_lab.analysis.surgery.operations import Centre, Shuffle, Temperature, Tr
 from rsp_lab.analysis.surgery.presets import as_context, as_sum, without_context, without_placement, without_selection
 from rsp_lab.analysis.targets.regions import connected_region
 from rsp_lab.models.relation import relation_modules
+from rsp_lab.shapes import step_digits
 
 Steps = tuple[str, ...]
 
@@ -93,6 +94,18 @@ class Edit:
     renormalise: bool = True
     temperature: float = 1.0
     seed: int = 0
+
+    @property
+    def words(self) -> str:
+        """What is done, and at which steps."""
+        done = {
+            EditName.ZERO: f"given weight 0 on {self.positions}",
+            EditName.TEMPERATURE: f"at temperature {self.temperature:g}",
+            EditName.SHUFFLE: "choosing shuffled places of its windows",
+            EditName.TRANSPLANT: "given the other model’s weights",
+        }.get(self.name, str(self.name) if self.name in PRESETS else f"given {self.name}")
+        steps = ", ".join(map(step_digits, self.steps))
+        return f"{done} at step{'s' if len(self.steps) > 1 else ''} {steps}"
 
 
 def place_of(selection: Selection, place: Place) -> Where:

@@ -1,15 +1,17 @@
-"""Surgery: relation weights edited in the running model, nothing retrained, and what becomes of its answer."""
+"""Surgery: weights of relations or of attention edited in the running model, levels taken away; nothing retrained."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from app.app_pages.surgery import charts
+from app.app_pages.surgery import attention, charts, knock_outs
+from app.app_pages.surgery.attention import AttentionEdit
 from app.app_pages.surgery.edits import (
-    PRESETS,
     Edit,
     EditName,
     Place,
@@ -29,64 +31,133 @@ from app.shell.text import draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery.account import SurgeryAccount, SurgeryRuns
+from rsp_lab.analysis.surgery.operate import SurgeryResult
 from rsp_lab.analysis.surgery.operation import Where
 from rsp_lab.analysis.surgery.operations import transplantable_steps
+from rsp_lab.analysis.targets.target import PixelTarget, target_value
 from rsp_lab.shapes import step_digits
 from rsp_lab.text import percent, signed, significant
 
-MEASURES = """
+_NOTHING = """
 - **Nothing is retrained**: an edited model is the trained one, answering on context that it was never trained to get.
-  A preset has the name of an ablation and is none.
+"""
+_OF_RELATIONS = """
+- A preset has the name of an ablation and is none.
 - **Live**: the edited network runs from its Q maps on. A step below an edited one computes its weights from its own
   query and from keys of the edited map.
 - **Predicted**: the ledger of the head with the edited weights minus the ledger with the captured ones, everything
   else held: queries, keys, the weights of all other steps, Q maps. It is exact for the **held** run, where the weights
   of the other steps are kept, and the distance to it is printed.
 - **Reaction**: live minus predicted, what the weights of lower steps add because their keys changed.
+"""
+_OF_ATTENTION = """
+- **Live**: the network runs with the edited weights, and all that lies behind them answers to it.
+- **Predicted**: the ledger with the edited weights minus the ledger as it is, all gates held, for layers behind the
+  maps that the network’s ledger is made in. Of others it is not known; the page says so.
+- **Reaction**: live minus predicted, what the gates behind the edited layers add.
+- **Weight 0 on every key**: the cells where it acts take nothing from anywhere in this layer.
+"""
+_REST = """
 - **Moved**: mean over the changed cells of half the sum of absolute differences of the weights; under softmax the
   share of a cell’s weight that went elsewhere.
 - **IoU**: on this one image, against its label map, where its classes are the models’ own.
 """
 
 
+AnyEdit = Edit | AttentionEdit
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What an edit came to at the target.
+
+    Attributes:
+        live: the edited network, which reacts.
+        values: logits of class and rival before and after, each alone.
+        before, after: the target's value, in logits.
+        account: with all else held; None where that cannot be.
+        not_held: why not; empty where it can.
+    """
+
+    live: SurgeryResult
+    values: dict[str, tuple[float, float]]
+    before: float
+    after: float
+    account: SurgeryAccount | None
+    not_held: str
+
+
 def draw(selection: Selection, heading: Heading) -> None:
-    sides = [side for side in (1, 0) if selection.passes[side].steps]
-    if not sides:
-        heading.write("There are no relation weights to operate on here.")
-        st.info(escape(no_relations(selection)))
-        return
+    editable = [side for side in (1, 0) if selection.passes[side].steps or attention.layers_of(selection, side)]
+    if editable:
+        draw_edit(selection, heading, editable)
+    else:
+        what = "relation weights" if not any(selection.foreign) else "weights of relations or of attention"
+        heading.write(f"There are no {what} to operate on here.")
+        st.info(escape(no_weights(selection)))
+    knock_outs.draw_knock_outs(selection, heading)
+    kinds = [_OF_ATTENTION if selection.foreign[side] else _OF_RELATIONS for side in editable]
+    parts = [_NOTHING, *dict.fromkeys(kinds), _REST if editable else "", knock_outs.MEASURES]
+    with st.popover("What these measures are"):
+        st.markdown("\n".join(part.strip() for part in parts if part))
+
+
+def no_weights(selection: Selection) -> str:
+    """Why there is nothing to edit."""
+    if not any(selection.foreign):
+        return no_relations(selection)
+    return f"{no_relations(selection)} Of a network of another make attention is edited too, where it has any."
+
+
+def draw_edit(selection: Selection, heading: Heading, sides: list[int]) -> None:
+    """The controls of an edit, and what it came to."""
     edit = choose_edit(selection, heading, sides)
     try:
-        if edit.name == EditName.TRANSPLANT:
+        if isinstance(edit, Edit) and edit.name == EditName.TRANSPLANT:
             edit = transplanted(selection, edit, chosen=bool(st.session_state.get("surgery_steps")))
-        runs, account = worked_out(selection, heading, edit)
+        found = worked_out(selection, heading, edit)
     except REFUSED as problem:
         heading.write("This operation cannot be done here.")
         st.error(escape(str(problem)))
         return
-    name = selection.names[edit.side]
-    heading.write(sentence(selection, edit, runs, account), "Nothing is retrained.")
-    draw_pictures(selection, edit, runs)
+    heading.write(sentence(selection, edit, found), "Nothing is retrained.")
+    draw_pictures(selection, edit, found.live)
     first, second, third = st.columns([1.15, 1.1, 0.9], gap="medium")
     with first:
-        draw_margin(selection, account)
-        draw_iou(runs)
+        draw_margin(selection, found)
+        draw_iou(found.live)
     with second:
-        draw_prediction(account)
+        draw_prediction(selection, edit, found)
     with third:
-        draw_weights(runs, name)
-    with st.popover("What these measures are"):
-        st.markdown(MEASURES)
+        draw_weights(selection, edit, found.live)
 
 
-def choose_edit(selection: Selection, heading: Heading, sides: list[int]) -> Edit:
-    """The page's controls; the model edited is the right one where both have relations."""
-    first, second, third, fourth = st.columns([1.25, 1.7, 1.1, 1.75], vertical_alignment="bottom")
+def choose_edit(selection: Selection, heading: Heading, sides: list[int]) -> AnyEdit:
+    """The page's controls; the model edited is the right one where both have weights to edit."""
     options = [SIDES[side] for side in sides]
     words = {SIDES[side]: f"{SIDES[side]}: {selection.names[side]}" for side in sides}
+    foreign = selection.foreign[SIDES.index(_chosen_model(options, words))]
+    widths = [1.25, 6.35] if foreign else [1.25, 1.7, 1.1, 1.75]
+    first, *places = st.columns(widths, vertical_alignment="bottom")
     model = select(heading, first, "Model edited", "surgery_model", options, words=words)
-    name = select(heading, second, "Operation", "surgery_edit", tuple(EditName))
     side = SIDES.index(model)
+    if selection.foreign[side]:
+        with places[0]:
+            return attention.choose_attention(selection, heading, side)
+    return choose_relations(selection, heading, side, places)
+
+
+def _chosen_model(options: Sequence[str], words: dict[str, str]) -> str:
+    """What the choice of the model is going to be, before it is drawn: the controls beside it depend on it."""
+    chosen = st.session_state.get("surgery_model")
+    linked = next((one for one in options if words[one] == st.query_params.get("surgery_model")), None)
+    return chosen if chosen in options else linked or options[0]
+
+
+def choose_relations(selection: Selection, heading: Heading, side: int, places: Sequence[DeltaGenerator]) -> Edit:
+    """Operation, steps and place of a model of ours."""
+    second, third, fourth = places
+    name = select(heading, second, "Operation", "surgery_edit", tuple(EditName))
     steps = selection.passes[side].steps
     known = [step_digits(step) for step in steps]
     settle(heading, "surgery_steps", known)
@@ -132,50 +203,52 @@ def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
     return edit if chosen else replace(edit, steps=fitting)
 
 
-def worked_out(selection: Selection, heading: Heading, edit: Edit) -> tuple[SurgeryRuns, SurgeryAccount]:
+def worked_out(selection: Selection, heading: Heading, edit: AnyEdit) -> Found:
     """The edited model's answer and the margin's account; both kept."""
-    where = place_of(selection, edit.place)
-    operation = operation_of(selection, edit, where)
+    where, target = place_of(selection, edit.place), selection.target
     key = selection.key(("surgery", edit, place_key(where)))
 
-    def work() -> SurgeryRuns:
+    def work() -> tuple[SurgeryResult, SurgeryRuns | None, str]:
         with heading.spinner(f"{selection.names[edit.side]} runs edited"):
-            return run(selection, edit, operation)
+            if isinstance(edit, AttentionEdit):
+                return attention.run(selection, edit, attention.operation_of(edit, where))
+            runs = run(selection, edit, operation_of(selection, edit, where))
+            return runs.live, runs, ""
 
-    runs = results().get(key, work)
-    account = results().get((key, selection.target), lambda: runs.account(selection.target))
-    return runs, account
+    live, runs, not_held = results().get(key, work)
+    account = None if runs is None else results().get((key, target), lambda: runs.account(target))
+    values = {}
+    for name in filter(None, (target.class_name, target.rival)):
+        values[name] = _values(selection, live, replace(target, class_name=name, rival=None, plain_logit=True))
+    return Found(live, values, *_values(selection, live, target), account, not_held)
 
 
-def sentence(selection: Selection, edit: Edit, runs: SurgeryRuns, account: SurgeryAccount) -> str:
+def _values(selection: Selection, live: SurgeryResult, target: PixelTarget) -> tuple[float, float]:
+    """Before and after."""
+    before, after = (
+        target_value(one.logits[0], target, selection.shown.size, selection.class_names)
+        for one in (live.before, live.after)
+    )
+    return before, after
+
+
+def sentence(selection: Selection, edit: AnyEdit, found: Found) -> str:
     """What the edit does to the labels and to the decision at the pixel."""
-    changed = float(runs.live.changed.double().mean())
+    changed = float(found.live.changed.double().mean())
     target, name = selection.target, selection.names[edit.side]
     labels = f"{100 * changed:.3g} % of the labels change" if changed else "no label changes"
-    steps = ", ".join(step_digits(step) for step in edit.steps)
     where = {Place.WHOLE: "on the whole image", Place.REGION: "in the region", Place.PIXEL: "at the pixel"}[edit.place]
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
     return (
-        f"With {name} {_words(edit)} at step{'s' if len(edit.steps) > 1 else ''} {steps} {where}, {labels}; at "
-        f"y {target.y}, x {target.x} {margin} goes from {signed(account.before)} to {signed(account.after)} logits."
+        f"With {name} {edit.words} {where}, {labels}; at y {target.y}, x {target.x} {margin} goes from "
+        f"{signed(found.before)} to {signed(found.after)} logits."
     )
 
 
-def _words(edit: Edit) -> str:
-    if edit.name in PRESETS:
-        return edit.name
-    return {
-        EditName.ZERO: f"given weight 0 on {edit.positions}",
-        EditName.TEMPERATURE: f"at temperature {edit.temperature:g}",
-        EditName.SHUFFLE: "choosing shuffled places of its windows",
-        EditName.TRANSPLANT: "given the other model’s weights",
-    }.get(edit.name, f"given {edit.name}")
-
-
-def draw_pictures(selection: Selection, edit: Edit, runs: SurgeryRuns) -> None:
+def draw_pictures(selection: Selection, edit: AnyEdit, live: SurgeryResult) -> None:
     """Labels before and after, and the pixels that changed."""
-    table, pixel, live = selection.loaded[edit.side].table, selection.result.pixel, runs.live
-    where: Where = None if runs.live.operations[0].where is None else live.where
+    table, pixel = selection.loaded[edit.side].table, selection.result.pixel
+    where: Where = None if live.operations[0].where is None else live.where
     mask = where if not isinstance(where, tuple) else None
     pictures = (
         ("before", charts.label_figure(live.before.labels, table, mask, pixel)),
@@ -199,13 +272,13 @@ def draw_pictures(selection: Selection, edit: Edit, runs: SurgeryRuns) -> None:
     st.caption(f"Changed pixels have the colour of their new label; shares are of the image.{shares}")
 
 
-def draw_margin(selection: Selection, account: SurgeryAccount) -> None:
+def draw_margin(selection: Selection, found: Found) -> None:
     """Logits of class and rival at the pixel, and the margin."""
     target = selection.target
     st.markdown(f"##### Logits at y {target.y}, x {target.x}")
-    rows = [(name, *pair) for name, pair in account.class_values.items()]
+    rows = [(name, *pair) for name, pair in found.values.items()]
     if target.rival:
-        rows.append(("margin", account.before, account.after))
+        rows.append(("margin", found.before, found.after))
     table = [
         {"": name, "before": significant(before), "after": significant(after), "change": signed(after - before)}
         for name, before, after in rows
@@ -214,46 +287,54 @@ def draw_margin(selection: Selection, account: SurgeryAccount) -> None:
     st.caption(f"{escape(selection.chosen)}.")
 
 
-def draw_prediction(account: SurgeryAccount) -> None:
+def draw_prediction(selection: Selection, edit: AnyEdit, found: Found) -> None:
     """The live change beside the ledger's prediction with everything else held."""
     st.markdown("##### Change of the margin, in logits")
-    rows = {
-        "live: lower steps react": signed(account.change),
+    what = "lower steps" if isinstance(edit, Edit) else "what lies behind"
+    live = {f"live: {what} react{'' if isinstance(edit, Edit) else 's'}": signed(found.after - found.before)}
+    account = found.account
+    if account is None:
+        draw_table(pd.DataFrame({"logits": live}))
+        st.caption(escape(f"Not predicted: {found.not_held}"))
+        return
+    held = {
         "predicted: all else held": signed(account.predicted.total),
-        "reaction of lower steps": signed(account.reaction),
+        f"reaction of {what}": signed(account.reaction),
     }
-    draw_table(pd.DataFrame({"logits": rows}))
-    st.caption(
-        f"The prediction is off by {account.deviation:.1g} logits from a run with the other steps’ weights held."
-    )
+    draw_table(pd.DataFrame({"logits": live | held}))
+    others = "the other steps’ weights" if isinstance(edit, Edit) else "all gates"
+    st.caption(f"The prediction is off by {account.deviation:.1g} logits from a run with {others} held.")
     draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
 
 
-def draw_weights(runs: SurgeryRuns, name: str) -> None:
-    """What became of the weights, step by step."""
+def draw_weights(selection: Selection, edit: AnyEdit, live: SurgeryResult) -> None:
+    """What became of the weights, step by step, or layer by layer."""
     st.markdown("##### Weights")
+    foreign = isinstance(edit, AttentionEdit)
+    words = {one.name: one.words for one in attention.layers_of(selection, edit.side)} if foreign else {}
+    where = "layer" if foreign else "step"
     rows = [
         {
-            "step": step_digits(step),
+            where: words.get(step, step_digits(step)),
             "edited": "yes" if change.edited else "reacts",
             "cells changed": f"{change.changed:,} of {change.cells:,}",
             "moved": f"{100 * change.moved:.3g} %",
         }
-        for step, change in runs.live.weights.items()
+        for step, change in live.weights.items()
     ]
-    draw_table(pd.DataFrame(rows).set_index("step"))
-    st.caption(f"Of {escape(name)}, live: {escape(runs.live.operations[0].describe())}.")
+    draw_table(pd.DataFrame(rows).set_index(where))
+    st.caption(f"Of {escape(selection.names[edit.side])}, live: {escape(live.operations[0].describe())}.")
 
 
-def draw_iou(runs: SurgeryRuns) -> None:
+def draw_iou(live: SurgeryResult) -> None:
     """Intersection over union before and after, where the image has labels in the model's classes."""
     st.markdown("##### IoU on this image")
-    before, after = runs.live.before.iou, runs.live.after.iou
+    before, after = live.before.iou, live.after.iou
     if before is None or after is None:
         st.caption("Not known: the image has no label map in this model’s classes.")
         return
     means = mean_iou(before), mean_iou(after)
-    columns = {"mean": means, **dict(zip(runs.live.class_names, zip(before, after, strict=True), strict=True))}
+    columns = {"mean": means, **dict(zip(live.class_names, zip(before, after, strict=True), strict=True))}
     rows = {
         name: {"before": percent(pair[0]), "after": percent(pair[1]), "change, points": _points(*pair)}
         for name, pair in columns.items()

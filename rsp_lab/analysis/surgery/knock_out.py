@@ -6,7 +6,7 @@ the maps answers to what is left: relation weights, activations, norms, attentio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import percent, rounded
 
@@ -70,6 +71,7 @@ class LevelKnockOuts(Summarised):
         value: of the target, with all levels.
         levels: lowest first.
         refused: why nothing can be held, in words; empty where it can.
+        strides: of a network of another make, by level; see :attr:`FrozenPass.strides`.
     """
 
     name: str
@@ -77,11 +79,16 @@ class LevelKnockOuts(Summarised):
     value: float
     levels: dict[int, LevelKnockOut]
     refused: str
+    strides: dict[int, int] = field(default_factory=dict)
+
+    def level_name(self, level: int) -> str:
+        """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
+        return level_name(level, self.strides)
 
     def _summary(self) -> tuple[str, Rows]:
         return f"LevelKnockOuts of {self.name}: {self.target.describe()}", [
             ("value", f"{self.value:+.4f}"),
-            *((f"without level {x}", _words(one)) for x, one in reversed(self.levels.items())),
+            *((f"without {self.level_name(x)}", _words(one)) for x, one in reversed(self.levels.items())),
             *((("refused", self.refused),) if self.refused else ()),
         ]
 
@@ -94,6 +101,7 @@ class LevelKnockOuts(Summarised):
             "rule": KNOCK_OUT_RULE,
             "value": rounded(self.value),
             "levels": [one.to_dict() for one in self.levels.values()],
+            **strides_dict(self.strides),
             "refused": self.refused,
         }
 
@@ -133,4 +141,4 @@ def knock_out_levels(model: Segmenter | Subject | FrozenPass, image: ImageLike, 
             labels_changed=float((labels_from_logits(logits, size) != labels).double().mean()),
             flips=frozen.gate_flips(level) if isinstance(frozen, FrozenSubject) else None,
         )
-    return LevelKnockOuts(frozen.name, target, value, found, frozen.refused)
+    return LevelKnockOuts(frozen.name, target, value, found, frozen.refused, frozen.strides)

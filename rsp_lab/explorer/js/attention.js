@@ -1,5 +1,5 @@
 // The attention of a network of another make: which layer and head of it a side shows, in a link, by keys and by controls.
-// A choice is {layer, head}: a layer's name, or NONE; head 0 is the mean over heads, others are numbered from 1.
+// A choice is {layer, head}: a layer's name, or NONE; a head's number, or null for the mean over all.
 import { make, share } from "./make.js";
 
 export const NONE = "none";
@@ -7,7 +7,7 @@ const SIDES = ["left", "right"];
 
 // By side, the last layer and the mean over its heads; null for a side without attention.
 export function standardAttention(header) {
-  return header.sides.map(({ attention }) => (attention ? { layer: attention.layers.at(-1).name, head: 0 } : null));
+  return header.sides.map(({ attention }) => (attention ? { layer: attention.layers.at(-1).name, head: null } : null));
 }
 
 // The layer of a choice; undefined where none is shown.
@@ -22,7 +22,7 @@ export function headsApart(layer) {
 
 // A choice as far as a side has it: another layer may have fewer heads.
 export function fitting(side, { layer, head }) {
-  return { layer, head: head <= headsApart(chosenLayer(side, { layer })) ? head : 0 };
+  return { layer, head: head !== null && head < headsApart(chosenLayer(side, { layer })) ? head : null };
 }
 
 export function attentionText(view, header, text) {
@@ -30,7 +30,7 @@ export function attentionText(view, header, text) {
     const choice = view.attention[i];
     if (!choice) return;
     if (choice.layer !== standard.layer) text.set(`${SIDES[i]}-layer`, choice.layer);
-    if (choice.head) text.set(`${SIDES[i]}-head`, String(choice.head));
+    if (choice.head !== null) text.set(`${SIDES[i]}-head`, String(choice.head));
   });
 }
 
@@ -39,56 +39,41 @@ export function parseAttention(asked, header) {
     if (!standard) return null;
     const names = [NONE, ...header.sides[i].attention.layers.map(({ name }) => name)];
     const layer = asked.get(`${SIDES[i]}-layer`);
-    const head = Number(asked.get(`${SIDES[i]}-head`));
-    return fitting(header.sides[i], { layer: names.includes(layer) ? layer : standard.layer, head: Number.isInteger(head) && head > 0 ? head : 0 });
+    const head = asked.get(`${SIDES[i]}-head`) ?? "";
+    return fitting(header.sides[i], { layer: names.includes(layer) ? layer : standard.layer, head: /^\d+$/.test(head) ? Number(head) : null });
   });
 }
 
-// The choice one layer, or one head, further on; after the last comes the first.
+// The choice one layer, or one head, further on; after the last comes the first, and the mean comes before head 0.
 export function turned(side, choice, what, by) {
   const layers = [NONE, ...side.attention.layers.map(({ name }) => name)];
   const around = (place, count) => (place + by + count) % count;
   if (what === "layer") return fitting(side, { ...choice, layer: layers[around(layers.indexOf(choice.layer), layers.length)] });
-  return { ...choice, head: around(choice.head, headsApart(chosenLayer(side, choice)) + 1) };
+  const place = around((choice.head ?? -1) + 1, headsApart(chosenLayer(side, choice)) + 1);
+  return { ...choice, head: place ? place - 1 : null };
 }
 
-// Names without what all of them begin and end with, but for the last word before they part: paths are long.
-export function shortened(names) {
-  const paths = names.map((name) => name.split("."));
-  const shortest = Math.min(...paths.map((path) => path.length));
-  const alike = (at) => paths.every((path) => at(path) === at(paths[0]));
-  if (paths.length < 2) return names;
-  let [before, after] = [0, 0];
-  while (before < shortest - 1 && alike((path) => path[before])) before++;
-  while (after < shortest - before - 1 && alike((path) => path.at(-1 - after))) after++;
-  return paths.map((path) => path.slice(Math.max(0, before - 1), path.length - after).join("."));
-}
-
-// Pixels from one cell of a layer to the next, rows and columns.
-function stride(layer, size) {
-  const [down, along] = layer.cells.map((cells, axis) => Math.round(size[axis] / cells));
-  return down === along ? String(down) : `${down} × ${along}`;
-}
+// Where a head stands in the list that the mean begins.
+const placeOf = (head) => (head === null ? 0 : head + 1);
 
 function headNames(layer) {
   if (!layer) return [];
   if (layer.heads === 1) return ["its one head"];
-  return [`mean of ${layer.heads} heads`, ...Array.from({ length: headsApart(layer) }, (_, i) => `head ${i + 1} of ${layer.heads}`)];
+  return [`mean of ${layer.heads} heads`, ...Array.from({ length: headsApart(layer) }, (_, i) => `head ${i}`)];
 }
 
 // What is shown, in words.
 export function saidAttention(side, choice, look) {
   const layer = chosenLayer(side, choice);
   if (!layer) return `Attention of ${side.name}: none`;
-  return `Attention of ${side.name}: ${layer.name}, ${headNames(layer)[choice.head]}, peak ${share(look.peak)}`;
+  return `Attention of ${side.name}: ${layer.name}, ${headNames(layer)[placeOf(choice.head)]}, peak ${share(look.peak)}`;
 }
 
 // The controls of one side: its layer, its head, and what full colour stands for at the cursor.
-export function attentionControls(side, size) {
+export function attentionControls(side) {
   const { layers, left_out: missing } = side.attention;
   const option = (value, textContent) => make("option", { value, textContent });
-  const names = shortened(layers.map(({ name }) => name));
-  const layer = make("select", {}, option(NONE, NONE), ...layers.map((one, i) => option(one.name, `${names[i]}, stride ${stride(one, size)}`)));
+  const layer = make("select", {}, option(NONE, NONE), ...layers.map(({ name, words }) => option(name, words)));
   layer.setAttribute("aria-label", `Layer of ${side.name} whose attention is shown`);
   const head = make("select");
   head.setAttribute("aria-label", `Head of ${side.name} whose attention is shown`);
@@ -102,10 +87,11 @@ export function attentionControls(side, size) {
     if (head.dataset.of !== (chosen?.name ?? NONE)) head.replaceChildren(...options.map((text, i) => option(i, text)));
     Object.assign(head.dataset, { of: chosen?.name ?? NONE });
     Object.assign(layer, { value: choice.layer, title: choice.layer });
-    Object.assign(head, { value: String(choice.head), hidden: !chosen, disabled: options.length < 2 });
+    Object.assign(head, { value: String(placeOf(choice.head)), hidden: !chosen, disabled: options.length < 2 });
     head.title = chosen && !chosen.apart ? "Its heads apart would take too much room here." : "";
     scale.hidden = ends.hidden = !look;
     peak.textContent = look ? `peak ${share(look.peak)}` : "";
   };
-  return { element, layer, head, fill };
+  const chosenHead = () => (Number(head.value) ? Number(head.value) - 1 : null);
+  return { element, layer, head, chosenHead, fill };
 }

@@ -148,7 +148,7 @@ function listen(view) {
   view.photographs.forEach(({ attention: controls }, i) => {
     controls?.element.addEventListener("keydown", (event) => event.stopPropagation());
     controls?.layer.addEventListener("change", () => chooseAttention(view, i, { layer: controls.layer.value }));
-    controls?.head.addEventListener("change", () => chooseAttention(view, i, { head: Number(controls.head.value) }));
+    controls?.head.addEventListener("change", () => chooseAttention(view, i, { head: controls.chosenHead() }));
   });
   // Keys of the host page must not fire while a switch is in use.
   for (const element of [view.bar.element, view.side.element]) element.addEventListener("keydown", (event) => event.stopPropagation());

@@ -31,7 +31,7 @@ export function photographPanel(place, side, header) {
       `plus, minus and 0 zoom${side.attention ? "; L and H show another layer and head of its attention, with Shift the one before" : ""}.`,
   );
   const says = make("span");
-  const attention = side.attention && attentionControls(side, header.size);
+  const attention = side.attention && attentionControls(side);
   const below = attention ? [attention.element] : [];
   const figure = make("figure", {}, make("figcaption", {}, make("b", { textContent: title }), says), frame, ...below);
   return { base, overlay, frame, says, attention, figure };

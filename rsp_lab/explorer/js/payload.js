@@ -99,10 +99,10 @@ export function contributionsAt(payload, side, pixel) {
   return [...parts.slice(0, -1).reverse(), parts.at(-1)];
 }
 
-// Where a cell of an attention looks by one of its heads, or, as head 0, by the mean of all: boxes [top, left, bottom,
+// Where a cell of an attention looks by one of its heads, or, with head null, by the mean of all: boxes [top, left, bottom,
 // right] of pixel coordinates, each with its weight and that weight's share of the largest; the largest; and the box of
 // the cell itself.
-export function attentionAt(payload, layer, pixel, head = 0) {
+export function attentionAt(payload, layer, pixel, head = null) {
   const { size } = payload.header;
   const box = (y, x, cells) => [0, 1, 0, 1].map((axis, i) => (([y, x][axis] + (i > 1 ? 1 : 0)) * size[axis]) / cells[axis] - 0.5);
   const [y, x] = [0, 1].map((axis) => Math.floor(((pixel[axis] + 0.5) * layer.cells[axis]) / size[axis]));
@@ -116,7 +116,7 @@ export function attentionAt(payload, layer, pixel, head = 0) {
     if (place === 65535 || !weight) return null;
     return { box: box(Math.floor(place / layer.keys[1]), place % layer.keys[1], layer.keys), share: weight / largest, weight };
   });
-  const peak = layer.peak && !head ? payload.blocks[layer.peak].values[index] : largest;
+  const peak = layer.peak && head === null ? payload.blocks[layer.peak].values[index] : largest;
   return { own: box(y, x, layer.cells), peak, seen: seen.filter(Boolean) };
 }
 
@@ -124,7 +124,7 @@ export function attentionAt(payload, layer, pixel, head = 0) {
 function headWeights(payload, layer, index, head) {
   const { values, shape } = payload.blocks[layer.weights];
   const [heads, keys] = shape.slice(2);
-  const chosen = head ? [head - 1] : Array.from({ length: heads }, (_, i) => i);
+  const chosen = head !== null ? [head] : Array.from({ length: heads }, (_, i) => i);
   const weights = new Float64Array(keys);
   for (const one of chosen) {
     const start = index * heads + one;

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from rsp_lab.analysis.comparison.compare import compare
-from rsp_lab.attention.record import AttentionLook, record_attention
+from rsp_lab.attention.layers import AttentionLook
+from rsp_lab.attention.record import record_attention
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.attention import pack_attention, planned_heads
 from rsp_lab.explorer.blocks import Blocks
@@ -70,7 +71,7 @@ def test_contributions_are_those_of_the_level_ledger(run_module: Any) -> None:
 LOOKS = """async (core, [text, pixels]) => {
   const payload = await core.unpack(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
   const { layers } = payload.header.sides[1].attention;
-  const heads = (layer) => Array.from({ length: core.headsApart(layer) + 1 }, (_, head) => head);
+  const heads = (layer) => [null, ...Array.from({ length: core.headsApart(layer) }, (_, head) => head)];
   const looks = (layer, pixel) => heads(layer).map((head) => core.attentionAt(payload, layer, pixel, head));
   return layers.map((layer) => pixels.map((pixel) => looks(layer, pixel)));
 }"""

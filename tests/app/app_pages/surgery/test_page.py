@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache as once
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -18,15 +19,19 @@ from app.store import models
 from app.store.private_models import private_copy
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
+from rsp_lab.analysis.surgery.account import run_surgery
+from rsp_lab.analysis.surgery.knock_out import knock_out_levels
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, predicted_change
 from rsp_lab.analysis.surgery.operation import Operation
-from rsp_lab.analysis.surgery.operations import Centre, Temperature, Uniform, ZeroNeighbours
+from rsp_lab.analysis.surgery.operations import Centre, Shuffle, Temperature, Uniform, ZeroKeys, ZeroNeighbours
 from rsp_lab.analysis.targets.regions import connected_region
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.models.load_any import load_any
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import load, shipped
 from tests.kit.pages import as_read, run
 
@@ -241,6 +246,108 @@ def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, valu
 
     assert len(page.warning) == 1
     assert says in page.warning[0].value
+
+
+OWN = """
+import torch
+from torch import nn
+
+import rsp_lab as rl
+
+NAMES = rl.scenes.SceneSplit.table.classes
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patches, self.attend = nn.Conv2d(3, 16, 16, 16), nn.MultiheadAttention(16, 4, batch_first=True)
+        self.behind, self.last = nn.Conv2d(16, 16, 1), nn.Conv2d(16, len(NAMES), 1)
+
+    def forward(self, x):
+        found = self.patches(x)
+        tokens = found.flatten(2).transpose(1, 2)
+        tokens = tokens + self.attend(3 * tokens, 3 * tokens, tokens)[0]
+        return self.last(self.behind(tokens.transpose(1, 2).reshape(found.shape)).relu())
+
+
+def made(cut):
+    torch.manual_seed(0)
+    return rl.adapt(Net().eval(), class_names=NAMES, cut=cut)
+
+
+def looking():
+    return made(("patches",))
+
+
+def looked():
+    return made(("behind",))
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Subject]:
+    """Networks of another make, with the cut in front of their attention and behind it."""
+    file = tmp_path / "own.py"
+    file.write_text(OWN)
+    monkeypatch.setenv("RSP_LAB_MODELS", str(file))
+    found = {name: load_any(f"{file}:{name}") for name in ("looking", "looked")}
+    return {name: one for name, one in found.items() if isinstance(one, Subject)}
+
+
+@pytest.mark.parametrize(
+    ("link", "operation"),
+    [
+        ({}, Uniform(steps="attend")),
+        ({"surgery_head": "head 2"}, Uniform(steps="attend", heads=(2,))),
+        ({"surgery_attention": "weight 0 on every key", "surgery_layer": "all layers"}, ZeroKeys()),
+        (
+            {"surgery_attention": "temperature", "surgery_temperature": "0.5", "surgery_where": "pixel"},
+            Temperature(0.5, steps="attend", where=(132, 278)),
+        ),
+        ({"surgery_attention": "shuffle among the keys", "surgery_seed": "3"}, Shuffle(3, steps="attend")),
+    ],
+)
+def test_attention_of_a_network_of_another_make_is_edited(
+    page: AppTest, own: dict[str, Subject], link: dict[str, str], operation: Operation
+) -> None:
+    said = run(page, right="looking", pixel="132,278", surgery_model="right: looking", **link)
+
+    result = operate(own["looking"], photograph().sample.image, operation, target=target_of(page))
+    assert "With looking " in said
+    for words in expected_words(result):
+        assert words in said
+    live, predicted, reaction = (_number(value) for value in page.table[2].value["logits"])
+    account = run_surgery(own["looking"], photograph().sample.image, operation).account(target_of(page))
+    assert live == pytest.approx(account.change, abs=0.005 + 0.005 * abs(account.change))
+    assert predicted == pytest.approx(account.predicted.total, abs=0.005 + 0.005 * abs(account.predicted.total))
+    assert reaction == pytest.approx(account.reaction, abs=0.01 + 0.01 * abs(account.reaction))
+
+
+def test_what_cannot_be_held_is_said_and_the_live_change_stands(page: AppTest, own: dict[str, Subject]) -> None:
+    said = run(page, right="looked", surgery_model="right: looked")
+
+    result = operate(own["looked"], photograph().sample.image, Uniform(steps="attend"), target=target_of(page))
+    for words in expected_words(result):
+        assert words in said
+    assert list(page.table[2].value.index) == ["live: what lies behind reacts"]
+    captions = " ".join(as_read(caption.value) for caption in page.caption)
+    assert "Not predicted: the weights of 'attend' are not held by themselves" in captions
+
+
+def test_levels_are_taken_away_in_both_models(page: AppTest, own: dict[str, Subject]) -> None:
+    run(page, left="looking", right="scenes-rsp4")
+
+    target, tables = target_of(page), [table.value for table in page.table[-2:]]
+    for model, table in zip((own["looking"], looked().model), tables, strict=True):
+        found = knock_out_levels(model, photograph().sample.image, target)
+        assert [as_read(name) for name in table.index] == [found.level_name(x) for x in reversed(found.levels)]
+        for one, live in zip(reversed(found.levels.values()), table["live"], strict=True):
+            assert _number(live) == pytest.approx(one.live, abs=0.005 + 0.005 * abs(one.live))
+    assert [as_read(name) for name in tables[0].index] == ["level 4 (stride 16)"]
+
+
+def _number(text: str) -> float:
+    return float(as_read(text).replace("−", "-"))
 
 
 def test_every_edit_has_an_operation_that_names_it() -> None:

@@ -1,0 +1,71 @@
+"""Levels taken away, one at a time, in both models: live, with everything held, and what reacted."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.shell.errors import REFUSED
+from app.shell.heading import Heading
+from app.shell.selection import SIDES, Selection
+from app.shell.text import draw_head, draw_table, escape
+from app.store.results import results
+from rsp_lab.analysis.surgery.knock_out import LevelKnockOuts, knock_out_levels
+from rsp_lab.text import percent, signed
+
+MEASURES = """
+- **A level taken away**: all its maps set to 0, and what lies behind them runs on. **Live**: what the target changes by
+  then. **Held**: the same with everything held that is not affine, which is minus the level’s contribution in the
+  ledger. **Reaction**: live minus held. **Gates that flip**: share of the gates with two states that change.
+"""
+
+
+def knock_outs_of(selection: Selection, side: int) -> LevelKnockOuts:
+    """Of one model; kept.
+
+    Raises:
+        ValueError, FrozenError, LedgerError: as :func:`rsp_lab.analysis.surgery.knock_out.knock_out_levels`.
+    """
+    loaded, looked = selection.loaded[side], selection.passes[side]
+
+    def work() -> LevelKnockOuts:
+        frozen = looked.head if looked.held is None else looked.held
+        with loaded.lock:
+            return knock_out_levels(frozen, looked.image, selection.target)
+
+    return results().get(selection.key("levels taken away", side=side, target=selection.target), work)
+
+
+def draw_knock_outs(selection: Selection, heading: Heading) -> None:
+    """A table for each model: what the margin at the pixel changes by without each level."""
+    target = selection.target
+    margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
+    st.markdown("##### Levels taken away, one at a time")
+    for side, (name, place) in enumerate(zip(selection.names, st.columns(2, gap="medium"), strict=True)):
+        with place:
+            draw_head(name, SIDES[side])
+            try:
+                with heading.spinner(f"{name} runs without each level"):
+                    found = knock_outs_of(selection, side)
+            except REFUSED as problem:
+                st.caption(escape(f"{problem}"))
+                continue
+            draw_table(pd.DataFrame(_rows(selection, found)).set_index("without"))
+            held = f" Nothing can be held: {found.refused}." if found.refused else ""
+            st.caption(
+                escape(f"Change of {margin} at the pixel, in logits; with all levels {signed(found.value)}.{held}")
+            )
+
+
+def _rows(selection: Selection, found: LevelKnockOuts) -> list[dict[str, str]]:
+    rows = []
+    for level, one in reversed(found.levels.items()):
+        row = {
+            "without": selection.level_name(level),
+            "live": signed(one.live),
+            "held": signed(one.held),
+            "reaction": signed(one.reaction),
+            "labels changed": percent(one.labels_changed),
+        }
+        rows.append(row if one.flips is None else row | {"gates that flip": percent(one.flips)})
+    return rows
