@@ -10,6 +10,7 @@ from torch import nn
 
 from rsp_lab.attention.edits import edited_attention, uniform_attention
 from rsp_lab.attention.layers import AttentionLayer, AttentionRecord, DenseAttention
+from rsp_lab.attention.layout import Layout
 from rsp_lab.attention.places import grid_places
 from rsp_lab.attention.record import record_attention
 from rsp_lab.frozen.rules import attention_weights
@@ -44,10 +45,10 @@ KINDS = {
 )
 def test_layers_are_called_by_what_tells_them_apart_and_their_stride(names: list[str], words: list[str]) -> None:
     places = grid_places(2, 3, (8, 12)).reshape(1, 6)
-    layers = {name: AttentionLayer(name, (8, 12), places, 0.0, None) for name in names}  # type: ignore[arg-type]
+    layers = {name: AttentionLayer(name, (8, 12), places, 0.0, Layout(())) for name in names}
 
     assert list(AttentionRecord(layers).words().values()) == words
-    nowhere = AttentionLayer("a", (8, 12), places * float("nan"), 0.0, None)  # type: ignore[arg-type]
+    nowhere = AttentionLayer("a", (8, 12), places * float("nan"), 0.0, Layout(()))
     assert AttentionRecord({"a": nowhere}).words() == {"a": "a"}
 
 

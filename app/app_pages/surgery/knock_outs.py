@@ -48,7 +48,7 @@ def draw_knock_outs(selection: Selection, heading: Heading) -> None:
                 with heading.spinner(f"{name} runs without each level"):
                     found = knock_outs_of(selection, side)
             except REFUSED as problem:
-                st.caption(escape(f"{problem}"))
+                st.caption(escape(str(problem)))
                 continue
             draw_table(pd.DataFrame(_rows(selection, found)).set_index("without"))
             held = f" Nothing can be held: {found.refused}." if found.refused else ""

@@ -151,7 +151,7 @@ def _chosen_model(options: Sequence[str], words: dict[str, str]) -> str:
     """What the choice of the model is going to be, before it is drawn: the controls beside it depend on it."""
     chosen = st.session_state.get("surgery_model")
     linked = next((one for one in options if words[one] == st.query_params.get("surgery_model")), None)
-    return chosen if chosen in options else linked or options[0]
+    return str(chosen) if chosen in options else linked or options[0]
 
 
 def choose_relations(selection: Selection, heading: Heading, side: int, places: Sequence[DeltaGenerator]) -> Edit:
