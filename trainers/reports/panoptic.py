@@ -40,7 +40,7 @@ MEASURES: dict[str, _Path] = {
 """Where a header's validation has each measure, a share from 0 to 1."""
 _PRINTED = {"mIoU": "mIoU", "PQ": "PQ", "mask AP": "Mask AP", "box AP": "Box AP"}
 _ROWS = {
-    "Panoptic FPN [12]": "coco_panoptic_fpn_r50",
+    "Panoptic FPN": "coco_panoptic_fpn_r50",
     "RSP-2-D head": "coco_rsp2d_r50",
     "RSP-4-D head": "coco_rsp4d_r50",
 }

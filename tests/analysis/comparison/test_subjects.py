@@ -107,7 +107,7 @@ def test_a_figure_is_drawn_or_says_why_not(name: str) -> None:
         figure = FIGURES[name].draw(given)
         assert "other" in figure.caption
     else:
-        with pytest.raises(ValueError, match=r"Segmenter|top-down|relation"):
+        with pytest.raises(ValueError, match=r"Segmenter|top-down|relation|instance branch"):
             FIGURES[name].draw(given)
 
 
