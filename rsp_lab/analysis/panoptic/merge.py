@@ -13,15 +13,15 @@ is dropped, since a segment without pixels is none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Int32, Int64
 from torch import Tensor
 
 from rsp_lab.analysis.panoptic.fates import InstanceFate, StuffFate, Why
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
-from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, THINGS, VOID, PanopticTable
+from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, THINGS, VOID, Category, PanopticTable
 from rsp_lab.data.panoptic.segments import Segment, SegmentMap
 from rsp_lab.models.panoptic.detections import Detections
 from rsp_lab.summary import Rows, Summarised
@@ -198,60 +198,92 @@ def merge(
             f"detections have classes {sorted(set(detections.classes.tolist()))}; {table.name!r} has "
             f"{len(table.things)} things, from 0. Name the table that fits the model."
         )
-    rule, masks = rule or MergeRule.standard(table, (y, x)), detections.masks.cpu()
-
+    rule = rule or MergeRule.standard(table, (y, x))
     ids = torch.full((y, x), VOID, dtype=torch.int32)
-    segments: list[Segment] = []
-    placed: list[tuple[float | None, int | None, Why | None]] = []
-    for score, place, mask in zip(detections.scores.tolist(), detections.classes.tolist(), masks, strict=True):
-        area = int(mask.sum())
-        free = mask & (ids == VOID)
+    placed = _place_things(ids, detections, rule)
+    things = [Segment(one.segment, table.things[one.place].id) for one in placed if one.segment is not None]
+    kept = _place_stuff(ids, labels, table, rule, len(things))
+    stuff = [Segment(number, table.stuff[label - 1].id) for label, number in kept.items()]
+
+    masks = detections.masks.cpu()
+    instances = [
+        _instance_fate(number, one, table.things[one.place], _by_segment(ids, masks[number]))
+        for number, one in enumerate(placed)
+    ]
+    fates = [
+        _stuff_fate(label, table, _by_segment(ids, labels == label), kept.get(label))
+        for label in labels.unique().tolist()
+    ]
+    return Merged(SegmentMap(ids, (*things, *stuff)), table, rule, labels, detections, tuple(instances), tuple(fates))
+
+
+class _Placed(NamedTuple):
+    """What became of a detection: class, score, share of its mask that was taken, segment, or why it has none."""
+
+    place: int
+    score: float
+    taken: float | None
+    segment: int | None
+    why: Why | None
+
+
+def _place_things(
+    ids: Int32[Tensor, "y x"], detections: Detections, table: PanopticTable, rule: MergeRule
+) -> list[_Placed]:
+    """Writes the segments of things into ``ids``, best score first, each on the pixels that are free."""
+    placed: list[_Placed] = []
+    segment = 0
+    columns = detections.scores.tolist(), detections.classes.tolist(), detections.masks.cpu()
+    for score, place, mask in zip(*columns, strict=True):
+        area, free = int(mask.sum()), mask & (ids == VOID)
         left = int(free.sum())
-        taken = None if score < rule.score or not area else (area - left) / area
-        why: Why | None = None
         if score < rule.score:
-            why = "score"
-        elif taken is not None and taken > rule.overlap:
-            why = "overlap"
+            placed.append(_Placed(place, score, None, None, "score"))
+            continue
+        taken = (area - left) / area if area else None
+        if taken is not None and taken > rule.overlap:
+            placed.append(_Placed(place, score, taken, None, "overlap"))
         elif not left:
-            why = "empty"
+            placed.append(_Placed(place, score, taken, None, "empty"))
         else:
-            segments.append(Segment(len(segments) + 1, table.things[place].id))
-            ids[free] = segments[-1].id
-        placed.append((taken, None if why else segments[-1].id, why))
+            segment += 1
+            ids[free] = segment
+            placed.append(_Placed(place, score, taken, segment, None))
+    return placed
 
-    left_by_class = torch.bincount(labels[ids == VOID], minlength=IGNORE_INDEX + 1).tolist()
-    stuff_segments: dict[int, int] = {}
-    for label, category in enumerate(table.stuff, start=1):
-        if left_by_class[label] and left_by_class[label] >= rule.stuff_area:
-            segments.append(Segment(len(segments) + 1, category.id))
-            stuff_segments[label] = segments[-1].id
-            ids[(labels == label) & (ids == VOID)] = segments[-1].id
 
-    instances = []
-    for number, (taken, segment, why) in enumerate(placed):
-        category = table.things[int(detections.classes[number])]
-        owners = _by_segment(ids, masks[number])
-        instances.append(
-            InstanceFate(
-                number + 1,
-                category.name,
-                category.id,
-                float(detections.scores[number]),
-                sum(owners.values()),
-                taken,
-                owners,
-                segment,
-                why,
-            )
-        )
+def _place_stuff(
+    ids: Int32[Tensor, "y x"], labels: Int64[Tensor, "y x"], table: PanopticTable, rule: MergeRule, things: int
+) -> dict[int, int]:
+    """Writes the segments of stuff into what ``things`` segments leave free; segments by their label."""
+    free = ids == VOID
+    areas = torch.bincount(labels[free], minlength=IGNORE_INDEX + 1).tolist()
+    kept: dict[int, int] = {}
+    for label in range(1, len(table.stuff) + 1):
+        if areas[label] and areas[label] >= rule.stuff_area:
+            kept[label] = things + len(kept) + 1
+            ids[(labels == label) & free] = kept[label]
+    return kept
+
+
+def _instance_fate(number: int, placed: _Placed, category: Category, owners: dict[int, int]) -> InstanceFate:
+    return InstanceFate(
+        number + 1,
+        category.name,
+        category.id,
+        placed.score,
+        sum(owners.values()),
+        placed.taken,
+        owners,
+        placed.segment,
+        placed.why,
+    )
+
+
+def _stuff_fate(label: int, table: PanopticTable, owners: dict[int, int], segment: int | None) -> StuffFate:
     names = {0: (THINGS, None), IGNORE_INDEX: ("unknown", None)}
-    stuff = []
-    for label in labels.unique().tolist():
-        name, category_id = names.get(label) or (table.stuff[label - 1].name, table.stuff[label - 1].id)
-        owners = _by_segment(ids, labels == label)
-        stuff.append(StuffFate(label, name, category_id, sum(owners.values()), owners, stuff_segments.get(label)))
-    return Merged(SegmentMap(ids, tuple(segments)), table, rule, labels, detections, tuple(instances), tuple(stuff))
+    name, category_id = names.get(label) or (table.stuff[label - 1].name, table.stuff[label - 1].id)
+    return StuffFate(label, name, category_id, sum(owners.values()), owners, segment)
 
 
 def _by_segment(ids: Tensor, mask: Tensor) -> dict[int, int]:
