@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.whole import WholeConfig, WholeModel
 from trainers.config.run import RunConfig
-from trainers.training.checkpoint import BEST
+from trainers.training.checkpoint import BEST, named_data
 from trainers.training.evaluate import Evaluation, evaluate
 from trainers.training.inference import Inference
 from trainers.training.logs import versions
@@ -79,11 +78,7 @@ def data_of(path: Path, model: WholeModel) -> str:
     Raises:
         ValueError: if there is no such data set.
     """
-    header: dict[str, Any] = {}
-    with suppress(weights.WeightsError):  # the state of a run has another header
-        header = weights.read_header(path)[1]
-    named = (str(header.get("data", "")), model.semantic.label_table)
-    for name in named:
+    for name in (named_data(path), model.semantic.label_table):
         if name in SOURCES:
             return name
     raise ValueError(f"{path}: does not say on which data it was trained. Name it: --data {' | '.join(SOURCES)}.")

@@ -157,6 +157,13 @@ def load_model(path: Path, network: nn.Module | None = None) -> WholeModel:
     return model.eval()
 
 
+def named_data(path: Path) -> str:
+    """The data set that a weights file or a run's state says it was trained on; empty where it says none."""
+    if _HEADER in weights.raw_header(path).metadata:
+        return str(_read_header(path)[0]["fingerprint"].get("data", ""))
+    return str(weights.read_header(path)[1].get("data", ""))
+
+
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 

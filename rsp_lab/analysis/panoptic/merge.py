@@ -227,9 +227,7 @@ class _Placed(NamedTuple):
     why: Why | None
 
 
-def _place_things(
-    ids: Int32[Tensor, "y x"], detections: Detections, table: PanopticTable, rule: MergeRule
-) -> list[_Placed]:
+def _place_things(ids: Int32[Tensor, "y x"], detections: Detections, rule: MergeRule) -> list[_Placed]:
     """Writes the segments of things into ``ids``, best score first, each on the pixels that are free."""
     placed: list[_Placed] = []
     segment = 0

@@ -54,7 +54,7 @@ def page(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 @once
 def scene() -> Scene:
     """What the workbench opens with."""
-    drawn = models.cached_pair("person-rider", FIRST_SEED["test"], None)[0].scene
+    drawn = models.cached_pair("person-rider", FIRST_SEED["test"], None, LEAST)[0].scene
     assert drawn is not None
     return drawn
 

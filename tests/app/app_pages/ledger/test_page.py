@@ -158,8 +158,8 @@ def test_the_whole_image_is_that_of_the_analysis(page: AppTest) -> None:
     for name, looked in zip(NAMES, passes(), strict=True):
         shares = level_ledger(looked.frozen, looked.image).to_dict()["levels"]
         first, second = sorted(shares, key=lambda x: -shares[x]["decides_share"])[:2]
-        part = f"n {name} level {first} ({100 * shares[first]['decides_share']:.0f} %) decides most of this image"
-        assert f"{part}, then level {second} ({100 * shares[second]['decides_share']:.0f} %)" in said
+        part = f"is decided in {name} by level {first}, on {100 * shares[first]['decides_share']:.0f} %"
+        assert f"{part}, then by level {second}, on {100 * shares[second]['decides_share']:.0f} %" in said
     residuals = [f"{level_ledger(looked.frozen, looked.image).residual:.1g}" for looked in passes()]
     assert any(f"{residuals[0]} (left) and {residuals[1]} (right)" in words for words in captions(page))
 
