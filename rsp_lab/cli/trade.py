@@ -10,9 +10,10 @@ import tyro
 
 from rsp_lab._version import __version__
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
+from rsp_lab.analysis.streaming import Shard
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.analysis.trade.matrix import SIDES, TradeMatrix
-from rsp_lab.analysis.trade.run import Shard, TradeQuestion, run_trade
+from rsp_lab.analysis.trade.run import TradeQuestion, run_trade
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr

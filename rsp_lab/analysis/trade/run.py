@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from functools import reduce
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import torch
-
 from rsp_lab.analysis.ledger.freeze import check_freezable, freeze
 from rsp_lab.analysis.passes.pair import check_same_classes, pair_names
+from rsp_lab.analysis.streaming import Shard, blocks_of, run_stream, sample_digest
 from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample, SampleSet
-from rsp_lab.files import StateMismatchError, digest
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
 
 BY = ("labels", "predictions")
 Model: TypeAlias = Segmenter | Subject
 _FORMAT = "rsp_lab.trade/1"
-_SAVE_SECONDS = 5.0
-_PATIENCE = timedelta(days=7)
-"""How long a process waits for the others: as long as the slowest one needs for its images."""
 
 
 def trade_matrix(
@@ -60,7 +50,7 @@ def trade_matrix(
     """
     models = left, right
     total = empty_sum(models, by, samples)
-    for indices in _blocks(len(samples), block):
+    for indices in blocks_of(len(samples), block):
         total = with_block(total, models, [samples[index] for index in indices], by)
         report(total.done, len(samples))
     return total.result(pair_names(left, right), by, block)
@@ -100,7 +90,7 @@ def with_block(total: TradeSum, models: tuple[Model, Model], samples: Iterable[S
             raise ValueError(f"{sample.name} has no label: take labelled images, or zones of predictions.")
         left, right = (traded(model, sample, by) for model in models)
         block.append((left, right))
-        last = _digest(sample)
+        last = sample_digest(sample)
     return total.plus(block, last)
 
 
@@ -110,13 +100,6 @@ def traded(model: Model, sample: Sample, by: str = "labels") -> ImageTrade:
     labels = labels_from_logits(frozen.logits, frozen.image_size) if by == "predictions" else sample.label
     assert labels is not None
     return image_trade(frozen, checked_labels(labels, frozen.class_names, what=f"the labels of {sample.name}"))
-
-
-def _blocks(count: int, block: int) -> list[range]:
-    """Images of each block; the last one may be smaller."""
-    if count < 1 or block < 1:
-        raise ValueError(f"the number of images and of those in a block must be at least 1, got {count} and {block}.")
-    return [range(start, min(start + block, count)) for start in range(0, count, block)]
 
 
 @dataclass(frozen=True)
@@ -148,26 +131,6 @@ class TradeQuestion:
             "names": list(self.names),
             "digests": list(self.digests),
         }
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A process's share: every ``size``-th block of images from ``rank`` on."""
-
-    rank: int = 0
-    size: int = 1
-
-    @classmethod
-    def of_environment(cls) -> Shard:
-        """As ``torchrun`` says; all images without it.
-
-        Raises:
-            ValueError: for variables that are no share.
-        """
-        rank, size = (os.environ.get(name, default) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1")))
-        if not (rank.isdecimal() and size.isdecimal() and int(rank) < int(size)):
-            raise ValueError(f"RANK={rank} and WORLD_SIZE={size} name no process: start several with torchrun.")
-        return cls(int(rank), int(size))
 
 
 def run_trade(
@@ -204,72 +167,22 @@ def run_trade(
     """
     models = left, right
     shard = Shard.of_environment() if shard is None else shard
-    count = len(samples) if count is None else min(count, len(samples))
-    mine = _blocks(count, question.block)[shard.rank :: shard.size]
-    total, images = empty_sum(models, question.by, samples), sum(map(len, mine))
-    path, asked = state_path(folder, shard), {**question.to_dict(), "shard": [shard.rank, shard.size]}
-    if path.is_file() and not fresh:
-        total = total.loaded(path, asked)
-        _check_state(total, samples, mine, path)
-    with _processes(shard):
-        # The last block may be cut short; a call that asks for more images must find the state before it.
-        whole, saved, when = total, total, time.monotonic()
-        try:
-            for indices in mine[total.blocks :]:
-                total = with_block(total, models, (samples[index] for index in indices), question.by)
-                whole = total if len(indices) == question.block else whole
-                report(total.done, images)
-                if time.monotonic() - when > _SAVE_SECONDS:
-                    whole.save(path, asked)
-                    saved, when = whole, time.monotonic()
-        finally:
-            if whole is not saved:
-                whole.save(path, asked)
-        every = _gathered(total, shard)
-    return reduce(TradeSum.joined, every).result(question.names, question.by, question.block) if every else None
+    total = run_stream(
+        empty_sum(models, question.by, samples),
+        samples,
+        lambda sum_, block: with_block(sum_, models, block, question.by),
+        sample_digest,
+        state_path(folder, shard),
+        question.to_dict(),
+        block=question.block,
+        count=count,
+        shard=shard,
+        fresh=fresh,
+        report=report,
+    )
+    return None if total is None else total.result(question.names, question.by, question.block)
 
 
 def state_path(folder: Path, shard: Shard) -> Path:
     """Where a share of the images has its state."""
-    part = f"-{shard.rank + 1}-of-{shard.size}" if shard.size > 1 else ""
-    return folder / f"trade{part}.state.safetensors"
-
-
-def _check_state(total: TradeSum, samples: SampleSet, mine: Sequence[range], path: Path) -> None:
-    """Raises StateMismatchError for a state that is not about the first of these images."""
-    if total.done > sum(map(len, mine)):
-        raise StateMismatchError(
-            f"{path} has {total.done} images already, more than are asked for. Ask for as many, or start over."
-        )
-    if total.done != sum(map(len, mine[: total.blocks])):
-        raise StateMismatchError(f"{path} is damaged: {total.blocks} blocks have not {total.done} images. Start over.")
-    if total.blocks and _digest(samples[mine[total.blocks - 1][-1]]) != total.last:
-        raise StateMismatchError(f"{path} is about other images of that name. Choose another folder, or start over.")
-
-
-def _digest(sample: Sample) -> str:
-    """Digest of the image and its labels."""
-    return digest(sample.image) if sample.label is None else digest(sample.image, sample.label)
-
-
-@contextmanager
-def _processes(shard: Shard) -> Iterator[None]:
-    """The processes know each other meanwhile."""
-    if shard.size == 1:
-        yield
-        return
-    torch.distributed.init_process_group("gloo", rank=shard.rank, world_size=shard.size, timeout=_PATIENCE)
-    try:
-        yield
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-def _gathered(total: TradeSum, shard: Shard) -> list[TradeSum]:
-    """The sums of all processes, on the first one; empty on the others."""
-    if shard.size == 1:
-        return [total]
-    row = torch.from_numpy(total.packed())
-    rows = [torch.empty_like(row) for _ in range(shard.size)] if shard.rank == 0 else None
-    torch.distributed.gather(row, rows)
-    return [total.unpacked(found.numpy()) for found in rows or ()]
+    return folder / f"trade{shard.suffix}.state.safetensors"

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from rsp_lab.analysis.ledger.ledger import UNLABELLED
+from rsp_lab.analysis.streaming import check_question
 from rsp_lab.analysis.trade.image import ImageTrade
 from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
 from rsp_lab.files import (
@@ -207,15 +208,7 @@ class TradeSum:
         try:
             header = read_safetensors_header(path, "state of a trade matrix", remedy="Start over.")
             facts = parse_json(header.metadata.get("trade", "null"), f"{path} is no state of a trade matrix")
-            asked = facts.get("question")
-            if not isinstance(asked, dict):
-                raise ValueError("it has no question")
-            differs = sorted(key for key in question if asked.get(key) != question[key])
-            if differs:
-                raise StateMismatchError(
-                    f"{path} belongs to another question (other {', '.join(differs)}). "
-                    "Choose another folder, or start over."
-                )
+            check_question(path, facts.get("question"), question)
             known = {name: _fact(facts, name, kind) for name, kind in _FACTS.items()}
             shapes = {name: facts.shape for name, facts in header.tensors.items()}
             if shapes != {name: own.shape for name, own in self.tensors().items()}:

@@ -13,9 +13,10 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from rsp_lab.analysis.trade import run as trade_run
+from rsp_lab.analysis import streaming
+from rsp_lab.analysis.streaming import Shard
 from rsp_lab.analysis.trade.image import ImageTrade
-from rsp_lab.analysis.trade.run import Shard, TradeQuestion, empty_sum, run_trade, state_path, trade_matrix, with_block
+from rsp_lab.analysis.trade.run import TradeQuestion, empty_sum, run_trade, state_path, trade_matrix, with_block
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.data.sample import Sample
 from rsp_lab.files import StateMismatchError
@@ -103,7 +104,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, before, block):
 
 def test_a_killed_run_goes_on_from_its_last_save(tmp_path, monkeypatch):
     """Without a last word: what was saved on the way is what there is."""
-    monkeypatch.setattr(trade_run, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(streaming, "SAVE_SECONDS", 0.0)
     saved = []
     monkeypatch.setattr(TradeSum, "save", lambda total, path, asked: saved.append((total.done, path, asked)))
     with pytest.raises(KeyboardInterrupt):
@@ -245,19 +246,8 @@ def test_packing_keeps_every_number():
         np.testing.assert_array_equal(back.tensors()[name], held)
 
 
-def test_shares_of_the_environment(monkeypatch):
-    for name in ("RANK", "WORLD_SIZE"):
-        monkeypatch.delenv(name, raising=False)
-    assert Shard.of_environment() == Shard(0, 1)
-    monkeypatch.setenv("RANK", "2")
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    assert Shard.of_environment() == Shard(2, 3)
+def test_each_share_has_a_state_of_its_own():
     assert state_path(Path("a"), Shard(2, 3)) == Path("a/trade-3-of-3.state.safetensors")
-    for rank, size in (("3", "3"), ("one", "2"), ("0", "")):
-        monkeypatch.setenv("RANK", rank)
-        monkeypatch.setenv("WORLD_SIZE", size)
-        with pytest.raises(ValueError, match="start several with torchrun"):
-            Shard.of_environment()
 
 
 @pytest.mark.parametrize("block", [1, 2])
