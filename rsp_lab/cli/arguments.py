@@ -90,7 +90,7 @@ PixelDecision = Annotated[Decision, tyro.conf.arg(name="")]
 Results = Annotated[Report, tyro.conf.arg(name="")]
 KeptResults = Annotated[KeptReport, tyro.conf.arg(name="")]
 
-CAMVID_PAIR = ModelPair()
+CAMVID_PAIR, SCENE_PAIR = ModelPair(), ModelPair("scenes-baseline", "scenes-rsp4")
 PRINTED = Report()
 
 FORMATS = ("png", "pdf")

@@ -48,6 +48,10 @@ COMMANDS = {
     "trade": (
         "What classes take from each other: target class by source class by level over a data set, in both models."
     ),
+    "scan": (
+        "What of a data set is worth a look: where two models part, who is right, what tipped it; and what context "
+        "turned."
+    ),
     "arena": ("Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes."),
     "figures": (
         "The paper's figures and tables, and those of the analyses, for your models and images; --list names them."
@@ -73,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except StateMismatchError as error:
-        say(f"rsp-lab: {' '.join(str(error).split())} (-o names another folder, --fresh starts over)")
+        say(f"rsp-lab: {' '.join(str(error).split())} (-o names another place, --fresh starts over)")
         raise SystemExit(2) from None
     except (ValueError, OSError, MemoryError) as error:
         say(f"rsp-lab: {' '.join(str(error).split()) or type(error).__name__}")

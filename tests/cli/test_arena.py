@@ -116,7 +116,7 @@ def test_another_question_names_the_options_that_help(tmp_path, fails):
     main.main(words(tmp_path))
     refused = fails(words(tmp_path, "--seeds", "2"))
     assert "belongs to another question (other seeds)" in refused
-    assert "(-o names another folder, --fresh starts over)" in refused
+    assert "(-o names another place, --fresh starts over)" in refused
     assert "Traceback" not in fails(words(tmp_path / "arena.md"))
 
 

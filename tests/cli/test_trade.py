@@ -177,7 +177,7 @@ def test_states_and_folders_in_the_way(written, tmp_path, fails, monkeypatch):
     main.main(["trade", "camvid", "-o", str(tmp_path), "--limit", "1"])
     refused = fails(["trade", "camvid", "-o", str(tmp_path), "--by", "predictions"])
     assert "other by" in refused
-    assert "(-o names another folder, --fresh starts over)" in refused
+    assert "(-o names another place, --fresh starts over)" in refused
     file = tmp_path / "file"
     file.write_text("")
     assert f"{file} is not a folder" in fails(["trade", "camvid", "-o", str(file)])

@@ -16,17 +16,18 @@ from torch import Tensor
 
 import rsp_lab
 from rsp_lab.analysis.comparison.compare import compare
-from rsp_lab.analysis.comparison.disagreement import verdict_pixels
-from rsp_lab.analysis.comparison.flips import flip_stories
+from rsp_lab.analysis.comparison.disagreement import Disagreement, verdict_pixels
+from rsp_lab.analysis.comparison.flips import flip_stories, flip_story
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.metrics import confusion_matrix
 from rsp_lab.analysis.panoptic.merge import merge
 from rsp_lab.analysis.passes.view import view_model
+from rsp_lab.analysis.scan.run import ScanQuestion, scan
 from rsp_lab.analysis.surgery.account import run_surgery
 from rsp_lab.analysis.surgery.operate import operate
 from rsp_lab.analysis.surgery.operations import Uniform
-from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, connected_regions
+from rsp_lab.analysis.targets.regions import Region, class_border, class_zone, connected_region, connected_regions
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.image import image_trade
 from rsp_lab.analysis.trade.run import trade_matrix
@@ -109,8 +110,16 @@ def ledger() -> Any:
     return context_ledger(head(), head().image, PixelTarget(5, 6, "road", "sky"))
 
 
+def story(labels: Any) -> object:
+    inside = np.ones((4, 4), dtype=bool)
+    flip = Disagreement("rider", "road", Region((0, 0, 4, 4), inside, 16))
+    sources = [torch.zeros(SIZE, dtype=torch.long)] * 2
+    return flip_story(flip, [head(), head()], sources, labels, ("a", "b"))
+
+
 CALLS: dict[str, Callable[[Any], object]] = {
     "flip_stories": lambda labels: flip_stories(head(), head(), batch(), labels=labels),
+    "flip_story": story,
     "verdict_pixels": verdicts,
     "run_surgery": lambda labels: run_surgery(model(), batch(), Uniform(), label=labels),
     "operate": lambda labels: operate(model(), batch(), Uniform(), label=labels),
@@ -131,8 +140,10 @@ BESIDE: dict[str, Callable[[Any], object]] = {
     "checked_labels": lambda labels: checked_labels(labels, NAMES, SIZE),
     "colour": lambda labels: colour(np.asarray(labels), table_for(NAMES, "")),
 }
+SCAN = ScanQuestion(("a", "b"), ("a", "b"), "none", "val", 30, "0")
 OF_SAMPLES: dict[str, Callable[[Any], object]] = {
     "trade_matrix": lambda labels: trade_matrix(model(), model(), [sample(labels)]),
+    "scan": lambda labels: scan(model(), model(), [sample(labels)], SCAN),
     "evaluate": lambda labels: evaluate(model(), [sample(labels)], NAMES),
     "class_weights": lambda labels: class_weights([sample(labels)], len(NAMES)),
 }

@@ -57,6 +57,7 @@ def test_the_wheel_holds_weights_types_and_scripts_but_no_program(dist):
     (wheel,) = dist.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"rsp_lab/py.typed", "rsp_lab/explorer/js/core.js", "rsp_lab/weights/camvid-rsp4.safetensors"} <= names
+    assert {"rsp_lab/scans/scenes.json", "rsp_lab/scans/camvid.json"} <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"rsp_lab"}
     assert wheel.stat().st_size < 90e6
 

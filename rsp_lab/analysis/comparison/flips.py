@@ -40,6 +40,8 @@ TIPPING_RULE = (
     "source pixel and the bias; the region's own pixels are a kind of their own, as their labels differ by definition"
 )
 GROUP = ("left_class", "right_class", "level", "source")
+LEAST = 30
+"""Pixels of a region that is told; smaller ones are mostly boundary jitter."""
 ITSELF = "the region itself"
 BIAS = "the bias"
 REST = "all other entries"
@@ -255,7 +257,7 @@ def flip_stories(
     image: ImageLike,
     *,
     count: int = 10,
-    least: int = 30,
+    least: int = LEAST,
     labels: Tensor | None = None,
     report: Callable[[float], None] | None = None,
 ) -> FlipStories:
@@ -281,18 +283,26 @@ def flip_stories(
     size = heads[0].image_size
     truth = None if labels is None else checked_labels(labels, heads[0].class_names, size)
     says = [labels_from_logits(head.logits, size).cpu() for head in heads]
-    found = _ranked(heads, says, least)
+    found = [flip for _, flip in ranked_flips(heads, says, least)]
     sources, rule = (says, "each model's own prediction") if truth is None else ([truth, truth], "true labels")
     stories = []
     for place, flip in enumerate(found[:count]):
         if report is not None:
             report(place / min(count, len(found)))
-        stories.append(_story(flip, heads, sources, truth, names))
+        stories.append(flip_story(flip, heads, sources, truth, names))
     return FlipStories(names, tuple(stories), len(found), rule)
 
 
-def _ranked(heads: Sequence[FrozenPass], says: Sequence[Tensor], least: int) -> list[Disagreement]:
-    """All regions of ``least`` pixels or more, by :data:`RANK_RULE`."""
+def ranked_flips(
+    heads: Sequence[FrozenPass], says: Sequence[Tensor], least: int = LEAST
+) -> list[tuple[float, Disagreement]]:
+    """All regions of ``least`` pixels or more with their score by :data:`RANK_RULE`, strongest first, without ledgers.
+
+    Args:
+        heads: frozen passes of the left and the right model on one image.
+        says: their labels (y, x) at the image's size.
+        least: pixels.
+    """
     classes = heads[0].class_names
     left, right = (labels.numpy() for labels in says)
     scores: list[tuple[float, Disagreement]] = []
@@ -303,22 +313,36 @@ def _ranked(heads: Sequence[FrozenPass], says: Sequence[Tensor], least: int) -> 
         places = [classes.index(name) for name in pair]
         ours, theirs = (resize_logits(h.logits[:, places], h.image_size)[0].double().cpu() for h in heads)
         gap = ((ours[0] - ours[1]) + (theirs[1] - theirs[0])).numpy()
-        scores += [(gap[flip.region.slices][flip.region.inside].sum() / 2, flip) for flip in flips]
-    return [flip for _, flip in sorted(scores, key=lambda scored: -scored[0])]
+        scores += [(float(gap[flip.region.slices][flip.region.inside].sum()) / 2, flip) for flip in flips]
+    return sorted(scores, key=lambda scored: -scored[0])
 
 
 def _pair(flip: Disagreement) -> tuple[str, str]:
     return flip.left, flip.right
 
 
-def _story(
+def flip_story(
     flip: Disagreement,
     heads: Sequence[FrozenPass],
     sources: Sequence[Tensor],
     truth: Tensor | None,
     names: tuple[str, str],
 ) -> FlipStory:
+    """What tipped one region, from both models' ledgers.
+
+    Args:
+        flip: where they part.
+        heads: frozen passes of the left and the right model on the image.
+        sources: for either, the labels (y, x) that name source pixels.
+        truth: true train ids (y, x), 255 where unknown; None where nothing is known.
+        names: of the models.
+
+    Raises:
+        ValueError: for labels that :func:`~rsp_lab.data.labels.checked_labels` refuses.
+        LedgerError: if a ledger does not add up.
+    """
     classes = heads[0].class_names
+    truth = None if truth is None else checked_labels(truth, classes, heads[0].image_size)
     mask = flip.mask(heads[0].image_size)
     theirs, own = flip.left, flip.right
     ledgers = [

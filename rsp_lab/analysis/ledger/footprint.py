@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rsp_lab.summary import Rows, Summarised
@@ -35,6 +35,12 @@ def on_pixels(values: Float[Tensor, "v u"], size: tuple[int, int]) -> Float[Tens
     rows = footprint_shares(values.shape[0], size[0]).to(values.device)
     columns = footprint_shares(values.shape[1], size[1]).to(values.device)
     return rows.T @ values.double() @ columns
+
+
+def cells_touching(mask: Bool[Tensor, "y x"], cells: tuple[int, int]) -> Bool[Tensor, "v u"]:
+    """Which cells of a map (v, u) over an image have some of a mask's pixels under them."""
+    rows, columns = (footprint_shares(n, pixels) > 0 for n, pixels in zip(cells, mask.shape, strict=True))
+    return (rows.double() @ mask.cpu().double() @ columns.double().T) > 0
 
 
 @dataclass(frozen=True, eq=False)

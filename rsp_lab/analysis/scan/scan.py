@@ -1,0 +1,480 @@
+"""A scan: rates over all images of a data set, and the strongest decisions of each kind as cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from rsp_lab.analysis.comparison.flips import BIAS, ITSELF, RANK_RULE, TIPPING_RULE
+from rsp_lab.analysis.scenes.sources import CUE, DECOYS, ELSEWHERE, REGION
+from rsp_lab.files import AnyPath, FileError, check_target, read_json, readable_name, write_json
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import percent, significant
+
+Kind = Literal["disagreement", "turned"]
+Right = Literal["left", "right", "both", "neither"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RIGHTS: tuple[Right, ...] = get_args(Right)
+FORMAT = "rsp_lab.scan/1"
+STATE = ".state.json"
+"""How the file ends in which a scan that is being made keeps what is done."""
+EACH, MOST = 8, 60
+KIND_RULES: Mapping[Kind, str] = {
+    "disagreement": (
+        "a connected region in which the two models name different classes, one class each; of a drawn scene in the "
+        "one reading that its seed decides, as both are alike nearly everywhere"
+    ),
+    "turned": (
+        "a drawn scene whose two readings are equal outside the cue, and whose region a model calls another class in "
+        "the one than in the other: the sign of its margin between the two classes, mean over the region, differs"
+    ),
+}
+RIGHT_RULES: Mapping[Kind, str] = {
+    "disagreement": (
+        "right is who says the class that most of the region's labelled pixels have; not known where fewer than half "
+        "of its pixels are labelled"
+    ),
+    "turned": "right is who prefers the region's own class in both readings, and so follows the cue",
+}
+CONTEXT_RULE = (
+    "share of what sets the models apart (of a disagreement: the difference of their ledgers) or of what the change "
+    "brought (of a turned decision: the change ledger of the model that is told) that does not come from cells with "
+    "some of the region under them; what steps brought by looking elsewhere counts as context, the bias does not. "
+    "Cells that touch the region count as the region, although they have seen more: context is rather under- than "
+    "overstated. The share may lie beyond 0 and 1, since contributions have signs"
+)
+SCORE_RULE = (
+    f"of a disagreement: {RANK_RULE}. Of a turned decision: pixels times the mean of both models' margins of the "
+    "region's own class over the other reading's, averaged over the region and both readings; in logit pixels"
+)
+PLACE_RULE = (
+    "first what both models can be judged on, which is where the truth is known and one of them is right at least, "
+    "then the others. Of each part first the strongest of every kind, verdict and pair of classes, then the second "
+    "strongest of each, and so on; the highest score first"
+)
+KEPT_RULE = (
+    f"of every kind, verdict and pair of classes the {EACH} highest scores, and of these the first {MOST} of each kind "
+    "and verdict, in the order of the cards; rates are over all"
+)
+LEVEL_RULE = (
+    f"of a disagreement: {TIPPING_RULE}. Of a turned decision: the entry with the largest part in the change, among "
+    "level x part of the scene and the looking of each step"
+)
+LOOKING = "looking elsewhere"
+"""How the source of a turned decision begins where a step, or all gates, brought the largest part."""
+USED = 0.5
+"""Of :data:`CONTEXT_RULE`: from this share on, the context decides."""
+
+
+class SceneReading(NamedTuple):
+    """Which drawn scene a picture is."""
+
+    case: str
+    seed: int
+    reading: int
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """How many decisions there are, by who is right; see :data:`RIGHT_RULES`.
+
+    Attributes:
+        unknown: where the truth is not known.
+    """
+
+    left: int = 0
+    right: int = 0
+    both: int = 0
+    neither: int = 0
+    unknown: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.left + self.right + self.both + self.neither + self.unknown
+
+    def plus(self, right: Right | None) -> Verdicts:
+        """With one more."""
+        return self + Verdicts(**{right or "unknown": 1})
+
+    def __add__(self, other: Verdicts) -> Verdicts:
+        return Verdicts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def sentence(self, names: tuple[str, str], kind: Kind) -> str:
+        """The rates in words, over all decisions."""
+        left, right = names
+        if kind == "turned" and self.both == self.total:
+            return f"Both models follow the cue in all {self.total:,} drawn scenes."
+        if kind == "turned":
+            return (
+                f"In {self.both:,} of {self.total:,} drawn scenes both models follow the cue; only {right} does in "
+                f"{self.right:,}, only {left} in {self.left:,}."
+            )
+        if self.total == self.unknown:
+            return f"{right} and {left} part in {self.total:,} regions; without labels nobody can say which is right."
+        return (
+            f"{right} is right and {left} wrong in {self.right:,} of {self.total:,} regions; the reverse in "
+            f"{self.left:,}."
+        )
+
+
+@dataclass(frozen=True)
+class ScanRate:
+    """How many decisions of one kind and pair of classes there are in all images.
+
+    Attributes:
+        left_class, right_class: of a disagreement what either model says; of a turned decision the region's class in
+            the first and the second reading.
+    """
+
+    kind: Kind
+    left_class: str
+    right_class: str
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True)
+class ScanCard(Summarised):
+    """One decision worth a look.
+
+    Attributes:
+        rank: place by :data:`PLACE_RULE`, from 1; 0 before it is known.
+        kind: by :data:`KIND_RULES`.
+        names: of the left and the right model.
+        sample: name of the image.
+        scene: which drawn scene it is; None for a photograph. Of the two readings of a turned decision it is the one
+            in which the smaller of the two models' margins is smaller.
+        box: (top, left, bottom, right) of the region in pixels, bottom and right exclusive.
+        pixel: (y, x), the innermost of the region.
+        pixels: of the region.
+        left_class, right_class: what either model calls the region, or most of it.
+        truth: the region's true class; None where it is not known.
+        alternative: of a turned decision, its class in the other reading; None of a disagreement.
+        right: who is right, by :data:`RIGHT_RULES`.
+        level, level_name: where the largest part comes from, by :data:`LEVEL_RULE`; None where it has no level, as the
+            bias.
+        source: what lies there.
+        part: that entry, in logits; of a disagreement right minus left.
+        whole: what it is part of, in logits: the difference of the ledgers, or the change of the margin.
+        context_used: by :data:`CONTEXT_RULE`.
+        margins: of left and right, mean over the region, in logits: of a disagreement each model's own class over the
+            other's; of a turned decision the region's class over the alternative, in this reading.
+        changes: of a turned decision, by how many logits either margin is higher in this reading than in the other.
+        score: by :data:`SCORE_RULE`.
+        residual: the largest of the ledgers behind it.
+    """
+
+    rank: int
+    kind: Kind
+    names: tuple[str, str]
+    sample: str
+    scene: SceneReading | None
+    box: tuple[int, int, int, int]
+    pixel: tuple[int, int]
+    pixels: int
+    left_class: str
+    right_class: str
+    truth: str | None
+    alternative: str | None
+    right: Right | None
+    level: int | None
+    level_name: str
+    source: str
+    part: float
+    whole: float
+    context_used: float
+    margins: tuple[float, float]
+    changes: tuple[float, float] | None
+    score: float
+    residual: float
+
+    @property
+    def classes(self) -> tuple[str, str]:
+        """The two classes that the decision is between, the one that is explained first."""
+        if self.kind == "turned" and self.truth is not None and self.alternative is not None:
+            return self.truth, self.alternative
+        return self.right_class, self.left_class
+
+    @property
+    def judged(self) -> bool:
+        """Whether the truth is known and one of the models is right at least."""
+        return self.right in ("left", "right", "both")
+
+    @property
+    def used(self) -> bool:
+        """Whether context decides: at least :data:`USED` of it by :data:`CONTEXT_RULE`."""
+        return self.context_used >= USED
+
+    @property
+    def told(self) -> int:
+        """Whose change is told of a turned decision: 1 for the right model, 0 for the left one."""
+        return 0 if self.right == "left" else 1
+
+    def sentence(self) -> str:
+        """The decision in words; every number is a ledger's."""
+        return self._turned() if self.kind == "turned" else self._disagreement()
+
+    def _disagreement(self) -> str:
+        left, right = self.names
+        judged = {
+            "right": f"; {right} is right",
+            "left": f"; {left} is right",
+            "neither": f"; both are wrong, it is {self.truth}",
+        }
+        says = f"{right} says {self.right_class}, {left} says {self.left_class}{judged.get(self.right or '', '')}."
+        return f"{says} {self._parts('between them')}"
+
+    def _turned(self) -> str:
+        left, right = self.names
+        follows = {
+            "both": "both models follow it",
+            "right": f"{right} follows it, {left} does not",
+            "left": f"{left} follows it, {right} does not",
+        }
+        verdict = follows.get(self.right or "", "neither model follows it both ways")
+        says = f"The cue makes this region {self.truth} instead of {self.alternative}: {verdict}."
+        return f"{says} {self._parts(f'by which it moves {self.names[self.told]}')}"
+
+    def _parts(self, between: str) -> str:
+        """What made the difference, by :data:`LEVEL_RULE` and :data:`CONTEXT_RULE`."""
+        share = self.context_used
+        beyond = "none" if share <= 0 else percent(share, 0) if share <= 1 else "more than all"
+        place = _source_words(self.source) + (f" on {self.level_name}" if self.level_name else "")
+        return (
+            f"Of the {significant(self.whole)} logits {between}, the largest part, {significant(self.part)}, comes "
+            f"from {place}; {beyond} of them come from beyond the region."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; the models' names are the scan's."""
+        return {name: value for name, value in asdict(self).items() if name not in ("names", "rank")}
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"ScanCard {self.rank}: {self.sample}, pixel {self.pixel}", [("", self.sentence())]
+
+
+def _source_words(source: str) -> str:
+    words = {
+        CUE: "cells on the cue",
+        DECOYS: "cells on decoys",
+        ELSEWHERE: "cells elsewhere",
+        **dict.fromkeys((ITSELF, REGION), "the region’s own cells"),
+    }
+    return words.get(source, source if source == BIAS or source.startswith(LOOKING) else f"{source} cells")
+
+
+@dataclass(frozen=True, eq=False)
+class Scan(Summarised):
+    """What a data set holds that is worth a look.
+
+    Attributes:
+        names: of the left and the right model.
+        digests: of the models' weights, :func:`rsp_lab.files.digest` of their files.
+        data, split: of the images, as :func:`~rsp_lab.data.sources.open_split` knows them.
+        least: pixels of the smallest region that counts.
+        images: how many pictures were searched for disagreements; of a drawn scene it is one of its readings.
+        cards: by rank.
+        rates: over all images.
+        residual: the largest of the ledgers that were looked at for cards.
+        version: of the program.
+    """
+
+    names: tuple[str, str]
+    digests: tuple[str, str]
+    data: str
+    split: str
+    least: int
+    images: int
+    cards: tuple[ScanCard, ...]
+    rates: tuple[ScanRate, ...]
+    residual: float
+    version: str
+
+    def rate(self, kind: Kind, pair: frozenset[str] | None = None) -> Verdicts:
+        """All decisions of a kind by who is right, or those between two classes, whichever model says which."""
+        chosen = (r for r in self.rates if r.kind == kind and pair in (None, frozenset((r.left_class, r.right_class))))
+        return sum((rate.verdicts for rate in chosen), Verdicts())
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Those that there are."""
+        return tuple(kind for kind in KINDS if self.rate(kind).total)
+
+    def sentences(self) -> list[str]:
+        """The rates in words, one sentence for each kind."""
+        return [self.rate(kind).sentence(self.names, kind) for kind in self.kinds]
+
+    def _summary(self) -> tuple[str, Rows]:
+        title = f"Scan of {self.data} {self.split}: {self.images} images, {len(self.cards)} cards"
+        return title, [
+            *((kind, self.rate(kind).sentence(self.names, kind)) for kind in self.kinds),
+            *((f"card {card.rank}", card.sentence()) for card in self.cards[:6]),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "rsp_lab": self.version,
+            "models": list(self.names),
+            "digests": list(self.digests),
+            "data": self.data,
+            "split": self.split,
+            "least_pixels": self.least,
+            "images": self.images,
+            "unit": "logits",
+            "rules": {
+                "kind": dict(KIND_RULES),
+                "right": dict(RIGHT_RULES),
+                "context_used": CONTEXT_RULE,
+                "level": LEVEL_RULE,
+                "score": SCORE_RULE,
+                "place": PLACE_RULE,
+                "kept": KEPT_RULE,
+            },
+            "residual": self.residual,
+            "rates": rates_dict(self.rates),
+            "cards": [card.to_dict() for card in self.cards],
+        }
+
+
+def write_scan(path: AnyPath, scan: Scan, **about: Any) -> Path:
+    """To a JSON file, whole or not at all, with further facts ``about`` the run.
+
+    Raises:
+        FileError: if it cannot be written.
+    """
+    return write_json(path, {**scan.to_dict(), **about}, indent=None)
+
+
+def read_scan(path: AnyPath) -> Scan:
+    """A scan of a file.
+
+    Raises:
+        FileError: if the file cannot be read, or is no scan.
+    """
+    facts = read_json(path, "scan", remedy="Make the scan anew.")
+    if facts.get("format") != FORMAT:
+        raise FileError(f"{readable_name(path)}: is no scan of this version ({FORMAT}). Make the scan anew.")
+    try:
+        names = _texts(facts["models"])
+        return Scan(
+            names=names,
+            digests=_texts(facts["digests"]),
+            data=_of(str, facts["data"]),
+            split=_of(str, facts["split"]),
+            least=_of(int, facts["least_pixels"]),
+            images=_of(int, facts["images"]),
+            cards=tuple(card_of(card, names, rank) for rank, card in enumerate(facts["cards"], 1)),
+            rates=rates_of(facts["rates"]),
+            residual=float(_of(float, facts["residual"])),
+            version=_of(str, facts["rsp_lab"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{readable_name(path)}: is a damaged scan ({error}). Make the scan anew.") from error
+
+
+def shipped_scans() -> dict[str, Path]:
+    """Names of the scans that come with the package, and their files; that of drawn scenes, which needs no data set,
+    is the first."""
+    folder = Path(str(resources.files("rsp_lab"))) / "scans"
+    found = (file for file in folder.glob("*.json") if not file.name.endswith(STATE))
+    files = sorted(found, key=lambda file: (not file.stem.startswith("scenes"), file.stem))
+    return {file.stem: file for file in files}
+
+
+def check_scan_target(path: AnyPath) -> None:
+    """Refuses a place that :func:`write_scan` must not write to: only a new file or another scan is replaced.
+
+    Raises:
+        FileError: if something else is there, or nothing can be written there.
+    """
+    place = check_target(path)
+    if not place.exists():
+        return
+    try:
+        is_scan = str(read_json(place, "scan").get("format")).startswith(FORMAT.partition("/")[0] + "/")
+    except FileError:
+        is_scan = False
+    if not is_scan:
+        raise FileError(f"{readable_name(path)} is there and is no scan, and would be replaced. Name another file.")
+
+
+def rates_dict(rates: Iterable[ScanRate]) -> list[dict[str, Any]]:
+    """JSON-able: one flat object for each kind and pair of classes."""
+    return [
+        {"kind": r.kind, "left_class": r.left_class, "right_class": r.right_class, **asdict(r.verdicts)} for r in rates
+    ]
+
+
+def rates_of(rows: Any) -> tuple[ScanRate, ...]:
+    """What :func:`rates_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
+    found = []
+    for row in rows:
+        counts = {item.name: _of(int, row[item.name]) for item in fields(Verdicts)}
+        if min(counts.values()) < 0:
+            raise ValueError(f"a count is negative: {counts}")
+        kind = _one_of(KINDS, row["kind"])
+        left, right = (_of(str, row[name]) for name in ("left_class", "right_class"))
+        found.append(ScanRate(kind, left, right, Verdicts(**counts)))
+    return tuple(found)
+
+
+def card_of(facts: Any, names: tuple[str, str], rank: int = 0) -> ScanCard:
+    """What :meth:`ScanCard.to_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
+    scene, changes = facts["scene"], facts["changes"]
+    return ScanCard(
+        rank=rank,
+        kind=_one_of(KINDS, facts["kind"]),
+        names=names,
+        sample=_of(str, facts["sample"]),
+        scene=None if scene is None else SceneReading(_of(str, scene[0]), *_numbers(int, scene[1:], 2)),
+        box=_numbers(int, facts["box"], 4),
+        pixel=_numbers(int, facts["pixel"], 2),
+        pixels=_of(int, facts["pixels"]),
+        left_class=_of(str, facts["left_class"]),
+        right_class=_of(str, facts["right_class"]),
+        truth=_optional(str, facts["truth"]),
+        alternative=_optional(str, facts["alternative"]),
+        right=None if facts["right"] is None else _one_of(RIGHTS, facts["right"]),
+        level=_optional(int, facts["level"]),
+        level_name=_of(str, facts["level_name"]),
+        source=_of(str, facts["source"]),
+        part=float(_of(float, facts["part"])),
+        whole=float(_of(float, facts["whole"])),
+        context_used=float(_of(float, facts["context_used"])),
+        margins=_numbers(float, facts["margins"], 2),
+        changes=None if changes is None else _numbers(float, changes, 2),
+        score=float(_of(float, facts["score"])),
+        residual=float(_of(float, facts["residual"])),
+    )
+
+
+def _of(kind: type, value: Any) -> Any:
+    """A value of a type, or ValueError; whole numbers are floats too, and what is true or false is no number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _optional(kind: type, value: Any) -> Any:
+    return None if value is None else _of(kind, value)
+
+
+def _one_of(choices: tuple[Any, ...], value: Any) -> Any:
+    if value not in choices:
+        raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+    return value
+
+
+def _numbers(kind: type, values: Any, count: int) -> Any:
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(f"{values!r} are not {count} numbers")
+    return tuple(kind(_of(kind, value)) for value in values)
+
+
+def _texts(values: Any) -> tuple[str, str]:
+    if not isinstance(values, list) or len(values) != 2:
+        raise ValueError(f"{values!r} are not two texts")
+    return _of(str, values[0]), _of(str, values[1])
