@@ -29,7 +29,7 @@ LEVEL_DASHES: dict[int, tuple[int, ...]] = {
 }
 """By level: lengths of stroke and gap in units of line width, repeated; empty for a solid line."""
 
-OUTLINE_COLOURS: dict[str, str] = {"region": "#FFFFFF", "cue": "#FFD400", "decoy": "#FF5FD2"}
+OUTLINE_COLOURS: dict[str, str] = {"region": "#FFFFFF", "cue": "#FFD400", "decoy": "#3FE0FF"}
 """By what is planted in a scene, as #RRGGBB; drawn on a dark rim, so that they show on sky and asphalt alike."""
 
 OUTLINE_DASHES: dict[str, tuple[float, ...]] = {"region": (), "cue": (5, 1.5), "decoy": (2.2, 1.2)}

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.charts.theme import is_dark, plain_figure
-from app.shell.picker import is_narrow
+from app.shell.picker import enlarged, is_narrow
 from app.shell.selection import Selection
 from app.store.results import results
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
@@ -57,7 +57,7 @@ def picture_figure(
         opacity: of the grounds.
     """
     rows, columns = size
-    width = PHONE - right if is_narrow() else width
+    width = PHONE - right if is_narrow() else enlarged(width)
     images = [
         {
             "source": ground,
@@ -81,7 +81,7 @@ def picture_figure(
     nothing = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip"}
     # As data, checked once: adding part by part takes plotly many times as long.
     figure = go.Figure([nothing], {"images": images, "xaxis": across, "yaxis": down})
-    height = min(460, max(120, round(width * rows / columns)))
+    height = min(enlarged(460), max(120, round(width * rows / columns)))
     margin = {"l": 0, "r": right, "t": _EDGE, "b": _EDGE}
     # A click selects the pixel under it (app/shell/picker.py).
     meta = {"pick": [rows, columns]}

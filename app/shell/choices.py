@@ -17,6 +17,11 @@ Option = TypeVar("Option", bound=str)
 Number = TypeVar("Number", int, float)
 
 
+def control_columns(widths: Sequence[float]) -> list[DeltaGenerator]:
+    """Places of a page's controls, above its first picture: one row, which a narrow window shows by moving it aside."""
+    return st.container(key="controls").columns(widths, vertical_alignment="bottom")
+
+
 def settle(heading: Heading, key: str, options: Sequence[str], shown: Sequence[str] = ()) -> None:
     """Before a widget is drawn: says what a link asks for in vain, and drops a choice that is no option any more.
 

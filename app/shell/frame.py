@@ -1,4 +1,5 @@
-"""The selectors above every page: image, left and right model, class, rival, pixel; and what is computed for them."""
+"""The one line above every page that says image, models and question, the selectors behind it, and what is computed for
+them."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.shell import link, scenes, sources
+from app.shell import chip, history, link, scenes, sources
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.picker import draw_picker
@@ -31,7 +32,6 @@ _ROW = '<div class="rsp-skeleton" aria-hidden="true">{}</div>'
 SKELETON = _ROW.format("<i></i>" * 2) + _ROW.format("<i></i>" * 4)
 Models = tuple[cache.LoadedModel, cache.LoadedModel]
 Views = tuple[ModelView, ModelView]
-WIDTHS = 1.15, 1.25, 1.35, 1.35, 1.15, 1.15, 0.7, 0.7
 # Data sets of drawn scenes, as weights name what they were trained on.
 DRAWN = {"scenes", "small-scenes", "panoptic-scenes", "small-panoptic-scenes"}
 AS_PREDICTED = "as predicted"
@@ -44,33 +44,42 @@ def draw_frame() -> tuple[Selection, Heading] | None:
     words = st.container(key="words")
     # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
     top = words if "drawn" in st.session_state else words.empty()
-    selectors = st.container(key="selectors")
-    places = selectors.columns(WIDTHS)
+    bar = chip.draw_bar()
     heading = Heading(top, st.container(key="notices"))
     for problem in [*user_problems(), *stale_link()]:
         heading.warn(problem)
-    with places[0]:
+    # What follows from what: the source offers models, both decide how large a scene is drawn.
+    image, models, question = (bar.selectors.container() for _ in range(3))
+    first, second = image.columns(2)
+    with first:
         source = sources.choose_source()
-    left, right = choose_models(source, places[2], places[3])
+    left, right = choose_models(source, *models.columns(2))
     try:
-        shown = choose_image(source, heading, selectors, places[1], (left, right))
+        shown = choose_image(source, heading, second, image, (left, right))
         if shown is None:
+            bar.say(chip.without_image(source, (left, right)))
             heading.write("Two models, one image: choose a photograph to compare them on.")
             st.info(escape(sources.describe_empty(source)))
             return None
         loaded, views = computed(left, right, shown, heading)
     except REFUSED as problem:
+        bar.say(chip.without_image(source, (left, right)))
         heading.write("This selection cannot be shown.")
         st.error(escape(str(problem)))
         return None
     result = compared(loaded, views, shown, heading)
-    target, chosen = choose_classes(result, heading, *places[4:6])
+    places = question.columns([1.6, 1.6, 1, 1])
+    target, chosen = choose_classes(result, heading, *places[:2])
     result = about_class(result, views, target)
-    type_pixel(result, *places[6:8])
+    type_pixel(result, *places[2:])
     draw_picker()
     st.session_state["drawn"] = True
     heading = replace(heading, note=data_note(loaded, shown))
-    return Selection(shown, loaded, views, result, target, chosen), heading
+    selection = Selection(shown, loaded, views, result, target, chosen)
+    bar.say(chip.of_selection(selection))
+    history.record()
+    history.draw_undo(bar.tools)
+    return selection, heading
 
 
 def keep_choices() -> None:
@@ -81,11 +90,11 @@ def keep_choices() -> None:
 
 
 def choose_image(
-    source: Source, heading: Heading, selectors: DeltaGenerator, place: DeltaGenerator, models: tuple[str, str]
+    source: Source, heading: Heading, place: DeltaGenerator, below: DeltaGenerator, models: tuple[str, str]
 ) -> cache.Photograph | None:
+    """The image that is chosen beside its source, and what belongs to a scene below both."""
     if source == Source.SCENE:
-        size = cache.scene_size(models)
-        return scenes.choose_scene(heading, size, place, *selectors.columns((1.15, 2.6, 2.6, 2.45))[:3])
+        return scenes.choose_scene(heading, cache.scene_size(models), place, *below.columns((0.8, 1.4, 1.4)))
     with place:
         return sources.choose_photograph(source)
 

@@ -51,8 +51,15 @@ function pixelAt(event) {
   return { y: within(y, size[0]), x: within(x, size[1]) };
 }
 
-// As wide as this, columns stand below each other: pictures get the whole width, and their height follows from it.
-const NARROW = "(max-width: 640px)";
+// As wide as this, columns stand below each other: pictures get the whole width, and their height follows from it. Wider
+// windows are told in steps, from the width that pages are made for to the widest that they fill.
+const NARROW = 640;
+const [STANDARD, STEP, WIDEST] = [1280, 160, 1920];
+
+function told(width) {
+  if (width <= NARROW) return NARROW;
+  return Math.min(WIDEST, Math.max(STANDARD, STEP * Math.floor(width / STEP)));
+}
 
 const listeners = new WeakMap();
 
@@ -61,11 +68,15 @@ export default function ({ parentElement, data, setStateValue }) {
   listeners.get(parentElement)?.abort();
   const listening = new AbortController();
   listeners.set(parentElement, listening);
-  const width = window.matchMedia(NARROW);
   const tell = () => {
-    if (width.matches !== data.narrow) setStateValue("narrow", width.matches);
+    if (told(window.innerWidth) !== data.window) setStateValue("window", told(window.innerWidth));
   };
-  width.addEventListener("change", tell, { signal: listening.signal });
+  let waiting = null;
+  const resized = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(tell, 200);
+  };
+  window.addEventListener("resize", resized, { signal: listening.signal });
   tell();
   const options = { capture: true, signal: listening.signal };
   let pressed = null;

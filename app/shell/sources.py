@@ -84,19 +84,18 @@ def choose_photograph(source: Source) -> Photograph | None:
 
 def _uploaded() -> Photograph | None:
     """The photograph that the link names; what the uploader holds is put there when it is chosen."""
-    with st.popover("Choose a file", width="stretch"):
-        st.file_uploader(
-            "A photograph",
-            ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"),
-            key=_UPLOADER,
-            help=(
-                f"At most {st.get_option('server.maxUploadSize')} MB and {UPLOAD_SIDE} x {UPLOAD_SIDE} pixels. It "
-                "stays in the memory of this machine and is never written to its disk. The link of this view holds a "
-                "secret token for it, so that it is there on other pages and after a reload, until newer photographs "
-                f"need its room ({ROOM // 1_000_000} MB for all) or the workbench ends."
-            ),
-            on_change=_take_upload,
-        )
+    st.file_uploader(
+        "A photograph",
+        ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff"),
+        key=_UPLOADER,
+        help=(
+            f"At most {st.get_option('server.maxUploadSize')} MB and {UPLOAD_SIDE} x {UPLOAD_SIDE} pixels. It "
+            "stays in the memory of this machine and is never written to its disk. The link of this view holds a "
+            "secret token for it, so that it is there on other pages and after a reload, until newer photographs "
+            f"need its room ({ROOM // 1_000_000} MB for all) or the workbench ends."
+        ),
+        on_change=_take_upload,
+    )
     if st.session_state.get(_UPLOADER) is not None and _PROBLEM in st.session_state:
         raise ImageError(st.session_state[_PROBLEM])
     if link.UPLOAD not in st.query_params and (token := link.remembered(link.UPLOAD)) is not None:
@@ -199,7 +198,8 @@ def describe_empty(source: Source) -> str:
     """What an empty page says to do."""
     if source == Source.UPLOAD:
         return (
-            f"Choose a photograph above: PNG or JPEG, at most {st.get_option('server.maxUploadSize')} MB, "
-            f"from {MIN_SIDE} x {MIN_SIDE} to {UPLOAD_SIDE} x {UPLOAD_SIDE} pixels. It stays on this machine."
+            "Choose a photograph under “Change” above: PNG or JPEG, at most "
+            f"{st.get_option('server.maxUploadSize')} MB, from {MIN_SIDE} x {MIN_SIDE} to "
+            f"{UPLOAD_SIDE} x {UPLOAD_SIDE} pixels. It stays on this machine."
         )
-    return "Choose a file above."
+    return "Choose a file under “Change” above."

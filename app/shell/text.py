@@ -28,7 +28,7 @@ def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: t
     """The page's first sentence with a quiet note, and a second line of the same make below it."""
     first, second = (_with_note(*line) for line in ((sentence, note), below))
     second = f'<p class="rsp-second">{second}</p>' if second else ""
-    place.html(f'<p class="rsp-sentence" role="heading" aria-level="1">{first}</p>{second}')
+    place.html(f'<h1 class="rsp-sentence">{first}</h1>{second}')
 
 
 def _with_note(text: str, note: str) -> str:

@@ -167,7 +167,7 @@ def test_a_path_in_a_link_reaches_no_file(page: AppTest, small_camvid: Path, mon
 def test_an_upload_is_compared(page: AppTest, upload_png: bytes) -> None:
     page.query_params["source"] = "Your image"
     run(page)
-    assert "Choose a photograph above" in said(page.info[0])
+    assert "Choose a photograph under “Change” above" in said(page.info[0])
 
     page.file_uploader(key="upload").upload("street [1].png", upload_png, "image/png")
     run(page)

@@ -10,7 +10,7 @@ from app.app_pages.attribution import charts
 from app.app_pages.attribution.results import CELL, SEEDS, STEPS, Request, attributions, choices_of, curves, held
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, select
+from app.shell.choices import choose, control_columns, select
 from app.shell.heading import Heading
 from app.shell.progress import may_start
 from app.shell.scenes import knows_region, outlined
@@ -72,7 +72,7 @@ def draw(selection: Selection, heading: Heading) -> None:
 def choose_request(selection: Selection, heading: Heading) -> tuple[Request, bool]:
     """The page's controls: the method, what belongs to it, the reference, and how maps are drawn."""
     titles = {_capital(method.title): method.name for method in METHODS}
-    first, second, third, fourth = st.columns([1.4, 1.4, 1.3, 1.3], vertical_alignment="bottom")
+    first, second, third, fourth = control_columns([1.4, 1.4, 1.3, 1.3])
     name = titles[select(heading, first, "Method", "attribution_method", tuple(titles))]
     settings = []
     for one in choices_of(selection, name):

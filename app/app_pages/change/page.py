@@ -15,7 +15,7 @@ from app.app_pages.change.brush import draw_brush
 from app.charts.bar_rows import rows_html
 from app.charts.signed_cells import scale_of, signed_scale_html
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose
+from app.shell.choices import choose, control_columns
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
@@ -72,7 +72,7 @@ def measures(foreign: Sequence[bool]) -> str:
 
 
 def draw(selection: Selection, heading: Heading) -> None:
-    first, second, third = st.columns([1.3, 1.3, 2.4], vertical_alignment="bottom")
+    first, second, third = control_columns([1.3, 1.3, 2.4])
     offered = tuple(Change) if selection.shown.scene is not None else (Change.PAINT,)
     how = choose(heading, first, "Change", "change_how", offered)
     if how == Change.PAINT:

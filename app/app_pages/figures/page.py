@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.app_pages.figures import shelf
-from app.shell.choices import choose, select
+from app.shell.choices import choose, control_columns, select
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable, forget_stop, was_stopped
@@ -38,7 +38,7 @@ def draw(selection: Selection, heading: Heading) -> None:
 
 def _draw_one(selection: Selection, heading: Heading, names: tuple[str, ...]) -> str:
     """One figure; returns the width that is chosen."""
-    first, second, third, _ = st.columns([2, 1.3, 1, 2], vertical_alignment="bottom")
+    first, second, third, _ = control_columns([2, 1.3, 1, 2])
     titles = {name: FIGURES[name].title for name in names}
     name = select(heading, first, "Figure", KEY, names, words=titles)
     width = choose(heading, second, "Width", "width", tuple(shelf.WIDTHS), help=_WIDTH_HELP)

@@ -11,7 +11,7 @@ from app.app_pages.flips import pictures
 from app.app_pages.flips.pictures import VERDICTS, Flip, Verdict
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, choose_number, select
+from app.shell.choices import choose, choose_number, control_columns, select
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.link import set_pixel
@@ -47,7 +47,7 @@ MEASURES = f"""
 
 
 def draw(selection: Selection, heading: Heading) -> None:
-    first, second, third, fourth = st.columns([2.3, 1.1, 1, 1.4], vertical_alignment="bottom")
+    first, second, third, fourth = control_columns([2.3, 1.1, 1, 1.4])
     shown = choose(heading, first, "Show", "flips_show", (ALL, *Verdict))
     order = select(heading, second, "Sorted by", "flips_order", tuple(ORDERS))
     least = choose_number(heading, third, "Least size, px", "flips_least", (1, 9999), LEAST)

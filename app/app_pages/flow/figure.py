@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 
 from app.charts.on_image import PHONE, cell_map, frame_level, mark_pixel, picture_figure
 from app.charts.theme import diverging, plain_figure
-from app.shell.picker import is_narrow
+from app.shell.picker import enlarged, is_narrow
 from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow
 
 PARTS = ("passed", "context", "own", "fused")
@@ -111,7 +111,7 @@ def step_figure(step: StepFlow, channel: int, scale: float, pixel: tuple[int, in
 
 
 def _across() -> int:
-    return PHONE if is_narrow() else _WIDTH
+    return PHONE if is_narrow() else enlarged(_WIDTH)
 
 
 def _titles(step: StepFlow) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, paper
 from app.charts.theme import diverging, plain_figure, reach
-from app.shell.picker import is_narrow
+from app.shell.picker import enlarged, is_narrow
 from rsp_lab.analysis.relation_weights.complementarity import StepComplementarity
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
@@ -79,7 +79,7 @@ def pair_figure(pair: Pair, scale: float, size: Pixel, pixel: Pixel) -> go.Figur
             font={"size": 12, "color": ink()},
             **place,
         )
-    height = len(PARTS) * min(240.0, (PHONE if is_narrow() else _COLUMN) * size[0] / size[1]) * 1.02
+    height = len(PARTS) * min(enlarged(240), (PHONE if is_narrow() else enlarged(_COLUMN)) * size[0] / size[1]) * 1.02
     margin = {"l": 2, "r": 2, "t": 2, "b": 2}
     return plain_figure(figure, round(height) + 4, margin=margin, showlegend=False, meta={"pick": list(size)})
 

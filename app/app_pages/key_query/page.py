@@ -8,7 +8,7 @@ import streamlit as st
 from app.app_pages.key_query import charts
 from app.app_pages.key_query.charts import Pair
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, select
+from app.shell.choices import choose, control_columns, select
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable, may_start
 from app.shell.selection import SIDES, Selection
@@ -53,7 +53,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         heading.write("There is no key and no query to look at here.")
         st.info(escape(no_relations(selection)))
         return
-    first, second, third = st.columns([1, 1.4, 2.6], vertical_alignment="bottom")
+    first, second, third = control_columns([1, 1.4, 2.6])
     options = (BY_RULE, MEAN, *map(str, range(_channels(selection.passes))))
     channel = select(heading, first, "Middle channel", "keyquery_channel", options)
     models = choose(
@@ -109,7 +109,6 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
     size, pixel = selection.shown.size, selection.result.pixel
     for side, name, shown in zip(SIDES, selection.names, pairs, strict=True):
         if not shown:
-            st.markdown(f"**{escape(name)}** ({side}) has no relation: it computes no key and no query.")
             continue
         draw_head(name, side)
         by_step = {pair.step: pair for pair in shown}

@@ -17,7 +17,7 @@ from app.charts.signed_cells import FINEST, SIDE, grey_uri, scale_of
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
-from app.shell.choices import choose, choose_number, select
+from app.shell.choices import choose, choose_number, control_columns, select
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.region_target import LABELS_HELP, MODE_HELP, WITHIN, Labels, Mode, TargetChoice, target_of
@@ -74,7 +74,7 @@ def draw(selection: Selection, heading: Heading) -> None:
 
 def choose_all(selection: Selection, heading: Heading) -> tuple[Reading, TargetChoice, str, bool]:
     """The page's controls: the reading, the target, the level shown, and whether the maps are shown close."""
-    first, second, third, fourth, fifth = st.columns(WIDTHS, vertical_alignment="bottom")
+    first, second, third, fourth, fifth = control_columns(WIDTHS)
     readings = readings_of(selection.foreign)
     about = " ".join(READING_HELP[one] for one in readings)
     reading = select(heading, first, "Reading", "ledger_reading", readings, help=about)

@@ -12,7 +12,7 @@ from app.app_pages.relations import charts
 from app.app_pages.relations.charts import Arrows
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, select
+from app.shell.choices import choose, control_columns, select
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relations, warm
@@ -64,7 +64,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         return
     with heading.spinner("Taking the relations apart"):
         warm(selection)
-    first, second, third, fourth = st.columns([1.1, 1.6, 1.25, 1.05], vertical_alignment="bottom")
+    first, second, third, fourth = control_columns([1.1, 1.6, 1.25, 1.05])
     options = tuple(step_digits(step) for step in steps)
     step = f"step{choose(heading, first, 'Step', 'relations_step', options, default=FIRST)}"
     name = select(heading, second, "Map of", "relations_map", tuple(charts.READINGS))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.app_pages.segments import stories
 from app.app_pages.segments.pictures import Shown, names_html, panoptic_html
-from app.shell.choices import choose, choose_number, select
+from app.shell.choices import choose, choose_number, control_columns, select
 from app.shell.heading import Heading
 from app.shell.link import set_pixel
 from app.shell.selection import SIDES, Selection
@@ -111,7 +111,7 @@ def _take(pair: tuple[str, str]) -> None:
 
 
 def choose_all(heading: Heading) -> Choices:
-    first, second, third = st.columns([1.6, 1, 1.6], vertical_alignment="bottom")
+    first, second, third = control_columns([1.6, 1, 1.6])
     shown = choose(heading, first, "Over the photograph", "segments_shown", tuple(Shown))
     score = choose_number(
         heading,

@@ -17,7 +17,7 @@ from app.charts.legend import chip, legend_html
 from app.charts.on_image import PHONE, picture_figure, picture_uri
 from app.charts.signed_cells import grey_uri, in_fine_cells, signed_cells
 from app.charts.theme import is_dark
-from app.shell.picker import is_narrow
+from app.shell.picker import enlarged, is_narrow
 from app.shell.text import escape
 from rsp_lab.analysis.panoptic.merge import Merged
 from rsp_lab.analysis.panoptic.names import PlacedName, placed_names
@@ -164,7 +164,7 @@ def _larger(image: Tensor, times: int) -> np.ndarray:
 
 
 def _place_names(merged: Merged, known: Mapping[int, int] | None) -> tuple[PlacedName, ...]:
-    share = merged.size[1] / (PHONE if is_narrow() else _NAMES_FOR)  # image pixels a screen pixel
+    share = merged.size[1] / (PHONE if is_narrow() else enlarged(_NAMES_FOR))  # image pixels a screen pixel
 
     def box(font: int, words: str) -> tuple[float, float]:
         return 1.15 * font * share, (0.56 * font * len(words) + 4) * share

@@ -22,7 +22,7 @@ from app.app_pages.surgery.edits import (
     run,
 )
 from app.charts.theme import draw as draw_chart
-from app.shell.choices import choose, choose_number, select, settle
+from app.shell.choices import choose, choose_number, control_columns, select, settle
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
@@ -138,7 +138,7 @@ def choose_edit(selection: Selection, heading: Heading, sides: list[int]) -> Any
     words = {SIDES[side]: f"{SIDES[side]}: {selection.names[side]}" for side in sides}
     foreign = selection.foreign[SIDES.index(_chosen_model(options, words))]
     widths = [1.25, 6.35] if foreign else [1.25, 1.7, 1.1, 1.75]
-    first, *places = st.columns(widths, vertical_alignment="bottom")
+    first, *places = control_columns(widths)
     model = select(heading, first, "Model edited", "surgery_model", options, words=words)
     side = SIDES.index(model)
     if selection.foreign[side]:

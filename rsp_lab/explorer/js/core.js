@@ -15,7 +15,7 @@ import { toolbar } from "./toolbar.js";
 const GAP = 16;
 const SIDE_PANEL = 200;
 // What a page of one screen needs beside the photographs, its own parts and the host's.
-const OTHER_HEIGHT = 560;
+const OTHER_HEIGHT = 440;
 
 // Shows a payload inside `root`, and says what came of it:
 //   view: text of a view to begin with (state.js); pick: its pinned pixel [y, x], which goes before the text's

@@ -3,7 +3,8 @@
 import { footprint } from "./geometry.js";
 import { placed, toScreen } from "./viewport.js";
 
-const RIM = "rgba(0, 0, 0, 0.45)";
+const RIM = "rgba(0, 0, 0, 0.55)";
+const HALO = "rgba(255, 255, 255, 0.9)";
 
 // A 2d context whose unit is the CSS pixel, cleared; the backing store follows the screen's pixel ratio.
 export function prepared(canvas, width, height) {
@@ -41,18 +42,26 @@ export function drawPhotograph(canvas, port, photograph, labels, opacity) {
   context.imageSmoothingEnabled = port.per[0] < 4;
   context.imageSmoothingQuality = "high";
   context.drawImage(photograph, ...part);
-  context.globalAlpha = opacity;
   context.imageSmoothingEnabled = false;
-  context.drawImage(labels, ...part);
+  // The classes' hue on the photograph's own light: as a veil their dark colours would take the light away. At full
+  // strength there is nothing but the prediction.
+  for (const [operation, alpha] of [["color", Math.min(1, 1.25 * opacity)], ["source-over", opacity ** 3]]) {
+    context.globalCompositeOperation = operation;
+    context.globalAlpha = alpha;
+    context.drawImage(labels, ...part);
+  }
+  context.globalCompositeOperation = "source-over";
   context.globalAlpha = 1;
 }
 
-// A level's line: a dark halo under its colour, so that it shows on any photograph.
+// A level's line: under its colour a light halo, and a dark rim around that, so that it shows on a dark road and a pale sky.
 function levelLine(context, level, width, stroke) {
-  context.lineWidth = width + 2;
-  context.strokeStyle = RIM;
   context.setLineDash([]);
-  stroke();
+  for (const [line, style] of [[width + 3, RIM], [width + 1.5, HALO]]) {
+    context.lineWidth = line;
+    context.strokeStyle = style;
+    stroke();
+  }
   context.lineWidth = width;
   context.strokeStyle = level.colour;
   context.setLineDash(level.dash.map((length) => length * width));

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.tools.screenshots import IDLE, TIMEOUT_MS, open_view
 from tests.kit.canvas import overlay, painted, photograph
+from tests.kit.selectors import close_selectors, expect_pixel, open_selectors, type_pixel
 
 pytestmark = pytest.mark.browser
 SCREEN = {"width": 1280, "height": 800}
@@ -60,12 +61,6 @@ def traffic(opened: tuple[Page, Traffic]) -> Traffic:
 
 def explorer(page: Page) -> Locator:
     return page.locator(".rsp")
-
-
-def type_into(page: Page, label: str, value: int) -> None:
-    field = page.get_by_role("spinbutton", name=label)
-    field.fill(str(value))
-    field.press("Enter")
 
 
 def test_a_link_opens_on_its_pixel(page: Page) -> None:
@@ -124,7 +119,7 @@ def test_a_click_pins_the_pixel_under_the_cursor_and_the_sentence_follows(page: 
 
     y, x = str(explorer(page).get_attribute("data-pick")).split(",")
     expect(page.locator(".rsp-second")).to_contain_text(f"At y {y}, x {x},")
-    expect(page.get_by_label("Pixel y")).to_have_value(y)
+    expect_pixel(page, y=float(y), x=float(x))
     page.wait_for_url(lambda url: f"pixel={y}%2C{x}" in url or f"pixel={y},{x}" in url)
 
 
@@ -136,7 +131,7 @@ def test_the_last_of_quick_picks_wins_and_a_typed_pixel_wins_over_it(page: Page)
     expect(explorer(page)).to_have_attribute("data-pick", last)
     page.locator(IDLE).wait_for()
 
-    type_into(page, "Pixel x", 7)
+    type_pixel(page, "Pixel x", 7)
 
     expect(explorer(page)).to_have_attribute("data-pick", f"{last.split(',')[0]},7")
 
@@ -241,10 +236,12 @@ def test_outlines_are_drawn_until_they_are_switched_off(page: Page) -> None:
 
 def test_the_other_reading_is_a_link_and_keeps_the_pixel(page: Page) -> None:
     pixel = f"{str(explorer(page).get_attribute('data-pick')).split(',')[0]},90"
-    type_into(page, "Pixel x", 90)
+    type_pixel(page, "Pixel x", 90)
     expect(explorer(page)).to_have_attribute("data-pick", pixel)
 
+    open_selectors(page)
     page.get_by_role("radio", name="rider").click()
+    close_selectors(page)
 
     expect(page.locator(".rsp-sentence")).to_contain_text("The region is rider")
     expect(explorer(page)).to_have_attribute("data-pick", pixel)
@@ -254,7 +251,7 @@ def test_the_other_reading_is_a_link_and_keeps_the_pixel(page: Page) -> None:
 def test_another_scene_brings_another_picture_and_no_old_pixel(page: Page) -> None:
     before = str(explorer(page).get_attribute("data-pick"))
 
-    type_into(page, "Scene", 1)
+    type_pixel(page, "Scene", 1)
 
     expect(page.locator(".rsp-second")).to_contain_text("Shown is the")
     expect(explorer(page)).not_to_have_attribute("data-pick", before)

@@ -24,6 +24,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import save
 from tests.app.hostile import NAMES
 from tests.kit.runs import write_run
+from tests.kit.selectors import open_selectors
 
 pytestmark = pytest.mark.browser
 CLASSES = tuple(" ".join(name.split()) for name in NAMES)
@@ -180,7 +181,7 @@ def test_what_a_link_and_an_upload_are_called_is_text(
 
     page.goto(f"{address}/?source=Your+image")
     settled(page)
-    page.get_by_role("button", name="Choose a file").click()
+    open_selectors(page)
     chooser = page.locator('input[type="file"]')
     for content in (b"no picture", upload_png):
         chooser.set_input_files(files=[{"name": f"{FILE}.png", "mimeType": "image/png", "buffer": content}])

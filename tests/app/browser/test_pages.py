@@ -6,7 +6,6 @@ The tests share one server, one browser and one open page; each leaves the page 
 from __future__ import annotations
 
 import io
-import re
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
@@ -20,6 +19,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, open_view
 from rsp_lab.capture.record import Record
+from tests.kit.selectors import close_selectors, expect_pixel, open_selectors, summary, type_pixel
 
 pytestmark = pytest.mark.browser
 TRY_MS = 20_000
@@ -41,6 +41,22 @@ OVERFLOW = """() => {
   const main = document.querySelector('[data-testid="stMain"]');
   return [document.documentElement.scrollWidth - window.innerWidth, main.scrollWidth - main.clientWidth];
 }"""
+
+# The top of the first picture from the top of the window; a page that draws nothing for these models has none.
+TOP = """() => {
+  const tops = [], above = document.querySelector("[data-testid=stMain]").scrollTop;
+  const walk = (root) => {
+    for (const e of root.querySelectorAll("*")) {
+      if (e.shadowRoot) walk(e.shadowRoot);
+      if (!e.matches(".rsp-photo, .rsp-thumbs [data-pick], .js-plotly-plot, [data-testid=stImage] img")) continue;
+      const box = e.getBoundingClientRect();
+      if (box.width > 60 && box.height > 40) tops.push(box.top + above);
+    }
+  };
+  walk(document);
+  return Math.min(...tops);
+}"""
+WITHOUT_PICTURE = ("Segments", "Figures", "Runs")
 
 # A picture twice as wide as high leaves no blank strip below it.
 LOW = """() => {
@@ -90,6 +106,7 @@ def pick(page: Page, label: str, option: str) -> None:
     box, choice = page.get_by_role("combobox", name=label), page.get_by_role("option", name=option, exact=True)
     for _ in range(TIMEOUT_MS // TRY_MS):
         at_rest(page)
+        open_selectors(page)
         if not choice.is_visible():
             box.scroll_into_view_if_needed()
             box.click()
@@ -102,6 +119,7 @@ def pick(page: Page, label: str, option: str) -> None:
     else:
         pytest.fail(f"no option {option!r} of {label!r} could be clicked")
     at_rest(page)
+    close_selectors(page)
 
 
 def saved(page: Page, button: str, path: Path) -> bytes:
@@ -118,8 +136,13 @@ def test_a_page_opens_with_its_sentence_and_fits_a_telephone(page: Page, problem
 
     expect(page.locator(".rsp-sentence").first).not_to_be_empty()
     expect(page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]')).to_have_count(0)
+    expect(page.locator("h1")).to_have_count(1)
+    if title not in WITHOUT_PICTURE:
+        page.wait_for_function(f"() => ({TOP})() < 300")
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     page.wait_for_function(f"() => ({OVERFLOW})().every(left => left <= 0)")
+    if title not in WITHOUT_PICTURE:
+        page.wait_for_function(f"() => ({TOP})() < 300")
     if title in ("Relations", "Flips", "Surgery"):
         page.wait_for_function(LOW)
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
@@ -163,17 +186,14 @@ def test_a_click_on_a_chart_selects_the_pixel_under_it(page: Page, title: str) -
     share = {"Relations": 0.25, "Key and query": 0.3, "Surgery": 0.35, "Attribution": 0.4}[title]
     area.click(position={"x": share * box["width"], "y": share * box["height"]})
 
-    expect(page.get_by_label("Pixel y")).to_have_value(re.compile(f"^{round(256 * share)}$|^{round(256 * share) - 1}$"))
-    expect(page.get_by_label("Pixel x")).to_have_value(re.compile(f"^{round(512 * share)}$|^{round(512 * share) - 1}$"))
+    expect_pixel(page, y=256 * share, x=512 * share)
     at_rest(page)
 
 
 def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
     go(page, "Context flow")
     pick(page, "Class", "car")
-    field = page.get_by_role("spinbutton", name="Pixel y")
-    field.fill("77")
-    field.press("Enter")
+    type_pixel(page, "Pixel y", 77)
     expect(page.locator(".rsp-second")).to_contain_text("At y 77,")
     channel = (
         page.get_by_role("button", name="(", exact=False)
@@ -196,7 +216,8 @@ def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
         expect(other.locator(".rsp")).to_have_attribute(
             "data-pick", str(page.locator(".rsp").get_attribute("data-pick"))
         )
-        assert other.get_by_role("combobox", name="Class").input_value() in ("car", "")
+        expect(summary(other)).to_have_text(str(summary(page).text_content()))
+        expect(summary(other)).to_contain_text("car over")
     finally:
         other.close()
         pick(page, "Class", "as predicted")
@@ -228,7 +249,7 @@ def test_files_that_are_downloaded_open(page: Page, tmp_path: Path) -> None:
 def test_an_upload_is_shown_and_one_too_large_refused(page: Page, upload_png: bytes) -> None:
     go(page, "Context flow")
     pick(page, "Image from", "Your image")
-    page.get_by_role("button", name="Choose a file").click()
+    open_selectors(page)
     chooser = page.locator('input[type="file"]')
 
     large = {"name": "large.png", "mimeType": "image/png", "buffer": bytes(21 * 2**20)}
@@ -241,7 +262,6 @@ def test_an_upload_is_shown_and_one_too_large_refused(page: Page, upload_png: by
 
     expect(page.locator(".rsp-sentence").first).to_contain_text("The two differ on")
     assert page.locator('img[src="x"]').count() == 0
-    page.keyboard.press("Escape")
     pick(page, "Image from", "Drawn scene")
 
 

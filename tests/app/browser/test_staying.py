@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.tools.screenshots import TIMEOUT_MS, settled
+from tests.kit.selectors import close_selectors, expect_pixel, open_selectors
 
 pytestmark = pytest.mark.browser
 # Of methods of attribution the one that takes the least time.
@@ -80,9 +81,7 @@ def test_nothing_that_is_clicked_moves(page: Page, address: str, path: str, widt
         picture.click(position={"x": share * size["width"], "y": (1 - share) * size["height"]})
         if path not in ("key-query", "flips"):
             expect(sentence).not_to_have_text(before)
-        expect(page.get_by_label("Pixel x")).to_have_value(
-            re.compile(rf"^{round(512 * share)}$|^{round(512 * share) - 1}$")
-        )
+        expect_pixel(page, x=512 * share)
         settled(page, explorer=not path)
         assert resting(page) == boxes
 
@@ -100,16 +99,17 @@ def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(page: Page, add
         settled(page, explorer=not path)
         expect(page.get_by_text("choose a photograph")).to_have_count(0)
         # Of 96 rows and 128 columns: the picture that was uploaded, and no other one.
+        open_selectors(page)
         expect(page.get_by_label("Pixel x")).to_have_attribute("max", "127")
+        close_selectors(page)
 
     page.goto(f"{address}/?source=Your+image")
     settled(page)
-    page.get_by_role("button", name="Choose a file").click()
+    open_selectors(page)
     chooser = page.locator('input[type="file"]')
     chooser.set_input_files(files=[{"name": "street.png", "mimeType": "image/png", "buffer": upload_png}])
     page.locator(".rsp").wait_for()
     shown("")
-    page.keyboard.press("Escape")
     first = differing(page)
 
     page.get_by_role("link", name="Flips", exact=True).click()
