@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,7 +56,12 @@ if find_spec("beartype"):
 
 
 def pytest_configure() -> None:
-    """Workers side by side have a thread each, and so has what they start; a single process has two."""
+    """Workers side by side have a thread each, and so has what they start; a single process has two.
+
+    A shell's background jobs ignore SIGINT, and so would every program of theirs that a test interrupts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     beside = "PYTEST_XDIST_WORKER" in os.environ
     torch.set_num_threads(1 if beside else 2)
     if beside:
