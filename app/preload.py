@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,11 +20,16 @@ SETTINGS = HERE.parent / ".streamlit" / "config.toml"
 
 
 def prepare() -> None:
-    """:func:`preload`; what cannot be prepared is logged, and stops no server."""
+    """:func:`preload`; what cannot be prepared is logged, and stops no server.
+
+    Streamlit looks for garbage after each answer. What is loaded by now stays to the end and need not be looked through.
+    """
     try:
         preload()
     except Exception:  # whatever it is, the page meets it again and says it
         logging.getLogger(__name__).exception("what the first view needs could not be prepared")
+    gc.collect()
+    gc.freeze()
 
 
 def preload() -> None:
