@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.comparison.explain import explain
     from rsp_lab.analysis.comparison.explanation import Explanation
     from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
+    from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
     from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
     from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
     from rsp_lab.analysis.ledger.attention_gain import AttentionGain, attention_gain
     from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, change_ledger, change_ledgers
+    from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, decision_flow
     from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
     from rsp_lab.analysis.ledger.freeze import freeze
     from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
@@ -91,10 +93,12 @@ else:
         "rsp_lab.analysis.comparison.explain": ("explain",),
         "rsp_lab.analysis.comparison.explanation": ("Explanation",),
         "rsp_lab.analysis.comparison.flips": ("FlipStories", "flip_stories"),
+        "rsp_lab.analysis.comparison.flow_picture": ("FlowPicture", "flow_picture"),
         "rsp_lab.analysis.comparison.pixel_view": ("PixelView", "view_pixel"),
         "rsp_lab.analysis.faithfulness.at_input": ("Faithfulness", "input_curves"),
         "rsp_lab.analysis.ledger.attention_gain": ("AttentionGain", "attention_gain"),
         "rsp_lab.analysis.ledger.change": ("ChangeLedger", "FrozenPair", "change_ledger", "change_ledgers"),
+        "rsp_lab.analysis.ledger.decision_flow": ("DecisionFlow", "decision_flow"),
         "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
         "rsp_lab.analysis.ledger.freeze": ("freeze",),
         "rsp_lab.analysis.ledger.frozen": ("FrozenHead", "FrozenPass"),
@@ -178,10 +182,12 @@ __all__ = [
     "ContextFlow",
     "ContextLedger",
     "ContextPaths",
+    "DecisionFlow",
     "EffectiveField",
     "Explanation",
     "Faithfulness",
     "FlipStories",
+    "FlowPicture",
     "FrozenError",
     "FrozenHead",
     "FrozenPair",
@@ -230,6 +236,7 @@ __all__ = [
     "context_paths",
     "context_reach",
     "context_residuals",
+    "decision_flow",
     "edited_attention",
     "edited_weights",
     "effective_field",
@@ -239,6 +246,7 @@ __all__ = [
     "explore",
     "figures",
     "flip_stories",
+    "flow_picture",
     "freeze",
     "gaze_steps",
     "head_structure",

@@ -29,6 +29,10 @@ LEVEL_DASHES: dict[int, tuple[int, ...]] = {
 }
 """By level: lengths of stroke and gap in units of line width, repeated; empty for a solid line."""
 
+FOR, AGAINST = "#D9730D", "#1F6FB4"
+"""Of what speaks for a class and for its rival, warm and cold as in every diverging map; a hatch or a dash says the
+second one a second time."""
+
 OUTLINE_COLOURS: dict[str, str] = {"region": "#FFFFFF", "cue": "#FFD400", "decoy": "#3FE0FF"}
 """By what is planted in a scene, as #RRGGBB; drawn on a dark rim, so that they show on sky and asphalt alike."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -92,6 +92,10 @@ KeptResults = Annotated[KeptReport, tyro.conf.arg(name="")]
 
 CAMVID_PAIR, SCENE_PAIR = ModelPair(), ModelPair("scenes-baseline", "scenes-rsp4")
 PRINTED = Report()
+
+Width = Literal["page", "column"]
+WIDTHS: dict[str, float] = {"page": 7.16, "column": 3.5}
+"""Of figures, inches: :data:`rsp_lab.figures.style.DOUBLE` and ``SINGLE``, without a drawing library."""
 
 FORMATS = ("png", "pdf")
 """Of every figure that a command writes."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.cli.arguments import WIDTHS, Width
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
@@ -19,7 +20,7 @@ from rsp_lab.data.tables import table_for
 from rsp_lab.figures.catalogue import FIGURES, PAPER, figure_kind
 from rsp_lab.figures.figure_input import FigureInput, semantic_branches
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
-from rsp_lab.figures.style import DOUBLE, SINGLE, save
+from rsp_lab.figures.style import DOUBLE, save
 from rsp_lab.files import read_json, readable_name, to_json, whole_folder, write_atomic
 from rsp_lab.models.inspection.cost import PAPER_INPUT
 from rsp_lab.models.load_any import load_whole
@@ -53,7 +54,7 @@ def figures(
     channel: int | None = None,
     step: str | None = None,
     format_: Annotated[tuple[Format, ...], tyro.conf.arg(name="format")] = ("pdf", "png"),
-    width: Literal["page", "column"] = "page",
+    width: Width = "page",
     scores: Annotated[Path | None, tyro.conf.arg(metavar="JSON")] = None,
     scenes: int = 8,
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
@@ -105,7 +106,7 @@ def figures(
             chosen = (model,) if model else (left or f"{kind}-baseline", right or f"{kind}-rsp4")
             options: dict[str, Any] = {"channel": channel, "step": step, "scenes": scenes}
             options["target"] = None if pixel is None else PixelTarget(*pixel)
-            options["width"] = SINGLE if width == "column" else DOUBLE
+            options["width"] = WIDTHS[width]
             for number, given in enumerate(_inputs(image, labels, chosen, options)):
                 stem = image[number].stem if len(image) > 1 else ""
                 wanted = {n: g for n, g in drawn.items() if figure_kind(n).about == "image" or not number}

@@ -19,9 +19,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rsp_lab.figures.catalogue import DrawnFigure, FigureKind, draw_figure, figure_kind, figure_names
+    from rsp_lab.figures.catalogue import draw_figure, figure_kind, figure_names
     from rsp_lab.figures.figure_input import FigureInput
+    from rsp_lab.figures.figure_kind import DrawnFigure, FigureKind
     from rsp_lab.figures.paper.dataflow import draw_dataflow
+    from rsp_lab.figures.paper.decision_flow import draw_decision_flow
     from rsp_lab.figures.paper.flow import draw_context_flow
     from rsp_lab.figures.paper.grids import draw_relation_grids
     from rsp_lab.figures.paper.key_query import draw_key_query
@@ -47,14 +49,14 @@ else:
 
     _NAMES_IN = {
         "rsp_lab.figures.catalogue": (
-            "DrawnFigure",
-            "FigureKind",
             "draw_figure",
             "figure_kind",
             "figure_names",
         ),
         "rsp_lab.figures.figure_input": ("FigureInput",),
+        "rsp_lab.figures.figure_kind": ("DrawnFigure", "FigureKind"),
         "rsp_lab.figures.paper.dataflow": ("draw_dataflow",),
+        "rsp_lab.figures.paper.decision_flow": ("draw_decision_flow",),
         "rsp_lab.figures.paper.flow": ("draw_context_flow",),
         "rsp_lab.figures.paper.grids": ("draw_relation_grids",),
         "rsp_lab.figures.paper.key_query": ("draw_key_query",),
@@ -105,6 +107,7 @@ __all__ = [
     "draw_context_flow",
     "draw_context_paths",
     "draw_dataflow",
+    "draw_decision_flow",
     "draw_distance_curves",
     "draw_figure",
     "draw_flips",

@@ -13,6 +13,7 @@ from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.explain import explain, pixel_account
 from rsp_lab.analysis.comparison.explanation import PixelAccount
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
+from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
 from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.ledger.frozen import check_affine
@@ -128,6 +129,13 @@ class FigureInput:
             return (pixel_account(passes[0], self.names[0], asked),)
         target = PixelTarget(*self.view.pixel, asked.class_name, asked.rival)
         return explain(passes[0], passes[1], self.image, target).accounts
+
+    @cached_property
+    def picture(self) -> FlowPicture:
+        """How the decision at the view's pixel comes down through the levels of each model."""
+        asked = self.target or PixelTarget(*self.view.pixel)
+        target = PixelTarget(*self.view.pixel, asked.class_name, asked.rival)
+        return flow_picture([view.looked for view in self.view.views], self.image, target, labels=self.labels)
 
     @cached_property
     def flips(self) -> FlipStories:

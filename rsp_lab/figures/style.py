@@ -26,7 +26,7 @@ DOUBLE = 7.16
 
 TEXT = 8.0
 SMALL = 7.0
-TINY = 6.5
+"""Points; nothing is smaller."""
 
 INK = "#1a1a1a"
 QUIET = "#5f5f5f"

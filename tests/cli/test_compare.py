@@ -21,7 +21,7 @@ from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 
-FIGURES = ("context_flow", "key_query", "predictions", "relation_grids")
+FIGURES = ("decision_flow", "key_query", "predictions", "relation_grids")
 FILES = sorted([f"{n}.{s}" for n in FIGURES for s in ("pdf", "png")] + ["captions.txt", "summary.json"])
 
 
@@ -46,19 +46,35 @@ def test_compare_writes_everything(
     scene: Path, tmp_path: Path, models: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "deep" / "out"
-    main.main(["compare", str(scene), "-o", str(out), *models, "--pixel", "70", "80", "--channel", "5"])
+    main.main(["compare", str(scene), "-o", str(out), *models, "--pixel", "70", "80"])
     summary = json.loads((out / "summary.json").read_text())
 
     assert sorted(p.name for p in out.iterdir()) == FILES
     assert summary["pixel"] == [70, 80]
-    assert summary["channel"]["channel"] == 5
     assert summary["image"] == "scene.png"
     assert summary["sentence"] in capsys.readouterr().out
-    with Image.open(out / "context_flow.png") as picture:
+    with Image.open(out / "decision_flow.png") as picture:
         assert min(picture.size) > 500
     assert (out / "predictions.pdf").read_bytes().startswith(b"%PDF")
     for name in FIGURES:
         assert f"{name}: " in (out / "captions.txt").read_text()
+
+
+def test_a_channel_is_drawn_on_request_and_a_column_is_one(
+    scene: Path, tmp_path: Path, models: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "FIGURES", ("predictions",))
+    labels = tmp_path / "labels.png"
+    Image.fromarray(np.full((120, 160), 3, np.uint8)).save(labels)
+    request = ["--channel", "5", "--labels", str(labels), "--width", "column"]
+    main.main(["compare", str(scene), "-o", str(tmp_path / "out"), *models, *request])
+
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["channel"]["channel"] == 5
+    for name in ("context_flow", "predictions"):
+        with Image.open(tmp_path / "out" / f"{name}.png") as picture:
+            assert picture.size[0] == 1050
+    assert "Truth: black where unlabelled." in (tmp_path / "out" / "captions.txt").read_text()
 
 
 def test_compare_takes_images_of_any_kind(tmp_path: Path, models: list[str]) -> None:

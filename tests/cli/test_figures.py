@@ -137,7 +137,7 @@ def test_one_model_is_drawn_alone_and_groups_leave_out_what_it_does_not_have(
     found = draw(["all", *request], tmp_path / "out")
 
     assert {name.partition(".")[0] for name in found} == {
-        *("fig1", "fig2", "fig3", "fig5a", "fig5b", "context_flow", "ledger", "tables")
+        *("fig1", "fig2", "fig3", "fig5a", "fig5b", "context_paths", "context_flow", "ledger", "tables")
     }
     assert "fig4 is left out: " in capsys.readouterr().err
     words = (tmp_path / "out" / "fig5a.txt").read_text(encoding="utf-8")

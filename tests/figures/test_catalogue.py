@@ -71,7 +71,7 @@ def test_words_are_legible_and_on_the_sheet(case: Case) -> None:
         with style.plot_style():
             for text in shown_texts(figure):
                 box = text.get_window_extent(renderer)
-                assert text.get_fontsize() >= 6, (name, text)
+                assert text.get_fontsize() >= 7, (name, text)
                 assert -1 < box.x0 < box.x1 < width + 1, (name, text)
                 assert -1 < box.y0 < box.y1 < height + 1, (name, text)
 
@@ -115,6 +115,7 @@ def test_captions_name_the_models_and_the_image(case: Case) -> None:
 def test_captions_about_a_pixel_name_it_and_how_it_was_chosen(case: Case) -> None:
     given, figures = case
     (y, x) = given.view.pixel
+    assert f"Ring: pixel y {y}, x {x}." in figures["decision_flow"].caption
     for name in ("predictions", "context_flow", "key_query", "relation_grids", "context_paths"):
         if name in figures:
             assert f"Ring: pixel y {y}, x {x} ({given.view.pixel_rule})." in figures[name].caption
@@ -126,7 +127,7 @@ def test_data_are_plain_and_name_each_model_once(case: Case) -> None:
     given, figures = case
     for name, (_, _, data) in figures.items():
         assert json.loads(json.dumps(data)), name
-        if name in ("reach", "structure", "context_paths", "ledger", "context_flow"):
+        if name in ("reach", "structure", "decision_flow", "context_paths", "ledger", "context_flow"):
             assert [one["model"] for one in data["models"]] == list(given.names), name
 
 
@@ -198,7 +199,7 @@ def test_draw_figure_takes_one_model_or_two_and_the_papers_numbers(given: Callab
 
     assert "Context ledger of rsp4 model: road over pavement at pixel (20, 30)" in one.caption
     assert "Image: x.png, 128 x 96 pixels" in one.caption
-    assert "Context paths of sum model (left) and rsp4 model (right) to one decision: road over pavement" in two.caption
+    assert "Decision flow of sum model (left) and rsp4 model (right): road over pavement" in two.caption
 
 
 def test_unknown_names_and_numbers_of_models_are_refused(given: Callable[..., FigureInput]) -> None:

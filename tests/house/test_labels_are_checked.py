@@ -18,6 +18,7 @@ import rsp_lab
 from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.disagreement import Disagreement, verdict_pixels
 from rsp_lab.analysis.comparison.flips import flip_stories, flip_story
+from rsp_lab.analysis.comparison.flow_picture import flow_picture
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.metrics import confusion_matrix
@@ -120,6 +121,7 @@ def story(labels: Any) -> object:
 CALLS: dict[str, Callable[[Any], object]] = {
     "flip_stories": lambda labels: flip_stories(head(), head(), batch(), labels=labels),
     "flip_story": story,
+    "flow_picture": lambda labels: flow_picture(model(), image(), labels=labels),
     "verdict_pixels": verdicts,
     "run_surgery": lambda labels: run_surgery(model(), batch(), Uniform(), label=labels),
     "operate": lambda labels: operate(model(), batch(), Uniform(), label=labels),

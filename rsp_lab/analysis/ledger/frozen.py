@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -329,9 +329,10 @@ class FrozenHead(FrozenPass):
         return step.fusion.f_v(high) if isinstance(step.fusion, RelationalSemanticsExtractor) else high
 
     def mix(self, step: TopDownStep) -> Callable[[Tensor], Tensor]:
-        """What each cell takes of a map (b, c, y, x) on its own grid, a linear function of the map."""
+        """What each cell takes of maps (b, c, y, x) on its own grid, a linear function of each map."""
         if isinstance(step.fusion, RelationalSemanticsExtractor):
-            return partial(propagate, self.weights[step.name], window=step.fusion.config.window)
+            weights, window = self.weights[step.name], step.fusion.config.window
+            return lambda values: propagate(weights.expand(len(values), -1, -1, -1, -1), values, window=window)
         # The sum and the average do not look at the low level: any map of the same axes will do for it.
         return lambda values: step.fusion(values, values)
 

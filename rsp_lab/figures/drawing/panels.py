@@ -14,7 +14,7 @@ from matplotlib.patheffects import Normal, Stroke
 from PIL import Image
 
 from rsp_lab.analysis.passes.flow import StepFlow
-from rsp_lab.figures.style import DIVERGING, INK, TINY, level_colour, level_dash
+from rsp_lab.figures.style import DIVERGING, INK, SMALL, level_colour, level_dash
 from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.text import significant
 
@@ -164,7 +164,7 @@ def colour_bar(
         extendfrac=0.04,
     )
     ticks = sorted({low, 0.0, high})
-    bar.set_ticks(ticks, labels=["0" if tick == 0 else number(tick) for tick in ticks], fontsize=TINY)
+    bar.set_ticks(ticks, labels=["0" if tick == 0 else number(tick) for tick in ticks], fontsize=SMALL)
     labels = axes.get_xticklabels()
     if flush:
         labels[0].set_horizontalalignment("left")

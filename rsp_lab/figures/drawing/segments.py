@@ -15,7 +15,7 @@ from rsp_lab.data.panoptic.painting import painted
 from rsp_lab.figures.drawing.outline import outline
 from rsp_lab.figures.drawing.panels import show_picture
 from rsp_lab.figures.drawing.sheet import text_width
-from rsp_lab.figures.style import INK, SMALL, TINY
+from rsp_lab.figures.style import INK, SMALL
 
 _TALL = 1.05
 """Height of a word in units of the type size."""
@@ -48,12 +48,12 @@ def draw_segments_on(
     placed = placed_names(
         merged,
         lambda words: (_TALL * SMALL / 72 * down, (text_width(words, SMALL) + 0.04) * along),
-        lambda words: (_TALL * TINY / 72 * down, text_width(words, TINY) * along),
+        lambda words: (_TALL * SMALL / 72 * down, text_width(words, SMALL) * along),
         known,
     )
     for one in placed:
         if one.centre is not None:
-            _write(axes, one.centre, one.words, SMALL if one.number is None else TINY)
+            _write(axes, one.centre, one.words, SMALL)
     return placed
 
 

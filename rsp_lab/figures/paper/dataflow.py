@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.figures.drawing.diagram import Diagram, level_edge, tint
 from rsp_lab.figures.drawing.panels import symbol
-from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
+from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, level_colour, plot_style
 from rsp_lab.models.inspection.dataflow import StepDataflow
 from rsp_lab.relations.window import relative_offsets
 from rsp_lab.shapes import step_digits
@@ -81,7 +81,7 @@ def _name(flow: StepDataflow) -> str:
 def _subscript(diagram: Diagram, x: float, y: float, letter: str, index: str) -> None:
     """A letter with a lowered index, which Unicode does not have for q."""
     diagram.text(x - 0.02, y, letter, size=TEXT, ha="right", zorder=4, style="italic")
-    diagram.text(x - 0.015, y + 0.035, index, size=TINY, ha="left", zorder=4, style="italic")
+    diagram.text(x - 0.015, y + 0.035, index, size=SMALL, ha="left", zorder=4, style="italic")
 
 
 def _map(
@@ -91,7 +91,7 @@ def _map(
     depth = 0.03 + 0.07 * min(shape[0], 256) / 128
     diagram.stack(x - depth / 2, y + depth / 2, scale * 0.5, scale * 0.25, depth, level_colour(level))
     diagram.text(x, y - 0.27, name, size=SMALL, ha="center")
-    diagram.text(x, y + 0.28, shape_words(shape), size=TINY, color=QUIET, ha="center")
+    diagram.text(x, y + 0.28, shape_words(shape), size=SMALL, color=QUIET, ha="center")
 
 
 class _Relation:
@@ -129,7 +129,7 @@ class _Relation:
             rgb = colours(0.5 + 0.35 * plane)[..., :3]
             diagram.grid(x, _INPUTS, 0.3, k, rgb, gid=f"position {number}")
         diagram.text(_POSITION, _INPUTS - 0.27, "p: rows | columns", size=SMALL, ha="center")
-        diagram.text(_POSITION, _INPUTS + 0.28, shape_words(shapes["position"]), size=TINY, color=QUIET, ha="center")
+        diagram.text(_POSITION, _INPUTS + 0.28, shape_words(shapes["position"]), size=SMALL, color=QUIET, ha="center")
 
     def draw_transforms(self) -> None:
         diagram, shapes, step = self.diagram, self.shapes, self.step
@@ -158,7 +158,7 @@ class _Relation:
                 diagram.stack(x, y, 0.5, 0.25, depth, level_colour(level))
             label = name if name != "embedding" else "position"
             diagram.text(column, _TENSORS + 0.28, label, size=SMALL, ha="center")
-            diagram.text(column, _TENSORS + 0.42, shape_words(shape), size=TINY, color=QUIET, ha="center")
+            diagram.text(column, _TENSORS + 0.42, shape_words(shape), size=SMALL, color=QUIET, ha="center")
 
     def draw_weighing(self) -> None:
         diagram, shapes = self.diagram, self.shapes
@@ -171,14 +171,14 @@ class _Relation:
         diagram.node(_KEY, _DOT, "·", gid="query . key")
         diagram.arrow([(_KEY, _DOT + 0.085), (_KEY, _NORMALISE - 0.12)])
         scores = f"scores {shape_words(shapes['scores'])}"
-        diagram.text(_KEY + 0.12, (_DOT + _NORMALISE) / 2, scores, size=TINY, color=QUIET)
+        diagram.text(_KEY + 0.12, (_DOT + _NORMALISE) / 2, scores, size=SMALL, color=QUIET)
         words = "softmax" if self.step.normalisation == "softmax" else f"÷ {self.window.positions}"
         diagram.box(_KEY, _NORMALISE, 0.62, 0.24, words)
         diagram.arrow([(_KEY, _NORMALISE + 0.12), (_KEY, _WEIGHTS - 0.29)])
         k = self.window.kernel_size
         diagram.grid(_KEY, _WEIGHTS, 0.52, k, self.weight_colours(), gid="weights")
         words = f"weights\n{shape_words(shapes['weights'])}"
-        diagram.text(_KEY + 0.34, _WEIGHTS + 0.14, words, size=TINY, color=QUIET)
+        diagram.text(_KEY + 0.34, _WEIGHTS + 0.14, words, size=SMALL, color=QUIET)
 
     def weight_colours(self) -> np.ndarray | None:
         """Of the window's cells: share of the largest weight, in the high level's colour; None without a grid."""
@@ -199,7 +199,7 @@ class _Relation:
         depth = 0.1
         diagram.stack(_VALUE - depth / 2, _CONTEXT + depth / 2, 0.5, 0.25, depth, level_colour(step.high))
         diagram.text(_VALUE + 0.4, _CONTEXT - 0.02, "context", size=SMALL)
-        diagram.text(_VALUE + 0.4, _CONTEXT + 0.12, shape_words(shapes["context"]), size=TINY, color=QUIET)
+        diagram.text(_VALUE + 0.4, _CONTEXT + 0.12, shape_words(shapes["context"]), size=SMALL, color=QUIET)
 
     def draw_words(self) -> None:
         k, dilation = self.window.kernel_size, self.window.dilation
@@ -210,7 +210,7 @@ class _Relation:
         if self.grid is not None:
             y, x = self.grid.pixel
             words.append(f"weights drawn: of pixel y {y}, x {x}")
-        self.diagram.text(1.5, _CONTEXT - 0.42, "\n".join(words), size=TINY, color=QUIET, va="top")
+        self.diagram.text(1.5, _CONTEXT - 0.42, "\n".join(words), size=SMALL, color=QUIET, va="top")
 
 
 def _draw_plain(diagram: Diagram, flow: StepDataflow) -> None:
@@ -227,14 +227,14 @@ def _draw_plain(diagram: Diagram, flow: StepDataflow) -> None:
         diagram.arrow([(x, _INPUTS + 0.36), (x, 1.36)])
         diagram.grid(x, 1.64, 0.52, k, colour, gid="weights")
         window = step.window.describe().replace(" x ", " × ")
-        diagram.text(x + 0.36, 1.64, f"mean over {window},\nno parameters", size=TINY, color=QUIET)
+        diagram.text(x + 0.36, 1.64, f"mean over {window},\nno parameters", size=SMALL, color=QUIET)
         diagram.arrow([(x, 1.92), (x, end - 0.3)])
     else:
         diagram.arrow([(x, _INPUTS + 0.36), (x, end - 0.3)])
-        diagram.text(x + 0.08, 1.6, "unchanged, no parameters", size=TINY, color=QUIET)
+        diagram.text(x + 0.08, 1.6, "unchanged, no parameters", size=SMALL, color=QUIET)
     diagram.stack(x - 0.05, end + 0.05, 0.5, 0.25, 0.1, level_colour(step.high))
     diagram.text(x, end + 0.28, "context", size=SMALL, ha="center")
-    diagram.text(x, end + 0.42, shape_words(shapes["context"]), size=TINY, color=QUIET, ha="center")
+    diagram.text(x, end + 0.42, shape_words(shapes["context"]), size=SMALL, color=QUIET, ha="center")
 
 
 _PROPAGATION = 5.0
@@ -250,7 +250,7 @@ def _draw_propagation(diagram: Diagram, flow: StepDataflow, left: float, top: fl
     rows = [top + y for y in (0.72, 1.72, 2.62, 3.46, 4.3)]
     _map(diagram, x, rows[0], step.high, symbol("T", step.high), shapes["top"], scale=0.6)
     diagram.arrow([(x, rows[0] + 0.36), (x, rows[1] - 0.36)])
-    diagram.text(x + 0.06, (rows[0] + rows[1]) / 2, "× 2, bilinear", size=TINY, color=QUIET)
+    diagram.text(x + 0.06, (rows[0] + rows[1]) / 2, "× 2, bilinear", size=SMALL, color=QUIET)
     _map(diagram, x, rows[1], step.high, symbol("Q", step.high, prime=True), shapes["high"])
     diagram.arrow([(x, rows[1] + 0.36), (x, rows[2] - 0.16)])
     fill = tint(level_colour(step.high), 0.3 if step.kind in ("RSP", "SELF") else 0.0)
@@ -258,15 +258,15 @@ def _draw_propagation(diagram: Diagram, flow: StepDataflow, left: float, top: fl
     diagram.box(x, rows[2], 0.9, 0.32, _name(flow), size=TEXT, facecolor=fill, gid=step.kind, **look_of)
     diagram.arrow([(x, rows[2] + 0.16), (x, rows[3] - 0.085)])
     diagram.text(
-        x + 0.06, (rows[2] + rows[3]) / 2 + 0.03, f"context {shape_words(shapes['context'])}", size=TINY, color=QUIET
+        x + 0.06, (rows[2] + rows[3]) / 2 + 0.03, f"context {shape_words(shapes['context'])}", size=SMALL, color=QUIET
     )
     _map(diagram, own, rows[2] - 0.02, step.low, symbol("Q", step.low), shapes["low"])
     if step.kind == "RSP":
         diagram.arrow([(own - 0.32, rows[2]), (x + 0.45, rows[2])], gid="query")
-        diagram.text((own + x) / 2 + 0.05, rows[2] - 0.09, "query", size=TINY, color=QUIET, ha="center")
+        diagram.text((own + x) / 2 + 0.05, rows[2] - 0.09, "query", size=SMALL, color=QUIET, ha="center")
     diagram.arrow([(own, rows[2] + 0.36), (own, rows[3]), (x + 0.085, rows[3])])
     diagram.node(x, rows[3], gid="sum")
     diagram.arrow([(x, rows[3] + 0.085), (x, rows[4] - 0.36)])
     _map(diagram, x, rows[4], step.low, symbol("T", step.low), shapes["fused"])
     words = f"{shape_words(flow.image_size)} pixels; {step.parameters:,} parameters in this step"
-    diagram.text(left + 0.04, rows[4] + 0.5, words, size=TINY, color=INK)
+    diagram.text(left + 0.04, rows[4] + 0.5, words, size=SMALL, color=INK)

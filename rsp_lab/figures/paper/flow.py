@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
@@ -25,7 +27,7 @@ from rsp_lab.figures.drawing.panels import (
     symbol,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
-from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SMALL, TEXT, TINY, plot_style
+from rsp_lab.figures.style import DIVERGING, DOUBLE, FAINT, QUIET, SINGLE, SMALL, TEXT, plot_style
 from rsp_lab.shapes import step_levels
 from rsp_lab.text import significant
 
@@ -43,20 +45,29 @@ _BETWEEN = 0.2
 _TALLEST = 1.3
 
 
-def draw_context_flow(result: PixelView) -> Figure:
+def draw_context_flow(result: PixelView, *, width: float = DOUBLE) -> Figure:
     """One row a step, coarse to fine; in it, for each model, Q'_{x+1} -> context + Q_x = T_x, in one channel.
 
     T_x upsampled is Q'_x, with which the next row begins; the first row begins with Q'_7. All maps have one symmetric
     scale, which is printed. Frames carry the colour and dash of the level a map comes from.
+
+    Args:
+        result: of one or two models.
+        width: inches, ``DOUBLE``, or ``SINGLE``, in which the models stand below each other.
     """
+    beside = len(result.views) if width > SINGLE + 1 else 1
+    numbered = list(enumerate(result.views))
+    blocks = [numbered[start : start + beside] for start in range(0, len(numbered), beside)]
     with plot_style():
-        sheet = Sheet(DOUBLE)
-        scale, slot = flow_scale(result), _slot(len(result.views))
-        top = _draw_header(sheet, result, scale)
-        top = _draw_heads(sheet, result, slot, top + 0.06)
-        for name in flow_steps(result):
-            top = _draw_row(sheet, result, name, scale, slot, top)
-        return sheet.finish(top + _MARGIN)
+        sheet = Sheet(width)
+        scale, slot = flow_scale(result), _slot(width, beside)
+        top = _draw_header(sheet, result, scale) + 0.06
+        for block in blocks:
+            top = _draw_heads(sheet, [view.name for _, view in block], slot, top)
+            for name in flow_steps(result):
+                top = _draw_row(sheet, result, [number for number, _ in block], name, scale, slot, top)
+            top += 0.06
+        return sheet.finish(top - 0.06 + _MARGIN)
 
 
 def context_flow_caption(result: PixelView, image_name: str = "") -> str:
@@ -96,64 +107,67 @@ def flow_scale(result: PixelView) -> Scale:
     return shared_scale([flow_map(step, part, channel) for step in steps for part in PARTS], PERCENTILE)
 
 
-def _slot(models: int) -> float:
-    """Width of one panel's place, inches."""
-    blocks = DOUBLE - 2 * _MARGIN - _ROW_LABEL - 3 * models * _SIGN - (models - 1) * _BETWEEN
+def _slot(width: float, models: int) -> float:
+    """Width of one panel's place, inches, with so many models beside each other."""
+    blocks = width - 2 * _MARGIN - _ROW_LABEL - 3 * models * _SIGN - (models - 1) * _BETWEEN
     return blocks / (4 * models)
 
 
-def _block_left(side: int, slot: float) -> float:
-    return _MARGIN + _ROW_LABEL + side * (4 * slot + 3 * _SIGN + _BETWEEN)
+def _block_left(place: int, slot: float) -> float:
+    return _MARGIN + _ROW_LABEL + place * (4 * slot + 3 * _SIGN + _BETWEEN)
 
 
 def _draw_header(sheet: Sheet, result: PixelView, scale: Scale) -> float:
     """The photograph, and beside it the scale with its words."""
-    height, width = fit(result.image_size, 2 * _slot(2) + _SIGN, 0.95)
-    left, height_used = _block_left(0, 0.0), max(height, 0.62)
+    height, width = fit(result.image_size, 0.25 * sheet.width, 0.95)
+    left, height_used = _MARGIN, max(height, 0.62)
     axes = sheet.axes(left, _MARGIN, width, height, label="image")
     show_picture(axes, rgb(result.image))
     mark_pixel(axes, result.pixel)
     start = left + width + 0.16
-    room = DOUBLE - _MARGIN - start
+    room = sheet.width - _MARGIN - start
     (y, x), channel = result.pixel, result.flow_channel.channel
-    top = _MARGIN + max(0.0, (height_used - 0.62) / 2)
+    top = _MARGIN
     whose = " of both models" if len(result.views) == 2 else ""
     words = f"activation of channel {channel}, arbitrary unit; one scale for all maps{whose}"
     top += sheet.text(start, top, fill(words, room, SMALL), size=SMALL)
-    bar = sheet.axes(start + 0.1, top + 0.02, min(2.0, room - 0.2), 0.09, label="scale")
+    bar = sheet.axes(start + 0.1, top + 0.02, min(2.0, room - 0.3), 0.09, label="scale")
     colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0)
     top += 0.27
     words = f"{scale.words}; ring: pixel y {y}, x {x}"
-    top += sheet.text(start, top, fill(words, room, TINY), size=TINY, color=QUIET)
+    top += sheet.text(start, top, fill(words, room, SMALL), size=SMALL, color=QUIET)
     return max(_MARGIN + height_used, top)
 
 
-def _draw_heads(sheet: Sheet, result: PixelView, slot: float, top: float) -> float:
+def _draw_heads(sheet: Sheet, names: Sequence[str], slot: float, top: float) -> float:
     width = 4 * slot + 3 * _SIGN
     sheet.text(_MARGIN, top + line_height(TEXT) + 0.02, "step", size=SMALL, color=QUIET)
-    for side, view in enumerate(result.views):
-        left = _block_left(side, slot)
-        sheet.text(left, top, shorten(view.name, width, bold=True), size=TEXT, weight="bold")
+    for place, name in enumerate(names):
+        left = _block_left(place, slot)
+        sheet.text(left, top, shorten(name, width, bold=True), size=TEXT, weight="bold")
         for index, part in enumerate(PARTS):
             middle = left + index * (slot + _SIGN) + slot / 2
             sheet.text(middle, top + line_height(TEXT) + 0.02, _HEADS[part], size=SMALL, color=QUIET, ha="center")
     return top + line_height(TEXT) + line_height(SMALL) + 0.04
 
 
-def _draw_row(sheet: Sheet, result: PixelView, name: str, scale: Scale, slot: float, top: float) -> float:
-    height, width = fit(result.image_size, slot, _TALLEST)
+def _draw_row(
+    sheet: Sheet, result: PixelView, models: Sequence[int], name: str, scale: Scale, slot: float, top: float
+) -> float:
+    height, width = fit(result.image_size, slot, _TALLEST if sheet.width > SINGLE + 1 else 0.7)
     high, low = step_levels(name)
     title = line_height(SMALL)
     middle = top + title + height / 2
     sheet.text(_MARGIN, middle, f"{high} → {low}", size=SMALL, va="center")
-    for side, (label, view) in enumerate(zip(sides(len(result.views)), result.views, strict=True)):
-        step = view.flow.get(name)
+    labels = sides(len(result.views))
+    for place, number in enumerate(models):
+        label, step = labels[number], result.views[number].flow.get(name)
         for index, part in enumerate(PARTS):
-            start = _block_left(side, slot) + index * (slot + _SIGN)
+            start = _block_left(place, slot) + index * (slot + _SIGN)
             left = start + (slot - width) / 2
             axes = sheet.axes(left, top + title, width, height, label=f"{label} {name} {part}")
             if step is None:
-                _leave_empty(axes, sheet, start + slot / 2, top)
+                _leave_empty(axes)
                 continue
             sheet.text(start + slot / 2, top, _title(step, part), size=SMALL, ha="center")
             show_map(axes, flow_map(step, part, result.flow_channel.channel), scale, result.image_size)
@@ -161,14 +175,16 @@ def _draw_row(sheet: Sheet, result: PixelView, name: str, scale: Scale, slot: fl
             mark_pixel(axes, result.pixel, size=max(2.5, min(4.5, 18 * height)))
             if index < len(_SIGNS):
                 sheet.text(start + slot + _SIGN / 2, middle, _SIGNS[index], size=TEXT, ha="center", va="center")
+        if step is None:
+            whole = 4 * slot + 3 * _SIGN
+            sheet.text(_block_left(place, slot) + whole / 2, top, "no such step", size=SMALL, color=QUIET, ha="center")
     return top + title + height + 0.07
 
 
-def _leave_empty(axes: Axes, sheet: Sheet, middle: float, top: float) -> None:
+def _leave_empty(axes: Axes) -> None:
     bare(axes)
     for spine in axes.spines.values():
         spine.set_edgecolor(FAINT)
-    sheet.text(middle, top, "no such step", size=TINY, color=QUIET, ha="center")
 
 
 def _title(step: StepFlow, part: str) -> str:

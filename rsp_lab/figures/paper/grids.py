@@ -36,7 +36,6 @@ from rsp_lab.figures.style import (
     QUIET,
     SMALL,
     TEXT,
-    TINY,
     level_colour,
     level_dash,
     plot_style,
@@ -66,30 +65,33 @@ _TALLEST = 2.2
 _WORDS = 0.77
 
 
-def draw_relation_grids(result: PixelView) -> Figure:
+def draw_relation_grids(result: PixelView, *, width: float = DOUBLE) -> Figure:
     """One panel a step, coarse to fine: the pixel's weights on the cells they belong to, and the plain grid under it.
 
     Weights are the level's colour from transparent to full, one scale a step for all models. A model without
     relations gets one line that says what it does instead.
+
+    Args:
+        result: of one or two models.
+        width: inches, ``DOUBLE``, or ``SINGLE``, in which two steps stand beside each other.
 
     Raises:
         ValueError: if no model has a relation.
     """
     check_relations(result)
     with plot_style():
-        sheet = Sheet(DOUBLE)
+        sheet, sheet_width = Sheet(width), width - 2 * _MARGIN
         top = _MARGIN
         labels = sides(len(result.views))
         for side, view, answer, grids in zip(labels, result.views, result.answers, result.grids, strict=True):
             says = f"says {answer.label}, {significant(answer.margin)} logits over {answer.runner_up}"
             says = says if grids else f"{says}; {without_weights(list(view.flow))}"
-            sheet_width = DOUBLE - 2 * _MARGIN
             top += sheet.text(_MARGIN, top, shorten(view.name, sheet_width, bold=True), weight="bold")
             top += sheet.text(_MARGIN, top, fill(says, sheet_width, SMALL), size=SMALL, color=QUIET) + 0.04
             if grids:
                 top = _draw_model(sheet, result, view, side, grids, top) + 0.08
-        words = fill(f"{weight_words(result)} {NOTE}", DOUBLE - 2 * _MARGIN, TINY)
-        top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
+        words = fill(f"{weight_words(result)} {NOTE}", sheet_width, SMALL)
+        top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 
@@ -150,9 +152,10 @@ def _draw_model(
     steps = grid_steps(result)
     rows, columns = result.image_size
     # Very wide photographs get two panels a row: four would be strips too thin to see a cell in.
-    across = 2 if columns > 2.4 * rows and len(steps) > 2 else max(len(steps), 3)
-    slot = (DOUBLE - 2 * _MARGIN - (across - 1) * _GAP) / across
-    height, width = fit(result.image_size, slot, _TALLEST)
+    few = sheet.width < DOUBLE - 1 or (columns > 2.4 * rows and len(steps) > 2)
+    across = 2 if few else max(len(steps), 3)
+    slot = (sheet.width - 2 * _MARGIN - (across - 1) * _GAP) / across
+    height, width = fit(result.image_size, slot, _TALLEST if sheet.width == DOUBLE else 1.3)
     head = line_height(TEXT) + 0.02
     below = top
     for index, step in enumerate(steps):
@@ -229,9 +232,9 @@ def _draw_plain(sheet: Sheet, result: PixelView, side: str, grid: RelationGrid, 
     colour_bar(bar, cmap, float(norm.vmin or 0.0), float(norm.vmax or 1.0), flush=True, number=form)
     start = left + _PLAIN + 0.07
     for number, (words, value) in enumerate(_facts(grid)):
-        line = top - 0.02 + number * line_height(TINY)
-        sheet.text(start, line, words, size=TINY)
-        sheet.text(start + _WORDS, line, value, size=TINY, ha="right")
+        line = top - 0.02 + number * line_height(SMALL)
+        sheet.text(start, line, words, size=SMALL)
+        sheet.text(start + _WORDS, line, value, size=SMALL, ha="right")
 
 
 def _facts(grid: RelationGrid) -> list[tuple[str, str]]:

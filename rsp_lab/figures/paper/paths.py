@@ -31,7 +31,7 @@ from rsp_lab.figures.drawing.panels import (
 )
 from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten
 from rsp_lab.figures.paper.flow import PERCENTILE, flow_map, flow_scale
-from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
+from rsp_lab.figures.style import DIVERGING, DOUBLE, QUIET, SMALL, TEXT, plot_style
 from rsp_lab.shapes import step_levels
 from rsp_lab.text import signed_fixed, significant
 
@@ -90,7 +90,7 @@ def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figu
             f"light rim: against; the widest path: {widest:.2g}. Outlines: {100 * SHARE:.0f} % of what was taken or "
             "refused."
         )
-        diagram.text(_MARGIN, diagram.height - 0.14, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
+        diagram.text(_MARGIN, diagram.height - 0.14, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return diagram.figure
 
 
@@ -147,8 +147,8 @@ def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths
         diagram.text(start, top, words, size=SMALL, va="top")
         top += line_height(SMALL)
     words = f"maps: channel {result.flow_channel.channel}, arbitrary unit, one scale"
-    diagram.text(start, top + 0.05, words, size=TINY, va="top", color=QUIET)
-    bar = diagram.axes(start, top + 0.05 + line_height(TINY) + 0.03, min(2.0, room), 0.08, label="scale")
+    diagram.text(start, top + 0.05, words, size=SMALL, va="top", color=QUIET)
+    bar = diagram.axes(start, top + 0.05 + line_height(SMALL) + 0.03, min(2.0, room), 0.08, label="scale")
     colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
 
 
@@ -185,9 +185,9 @@ class _Column:
             elif f"step{level}{level - 1}" in flow:
                 self.draw_top(row, level, flow[f"step{level}{level - 1}"])
             else:
-                self.diagram.text(above[0], above[1] + self.panel[0] / 2, "no such level", size=TINY, color=QUIET)
+                self.diagram.text(above[0], above[1] + self.panel[0] / 2, "no such level", size=SMALL, color=QUIET)
             y = self.row(row) + self.panel[0] / 2
-            self.diagram.text(self.left, y, f"level\n{level}", size=TINY, color=QUIET)
+            self.diagram.text(self.left, y, f"level\n{level}", size=SMALL, color=QUIET)
 
     def row(self, number: int) -> float:
         return self.top + number * (self.panel[0] + _BETWEEN)
@@ -203,7 +203,7 @@ class _Column:
         show_map(axes, values, self.scale, self.result.image_size)
         frame(axes, level)
         mark_pixel(axes, self.result.pixel, size=max(2.5, min(4.5, 12 * self.panel[0])))
-        self.diagram.text(left + self.panel[1] / 2, top - 0.07, name, size=TINY, ha="center")
+        self.diagram.text(left + self.panel[1] / 2, top - 0.07, name, size=SMALL, ha="center")
         return axes
 
     def draw_top(self, row: int, level: int, step: StepFlow) -> None:
@@ -295,12 +295,12 @@ class _Column:
         left = self.left + _LABEL
         top = self.row(row) - _BETWEEN + 0.045
         passed = f"taken {_both(step.taken_for, step.taken_against)}"
-        self.diagram.text(left, top, passed, size=TINY, color=PASSED, va="top")
+        self.diagram.text(left, top, passed, size=SMALL, color=PASSED, va="top")
         if step.passes_all:
-            self.diagram.text(left, top + line_height(TINY), "nothing refused", size=TINY, color=QUIET, va="top")
+            self.diagram.text(left, top + line_height(SMALL), "nothing refused", size=SMALL, color=QUIET, va="top")
             return
         refused = f"refused {_both(step.refused_for, step.refused_against)}"
-        self.diagram.text(left, top + line_height(TINY), refused, size=TINY, color=REFUSED, va="top")
+        self.diagram.text(left, top + line_height(SMALL), refused, size=SMALL, color=REFUSED, va="top")
 
 
 def _both(supporting: Tensor, opposing: Tensor) -> str:

@@ -15,7 +15,7 @@ from rsp_lab.figures.drawing.diagram import FIRM, HAIR, THIN, Diagram, Point, le
 from rsp_lab.figures.drawing.panels import printable, rgb, symbol
 from rsp_lab.figures.drawing.planes import Place, cell_box, draw_lines, patch, place_y, plane
 from rsp_lab.figures.drawing.sheet import shorten
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, TEXT, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import significant
@@ -103,7 +103,7 @@ def _draw_planes(
         place, side = places[level], reach.side[level]
         diagram.text(left - 0.09, place(0, 0.6)[1], symbol("Q", level), size=TEXT, ha="right")
         x, y = place(1, 0)[0] + 0.06, place(1, 0.4)[1]
-        diagram.text(x, y, f"{side.cells} × {side.cells} cells\n{side.pixels} pixels", size=TINY, color=QUIET)
+        diagram.text(x, y, f"{side.cells} × {side.cells} cells\n{side.pixels} pixels", size=SMALL, color=QUIET)
     diagram.text(left - 0.09, base(0, 0.6)[1], "image", size=SMALL, ha="right")
     _draw_way(diagram, reach, places, base, levels)
 
@@ -185,7 +185,7 @@ def _draw_way(diagram: Diagram, reach: ReachGeometry, places: dict[int, Place], 
         rim = [Stroke(linewidth=2.2, foreground="white"), Normal()]
         diagram.text(x + side * 0.12, y, letter, size=TEXT, weight="bold", ha="center", zorder=4, path_effects=rim)
     words = f"D can draw on {symbol('Q', levels[0])} at C, {significant(reach.distance)} pixels away"
-    diagram.text(base(0, 1)[0], base(0, 1)[1] + 0.13, words, size=TINY, color=QUIET)
+    diagram.text(base(0, 1)[0], base(0, 1)[1] + 0.13, words, size=SMALL, color=QUIET)
 
 
 def _draw_region(diagram: Diagram, region: LocalRegion, left: float, top: float, width: float) -> None:
@@ -242,11 +242,11 @@ def _name_planes(
     for place, name, note in zip((own, up, down), names, notes, strict=True):
         diagram.text(left + 0.42, place(0, 0.6)[1], name, size=TEXT, ha="right")
         x, y = place(1, 0)[0] + 0.06, place(1, 0.4)[1]
-        diagram.text(x, y, note, size=TINY, color=QUIET)
+        diagram.text(x, y, note, size=SMALL, color=QUIET)
     x = left + 0.3
     start, end = place_y(own, 0.6) + 0.12, place_y(up, 0.6) - 0.12
     diagram.arrow([(x, start), (x, end)])
-    diagram.text(x - 0.05, (start + end) / 2, "× 2", size=TINY, color=QUIET, ha="right")
+    diagram.text(x - 0.05, (start + end) / 2, "× 2", size=SMALL, color=QUIET, ha="right")
 
 
 def _draw_bars(
@@ -279,4 +279,4 @@ def _draw_bars(
             fill = level_colour(level) if index == len(reaches) - 1 else "white"
             gid = f"reach {level} {index}"
             diagram.polygon(box, facecolor=fill, edgecolor=level_colour(level), linewidth=THIN, zorder=2, gid=gid)
-            diagram.text(end + 0.05, y + 0.42 * thick, str(reach.side[level].pixels), size=TINY, color=QUIET)
+            diagram.text(end + 0.05, y + 0.42 * thick, str(reach.side[level].pixels), size=SMALL, color=QUIET)

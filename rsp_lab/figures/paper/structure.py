@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from rsp_lab.figures.drawing.diagram import FIRM, Diagram, level_edge, tint
 from rsp_lab.figures.drawing.panels import symbol
 from rsp_lab.figures.drawing.sheet import shorten
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, TINY, level_colour, plot_style
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, level_colour, plot_style
 from rsp_lab.models.inspection.structure import HeadStructure, StepStructure
 from rsp_lab.shapes import step_digits
 
@@ -17,7 +17,7 @@ _ROW = 0.56
 _TOP = 0.56
 _BELOW = 0.95
 _PANEL = SINGLE
-_P, _Q, _PATH = 0.72, 1.72, 2.86
+_P, _Q, _PATH = 0.72, 1.7, 2.8
 """Where the columns of P, Q and the path have their middles, inches from the panel's left."""
 
 
@@ -86,7 +86,7 @@ class _Panel:
         self.words(_P, f"pyramid\n{head.inputs} channels")
         for level in head.levels:
             self.draw_map(level, _P, "P")
-            diagram.text(self.left + 0.04, self.row(level) - 0.06, f"1/{2**level}", size=TINY, color=QUIET)
+            diagram.text(self.left + 0.04, self.row(level) - 0.06, f"1/{2**level}", size=SMALL, color=QUIET)
         norm = ", GN" if head.norm else ""
         if head.steps:
             self.words(_Q, f"conv 3 × 3{norm}, ReLU\n{head.channels} channels")
@@ -98,7 +98,7 @@ class _Panel:
     def words(self, column: float, words: str) -> None:
         """Above a column."""
         y = self.row(self.head.levels[-1]) - 0.34
-        self.diagram.text(self.at(column), y, words, size=TINY, color=QUIET, ha="center")
+        self.diagram.text(self.at(column), y, words, size=SMALL, color=QUIET, ha="center")
 
     def draw_map(self, level: int, column: float, letter: str) -> None:
         self.diagram.slab(
@@ -130,7 +130,7 @@ class _Panel:
             size = 0.085 if step.kind == "sum" else 0.16
             start = corner if number == 0 else [(path, self.row(step.high) + self.half(head.steps[number - 1]))]
             diagram.arrow([*start, (path, here - size)], gid=f"{previous} {step.name}")
-            diagram.text(path + 0.06, here - _ROW / 2 - 0.02, "× 2", size=TINY, color=QUIET)
+            diagram.text(path + 0.06, here - _ROW / 2 - 0.02, "× 2", size=SMALL, color=QUIET)
             low = [(self.edge_of(step.low, _Q, 1), here), (path - self.reach(step), here)]
             diagram.arrow(low, gid=f"q{step.low} {step.name}")
             self.draw_step(step)
@@ -163,7 +163,7 @@ class _Panel:
         edge = {**level_edge(step.high), "linewidth": 1.1, "gid": f"{step.name} {step.kind}"}
         self.diagram.box(x, y, 0.84, 0.32, "", facecolor=tint(level_colour(step.high), fill), **edge)
         self.diagram.text(x, y - 0.065, first, size=SMALL, ha="center", zorder=4)
-        self.diagram.text(x, y + 0.07, second, size=TINY, color=INK, ha="center", zorder=4)
+        self.diagram.text(x, y + 0.07, second, size=SMALL, color=INK, ha="center", zorder=4)
 
     def draw_branches(self) -> None:
         """Semantic FPN: convolutions and doublings on each level, then one sum."""
@@ -178,7 +178,7 @@ class _Panel:
                 diagram.arrow([(x, y), (centre - 0.25, y)], gid=f"p{level} block{block}")
                 doubled = block < head.doublings[level]
                 diagram.box(
-                    centre, y, 0.5, 0.26, "3 × 3" + (", × 2" if doubled else ""), size=TINY, **level_edge(level)
+                    centre, y, 0.5, 0.26, "3 × 3" + (", × 2" if doubled else ""), size=SMALL, **level_edge(level)
                 )
                 x = centre + 0.25
             end = (bus, self.row(middle) + (-0.085 if level > middle else 0.085))
@@ -201,5 +201,5 @@ class _Panel:
             )
         diagram.box(x, y, 0.84, 0.26, "conv 1 × 1", size=SMALL, linewidth=FIRM)
         diagram.arrow([(x, y + 0.13), (x, y + 0.42)])
-        diagram.text(x + 0.06, y + 0.26, "× 4, softmax", size=TINY, color=QUIET)
+        diagram.text(x + 0.06, y + 0.26, "× 4, softmax", size=SMALL, color=QUIET)
         diagram.text(x, y + 0.5, f"{head.classes} classes", size=SMALL, ha="center")

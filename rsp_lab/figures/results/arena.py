@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult
 from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
 from rsp_lab.intervals import Estimate
 
 _MARGIN, _GAP, _ROW, _MARK = 0.08, 0.1, 0.19, 0.07
@@ -76,7 +76,7 @@ def draw_arena(result: ArenaResult) -> Figure:
         )
         if any(result.left_out(model) for model in result.models):
             words += " Where a model has no mark, the method or the measure does not apply to it."
-        below += sheet.text(_MARGIN, below, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
+        below += sheet.text(_MARGIN, below, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(below + _MARGIN)
 
 
@@ -105,10 +105,10 @@ def _draw_panel(axes: Axes, result: ArenaResult, panel: Panel) -> None:
             low, high = max(low, -1.1), min(high, 1.1)
         axes.set_xlim(low, high)
     else:
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=QUIET, fontsize=TINY)
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=QUIET, fontsize=SMALL)
     for row in range(len(result.methods)):
         axes.axhline(row, color=FAINT, linewidth=0.3, zorder=0)
-    axes.tick_params(axis="x", labelsize=TINY)
+    axes.tick_params(axis="x", labelsize=SMALL)
     axes.tick_params(axis="y", length=0)
     axes.locator_params(axis="x", nbins=3)
     axes.set_gid(MEASURES[panel.measure].title)

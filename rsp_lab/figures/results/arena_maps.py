@@ -13,7 +13,7 @@ from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.figures.drawing.panels import bare, lightened, rgb, shared_scale, show_map
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height
 from rsp_lab.figures.results.contact_sheet import draw_outline, draw_outline_legend
-from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TINY, plot_style
+from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, plot_style
 
 PERCENTILE = 99.5
 _GAP, _COLUMNS = 0.08, 3
@@ -49,7 +49,7 @@ def draw_arena_maps(scene: Scene, maps: Mapping[str, MethodMap]) -> Figure:
             "Red speaks for the region's class, blue against it. A scale a method, since their units differ: its end "
             f"is the {PERCENTILE:g}th percentile of |value|, 0 is transparent."
         )
-        top += sheet.text(0, top, fill(words, DOUBLE, TINY), size=TINY, color=QUIET)
+        top += sheet.text(0, top, fill(words, DOUBLE, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(top + 0.04)
 
 

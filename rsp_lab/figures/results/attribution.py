@@ -25,7 +25,7 @@ from rsp_lab.figures.drawing.panels import (
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
 from rsp_lab.figures.fonts import legible
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, TINY, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import significant
 
@@ -69,8 +69,8 @@ def draw_attribution(image: ImageLike, rows: Sequence[MethodRow]) -> Figure:
         for row in rows:
             top = _draw_row(sheet, image, row, top, (high, wide))
         rules = " ".join(f"{row.maps[0].title}: {row.maps[0].method.rule}." for row in rows)
-        words = fill(f"{rules} {_NOTE}", DOUBLE - 2 * _MARGIN, TINY)
-        top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
+        words = fill(f"{rules} {_NOTE}", DOUBLE - 2 * _MARGIN, SMALL)
+        top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 
@@ -88,7 +88,9 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     scale = shared_scale(maps, PERCENTILE)
     for place, (name, attribution, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
         left = _MARGIN + place * (wide + _GAP)
-        sheet.text(left, top, shorten(f"{name}: {significant(attribution.target_value)} logits", wide, TINY), size=TINY)
+        sheet.text(
+            left, top, shorten(f"{name}: {significant(attribution.target_value)} logits", wide, SMALL), size=SMALL
+        )
         _draw_map(
             sheet.axes(left, top + 0.15, wide, high, label=f"{attribution.method.name} {place}"),
             image,
@@ -96,9 +98,9 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
             scale,
             attribution,
         )
-        words = fill(_promise(attribution), wide, TINY)
-        sheet.text(left, top + 0.15 + high + 0.03, words, size=TINY, color=QUIET)
-    lines = max(fill(_promise(attribution), wide, TINY).count("\n") + 1 for attribution in row.maps)
+        words = fill(_promise(attribution), wide, SMALL)
+        sheet.text(left, top + 0.15 + high + 0.03, words, size=SMALL, color=QUIET)
+    lines = max(fill(_promise(attribution), wide, SMALL).count("\n") + 1 for attribution in row.maps)
     right = _MARGIN + len(row.maps) * (wide + _GAP)
     if row.curves:
         each = (high - 0.12 * (len(row.curves) - 1)) / len(row.curves)
@@ -112,11 +114,11 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
                 label=f"curves {first.method.name} {place}",
             )
             _draw_curves(axes, along, ends, last=place == len(row.curves) - 1)
-            axes.set_title(legible(row.names[place]), fontsize=TINY, pad=1.5, loc="left")
+            axes.set_title(legible(row.names[place]), fontsize=SMALL, pad=1.5, loc="left")
     top += 0.15 + high + 0.05 + 0.125 * lines
     bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
     colour_bar(bar, "RdBu_r", -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
-    sheet.text(_MARGIN + 1.7, top, f"{first.method.unit_of('pixel')}, the row's one scale; {scale.words}", size=TINY)
+    sheet.text(_MARGIN + 1.7, top, f"{first.method.unit_of('pixel')}, the row's one scale; {scale.words}", size=SMALL)
     return top + 0.36
 
 
@@ -158,7 +160,7 @@ def _draw_curves(axes: Axes, faithfulness: Faithfulness, ends: tuple[float, floa
     axes.plot(shares, faithfulness.insertion, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), label="put back")
     axes.set_xlim(0, 100)
     axes.set_ylim(*ends)
-    axes.tick_params(labelsize=TINY)
+    axes.tick_params(labelsize=SMALL)
     axes.set_xticks([0, 50, 100], ["0 %", "50 %", "100 %"] if last else ["", "", ""])
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -26,7 +26,7 @@ from rsp_lab.figures.drawing.panels import (
     sides,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten, text_width
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style, signed_weight_map
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, level_colour, plot_style, signed_weight_map
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import level_names
 from rsp_lab.text import signed_column
@@ -85,8 +85,8 @@ def draw_change(before: ImageLike, after: ImageLike, changes: Sequence[NamedChan
         colour_bar(bar, signed_weight_map(), -scale.limit, scale.limit, flush=True)
         sheet.text(_MARGIN + 2.1, top - 0.03, "logits a cell, one scale for all maps", size=SMALL)
         top += 0.28
-        words = fill(f"{_note(changes)} {_residuals(changes)}", DOUBLE - 2 * _MARGIN, TINY)
-        top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
+        words = fill(f"{_note(changes)} {_residuals(changes)}", DOUBLE - 2 * _MARGIN, SMALL)
+        top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 

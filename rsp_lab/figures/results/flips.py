@@ -13,7 +13,7 @@ from rsp_lab.analysis.comparison.flips import ITSELF, RANK_RULE, FlipStories, Fl
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TINY, level_colour, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import signed_column
 
@@ -48,7 +48,7 @@ def draw_flips(image: ImageLike, flips: FlipStories) -> Figure:
             f"({flips.source_rule}); the largest differences of either sign, and the rest in one bar. Ranked by "
             f"{RANK_RULE}."
         )
-        top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
+        top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 

@@ -12,7 +12,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.panels import frame, lightened, printable, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TINY, level_colour, plot_style
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import fixed, significant
@@ -51,8 +51,8 @@ def draw_gaze(image: ImageLike, steps: Sequence[StepGaze], *, width: float = DOU
         sheet = Sheet(width)
         background = lightened(printable(rgb(image)))
         bottom = (_rows if width <= SINGLE + 1 else _columns)(sheet, background, steps)
-        words = fill(NOTE, width - 2 * _MARGIN, TINY)
-        bottom += 0.05 + sheet.text(_MARGIN, bottom + 0.05, words, size=TINY, color=QUIET)
+        words = fill(NOTE, width - 2 * _MARGIN, SMALL)
+        bottom += 0.05 + sheet.text(_MARGIN, bottom + 0.05, words, size=SMALL, color=QUIET)
         return sheet.finish(bottom + _MARGIN)
 
 
@@ -72,7 +72,7 @@ def gaze_caption(steps: Sequence[StepGaze], name: str, image_name: str = "") -> 
 def _columns(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> float:
     slot = (sheet.width - 2 * _MARGIN - _LABEL - (len(steps) - 1) * _GAP) / max(len(steps), 3)
     high, wide = fit(steps[0].image_size, slot, _TALLEST)
-    top = _MARGIN + line_height(SMALL) + line_height(TINY)
+    top = _MARGIN + line_height(SMALL) + line_height(SMALL)
     for row, kind in enumerate(("position", "weights")):
         y = top + row * (high + _GAP)
         sheet.text(_MARGIN, y + high / 2, kind, size=SMALL, va="center")
@@ -83,7 +83,7 @@ def _columns(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) ->
     for column, step in enumerate(steps):
         left = _MARGIN + _LABEL + column * (slot + _GAP)
         _draw_words(sheet, step, left, _MARGIN, bottom)
-    return bottom + 2 * line_height(TINY)
+    return bottom + 2 * line_height(SMALL)
 
 
 def _rows(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> float:
@@ -91,7 +91,7 @@ def _rows(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> fl
     high, wide = fit(steps[0].image_size, slot, _TALLEST)
     top = _MARGIN
     for step in steps:
-        start = top + line_height(SMALL) + line_height(TINY)
+        start = top + line_height(SMALL) + line_height(SMALL)
         for column, kind in enumerate(("position", "weights")):
             left = _MARGIN + column * (slot + _GAP)
             if step is steps[0]:
@@ -99,16 +99,16 @@ def _rows(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> fl
             axes = sheet.axes(left, start, wide, high, label=f"{step.step} {kind}")
             _draw_field(axes, background, step, kind)
         _draw_words(sheet, step, _MARGIN, top, start + high + 0.02)
-        top = start + high + 2 * line_height(TINY) + 0.1
+        top = start + high + 2 * line_height(SMALL) + 0.1
     return top - 0.06
 
 
 def _draw_words(sheet: Sheet, step: StepGaze, left: float, top: float, bottom: float) -> None:
     sheet.text(left, top, f"RSP-{step_digits(step.step)}", size=SMALL, weight="bold")
     words = f"longest: {significant(longest(step))} px"
-    sheet.text(left, top + line_height(SMALL), words, size=TINY, color=QUIET)
+    sheet.text(left, top + line_height(SMALL), words, size=SMALL, color=QUIET)
     parts = "\n".join(f"{part} explains {fixed(step.explained(part))}" for part in ("position", "content"))
-    sheet.text(left, bottom, parts, size=TINY, color=INK)
+    sheet.text(left, bottom, parts, size=SMALL, color=INK)
 
 
 def longest(step: StepGaze) -> float:

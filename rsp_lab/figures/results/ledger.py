@@ -30,7 +30,6 @@ from rsp_lab.figures.style import (
     INK,
     QUIET,
     SMALL,
-    TINY,
     level_colour,
     level_dash,
     plot_style,
@@ -101,8 +100,8 @@ def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
         words = "logits a cell, one scale for all maps"
         sheet.text(_MARGIN + 2.1, top - 0.03, words, size=SMALL)
         top += 0.28
-        words = fill(f"{_note(accounts)} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, TINY)
-        top += sheet.text(_MARGIN, top, words, size=TINY, color=QUIET)
+        words = fill(f"{_note(accounts)} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, SMALL)
+        top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 

@@ -35,7 +35,6 @@ from rsp_lab.figures.style import (
     INK,
     QUIET,
     SMALL,
-    TINY,
     level_colour,
     plot_style,
     signed_weight_map,
@@ -92,7 +91,7 @@ def draw_segment_story(image: ImageLike, story: SegmentStory) -> Figure:
             top = _draw_maps(sheet, photo, story, top)
         notes = [NOTE, _residuals(story)] if story.ledgers else []
         notes += [SCORE_NOTE] if story.attribution is not None else []
-        top += sheet.text(_MARGIN, top, fill(" ".join(notes), room, TINY), size=TINY, color=QUIET)
+        top += sheet.text(_MARGIN, top, fill(" ".join(notes), room, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 

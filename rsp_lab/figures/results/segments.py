@@ -16,7 +16,7 @@ from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import rgb, show_picture
 from rsp_lab.figures.drawing.segments import draw_segments_on
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width, wrap
-from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TEXT, TINY, plot_style
+from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TEXT, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import percent
 
@@ -60,8 +60,8 @@ def draw_segments(image: ImageLike, passes: Sequence[PanopticPass]) -> Figure:
             bottom, numbers = panel.draw("left", compared.names[0], passes[0].merged, _MARGIN, top)
             known = {second: numbers[first] for first, second in compared.changes.matches if first in numbers}
             bottom = max(bottom, panel.draw("right", compared.names[1], passes[1].merged, right, top, known)[0])
-        words = fill(_note(passes), DOUBLE - 2 * _MARGIN, TINY)
-        bottom += 0.06 + sheet.text(_MARGIN, bottom + 0.06, words, size=TINY, color=QUIET)
+        words = fill(_note(passes), DOUBLE - 2 * _MARGIN, SMALL)
+        bottom += 0.06 + sheet.text(_MARGIN, bottom + 0.06, words, size=SMALL, color=QUIET)
         return sheet.finish(bottom + _MARGIN)
 
 

@@ -13,7 +13,7 @@ from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
 from rsp_lab.figures.drawing.captions import model_words
 from rsp_lab.figures.drawing.panels import Scale, bare, colour_bar, shared_scale
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height, shorten, text_width
-from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SMALL, TINY, level_colour, plot_style
+from rsp_lab.figures.style import DIVERGING, DOUBLE, INK, QUIET, SMALL, level_colour, plot_style
 from rsp_lab.text import fixed, significant
 
 _MARGIN = 0.08
@@ -97,7 +97,7 @@ def draw_trade(result: TradeMatrix, *, target: str | None = None, side: str | No
             f"Rows: target (images in which it occurs). Columns: what lies where contributions come from. Printed: "
             f"entries of {_PRINTED:g} and more whose 95 % interval over images excludes 0. Bars: mean, 95 % interval."
         )
-        top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, TINY), size=TINY, color=QUIET)
+        top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 
@@ -177,7 +177,7 @@ def _print_numbers(axes: Axes, values: np.ndarray, printed: np.ndarray, scale: S
 
 def _draw_scale(sheet: Sheet, scale: Scale, left: float, top: float, words: str) -> None:
     colour_bar(sheet.axes(left, top, 1.2, 0.07, label=words), DIVERGING, -scale.limit, scale.limit, flush=True)
-    sheet.text(left + 1.28, top - 0.03, words, size=TINY, color=QUIET)
+    sheet.text(left + 1.28, top - 0.03, words, size=SMALL, color=QUIET)
 
 
 def _draw_levels(sheet: Sheet, shown: _Shown, target: int, left: float, top: float, wide: float, bottom: float) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rsp_lab.analysis.relation_weights.key_query import SIGN, verdict
 from rsp_lab.figures.paper.key_query import draw_key_query, key_query_scale
+from rsp_lab.text import signed_fixed
 from tests.kit.figures import axes_of, words_of
 
 
@@ -22,15 +24,23 @@ def test_maps_are_the_chosen_ones_on_one_scale_a_step(compared, drawn) -> None:
                 assert image.get_clim() == (-limit, limit)
 
 
-def test_correlation_and_its_control_are_printed(compared, drawn) -> None:
+def test_one_sign_is_printed_of_the_channel_and_of_all_with_its_control(compared, drawn) -> None:
     comparison = compared("sum", "rsp4")
     words = words_of(drawn("key_query", "sum", "rsp4"))
 
     for pair in comparison.right.key_queries:
-        shown = (f"{value:.2f}".replace("-0.00", "0.00") for value in (pair.correlation, pair.median_correlation))
-        line = "r = {} (median {})".format(*shown).replace("-", "−")
-        assert line in words
+        assert f"channel {pair.channel}: {signed_fixed(-pair.correlation)}" in words
+        null = f"[{signed_fixed(pair.null.low)}, {signed_fixed(pair.null.high)}]"
+        assert f"all: {signed_fixed(pair.score)} {null}" in words
         assert f"RSP-{pair.step[4:]}" in words
+
+
+def test_the_verdict_on_the_papers_claim_stands_below(compared, drawn) -> None:
+    pairs = compared("sum", "rsp4").right.key_queries
+    words = " ".join(words_of(drawn("key_query", "sum", "rsp4")))
+
+    assert all(word in words for word in verdict("rsp4 model", pairs).split())
+    assert SIGN.split(",")[0] in words
 
 
 def test_a_model_without_relations_is_not_drawn(drawn) -> None:

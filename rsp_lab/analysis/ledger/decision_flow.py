@@ -1,0 +1,512 @@
+"""How a decision comes down through the levels: cells as nodes, and between them what flows, in logits, exactly.
+
+With its relation weights held, a step is affine: cell i of level x takes ``sum_j M_ij T_{x+1}[j]`` and what the step's
+bias gives it. So what a cell of level x + 1 holds flows on along ribbons, one to each cell that draws on it; the
+ribbons that leave a cell add up to what came to it from above, its own Q and the bias of its step. Cells that matter
+little are merged, level by level, so that nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rsp_lab.analysis.ledger.freeze import frozen_for
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ContextLedger, context_ledger
+from rsp_lab.analysis.targets.target import Target
+from rsp_lab.models.fusion import TopDownStep, resize
+from rsp_lab.models.heads import TopDownHead
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from rsp_lab.relations.precision import full_precision
+from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import cell_edges, strides_dict
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded
+
+SHARE = 0.05
+"""A cell stands alone where it holds, or adds, at least this share of the largest that any cell of the picture does."""
+MOST = 5
+"""Cells of a level that stand alone at the most."""
+FLOW_RULE = (
+    "own: the cell's contribution in the ledger; ribbon from cell j of level x + 1 to cell i of level x: derivative of "
+    "the target with respect to T_x[i], times what the frozen step brings from T_{x+1}[j] to i, summed over channels; "
+    "what leaves a cell is what came from above + its own + the bias of its step"
+)
+DIRECT_RULE = (
+    "own: the cell's contribution in the ledger; there are no steps whose ribbons are known, so each cell's own goes "
+    "straight to the target"
+)
+FLOW_RESIDUAL_RULE = (
+    "by level, the largest |what leaves a node along all ways - derivative times T_x at its cells| / max(1, sum over "
+    "the level's cells of |derivative times T_x|)"
+)
+_BATCH = 1 << 24
+"""Numbers of a batch of maps that are carried up at one time."""
+
+
+class Ribbon(NamedTuple):
+    """Which ribbon: from a node of a level to a node of the next level below, or to the target (None)."""
+
+    level: int
+    source: int
+    sink: int | None
+
+
+@dataclass(frozen=True)
+class FlowNode(Summarised):
+    """A cell of a level, or all its cells that do not stand alone.
+
+    Attributes:
+        level: of the cell.
+        cell: (y, x); None where cells are merged.
+        cells: how many there are in it.
+        box: pixel edges (top, left, bottom, right) of the cell; None where cells are merged.
+        own: the ledger's contribution of its cells, logits.
+        held: what it holds and hands on: derivative times T_x, logits; what came from above + own + bias.
+        gross: sums of what its cells hold, above and below 0 each; they add up to :attr:`held`.
+    """
+
+    level: int
+    cell: tuple[int, int] | None
+    cells: int
+    box: tuple[float, float, float, float] | None
+    own: float
+    held: float
+    gross: tuple[float, float]
+
+    @property
+    def weight(self) -> float:
+        """The larger of what it holds and what it adds, without sign, logits."""
+        return max(abs(self.own), abs(self.held))
+
+    def to_dict(self) -> dict[str, Any]:
+        place = {"cell": None if self.cell is None else list(self.cell), "cells": self.cells}
+        return {**place, **rounded({"own": self.own, "held": self.held, "gross": list(self.gross)})}
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionFlow(Summarised):
+    """One model's decision as a flow, in logits.
+
+    Attributes:
+        name: of the model.
+        ledger: of the decision; nodes' own contributions are its.
+        chain: levels between which ribbons are known, highest first; empty where all goes straight to the target.
+        nodes: by level, highest first; those that stand alone from left to right, then the merged one.
+        paths: by level, what its Q maps send along every way: axes are the nodes of the level, of the level below it,
+            and so on to the end of the chain; of a level outside the chain its nodes alone. float64.
+        biases: the same for the bias of the step that ends at a level, which enters there.
+        bias: what enters at the target itself: the ledger's bias without :attr:`biases`.
+        residuals: by level of the chain, by :data:`FLOW_RESIDUAL_RULE`.
+    """
+
+    name: str
+    ledger: ContextLedger
+    chain: tuple[int, ...]
+    nodes: dict[int, tuple[FlowNode, ...]]
+    paths: dict[int, Tensor]
+    biases: dict[int, Tensor]
+    bias: float
+    residuals: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        return self.ledger.target
+
+    @property
+    def total(self) -> float:
+        """The target's value in the model, logits."""
+        return self.ledger.total
+
+    @property
+    def direct(self) -> bool:
+        """Whether no step is known, so that each level goes straight to the target."""
+        return not self.chain
+
+    @property
+    def residual(self) -> float:
+        """The larger of the ledger's residual and of what the flow loses at any node."""
+        return max(self.ledger.residual, *self.residuals.values(), 0.0)
+
+    @property
+    def rule(self) -> str:
+        return DIRECT_RULE if self.direct else FLOW_RULE
+
+    def level_name(self, level: int) -> str:
+        """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
+        return self.ledger.level_name(level)
+
+    @property
+    def beside(self) -> tuple[int, ...]:
+        """Levels outside the chain, which go straight to the target, highest first."""
+        return tuple(level for level in self.nodes if level not in self.chain)
+
+    @cached_property
+    def ribbons(self) -> dict[Ribbon, float]:
+        """What flows along each ribbon, logits; without those along which nothing can flow."""
+        found: dict[Ribbon, float] = {}
+        for level in self.nodes:
+            if level not in self.chain or level == self.chain[-1]:
+                leaving = self._through(level)
+                found |= {Ribbon(level, i, None): float(value) for i, value in enumerate(leaving)}
+                continue
+            between = self._between(level)
+            places = between.nonzero().tolist()
+            found |= {Ribbon(level, i, j): float(between[i, j]) for i, j in places}
+        return found
+
+    def entering(self, level: int) -> float:
+        """What the bias of the step that ends at a level adds, logits; 0 where there is none."""
+        return float(self.biases[level].sum()) if level in self.biases else 0.0
+
+    def brought(self, level: int) -> float:
+        """What comes down to a level of the chain from above, its step's bias included, logits; 0 for the highest."""
+        return float(self._through(level).sum()) - sum(node.own for node in self.nodes[level])
+
+    def without(self, cuts: Collection[Ribbon]) -> float:
+        """The target's value in the frozen head if nothing flowed along some ribbons, logits; exact.
+
+        Raises:
+            ValueError: for a ribbon that does not exist.
+        """
+        left = self.remaining(cuts)
+        return self.total - sum(value - left[one] for one, value in self.ribbons.items() if one.sink is None)
+
+    def remaining(self, cuts: Collection[Ribbon]) -> dict[Ribbon, float]:
+        """What still flows along each ribbon where nothing flows along some, logits; exact in the frozen head.
+
+        Raises:
+            ValueError: for a ribbon that does not exist.
+        """
+        for one in cuts:
+            if one not in self.ribbons:
+                raise ValueError(f"there is no ribbon {tuple(one)} in the flow of {self.name}: see its ribbons.")
+        paths, biases = (
+            {x: table.masked_fill(self._cut(x, table, cuts), 0) for x, table in tables.items()}
+            for tables in (self.paths, self.biases)
+        )
+        left = replace(self, paths=paths, biases=biases).ribbons
+        return {one: left.get(one, 0.0) for one in self.ribbons}
+
+    @property
+    def largest(self) -> float:
+        """The most that a cell which stands alone holds or adds, either sign, logits."""
+        return max((node.weight for nodes in self.nodes.values() for node in nodes if node.cell), default=0.0)
+
+    def merged(self, most: int, least: float = 0.0) -> DecisionFlow:
+        """The same flow with fewer cells standing alone.
+
+        Args:
+            most: cells of a level that stay alone at the most: those that hold or add most.
+            least: logits that a cell must hold or add, either sign, to stay alone.
+
+        Raises:
+            ValueError: if ``most`` is negative.
+        """
+        if most < 0:
+            raise ValueError(f"most must be 0 or more, got {most}.")
+        groups = {level: _groups(nodes, most, least) for level, nodes in self.nodes.items()}
+        if all(len(found) == len(self.nodes[level]) for level, found in groups.items()):
+            return self
+        nodes = {
+            level: tuple(_one(level, [self.nodes[level][i] for i in members]) for members in found)
+            for level, found in groups.items()
+        }
+        tables = (
+            {level: _summed(table, [groups[x] for x in self._axes(level)]) for level, table in tables.items()}
+            for tables in (self.paths, self.biases)
+        )
+        paths, biases = tables
+        return replace(self, nodes=nodes, paths=paths, biases=biases)
+
+    def _axes(self, level: int) -> tuple[int, ...]:
+        """Levels of the axes of a level's table."""
+        return self.chain[self.chain.index(level) :] if level in self.chain else (level,)
+
+    def _summed_over(self, level: int, kept: Sequence[int]) -> Tensor:
+        """What all paths through some neighbouring levels carry; axes as ``kept``, which ``level`` comes first in."""
+        shape = [len(self.nodes[x]) for x in kept]
+        total = torch.zeros(shape, dtype=torch.float64)
+        for tables in (self.paths, self.biases):
+            for source, table in tables.items():
+                axes = self._axes(source)
+                if level in axes:
+                    gone = [place for place, x in enumerate(axes) if x not in kept]
+                    total += table.sum(gone) if gone else table
+        return total
+
+    def _through(self, level: int) -> Float[Tensor, " node"]:
+        return self._summed_over(level, (level,))
+
+    def _between(self, level: int) -> Float[Tensor, "node below"]:
+        return self._summed_over(level, (level, level - 1))
+
+    def _cut(self, level: int, table: Tensor, cuts: Collection[Ribbon]) -> Tensor:
+        """Which paths of a level's table run along a ribbon that is cut."""
+        axes, gone = self._axes(level), torch.zeros(table.shape, dtype=torch.bool)
+        for cut in cuts:
+            if cut.level in axes:
+                place: list[Any] = [slice(None)] * len(axes)
+                at = axes.index(cut.level)
+                place[at] = cut.source
+                if cut.sink is not None:
+                    place[at + 1] = cut.sink
+                gone[tuple(place)] = True
+        return gone
+
+    def _summary(self) -> tuple[str, Rows]:
+        rows: list[tuple[str, object]] = [
+            (
+                self.level_name(level),
+                f"{len(nodes)} nodes, own {sum(node.own for node in nodes):+.3f}"
+                + (f", hands on {float(self._through(level).sum()):+.3f}" if level in self.chain else ""),
+            )
+            for level, nodes in self.nodes.items()
+        ]
+        title = f"DecisionFlow of {self.name}: {self.target.describe()}"
+        return title, [*rows, ("bias", self.bias), ("total", self.total), ("residual", self.residual)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able: nodes and ribbons in logits, with their rule and residuals."""
+        ledger = self.ledger
+        return {
+            "model": self.name,
+            "target": self.target.describe(),
+            "unit": "logits",
+            "rule": self.rule,
+            "image_size": list(ledger.image_size),
+            "total": rounded(self.total),
+            "direct": self.direct,
+            "chain": list(self.chain),
+            "nodes": {str(level): [node.to_dict() for node in nodes] for level, nodes in self.nodes.items()},
+            "ribbons": [
+                {"level": level, "from": source, "to": sink, "value": rounded(value)}
+                for (level, source, sink), value in self.ribbons.items()
+            ],
+            "step_biases": {str(level): rounded(self.entering(level)) for level in self.biases},
+            "bias": rounded(self.bias),
+            **strides_dict(ledger.strides),
+            "residual": self.residual,
+            "residual_rule": f"{RESIDUAL_RULE}; {FLOW_RESIDUAL_RULE}",
+            "tolerance": ledger.tolerance,
+        }
+
+
+def decision_flow(
+    model: Segmenter | Subject | FrozenPass,
+    image: ImageLike,
+    target: Target,
+    *,
+    share: float = SHARE,
+    most: int = MOST,
+    name: str = "",
+) -> DecisionFlow:
+    """One decision of a model as a flow through its levels, from one forward pass and backward passes of the head.
+
+    Of a head with top-down steps the ribbons between levels are exact for the relation weights as they are. Of a
+    network of another make, and of a head without steps, every level goes straight to the target.
+
+    Args:
+        model: in eval mode, float32 or float64; it is left as it was found. A frozen pass of it on this image saves the
+            forward pass.
+        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        target: a class or rival that it leaves open is what the model predicts.
+        share: see :data:`SHARE`.
+        most: see :data:`MOST`.
+        name: of the model; default: its own.
+
+    Raises:
+        ValueError: for a target that does not fit, a share outside [0, 1] or a negative ``most``, or what
+            :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+        LedgerError: if the parts do not add up.
+    """
+    if not 0 <= share <= 1 or most < 0:
+        raise ValueError(f"share must lie in [0, 1] and most be 0 or more, got {share:g} and {most}.")
+    frozen, target = frozen_for(model, image, target)
+    ledger = context_ledger(frozen, frozen.image, target)
+    name = name or frozen.name
+    if isinstance(frozen, FrozenHead) and isinstance(frozen.head, TopDownHead):
+        with full_precision(frozen.logits.device):
+            flow = _Through(frozen, target, ledger).flow(name, most)
+        for level, residual in flow.residuals.items():
+            frozen.check_sum(residual, f"{target.describe()}, flow through level {level}")
+    else:
+        flow = _direct(ledger, name, most)
+    return flow.merged(most, share * flow.largest)
+
+
+def _direct(ledger: ContextLedger, name: str, most: int) -> DecisionFlow:
+    nodes, paths = {}, {}
+    for level, own in sorted(ledger.maps.items(), reverse=True):
+        groups, nodes[level] = _nodes(level, own, own, ledger.image_size, most)
+        paths[level] = _by_group(own, groups, len(nodes[level]))
+    return DecisionFlow(name, ledger, (), nodes, paths, {}, ledger.bias)
+
+
+class _Through:
+    """The flow through the steps of a frozen head."""
+
+    def __init__(self, frozen: FrozenHead, target: Target, ledger: ContextLedger) -> None:
+        self.frozen, self.ledger = frozen, ledger
+        self.gradients = frozen.gradients(target)
+        self.fused: dict[int, Tensor] = {frozen.levels[-1]: frozen.q[frozen.levels[-1]]}
+        self.steps: dict[int, TopDownStep] = {}
+        self.entering: dict[int, Tensor] = {}
+
+        def context(step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+            taken = frozen.mix(step)(frozen.value(step, high))
+            self.steps[step.low], self.fused[step.low] = step, low + taken
+            self.entering[step.low] = frozen.mix(step)(frozen.value(step, torch.zeros_like(high)))
+            return taken
+
+        frozen.head.aggregate(frozen.q, context)
+        lowest = frozen.levels[0]
+        # The lowest level is added to the target's own place; what flows, flows through the levels above it.
+        self.chain = tuple(level for level in reversed(frozen.levels) if level > lowest)
+
+    def flow(self, name: str, most: int) -> DecisionFlow:
+        held = {x: self._along(self.gradients[x], self.fused[x])[0] for x in self.chain}
+        maps, lowest = self.ledger.maps, self.frozen.levels[0]
+        groups, nodes, size = {}, {}, self.ledger.image_size
+        for x in self.chain:
+            groups[x], nodes[x] = _nodes(x, maps[x], held[x], size, most)
+        groups[lowest], nodes[lowest] = _nodes(lowest, maps[lowest], maps[lowest], size, 0)
+        paths, biases = self._tables(groups, {x: len(found) for x, found in nodes.items()})
+        paths[lowest] = _by_group(maps[lowest], groups[lowest], 1)
+        bias = self.ledger.bias - sum(float(table.sum()) for table in biases.values())
+        flow = DecisionFlow(name, self.ledger, self.chain, nodes, paths, biases, bias)
+        residuals = {}
+        for x in self.chain:
+            lost = (flow._through(x) - _by_group(held[x], groups[x], len(nodes[x]))).abs().max()
+            residuals[x] = float(lost / held[x].abs().sum().clamp_min(1))
+        return replace(flow, residuals=residuals)
+
+    @staticmethod
+    def _along(derivative: Float[Tensor, "b c y x"], values: Float[Tensor, "1 c y x"]) -> Float[Tensor, "b y x"]:
+        return torch.einsum("bcyx,cyx->byx", derivative, values[0]).double().cpu()
+
+    def _tables(
+        self, groups: Mapping[int, Tensor], counts: Mapping[int, int]
+    ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
+        """Contributions and biases along every way, by the level where they begin.
+
+        From the target upwards: the derivative with respect to the cells of a level, one map for each way down from
+        there, is split by the level's nodes and carried up through the next step.
+        """
+        paths: dict[int, list[Tensor]] = {x: [] for x in self.chain}
+        biases: dict[int, list[Tensor]] = {x: [] for x in self.chain if x in self.entering}
+
+        def climb(level: int, derivatives: Float[Tensor, "way c y x"]) -> None:
+            group, count = groups[level], counts[level]
+            # One way after the other below a level, so that its tables are in the order of their axes at the end.
+            paths[level].append(_by_group(self._along(derivatives, self.frozen.q[level]), group, count))
+            if level in biases:
+                biases[level].append(_by_group(self._along(derivatives, self.entering[level]), group, count))
+            if level == self.chain[0]:
+                return
+            masks = (group == torch.arange(count)[:, None, None]).to(derivatives)
+            cells = self.frozen.q[level + 1].shape[-2:]
+            at_once = max(1, _BATCH // (count * derivatives[0].numel()))
+            for part in derivatives.split(at_once):
+                split = (part[:, None] * masks[:, None]).flatten(0, 1)
+                climb(level + 1, self._raised(level, split, (cells[0], cells[1])))
+
+        climb(self.chain[-1], self.gradients[self.chain[-1]])
+        sides = {x: [counts[y] for y in reversed(self.chain) if y < x] for x in self.chain}
+        # Axes as they grew, from the lowest level up; results have them from the highest down.
+        turned = (
+            {
+                x: torch.cat(found).reshape(*sides[x], counts[x]).permute(*reversed(range(len(sides[x]) + 1)))
+                for x, found in tables.items()
+            }
+            for tables in (paths, biases)
+        )
+        first, second = turned
+        return first, second
+
+    def _raised(
+        self, low: int, derivatives: Float[Tensor, "b c y x"], cells: tuple[int, int]
+    ) -> Float[Tensor, "b c v u"]:
+        """Derivatives with respect to T_low carried up to T_{low + 1}: the transpose of the step's linear part."""
+        step, (count, channels) = self.steps[low], derivatives.shape[:2]
+        with full_precision(derivatives.device, grad=True):
+            above = derivatives.new_zeros(count, channels, *cells, requires_grad=True)
+            taken = self.frozen.mix(step)(self.frozen.value(step, resize(above, derivatives.shape[-2:])))
+            (found,) = torch.autograd.grad(taken, above, derivatives)
+        return found
+
+
+def _nodes(
+    level: int,
+    own: Float[Tensor, "v u"],
+    held: Float[Tensor, "v u"],
+    image_size: tuple[int, int],
+    most: int,
+) -> tuple[Int[Tensor, "v u"], tuple[FlowNode, ...]]:
+    """Each cell's node, and the nodes: cells that stand alone from left to right, and one of all others, if any."""
+    weight = torch.maximum(own.abs(), held.abs()).flatten()
+    ranked = weight.topk(min(most, weight.numel())).indices
+    v, u = own.shape
+    alone = sorted(ranked.tolist(), key=_column(u))
+    group = torch.full((v * u,), len(alone))
+    nodes = []
+    for number, place in enumerate(alone):
+        group[place] = number
+        y, x = divmod(place, u)
+        (top, bottom), (left, right) = cell_edges(y, v, image_size[0]), cell_edges(x, u, image_size[1])
+        value = float(held[y, x])
+        gross = max(value, 0.0), min(value, 0.0)
+        nodes.append(FlowNode(level, (y, x), 1, (top, left, bottom, right), float(own[y, x]), value, gross))
+    rest = (group == len(alone)).reshape(v, u)
+    if rest.any():
+        values = held[rest]
+        gross = float(values.clamp_min(0).sum()), float(values.clamp_max(0).sum())
+        nodes.append(FlowNode(level, None, int(rest.sum()), None, float(own[rest].sum()), float(values.sum()), gross))
+    return group.reshape(v, u), tuple(nodes)
+
+
+def _column(u: int) -> Any:
+    """Sorts places of a map of ``u`` columns from left to right, and those of one column from the top."""
+    return lambda place: (place % u, place // u)
+
+
+def _by_group(values: Float[Tensor, "*b v u"], group: Int[Tensor, "v u"], count: int) -> Float[Tensor, "*b node"]:
+    """Sums over the cells of each node."""
+    flat = values.flatten(-2)
+    sums = flat.new_zeros(*flat.shape[:-1], count)
+    return sums.index_add_(-1, group.flatten(), flat)
+
+
+def _groups(nodes: Sequence[FlowNode], most: int, least: float) -> list[list[int]]:
+    """Places of nodes that stay alone, from left to right, and of those that are merged, if any."""
+    worth = [place for place, node in enumerate(nodes) if node.cell is not None and node.weight >= least]
+    kept = sorted(sorted(worth, key=lambda place: -nodes[place].weight)[:most])
+    rest = [place for place in range(len(nodes)) if place not in kept]
+    return [*([place] for place in kept), *([rest] if rest else [])]
+
+
+def _one(level: int, nodes: Sequence[FlowNode]) -> FlowNode:
+    if len(nodes) == 1:
+        # A cell alone keeps its place, also among what is merged: it is all of it.
+        return nodes[0]
+    above, below = (sum(node.gross[side] for node in nodes) for side in (0, 1))
+    cells, own = sum(node.cells for node in nodes), sum(node.own for node in nodes)
+    return FlowNode(level, None, cells, None, own, above + below, (above, below))
+
+
+def _summed(table: Tensor, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """A table with each axis summed over groups of its places."""
+    for axis, members in enumerate(groups):
+        table = torch.stack([table.index_select(axis, torch.tensor(found)).sum(axis) for found in members], axis)
+    return table
+
+
+__all__ = ["DecisionFlow", "FlowNode", "Ribbon", "decision_flow"]
