@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import logging
 import tomllib
@@ -22,7 +23,7 @@ SETTINGS = HERE.parent / ".streamlit" / "config.toml"
 def prepare() -> None:
     """:func:`preload`; what cannot be prepared is logged, and stops no server.
 
-    Streamlit looks for garbage after each answer. What is loaded by now stays to the end and need not be looked through.
+    Streamlit looks for garbage after each answer. What is loaded by now stays to the end: it need not be looked at.
     """
     try:
         preload()
@@ -30,6 +31,8 @@ def prepare() -> None:
         logging.getLogger(__name__).exception("what the first view needs could not be prepared")
     gc.collect()
     gc.freeze()
+    # Libraries take leave of their objects when the process ends, and complain of those that they do not find.
+    atexit.register(gc.unfreeze)
 
 
 def preload() -> None:
