@@ -72,7 +72,7 @@ def test_the_rim_of_the_image_belongs_to_the_outermost_cells() -> None:
 
 
 def test_rows_and_columns_of_the_cell_under_a_pixel() -> None:
-    # 2 x 5 cells over 6 x 20 pixels: three rows and four columns of pixels a cell.
+    # 2 x 5 cells over 6 x 20 pixels: three rows and four columns of pixels per cell.
     assert [cell_under((y, 0), (2, 5), (6, 20))[0] for y in range(6)] == [0, 0, 0, 1, 1, 1]
     assert [cell_under((0, x), (2, 5), (6, 20))[1] for x in (0, 3, 4, 19)] == [0, 0, 1, 4]
     for outside in ((6, 0), (0, 20), (-1, 0)):

@@ -267,7 +267,7 @@ def study_command(
         output: folder of the runs, HEAD-SEED each.
         seeds: one run of each head a seed.
         heads: which heads; others are those of the recipes study_HEAD.
-        steps: updates a run, if not those of the recipe.
+        steps: updates per run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
     """
     with kept(f"the same command goes on in {output}"):
@@ -287,7 +287,7 @@ def repeat_command(
         recipes: their names, or FILE.py:function for one of your own.
         output: folder of the runs, RECIPE-SEED each.
         seeds: one run of each recipe a seed.
-        steps: updates a run, if not those of the recipe.
+        steps: updates per run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
     """
     with kept(f"the same command goes on in {output}"):

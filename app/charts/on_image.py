@@ -35,7 +35,7 @@ def _jpeg(image: Tensor) -> str:
 
 
 def picture_uri(picture: np.ndarray, kind: str = "PNG") -> str:
-    """RGB or RGBA (y, x, channel) as a data address, at most 1024 pixels a side; PNG keeps colours as they are."""
+    """RGB or RGBA (y, x, channel) as a data address, at most 1024 pixels per side; PNG keeps colours as they are."""
     drawn = Image.fromarray(picture)
     share = _SIDE / max(drawn.size)
     if share < 1:

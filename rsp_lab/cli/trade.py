@@ -39,7 +39,7 @@ def trade(
 ) -> None:
     """What classes take from each other: target class by source class by level over a data set, in both models.
 
-    Writes trade.csv (one line a number, with its 95 % interval over images), trade.json, trade.png, trade.pdf and
+    Writes trade.csv (one line per number, with its 95 % interval over images), trade.json, trade.png, trade.pdf and
     trade.txt, the caption. Interrupted, the same command goes on where it was. Several processes share the images by
     torchrun --nproc-per-node 2 -m rsp_lab trade ..., all with one folder.
 

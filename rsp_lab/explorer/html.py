@@ -11,7 +11,7 @@ from rsp_lab.explorer.payload import payload_header
 
 FILE_BUDGET = 3 * 2**19
 """Bytes of weights and content scores up to which a file keeps all of them in 8 bits, for images of up to 512 x 1024;
-larger images have three bytes a pixel. See :func:`rsp_lab.explorer.quantise.planned_bits`."""
+larger images have three bytes per pixel. See :func:`rsp_lab.explorer.quantise.planned_bits`."""
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }

@@ -25,7 +25,7 @@ class TopDownConfig:
     """The head of Fig. 2: transformed maps Q_x aggregated from the highest level down to level 2.
 
     Attributes:
-        fusions: one a step, highest first: for levels 2..5 the steps are 54, 43, 32.
+        fusions: one per step, highest first: for levels 2..5 the steps are 54, 43, 32.
         channels: C of the transformed maps, 128 in the paper.
         norm: ``"group"`` is GroupNorm(32) after each Q conv; ``"none"`` leaves it out. Open in the paper.
     """

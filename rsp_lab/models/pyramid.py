@@ -48,7 +48,7 @@ def check_normalisation(mean: tuple[float, ...], std: tuple[float, ...]) -> None
     for (name, (least, most)), values in zip(NORMALISATION_BOUNDS.items(), (mean, std), strict=True):
         if len(values) != 3 or not all(least <= value <= most for value in values):
             raise ValueError(
-                f"{name} must be three numbers from {least:g} to {most:g}, one a colour, for RGB in [0, 1]; got "
+                f"{name} must be three numbers from {least:g} to {most:g}, one per colour, for RGB in [0, 1]; got "
                 f"{values}."
             )
 

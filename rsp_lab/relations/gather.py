@@ -5,7 +5,7 @@ embedding tables are read with: a weighted sum of table rows is ``embedding_bag`
 with several rows are its derivative with respect to the weights. Those kernels fetch rows of a (cells, channels) table
 straight into registers, so neither unfolded copies nor padded ones are made and dilation costs nothing.
 
-:func:`window_dots` and :func:`window_sum` hold all k * k numbers a cell, for those who want to see them;
+:func:`window_dots` and :func:`window_sum` hold all k * k numbers per cell, for those who want to see them;
 :mod:`rsp_lab.relations.fast` chains the same products block by block.
 
 Maps here are (b, y, x, c). Suffixes: n cells of a block, r its rows of cells (through all its images), s the k * k

@@ -1,4 +1,4 @@
-"""The table of faults names tests that are there, at least one a row."""
+"""The table of faults names tests that are there, at least one per row."""
 
 from __future__ import annotations
 

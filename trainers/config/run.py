@@ -252,7 +252,7 @@ class RunConfig:
             COCO_ROOT, or FOLDER_ROOT for a data set of your own), scenes are drawn.
         steps: updates in all.
         augment: how a training image is drawn: a crop, or for panoptic networks the whole image.
-        batch_size: images an update.
+        batch_size: images per update.
         seed: fixes the initial weights, the order of the images and every augmentation.
         eval_every: updates from one evaluation on the whole validation set to the next; the last update has one too.
         checkpoint_every: updates from one saved state to the next.

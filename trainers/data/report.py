@@ -16,7 +16,7 @@ class SplitReport:
     Attributes:
         split: its name.
         pairs: images that have a label file.
-        problems: one line a file that cannot be used, its path first.
+        problems: one line per file that cannot be used, its path first.
         notices: what may be as it should, or may not.
         sizes: images by "rows x columns".
         pixels: labelled pixels by class name.

@@ -23,7 +23,7 @@ def grouped(runs: Sequence[StudyRun]) -> ByHead:
 
 
 def overview(by_head: ByHead, kind: str = "head") -> list[str]:
-    """A row a head: seeds, size, and the three sums."""
+    """A row per head: seeds, size, and the three sums."""
     rows = [
         [
             HEAD_NAMES[head],
@@ -84,6 +84,6 @@ def distance_table(by_head: ByHead, kind: str = "head") -> list[str]:
 def difficulty_table(
     by_head: ByHead, title: str, measure: Callable[[StudyRun, str], float], settings: Sequence[str]
 ) -> list[str]:
-    """A row a difficulty, a column a head; ``title`` is the measure's."""
+    """A row a difficulty, a column per head; ``title`` is the measure's."""
     rows = [[s, *(spread([measure(run, s) for run in own]) for own in by_head.values())] for s in settings]
     return [*markdown_table([title, *(HEAD_NAMES[head] for head in by_head)], rows), ""]

@@ -60,7 +60,7 @@ def run_repeats(
 
     Args:
         recipes: all on one data set, which is read once.
-        steps: updates a run, if not those of the recipe.
+        steps: updates per run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
 
     Raises:

@@ -40,7 +40,7 @@ def run_study(
 
     Args:
         heads: keys of :data:`trainers.config.recipes.STUDY`.
-        steps: updates a run, if not those of the recipe.
+        steps: updates per run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
 
     Raises:

@@ -24,7 +24,7 @@ class Criterion:
 
     Attributes:
         config: which loss.
-        class_weights: one a class, or None for 1.
+        class_weights: one per class, or None for 1.
     """
 
     config: LossConfig

@@ -15,7 +15,7 @@ from trainers.config.run import RunConfig
 from trainers.training import distributed
 
 _ONE_VALUE = "more than 1 value per channel"
-"""Of torch's message where batch norm has one value a channel."""
+"""Of torch's message where batch norm has one value per channel."""
 _CROP_BYTES = 3 * 4 + 8
 """A pixel of a crop: three channels in float32, its label in int64."""
 
@@ -25,7 +25,7 @@ def check_run(config: RunConfig, model: nn.Module, train_set: SampleSet) -> None
 
     Raises:
         ValueError: if the machine lacks the device or the memory, if the processes cannot share a batch, if batch norm
-            would have one value a channel, or if no training label has a class.
+            would have one value per channel, or if no training label has a class.
     """
     check_machine(config)
     check_memory(config)
@@ -84,7 +84,7 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
     """Follows a batch through the network by its sizes alone, without values.
 
     Raises:
-        ValueError: if batch norm would have one value a channel, so that its output were zero whatever comes in.
+        ValueError: if batch norm would have one value per channel, so that its output were zero whatever comes in.
     """
     part = config.batch_size // (config.accumulate * distributed.size())
     model = model.semantic if isinstance(model, PanopticSegmenter) else model  # the other branch has no batch norm
@@ -98,9 +98,9 @@ def check_batch_norm(config: RunConfig, model: nn.Module) -> None:
         if _ONE_VALUE not in str(error):
             raise
         raise ValueError(
-            f"batch norm needs several values a channel, and {part} crop(s) of {height} x {width} at a time leave one "
-            "on the coarsest level. Choose a larger --augment.crop or --batch-size, or fewer --accumulate parts; a map "
-            "that is pooled to one cell needs more crops at a time."
+            f"batch norm needs several values per channel, and {part} crop(s) of {height} x {width} at a time leave "
+            "one on the coarsest level. Choose a larger --augment.crop or --batch-size, or fewer --accumulate parts; a "
+            "map that is pooled to one cell needs more crops at a time."
         ) from error
     except (RuntimeError, TypeError):  # a network that looks at values; torch says at the first update what is wrong
         return

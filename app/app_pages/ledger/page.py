@@ -129,7 +129,7 @@ def draw_maps(panels: Panels, ground: maps.Ground, chosen: str, close: bool, wor
     held = [values for values in shown if values is not None]
     end, most = scale_of(held)
     box = maps.close_box(held, ground) if close else None
-    unit = f"logits per {FINEST} x {FINEST} px" if level is None else "logits a cell"
+    unit = f"logits per {FINEST} x {FINEST} px" if level is None else "logits per cell"
     for panel, values, place in zip(panels, shown, st.columns(3), strict=True):
         with place:
             draw_head(panel.name, panel.side)
@@ -178,7 +178,7 @@ def draw_thumbs(panels: Panels, ground: maps.Ground, words: dict[int, str], titl
                 draw_narrow_head(full_name(panel))
                 st.html(thumbs_html(panel, ends, ground, words))
     st.caption(
-        "Above each map the sum of its cells and, ±, the end of its scale in logits a cell, the same in all three."
+        "Above each map the sum of its cells and, ±, the end of its scale in logits per cell, the same in all three."
     )
 
 

@@ -42,7 +42,7 @@ class Panel:
 
     Attributes:
         name: of the model; of the difference what it is.
-        maps: signed logits a cell, (v, u) by level, lowest first. A step stands under the level that it takes from.
+        maps: signed logits per cell, (v, u) by level, lowest first. A step stands under the level that it takes from.
         total: what the panel is about, in logits.
         bias: what no cell contributes; None where the parts are not a sum.
         ledger: of which the maps are, for splits; None for what is no ledger.

@@ -32,7 +32,7 @@ _BAR = 52
 
 @dataclass(frozen=True)
 class Reading:
-    """A quantity with one value a cell.
+    """A quantity with one value per cell.
 
     Attributes:
         read: from a relation.

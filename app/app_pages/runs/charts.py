@@ -46,7 +46,7 @@ def curve_figure(
 
     Args:
         runs: at most :data:`MOST`.
-        curves: one a run; an empty one is left out.
+        curves: one per run; an empty one is left out.
         name: of the number.
         unit: may be empty.
         log: of the upright axis.

@@ -116,7 +116,7 @@ def score_figure(image: Tensor, values: Tensor, place: Place, end: float) -> go.
 
 def score_cells(values: Tensor) -> tuple[Tensor, str]:
     """A map of pixels in cells that a browser draws quickly, and the unit of one."""
-    return (values, "logits a pixel") if max(values.shape) <= 320 else (in_fine_cells(values), "logits per 4 x 4 px")
+    return (values, "logits per pixel") if max(values.shape) <= 320 else (in_fine_cells(values), "logits per 4 x 4 px")
 
 
 def _ground(image: Tensor, merged: Merged, shown: Shown, times: int) -> np.ndarray:

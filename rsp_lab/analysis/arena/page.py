@@ -107,7 +107,7 @@ def _head(result: ArenaResult) -> list[str]:
         "Every method explains the same decisions: on a drawn scene, the class of the ambiguous region over that of "
         "its other reading. The two readings' pictures differ on the cue alone, so what a model's answer gains from "
         "it is known. "
-        f"{pairs} pairs of {height} x {width} pixels a model: {len(s['cases'])} cases, cues "
+        f"{pairs} pairs of {height} x {width} pixels per model: {len(s['cases'])} cases, cues "
         f"{', '.join(map(str, s['distances']))} pixels away, {s['scenes']} scene{'s' if s['scenes'] > 1 else ''} each; "
         f"{s['seeds']} random orders and maps a decision as the control. Numbers are {INTERVAL_RULE}.",
         "",

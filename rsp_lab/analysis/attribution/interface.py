@@ -169,5 +169,5 @@ class AttributionMethod(Method):
         return ()
 
     def unit_of(self, part: str) -> str:
-        """Unit of one value of a map whose values stand for a ``part`` each, e.g. ``"logits a pixel"``."""
-        return self.unit.replace("logits", f"logits a {part}", 1) if self.additive else self.unit
+        """Unit of one value of a map whose values stand for a ``part`` each, e.g. ``"logits per pixel"``."""
+        return self.unit.replace("logits", f"logits per {part}", 1) if self.additive else self.unit

@@ -194,7 +194,7 @@ class Occlusion(AttributionMethod):
 
     name = "occlusion"
     title = "occlusion"
-    unit = "logits a window"
+    unit = "logits per window"
     rule = (
         "fall of the target when a window is replaced by the reference, mean over the windows on a pixel; windows "
         "overlap and act together, so no sum is promised"

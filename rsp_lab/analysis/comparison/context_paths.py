@@ -94,7 +94,7 @@ class ContextPaths(Summarised):
         target: the decision.
         target_value: the target's value in the model, logits.
         image_size: (y, x) in pixels.
-        steps: one a step.
+        steps: one per step.
         residual: largest deviation of a relation step's offered minus taken from the change that passing all makes,
             relative (:func:`rsp_lab.analysis.ledger.selection.rejection_map`); 0 for a model that selects nothing.
     """

@@ -34,7 +34,7 @@ class FlowPicture(Summarised):
         image: RGB.
         target: the pixel, the class and its rival.
         chosen: how class and rival were chosen, in words.
-        flows: one a model, left to right; cells that stand alone pass one threshold in all of them.
+        flows: one per model, left to right; cells that stand alone pass one threshold in all of them.
         answers: what each model says at the pixel.
         truth: class that the image's labels give the pixel; None where it is not known.
     """

@@ -127,15 +127,15 @@ class SegmentChanges(Summarised):
         both = " and ".join(self.names)
         if self.foremost is None:
             return f"{both} have the same segments, pixel for pixel."
-        return f"{both} part on {self.words()}"
+        return f"{both} differ on {self.words()}"
 
     def words(self) -> str:
         """How much changed, as the end of a sentence that begins with whose segments these are."""
         share = percent(self.differing / (self.size[0] * self.size[1]))
-        counts = ", ".join(f"{count} {_WORDS[kind]}" for kind, count in self.counts.items() if count)
-        same = f"{self.same} {'segment is' if self.same == 1 else 'segments are'} the same"
-        first = "" if self.foremost is None else f" First of all: {self.foremost.sentence()}."
-        return f"{share} of the pixels: {same}{f', {counts}' if counts else ''}.{first}"
+        same = {0: "no segment is", 1: "1 segment is"}.get(self.same, f"{self.same} segments are")
+        counts = [f"{count} {_WORDS[kind][count > 1]}" for kind, count in self.counts.items() if count]
+        first = "" if self.foremost is None else f" Chief change: {self.foremost.sentence()}."
+        return f"{share} of the pixels: {', '.join([f'{same} the same', *counts])}.{first}"
 
     def _summary(self) -> tuple[str, Rows]:
         title = f"{len(self.changes)} changes from {self.names[0]} to {self.names[1]}"
@@ -155,12 +155,13 @@ class SegmentChanges(Summarised):
         }
 
 
-_WORDS: dict[Kind, str] = {
-    "extent": "with other pixels",
-    "relabelled": "of another category",
-    "lost": "lost",
-    "new": "new",
+_WORDS: dict[Kind, tuple[str, str]] = {
+    "extent": ("covers other pixels", "cover other pixels"),
+    "relabelled": ("has another category", "have another category"),
+    "lost": ("is lost", "are lost"),
+    "new": ("is new", "are new"),
 }
+"""Of one segment, and of several."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -181,7 +181,9 @@ class SegmentStory(Summarised):
             became = f"was dropped: {self.why(claim)}" if claim.fate.dropped else "came later"
             lines.append(f"{claim.fate.title} claims {claim.pixels:,} px of these, and {became}.")
         more = len(self.claims) - _CLAIMS
-        return (*lines, f"{more} more detections claim some.") if more > 0 else tuple(lines)
+        if more > 0:
+            lines.append(f"{more} more {'detection claims' if more == 1 else 'detections claim'} some.")
+        return tuple(lines)
 
     def why(self, claim: Claim) -> str:
         """Why a detection was dropped, in words; empty for one that was kept."""

@@ -83,7 +83,7 @@ def ledger_residuals(
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
 ) -> Residuals:
-    """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels an image.
+    """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels per image.
 
     Args:
         model: of any make, in eval mode; left as it was found: a copy computes in ``dtype``.

@@ -21,7 +21,7 @@ class DistanceCurve:
         model: its name.
         case: of ambiguity.
         distances: of the cue, in pixels, rising.
-        values: a row a run, a column a distance; shares from 0 to 1.
+        values: a row per run, a column per distance; shares from 0 to 1.
     """
 
     model: str

@@ -35,7 +35,7 @@ class PanopticScenes(Dataset[Sample]):
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
         size: rows and columns.
-        cache: keep drawn scenes in memory (six bytes a pixel).
+        cache: keep drawn scenes in memory (six bytes per pixel).
         difficulty: of all scenes.
 
     Raises:
@@ -117,7 +117,7 @@ def scene_entry(name: str, seed: int, reading: int, size: tuple[int, int]) -> Im
 
 
 class _Drawn(NamedTuple):
-    """What a sample is made of, in six bytes a pixel."""
+    """What a sample is made of, in six bytes per pixel."""
 
     name: str
     image: UInt8[Tensor, "3 y x"]

@@ -44,7 +44,7 @@ class SceneSplit(Dataset[Sample]):
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
         size: rows and columns.
-        cache: keep drawn scenes in memory (five bytes a pixel).
+        cache: keep drawn scenes in memory (five bytes per pixel).
         difficulty: of all scenes.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A row of signed maps, one a level, each over the detail of the picture where it contributes."""
+"""A row of signed maps, one per level, each over the detail of the picture where it contributes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def draw_level_maps(
         maps: (v, u) by level; a level of ``boxes`` that is missing is said to be not read.
         names: of the levels, as :func:`rsp_lab.shapes.level_names` gives them.
         boxes: the detail that each level's panel shows, in the order of the panels.
-        scale: of all maps, centred on 0, or one a level.
+        scale: of all maps, centred on 0, or one per level.
         top: where the levels' names stand, in inches.
         tallest: height of a panel at the most, in inches.
         mark: draws the target on a panel.

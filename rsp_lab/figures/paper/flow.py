@@ -76,7 +76,7 @@ def context_flow_caption(result: PixelView, image_name: str = "") -> str:
     high = step_levels(flow_steps(result)[0])[0]
     return " ".join(
         [
-            f"Context flow of {model_words(result.names)}, one row a step, coarse to fine.",
+            f"Context flow of {model_words(result.names)}, one row per step, coarse to fine.",
             f"In each row the upsampled map from above (first row: {symbol('Q', high, prime=True)}), the context taken "
             "from it, the level's own map and their sum, which, upsampled, is offered to the next row.",
             "RSE: context extracted by a relation; passed down: all that was offered.",

@@ -1,4 +1,4 @@
-"""Input attribution of both models by several methods: a row a method, one diverging scale a row, curves beside it."""
+"""Input attribution of both models by several methods: a row per method with its own diverging scale, curves beside."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class MethodRow:
 
     Attributes:
         names: of the models, left to right.
-        maps: one a model.
+        maps: one per model.
         curves: deletion and insertion along each map; empty where they were not measured.
     """
 
@@ -118,7 +118,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     top += 0.15 + high + 0.05 + 0.125 * lines
     bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
     colour_bar(bar, "RdBu_r", -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
-    sheet.text(_MARGIN + 1.7, top, f"{first.method.unit_of('pixel')}, the row's one scale; {scale.words}", size=SMALL)
+    sheet.text(_MARGIN + 1.7, top, f"{first.method.unit_of('pixel')}, the row's scale; {scale.words}", size=SMALL)
     return top + 0.36
 
 

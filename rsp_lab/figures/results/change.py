@@ -83,7 +83,7 @@ def draw_change(before: ImageLike, after: ImageLike, changes: Sequence[NamedChan
             top = _draw_maps(sheet, rgb(after), side, change, names, boxes, scale, top) + 0.1
         bar = sheet.axes(_MARGIN, top, 2.0, 0.08, label="scale")
         colour_bar(bar, signed_weight_map(), -scale.limit, scale.limit, flush=True)
-        sheet.text(_MARGIN + 2.1, top - 0.03, "logits a cell, one scale for all maps", size=SMALL)
+        sheet.text(_MARGIN + 2.1, top - 0.03, "logits per cell, one scale for all maps", size=SMALL)
         top += 0.28
         words = fill(f"{_note(changes)} {_residuals(changes)}", DOUBLE - 2 * _MARGIN, SMALL)
         top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)

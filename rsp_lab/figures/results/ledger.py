@@ -97,7 +97,7 @@ def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
             top = _draw_maps(sheet, image, side, account, names, boxes, scale, top) + 0.1
         bar = sheet.axes(_MARGIN, top, 2.0, 0.08, label="scale")
         colour_bar(bar, signed_weight_map(), -scale.limit, scale.limit, flush=True)
-        words = "logits a cell, one scale for all maps"
+        words = "logits per cell, one scale for all maps"
         sheet.text(_MARGIN + 2.1, top - 0.03, words, size=SMALL)
         top += 0.28
         words = fill(f"{_note(accounts)} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, SMALL)

@@ -173,7 +173,7 @@ def _draw_maps(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float)
     bar = sheet.axes(_MARGIN, top, 1.2, 0.08, label="scale")
     colour_bar(bar, signed_weight_map(), -1, 1, flush=True, number=lambda end: f"{'−' if end < 0 else ''}end")
     ends = ", ".join(f"level {x} {significant(scale.limit, 2)}" for x, scale in scales.items())
-    words = fill(f"end of each level's scale, logits a cell: {ends}", DOUBLE - 2 * _MARGIN - 1.3, SMALL)
+    words = fill(f"end of each level's scale, logits per cell: {ends}", DOUBLE - 2 * _MARGIN - 1.3, SMALL)
     sheet.text(_MARGIN + 1.3, top - 0.03, words, size=SMALL)
     return top + 0.3
 
@@ -209,7 +209,7 @@ def _draw_score(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float
     top += 0.15 + high + 0.05
     bar = sheet.axes(_MARGIN + slot + _GAP, top, 1.6, 0.07, label="scale of the score")
     colour_bar(bar, DIVERGING, -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
-    sheet.text(_MARGIN + slot + _GAP + 1.7, top - 0.03, "logits a pixel", size=SMALL)
+    sheet.text(_MARGIN + slot + _GAP + 1.7, top - 0.03, "logits per pixel", size=SMALL)
     own = story.own_share
     whole = percent(story.place.area / story.place.mask.numel(), 1)
     share = f"{percent(own, 0)} of what speaks for {fate.name} lies on its own pixels, which are {whole} of the image. "

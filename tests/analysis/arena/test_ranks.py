@@ -22,7 +22,7 @@ def outcome(model: str, seed: int, values: list[float | None], measure: str, swi
 
 
 def arena(tables: dict[str, list[list[float | None]]], measure: str = "input_score") -> ArenaResult:
-    """Of a row for each pair of readings and a column a method, by model."""
+    """Of a row for each pair of readings and a column per method, by model."""
     pairs = [outcome(model, seed, row, measure) for model, rows in tables.items() for seed, row in enumerate(rows)]
     heads = dict.fromkeys(tables, "sums")
     return ArenaResult(tuple(tables), heads, {name: METHODS[name] for name in NAMES}, tuple(pairs), {})  # type: ignore[arg-type]

@@ -113,9 +113,9 @@ def test_passes_are_those_of_a_run(size: tuple[int, int]) -> None:
 
 
 def test_units_of_drawn_parts() -> None:
-    assert IntegratedGradients().unit_of("pixel") == "logits a pixel"
-    assert GradientXInput().unit_of("cell") == "logits a cell to first order"
-    assert Occlusion().unit_of("cell") == "logits a window"
+    assert IntegratedGradients().unit_of("pixel") == "logits per pixel"
+    assert GradientXInput().unit_of("cell") == "logits per cell to first order"
+    assert Occlusion().unit_of("cell") == "logits per window"
     assert LayerGradCam().unit_of("cell") == "arbitrary units"
 
 

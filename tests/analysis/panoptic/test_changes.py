@@ -65,7 +65,7 @@ def test_every_kind_of_change_by_hand() -> None:
     assert (found.same, found.differing) == (0, 8 + 6 + 2)
     assert [change.pixels for change in found.changes] == sorted((c.pixels for c in found.changes), reverse=True)
     assert found.foremost is told["relabelled"]
-    assert "0 segments are the same, 3 with other pixels, 1 of another category, 1 new" in found.sentence()
+    assert "no segment is the same, 3 cover other pixels, 1 has another category, 1 is new" in found.sentence()
     assert found.at((0, 0)) is not None
     assert found.at((7, 5)) is None
 

@@ -89,7 +89,7 @@ def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) 
         "residual 0.01",
         "road −1.5",
         "arbitrary units",
-        "logits a window",
+        "logits per window",
     ):
         assert words in said
 

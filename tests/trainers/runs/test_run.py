@@ -65,7 +65,7 @@ def test_the_difficulty_is_that_of_train_and_val(monkeypatch: pytest.MonkeyPatch
 
 
 def header(config: RunConfig) -> dict[str, Any]:
-    """The header of weights that answered all of three pixels a class rightly."""
+    """The header of weights that answered all of three pixels per class rightly."""
     classes = config.model.class_names
     return describe(config, Evaluation(classes, 3 * torch.eye(len(classes), dtype=torch.int64), 1), config.steps, 7)
 

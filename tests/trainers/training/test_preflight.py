@@ -112,7 +112,7 @@ def test_a_network_that_looks_at_values_is_let_through() -> None:
 @pytest.mark.parametrize("batch", [1, 8])
 def test_crops_that_no_machine_holds_say_what_they_would_need(batch: int, tmp_path: Path) -> None:
     settings = config(crop=(100_000, 100_000), batch_size=batch)
-    # By hand: 20 bytes a pixel for image and label, 8 for a logit and its gradient in each of 11 classes.
+    # By hand: 20 bytes per pixel for image and label, 8 for a logit and its gradient in each of 11 classes.
     needed = batch * 10**10 * (20 + 11 * 8) / 2**30
     with pytest.raises(ValueError, match=rf"{batch} crops of 100000 x 100000 need at least {needed:,.0f} GiB"):
         run(settings, samples(3), samples(3), tmp_path / "run")
