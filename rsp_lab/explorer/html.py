@@ -1,4 +1,4 @@
-"""The explorer as one file: opens from a folder, asks no server for anything, and may not."""
+"""One file for a browser: it opens from a folder, asks no server for anything, and may not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PAGE = """<!doctype html>
 <body data-view="{view}">
 <header><h1>{title}</h1><p>{note}</p></header>
 <div id="rsp-root"></div>
-<script type="application/octet-stream" id="rsp-payload">{payload}</script>
+<script type="application/octet-stream" id="{name}">{data}</script>
 <script type="module">{script}</script>
 </body>
 </html>
@@ -63,15 +63,34 @@ def explorer_page(payload: bytes, title: str, note: str = "", pixel: tuple[int, 
     height, width = payload_header(payload)["size"]
     if pixel is not None and not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
         raise ValueError(f"pixel {pixel} lies outside the image of {height} x {width} pixels (rows x columns).")
+    view = "" if pixel is None else f"pixel={pixel[0]},{pixel[1]}"
+    return offline_page("page", style_sheet(), ("rsp-payload", payload), title, note, view)
+
+
+def offline_page(host: str, style: str, data: tuple[str, bytes], title: str, note: str = "", view: str = "") -> str:
+    """A whole page, as text, that runs a host's module on data that stands in it.
+
+    Its policy lets run and style only what is written in it, by digest, and lets nothing be fetched, sent, framed or
+    evaluated.
+
+    Args:
+        host: see :func:`~rsp_lab.explorer.module.host_source`.
+        style: the sheet that the module sets.
+        data: the element's name, by which the host finds it, and what it holds.
+        title: of the page, as plain text.
+        note: a line under the title, as plain text.
+        view: what to begin with, for the host.
+    """
     # The script is the only place where a "</script" could end the element early; "<\/" is the same text in it.
-    script = host_source("page").replace("</", "<\\/")
+    script = host_source(host).replace("</", "<\\/")
     return _PAGE.format(
-        policy=_policy(script, (style_sheet(), _PAGE_STYLE)),
+        policy=_policy(script, (style, _PAGE_STYLE)),
         title=html.escape(title),
         note=html.escape(note),
         page_style=_PAGE_STYLE,
-        view="" if pixel is None else f"pixel={pixel[0]},{pixel[1]}",
-        payload=base64.b64encode(payload).decode(),
+        view=html.escape(view),
+        name=data[0],
+        data=base64.b64encode(data[1]).decode(),
         script=script,
     )
 

@@ -1,9 +1,10 @@
-"""The explorer's browser part as one ES module, whatever page hosts it."""
+"""The browser parts of the explorer and of the decision flow, each as one ES module, whatever page hosts it."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from importlib import resources
 
 PARTS = (
@@ -23,6 +24,8 @@ PARTS = (
     "gestures.js",
     "core.js",
 )
+FLOW_PARTS = ("make.js", "flow/paths.js", "flow/layout.js", "flow/svg.js", "flow/picture.js")
+"""Of the decision flow."""
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 
 
@@ -32,17 +35,34 @@ def module_source(footer: str = "") -> str:
     Hosts take one source text and want a default export of their own shape: the footer is where they give it, around
     ``mount``. The parts' imports of each other fall away in the joining; they import nothing else.
     """
-    folder = resources.files("rsp_lab.explorer") / "js"
-    parts = [_IMPORT.sub("", (folder / name).read_text(encoding="utf-8")) for name in PARTS]
-    return "\n".join([f"export const STYLE = {json.dumps(style_sheet())};", *parts, footer])
+    return _joined(PARTS, f"export const STYLE = {json.dumps(style_sheet())};", footer)
+
+
+def flow_source(footer: str = "") -> str:
+    """The same of the decision flow, around ``mountFlow``."""
+    return _joined(FLOW_PARTS, f"export const FLOW_STYLE = {json.dumps(flow_style_sheet())};", footer)
+
+
+def _joined(parts: Sequence[str], *around: str) -> str:
+    first, last = around
+    return "\n".join([first, *(_IMPORT.sub("", _read("js", name)) for name in parts), last])
 
 
 def style_sheet() -> str:
     """The explorer's style, which the module also carries."""
-    return (resources.files("rsp_lab.explorer") / "js" / "style.css").read_text(encoding="utf-8")
+    return _read("js", "style.css")
+
+
+def flow_style_sheet() -> str:
+    """The decision flow's."""
+    return _read("js", "flow/flow.css")
 
 
 def host_source(name: str) -> str:
-    """The module for one of the hosts ``"page"`` and ``"widget"``."""
-    folder = resources.files("rsp_lab.explorer") / "hosts"
-    return module_source((folder / f"{name}.js").read_text(encoding="utf-8"))
+    """The module for one of the hosts ``"page"``, ``"widget"`` and ``"flow_page"``."""
+    footer = _read("hosts", f"{name}.js")
+    return flow_source(footer) if name == "flow_page" else module_source(footer)
+
+
+def _read(folder: str, name: str) -> str:
+    return (resources.files("rsp_lab.explorer") / folder / name).read_text(encoding="utf-8")

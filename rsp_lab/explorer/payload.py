@@ -7,7 +7,6 @@ lists. Every hover is answered from it in the browser. What is rounded, and by h
 
 from __future__ import annotations
 
-import io
 import json
 import struct
 from collections.abc import Mapping
@@ -16,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
-from PIL import Image
 from torch import Tensor
 
 from rsp_lab.analysis.passes.view import ModelView
 from rsp_lab.data.labels import ClassTable, checked_labels
 from rsp_lab.explorer.attention import pack_attention
 from rsp_lab.explorer.blocks import Blocks
+from rsp_lab.explorer.jpeg import jpeg
 from rsp_lab.explorer.outlines import trace
 from rsp_lab.explorer.quantise import BUDGET, planned_bits, quantise_margins, quantise_signed
 from rsp_lab.explorer.steps import pack_steps, window_positions
@@ -35,7 +34,6 @@ from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, OUTLINE_COLOURS, OUTLIN
 FORMAT = "rsp_lab.explorer/4"
 MAGIC = b"RSPX"
 SIDES = ("left", "right")
-_JPEG_QUALITY = 92
 
 
 def build_payload(
@@ -64,7 +62,7 @@ def build_payload(
         ValueError: for a truth that :func:`~rsp_lab.data.labels.checked_labels` refuses.
     """
     blocks = Blocks()
-    blocks.add("image", _jpeg(image), mime="image/jpeg")
+    blocks.add("image", jpeg(image), mime="image/jpeg")
     if truth is not None:
         ids = checked_labels(truth, table.classes, (image.shape[-2], image.shape[-1]))
         blocks.add_array("truth", ids.numpy().astype(np.uint8))
@@ -159,10 +157,3 @@ def _levels(blocks: Blocks, side: str, view: ModelView) -> dict[str, Any] | None
         "values": blocks.add_array(f"{side}.levels", parts.values),
         "largest": parts.largest,
     }
-
-
-def _jpeg(image: UInt8[Tensor, "3 y x"]) -> bytes:
-    buffer = io.BytesIO()
-    picture = Image.fromarray(image.permute(1, 2, 0).numpy())
-    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
-    return buffer.getvalue()

@@ -24,7 +24,7 @@ from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.shapes import Window
 
-RunModule = Callable[[str, Any], Any]
+RunModule = Callable[..., Any]
 # Odd on purpose: no map divides this image evenly.
 SIZE = (97, 131)
 
@@ -63,16 +63,17 @@ def small(
 
 @pytest.fixture(scope="session")
 def run_module(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[RunModule]:
-    """Calls ``async (core, data) => result`` with the module, in node or, where that is missing, in Chromium."""
+    """Calls ``async (core, data) => result`` with the explorer's module, or another one's source as the third argument,
+    in node or, where that is missing, in Chromium."""
     node = shutil.which("node")
     if node is None:
         with _chromium(request.getfixturevalue("chromium")) as run:
             yield run
         return
     folder = tmp_path_factory.mktemp("module")
-    (folder / "core.mjs").write_text(module_source(), encoding="utf-8")
 
-    def run(function: str, data: Any) -> Any:
+    def run(function: str, data: Any, source: str = "") -> Any:
+        (folder / "core.mjs").write_text(source or module_source(), encoding="utf-8")
         (folder / "data.json").write_text(json.dumps(data))
         (folder / "main.mjs").write_text(_NODE % function, encoding="utf-8")
         done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True, timeout=900)
@@ -89,7 +90,9 @@ def _chromium(path: str) -> Iterator[RunModule]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page()
-        yield lambda function, data: json.loads(page.evaluate(_PAGE, [module_source(), function, data]))
+        yield lambda function, data, source="": json.loads(
+            page.evaluate(_PAGE, [source or module_source(), function, data])
+        )
         browser.close()
 
 

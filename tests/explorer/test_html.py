@@ -262,6 +262,19 @@ def test_the_command_writes_a_file_of_at_most_3_mb(
     assert "wrote" in capsys.readouterr().err
 
 
+def test_the_command_writes_the_decision_flow_on_request(
+    street: Callable[[int, int, int], Sample], tmp_path: Path
+) -> None:
+    picture = tmp_path / "street.png"
+    Image.fromarray(street(3, 64, 128).image.permute(1, 2, 0).numpy()).save(picture)
+    out = tmp_path / "x.html"
+
+    main.main(["export-html", str(picture), "-o", str(out), "--left", "camvid-rsp4", "--pixel", "9", "7", "--flow"])
+
+    assert 'id="rsp-picture"' in out.read_text(encoding="utf-8")
+    assert "How camvid-rsp4 (left) and camvid-rsp4 (right) decide" in out.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("out", ["", "street.png/x.html"])
 def test_what_cannot_be_written_is_said_in_one_line(
     out: str, street: Callable[[int, int, int], Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -13,7 +13,7 @@ import pytest
 
 from rsp_lab.analysis.relation_weights.grids import relation_grids
 from rsp_lab.data.labels import CAMVID
-from rsp_lab.explorer.module import PARTS, module_source
+from rsp_lab.explorer.module import FLOW_PARTS, PARTS, flow_source, module_source
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.shapes import Window, cell_edges, cell_to_pixel, pixel_to_cell
 
@@ -113,3 +113,12 @@ def test_the_module_depends_on_nothing_and_sets_names_as_text_only(explorer_fold
     assert not re.search(r"^\s*import\s", source, re.MULTILINE)
     assert not re.search(r"innerHTML|insertAdjacentHTML|https?://|\beval\b", source)
     assert sorted(PARTS) == sorted(path.name for path in explorer_folder.glob("*.js"))
+
+
+def test_so_does_the_decision_flows(explorer_folder: Path) -> None:
+    source = flow_source().replace("http://www.w3.org/2000/svg", "")
+
+    assert not re.search(r"^\s*import\s", source, re.MULTILINE)
+    assert not re.search(r"innerHTML|insertAdjacentHTML|https?://|\beval\b", source)
+    own = {f"flow/{path.name}" for path in (explorer_folder / "flow").glob("*.js")}
+    assert own == set(FLOW_PARTS) - {"make.js"}

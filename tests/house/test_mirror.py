@@ -24,7 +24,6 @@ WHOLE = {
     "test_api_answers.py": "the public names together",
     "test_public_images.py": "the public names together",
     "trainers/reports/test_shipped.py": "the shipped weights",
-    "trainers/reports/test_shipped_panoptic.py": "the shipped weights",
     "trainers/test_cityscapes.py": "a data set from training to predictions",
     "trainers/test_folder.py": "a data set from training to predictions",
     "trainers/test_makes.py": "networks of other makes from training to predictions",

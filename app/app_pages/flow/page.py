@@ -1,4 +1,4 @@
-"""Context flow: the explorer, and both models' maps level by level (Fig. 5b)."""
+"""Context flow: the explorer, the decision's flow, and on request both models' raw maps level by level (Fig. 5 b)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import streamlit as st
 
 from app.app_pages.flow.channels import draw_flow
 from app.app_pages.flow.details import draw_answers, draw_disagreements, draw_relations
+from app.app_pages.flow.picture import draw_picture
+from app.app_pages.flow.steps import KEY as STEP
 from app.app_pages.flow.steps import draw_step
 from app.app_pages.flow.viewer import draw_pin, draw_viewer
 from app.shell import link, scenes
@@ -14,6 +16,9 @@ from app.shell.selection import Selection
 from app.shell.text import escape
 from app.store import models
 from rsp_lab.analysis.comparison.pixel_view import no_flow
+
+RAW = "raw_channel"
+_RAW_HELP = "The paper's own form of Fig. 5 (b), and one step large with what it refused and added."
 
 
 def draw(selection: Selection, heading: Heading) -> None:
@@ -30,6 +35,12 @@ def draw(selection: Selection, heading: Heading) -> None:
     with third:
         draw_disagreements(selection.result)
     draw_pin(payload, selection.result.pixel)
+    draw_picture(selection)
+    # A link to a channel or a step leads to where they are.
+    if RAW not in st.session_state and {"channel", STEP} & set(st.query_params):
+        st.session_state[RAW] = True
+    if not st.toggle("Raw maps of one channel, level by level", key=RAW, bind="query-params", help=_RAW_HELP):
+        return
     if selection.result.channel is None:
         what = "predictions and margins stand above, and the pages Ledger, Flips, Change and Attribution take it too."
         st.info(escape(f"{no_flow(selection.views)} There is no context flow to show beside each other: {what}"))

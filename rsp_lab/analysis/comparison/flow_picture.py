@@ -96,6 +96,14 @@ class FlowPicture(Summarised):
             words.append(f"Context from above {lowest} brings {brought} of it.")
         return " ".join([*words, self._strongest()])
 
+    def exact(self) -> str:
+        """What the numbers are exact for, with the residual, in words."""
+        held = dict.fromkeys("gates" if flow.ledger.strides else "relation weights" for flow in self.flows)
+        words = f"Exact for the {' and '.join(held)} as they are; largest relative residual {self.residual:.1g}."
+        if any(flow.direct for flow in self.flows):
+            words += " Without known steps each level goes straight to the pixel."
+        return words
+
     def _strongest(self) -> str:
         ledgers = [flow.ledger for flow in self.flows]
         if len(ledgers) == 1:

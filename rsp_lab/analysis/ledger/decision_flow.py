@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.flow_nodes import FlowNode, by_node, kept_alone, merged_node, nodes_of
 from rsp_lab.analysis.ledger.freeze import frozen_for
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
 from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ContextLedger, context_ledger
@@ -27,7 +28,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import cell_edges, strides_dict
+from rsp_lab.shapes import strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -58,38 +59,6 @@ class Ribbon(NamedTuple):
     level: int
     source: int
     sink: int | None
-
-
-@dataclass(frozen=True)
-class FlowNode(Summarised):
-    """A cell of a level, or all its cells that do not stand alone.
-
-    Attributes:
-        level: of the cell.
-        cell: (y, x); None where cells are merged.
-        cells: how many there are in it.
-        box: pixel edges (top, left, bottom, right) of the cell; None where cells are merged.
-        own: the ledger's contribution of its cells, logits.
-        held: what it holds and hands on: derivative times T_x, logits; what came from above + own + bias.
-        gross: sums of what its cells hold, above and below 0 each; they add up to :attr:`held`.
-    """
-
-    level: int
-    cell: tuple[int, int] | None
-    cells: int
-    box: tuple[float, float, float, float] | None
-    own: float
-    held: float
-    gross: tuple[float, float]
-
-    @property
-    def weight(self) -> float:
-        """The larger of what it holds and what it adds, without sign, logits."""
-        return max(abs(self.own), abs(self.held))
-
-    def to_dict(self) -> dict[str, Any]:
-        place = {"cell": None if self.cell is None else list(self.cell), "cells": self.cells}
-        return {**place, **rounded({"own": self.own, "held": self.held, "gross": list(self.gross)})}
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,22 +182,22 @@ class DecisionFlow(Summarised):
         """
         if most < 0:
             raise ValueError(f"most must be 0 or more, got {most}.")
-        groups = {level: _groups(nodes, most, least) for level, nodes in self.nodes.items()}
+        groups = {level: kept_alone(nodes, most, least) for level, nodes in self.nodes.items()}
         if all(len(found) == len(self.nodes[level]) for level, found in groups.items()):
             return self
         nodes = {
-            level: tuple(_one(level, [self.nodes[level][i] for i in members]) for members in found)
+            level: tuple(merged_node(level, [self.nodes[level][i] for i in members]) for members in found)
             for level, found in groups.items()
         }
         tables = (
-            {level: _summed(table, [groups[x] for x in self._axes(level)]) for level, table in tables.items()}
+            {level: _summed(table, [groups[x] for x in self.axes(level)]) for level, table in tables.items()}
             for tables in (self.paths, self.biases)
         )
         paths, biases = tables
         return replace(self, nodes=nodes, paths=paths, biases=biases)
 
-    def _axes(self, level: int) -> tuple[int, ...]:
-        """Levels of the axes of a level's table."""
+    def axes(self, level: int) -> tuple[int, ...]:
+        """Levels of the axes of a level's table in :attr:`paths` and :attr:`biases`."""
         return self.chain[self.chain.index(level) :] if level in self.chain else (level,)
 
     def _summed_over(self, level: int, kept: Sequence[int]) -> Tensor:
@@ -237,7 +206,7 @@ class DecisionFlow(Summarised):
         total = torch.zeros(shape, dtype=torch.float64)
         for tables in (self.paths, self.biases):
             for source, table in tables.items():
-                axes = self._axes(source)
+                axes = self.axes(source)
                 if level in axes:
                     gone = [place for place, x in enumerate(axes) if x not in kept]
                     total += table.sum(gone) if gone else table
@@ -251,7 +220,7 @@ class DecisionFlow(Summarised):
 
     def _cut(self, level: int, table: Tensor, cuts: Collection[Ribbon]) -> Tensor:
         """Which paths of a level's table run along a ribbon that is cut."""
-        axes, gone = self._axes(level), torch.zeros(table.shape, dtype=torch.bool)
+        axes, gone = self.axes(level), torch.zeros(table.shape, dtype=torch.bool)
         for cut in cuts:
             if cut.level in axes:
                 place: list[Any] = [slice(None)] * len(axes)
@@ -346,8 +315,8 @@ def decision_flow(
 def _direct(ledger: ContextLedger, name: str, most: int) -> DecisionFlow:
     nodes, paths = {}, {}
     for level, own in sorted(ledger.maps.items(), reverse=True):
-        groups, nodes[level] = _nodes(level, own, own, ledger.image_size, most)
-        paths[level] = _by_group(own, groups, len(nodes[level]))
+        groups, nodes[level] = nodes_of(level, own, own, ledger.image_size, most)
+        paths[level] = by_node(own, groups, len(nodes[level]))
     return DecisionFlow(name, ledger, (), nodes, paths, {}, ledger.bias)
 
 
@@ -377,15 +346,15 @@ class _Through:
         maps, lowest = self.ledger.maps, self.frozen.levels[0]
         groups, nodes, size = {}, {}, self.ledger.image_size
         for x in self.chain:
-            groups[x], nodes[x] = _nodes(x, maps[x], held[x], size, most)
-        groups[lowest], nodes[lowest] = _nodes(lowest, maps[lowest], maps[lowest], size, 0)
+            groups[x], nodes[x] = nodes_of(x, maps[x], held[x], size, most)
+        groups[lowest], nodes[lowest] = nodes_of(lowest, maps[lowest], maps[lowest], size, 0)
         paths, biases = self._tables(groups, {x: len(found) for x, found in nodes.items()})
-        paths[lowest] = _by_group(maps[lowest], groups[lowest], 1)
+        paths[lowest] = by_node(maps[lowest], groups[lowest], 1)
         bias = self.ledger.bias - sum(float(table.sum()) for table in biases.values())
         flow = DecisionFlow(name, self.ledger, self.chain, nodes, paths, biases, bias)
         residuals = {}
         for x in self.chain:
-            lost = (flow._through(x) - _by_group(held[x], groups[x], len(nodes[x]))).abs().max()
+            lost = (flow._through(x) - by_node(held[x], groups[x], len(nodes[x]))).abs().max()
             residuals[x] = float(lost / held[x].abs().sum().clamp_min(1))
         return replace(flow, residuals=residuals)
 
@@ -407,9 +376,9 @@ class _Through:
         def climb(level: int, derivatives: Float[Tensor, "way c y x"]) -> None:
             group, count = groups[level], counts[level]
             # One way after the other below a level, so that its tables are in the order of their axes at the end.
-            paths[level].append(_by_group(self._along(derivatives, self.frozen.q[level]), group, count))
+            paths[level].append(by_node(self._along(derivatives, self.frozen.q[level]), group, count))
             if level in biases:
-                biases[level].append(_by_group(self._along(derivatives, self.entering[level]), group, count))
+                biases[level].append(by_node(self._along(derivatives, self.entering[level]), group, count))
             if level == self.chain[0]:
                 return
             masks = (group == torch.arange(count)[:, None, None]).to(derivatives)
@@ -444,69 +413,8 @@ class _Through:
         return found
 
 
-def _nodes(
-    level: int,
-    own: Float[Tensor, "v u"],
-    held: Float[Tensor, "v u"],
-    image_size: tuple[int, int],
-    most: int,
-) -> tuple[Int[Tensor, "v u"], tuple[FlowNode, ...]]:
-    """Each cell's node, and the nodes: cells that stand alone from left to right, and one of all others, if any."""
-    weight = torch.maximum(own.abs(), held.abs()).flatten()
-    ranked = weight.topk(min(most, weight.numel())).indices
-    v, u = own.shape
-    alone = sorted(ranked.tolist(), key=_column(u))
-    group = torch.full((v * u,), len(alone))
-    nodes = []
-    for number, place in enumerate(alone):
-        group[place] = number
-        y, x = divmod(place, u)
-        (top, bottom), (left, right) = cell_edges(y, v, image_size[0]), cell_edges(x, u, image_size[1])
-        value = float(held[y, x])
-        gross = max(value, 0.0), min(value, 0.0)
-        nodes.append(FlowNode(level, (y, x), 1, (top, left, bottom, right), float(own[y, x]), value, gross))
-    rest = (group == len(alone)).reshape(v, u)
-    if rest.any():
-        values = held[rest]
-        gross = float(values.clamp_min(0).sum()), float(values.clamp_max(0).sum())
-        nodes.append(FlowNode(level, None, int(rest.sum()), None, float(own[rest].sum()), float(values.sum()), gross))
-    return group.reshape(v, u), tuple(nodes)
-
-
-def _column(u: int) -> Any:
-    """Sorts places of a map of ``u`` columns from left to right, and those of one column from the top."""
-    return lambda place: (place % u, place // u)
-
-
-def _by_group(values: Float[Tensor, "*b v u"], group: Int[Tensor, "v u"], count: int) -> Float[Tensor, "*b node"]:
-    """Sums over the cells of each node."""
-    flat = values.flatten(-2)
-    sums = flat.new_zeros(*flat.shape[:-1], count)
-    return sums.index_add_(-1, group.flatten(), flat)
-
-
-def _groups(nodes: Sequence[FlowNode], most: int, least: float) -> list[list[int]]:
-    """Places of nodes that stay alone, from left to right, and of those that are merged, if any."""
-    worth = [place for place, node in enumerate(nodes) if node.cell is not None and node.weight >= least]
-    kept = sorted(sorted(worth, key=lambda place: -nodes[place].weight)[:most])
-    rest = [place for place in range(len(nodes)) if place not in kept]
-    return [*([place] for place in kept), *([rest] if rest else [])]
-
-
-def _one(level: int, nodes: Sequence[FlowNode]) -> FlowNode:
-    if len(nodes) == 1:
-        # A cell alone keeps its place, also among what is merged: it is all of it.
-        return nodes[0]
-    above, below = (sum(node.gross[side] for node in nodes) for side in (0, 1))
-    cells, own = sum(node.cells for node in nodes), sum(node.own for node in nodes)
-    return FlowNode(level, None, cells, None, own, above + below, (above, below))
-
-
 def _summed(table: Tensor, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:
     """A table with each axis summed over groups of its places."""
     for axis, members in enumerate(groups):
         table = torch.stack([table.index_select(axis, torch.tensor(found)).sum(axis) for found in members], axis)
     return table
-
-
-__all__ = ["DecisionFlow", "FlowNode", "Ribbon", "decision_flow"]

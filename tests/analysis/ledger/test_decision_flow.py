@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import rsp_lab as rl
-from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, FlowNode, Ribbon, decision_flow
+from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon, decision_flow
+from rsp_lab.analysis.ledger.flow_nodes import FlowNode
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value

@@ -195,6 +195,8 @@ def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
     pick(page, "Class", "car")
     type_pixel(page, "Pixel y", 77)
     expect(page.locator(".rsp-second")).to_contain_text("At y 77,")
+    page.get_by_text("Raw maps of one channel").click()
+    at_rest(page)
     channel = (
         page.get_by_role("button", name="(", exact=False)
         .filter(has_text=").")

@@ -19,6 +19,8 @@ from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
 from tests.kit.pages import run
 
+RAW = {"raw_channel": "true"}
+
 
 def captions(page: AppTest) -> str:
     return " ".join(caption.value for caption in page.caption)
@@ -29,7 +31,7 @@ def buttons(page: AppTest, by: str) -> list[str]:
 
 
 def test_the_best_channels_are_a_list_and_one_click_shows_another(page: AppTest) -> None:
-    run(page)
+    run(page, **RAW)
     listed = buttons(page, "selectivity")
     assert len(listed) == 10
     scores = [float(re.fullmatch(r"\d+ \(([\d.]+)\)", label)[1]) for label in listed]  # type: ignore[index]
@@ -50,7 +52,7 @@ def test_the_best_channels_are_a_list_and_one_click_shows_another(page: AppTest)
 
 
 def test_the_channel_by_rule_speaks_about_the_class_that_is_explained(page: AppTest) -> None:
-    run(page, **{"class": "road", "rival": "car"})
+    run(page, **RAW, **{"class": "road", "rival": "car"})
 
     shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
     views = [models.view_of(models.loaded_model(name), shown) for name in ("scenes-baseline", "scenes-rsp4")]

@@ -1,0 +1,51 @@
+"""The decision's flow on the page: the analysis' own, and its files with what is cut."""
+
+from __future__ import annotations
+
+import json
+
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.flow.picture import FORMATS, picture_file
+from app.store import models
+from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.data.scenes.dataset import FIRST_SEED
+from tests.kit.pages import run
+
+
+def pictures(page: AppTest) -> list[dict]:
+    components = page.get("bidi_component")
+    return [json.loads(one.proto.json) for one in components if one.proto.component_name == "rsp_lab.decision_flow"]
+
+
+def expected() -> FlowPicture:
+    shown, _ = models.cached_pair("person-rider", FIRST_SEED["test"], None)
+    passes = [models.view_of(models.loaded_model(name), shown).looked for name in ("scenes-baseline", "scenes-rsp4")]
+    target = PixelTarget(100, 200, "person", "car")
+    return flow_picture(passes, shown.sample.image, target, labels=shown.sample.label)
+
+
+def test_the_picture_is_the_analysis_and_the_raw_channel_stays_on_request(page: AppTest) -> None:
+    run(page, pixel="100,200", **{"class": "person", "rival": "car"})
+
+    (shown,) = pictures(page)
+    assert shown["picture"]["sentence"] == expected().sentence()
+    assert [side["total"] for side in shown["picture"]["sides"]] == [flow.total for flow in expected().flows]
+    assert not [button for button in page.button if str(button.key).startswith("channel-")]
+    page.toggle(key="raw_channel").set_value(True)
+    run(page)
+    assert [button for button in page.button if str(button.key).startswith("channel-")]
+
+
+def test_files_are_of_this_very_picture() -> None:
+    found = expected()
+    flow = found.flows[1]
+    cut = max((one for one in flow.ribbons if one.level in flow.chain), key=lambda one: abs(flow.ribbons[one]))
+
+    files = {ending: picture_file(found, ((), (cut,)), ending) for ending in FORMATS}
+
+    assert files["pdf"].startswith(b"%PDF")
+    assert b"<svg" in files["svg"]
+    assert files["html"].startswith(b"<!doctype html>")
+    assert files["pdf"] != picture_file(found, ((), ()), "pdf")

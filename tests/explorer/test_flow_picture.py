@@ -1,0 +1,126 @@
+"""The decision flow as one file: shut off, a click cuts and can be undone, and motion is as the reader wants it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
+from rsp_lab.analysis.ledger.decision_flow import Ribbon
+from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.explorer.flow_picture import flow_data, flow_page, ribbon_key
+from rsp_lab.text import signed_fixed
+
+ANIMATED = "() => document.getAnimations().length"
+
+
+@pytest.fixture(scope="module")
+def picture(small: Any) -> FlowPicture:
+    image, label, _, views = small
+    return flow_picture([view.looked for view in views], image, PixelTarget(48, 65), labels=label)
+
+
+@pytest.fixture(scope="module")
+def opened(
+    picture: FlowPicture, chromium: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Page, list[str]]]:
+    """The open page, without motion; what its console said, it broke on or it asked for."""
+    path = tmp_path_factory.mktemp("page") / "flow.html"
+    path.write_text(flow_page(picture, "Why? </script><b>", "One <note>"), encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+        page.goto(path.as_uri())
+        page.locator(".rsp-flow-svg").wait_for()
+        yield page, said
+        browser.close()
+
+
+def strongest(picture: FlowPicture, side: int) -> Ribbon:
+    flow = picture.flows[side]
+    return max((one for one in flow.ribbons if one.level in flow.chain), key=lambda one: abs(flow.ribbons[one]))
+
+
+def words(page: Page) -> str:
+    return page.locator(".rsp-flow-words").inner_text()
+
+
+def test_a_click_cuts_a_ribbon_and_the_answer_is_the_frozen_heads(picture: FlowPicture, opened: Any) -> None:
+    page, said = opened
+    one = strongest(picture, 1)
+    ribbon = page.locator(f'[data-side="1"][data-key="{ribbon_key(one)}"]')
+
+    assert page.evaluate(ANIMATED) == 0
+    assert words(page).startswith("Click a ribbon to cut it")
+    ribbon.dispatch_event("click")
+    left = signed_fixed(picture.flows[1].without([one]))
+    assert f"{picture.flows[1].name} without 1 ribbon: {left} logits" in words(page)
+    assert "Exact in the frozen head" in words(page)
+    assert ribbon.get_attribute("aria-pressed") == "true"
+    assert ribbon_key(one) in page.evaluate("() => decodeURIComponent(location.hash)")
+
+    page.get_by_role("button", name="Undo").click()
+    assert words(page).startswith("Click a ribbon to cut it")
+    assert said == []
+
+
+def test_keys_cut_and_undo_and_all_can_be_restored(picture: FlowPicture, opened: Any) -> None:
+    page, _ = opened
+    for side in range(2):
+        page.locator(f'[data-side="{side}"][data-key="{ribbon_key(strongest(picture, side))}"]').focus()
+        page.keyboard.press("Enter")
+    assert words(page).count("without 1 ribbon") == 2
+    page.keyboard.press("Control+z")
+    assert words(page).count("without 1 ribbon") == 1
+    page.get_by_role("button", name="Restore all").click()
+    assert words(page).startswith("Click a ribbon")
+
+
+def test_it_plays_for_readers_who_want_motion_and_fits_a_telephone(opened: Any) -> None:
+    page, _ = opened
+    page.emulate_media(reduced_motion="no-preference")
+    page.get_by_role("button", name="Play").click()
+    assert page.evaluate(ANIMATED) > 10
+
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_function("() => document.querySelector('.rsp-flow-svg').clientWidth <= 400")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_the_file_saved_is_the_picture(opened: Any, tmp_path: Path) -> None:
+    page, _ = opened
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as SVG").click()
+    content = download.value.path().read_text(encoding="utf-8")
+
+    assert content.startswith("<svg")
+    assert "data:image/jpeg;base64" in content
+    assert "rsp-flow-ribbon" in content
+
+
+def test_the_page_may_fetch_nothing_and_its_words_are_text(picture: FlowPicture) -> None:
+    page = flow_page(picture, "Why? </script><b>", "One <note>")
+
+    assert "default-src 'none'" in page
+    assert "<title>Why? &lt;/script&gt;&lt;b&gt;</title>" in page
+    assert page.count("</script>") == 2
+
+
+def test_data_are_plain_and_unknown_ribbons_are_refused(picture: FlowPicture) -> None:
+    one = strongest(picture, 0)
+    data = json.loads(json.dumps(flow_data(picture, ([one], []))))
+
+    assert data["cuts"] == [[ribbon_key(one)], []]
+    assert data["sentence"] == picture.sentence()
+    with pytest.raises(ValueError, match="no ribbon"):
+        flow_data(picture, ([Ribbon(9, 9, 9)], []))
