@@ -128,7 +128,7 @@ class SegmentStory(Summarised):
         words = [
             f"{self.place.title}: {of}, it {kept}.",
             f"The semantic branch calls {percent(share, 0)} of these pixels {first}; {self.margins()}, which the merge "
-            "does not ask.",
+            "does not use.",
         ]
         own = self.own_share
         if self.attribution is not None and own is not None:
