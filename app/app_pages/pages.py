@@ -14,12 +14,14 @@ from app.app_pages.ledger import page as ledger
 from app.app_pages.relations import page as relations
 from app.app_pages.runs import page as runs
 from app.app_pages.segments import page as segments
+from app.app_pages.story import page as story
 from app.app_pages.surgery import page as surgery
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 
 Draw = Callable[[Selection, Heading], None]
 PAGES: tuple[tuple[str, str, Draw], ...] = (
+    ("Story", "story", story.draw),
     ("Context flow", "flow", flow.draw),
     ("Relations", "relations", relations.draw),
     ("Key and query", "key-query", key_query.draw),

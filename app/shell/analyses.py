@@ -8,6 +8,7 @@ from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.ledger.levels import LevelLedger
 from rsp_lab.analysis.ledger.levels import level_ledger as level_ledger_of
 from rsp_lab.analysis.ledger.selection import RejectionMap, rejection_map
+from rsp_lab.analysis.surgery.knock_out import LevelKnockOuts, knock_out_levels
 from rsp_lab.analysis.targets.target import Target
 
 
@@ -38,3 +39,19 @@ def level_ledger(selection: Selection, side: int) -> LevelLedger:
     """Each level's part in every logit of one model."""
     frozen = selection.passes[side].frozen
     return results().get(selection.key("level ledger", side=side), lambda: level_ledger_of(frozen, frozen.image))
+
+
+def knock_outs(selection: Selection, side: int) -> LevelKnockOuts:
+    """Each level of one model taken away alone.
+
+    Raises:
+        ValueError, FrozenError, LedgerError: as :func:`rsp_lab.analysis.surgery.knock_out.knock_out_levels`.
+    """
+    loaded, looked = selection.loaded[side], selection.passes[side]
+
+    def work() -> LevelKnockOuts:
+        frozen = looked.head if looked.held is None else looked.held
+        with loaded.lock:
+            return knock_out_levels(frozen, looked.image, selection.target)
+
+    return results().get(selection.key("levels taken away", side=side, target=selection.target), work)

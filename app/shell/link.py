@@ -10,7 +10,7 @@ from streamlit.errors import StreamlitAPIException
 
 Pixel = tuple[int, int]
 BY_RULE = "by rule"
-PIXEL, UPLOAD, PAINT = KEPT = ("pixel", "upload", "paint")
+PIXEL, UPLOAD, PAINT, NOTE = KEPT = ("pixel", "upload", "paint", "note")
 """Parameters that no widget holds, which go along from page to page."""
 _PAGE = "page shown"
 

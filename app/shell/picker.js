@@ -17,7 +17,7 @@ function pixelOn(map, event) {
 
 // Its numbers are those of the smallest rectangle with all cells that are not 0.
 function describe(event) {
-  const map = event.target.closest?.(".rsp-thumbs [data-pick]");
+  const map = event.target.closest?.(":is(.rsp-thumbs, .rsp-pair) [data-pick]");
   const picture = map?.querySelector("[data-values]");
   if (!picture) return;
   const [high, wide, top, left, rows, columns] = picture.dataset.shape.split(",").map(Number);
@@ -35,7 +35,7 @@ function describe(event) {
 }
 
 function pixelAt(event) {
-  const map = event.target.closest?.(".rsp-thumbs [data-pick]");
+  const map = event.target.closest?.(":is(.rsp-thumbs, .rsp-pair) [data-pick]");
   if (map) return pixelOn(map, event);
   const area = event.target.closest?.(".nsewdrag");
   const chart = area?.closest(".js-plotly-plot");

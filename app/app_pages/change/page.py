@@ -6,26 +6,24 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import streamlit as st
-import torch
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from app.app_pages.change import charts
 from app.app_pages.change.brush import draw_brush
 from app.charts.bar_rows import rows_html
+from app.charts.change_rows import change_ends, change_rows
 from app.charts.signed_cells import scale_of, signed_scale_html
 from app.charts.theme import draw as draw_chart
+from app.shell import changes
+from app.shell.changes import Pair
 from app.shell.choices import choose, control_columns
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
 from app.shell.text import escape
-from app.store.models import cached_pair
 from app.store.results import results
 from rsp_lab.analysis.attribution.erase import erase
-from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
-from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.files import digest
 from rsp_lab.text import signed
@@ -63,9 +61,6 @@ class Fill(StrEnum):
     INPAINT = "inpaint"
 
 
-Pair = tuple[ChangeLedger, ChangeLedger]
-
-
 def measures(foreign: Sequence[bool]) -> str:
     """What the page's measures are, for models of ours, networks of another make, or one of each."""
     return f"{_CHANGE}{'' if all(foreign) else _OF_OURS}{_OF_OTHERS if any(foreign) else ''}{_REST}"
@@ -85,8 +80,8 @@ def draw(selection: Selection, heading: Heading) -> None:
             heading.write("Paint over a part of the photograph to see what it did to both models.")
             return
     try:
-        picture = other_reading(selection) if how == Change.READING else erased(selection, mask, fill)
-        ledgers = worked_out(selection, heading, picture)
+        picture = changes.other_reading(selection) if how == Change.READING else erased(selection, mask, fill)
+        ledgers = changes.change_ledgers(selection, heading, picture)
     except (*REFUSED, ImportError) as problem:
         heading.write("This change cannot be worked out here.")
         st.error(escape(str(problem)))
@@ -106,47 +101,12 @@ def draw(selection: Selection, heading: Heading) -> None:
         st.markdown(measures(selection.foreign))
 
 
-def other_reading(selection: Selection) -> Tensor:
-    """The scene with the other cue, uint8 [3, y, x]."""
-    scene = selection.shown.scene
-    if scene is None:
-        raise ValueError("Only a drawn scene has another reading: choose “Drawn scene” above, or paint over a part.")
-    planted = scene.ambiguities[0]
-    for distance in (None, planted.requested):  # as drawn, or as the reader asked for
-        pair = cached_pair(planted.case, scene.seed, distance, selection.shown.size)
-        if torch.equal(pair[scene.reading].sample.image, scene.image):
-            return pair[1 - scene.reading].sample.image
-    raise ValueError("This scene is not one that the workbench draws: choose another.")
-
-
 def erased(selection: Selection, mask: Tensor | None, fill: Fill) -> Tensor:
     """The photograph with the painted part filled, uint8 [3, y, x]."""
     if mask is None:
         raise ValueError("Nothing is painted over: drag over a part of the photograph.")
     key = (selection.shown.identity, "erased", digest(mask), fill)
     return results().get(key, lambda: erase(selection.shown.sample.image, mask, fill))
-
-
-def worked_out(selection: Selection, heading: Heading, picture: Tensor) -> Pair:
-    """The change ledger of both models; kept."""
-
-    def one(side: int) -> ChangeLedger:
-        loaded, name = selection.loaded[side], selection.names[side]
-        changed = digest(picture)
-
-        def head() -> FrozenPass:
-            with heading.spinner(f"{name} looks at the changed picture"), loaded.lock:
-                return freeze(selection.passes[side].model, picture)
-
-        def ledger() -> ChangeLedger:
-            after = results().get((loaded.identity, changed, "changed head"), head)
-            before = selection.passes[side].frozen
-            with heading.spinner(f"{name} is accounted for"), loaded.lock:
-                return FrozenPair(before, after).ledgers([selection.target])[0]
-
-        return results().get(selection.key(("change", changed), side=side, target=selection.target), ledger)
-
-    return one(0), one(1)
 
 
 def sentence(selection: Selection, ledgers: Pair, how: Change) -> str:
@@ -174,11 +134,11 @@ def _note(how: Change) -> str:
 def draw_parts(selection: Selection, ledgers: Pair) -> None:
     """Content by level and looking by step of both models, on one axis."""
     names = {level: selection.level_name(level) for ledger in ledgers for level in ledger.levels}
-    ends = charts.ends(ledgers, names)
+    ends = change_ends(ledgers, names)
     for place, name, ledger in zip(st.columns(2, gap="medium"), selection.names, ledgers, strict=True):
         with place:
             st.markdown(f"##### {escape(name)}")
-            st.html(rows_html(charts.rows(ledger, names), ends, "logits"))
+            st.html(rows_html(change_rows(ledger, names), ends, "logits"))
             off = f"The parts differ from the model’s own change by a relative {ledger.residual:.1g}."
             none = "" if ledger.looking else " This model sums: it has no weights that could change."
             if GATES in ledger.looking:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
 import torch
-from scipy import ndimage
 from torch import Tensor
 
 from app.app_pages.ledger.readings import Panel
 from app.charts.legend import outline_chip
-from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
+from app.charts.on_image import frame_level, mark_pixel, picture_figure
 from app.charts.signed_cells import in_fine_cells, signed_cells, signed_scale_html
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import on_pixels
@@ -44,21 +41,6 @@ class Ground:
     outline: str
     pixel: Size
     outlined: tuple[str, ...] = ()
-
-
-def outline_uri(masks: Mapping[str, Tensor]) -> str:
-    """Edges of masks on nothing, each in its colour on a dark rim; a name without one is white."""
-    if not masks:
-        return ""
-    picture = np.zeros((*next(iter(masks.values())).shape, 4), np.uint8)
-    for name, mask in masks.items():
-        inside = mask.numpy()
-        rim = ndimage.binary_dilation(inside, iterations=1) & ~inside
-        edge = inside & ~ndimage.binary_erosion(inside, border_value=1)
-        shade = OUTLINE_COLOURS.get(name, "#FFFFFF")
-        picture[rim] = (0, 0, 0, 190)
-        picture[edge] = (*(int(shade[i : i + 2], 16) for i in (1, 3, 5)), 255)
-    return picture_uri(picture)
 
 
 def shown_map(panel: Panel, level: int | None, size: Size) -> Tensor | None:

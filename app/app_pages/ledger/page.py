@@ -14,6 +14,7 @@ from app.app_pages.ledger.text import READING_HELP, measures, part_words, readin
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
 from app.charts.signed_cells import FINEST, SIDE, grey_uri, scale_of
+from app.charts.small_pictures import outline_uri
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import is_dark
 from app.shell import scenes
@@ -118,7 +119,7 @@ def ground_of(selection: Selection, target: Target | None) -> maps.Ground:
     if isinstance(target, RegionTarget):
         masks = {**masks, "target": target.mask}
     shown = {name: mask for name, mask in masks.items() if bool(mask.any())}
-    outline = maps.outline_uri(shown)
+    outline = outline_uri(shown)
     return maps.Ground(selection.shown.size, large, small, outline, selection.result.pixel, tuple(shown))
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-import numpy as np
 from torch import Tensor
 
 from app.app_pages.ledger.maps import Ground
 from app.app_pages.ledger.readings import Panel
 from app.charts.level_rows import level_colour, tidy
 from app.charts.on_image import picture_uri
-from app.charts.signed_cells import AGAINST, FAINT, FOR, FULL, TINY, nonzero_part
+from app.charts.signed_cells import TINY, nonzero_part
+from app.charts.small_pictures import cell_picture
 from app.shell.text import escape
 
 
@@ -53,13 +53,3 @@ def _cells(values: Tensor, end: float) -> str:
     numbers = base64.b64encode(part.astype("<f4").tobytes()).decode()
     shape = ",".join(map(str, (*cells.shape, top, left, *part.shape)))
     return f'<img alt="" data-shape="{shape}" data-values="{numbers}" src="{picture_uri(picture)}">'
-
-
-def cell_picture(values: np.ndarray, end: float) -> np.ndarray:
-    """RGBA (v, u, 4) of signed cells: blue below 0, nothing at 0, red above, at ``end`` and beyond at full strength."""
-    picture = np.zeros((*values.shape, 4), np.uint8)
-    for shade, where in ((AGAINST, values < 0), (FOR, values > 0)):
-        picture[where, :3] = [int(part) for part in shade.split(",")]
-    strength = FAINT + (FULL - FAINT) * np.minimum(np.abs(values) / end, 1)
-    picture[..., 3] = np.where(values != 0, np.rint(255 * strength), 0)
-    return picture

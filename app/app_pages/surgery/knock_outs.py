@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from app.shell import analyses
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_head, draw_table, escape
-from app.store.results import results
-from rsp_lab.analysis.surgery.knock_out import LevelKnockOuts, knock_out_levels
+from rsp_lab.analysis.surgery.knock_out import LevelKnockOuts
 from rsp_lab.text import percent, signed
 
 MEASURES = """
@@ -18,22 +18,6 @@ MEASURES = """
   then. **Held**: the same with everything held that is not affine, which is minus the level’s contribution in the
   ledger. **Reaction**: live minus held. **Gates that flip**: share of the gates with two states that change.
 """
-
-
-def knock_outs_of(selection: Selection, side: int) -> LevelKnockOuts:
-    """Of one model; kept.
-
-    Raises:
-        ValueError, FrozenError, LedgerError: as :func:`rsp_lab.analysis.surgery.knock_out.knock_out_levels`.
-    """
-    loaded, looked = selection.loaded[side], selection.passes[side]
-
-    def work() -> LevelKnockOuts:
-        frozen = looked.head if looked.held is None else looked.held
-        with loaded.lock:
-            return knock_out_levels(frozen, looked.image, selection.target)
-
-    return results().get(selection.key("levels taken away", side=side, target=selection.target), work)
 
 
 def draw_knock_outs(selection: Selection, heading: Heading) -> None:
@@ -46,7 +30,7 @@ def draw_knock_outs(selection: Selection, heading: Heading) -> None:
             draw_head(name, SIDES[side])
             try:
                 with heading.spinner(f"{name} runs without each level"):
-                    found = knock_outs_of(selection, side)
+                    found = analyses.knock_outs(selection, side)
             except REFUSED as problem:
                 st.caption(escape(str(problem)))
                 continue

@@ -57,14 +57,14 @@ def test_the_other_reading_is_the_scenes_own_at_any_distance(page: AppTest) -> N
         class Chosen:
             shown = other[reading]
 
-        picture = change.other_reading(Chosen())  # type: ignore[arg-type]
+        picture = changes.other_reading(Chosen())  # type: ignore[arg-type]
         assert torch.equal(picture, other[1 - reading].sample.image)
     for reading in (0, 1):
 
         class AsDrawn:
             shown = pair()[reading]
 
-        assert torch.equal(change.other_reading(AsDrawn()), pair()[1 - reading].sample.image)  # type: ignore[arg-type]
+        assert torch.equal(changes.other_reading(AsDrawn()), pair()[1 - reading].sample.image)  # type: ignore[arg-type]
 
 
 def test_a_photograph_waits_for_the_brush(page: AppTest, upload_png: bytes) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.app_pages.ledger import bars, maps, thumbs
+from app.app_pages.ledger import bars, maps
 from app.app_pages.ledger.readings import Panel
 from app.charts import bar_rows
 from app.charts.signed_cells import signed_cells
@@ -311,7 +311,7 @@ def test_bars_stand_on_one_axis_and_names_are_only_text() -> None:
 
 
 def test_a_small_map_is_blue_below_0_and_red_above() -> None:
-    picture = thumbs.cell_picture(np.array([[-1.0, 0.0], [0.25, 3.0]]), 1.0)
+    picture = cell_picture(np.array([[-1.0, 0.0], [0.25, 3.0]]), 1.0)
 
     assert picture[0, 0].tolist() == [42, 110, 196, round(255 * 0.96)]
     assert picture[0, 1].tolist() == [0, 0, 0, 0]

@@ -1,0 +1,52 @@
+"""What another picture does to both models: the other reading of a scene, and change ledgers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from app.shell.heading import Heading
+from app.shell.selection import Selection
+from app.store.models import cached_pair
+from app.store.results import results
+from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
+from rsp_lab.analysis.ledger.freeze import freeze
+from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.files import digest
+
+Pair = tuple[ChangeLedger, ChangeLedger]
+
+
+def other_reading(selection: Selection) -> Tensor:
+    """The scene with the other cue, uint8 [3, y, x]."""
+    scene = selection.shown.scene
+    if scene is None:
+        raise ValueError("Only a drawn scene has another reading: choose “Drawn scene” above, or paint over a part.")
+    planted = scene.ambiguities[0]
+    for distance in (None, planted.requested):  # as drawn, or as the reader asked for
+        pair = cached_pair(planted.case, scene.seed, distance, selection.shown.size)
+        if torch.equal(pair[scene.reading].sample.image, scene.image):
+            return pair[1 - scene.reading].sample.image
+    raise ValueError("This scene is not one that the workbench draws: choose another.")
+
+
+def change_ledgers(selection: Selection, heading: Heading, picture: Tensor) -> Pair:
+    """The change ledger of both models; kept."""
+
+    def one(side: int) -> ChangeLedger:
+        loaded, name = selection.loaded[side], selection.names[side]
+        changed = digest(picture)
+
+        def head() -> FrozenPass:
+            with heading.spinner(f"{name} looks at the changed picture"), loaded.lock:
+                return freeze(selection.passes[side].model, picture)
+
+        def ledger() -> ChangeLedger:
+            after = results().get((loaded.identity, changed, "changed head"), head)
+            before = selection.passes[side].frozen
+            with heading.spinner(f"{name} is accounted for"), loaded.lock:
+                return FrozenPair(before, after).ledgers([selection.target])[0]
+
+        return results().get(selection.key(("change", changed), side=side, target=selection.target), ledger)
+
+    return one(0), one(1)

@@ -1,0 +1,40 @@
+"""A reader's note about a decision: it stands in the link, and goes into what is exported."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.shell import link
+
+MOST = 500
+"""Characters of a note: a link is to stay one that can be sent."""
+_KEY = "typed_note"
+
+
+def note() -> str:
+    """The note of the link, on as many lines as it was written; empty without one."""
+    text = "".join(sign for sign in st.query_params.get(link.NOTE, "") if sign.isprintable() or sign == "\n")
+    return text[:MOST].strip()
+
+
+def draw_notes() -> None:
+    """A field that shows the link's note and sets it."""
+    # As the fields of the pixel: the field follows the link, whatever it held before.
+    st.session_state[_KEY] = note()
+    st.text_area(
+        "Notes",
+        key=_KEY,
+        max_chars=MOST,
+        height=100,
+        on_change=_take,
+        placeholder="What you found. It travels in the link of this page, and into the files that are exported.",
+    )
+    link.remember(link.NOTE)
+
+
+def _take() -> None:
+    text = str(st.session_state.get(_KEY) or "").strip()[:MOST]
+    if text:
+        st.query_params[link.NOTE] = text
+    else:
+        link.forget(link.NOTE)
