@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.shell.text import escape
+from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.text import significant
 
 _TICKS = 5
@@ -41,6 +42,12 @@ class Row:
     reached: float | None = None
 
 
+def hatch_class(colour: str) -> str:
+    """Of an element in a level's colour the class, after a space, that says the level by a hatch as well."""
+    level = next((level for level, shade in LEVEL_COLOURS.items() if shade == colour), None)
+    return "" if level is None else f" rsp-level-{level}"
+
+
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers of an axis, at most about five, multiples of one step of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / _TICKS
@@ -66,8 +73,8 @@ def rows_html(rows: Sequence[Row], ends: tuple[float, float], unit: str, thick: 
 
 def _cells(row: Row, grid: str, at: Callable[[float], str]) -> str:
     bars = "".join(
-        f'<i class="rsp-bar" title="{escape(bar.hover)}" '
-        f'style="left:{at(left)};width:calc({at(right)} - {at(left)});background:{bar.colour}"></i>'
+        f'<i class="rsp-bar{hatch_class(bar.colour)}" title="{escape(bar.hover)}" '
+        f'style="left:{at(left)};width:calc({at(right)} - {at(left)});background-color:{bar.colour}"></i>'
         for bar, left, right in _spans(row)
     )
     line = "" if row.reached is None else f'<i class="rsp-reached" style="left:{at(row.reached)}"></i>'

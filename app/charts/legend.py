@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.charts.bar_rows import hatch_class
 from app.shell.text import escape
 
 
 def chip(colour: str, text: str, note: str = "") -> str:
     """One entry; ``note`` is a quiet number beside it."""
+    of_level = f' class="{hatch_class(colour).strip()}"' if hatch_class(colour) else ""
     after = f'<span class="rsp-quiet">{escape(note)}</span>' if note else ""
-    return f'<span class="rsp-chip"><i style="background:{colour}"></i>{escape(text)}{after}</span>'
+    return f'<span class="rsp-chip"><i{of_level} style="background-color:{colour}"></i>{escape(text)}{after}</span>'
 
 
 def outline_chip(colour: str, text: str) -> str:

@@ -47,10 +47,15 @@ def draw_bar() -> Bar:
 
 def of_selection(selection: Selection) -> str:
     """Image, left and right model, class over rival at the pixel."""
+    return _line(*(_part(kind, text) for kind, text in parts_of(selection).items()))
+
+
+def parts_of(selection: Selection) -> dict[str, str]:
+    """The same in words, by what each part says."""
     target = selection.target
     over = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
-    question = _part("asks", f"{over} at y {target.y}, x {target.x}")
-    return _line(_part("image", image_words(selection.shown)), *_models(selection.names), question)
+    models = dict(zip(SIDES, selection.names, strict=True))
+    return {"image": image_words(selection.shown), **models, "asks": f"{over} at y {target.y}, x {target.x}"}
 
 
 def without_image(source: Source, names: tuple[str, str]) -> str:

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.shell import chip, history, link, scenes, sources
 from app.shell.errors import REFUSED
+from app.shell.export import draw_export
 from app.shell.heading import Heading
 from app.shell.picker import draw_picker
 from app.shell.selection import Selection, result_key
@@ -79,6 +80,7 @@ def draw_frame() -> tuple[Selection, Heading] | None:
     bar.say(chip.of_selection(selection))
     history.record()
     history.draw_undo(bar.tools)
+    draw_export(bar.tools, "; ".join(f"{kind} {text}" for kind, text in chip.parts_of(selection).items()))
     return selection, heading
 
 

@@ -1,4 +1,4 @@
-"""A step of the story as the page draws it: a question, a sentence, a picture, numbers on demand, the instruments."""
+"""A step of the story as the page draws it: a sentence, a picture, numbers on demand, the instruments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.shell.navigation import jump
 from app.shell.selection import Selection
-from app.shell.text import draw_table, escape
+from app.shell.text import draw_caption, draw_table, escape
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class Chapter:
 
     Attributes:
         name: in one word, for keys.
-        question: its title.
         sentence: the answer.
         pictures: HTML.
         caption: what is to be seen, and how exact it is.
@@ -42,7 +41,6 @@ class Chapter:
     """
 
     name: str
-    question: str
     sentence: str
     pictures: str
     caption: str = ""
@@ -50,20 +48,19 @@ class Chapter:
     ways: Sequence[Way] = ()
 
 
-def draw_chapter(chapter: Chapter, number: int, selection: Selection) -> None:
-    """The whole step."""
-    draw_question(number, chapter.question, chapter.sentence)
+def draw_chapter(chapter: Chapter, selection: Selection) -> None:
+    """What stands below a step's question and its answer."""
     if chapter.pictures:
         st.html(chapter.pictures)
     if chapter.caption:
-        st.caption(escape(chapter.caption))
+        draw_caption(chapter.caption, f"story-{chapter.name}", 2)
     draw_numbers(chapter, selection)
 
 
 def draw_question(number: int, question: str, sentence: str) -> None:
     """A step's title and its answer."""
-    title, answer = escape(f"{number}. {question}"), escape(sentence)
-    st.html(f'<section class="rsp-chapter"><h2>{title}</h2><p>{answer}</p></section>')
+    answer = f"<p>{escape(sentence)}</p>" if sentence else ""
+    st.html(f'<section class="rsp-chapter"><h2>{escape(f"{number}. {question}")}</h2>{answer}</section>')
 
 
 def draw_numbers(chapter: Chapter, selection: Selection) -> None:

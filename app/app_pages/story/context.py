@@ -19,8 +19,6 @@ from app.shell.selection import SIDES, Selection
 from rsp_lab.analysis.surgery.knock_out import KNOCK_OUT_RULE, LevelKnockOuts
 from rsp_lab.text import percent, signed
 
-QUESTION = "What if the context were not there?"
-
 
 def without_context(selection: Selection, heading: Heading) -> Chapter:
     """Of a drawn scene the other cue, whose account is exact; of a photograph each level taken away, which is an edit.
@@ -63,7 +61,6 @@ def other_cue(selection: Selection, heading: Heading) -> Chapter:
     }
     return Chapter(
         "context",
-        QUESTION,
         f"With the other cue in the same place {margin_words(selection.target)} goes "
         f"{' and '.join(dict.fromkeys(said))}: {last}.",
         _before_and_after(selection, picture) + pictures.columns_html(bars),
@@ -97,7 +94,6 @@ def without_levels(selection: Selection, heading: Heading) -> Chapter:
     ]
     return Chapter(
         "context",
-        QUESTION,
         " ".join(dict.fromkeys(said)),
         pictures.columns_html(bars),
         f"Change of {margin_words(selection.target)} without a level. An edit, and no photograph: {KNOCK_OUT_RULE}.",

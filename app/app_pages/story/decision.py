@@ -35,7 +35,6 @@ def parting(selection: Selection) -> Chapter:
     outlined = "" if region is None else f" Outlined: the {int(region.sum()):,} px in which they part in this very way."
     return Chapter(
         "parting",
-        "Where do they part?",
         f"{_answers(selection)} {_truth(selection)}".strip(),
         pictures.pair_html(selection, (layers[0], layers[1]), pictures.PHOTOGRAPH, "prediction on the photograph"),
         f"The predictions as a tint; ring: the pixel. The two differ on {percent(result.disagreeing_share)} of the "
@@ -104,7 +103,6 @@ def looking(selection: Selection) -> Chapter:
     )
     return Chapter(
         "looking",
-        "What did each look at?",
         f"{'; '.join(dict.fromkeys(said))}.",
         pictures.pair_html(selection, (layers[0], layers[1]), pictures.PHOTOGRAPH, "where context is taken from"),
         "Frames: what a step can reach, in its level's colour and dash; filled: what it takes its context from, the "

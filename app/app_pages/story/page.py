@@ -2,72 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from app.app_pages.story import pictures
 from app.app_pages.story.chapter import Chapter, draw_chapter, draw_question
-from app.app_pages.story.context import QUESTION, without_context
+from app.app_pages.story.context import without_context
 from app.app_pages.story.decision import looking, parting
 from app.app_pages.story.sources import adding, refusing
 from app.app_pages.story.truth import draw_test, proof
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.notes import draw_notes
-from app.shell.region_target import margin_words
 from app.shell.selection import Selection
-from app.shell.text import escape
-from rsp_lab.text import signed
 
-STEPS = (parting, looking, adding, refusing)
+FIRST, LAST = "Where do they part?", "Is this explanation true?"
+STEPS: dict[str, Callable[[Selection, Heading], Chapter]] = {
+    FIRST: lambda selection, _: parting(selection),
+    "What did each look at?": lambda selection, _: looking(selection),
+    "What did each level add?": lambda selection, _: adding(selection),
+    "What was refused?": lambda selection, _: refusing(selection),
+    "What if the context were not there?": without_context,
+    LAST: lambda selection, _: proof(selection),
+}
+"""The questions in order, and what answers them."""
 
 
 def draw(selection: Selection, heading: Heading) -> None:
-    heading.write(sentence(selection))
     pictures.draw_grounds(selection)
-    told: list[Chapter] = []
-    for number, step in enumerate(STEPS, 1):
-        try:
-            told.append(step(selection))
-        except REFUSED as problem:
-            st.error(escape(str(problem)))
-            continue
-        draw_chapter(told[-1], number, selection)
-    try:
-        told.append(without_context(selection, heading))
-        draw_chapter(told[-1], len(STEPS) + 1, selection)
-    except REFUSED as problem:
-        draw_question(len(STEPS) + 1, QUESTION, "This cannot be worked out here.")
-        st.error(escape(str(problem)))
-    _draw_proof(selection, told)
+    for number, (question, step) in enumerate(STEPS.items(), 1):
+        place, below = st.container(), st.container()
+        if question == LAST:
+            # The words say what the test below them found, so it is drawn first.
+            with below:
+                draw_test(selection)
+        with place:
+            _draw_step(selection, heading, number, question, step)
     draw_notes()
 
 
-def sentence(selection: Selection) -> str:
-    """The decision in one sentence."""
-    result, target = selection.result, selection.target
-    (left, right), (first, second) = result.answers, selection.names
-    what = margin_words(target)
-    values = [_margin(answer.logits, target.class_name, target.rival) for answer in result.answers]
-    if left.label != right.label:
-        head = f"{second} says {right.label} here and {first} {left.label}"
-    else:
-        head = f"Both models say {right.label} here"
-    return f"{head}: {what} is {signed(values[1])} logits in {second} and {signed(values[0])} in {first}."
-
-
-def _margin(logits: dict[str, float], class_name: str | None, rival: str | None) -> float:
-    return logits[str(class_name)] - (logits[rival] if rival else 0.0)
-
-
-def _draw_proof(selection: Selection, told: list[Chapter]) -> None:
-    # The words say what the test below them found, so it is drawn first.
-    words, test = st.container(), st.container()
-    with test:
-        draw_test(selection)
-    with words:
-        try:
-            told.append(proof(selection))
-        except REFUSED as problem:
-            st.error(escape(str(problem)))
-            return
-        draw_chapter(told[-1], len(STEPS) + 2, selection)
+def _draw_step(
+    selection: Selection,
+    heading: Heading,
+    number: int,
+    question: str,
+    step: Callable[[Selection, Heading], Chapter],
+) -> None:
+    try:
+        chapter = step(selection, heading)
+    except REFUSED as problem:
+        draw_question(number, question, f"This cannot be told here: {problem}")
+        return
+    if question == FIRST:
+        # What answers the first question is the page's own first sentence.
+        heading.write(chapter.sentence)
+    draw_question(number, question, "" if question == FIRST else chapter.sentence)
+    draw_chapter(chapter, selection)

@@ -52,7 +52,6 @@ def adding(selection: Selection) -> Chapter:
     beyond = f", the largest is ±{most:.2g}" if most > 1.05 * end else ""
     return Chapter(
         "adding",
-        "What did each level add?",
         _sentences(said),
         shown + pictures.columns_html(bars),
         f"Red speaks for {selection.target.class_name}, blue for {selection.target.rival or 'against it'}; full colour "
@@ -72,7 +71,7 @@ def _adds(selection: Selection, found: ContextLedger, side: int) -> str:
         return f"{head}, by the bias alone: no level adds to it"
     source = _source(selection, found, side, level, sign)
     origin = "" if source is None else f", {signed(source[1])} of it from cells on {source[0]}"
-    return f"{head}, and {selection.level_name(level)} adds most, {signed(found.sums[level])}{origin}"
+    return f"{head}, and {selection.level_name(level)} adds most to that, {signed(found.sums[level])}{origin}"
 
 
 def _source(selection: Selection, found: ContextLedger, side: int, level: int, sign: int) -> tuple[str, float] | None:
@@ -122,7 +121,6 @@ def refusing(selection: Selection) -> Chapter:
     )
     return Chapter(
         "refusing",
-        "What was refused?",
         _sentences(said),
         picture if shown else "",
         exact if shown else "A sum passes everything down: there is nothing that it could refuse.",

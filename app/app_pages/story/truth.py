@@ -15,6 +15,7 @@ from app.app_pages.story.sources import ledgers_of
 from app.charts.on_image import ink
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import plain_figure
+from app.shell.errors import REFUSED
 from app.shell.progress import Stoppable, forget_stop, was_stopped
 from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_head, escape
@@ -39,7 +40,6 @@ def proof(selection: Selection) -> Chapter:
     rest = " ".join(dict.fromkeys(tested)) or "Whether its margin falls without these cells is not measured yet."
     return Chapter(
         "truth",
-        "Is this explanation true?",
         " ".join(filter(None, (said, control, rest))),
         "",
         "That the sum is right is proven each time. That it tells what the model would do without a cell is another "
@@ -100,15 +100,22 @@ def draw_test(selection: Selection) -> None:
     known = [_known(selection, side) for side in range(2)]
     with st.container(key="story-test"):
         if None in known:
+            try:
+                ledgers_of(selection)
+            except REFUSED:
+                return  # said above
             if not st.button("Test it: take cells away", key="story-go-test"):
                 st.caption("Stopped. What was measured is kept." if was_stopped(text) else "It takes some seconds.")
                 return
             forget_stop()
             with Stoppable(text) as bar:
-                known = [_measured(selection, side, bar) for side in range(2)]
-        for side, name, found, place in zip(SIDES, selection.names, known, st.columns(2), strict=True):
+                for place in range(2):
+                    _measured(selection, place, bar)
+            # The words above say what was found.
+            st.rerun()
+        for side, name, found, column in zip(SIDES, selection.names, known, st.columns(2), strict=True):
             assert found is not None
-            with place:
+            with column:
                 draw_head(name, side)
                 draw_chart(curves_figure(found), f"story-test-{side}")
         st.caption(
@@ -119,7 +126,7 @@ def draw_test(selection: Selection) -> None:
         )
 
 
-def _measured(selection: Selection, side: int, bar: Stoppable) -> Curves:
+def _measured(selection: Selection, side: int, bar: Stoppable) -> None:
     ledger, frozen = ledgers_of(selection)[side], selection.passes[side].frozen
     cells = sum(values.numel() for values in ledger.maps.values())
     orders = [cell_order(ledger.maps)]
@@ -130,9 +137,7 @@ def _measured(selection: Selection, side: int, bar: Stoppable) -> Curves:
         bar.report((side * len(orders) + number) / (2 * len(orders)))
         with selection.loaded[side].lock:
             found.append(live_curves(frozen, ledger, order))
-    curves = found[0], tuple(found[1:])
-    results().put(_key(selection, side), curves)
-    return curves
+    results().put(_key(selection, side), (found[0], tuple(found[1:])))
 
 
 def curves_figure(found: Curves) -> go.Figure:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.change import page as change
 from app.app_pages.change.strokes import link_of, mask_of
 from app.charts.signed_cells import in_fine_cells
+from app.shell import changes
 from app.store import models
 from rsp_lab.analysis.ledger.change import ChangeLedger, change_ledger
 from rsp_lab.analysis.targets.target import PixelTarget

@@ -14,6 +14,7 @@ from app.app_pages.ledger import bars, maps
 from app.app_pages.ledger.readings import Panel
 from app.charts import bar_rows
 from app.charts.signed_cells import signed_cells
+from app.charts.small_pictures import cell_picture
 from app.shell.scenes import region_pixel
 from app.store import models
 from rsp_lab.analysis.comparison.explain import explain
@@ -304,7 +305,7 @@ def test_bars_stand_on_one_axis_and_names_are_only_text() -> None:
 
     drawn = bar_rows.rows_html((row,), (-2.0, 2.0), "logits")
 
-    assert "left:25.000%;width:calc(75.000% - 25.000%);background:#123456" in drawn
+    assert "left:25.000%;width:calc(75.000% - 25.000%);background-color:#123456" in drawn
     assert "<u>" not in drawn
     assert "<u>" in as_read(drawn)
     assert 'title="a&b"' in as_read(drawn)
