@@ -42,7 +42,9 @@ def change_ledgers(selection: Selection, heading: Heading, picture: Tensor) -> P
                 return freeze(selection.passes[side].model, picture)
 
         def ledger() -> ChangeLedger:
-            after = results().get((loaded.identity, changed, "changed head"), head)
+            # A model that is loaded again is another object, and its passes do not go with those of the one before.
+            kept = loaded.identity, id(selection.passes[side].model), changed, "changed head"
+            after = results().get(kept, head)
             before = selection.passes[side].frozen
             with heading.spinner(f"{name} is accounted for"), loaded.lock:
                 return FrozenPair(before, after).ledgers([selection.target])[0]

@@ -34,6 +34,7 @@ RIGHT = "<img src=x onerror=alert(1)> :red[hostile] :material-home: me@hostile.e
 FILE = ":smile: $$b_2$$ ![x](https:127.0.0.1:9) <b class=hostile>b<b> **c**"
 VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("", {}),
+    ("story", {"note": "<b class=hostile>b</b> ![x](https:127.0.0.1:9)"}),
     ("relations", {}),
     ("key-query", {}),
     ("ledger", {"ledger_split": "class"}),

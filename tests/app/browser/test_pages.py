@@ -25,6 +25,7 @@ pytestmark = pytest.mark.browser
 TRY_MS = 20_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 420, "height": 900}
 PAGES = {
+    "Story": "story",
     "Relations": "relations",
     "Key and query": "key-query",
     "Ledger": "ledger",
@@ -48,7 +49,7 @@ TOP = """() => {
   const walk = (root) => {
     for (const e of root.querySelectorAll("*")) {
       if (e.shadowRoot) walk(e.shadowRoot);
-      if (!e.matches(".rsp-photo, .rsp-thumbs [data-pick], .js-plotly-plot, [data-testid=stImage] img")) continue;
+      if (!e.matches(".rsp-photo, [data-pick], .js-plotly-plot, [data-testid=stImage] img")) continue;
       const box = e.getBoundingClientRect();
       if (box.width > 60 && box.height > 40) tops.push(box.top + above);
     }

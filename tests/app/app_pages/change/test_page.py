@@ -35,6 +35,7 @@ def test_it_says_what_the_other_cue_did_to_both_models(page: AppTest) -> None:
     said = run(page, case="car-bus", scene="2", **{"class": "car", "rival": "bus"})
 
     y, x = (int(page.number_input(key=f"typed_{axis}").value) for axis in "yx")
+    assert not page.error, page.error[0].value
     assert f"With the other cue, car over bus at y {y}, x {x} goes" in said
     for name in ("scenes-baseline", "scenes-rsp4"):
         found = ledger(name, y, x)
