@@ -159,7 +159,7 @@ def test_heads_of_different_widths_are_shown_without_a_ranking(page: AppTest, ro
     assert isinstance(config.head, TopDownConfig)
     kept(root, "wide", replace(config, head=replace(config.head, channels=2 * config.head.channels)))
 
-    run(page, right="runs: wide/best")
+    run(page, right="runs: wide/best", raw_channel="true")
 
     assert not page.error
     captions = " ".join(caption.value for caption in page.caption)
