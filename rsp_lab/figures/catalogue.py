@@ -101,12 +101,14 @@ FIGURES: dict[str, FigureKind] = {
         "What every level and cell adds to one decision.",
         makers.ledger,
         (needs.viewable,),
+        column=True,
     ),
     "flips": FigureKind(
         "Flips",
         f"The {STORIES} strongest disagreements of two models and what tipped them.",
         makers.flips,
         (needs.two_models, needs.viewable, needs.disagreements),
+        column=True,
     ),
     "segments": FigureKind(
         "Segments",

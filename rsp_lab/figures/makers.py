@@ -125,7 +125,9 @@ def ledger(given: FigureInput) -> DrawnFigure:
     """Levels and cells of one decision."""
     accounts = given.accounts
     data = {"models": [account.to_dict() for account in accounts]}
-    return DrawnFigure(draw_ledger(given.image, accounts), ledger_caption(accounts, given.image_name), data)
+    return DrawnFigure(
+        draw_ledger(given.image, accounts, width=given.width), ledger_caption(accounts, given.image_name), data
+    )
 
 
 def gaze(given: FigureInput) -> DrawnFigure:
@@ -140,7 +142,9 @@ def gaze(given: FigureInput) -> DrawnFigure:
 def flips(given: FigureInput) -> DrawnFigure:
     """The strongest disagreements."""
     flips = given.flips
-    return DrawnFigure(draw_flips(given.image, flips), flips_caption(flips, given.image_name), flips.to_dict())
+    return DrawnFigure(
+        draw_flips(given.image, flips, width=given.width), flips_caption(flips, given.image_name), flips.to_dict()
+    )
 
 
 def segments(given: FigureInput) -> DrawnFigure:

@@ -61,30 +61,38 @@ def test_every_figure_is_drawn_but_those_that_cannot_exist(case: Case) -> None:
     assert set(figures) == set(figure_names()) - missing
 
 
-def test_words_are_legible_and_on_the_sheet(case: Case) -> None:
-    _, figures = case
-    for name, drawn in figures.items():
-        figure = drawn.figure
-        renderer = FigureCanvasAgg(figure).get_renderer()
-        width, height = (inches * figure.dpi for inches in figure.get_size_inches())
-        assert figure.get_size_inches()[0] == style.DOUBLE
-        with style.plot_style():
-            for text in shown_texts(figure):
-                box = text.get_window_extent(renderer)
-                assert text.get_fontsize() >= 7, (name, text)
-                assert -1 < box.x0 < box.x1 < width + 1, (name, text)
-                assert -1 < box.y0 < box.y1 < height + 1, (name, text)
+def check_words(name: str, figure: Figure, width: float) -> None:
+    """No word is smaller than 7 pt, leaves the sheet or lies on another one."""
+    assert figure.get_size_inches()[0] == width, name
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    wide, high = (inches * figure.dpi for inches in figure.get_size_inches())
+    with style.plot_style():
+        for text in shown_texts(figure):
+            box = text.get_window_extent(renderer)
+            assert text.get_fontsize() >= 7, (name, text)
+            assert -1 < box.x0 < box.x1 < wide + 1, (name, text)
+            assert -1 < box.y0 < box.y1 < high + 1, (name, text)
+        boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
+    for index, (text, box) in enumerate(boxes):
+        for other, other_box in boxes[index + 1 :]:
+            assert not box.overlaps(other_box), (name, text, other)
 
 
-def test_words_do_not_lie_on_one_another(case: Case) -> None:
+def test_words_of_a_page_are_legible_and_have_room(case: Case) -> None:
     _, figures = case
     for name, drawn in figures.items():
-        renderer = FigureCanvasAgg(drawn.figure).get_renderer()
-        with style.plot_style():
-            boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in drawn.figure.texts]
-        for index, (text, box) in enumerate(boxes):
-            for other, other_box in boxes[index + 1 :]:
-                assert not box.overlaps(other_box), (name, text, other)
+        check_words(name, drawn.figure, style.DOUBLE)
+
+
+@pytest.mark.parametrize("kinds", [("sum", "rsp4"), ("rsp4", "rsp2", 40, 180), ("unnormalised", None, 180, 40)])
+def test_so_are_those_of_a_column_which_fits_on_a_page(kinds: tuple[object, ...], given) -> None:
+    subject = given(*kinds)
+    narrow = replace(subject, width=style.SINGLE, known=subject.view)
+    for name, kind in FIGURES.items():
+        if kind.column and kind.about != "scenes" and kind.refusal(narrow) is None:
+            figure = kind.draw(narrow).figure
+            check_words(name, figure, style.SINGLE)
+            assert figure.get_size_inches()[1] < 10.5, name
 
 
 def test_pictures_have_the_photographs_proportions(case: Case) -> None:

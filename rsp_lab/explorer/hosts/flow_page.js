@@ -5,6 +5,6 @@ const cutsOf = (text) => text.split(";").map((side) => side.split(",").filter(Bo
 const address = () => decodeURIComponent(window.location.hash.slice(1));
 mountFlow(document.getElementById("rsp-root"), picture, {
   cuts: address() ? cutsOf(address()) : picture.cuts,
-  printable: true,
+  alone: true,
   onCuts: (cuts) => window.history.replaceState(null, "", `#${cuts.map((side) => side.join()).join(";")}`),
 });

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rsp_lab.figures.drawing.panels import bare, sides
 from rsp_lab.figures.drawing.sheet import Sheet, line_height, text_width
-from rsp_lab.figures.style import DOUBLE, QUIET, SMALL
+from rsp_lab.figures.style import QUIET, SMALL
 from rsp_lab.text import signed_column
 
 _NUMBER = 0.5
@@ -46,14 +46,14 @@ def draw_signed_bars(
     """
     margin = 0.08
     start = left + max(text_width(row.name, SMALL) for row in rows) + 0.08
-    ends = [DOUBLE - margin - _NUMBER * (len(heads) - 1 - i) for i in range(len(heads))]
+    ends = [sheet.width - margin - _NUMBER * (len(heads) - 1 - i) for i in range(len(heads))]
     bottom = top + height
     for words, end in zip(heads, ends, strict=True):
         if words:
             sheet.text(end, top, words, size=SMALL, color=QUIET, ha="right")
     top += line_height(SMALL) * (len(heads) > 1)
     tall = max(bottom - top, _ROW * len(rows))
-    axes = sheet.axes(start, top, DOUBLE - margin - _NUMBER * len(heads) - start, tall, label="levels")
+    axes = sheet.axes(start, top, sheet.width - margin - _NUMBER * len(heads) - start, tall, label="levels")
     # (model, place, width, filled) of a row's bars.
     bars = [(0, -0.19, 0.34, False), (1, 0.19, 0.34, True)] if models == 2 else [(0, 0.0, 0.5, True)]
     labels = sides(models)

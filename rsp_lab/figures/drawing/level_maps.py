@@ -11,8 +11,8 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.extent import Box
 from rsp_lab.figures.drawing.panels import Scale, frame, lightened, printable, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fit, line_height, text_width
-from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TEXT, signed_weight_map
-from rsp_lab.text import signed_column
+from rsp_lab.figures.style import QUIET, SINGLE, SMALL, TEXT, signed_weight_map
+from rsp_lab.text import signed_column, significant
 
 _MARGIN, _GAP = 0.08, 0.08
 
@@ -43,39 +43,52 @@ def draw_level_maps(
         tallest: height of a panel at the most, in inches.
         mark: draws the target on a panel.
     """
-    slot = (DOUBLE - 2 * _MARGIN - (len(boxes) - 1) * _GAP) / len(boxes)
+    across = len(boxes) if sheet.width > SINGLE + 1 else min(3, len(boxes))
+    slot = (sheet.width - 2 * _MARGIN - (across - 1) * _GAP) / across
     size = picture.shape[0], picture.shape[1]
-    high, wide = fit(size, slot, tallest)
+    panel = fit(size, slot, tallest if sheet.width > SINGLE + 1 else 0.5 * tallest)
     background = lightened(printable(picture))
     totals = {level: signed_column(float(values.sum())) for level, values in maps.items()}
     # The sums of all panels stand below the names where one has no room beside its name.
     below = any(text_width(f"{names[level]} {total}", SMALL) > slot for level, total in totals.items())
-    start = top + line_height(TEXT) + below * line_height(SMALL)
-    for number, (level, (upper, left_edge, lower, right_edge)) in enumerate(boxes.items()):
-        left = _MARGIN + number * (slot + _GAP)
-        sheet.text(left, top, names[level], size=SMALL)
+    own = not isinstance(scale, Scale)
+    head = line_height(TEXT) + below * line_height(SMALL)
+    high = head + panel[0] + own * (line_height(SMALL) + 0.02)
+    for number, (level, box) in enumerate(boxes.items()):
+        row, column = divmod(number, across)
+        left, start = _MARGIN + column * (slot + _GAP), top + row * (high + 0.04)
+        sheet.text(left, start, names[level], size=SMALL)
         if level not in maps:
-            sheet.text(left, start, "not read", size=SMALL, color=QUIET)
+            sheet.text(left, start + head, "not read", size=SMALL, color=QUIET)
             continue
         limit = (scale if isinstance(scale, Scale) else scale[level]).limit
         if below:
-            sheet.text(left, top + line_height(SMALL), totals[level], size=SMALL)
+            sheet.text(left, start + line_height(SMALL), totals[level], size=SMALL)
         else:
             # Beside the level's name even where the picture is narrower than both.
-            end = max(wide, text_width(f"{names[level]} {totals[level]}", SMALL))
-            sheet.text(left + end, top, totals[level], size=SMALL, ha="right")
-        axes = sheet.axes(left, start, wide, high, label=f"{side} level {level}")
-        show_picture(axes, background, size=size)
-        axes.imshow(
-            maps[level].numpy(),
-            cmap=signed_weight_map(),
-            vmin=-limit,
-            vmax=limit,
-            extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5),
-            interpolation="nearest",
-            aspect="auto",
-        )
+            end = max(panel[1], text_width(f"{names[level]} {totals[level]}", SMALL))
+            sheet.text(left + end, start, totals[level], size=SMALL, ha="right")
+        axes = sheet.axes(left, start + head, panel[1], panel[0], label=f"{side} level {level}")
+        _show(axes, background, maps[level], limit, size)
         mark(axes)
-        axes.set(xlim=(left_edge, right_edge), ylim=(lower, upper))
+        axes.set(xlim=(box[1], box[3]), ylim=(box[2], box[0]))
         frame(axes, level, 1.2)
-    return start + high
+        if own:
+            words = f"±{significant(limit)}"
+            sheet.text(left, start + head + panel[0] + 0.02, words, size=SMALL, color=QUIET)
+    rows = -(-len(boxes) // across)
+    return top + rows * (high + 0.04) - 0.04
+
+
+def _show(axes: Axes, background: np.ndarray, values: Tensor, limit: float, size: tuple[int, int]) -> None:
+    """Cells over the lightened picture."""
+    show_picture(axes, background, size=size)
+    axes.imshow(
+        values.numpy(),
+        cmap=signed_weight_map(),
+        vmin=-limit,
+        vmax=limit,
+        extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5),
+        interpolation="nearest",
+        aspect="auto",
+    )

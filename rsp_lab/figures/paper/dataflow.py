@@ -17,10 +17,10 @@ from rsp_lab.shapes import step_digits
 _PANEL = SINGLE
 _VALUE, _KEY, _POSITION, _QUERY = 0.5, 1.36, 2.22, 3.06
 """Where the columns of (a) have their middles, inches from the panel's left."""
-_INPUTS, _MAPS, _TENSORS = 0.72, 1.42, 2.02
-_ADD, _DOT, _NORMALISE, _WEIGHTS, _CONTEXT = 2.78, 3.14, 3.54, 4.16, 4.98
+_INPUTS, _MAPS, _TENSORS = 0.62, 1.24, 1.78
+_ADD, _DOT, _NORMALISE, _WEIGHTS, _CONTEXT = 2.5, 2.82, 3.2, 3.8, 4.54
 """Where the rows of (a) have their middles, inches from the top."""
-_HEIGHT = 5.42
+_HEIGHT = 4.92
 _SHORT = 3.3
 
 
@@ -237,36 +237,35 @@ def _draw_plain(diagram: Diagram, flow: StepDataflow) -> None:
     diagram.text(x, end + 0.42, shape_words(shapes["context"]), size=SMALL, color=QUIET, ha="center")
 
 
-_PROPAGATION = 5.0
+_PROPAGATION = 3.3
 
 
 def _draw_propagation(diagram: Diagram, flow: StepDataflow, left: float, top: float) -> None:
-    """Panel (b): T_x = Q_x + context of the upsampled T_{x+1} (Eq. 4)."""
+    """Panel (b): T_x = Q_x + context of the upsampled T_{x+1} (Eq. 4), in two columns."""
     step, shapes = flow.step, flow.shapes
     name = {"RSP": "relational semantics propagator", "SELF": "propagation"}.get(step.kind, "propagation")
     digits = step_digits(step.name)
     diagram.text(left + 0.04, top + 0.1, f"(b) {name}, step {digits}", size=TEXT, weight="bold")
-    x, own = left + 1.2, left + 2.75
-    rows = [top + y for y in (0.72, 1.72, 2.62, 3.46, 4.3)]
-    _map(diagram, x, rows[0], step.high, symbol("T", step.high), shapes["top"], scale=0.6)
-    diagram.arrow([(x, rows[0] + 0.36), (x, rows[1] - 0.36)])
-    diagram.text(x + 0.06, (rows[0] + rows[1]) / 2, "× 2, bilinear", size=SMALL, color=QUIET)
-    _map(diagram, x, rows[1], step.high, symbol("Q", step.high, prime=True), shapes["high"])
-    diagram.arrow([(x, rows[1] + 0.36), (x, rows[2] - 0.16)])
+    above, x, own = left + 0.5, left + 1.75, left + 3.0
+    rows = [top + y for y in (0.62, 1.42, 2.02, 2.66)]
+    _map(diagram, above, rows[0], step.high, symbol("T", step.high), shapes["top"], scale=0.6)
+    diagram.arrow([(above + 0.26, rows[0]), (x - 0.36, rows[0])])
+    diagram.text((above + x) / 2 - 0.04, rows[0] - 0.1, "× 2, bilinear", size=SMALL, color=QUIET, ha="center")
+    _map(diagram, x, rows[0], step.high, symbol("Q", step.high, prime=True), shapes["high"])
+    diagram.arrow([(x, rows[0] + 0.36), (x, rows[1] - 0.16)])
     fill = tint(level_colour(step.high), 0.3 if step.kind in ("RSP", "SELF") else 0.0)
     look_of = {**level_edge(step.high), "linewidth": 1.1}
-    diagram.box(x, rows[2], 0.9, 0.32, _name(flow), size=TEXT, facecolor=fill, gid=step.kind, **look_of)
-    diagram.arrow([(x, rows[2] + 0.16), (x, rows[3] - 0.085)])
-    diagram.text(
-        x + 0.06, (rows[2] + rows[3]) / 2 + 0.03, f"context {shape_words(shapes['context'])}", size=SMALL, color=QUIET
-    )
-    _map(diagram, own, rows[2] - 0.02, step.low, symbol("Q", step.low), shapes["low"])
+    diagram.box(x, rows[1], 0.9, 0.32, _name(flow), size=TEXT, facecolor=fill, gid=step.kind, **look_of)
+    diagram.arrow([(x, rows[1] + 0.16), (x, rows[2] - 0.085)])
+    words = f"context\n{shape_words(shapes['context'])}"
+    diagram.text(x - 0.08, (rows[1] + rows[2]) / 2 + 0.03, words, size=SMALL, color=QUIET, ha="right")
+    _map(diagram, own, rows[1] - 0.02, step.low, symbol("Q", step.low), shapes["low"])
     if step.kind == "RSP":
-        diagram.arrow([(own - 0.32, rows[2]), (x + 0.45, rows[2])], gid="query")
-        diagram.text((own + x) / 2 + 0.05, rows[2] - 0.09, "query", size=SMALL, color=QUIET, ha="center")
-    diagram.arrow([(own, rows[2] + 0.36), (own, rows[3]), (x + 0.085, rows[3])])
-    diagram.node(x, rows[3], gid="sum")
-    diagram.arrow([(x, rows[3] + 0.085), (x, rows[4] - 0.36)])
-    _map(diagram, x, rows[4], step.low, symbol("T", step.low), shapes["fused"])
+        diagram.arrow([(own - 0.32, rows[1]), (x + 0.45, rows[1])], gid="query")
+        diagram.text((own + x) / 2 + 0.05, rows[1] - 0.09, "query", size=SMALL, color=QUIET, ha="center")
+    diagram.arrow([(own, rows[1] + 0.36), (own, rows[2]), (x + 0.085, rows[2])])
+    diagram.node(x, rows[2], gid="sum")
+    diagram.arrow([(x, rows[2] + 0.085), (x, rows[3] - 0.36)])
+    _map(diagram, x, rows[3], step.low, symbol("T", step.low), shapes["fused"])
     words = f"{shape_words(flow.image_size)} pixels; {step.parameters:,} parameters in this step"
-    diagram.text(left + 0.04, rows[4] + 0.5, words, size=SMALL, color=INK)
+    diagram.text(left + 0.04, rows[3] + 0.5, words, size=SMALL, color=INK)

@@ -9,13 +9,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from rsp_lab.analysis.comparison.compare import Comparison
-from rsp_lab.analysis.comparison.disagreement import Disagreement
+from rsp_lab.analysis.comparison.disagreement import Disagreement, verdict_pixels
 from rsp_lab.analysis.comparison.pixel_view import PixelView
 from rsp_lab.data.labels import ClassTable, checked_labels, colour
 from rsp_lab.figures.drawing.captions import model_words, view_words
 from rsp_lab.figures.drawing.panels import mark_pixel, rgb, show_picture, sides
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width, wrap
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, TEXT, plot_style
+from rsp_lab.figures.style import DOUBLE, INK, SINGLE, SMALL, TEXT, plot_style
 from rsp_lab.text import percent
 
 _MARGIN = 0.04
@@ -54,7 +54,7 @@ def draw_predictions(
         sheet = Sheet(width)
         top = _draw_pictures(sheet, result, table, truth)
         if isinstance(result, Comparison):
-            top = _draw_regions(sheet, result, top + 0.05)
+            top = _draw_regions(sheet, result, top + 0.05, truth)
         bottom = _draw_classes(sheet, result, table, top + 0.05, truth)
         return sheet.finish(bottom + _MARGIN)
 
@@ -72,6 +72,7 @@ def predictions_caption(result: PixelView, image_name: str = "", *, truth: np.nd
             if regions
             else "No connected region with different labels is large enough for a box."
         )
+        words.append(f"They differ on {percent(result.disagreeing_share)} of the pixels{_right(result, truth)}.")
     if truth is not None:
         words.append("Truth: black where unlabelled.")
     return " ".join([*words, *view_words(result, image_name)])
@@ -109,10 +110,13 @@ def _draw_pictures(sheet: Sheet, result: PixelView, table: ClassTable, truth: np
 def _arrange(whole: float, count: int, image_size: tuple[int, int]) -> tuple[int, tuple[float, float]]:
     """Pictures a row, and the size (height, width) of each: fewer a row only where that makes them much larger."""
     best: tuple[int, tuple[float, float]] | None = None
-    for columns in (count, 2, 1) if count == 4 else (count, 1):
+    # In a column two pictures stand beside each other, unless they are strips.
+    strips = image_size[1] > 2.4 * image_size[0]
+    narrow = (count, 2) if count > 2 and not strips else (count, 1)
+    for columns in narrow if whole < SINGLE else (count, 2, 1) if count == 4 else (count, 1):
         slot = (whole - (columns - 1) * _GAP) / columns
         panel = fit(image_size, slot, _TALLEST if columns == count else _TALLEST / 2)
-        if best is None or panel[1] > 1.8 * best[1][1]:
+        if best is None or panel[1] > (1.4 if whole < SINGLE else 1.8) * best[1][1]:
             best = columns, panel
     assert best is not None
     return best
@@ -159,16 +163,28 @@ def _inside(y: float, x: float, half_y: float, half_x: float, rows: int, columns
     return float(np.clip(y, half_y, rows - half_y)), float(np.clip(x, half_x, columns - half_x))
 
 
-def _draw_regions(sheet: Sheet, result: Comparison, top: float) -> float:
+def _right(result: Comparison, truth: np.ndarray | None) -> str:
+    """Who is right where the models differ, in words; empty where that is not known."""
+    labels = result.left.labels, result.right.labels
+    found = verdict_pixels(*labels, result.class_names, truth=truth)
+    known = found["better"] + found["worse"] + found["neither"]
+    if not known:
+        return ""
+    left, right = result.names
+    shares = percent(found["better"] / known), percent(found["worse"] / known)
+    return f"; of those with a label, {right} is right on {shares[0]}, {left} on {shares[1]}"
+
+
+def _draw_regions(sheet: Sheet, result: Comparison, top: float, truth: np.ndarray | None) -> float:
     width = sheet.width - 2 * _MARGIN
-    lead = f"The models differ on {percent(result.disagreeing_share)} of the pixels"
+    lead = f"The models differ on {percent(result.disagreeing_share)} of the pixels{_right(result, truth)}"
     if result.disagreements:
         lead += ". Boxes: left | right model, pixels that differ"
     elif result.disagreeing_share > 0:
         lead += ", in no region worth a box"
     else:
         lead = "The models agree on every pixel"
-    top += sheet.text(_MARGIN, top, fill(lead, width, SMALL), size=SMALL, color=QUIET)
+    top += sheet.text(_MARGIN, top, fill(lead, width), size=TEXT)
     entries = [
         f"{number}: {region.left} | {region.right}, {region.area} px"
         for number, region in enumerate(result.disagreements, 1)

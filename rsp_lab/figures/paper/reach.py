@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,12 +23,34 @@ from rsp_lab.text import significant
 
 _MOST_LINES = 40
 """Cells along an axis beyond which a grid's lines would close up."""
-_STEP = 0.62
-"""Inches between two planes."""
-_DEPTH, _LEAN = 0.54, 0.66
-"""How far the back of a plane lies above and to the right of its front, inches."""
+_SHORTENED = 0.49
+"""Inches of depth for an inch of a plane's own height, as it is seen from in front; of any plane, so that none is
+distorted against another."""
+_DEEPEST, _SHORTEST_STEP = 0.9, 0.36
+_LEANING = 1.22
+"""How far the back of a plane lies to the right of its front, in units of its depth."""
 _TOP = 0.3
 _BARS = 0.17
+_BESIDE = 1.22
+"""Room beside the planes for their names and reach, inches."""
+
+
+class _PlaneSizes(NamedTuple):
+    """Of all planes of (c), inches: the front edge, how far the back lies above and to the right of it, and from one
+    plane to the next."""
+
+    wide: float
+    depth: float
+    lean: float
+    step: float
+
+
+def _plane_sizes(image_size: tuple[int, int], room: float, deepest: float) -> _PlaneSizes:
+    """The largest planes of the image's proportions in a room of so many inches, no deeper than ``deepest``."""
+    slope = _SHORTENED * image_size[0] / image_size[1]
+    wide = min(room / (1 + _LEANING * slope), deepest / slope)
+    depth = slope * wide
+    return _PlaneSizes(wide, depth, _LEANING * depth, max(_SHORTEST_STEP, depth + 0.08))
 
 
 def draw_reach(
@@ -39,8 +62,8 @@ def draw_reach(
     on the longest way. On a page (c) and (d) stand beside each other, in a column below each other.
 
     Args:
-        image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); it is stretched to the geometry's image, whose
-            size alone matters.
+        image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); planes have the proportions of the geometry's
+            image, of which it should be.
         reaches: of one or more heads for one image size and pixel; the last one is drawn.
         names: of the heads.
         width: inches, ``SINGLE`` or ``DOUBLE``.
@@ -52,13 +75,14 @@ def draw_reach(
         raise ValueError(f"{len(reaches)} heads and {len(names)} names: give at least one head, and a name for each.")
     shown, two = reaches[-1], width > SINGLE + 1
     rows = len(shown.levels) - 1
-    tall_c = _TOP + _STEP * rows + _DEPTH + 0.36
+    half = 0.58 * width if two else width
+    sizes = _plane_sizes(shown.image_size, half - _BESIDE, _DEEPEST if two else 0.6 * _DEEPEST)
+    tall_c = _TOP + sizes.step * rows + sizes.depth + 0.36
     tall_d, tall_bars = 2.5, 0.5 + rows * max(_BARS, 0.12 * len(reaches))
     height = max(tall_c, tall_d + tall_bars) if two else tall_c + tall_d + tall_bars
     with plot_style():
         diagram = Diagram(width, height)
-        half = 0.58 * width if two else width
-        _draw_planes(diagram, rgb(image), shown, names[-1], half, 0.0)
+        _draw_planes(diagram, rgb(image), shown, names[-1], half, 0.0, sizes)
         left, top = (half + 0.1, 0.0) if two else (0.04, tall_c)
         _draw_region(diagram, shown.region, left, top, width - left)
         _draw_bars(diagram, reaches, names, left, top + tall_d, width - left, tall_bars)
@@ -84,16 +108,23 @@ def reach_caption(reaches: Sequence[ReachGeometry], names: Sequence[str], image_
 
 
 def _draw_planes(
-    diagram: Diagram, photo: np.ndarray, reach: ReachGeometry, name: str, width: float, top: float
+    diagram: Diagram,
+    photo: np.ndarray,
+    reach: ReachGeometry,
+    name: str,
+    width: float,
+    top: float,
+    sizes: _PlaneSizes,
 ) -> None:
     words = shorten(f"(c) {name}: how context reaches pixel D", width - 0.1, TEXT, bold=True)
     diagram.text(0.04, top + 0.1, words, size=TEXT, weight="bold")
     levels = [level for level in reversed(reach.levels) if level > 2]
-    wide, left = width - _LEAN - 1.22, 0.5
-    fronts = {level: top + _TOP + _DEPTH + number * _STEP for number, level in enumerate(levels)}
-    ground = fronts[levels[-1]] + _STEP + 0.12
-    places = {level: plane(left, front, wide, _DEPTH, _LEAN) for level, front in fronts.items()}
-    base = plane(left, ground, wide, _DEPTH, _LEAN)
+    wide, depth, lean, step = sizes
+    left = 0.5 + max(0.0, (width - _BESIDE - wide - lean) / 2)
+    fronts = {level: top + _TOP + depth + number * step for number, level in enumerate(levels)}
+    ground = fronts[levels[-1]] + step + 0.12
+    places = {level: plane(left, front, wide, depth, lean) for level, front in fronts.items()}
+    base = plane(left, ground, wide, depth, lean)
     _draw_photo(diagram, photo, base)
     for level in reversed(levels):
         _draw_level(diagram, reach, level, places[level])

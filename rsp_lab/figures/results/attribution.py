@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
 from rsp_lab.analysis.faithfulness.curves import Spread
+from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.figures.drawing.outline import outline
 from rsp_lab.figures.drawing.panels import (
     Scale,
     bare,
@@ -22,8 +26,9 @@ from rsp_lab.figures.drawing.panels import (
     rgb,
     shared_scale,
     show_map,
+    show_picture,
 )
-from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten
+from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.fonts import legible
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, plot_style
 from rsp_lab.rgb import ImageLike
@@ -31,6 +36,7 @@ from rsp_lab.text import significant
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +72,24 @@ def draw_attribution(image: ImageLike, rows: Sequence[MethodRow]) -> Figure:
         high, wide = fit(rows[0].maps[0].image_size, room / models, 2.0)
         first = rows[0].maps[0]
         top += sheet.text(_MARGIN, top, f"{first.target.describe()}", size=TEXT, weight="bold") + 0.04
+        top = _draw_photo(sheet, image, first, top, (high, wide)) + 0.08
         for row in rows:
             top = _draw_row(sheet, image, row, top, (high, wide))
         rules = " ".join(f"{row.maps[0].title}: {row.maps[0].method.rule}." for row in rows)
         words = fill(f"{rules} {_NOTE}", DOUBLE - 2 * _MARGIN, SMALL)
         top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
+
+
+def _draw_photo(sheet: Sheet, image: ImageLike, first: Attribution, top: float, panel: tuple[float, float]) -> float:
+    """The photograph as it is, with the target."""
+    axes = sheet.axes(_MARGIN, top, panel[1], panel[0], label="image")
+    show_picture(axes, rgb(image))
+    if isinstance(first.target, RegionTarget):
+        outline(axes, first.target.mask, "white", first.image_size, 1.0, casing=INK)
+    y, x = first.target.centre
+    mark_pixel(axes, (round(y), round(x)))
+    return top + panel[0]
 
 
 _NOTE = (
@@ -103,6 +121,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     lines = max(fill(_promise(attribution), wide, SMALL).count("\n") + 1 for attribution in row.maps)
     right = _MARGIN + len(row.maps) * (wide + _GAP)
     if row.curves:
+        sheet.text(right + 0.28, top - line_height(SMALL) - 0.02, "target, logits", size=SMALL, color=QUIET)
         each = (high - 0.12 * (len(row.curves) - 1)) / len(row.curves)
         ends = _ends(row.curves)
         for place, along in enumerate(row.curves):
@@ -115,11 +134,24 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
             )
             _draw_curves(axes, along, ends, last=place == len(row.curves) - 1)
             axes.set_title(legible(row.names[place]), fontsize=SMALL, pad=1.5, loc="left")
-    top += 0.15 + high + 0.05 + 0.125 * lines
+        middle = right + 0.28 + (_CURVES - 0.45) / 2
+        sheet.text(middle, top + 0.15 + high + 0.19, "share of blocks replaced", size=SMALL, ha="center")
+    top += 0.15 + high + 0.05 + line_height(SMALL) * lines
+    factor, power = _power(scale.limit)
     bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
-    colour_bar(bar, "RdBu_r", -scale.limit, scale.limit, clipped=scale.clipped > 0, flush=True)
-    sheet.text(_MARGIN + 1.7, top, f"{first.method.unit_of('pixel')}, the row's scale; {scale.words}", size=SMALL)
-    return top + 0.36
+    low_high = -scale.limit / factor, scale.limit / factor
+    colour_bar(bar, "RdBu_r", *low_high, clipped=scale.clipped > 0, flush=True)
+    words = f"{power}{first.method.unit_of('pixel')}, the row's scale; {scale.words}"
+    room = (right if row.curves else DOUBLE - _MARGIN) - _MARGIN - 1.7
+    return top + max(0.36, sheet.text(_MARGIN + 1.7, top, fill(words, room, SMALL), size=SMALL) + 0.08)
+
+
+def _power(limit: float) -> tuple[float, str]:
+    """A power of ten by which numbers below a hundredth are written, and how it is written before their unit."""
+    if limit >= 0.01:
+        return 1.0, ""
+    exponent = math.floor(math.log10(limit))
+    return 10.0**exponent, f"10{str(exponent).translate(_RAISED)} "
 
 
 def _cells(attribution: Attribution) -> np.ndarray:
@@ -162,6 +194,7 @@ def _draw_curves(axes: Axes, faithfulness: Faithfulness, ends: tuple[float, floa
     axes.set_ylim(*ends)
     axes.tick_params(labelsize=SMALL)
     axes.set_xticks([0, 50, 100], ["0 %", "50 %", "100 %"] if last else ["", "", ""])
+    axes.yaxis.set_major_locator(MaxNLocator(3))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 

@@ -13,7 +13,7 @@ from rsp_lab.analysis.comparison.flips import ITSELF, RANK_RULE, FlipStories, Fl
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.panels import bare, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten, text_width
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, level_colour, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SINGLE, SMALL, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import signed_column
 
@@ -28,10 +28,15 @@ _ENTRIES = 3
 """Towards the right model's class, and as many against it."""
 
 
-def draw_flips(image: ImageLike, flips: FlipStories) -> Figure:
+def draw_flips(image: ImageLike, flips: FlipStories, *, width: float = DOUBLE) -> Figure:
     """A row for each story: where it is, close up, and its largest ledger entries of either sign in both models.
 
     Bars of a row add up: what is not among the largest entries stands in a row of its own.
+
+    Args:
+        image: RGB of the stories, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+        flips: at least one.
+        width: inches, ``DOUBLE``, or ``SINGLE``, in which the bars stand below the pictures.
 
     Raises:
         ValueError: without a story.
@@ -39,16 +44,20 @@ def draw_flips(image: ImageLike, flips: FlipStories) -> Figure:
     if not flips.stories:
         raise ValueError("there is no flip to draw: the models agree, or every region is smaller than `least`.")
     with plot_style():
-        sheet, top = Sheet(DOUBLE), _MARGIN
+        sheet, top = Sheet(width), _MARGIN
         for number, story in enumerate(flips.stories, 1):
             top = _draw_story(sheet, rgb(image), story, number, top) + 0.14
         words = (
             f"□ {flips.names[0]}  ■ {flips.names[1]}. Bars: contribution to the right model's class over the left "
-            f"model's, mean over the region, in logits, by level and by what lies where it comes from "
-            f"({flips.source_rule}); the largest differences of either sign, and the rest in one bar. Ranked by "
-            f"{RANK_RULE}."
+            "model's, mean over the region, in logits"
         )
-        top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
+        if width > SINGLE + 1:
+            words += (
+                f", by level and by what lies where it comes from ({flips.source_rule}); the largest differences of "
+                f"either sign, and the rest in one bar. Ranked by {RANK_RULE}"
+            )
+        words += "."
+        top += sheet.text(_MARGIN, top, fill(words, width - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
 
@@ -58,7 +67,8 @@ def flips_caption(flips: FlipStories, image_name: str = "") -> str:
     size = flips.stories[0].mask.shape
     return " ".join(
         [
-            f"Where {model_words(flips.names)} part, ranked by {RANK_RULE}.",
+            f"Where {model_words(flips.names)} part, ranked by {RANK_RULE}. By level and by what lies "
+            f"where it comes from: {flips.source_rule}.",
             *stories,
             image_words((size[0], size[1]), image_name),
         ]
@@ -73,9 +83,12 @@ def _draw_story(sheet: Sheet, photo: np.ndarray, story: FlipStory, number: int, 
             "worse": f": {story.names[1]} is right less often",
             "neither": ": both are right equally often",
         }[story.verdict]
-    room = DOUBLE - 2 * _MARGIN
-    top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold") + 0.02
-    high, wide = fit((photo.shape[0], photo.shape[1]), _PHOTO, _TALLEST)
+    room, narrow = sheet.width - 2 * _MARGIN, sheet.width < DOUBLE - 1
+    words = fill(head, room, bold=True) if narrow else shorten(head, room, bold=True)
+    top += sheet.text(_MARGIN, top, words, weight="bold") + 0.02
+    high, wide = fit(
+        (photo.shape[0], photo.shape[1]), min(_PHOTO, room - _CLOSE - 0.06), _TALLEST if not narrow else 0.85
+    )
     whole = sheet.axes(_MARGIN, top, wide, high, label=f"photo {number}")
     close = sheet.axes(_MARGIN + wide + 0.06, top, _CLOSE, high, label=f"close {number}")
     box = close_up(story, (photo.shape[0], photo.shape[1]), high / _CLOSE)
@@ -85,8 +98,11 @@ def _draw_story(sheet: Sheet, photo: np.ndarray, story: FlipStory, number: int, 
     y0, x0, y1, x1 = box
     whole.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="white", linewidth=0.8))
     close.set(xlim=(x0, x1), ylim=(y1, y0))
-    bottom = _draw_entries(sheet, story, number, _MARGIN + wide + _CLOSE + 0.2, top, high)
-    top = max(top + high, bottom) + 0.04
+    if narrow:
+        top = _draw_entries(sheet, story, number, _MARGIN, top + high + 0.06, 0.0) + 0.04
+    else:
+        bottom = _draw_entries(sheet, story, number, _MARGIN + wide + _CLOSE + 0.2, top, high)
+        top = max(top + high, bottom) + 0.04
     return top + sheet.text(_MARGIN, top, fill(story.sentence(), room, SMALL), size=SMALL)
 
 
@@ -120,16 +136,18 @@ def _words(entry: LedgerEntry) -> str:
 def _draw_entries(sheet: Sheet, story: FlipStory, number: int, left: float, top: float, high: float) -> float:
     rows = [
         (_words(entry), FAINT if entry.level is None else level_colour(entry.level), entry)
-        for entry in story.leading_entries(_ENTRIES)
+        for entry in story.leading_entries(_ENTRIES if sheet.width > SINGLE + 1 else 2)
     ]
     rows.append(("in all", INK, LedgerEntry(None, "in all", story.left.total, story.right.total)))
-    words_wide = min(_WORDS, max(text_width(words, SMALL) for words, _, _ in rows) + 0.06)
-    start, ends = left + words_wide, [DOUBLE - _MARGIN - _NUMBERS * (2 - i) / 3 for i in range(3)]
+    words_wide = min(
+        _WORDS if sheet.width > SINGLE + 1 else 1.2, max(text_width(words, SMALL) for words, _, _ in rows) + 0.06
+    )
+    start, ends = left + words_wide, [sheet.width - _MARGIN - _NUMBERS * (2 - i) / 3 for i in range(3)]
     for words, end in zip(("□", "■", "■ − □"), ends, strict=True):
         sheet.text(end, top, words, size=SMALL, color=QUIET, ha="right")
     top += line_height(SMALL)
     tall = max(high - line_height(SMALL), 0.17 * len(rows))
-    axes = sheet.axes(start, top, DOUBLE - _MARGIN - _NUMBERS - start, tall, label=f"entries {number}")
+    axes = sheet.axes(start, top, sheet.width - _MARGIN - _NUMBERS - start, tall, label=f"entries {number}")
     for place, (words, colour, entry) in enumerate(rows):
         middle = top + (place + 0.5) * tall / len(rows)
         sheet.text(left, middle, shorten(words, words_wide - 0.04, SMALL), size=SMALL, va="center")

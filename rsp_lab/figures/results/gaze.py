@@ -88,14 +88,15 @@ def _columns(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) ->
 
 def _rows(sheet: Sheet, background: np.ndarray, steps: Sequence[StepGaze]) -> float:
     slot = (sheet.width - 2 * _MARGIN - _GAP) / 2
-    high, wide = fit(steps[0].image_size, slot, _TALLEST)
-    top = _MARGIN
+    high, wide = fit(steps[0].image_size, slot, 1.3)
+    top = _MARGIN + line_height(SMALL)
     for step in steps:
         start = top + line_height(SMALL) + line_height(SMALL)
         for column, kind in enumerate(("position", "weights")):
             left = _MARGIN + column * (slot + _GAP)
             if step is steps[0]:
-                sheet.text(left + wide, top, kind, size=SMALL, ha="right", color=QUIET)
+                # Above the step's own words, which a narrow picture leaves no room for beside it.
+                sheet.text(left, _MARGIN, kind, size=SMALL, color=QUIET)
             axes = sheet.axes(left, start, wide, high, label=f"{step.step} {kind}")
             _draw_field(axes, background, step, kind)
         _draw_words(sheet, step, _MARGIN, top, start + high + 0.02)

@@ -68,39 +68,50 @@ def _held(accounts: Sequence[PixelAccount]) -> str:
     return f"Bars and maps are exact for what is held: {held}; why it and the maps are so is not explained."
 
 
-def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount]) -> Figure:
+def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount], *, width: float = DOUBLE) -> Figure:
     """The photograph with the pixel, the levels of one or two models as bars, and one map a level and model.
 
-    All maps have one diverging scale centred on 0, in logits; levels go from coarse to fine.
+    Maps have diverging scales centred on 0, in logits, one per level for all models, because cells of a fine level add
+    much less than those of a coarse one; the end stands below each map. Levels go from coarse to fine.
 
     Args:
         image: RGB of all accounts, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         accounts: of one or two models on one target, left to right, e.g. ``explanation.accounts``.
+        width: inches, ``DOUBLE``, or ``SINGLE``, in which the bars stand below the photograph.
     """
     with plot_style():
-        sheet = Sheet(DOUBLE)
+        sheet, narrow = Sheet(width), width < DOUBLE - 1
         ledgers = [account.ledger for account in accounts]
         levels = sorted({level for ledger in ledgers for level in ledger.levels}, reverse=True)
-        scale = shared_scale([values.numpy() for ledger in ledgers for values in ledger.maps.values()])
+        scales = {
+            level: shared_scale([one.maps[level].numpy() for one in ledgers if level in one.maps]) for level in levels
+        }
         size, centre = ledgers[0].image_size, ledgers[0].target.centre
         boxes = {
             level: contributing_box([one.maps[level] for one in ledgers if level in one.maps], size, centre)
             for level in levels
         }
         names = level_names(levels, *(one.strides for one in ledgers))
-        high, wide = fit(size, _PHOTO, _TALLEST)
+        high, wide = fit(size, _PHOTO, _TALLEST if not narrow else 1.25)
         photo = sheet.axes(_MARGIN, _MARGIN, wide, high, label="photo")
         _draw_photo(photo, image, accounts, boxes)
-        top = max(high, _draw_levels(sheet, accounts, names, _MARGIN + wide + 0.2, max(high, 1.9)))
-        top += _MARGIN + 0.1
+        if narrow:
+            top = _draw_levels(sheet, accounts, names, _MARGIN, _MARGIN + high + 0.08, 1.5)
+        else:
+            bars = _draw_levels(sheet, accounts, names, _MARGIN + wide + 0.2, _MARGIN, max(high, 1.9))
+            top = max(_MARGIN + high, bars)
+        top += 0.1
         for side, account in zip(sides(len(accounts)), accounts, strict=True):
-            top = _draw_maps(sheet, image, side, account, names, boxes, scale, top) + 0.1
-        bar = sheet.axes(_MARGIN, top, 2.0, 0.08, label="scale")
-        colour_bar(bar, signed_weight_map(), -scale.limit, scale.limit, flush=True)
-        words = "logits per cell, one scale for all maps"
-        sheet.text(_MARGIN + 2.1, top - 0.03, words, size=SMALL)
-        top += 0.28
-        words = fill(f"{_note(accounts)} {_held(accounts)} {_residuals(accounts)}", DOUBLE - 2 * _MARGIN, SMALL)
+            top = _draw_maps(sheet, image, side, account, names, boxes, scales, top) + 0.1
+        bar = sheet.axes(_MARGIN, top, min(2.0, 0.4 * width), 0.08, label="scale")
+        colour_bar(bar, signed_weight_map(), -1, 1, flush=True, number=lambda end: f"{'−' if end < 0 else '+'}end")
+        words = "logits per cell; one scale per level, ± its end below each map"
+        start = _MARGIN + min(2.0, 0.4 * width) + 0.1
+        words = fill(words, width - _MARGIN - start, SMALL)
+        top += max(0.28, sheet.text(start, top - 0.03, words, size=SMALL))
+        # A column has room for the residuals; what maps and bars are stands in the caption.
+        words = _residuals(accounts) if narrow else f"{_note(accounts)} {_held(accounts)} {_residuals(accounts)}"
+        words = fill(words, width - 2 * _MARGIN, SMALL)
         top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
@@ -148,9 +159,9 @@ def _draw_photo(axes: Axes, image: ImageLike, accounts: Sequence[PixelAccount], 
 
 
 def _draw_levels(
-    sheet: Sheet, accounts: Sequence[PixelAccount], names: dict[int, str], left: float, height: float
+    sheet: Sheet, accounts: Sequence[PixelAccount], names: dict[int, str], left: float, top: float, height: float
 ) -> float:
-    """Bars and numbers beside the photograph; returns where they end."""
+    """Bars and numbers beside or below the photograph; returns where they end."""
     ledgers, target, marks = [account.ledger for account in accounts], accounts[0].ledger.target, "□■"
     rows = [BarRow(name, level_colour(x), [ledger.sums.get(x) for ledger in ledgers]) for x, name in names.items()]
     rows.append(BarRow("bias", FAINT, [ledger.bias for ledger in ledgers]))
@@ -161,11 +172,11 @@ def _draw_levels(
         heads = [*marks, "■ − □"]
         for row, gap in zip(rows, [*(apart.sums[x] for x in names), apart.bias, apart.total], strict=True):
             row.values.append(gap)
-    room = DOUBLE - _MARGIN - left
-    top = _MARGIN + sheet.text(left, _MARGIN, fill(target.describe() + ", logits", room, bold=True), weight="bold")
+    room, bottom = sheet.width - _MARGIN - left, top + height
+    top += sheet.text(left, top, fill(target.describe() + ", logits", room, bold=True), weight="bold")
     for mark, account in zip(marks if len(accounts) == 2 else "■", accounts, strict=True):
         top += sheet.text(left, top, shorten(f"{mark} {account.name}", room, SMALL), size=SMALL)
-    return draw_signed_bars(sheet, rows, heads, len(accounts), left, top, height + _MARGIN - top) - _MARGIN
+    return draw_signed_bars(sheet, rows, heads, len(accounts), left, top, bottom - top)
 
 
 def _draw_maps(
@@ -175,11 +186,12 @@ def _draw_maps(
     account: PixelAccount,
     names: dict[int, str],
     boxes: dict[int, Box],
-    scale: Scale,
+    scales: dict[int, Scale],
     top: float,
 ) -> float:
-    ledger, room = account.ledger, DOUBLE - 2 * _MARGIN
-    head = f"{account.name}: {ledger.target.describe()}, {signed_column(ledger.total)} logits"
+    ledger, room = account.ledger, sheet.width - 2 * _MARGIN
+    what = f": {ledger.target.describe()}" if sheet.width > DOUBLE - 1 else ""
+    head = f"{account.name}{what}, {signed_column(ledger.total)} logits"
     top += sheet.text(_MARGIN, top, shorten(head, room, bold=True), weight="bold")
     says = f"says {account.answer.label}, {significant(account.answer.margin)} logits over {account.answer.runner_up}"
     top += sheet.text(_MARGIN, top, shorten(says, room, SMALL), size=SMALL, color=QUIET) + 0.03
@@ -191,7 +203,7 @@ def _draw_maps(
         ledger.maps,
         names,
         boxes,
-        scale,
+        scales,
         top,
         tallest=_PANEL_TALLEST,
         mark=lambda axes: mark_pixel(axes, pixel, size=3.5),

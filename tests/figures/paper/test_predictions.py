@@ -102,8 +102,17 @@ def test_names_with_dollars_and_of_any_length_are_names(compared) -> None:
     assert any("…" in word and word.startswith("nnn") for word in words)
 
 
-def test_one_column_puts_the_pictures_below_one_another(compared) -> None:
+def test_one_column_has_two_pictures_beside_one_another(compared) -> None:
     figure = draw_predictions(compared("sum", "rsp4"), CAMVID, width=SINGLE)
+
+    first, second, third = (axes_of(figure, name).get_position() for name in PICTURES)
+    assert figure.get_size_inches()[0] == SINGLE
+    assert first.y0 == second.y0 > third.y1
+    assert first.x0 == third.x0 < second.x0
+
+
+def test_one_column_puts_strips_below_one_another(compared) -> None:
+    figure = draw_predictions(compared("rsp4", "rsp2", 40, 180), CAMVID, width=SINGLE)
 
     places = [axes_of(figure, name).get_position() for name in PICTURES]
     assert figure.get_size_inches()[0] == SINGLE

@@ -20,7 +20,7 @@ from rsp_lab.figures.results.ledger import draw_ledger
 from rsp_lab.figures.style import level_colour
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.text import signed_fixed
+from rsp_lab.text import signed_fixed, significant
 from tests.kit.figures import axes_of, words_of
 
 PIXEL = (60, 70)
@@ -42,13 +42,17 @@ def figure(told: Explanation) -> Figure:
     return draw_ledger(told.image, told.accounts)
 
 
-def test_maps_are_the_ledgers_on_one_scale(told: Explanation, figure: Figure) -> None:
-    limit = max(float(m.abs().max()) for account in told.accounts for m in account.ledger.maps.values())
+def test_maps_are_the_ledgers_on_one_scale_per_level_which_is_printed(told: Explanation, figure: Figure) -> None:
+    ends: dict[int, float] = {}
+    for account in told.accounts:
+        for level, values in account.ledger.maps.items():
+            ends[level] = max(ends.get(level, 0.0), float(values.abs().max()))
     for side, account in zip(("left", "right"), told.accounts, strict=True):
         for level, values in account.ledger.maps.items():
             _, shown = axes_of(figure, f"{side} level {level}").images
             np.testing.assert_array_equal(shown.get_array(), values.numpy())
-            assert shown.get_clim() == pytest.approx((-limit, limit))
+            assert shown.get_clim() == pytest.approx((-ends[level], ends[level]))
+            assert f"±{significant(ends[level])}" in words_of(figure)
     assert "not read" in words_of(figure)
 
 

@@ -12,8 +12,8 @@ let instances = 0;
 
 // Shows a picture (rsp_lab.explorer.flow_picture) inside `root`:
 //   cuts: keys of ribbons by side to begin with; onCuts(cuts): the reader cut or restored some
-//   printable: offer the page's own printing, where the page is the picture alone
-export function mountFlow(root, picture, { cuts = [], onCuts = () => {}, printable = false } = {}) {
+//   alone: the page is the picture alone, so it plays at first, and the page's own printing is offered
+export function mountFlow(root, picture, { cuts = [], onCuts = () => {}, alone = false } = {}) {
   const view = { onCuts, past: [], number: (instances += 1), width: 0 };
   view.element = make("div", { className: "rsp-flow" });
   view.bar = make("div", { className: "rsp-flow-bar" });
@@ -30,12 +30,13 @@ export function mountFlow(root, picture, { cuts = [], onCuts = () => {}, printab
   view.undo = button("Undo", () => undo(view));
   view.reset = button("Restore all", () => change(view, view.cuts.map(() => new Set())));
   view.bar.append(button("Play coarse to fine", () => play(view)), view.undo, view.reset, button("Save as SVG", () => save(view)));
-  if (printable) view.bar.append(button("Print or save as PDF", () => globalThis.print()));
+  if (alone) view.bar.append(button("Print or save as PDF", () => globalThis.print()));
   view.element.addEventListener("keydown", (event) => pressed(view, event));
   view.element.addEventListener("click", (event) => toggle(view, event.target.closest?.(".rsp-flow-ribbon")));
   const observer = new ResizeObserver(() => resized(view));
   observer.observe(view.place);
   show(view, picture, cuts);
+  if (alone) play(view);
   return {
     update: (next, kept = []) => show(view, next, kept),
     destroy() {
@@ -53,7 +54,6 @@ function show(view, picture, cuts) {
   view.names = Object.fromEntries(["photo", "hatch"].map((name) => [name, `rsp-flow-${name}-${view.number}`]));
   view.width = 0;
   resized(view);
-  play(view);
 }
 
 function resized(view) {
