@@ -36,9 +36,12 @@ def prepare() -> None:
 
 
 def preload() -> None:
-    """Imports every page, and brings the default view of the first one into the caches that all readers share."""
+    """Imports every page, and brings the first one's pictures and the default decision into the caches that all readers
+    share."""
     from app.app_pages import pages  # noqa: F401  (the libraries that they load are what takes long)
+    from app.app_pages.gallery import page as gallery
 
+    gallery.prepare()
     shown = models.cached_pair(scenes.first_case(), FIRST_SEED["test"], None)[0]
     left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.Source.SCENE])
     views = models.view_of(left, shown), models.view_of(right, shown)

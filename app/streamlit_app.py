@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.app_pages.pages import PAGES, RUNS, Draw
-from app.shell import errors, frame, link, navigation
+from app.app_pages.pages import GALLERY, KEPT, PAGES, RUNS, Draw
+from app.shell import errors, frame, history, link, navigation
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 
@@ -29,16 +29,19 @@ def main() -> None:
     st.set_page_config(page_title="rsp_lab", page_icon=str(HERE / "icon.svg"), layout="wide")
     st.html(HERE / "layout.css")
     drawn: list[tuple[Selection, Heading]] = []
-    pages = [
-        st.Page(_about(draw, drawn), title=title, url_path=path, default=path == "flow") for title, path, draw in PAGES
-    ]
-    title, path, draw = RUNS
-    about_runs = st.Page(draw, title=title, url_path=path)
-    page = st.navigation([*pages, about_runs], position="top")
-    navigation.register({path: target for (_, path, _), target in zip(PAGES, pages, strict=True)})
-    link.keep(page.url_path)
+    pages = {path: st.Page(_about(draw, drawn), title=title, url_path=path) for title, path, draw in PAGES}
+    first, last = (
+        st.Page(draw, title=title, url_path=path, default=path == GALLERY[1]) for title, path, draw in (GALLERY, RUNS)
+    )
+    page = st.navigation([first, *pages.values(), last], position="top")
+    navigation.register(pages)
+    elsewhere = page == first and link.opens_view((*history.WIDGETS, *history.PARAMETERS))
+    link.keep(page.url_path, history.WIDGETS, kept=KEPT.get(page.url_path, link.KEPT))
+    if elsewhere:
+        # A link without a page that says an image is about one decision.
+        st.switch_page(pages["flow"], query_params=st.query_params.to_dict())
     with errors.caught():
-        if page == about_runs:
+        if page in (first, last):
             frame.keep_choices()
             page.run()
             return

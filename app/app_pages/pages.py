@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from app.app_pages.attribution import page as attribution
 from app.app_pages.change import page as change
 from app.app_pages.figures import page as figures
 from app.app_pages.flips import page as flips
 from app.app_pages.flow import page as flow
+from app.app_pages.gallery import filters
+from app.app_pages.gallery import page as gallery
 from app.app_pages.key_query import page as key_query
 from app.app_pages.ledger import page as ledger
 from app.app_pages.relations import page as relations
@@ -34,5 +36,9 @@ PAGES: tuple[tuple[str, str, Draw], ...] = (
     ("Figures", "figures", figures.draw),
 )
 """The pages about the one selection."""
+GALLERY: tuple[str, str, Callable[[], None]] = ("Gallery", "gallery", gallery.draw)
+"""The first page, about whole data sets: it needs no selection, and leads to one."""
 RUNS: tuple[str, str, Callable[[], None]] = ("Runs", "runs", runs.draw)
 """The page about training runs, which needs no selection."""
+KEPT: Mapping[str, tuple[str, ...]] = {"": filters.KEYS, "runs": ()}
+"""By the address of a page without a selection, what of an earlier visit comes back into its link."""

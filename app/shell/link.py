@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -12,6 +12,8 @@ Pixel = tuple[int, int]
 BY_RULE = "by rule"
 PIXEL, UPLOAD, PAINT, NOTE = KEPT = ("pixel", "upload", "paint", "note")
 """Parameters that no widget holds, which go along from page to page."""
+SCAN, CARD = "scan", "card"
+"""Which card of which scan a decision is; see :mod:`app.store.scans`."""
 _PAGE = "page shown"
 
 _PIXEL = re.compile(r"([0-9]{1,5}),([0-9]{1,5})")
@@ -42,17 +44,32 @@ def pixel_in_link(size: tuple[int, int]) -> tuple[Pixel | None, str | None]:
     return pixel, problem
 
 
-def keep(page: str) -> None:
+def keep(page: str, selectors: Sequence[str] = (), *, kept: Sequence[str] = KEPT) -> None:
     """To be called first of all: Streamlit's navigation takes what no widget holds out of the address.
 
-    Only a change of the page brings it back, so that the browser's way back to a view without it stays open.
+    Only a change of the page brings it back, so that the browser's way back to a view without it stays open. A link to
+    another page that has one of ``selectors``, or says which card it is, is the whole selection: what it leaves out has
+    its default, whatever was chosen before.
+
+    Args:
+        page: address of the page that is shown.
+        selectors: keys of the widgets that make the selection.
+        kept: of the page, where it is about another thing than the selection.
     """
     if st.session_state.get(_PAGE, page) != page:
-        for name in KEPT:
+        if kept == KEPT and any(name in st.query_params for name in (*selectors, CARD)):
+            for name in selectors:
+                st.session_state.pop(name, None)
+        for name in kept:
             value = remembered(name)
             if value is not None and name not in st.query_params:
                 st.query_params[name] = value
     st.session_state[_PAGE] = page
+
+
+def opens_view(parameters: Iterable[str]) -> bool:
+    """Whether a new reader comes with one of these parameters; to be called before :func:`keep`."""
+    return _PAGE not in st.session_state and any(name in st.query_params for name in parameters)
 
 
 def remember(name: str) -> None:

@@ -19,6 +19,12 @@ def register(pages: Mapping[str, Page]) -> None:
     st.session_state[_KEY] = dict(pages)
 
 
+def first_of(*paths: str) -> Page | None:
+    """The first of some pages, by address, that the navigation has; None where a page is shown alone."""
+    pages = st.session_state.get(_KEY, {})
+    return next((pages[path] for path in paths if path in pages), None)
+
+
 def jump(path: str, pixel: link.Pixel, **choices: str) -> None:
     """Selects a pixel and opens a page, with choices of that page's widgets by key."""
     link.set_pixel(pixel)

@@ -139,8 +139,18 @@ def _from_folder(source: Source) -> Photograph | None:
     if st.session_state.get("file") not in (None, *files):
         del st.session_state["file"]
     name = st.selectbox("File", tuple(files), key="file", bind="query-params", on_change=link.forget_pixel)
-    if not name:
-        return None
+    return folder_photograph(source, name) if name else None
+
+
+def folder_photograph(source: Source, name: str) -> Photograph:
+    """The image of a folder by its name ``split/image``, one of :func:`file_names`.
+
+    Raises:
+        ValueError: if there is no such image, or it cannot be read; the message says what to do.
+    """
+    files = _files(source)
+    if name not in files:
+        raise ValueError(f"there is no image {name!r} in the folder of {source} (any more). Choose another one.")
     _, image, label = files[name]
     stamps = stamp(image), stamp(label) if label is not None else None
     root = FOLDERS[source].root()

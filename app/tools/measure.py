@@ -194,7 +194,7 @@ def _typed(page: Page, place: int) -> float:
 
 
 def _look_at_image(page: Page, address: str, scene: int) -> None:
-    page.goto(f"{address}/?scene={scene}")
+    page.goto(f"{address}/flow?scene={scene}")
     page.locator(READY).wait_for()
     at_rest(page)
 
@@ -208,7 +208,7 @@ def soaked(browser: Browser, serving: Serving, tabs: int, seconds: float) -> Soa
         page.set_default_timeout(TIMEOUT_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         # All at once: nothing is waited for before all have asked.
-        page.goto(f"{serving.address}/?scene={number}", wait_until="commit")
+        page.goto(f"{serving.address}/flow?scene={number}", wait_until="commit")
     actions, deadline = 0, time.monotonic() + seconds
     while actions < tabs or time.monotonic() < deadline:
         page = pages[actions % tabs]

@@ -55,12 +55,13 @@ class Shot:
 
 PANOPTIC = "left=scenes-panoptic-baseline&right=scenes-panoptic-rsp4d"
 SHOTS: dict[str, Shot] = {
-    "workbench": Shot(),
-    "workbench-dark": Shot(dark=True),
-    "workbench-narrow": Shot(width=NARROW, height=900),
-    "workbench-decision": Shot(height=1300, at="How the decision comes down"),
-    "workbench-flow": Shot(height=860, at="Context flow, level by level", query="raw_channel=true"),
-    "workbench-step": Shot(height=1100, at="One step, large", query="raw_channel=true"),
+    "workbench": Shot("flow"),
+    "workbench-gallery": Shot(height=1000),
+    "workbench-dark": Shot("flow", dark=True),
+    "workbench-narrow": Shot("flow", width=NARROW, height=900),
+    "workbench-decision": Shot("flow", height=1300, at="How the decision comes down"),
+    "workbench-flow": Shot("flow", height=860, at="Context flow, level by level", query="raw_channel=true"),
+    "workbench-step": Shot("flow", height=1100, at="One step, large", query="raw_channel=true"),
     "workbench-story": Shot("story", height=1100),
     "workbench-relations": Shot("relations", height=1000),
     "workbench-key-query": Shot("key-query", height=1000),
@@ -75,6 +76,7 @@ SHOTS: dict[str, Shot] = {
 }
 Name: TypeAlias = Literal[
     "workbench",
+    "workbench-gallery",
     "workbench-dark",
     "workbench-narrow",
     "workbench-decision",
@@ -158,7 +160,7 @@ def _photograph(browser: Browser, address: str, shot: Shot, shots: Shots) -> byt
     page.set_default_timeout(TIMEOUT_MS)
     try:
         page.goto(f"{address}/{shot.page}?{shots.query or shot.query}")
-        settled(page, explorer=not shot.page)
+        settled(page, explorer=shot.page == "flow")
         if shot.press:
             page.get_by_role("button", name=shot.press).click()
             settled(page)

@@ -12,7 +12,7 @@ from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison.flips import LEAST
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.scan.run import ScanQuestion, run_scan
-from rsp_lab.analysis.scan.scan import STATE, check_scan_target, write_scan
+from rsp_lab.analysis.scan.scan_file import STATE, check_scan_target, write_scan
 from rsp_lab.analysis.streaming import Shard
 from rsp_lab.cli import arguments
 from rsp_lab.cli.arguments import CAMVID_PAIR, SCENE_PAIR, ModelPair

@@ -14,13 +14,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import preload
+from app.app_pages.gallery import pictures
+from app.app_pages.gallery.page import SHOWN
 from app.preload import settings
 from app.store import models
-from tests.kit.pages import explorer_payloads
+from tests.kit.pages import ENTRY, explorer_payloads, workbench
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("forked_python")
-ENTRY = ROOT / "app" / "streamlit_app.py"
 SAFE = {
     "server.address": "localhost",
     "server.enableXsrfProtection": True,
@@ -48,21 +49,28 @@ import json, sys
 from streamlit import config
 from streamlit.web import bootstrap
 from app import preload
+from app.app_pages.gallery import pictures
+from app.app_pages.gallery.page import SHOWN
 bootstrap.run = lambda *_, **__: print(json.dumps({name: config.get_option(name) for name in json.loads(sys.argv[1])}))
 preload.serve(sys.argv[2:])
 """
 
 
-def test_the_first_view_needs_no_forward_pass_and_no_payload_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_views_draw_nothing_and_need_no_forward_pass_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
     preload.preload()
+    monkeypatch.setattr(pictures, "outlined_part", lambda *_: pytest.fail("a card's picture was drawn"))
     for work in ("view_model", "build_payload", "load_whole"):
         monkeypatch.setattr(models, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
 
-    page = AppTest.from_file(str(ENTRY), default_timeout=1500)
-    page.run()
+    gallery = AppTest.from_file(str(ENTRY), default_timeout=1500)
+    gallery.run()
+    assert not gallery.exception
+    assert sum('<img class="rsp-card-picture' in element.proto.body for element in gallery.get("html")) == SHOWN
 
+    page = workbench()
+    page.run()
     assert not page.exception
     assert not page.error
     assert explorer_payloads(page)

@@ -14,15 +14,13 @@ from streamlit.testing.v1 import AppTest
 from app.shell.errors import UNFORESEEN
 from app.store import models
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import as_read, explorer_payloads, first_sentence
-
-ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+    return workbench()
 
 
 def run(page: AppTest) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rsp_lab.analysis.scan.scan import Scan, read_scan
+from rsp_lab.analysis.scan.scan import Scan
+from rsp_lab.analysis.scan.scan_file import read_scan
 from rsp_lab.cli import main
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.sample import Sample

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import html
+from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 from app.shell.text import JOINER
+
+ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
+
+
+def workbench(**link: str) -> AppTest:
+    """The whole workbench on a decision, as a link to one opens it; by default that of the default scene."""
+    page = AppTest.from_file(str(ENTRY), default_timeout=1500)
+    for name, value in {"source": "Drawn scene", **link}.items():
+        page.query_params[name] = value
+    return page
 
 
 def as_read(markup: str) -> str:

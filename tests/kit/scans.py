@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import Scan, ScanCard, ScanRate, SceneReading, Verdicts
 
 NAMES = ("first", "second")
@@ -15,6 +18,7 @@ CARD = ScanCard(
     sample="street",
     scene=None,
     box=(10, 20, 30, 60),
+    mask=mask_text(np.arange(800).reshape(20, 40) % 8 < 5),
     pixel=(20, 40),
     pixels=500,
     left_class="road",

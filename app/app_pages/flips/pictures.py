@@ -8,10 +8,10 @@ from enum import StrEnum
 
 import numpy as np
 import plotly.graph_objects as go
-from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from app.charts.close_look import Box, outlined_part, window_around
 from app.charts.legend import chip, legend_html
 from app.charts.on_image import mark_pixel, paper, picture_figure, picture_uri
 from app.shell.text import escape
@@ -96,16 +96,7 @@ def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, p
 def close_look(image: Tensor, flip: Flip) -> str:
     """The photograph around a flip with its edge, as an ``img`` element."""
     story = flip.story
-    top, left, bottom, right = _window(story.box, (image.shape[-2], image.shape[-1]))
-    picture = image[:, top:bottom, left:right].permute(1, 2, 0).numpy().copy()
-    share = _WIDE / picture.shape[1]
-    size = _WIDE, max(1, round(picture.shape[0] * share))
-    large = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)).copy()
-    part = Image.fromarray(story.mask[top:bottom, left:right].numpy())
-    mask = np.asarray(part.resize(size, Image.Resampling.NEAREST))
-    rim = ndimage.binary_dilation(mask, iterations=3) & ~mask
-    large[rim] = 0
-    large[ndimage.binary_dilation(mask, iterations=2) & ~mask] = 255
+    large = outlined_part(image, {"#FFFFFF": story.mask.numpy()}, look_window(story, image), _WIDE)
     words = escape(f"flip {flip.number}: {story.left_class} on the left, {story.right_class} on the right")
     shade = COLOURS[flip.verdict]
     return (
@@ -114,14 +105,10 @@ def close_look(image: Tensor, flip: Flip) -> str:
     )
 
 
-def _window(box: tuple[int, int, int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of a part of the image in the proportions 3 : 4 around a box, where it has them."""
-    top, left, bottom, right = box
-    height = max(_LEAST, (1 + _AROUND) * max(bottom - top, 0.75 * (right - left)))
-    high, wide = min(round(height), size[0]), min(round(height / 0.75), size[1])
-    first = min(max((top + bottom - high) // 2, 0), size[0] - high)
-    second = min(max((left + right - wide) // 2, 0), size[1] - wide)
-    return first, second, first + high, second + wide
+def look_window(story: FlipStory, image: Tensor) -> Box:
+    """The part of an image (3, y, x) that a close look shows: (top, left, bottom, right) in pixels."""
+    size = (image.shape[-2], image.shape[-1])
+    return window_around(story.box, size, around=_AROUND, least=_LEAST, shape=0.75)
 
 
 def verdict_legend() -> str:

@@ -13,6 +13,7 @@ from rsp_lab.analysis.comparison.disagreement import Disagreement
 from rsp_lab.analysis.comparison.flips import flip_story, ranked_flips
 from rsp_lab.analysis.ledger.footprint import cells_touching
 from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import Kind, Right, ScanCard, SceneReading
 from rsp_lab.data.labels import checked_labels
 from rsp_lab.data.sample import Sample
@@ -108,6 +109,7 @@ def _told(
         sample=name,
         scene=scene,
         box=flip.box,
+        mask=mask_text(flip.region.inside),
         pixel=flip.pixel,
         pixels=flip.area,
         left_class=flip.left,

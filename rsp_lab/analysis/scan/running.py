@@ -19,10 +19,9 @@ from rsp_lab.analysis.scan.scan import (
     ScanCard,
     ScanRate,
     Verdicts,
-    card_of,
     rates_dict,
-    rates_of,
 )
+from rsp_lab.analysis.scan.scan_file import card_of, rates_of
 from rsp_lab.analysis.streaming import check_question
 from rsp_lab.files import FileError, StateMismatchError, read_json, to_json, write_json
 

@@ -12,6 +12,7 @@ from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, cells_touching, ta
 from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.scan.disagreements import Found
+from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import LOOKING, Right, ScanCard, SceneReading
 from rsp_lab.analysis.scenes.known_answer import scene_target
 from rsp_lab.analysis.scenes.sources import PARTS, part_map
@@ -64,6 +65,7 @@ def _told(
         for cells in ledger.maps.values()
     ) + sum(ledger.looking.values())
     rows, columns = ambiguity.region.any(1).nonzero(), ambiguity.region.any(0).nonzero()
+    box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
     classes = heads[0][0].class_names
     says = []
     for pair in heads:
@@ -77,7 +79,8 @@ def _told(
         names=names,
         sample=scene.name,
         scene=SceneReading(ambiguity.case, scene.seed, scene.reading),
-        box=(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1),
+        box=box,
+        mask=mask_text(ambiguity.region[box[0] : box[2], box[1] : box[3]].numpy()),
         pixel=innermost(ambiguity.region.numpy()),
         pixels=target.pixels,
         left_class=says[0],

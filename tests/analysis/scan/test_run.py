@@ -12,7 +12,8 @@ import torch
 
 from rsp_lab.analysis.scan.run import ScanQuestion, ScenePairs, run_scan, scan, with_items
 from rsp_lab.analysis.scan.running import RunningScan
-from rsp_lab.analysis.scan.scan import Kind, Scan, read_scan, shipped_scans
+from rsp_lab.analysis.scan.scan import Kind, Scan
+from rsp_lab.analysis.scan.scan_file import read_scan, shipped_scans
 from rsp_lab.data.camvid import CamVid
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SceneSplit

@@ -42,7 +42,7 @@ def opened(browser: Browser, address: str) -> tuple[Page, Traffic]:
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
     page.set_default_timeout(TIMEOUT_MS)
     traffic = Traffic(page)
-    open_view(page, f"{address}/?pixel=100,100")
+    open_view(page, f"{address}/flow?pixel=100,100")
     return page, traffic
 
 

@@ -35,6 +35,7 @@ FILE = ":smile: $$b_2$$ ![x](https:127.0.0.1:9) <b class=hostile>b<b> **c**"
 VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("", {}),
     ("story", {"note": "<b class=hostile>b</b> ![x](https:127.0.0.1:9)"}),
+    ("flow", {}),
     ("relations", {}),
     ("key-query", {}),
     ("ledger", {"ledger_split": "class"}),
@@ -149,7 +150,7 @@ def test_a_view_shows_names_as_they_are(page: Page, address: str, foreign: list[
     }
 
     page.goto(f"{address}/{path}?{urlencode({'runs': [LEFT, RIGHT]} if path == 'runs' else link, doseq=True)}")
-    settled(page, explorer=not path)
+    settled(page, explorer=path == "flow")
 
     text = read(page)
     if path == "runs":
@@ -175,12 +176,12 @@ def test_what_a_link_and_an_upload_are_called_is_text(
     page: Page, address: str, foreign: list[str], upload_png: bytes
 ) -> None:
     names = ("left", "right", "class", "rival", "case", "scene", "reading", "channel", "pixel", "flow_step")
-    page.goto(f"{address}/?{urlencode(dict(zip(names, NAMES, strict=False)))}")
+    page.goto(f"{address}/flow?{urlencode(dict(zip(names, NAMES, strict=False)))}")
     settled(page, explorer=True)
     assert NAMES[0] in read(page)
     check(page, foreign)
 
-    page.goto(f"{address}/?source=Your+image")
+    page.goto(f"{address}/flow?source=Your+image")
     settled(page)
     open_selectors(page)
     chooser = page.locator('input[type="file"]')

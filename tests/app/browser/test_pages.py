@@ -36,7 +36,8 @@ PAGES = {
     "Attribution": "attribution",
     "Figures": "figures",
     "Runs": "runs",
-    "Context flow": "",
+    "Gallery": "",
+    "Context flow": "flow",
 }
 OVERFLOW = """() => {
   const main = document.querySelector('[data-testid="stMain"]');
@@ -76,7 +77,7 @@ def page(browser: Browser, address: str, problems: list[str]) -> Page:
     page = browser.new_page(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
     page.set_default_timeout(TIMEOUT_MS)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    open_view(page, f"{address}/?pixel=100,100")
+    open_view(page, f"{address}/flow?pixel=100,100")
     return page
 
 

@@ -14,7 +14,7 @@ from tests.kit.selectors import close_selectors, expect_pixel, open_selectors
 pytestmark = pytest.mark.browser
 # Of methods of attribution the one that takes the least time.
 PICKERS = {
-    "": "",
+    "flow": "",
     "relations": "",
     "key-query": "",
     "ledger": "",
@@ -42,7 +42,7 @@ BOXES = """() => {
 
 
 def pictures(page: Page, path: str) -> Locator:
-    return page.locator(".js-plotly-plot .nsewdrag" if path else ".rsp-photo")
+    return page.locator(".rsp-photo" if path == "flow" else ".js-plotly-plot .nsewdrag")
 
 
 def resting(page: Page) -> list[list[int]]:
@@ -65,13 +65,13 @@ def page(browser: Browser) -> Page:
     return page
 
 
-@pytest.mark.parametrize(("path", "width"), [*((path, 1280) for path in PICKERS), ("", 420), ("ledger", 420)])
+@pytest.mark.parametrize(("path", "width"), [*((path, 1280) for path in PICKERS), ("flow", 420), ("ledger", 420)])
 def test_nothing_that_is_clicked_moves(page: Page, address: str, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{address}/{path}?{PICKERS[path]}")
-    settled(page, explorer=not path)
+    settled(page, explorer=path == "flow")
     boxes = resting(page)
-    sentence = page.locator(".rsp-second" if not path else ".rsp-sentence").first
+    sentence = page.locator(".rsp-second" if path == "flow" else ".rsp-sentence").first
     for share in (0.3,) if path == "attribution" else (0.3, 0.7):
         before = sentence.inner_text()
         picture = pictures(page, path).first
@@ -82,7 +82,7 @@ def test_nothing_that_is_clicked_moves(page: Page, address: str, path: str, widt
         if path not in ("key-query", "flips"):
             expect(sentence).not_to_have_text(before)
         expect_pixel(page, x=512 * share)
-        settled(page, explorer=not path)
+        settled(page, explorer=path == "flow")
         assert resting(page) == boxes
 
 
@@ -96,20 +96,20 @@ def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(page: Page, add
 
     def shown(path: str) -> None:
         page.wait_for_url(lambda url: urlsplit(url).path == f"/{path}" and "upload=" in url)
-        settled(page, explorer=not path)
+        settled(page, explorer=path == "flow")
         expect(page.get_by_text("choose a photograph")).to_have_count(0)
         # Of 96 rows and 128 columns: the picture that was uploaded, and no other one.
         open_selectors(page)
         expect(page.get_by_label("Pixel x")).to_have_attribute("max", "127")
         close_selectors(page)
 
-    page.goto(f"{address}/?source=Your+image")
+    page.goto(f"{address}/flow?source=Your+image")
     settled(page)
     open_selectors(page)
     chooser = page.locator('input[type="file"]')
     chooser.set_input_files(files=[{"name": "street.png", "mimeType": "image/png", "buffer": upload_png}])
     page.locator(".rsp").wait_for()
-    shown("")
+    shown("flow")
     first = differing(page)
 
     page.get_by_role("link", name="Flips", exact=True).click()
@@ -120,12 +120,12 @@ def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(page: Page, add
     page.get_by_role("link", name="Flips", exact=True).click()
     shown("flips")
     page.get_by_role("button", name="Context flow", exact=True).first.click()
-    shown("")
+    shown("flow")
 
     page.reload()
-    shown("")
+    shown("flow")
     page.get_by_role("link", name="Ledger", exact=True).click()
     shown("ledger")
     page.get_by_role("link", name="Context flow", exact=True).click()
-    shown("")
+    shown("flow")
     assert differing(page) == first

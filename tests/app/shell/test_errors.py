@@ -21,9 +21,8 @@ from rsp_lab.models import presets
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import save
-from tests.kit.pages import as_read, explorer_payloads, first_sentence
+from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
 
-ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil.example/x.png) :material/home:"
 
 
@@ -39,7 +38,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def page(root: Path) -> AppTest:
-    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+    return workbench()
 
 
 def run(page: AppTest, **link: str) -> None:

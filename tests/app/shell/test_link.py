@@ -89,3 +89,57 @@ def test_another_page_keeps_the_pixel_and_the_same_page_without_one_forgets_it()
     assert shown("flow", None) == "None"
     assert shown("ledger", "1,2") == "(1, 2)"
     assert shown("flow", "3,4") == "(3, 4)"
+
+
+def _selectors() -> None:
+    import streamlit as st
+
+    from app.shell import link
+
+    st.session_state["new"] = link.opens_view(("case", "pixel"))
+    page = st.session_state["page asked for"]
+    link.keep(page, ("case", "scene"), kept=("kind",) if page == "gallery" else link.KEPT)
+    st.text(f"{st.session_state.get('case')} {st.session_state.get('scene')} {st.query_params.get('pixel')}")
+
+
+def test_a_link_to_another_page_is_the_whole_selection() -> None:
+    page = AppTest.from_function(_selectors)
+
+    def shown(name: str, **link: str) -> str:
+        page.session_state["page asked for"] = name
+        page.query_params.clear()
+        for key, value in link.items():
+            page.query_params[key] = value
+        page.run()
+        assert not page.exception
+        return str(page.text[0].value)
+
+    shown("gallery")
+    page.session_state["case"], page.session_state["scene"] = "car-bus", 4
+    # By the navigation, without a word about the selection, it stays.
+    assert shown("flow") == "car-bus 4 None"
+    assert shown("flow", scene="5") == "car-bus 4 None"
+    assert shown("gallery") == "car-bus 4 None"
+    assert shown("flow", card="3") == "None None None"
+
+
+def test_a_page_that_is_about_no_selection_has_none_in_its_address() -> None:
+    page = AppTest.from_function(_selectors)
+    page.session_state["page asked for"], page.session_state["pixel kept"] = "flow", "1,2"
+    page.run()
+    page.session_state["page asked for"] = "gallery"
+    page.run()
+    assert page.text[0].value == "None None None"
+    page.session_state["page asked for"] = "flow"
+    page.run()
+    assert page.text[0].value == "None None 1,2"
+
+
+def test_only_a_new_reader_is_led_to_a_view() -> None:
+    page = AppTest.from_function(_selectors)
+    page.session_state["page asked for"] = "gallery"
+    page.query_params["pixel"] = "1,2"
+    page.run()
+    assert page.session_state["new"] is True
+    page.run()
+    assert page.session_state["new"] is False

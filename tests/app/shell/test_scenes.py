@@ -18,15 +18,13 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, draw_scene, draw_scene_pair
 from rsp_lab.explorer.payload import payload_header
 from rsp_lab.models.weights import read_header
-from tests.kit.pages import as_read, explorer_payloads, run
-
-ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
+from tests.kit.pages import as_read, explorer_payloads, run, workbench
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
-    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+    return workbench()
 
 
 def header(page: AppTest) -> dict[str, Any]:

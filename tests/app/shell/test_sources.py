@@ -20,9 +20,8 @@ from rsp_lab.explorer.payload import payload_header
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
-from tests.kit.pages import as_read, explorer_payloads, run
+from tests.kit.pages import as_read, explorer_payloads, run, workbench
 
-ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
 Street = Callable[[int, int, int], Sample]
 NAMES = tuple(f"my {name}" for name in CAMVID.classes)
 
@@ -31,7 +30,7 @@ NAMES = tuple(f"my {name}" for name in CAMVID.classes)
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     for name in ("CAMVID_ROOT", "CITYSCAPES_ROOT", "FOLDER_ROOT"):
         monkeypatch.delenv(name, raising=False)
-    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+    return workbench()
 
 
 @pytest.fixture

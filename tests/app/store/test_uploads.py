@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +12,14 @@ from streamlit.testing.v1 import AppTest
 
 from app.store.uploads import Uploads, uploads
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import as_read, explorer_payloads, first_sentence
-
-ENTRY = Path(__file__).parents[3] / "app" / "streamlit_app.py"
+from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
 
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.delenv("CAMVID_ROOT", raising=False)
     monkeypatch.delenv("CITYSCAPES_ROOT", raising=False)
-    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+    return workbench()
 
 
 def header(page: AppTest) -> dict[str, Any]:
@@ -36,7 +33,7 @@ def test_an_upload_goes_into_the_link_and_another_session_finds_it_there(page: A
     page.run()
     token = page.query_params["upload"]
 
-    again = AppTest.from_file(str(ENTRY), default_timeout=1500)
+    again = workbench()
     again.query_params["source"], again.query_params["upload"] = "Your image", token
     again.run()
 
@@ -54,7 +51,7 @@ def test_a_token_that_is_not_known_is_said_once(page: AppTest) -> None:
     assert "Choose the file once more" in as_read(page.error[0].value)
     page.run()
     assert not page.error
-    assert "Choose a photograph above" in as_read(page.info[0].value)
+    assert "Choose a photograph under “Change” above" in as_read(page.info[0].value)
 
 
 def test_an_upload_that_is_refused_leaves_the_link_alone_and_the_next_one_counts(

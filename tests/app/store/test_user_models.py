@@ -12,10 +12,9 @@ from app.app_pages.pages import PAGES, Draw
 from app.shell.errors import UNFORESEEN
 from app.store import models
 from app.store.user_models import user_models, user_problems
-from tests.kit.pages import as_read, first_sentence
+from tests.kit.pages import as_read, first_sentence, workbench
 
 ROOT = Path(__file__).parents[3]
-ENTRY = ROOT / "app" / "streamlit_app.py"
 FILE = ROOT / "examples" / "home_made_models.py"
 NAME = "two_maps"
 
@@ -23,7 +22,7 @@ NAME = "two_maps"
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     monkeypatch.setenv("RSP_LAB_MODELS", str(FILE))
-    return AppTest.from_file(str(ENTRY), default_timeout=1500)
+    return workbench()
 
 
 def test_functions_are_listed_behind_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ def test_choices_stand_in_the_link_and_a_stale_one_is_said(page: AppTest) -> Non
 
 def test_a_close_look_holds_the_whole_flip() -> None:
     for flip in pictures.flips_of(stories().stories):
-        top, left, bottom, right = pictures._window(flip.story.box, (256, 512))
+        top, left, bottom, right = pictures.look_window(flip.story, sample().image)
         inner = flip.story.box
         assert top <= inner[0] < inner[2] <= bottom <= 256
         assert left <= inner[1] < inner[3] <= right <= 512

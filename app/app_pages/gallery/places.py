@@ -1,0 +1,104 @@
+"""Where the image of a card is, and the address of its decision."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from app.shell.link import CARD, PIXEL, SCAN
+from app.shell.scenes import LAST_SCENE, first_case, reading_names
+from app.shell.sources import FOLDERS, PAIRS, Source, file_names, folder_photograph
+from app.store.models import Photograph, cached_pair, model_names, scene_size
+from rsp_lab.analysis.scan.scan import Scan, ScanCard
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL
+
+SIZES = {"scenes": SIZE, "small-scenes": SMALL}
+"""Data sets of drawn scenes that are drawn here, and the size of their pictures."""
+FILES = {"camvid": Source.CAMVID, "cityscapes": Source.CITYSCAPES, "folder": Source.FOLDER}
+"""Data sets whose images lie in a folder, and the source that the workbench has them from."""
+
+
+def data_words(scan: Scan) -> str:
+    """What a scan is of, e.g. ``"101 images of CamVid, split val"``."""
+    if scan.data in SIZES:
+        small = "small " if SIZES[scan.data] == SMALL else ""
+        return f"{scan.images} {small}drawn scenes, split {scan.split}"
+    source = FILES.get(scan.data)
+    return f"{scan.images} images of {scan.data if source is None else source}, split {scan.split}"
+
+
+def photograph_of(scan: Scan, card: ScanCard) -> Photograph:
+    """The image of a card.
+
+    Raises:
+        ValueError: if it is not there; the message says what is missing.
+    """
+    if card.scene is not None and scan.data in SIZES:
+        return cached_pair(card.scene.case, card.scene.seed, None, SIZES[scan.data])[card.scene.reading]
+    if scan.data not in FILES:
+        raise ValueError(f"images of {scan.data} are not shown here.")
+    shown = folder_photograph(FILES[scan.data], f"{scan.split}/{card.sample}")
+    bottom, right = card.box[2:]
+    if bottom > shown.size[0] or right > shown.size[1]:
+        raise ValueError(f"{card.sample} is smaller than the image that was scanned: it is another one.")
+    return shown
+
+
+def colours_of(scan: Scan) -> dict[str, str]:
+    """Colour of each class of a scan's data set, as #RRGGBB; of none where its classes are not known here."""
+    table = CITYSCAPES if scan.data in SIZES else None
+    if table is None and scan.data in FILES:
+        with suppress(ValueError):  # the folder is not there, and its cards say so
+            files = FOLDERS[FILES[scan.data]]
+            table = files.table(files.root())
+    if table is None:
+        return {}
+    pairs = zip(table.classes, table.palette, strict=True)
+    return {name: f"#{red:02X}{green:02X}{blue:02X}" for name, (red, green, blue) in pairs}
+
+
+def hindrance(scan: Scan, card: ScanCard) -> str:
+    """Why the workbench cannot open a decision, apart from its image; empty where it can."""
+    missing = [name for name in scan.names if name not in model_names()]
+    if missing:
+        return f"There is no model {missing[0]} here."
+    if card.scene is None:
+        return ""
+    number = card.scene.seed - FIRST_SEED["test"]
+    if not 0 <= number <= LAST_SCENE:
+        return f"The workbench opens scenes of the test split; this one is of {scan.split}."
+    if scene_size(scan.names) != SIZES[scan.data]:
+        return "The workbench draws scenes in another size for these models."
+    return ""
+
+
+def address(name: str, scan: Scan, card: ScanCard) -> dict[str, str]:
+    """The decision as a link has it: image, models, classes, pixel, and which card of which scan it is.
+
+    What is the default of a selector is left out: it would only take it out of the address again, and each time the
+    browser's way back to the cards would get longer.
+    """
+    class_name, rival = card.classes
+    image, default = _image(scan, card)
+    models = dict(zip(("left", "right"), scan.names, strict=True))
+    default |= dict(zip(models, PAIRS[Source(image["source"])], strict=True)) | {"source": Source.SCENE}
+    chosen = {key: value for key, value in (image | models).items() if default.get(key) != value}
+    pixel = f"{card.pixel[0]},{card.pixel[1]}"
+    return {**chosen, "class": class_name, "rival": rival, PIXEL: pixel, SCAN: name, CARD: str(card.rank)}
+
+
+def _image(scan: Scan, card: ScanCard) -> tuple[dict[str, str], dict[str, str]]:
+    """Parameters of a card's image, and their defaults."""
+    default: dict[str, str] = {}
+    if card.scene is None:
+        source = FILES[scan.data]
+        with suppress(ValueError):  # the folder is not there, and the page that is opened says so
+            default["file"] = next(iter(file_names(source)), "")
+        return {"source": str(source), "file": f"{scan.split}/{card.sample}"}, default
+    case, seed, reading = card.scene
+    with suppress(ValueError):  # a model that cannot be loaded, which the page that is opened says
+        default["case"] = first_case()
+    default |= {"scene": "0", "reading": reading_names(case)[0]}
+    number = str(seed - FIRST_SEED["test"])
+    image = {"source": str(Source.SCENE), "case": case, "scene": number, "reading": reading_names(case)[reading]}
+    return image, default

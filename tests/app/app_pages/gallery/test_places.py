@@ -1,0 +1,83 @@
+"""Where a card's image is, and the address of its decision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.app_pages.gallery.places import address, colours_of, data_words, hindrance, photograph_of
+from app.shell.sources import file_names
+from rsp_lab.analysis.scan.scan import SceneReading
+from rsp_lab.data.scenes.scene import draw_scene
+from tests.kit.scans import TURNED, card, small_scan
+
+PAIR = ("scenes-baseline", "scenes-rsp4")
+SCENES = small_scan(card(**TURNED), names=PAIR, data="scenes", split="test")
+CAMVID = small_scan(card(sample="val_1"), names=("camvid-baseline", "camvid-rsp4"), data="camvid")
+
+
+def test_a_drawn_scene_is_drawn_again() -> None:
+    shown = photograph_of(SCENES, SCENES.cards[0])
+
+    assert torch.equal(shown.sample.image, draw_scene(2_000_002, case="car-bus", reading=1).image)
+
+
+def test_a_photograph_is_that_of_the_folder(small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
+
+    assert "val/val_1" in file_names("CamVid")
+    assert photograph_of(CAMVID, CAMVID.cards[0]).sample.name == "val_1"
+    assert colours_of(CAMVID)["road"].startswith("#")
+    with pytest.raises(ValueError, match="no image 'val/street'"):
+        photograph_of(CAMVID, card())
+    with pytest.raises(ValueError, match="smaller than the image that was scanned"):
+        photograph_of(CAMVID, card(sample="val_1", box=(0, 0, 400, 20)))
+
+
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+
+    with pytest.raises(ValueError, match="CAMVID_ROOT is not set"):
+        photograph_of(CAMVID, CAMVID.cards[0])
+    assert colours_of(CAMVID) == {}
+    with pytest.raises(ValueError, match="images of coco are not shown here"):
+        photograph_of(replace(CAMVID, data="coco"), CAMVID.cards[0])
+
+
+def test_what_the_workbench_cannot_open_is_said() -> None:
+    one = SCENES.cards[0]
+    assert hindrance(SCENES, one) == ""
+    assert hindrance(CAMVID, CAMVID.cards[0]) == ""
+    assert "no model first" in hindrance(small_scan(card(), data="camvid"), card())
+    train = replace(one, scene=SceneReading("car-bus", 5, 0))
+    assert "scenes of the test split" in hindrance(SCENES, train)
+    assert "another size" in hindrance(replace(SCENES, data="small-scenes"), one)
+
+
+def test_an_address_is_a_whole_decision() -> None:
+    # The shipped pair and drawn scenes are what the workbench opens with: they need not be said.
+    assert address("scenes", SCENES, SCENES.cards[0]) == {
+        "case": "car-bus",
+        "scene": "2",
+        "reading": "bus",
+        "class": "bus",
+        "rival": "car",
+        "pixel": "20,40",
+        "scan": "scenes",
+        "card": "1",
+    }
+    tiny = replace(SCENES, names=("scenes-baseline-tiny", PAIR[1]))
+    assert address("tiny", tiny, tiny.cards[0])["left"] == "scenes-baseline-tiny"
+    assert "right" not in address("tiny", tiny, tiny.cards[0])
+    photograph = address("camvid", CAMVID, CAMVID.cards[0])
+    assert (photograph["source"], photograph["file"]) == ("CamVid", "val/val_1")
+    assert (photograph["class"], photograph["rival"]) == ("sky", "road")
+
+
+def test_what_a_scan_is_of() -> None:
+    assert data_words(SCENES) == "2 drawn scenes, split test"
+    assert data_words(CAMVID) == "2 images of CamVid, split val"
+    assert data_words(replace(CAMVID, data="coco")) == "2 images of coco, split val"
