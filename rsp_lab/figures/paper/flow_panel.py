@@ -70,7 +70,8 @@ class FlowPanel:
         says = shorten(f"{self.picture.says(self.number)}: {signed_fixed(flow.total)}", layout.width, SMALL)
         diagram.text(self.left, top + line_height(TEXT), says, size=SMALL, va="top")
         self.draw_photo(top + 2 * line_height(TEXT), photo)
-        self.rows = {x: first + n * self.pitch_y for n, x in enumerate(layout.levels) if x in flow.nodes}
+        rows = {x: first + number * self.pitch_y for number, x in enumerate(layout.levels)}
+        self.rows = {x: y for x, y in rows.items() if x in (flow.chain or flow.nodes)}
         self.base = base
         for level, y in self.rows.items():
             self.draw_level(level, y)
@@ -125,7 +126,8 @@ class FlowPanel:
             self.diagram.canvas.add_patch(box)
             count = str(node.cells) if node.cells < 10_000 else f"{node.cells / 1000:.0f}k"
             high = line_height(SMALL) * 0.8
-            for words, y in ((count, -high / 2), ("more", high / 2)):
+            alone = len(self.flow.nodes[node.level]) == 1
+            for words, y in ((count, -high / 2), ("cells" if alone else "more", high / 2)):
                 self.diagram.text(x, top + side / 2 + y, words, size=SMALL, color=QUIET, ha="center", zorder=5)
         else:
             self.show(node.box, (x - side / 2, top, side, side), node.level)

@@ -36,7 +36,8 @@ from rsp_lab.shapes import step_levels
 from rsp_lab.text import signed_fixed, significant
 
 PASSED, REFUSED = "#16803C", "#C8102E"
-"""Green and red of the paper's Fig. 5; the red path also ends in a bar, so that no colour need be told apart."""
+"""Green and red of the paper's Fig. 5; the red path is also dashed and ends in a bar, so that no colour need be told
+apart."""
 SHARE = 0.8
 """Outlines hold the fewest cells with this share of what was taken or refused at the step."""
 
@@ -86,9 +87,9 @@ def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figu
             model = _Column(diagram, result, path, side, left, head, slot, panel, scale, widest)
             model.draw({step.name: step for step in view.flow}, levels, block)
         words = (
-            f"Green: taken; red: offered and refused; numbers for and against the class, in logits. Dark core: for, "
-            f"light rim: against; the widest path: {widest:.2g}. Outlines: {100 * SHARE:.0f} % of what was taken or "
-            "refused."
+            "Green: taken; red, dashed: offered and refused; numbers for and against the class, in logits. Dark core: "
+            f"for, light rim: against; the widest path: {widest:.2g}. Outlines: {100 * SHARE:.0f} % of what was taken "
+            "or refused."
         )
         diagram.text(_MARGIN, diagram.height - 0.14, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return diagram.figure
@@ -262,7 +263,10 @@ class _Column:
     def aside(self, step: StepPath, red: float, green: float) -> float:
         """Where the red path runs: its own place, or beside the green path where the two would lie on each other."""
         apart = (self.width(step.passage) + self.width(step.refusal)) / 2 + 0.1
-        return red if abs(red - green) >= apart else green + apart
+        place = red if abs(red - green) >= apart else green + apart
+        # The bar at its end is a little wider than the path.
+        reach = self.width(step.refusal) / 2 + 0.06
+        return place if place + reach <= self.diagram.width - _MARGIN else green - apart
 
     def width(self, values: Tensor) -> float:
         return _WIDEST * float(values.sum()) / self.widest
@@ -277,6 +281,8 @@ class _Column:
             if width > 0.003:
                 patch = PathPatch(path, fill=False, edgecolor=tint(colour, share), linewidth=72 * width)
                 patch.set(capstyle="butt", gid=f"{self.side} {name} {part}", zorder=3.5 if stop else 3)
+                if stop:
+                    patch.set_linestyle((0, (1.0, 0.35)))
                 self.diagram.canvas.add_patch(patch)
         half = sum(wide) / 2
         if sum(wide) <= 0.003:

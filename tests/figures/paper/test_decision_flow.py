@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.text import Text
+from torch import nn
 
+import rsp_lab as rl
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.figures import style
 from rsp_lab.figures.drawing.diagram import tint
 from rsp_lab.figures.paper.decision_flow import decision_flow_caption, draw_decision_flow
@@ -95,6 +99,20 @@ def test_cut_ribbons_are_outlines_and_the_answer_is_the_one_without_them(picture
         draw_decision_flow(picture, cuts=((), ((9, 9, 9),)))
     with pytest.raises(ValueError, match="give the cuts of each model"):
         draw_decision_flow(picture, cuts=((),))
+
+
+def test_beside_a_network_of_another_make_each_level_stands_once(given) -> None:
+    subject = given("sum", "rsp4")
+    torch.manual_seed(3)
+    names = subject.models[1].class_names
+    network = nn.Sequential(nn.Conv2d(3, 8, 3, 4, 1), nn.GELU(), nn.Conv2d(8, len(names), 1)).eval()
+    other = rl.adapt(network, class_names=names, cut=("1",), name="other")
+    figure = draw_decision_flow(rl.flow_picture((other, subject.models[1]), subject.image, PixelTarget(20, 30)))
+
+    assert any(gid.startswith("left ribbon 2 0 pixel") for gid in ribbons(figure))
+    assert not any(gid.startswith("right ribbon 2") for gid in ribbons(figure))
+    assert "level 2 (stride 4)" in words(figure)
+    assert "Without known steps each level goes straight to the pixel." in words(figure)
 
 
 def test_one_model_alone_has_one_panel(given) -> None:

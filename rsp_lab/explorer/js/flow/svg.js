@@ -84,7 +84,7 @@ export function drawNode(picture, row, node, sizes, names, scale) {
     const wide = Math.min(pitch - 4, Math.max(side, 46));
     group.append(frame({ ...box, x: node.x - wide / 2, width: wide }, look, { class: "rsp-flow-others" }));
     const count = node.cells < 10000 ? String(node.cells) : `${Math.round(node.cells / 1000)}k`;
-    group.append(text(node.x, node.y + side / 2 - 2, count, { class: "rsp-flow-quiet middle" }), text(node.x, node.y + side / 2 + 12, "more", { class: "rsp-flow-quiet middle" }));
+    group.append(text(node.x, node.y + side / 2 - 2, count, { class: "rsp-flow-quiet middle" }), text(node.x, node.y + side / 2 + 12, row.nodes.length === 1 ? "cells" : "more", { class: "rsp-flow-quiet middle" }));
   }
   const wide = Math.min(Math.abs(node.own) * scale, pitch - 4);
   if (wide > 0.3) group.append(svg("rect", { x: node.x - wide / 2, y: node.y + side - 4, width: wide, height: 6, fill: node.own >= 0 ? picture.colours.for : `url(#${names.hatch})` }));
