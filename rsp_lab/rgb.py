@@ -89,7 +89,7 @@ def rgb_pixels(image: ImageLike) -> UInt8[Tensor, "3 y x"]:
     return (one_image(image, device="cpu")[0] * 255).round().clamp(0, 255).to(torch.uint8)
 
 
-def network_input(image: ImageLike, dtype: torch.dtype, *, check_range: bool) -> Float[Tensor, "b 3 y x"]:
+def network_input(image: ImageLike, anchor: Tensor, *, check_range: bool) -> Float[Tensor, "b 3 y x"]:
     """Images as a network's forward pass takes them: differentiable, and without a copy where none is needed.
 
     Values are looked at only where there are any: neither while a graph is traced or exported, nor on the device
@@ -97,7 +97,7 @@ def network_input(image: ImageLike, dtype: torch.dtype, *, check_range: bool) ->
 
     Args:
         image: see :data:`ImageLike`.
-        dtype: of the network.
+        anchor: a tensor of the network, whose dtype and device the result has.
         check_range: whether values outside [0, 1] are refused.
 
     Raises:
@@ -107,7 +107,8 @@ def network_input(image: ImageLike, dtype: torch.dtype, *, check_range: bool) ->
     low_high = _extremes(batch) if check_range else None
     if low_high is not None:
         _check_range(batch, *low_high, array=isinstance(image, np.ndarray))
-    return batch.to(dtype) / 255 if batch.dtype == torch.uint8 else batch.to(dtype)
+    own = batch.to(anchor)
+    return own / 255 if batch.dtype == torch.uint8 else own
 
 
 def _as_tensor(image: object) -> Tensor:

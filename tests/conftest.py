@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 # Read by torch when it is loaded: what waits for another thread sleeps, and leaves the core to the worker beside it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Runs are compared bit for bit, which only a CPU repeats: "auto" finds no GPU, here and in processes that are started.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import jaxtyping
 import numpy as np

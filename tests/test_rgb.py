@@ -53,7 +53,7 @@ def test_every_kind_of_one_photograph_is_one_batch(kind: str) -> None:
         assert torch.equal(found, naive(image))
         assert found.is_contiguous()
     assert torch.equal(rgb_pixels(KINDS[kind](image)), image)
-    assert torch.equal(network_input(KINDS[kind](image), torch.float32, check_range=True), naive(image))
+    assert torch.equal(network_input(KINDS[kind](image), torch.zeros(()), check_range=True), naive(image))
 
 
 def test_dtypes() -> None:
@@ -77,7 +77,7 @@ def test_the_result_is_in_memory_of_its_own() -> None:
     array = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
     before = torch.from_numpy(array.copy())
     rgb_batch(array).zero_()
-    network_input(array, torch.float32, check_range=True).zero_()
+    network_input(array, torch.zeros(()), check_range=True).zero_()
     assert torch.equal(torch.from_numpy(array), before)
 
 
@@ -93,9 +93,9 @@ def test_the_result_can_take_part_in_a_gradient() -> None:
 
 def test_what_a_network_takes_is_differentiable_and_not_copied() -> None:
     given = torch.rand(1, 3, 4, 5, requires_grad=True)
-    assert network_input(given, torch.float32, check_range=True) is given
+    assert network_input(given, torch.zeros(()), check_range=True) is given
 
-    network_input(given, torch.float64, check_range=True).sum().backward()
+    network_input(given, torch.zeros((), dtype=torch.float64), check_range=True).sum().backward()
     assert torch.equal(given.grad, torch.ones_like(given))
 
 
@@ -169,7 +169,7 @@ def test_the_range_is_no_part_of_a_graph() -> None:
     """A compiled, exported, mapped or merely sized network does not look at values that it does not have."""
 
     def total(image: Tensor) -> Tensor:
-        return network_input(image, torch.float32, check_range=True).sum()
+        return network_input(image, torch.zeros((), device=image.device), check_range=True).sum()
 
     image = torch.rand(2, 3, 4, 5)
     assert torch.compile(total, backend="eager", fullgraph=True)(image) == image.sum()
@@ -178,4 +178,4 @@ def test_the_range_is_no_part_of_a_graph() -> None:
     assert total(image.to("meta")).is_meta
     with pytest.raises(ValueError, match="divide by 255"):
         total(image * 255)
-    assert network_input(image * 255, torch.float32, check_range=False).max() > 1
+    assert network_input(image * 255, torch.zeros(()), check_range=False).max() > 1

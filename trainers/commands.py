@@ -19,6 +19,7 @@ from rsp_lab.data.panoptic.coco import CocoPanoptic
 from rsp_lab.data.panoptic.samples import PanopticSamples
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.devices import DEVICE_HELP, resolve_device
 from rsp_lab.files import check_target, to_json, write_atomic, write_json
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
@@ -47,6 +48,7 @@ DataOption = Annotated[
     str | None,
     tyro.conf.arg(help=f"one of {', '.join(SOURCES)}; by default the one the weights were trained on."),
 ]
+DeviceOption = Annotated[str, tyro.conf.arg(metavar="DEVICE", help=DEVICE_HELP)]
 NetworkOption = Annotated[
     str | None,
     tyro.conf.arg(
@@ -118,6 +120,7 @@ def evaluate_command(
     data: DataOption = None,
     split: str = "val",
     network: NetworkOption = None,
+    device: DeviceOption = "auto",
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
     """Scores of weights on a split whose labels are known: IoU, and of panoptic networks PQ, AP and confusion as well.
@@ -132,8 +135,8 @@ def evaluate_command(
     check_threads(num_threads)
     if num_threads:
         torch.set_num_threads(num_threads)
-    path = best_weights(checkpoint)
-    model = load_model(path, _made(network))
+    place, path = resolve_device(device), best_weights(checkpoint)
+    model = load_model(path, _made(network)).to(place)
     scores = score(model, open_split(data or data_of(path, model), split), inference)
     facts = scores.details() if isinstance(scores, PanopticEvaluation) else scores.to_dict()
     print(to_json(facts, indent=2) if json_output else scores.table())
@@ -145,6 +148,7 @@ def predict_command(
     split: str = "val",
     data: DataOption = None,
     network: NetworkOption = None,
+    device: DeviceOption = "auto",
     inference: Annotated[Inference, tyro.conf.arg(name="")] = WHOLE,
 ) -> None:
     """Writes predictions of a whole split: NAME_color.png in the palette, NAME_labelIds.png in the data set's ids.
@@ -157,8 +161,8 @@ def predict_command(
         split: which split; images suffice.
         inference: whole image, one scale, no flip by default.
     """
-    path = best_weights(checkpoint)
-    model = load_model(path, _made(network))
+    place, path = resolve_device(device), best_weights(checkpoint)
+    model = load_model(path, _made(network)).to(place)
     samples = open_split(data or data_of(path, model), split, labels="unread")
     check_classes(model.class_names, samples)
     protect = [path, *(samples.sources if isinstance(samples, FileSamples | CocoPanoptic) else ())]
@@ -227,6 +231,7 @@ def export_command(
     name: str,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     network: NetworkOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Writes a run's best weights in half precision, with the scores of just these weights in the header.
 
@@ -236,7 +241,7 @@ def export_command(
         output: the file to write.
     """
     data = weights.read_header(best_weights(run))[1].get("data", "camvid")
-    scores = export_half(run, output, name, open_split(data, "val"), _made(network))
+    scores = export_half(run, output, name, open_split(data, "val"), _made(network), resolve_device(device))
     print(scores.table())
     print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
@@ -260,6 +265,7 @@ def study_command(
     heads: tuple[str, ...] = STUDY_HEADS,
     steps: int | None = None,
     num_threads: int = 0,
+    device: DeviceOption = "auto",
 ) -> None:
     """Trains what the results page compares: heads and seeds on small drawn scenes; resumes.
 
@@ -271,7 +277,7 @@ def study_command(
         num_threads: threads of the computation; 0 leaves torch's default.
     """
     with kept(f"the same command goes on in {output}"):
-        run_study(output, seeds, heads, steps, num_threads)
+        run_study(output, seeds, heads, steps, num_threads, device)
 
 
 def repeat_command(
@@ -280,6 +286,7 @@ def repeat_command(
     seeds: tuple[int, ...] = (0, 1, 2),
     steps: int | None = None,
     num_threads: int = 0,
+    device: DeviceOption = "auto",
 ) -> None:
     """Trains recipes of one data set under several seeds, scored once at the end of each run; resumes.
 
@@ -291,7 +298,7 @@ def repeat_command(
         num_threads: threads of the computation; 0 leaves torch's default.
     """
     with kept(f"the same command goes on in {output}"):
-        run_repeats(output, [recipe_named(name) for name in recipes], seeds, steps, num_threads)
+        run_repeats(output, [recipe_named(name) for name in recipes], seeds, steps, num_threads, device)
 
 
 def records_command(
@@ -337,6 +344,7 @@ def effect_command(
     data: DataOption = None,
     split: str = "val",
     num_threads: int = 0,
+    device: DeviceOption = "auto",
 ) -> None:
     """What the semantic map of a second panoptic network changes in the PQ of a first one's detections.
 
@@ -350,8 +358,9 @@ def effect_command(
     check_threads(num_threads)
     if num_threads:
         torch.set_num_threads(num_threads)
+    place = resolve_device(device)
     paths = [best_weights(path) for path in (first, second)]
-    models = [load_model(path) for path in paths]
+    models = [load_model(path).to(place) for path in paths]
     for given, model in zip((first, second), models, strict=True):
         if not isinstance(model, PanopticSegmenter):
             raise ValueError(f"{given}: tells no things apart. Give the weights of a panoptic network.")
@@ -373,7 +382,7 @@ def effect_command(
 
 def bench_command(
     json_output: Annotated[bool, tyro.conf.arg(name="json")] = False,
-    device: str = "cpu",
+    device: DeviceOption = "auto",
     updates: int = 3,
     rounds: int = 20,
     workers: int = 0,
@@ -382,7 +391,6 @@ def bench_command(
 
     Args:
         json_output: print one JSON object instead of a line.
-        device: cpu or cuda.
         updates: timed updates of a loop in each round.
         rounds: how often each loop has its turn; medians are reported.
         workers: processes that load data for either loop; 0 loads in the training process.

@@ -17,7 +17,7 @@ from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.analysis.trade.run import empty_sum, traded
 from rsp_lab.analysis.trade.statistics import TradeSum
-from rsp_lab.bench.sides import CLASS_NAMES, Report, channels_last, side_by_side
+from rsp_lab.bench.sides import CLASS_NAMES, CPU, Report, channels_last, side_by_side
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import presets
@@ -26,7 +26,9 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.rgb import rgb_batch
 
 
-def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[dict[str, Any]]:
+def bench_analysis(
+    *, rounds: int = 5, device: torch.device = CPU, report: Report = lambda _: None
+) -> list[dict[str, Any]]:
     """What analysis costs beside plain work of the same model: the shipped CamVid pair, and an untrained ResNet-50.
 
     Objects with ``model``, ``height``, ``width``, ``levels``; ``forward_ms``, a plain pass; ``ledger_ms``, one pixel's
@@ -39,10 +41,10 @@ def bench_analysis(*, rounds: int = 5, report: Report = lambda _: None) -> list[
     ``(levels + 1) * head_ms``, ``trade_images_per_s`` to half of ``plain_images_per_s``.
     """
     torch.manual_seed(0)
-    large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), CLASS_NAMES)).eval()
+    large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), CLASS_NAMES)).eval().to(device)
     cases = (
-        ("camvid-rsp4", load_segmenter("camvid-rsp4"), (360, 480), rounds),
-        ("camvid-baseline", load_segmenter("camvid-baseline"), (360, 480), rounds),
+        ("camvid-rsp4", load_segmenter("camvid-rsp4").to(device), (360, 480), rounds),
+        ("camvid-baseline", load_segmenter("camvid-baseline").to(device), (360, 480), rounds),
         ("RSP-4, ResNet-50", large, (512, 1024), max(2, rounds // 3)),
     )
     rows = []
@@ -56,7 +58,7 @@ def analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[
     """One row of :func:`bench_analysis` for a model on an image of a size, without its name."""
     names = model.config.class_names
     sample = patchwork(size, len(names))
-    image = rgb_batch(sample.image)
+    image = rgb_batch(sample.image, device=model.mean.device)
     target = PixelTarget(size[0] // 2, size[1] // 3, names[1], names[2])
     with torch.no_grad():
         pyramid = model.pyramid(channels_last((image - model.mean) / model.std))

@@ -7,13 +7,15 @@ from typing import Any
 
 import torch
 
-from rsp_lab.bench.sides import CLASS_NAMES, Report, side_by_side
+from rsp_lab.bench.sides import CLASS_NAMES, CPU, Report, side_by_side
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
 
 
-def bench_capture(*, rounds: int = 20, report: Report = lambda _: None) -> list[dict[str, Any]]:
+def bench_capture(
+    *, rounds: int = 20, device: torch.device = CPU, report: Report = lambda _: None
+) -> list[dict[str, Any]]:
     """A forward pass with all taps of all steps captured against a plain one of the same model.
 
     Objects with ``model``, ``height``, ``width``, ``plain_ms``, ``captured_ms``: the fastest of all rounds, eval mode,
@@ -33,8 +35,8 @@ def bench_capture(*, rounds: int = 20, report: Report = lambda _: None) -> list[
     for label, config, (height, width), repeats in cases:
         report(f"capture, {label}, {height} x {width}")
         torch.manual_seed(0)
-        model = Segmenter(config).eval()
-        image = torch.rand(1, 3, height, width)
+        model = Segmenter(config).eval().to(device)
+        image = torch.rand(1, 3, height, width, device=device)
         times = side_by_side(
             {"plain": partial(model, image), "captured": partial(run_with_capture, model, image, taps="step*")},
             repeats,

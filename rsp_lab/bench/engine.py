@@ -17,14 +17,16 @@ from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.bench.sides import CLASS_NAMES, Report, peak_megabytes, side_by_side
+from rsp_lab.bench.sides import CLASS_NAMES, CPU, Report, peak_megabytes, side_by_side
 from rsp_lab.models import presets, weights
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.models.subject import Subject
 
 
-def bench_engine(*, rounds: int = 3, report: Report = lambda _: None) -> list[dict[str, Any]]:
+def bench_engine(
+    *, rounds: int = 3, device: torch.device = CPU, report: Report = lambda _: None
+) -> list[dict[str, Any]]:
     """Ledgers of our models by the frozen head and by the engine that holds any network, at the same Q maps.
 
     Objects with ``model``, ``height``, ``width``; for the sides ``head`` and ``engine`` each: ``_ledger_ms`` and
@@ -35,10 +37,10 @@ def bench_engine(*, rounds: int = 3, report: Report = lambda _: None) -> list[di
     One of the two serves both where every ratio is at most 1.1.
     """
     torch.manual_seed(0)
-    large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), CLASS_NAMES)).eval()
+    large = Segmenter(presets.resnet_fpn("resnet50", presets.rsp4(), CLASS_NAMES)).eval().to(device)
     cases = (
-        ("scenes-baseline", weights.load("scenes-baseline").semantic, (256, 512)),
-        ("scenes-rsp4", weights.load("scenes-rsp4").semantic, (256, 512)),
+        ("scenes-baseline", weights.load("scenes-baseline").semantic.to(device), (256, 512)),
+        ("scenes-rsp4", weights.load("scenes-rsp4").semantic.to(device), (256, 512)),
         ("RSP-4, ResNet-50", large, (256, 512)),
     )
     rows = []
@@ -51,7 +53,8 @@ def bench_engine(*, rounds: int = 3, report: Report = lambda _: None) -> list[di
 
 def engine_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[str, Any]:
     """One row of :func:`bench_engine` for a model on an image of a size, without its name."""
-    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    device = model.mean.device
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).to(device)
     names = model.class_names
     target = PixelTarget(size[0] // 2, size[1] // 3, names[1], names[2])
     subject = as_subject(model)
@@ -60,7 +63,9 @@ def engine_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[st
         frozen: dict[str, FrozenPass] = {name: freeze(side, image) for name, side in sides.items()}
         books = {name: context_ledger(one, one.image, target) for name, one in frozen.items()}
         times = side_by_side(_calls(sides, frozen, image, target), rounds)
-        memory = {name: peak_megabytes(partial(context_ledger, side, image, target)) for name, side in sides.items()}
+        memory = {
+            name: peak_megabytes(partial(context_ledger, side, image, target), device) for name, side in sides.items()
+        }
     largest = max(float(values.abs().max()) for values in books["head"].maps.values())
     gap = max(float((books["engine"].maps[x] - values).abs().max()) for x, values in books["head"].maps.items())
     ratios = {

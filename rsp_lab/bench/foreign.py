@@ -14,7 +14,7 @@ from rsp_lab.analysis.ledger.freeze import freeze
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.bench.sides import CLASS_NAMES, Report, side_by_side
+from rsp_lab.bench.sides import CLASS_NAMES, CPU, Report, side_by_side
 from rsp_lab.models.adapt import adapt
 from rsp_lab.models.subject import Subject
 
@@ -22,7 +22,9 @@ SIZE = (128, 256)
 _DECODERS = ("FPN", "UPerNet", "Segformer", "DeepLabV3", "DeepLabV3Plus", "Unet", "PSPNet", "MAnet", "Linknet")
 
 
-def bench_foreign(*, rounds: int = 3, report: Report = lambda _: None) -> list[dict[str, Any]]:
+def bench_foreign(
+    *, rounds: int = 3, device: torch.device = CPU, report: Report = lambda _: None
+) -> list[dict[str, Any]]:
     """What a ledger costs beside a plain pass, on untrained networks of three libraries at 128 x 256 pixels.
 
     Objects with ``network``; ``forward_ms``, a plain pass; ``ledger_ms``, one pixel's ledger from the image;
@@ -37,7 +39,7 @@ def bench_foreign(*, rounds: int = 3, report: Report = lambda _: None) -> list[d
     for name, build in networks().items():
         report(f"foreign, {name}")
         torch.manual_seed(0)
-        rows.append({"network": name, **foreign_case(build(), SIZE, rounds)})
+        rows.append({"network": name, **foreign_case(build().to(device), SIZE, rounds)})
     return rows
 
 
@@ -81,7 +83,7 @@ def _adapted(build: Callable[[], nn.Module]) -> Subject:
 
 def foreign_case(subject: Subject, size: tuple[int, int], rounds: int) -> dict[str, Any]:
     """One row of :func:`bench_foreign` for a subject on an image of a size, without its name."""
-    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0)).to(subject.mean.device)
     names: Sequence[str] = subject.class_names
     target = PixelTarget(size[0] // 2, size[1] // 3, names[1], names[2])
     frozen = freeze(subject, image)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rsp_lab.bench.sides import Report, channels_last, in_own_process, peak_megabytes, side_by_side
+from rsp_lab.bench.sides import CPU, Report, channels_last, in_own_process, peak_megabytes, side_by_side
 from rsp_lab.relations.reference import relate_reference
 from rsp_lab.relations.relate import relate
 from rsp_lab.relations.window import position_plane
@@ -20,7 +20,9 @@ MIDDLE, VALUES = 64, 128
 RELATION_CASES = ((64, 128, Window(7)), (128, 256, Window(7)), (64, 128, Window(3, 3)), (128, 256, Window(3, 3)))
 
 
-def bench_relation(*, rounds: int = 7, report: Report = lambda _: None) -> list[dict[str, Any]]:
+def bench_relation(
+    *, rounds: int = 7, device: torch.device = CPU, report: Report = lambda _: None
+) -> list[dict[str, Any]]:
     """The fast relation against the naive unfolding, 64 middle and 128 value channels, float32, batch of 1.
 
     Each object has ``height``, ``width``, ``kernel_size``, ``dilation``; the fastest of all rounds of ``reference_ms``
@@ -34,16 +36,18 @@ def bench_relation(*, rounds: int = 7, report: Report = lambda _: None) -> list[
     rows = []
     for height, width, window in RELATION_CASES:
         report(f"relation {height} x {width}, {window.describe()}")
-        rows.append(in_own_process(_relation_case, height, width, window, rounds, torch.get_num_threads()))
+        rows.append(in_own_process(_relation_case, height, width, window, rounds, torch.get_num_threads(), device))
     return rows
 
 
-def _relation_case(height: int, width: int, window: Window, rounds: int, count: int) -> dict[str, Any]:
+def _relation_case(
+    height: int, width: int, window: Window, rounds: int, count: int, device: torch.device
+) -> dict[str, Any]:
     torch.set_num_threads(count)
     torch.manual_seed(0)
-    maps = tuple(channels_last(torch.randn(1, c, height, width)) for c in (MIDDLE, MIDDLE, VALUES))
-    f_p = torch.randn(MIDDLE, VALUES) / VALUES**0.5
-    grad = channels_last(torch.randn(1, VALUES, height, width))
+    maps = tuple(channels_last(torch.randn(1, c, height, width)).to(device) for c in (MIDDLE, MIDDLE, VALUES))
+    f_p = torch.randn(MIDDLE, VALUES).to(device) / VALUES**0.5
+    grad = channels_last(torch.randn(1, VALUES, height, width)).to(device)
     sides = {"reference": partial(relate_reference, window=window), "fast": partial(_fast, window=window)}
     forward = {name: _forward(side, maps, f_p) for name, side in sides.items()}
     backward = {name: _with_gradient(side, maps, f_p, grad) for name, side in sides.items()}
@@ -54,7 +58,7 @@ def _relation_case(height: int, width: int, window: Window, rounds: int, count: 
         "dilation": window.dilation,
         **{f"{name}_ms": ms for name, ms in side_by_side(forward, rounds).items()},
         **{f"{name}_backward_ms": ms for name, ms in side_by_side(backward, max(3, rounds // 2)).items()},
-        **{f"{name}_extra_mb": peak_megabytes(call) for name, call in forward.items()},
+        **{f"{name}_extra_mb": peak_megabytes(call, device) for name, call in forward.items()},
     }
 
 

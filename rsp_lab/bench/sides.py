@@ -19,6 +19,7 @@ from torch.profiler import ProfilerActivity, profile
 from rsp_lab.interruption import signals_wait
 
 Report = Callable[[str], None]
+CPU = torch.device("cpu")
 CLASS_NAMES = tuple(f"class {i}" for i in range(19))
 """Of untrained networks: as many as Cityscapes has."""
 
@@ -44,13 +45,24 @@ def side_by_side(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, 
 
 
 def _seconds(call: Callable[[], Any]) -> float:
+    _finished()
     began = time.perf_counter()
     call()
+    _finished()
     return time.perf_counter() - began
 
 
-def peak_megabytes(call: Callable[[], Any]) -> float:
-    """Peak of the bytes that tensors made during the call hold at one time, from the allocator's own events."""
+def _finished() -> None:
+    """Waits until a GPU, where there is one, has done what it was given."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+
+
+def peak_megabytes(call: Callable[[], Any], device: torch.device = CPU) -> float:
+    """Peak of the bytes that tensors made during the call hold at one time, from the allocator's own events; on a GPU
+    of CUDA from its allocator's own count."""
+    if device.type == "cuda":
+        return _peak_on_gpu(call, device)
     with torch.no_grad():
         call()
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
@@ -61,6 +73,16 @@ def peak_megabytes(call: Callable[[], Any]) -> float:
         held += change
         peak = max(peak, held)
     return round(peak / 1e6, 3)
+
+
+def _peak_on_gpu(call: Callable[[], Any], device: torch.device) -> float:
+    with torch.no_grad():
+        call()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        kept = call()
+    del kept
+    return round((torch.cuda.max_memory_allocated(device) - before) / 1e6, 3)
 
 
 def _allocations(trace: profile) -> Iterator[int]:

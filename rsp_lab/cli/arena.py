@@ -36,6 +36,7 @@ def arena(
     distances: tuple[int, ...] = (),
     size: tuple[int, int] = (256, 512),
     page: Path | None = None,
+    device: arguments.Device = "auto",
 ) -> None:
     """Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes.
 
@@ -59,7 +60,7 @@ def arena(
         methods=methods or tuple(METHODS),
         seeds=seeds,
     )
-    loaded = [load_any(name) for name in models]
+    loaded = [load_any(name, device) for name in models]
     if len(set(models)) < len(models):
         raise ValueError("a model is named twice: name each once.")
     if len({model.name for model in loaded}) < len(loaded):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.devices import DEVICE_HELP
 from rsp_lab.models.load_any import load_any, model_file
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -17,6 +18,7 @@ Folder = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="fol
 Image = Annotated[
     Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 to 4096 x 4096")
 ]
+Device = Annotated[str, tyro.conf.arg(metavar="DEVICE", help=DEVICE_HELP)]
 Model = Annotated[str, tyro.conf.arg(help="shipped name, path of a .safetensors file, or FILE.py:function")]
 
 
@@ -26,6 +28,7 @@ class ModelPair:
 
     left: Model = "camvid-baseline"
     right: Model = "camvid-rsp4"
+    device: Device = "auto"
 
     @property
     def files(self) -> tuple[Path, Path]:
@@ -34,7 +37,7 @@ class ModelPair:
 
     def load(self) -> tuple[Segmenter | Subject, Segmenter | Subject]:
         """Both models, in eval mode; of one function a model each."""
-        return load_any(self.left), load_any(self.right)
+        return load_any(self.left, self.device), load_any(self.right, self.device)
 
 
 @dataclass(frozen=True)

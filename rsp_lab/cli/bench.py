@@ -8,13 +8,16 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rsp_lab.cli.output import Json, print_rows, say
+from rsp_lab.devices import DEVICE_HELP, resolve_device
 
 Measure = Annotated[
     Literal["relation", "capture", "forward", "analysis", "foreign", "engine", "start"], tyro.conf.Positional
 ]
 
+Device = Annotated[str, tyro.conf.arg(metavar="DEVICE", help=DEVICE_HELP)]
 
-def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> None:
+
+def bench(what: Measure, *, json: Json = False, threads: int | None = None, device: Device = "auto") -> None:
     """Measures speed and memory side by side in one run.
 
     Args:
@@ -32,6 +35,7 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> N
 
         print_rows(bench_start(report=say), json)
         return
+    place = resolve_device(device, float64=True)
     from rsp_lab.bench import analysis, capture, engine, foreign, forward, relation, sides
 
     runs: dict[str, Callable[..., list[dict[str, Any]]]] = {
@@ -43,4 +47,4 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None) -> N
         "engine": engine.bench_engine,
     }
     with sides.threads(threads):
-        print_rows(runs[what](report=say), json)
+        print_rows(runs[what](device=place, report=say), json)

@@ -39,6 +39,7 @@ def change(
     rival: str | None = None,
     model: arguments.Model = "camvid-rsp4",
     beside: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None,
+    device: arguments.Device = "auto",
     results: arguments.Results = arguments.PRINTED,
 ) -> None:
     """By what way a change of the picture changed a decision: content by level and cell, looking by step, exactly.
@@ -59,7 +60,7 @@ def change(
     if (pixel is None) == (region is None):
         raise ValueError("say where the decision is: --pixel Y X, or --region MASK, one of the two.")
     asked = (model,) if beside is None else (model, beside)
-    models = [load_any(name) for name in asked]
+    models = [load_any(name, device) for name in asked]
     if len(models) == 2:
         check_comparable(*models)
     names: tuple[str, ...] = pair_names(*models) if len(models) == 2 else (models[0].name,)

@@ -12,6 +12,7 @@ import tyro
 from rsp_lab.analysis.faithfulness.randomisation import randomised
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
+from rsp_lab.cli import arguments
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.cli.progress import ReportProgress, progress_on_stderr
 from rsp_lab.cli.reports import about_run
@@ -34,6 +35,7 @@ def changes(
     seed: int = FIRST_SEED["test"],
     double: bool = False,
     control: bool = False,
+    device: arguments.Device = "auto",
     out: Annotated[Path | None, tyro.conf.arg(aliases=("-o",), metavar="JSON")] = None,
     json: Json = False,
 ) -> None:
@@ -61,7 +63,7 @@ def changes(
         check_target(out)
     found: list[SceneChanges] = []
     whole = n * len(cases)
-    loaded = [load_any(name) for name in models]
+    loaded = [load_any(name, device) for name in models]
     if control:
         loaded += [_untrained(network) for network in loaded]
     for network in loaded:

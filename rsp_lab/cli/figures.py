@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.cli.arguments import WIDTHS, Width
+from rsp_lab.cli.arguments import WIDTHS, Device, Width
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
@@ -57,6 +57,7 @@ def figures(
     width: Width = "page",
     scores: Annotated[Path | None, tyro.conf.arg(metavar="JSON")] = None,
     scenes: int = 8,
+    device: Device = "auto",
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
     json: Json = False,
 ) -> None:
@@ -107,7 +108,7 @@ def figures(
             options: dict[str, Any] = {"channel": channel, "step": step, "scenes": scenes}
             options["target"] = None if pixel is None else PixelTarget(*pixel)
             options["width"] = WIDTHS[width]
-            for number, given in enumerate(_inputs(image, labels, chosen, options)):
+            for number, given in enumerate(_inputs(image, labels, chosen, device, options)):
                 stem = image[number].stem if len(image) > 1 else ""
                 wanted = {n: g for n, g in drawn.items() if figure_kind(n).about == "image" or not number}
                 records += _draw(folder, wanted, given, stem, format_)
@@ -132,9 +133,9 @@ def _names(which: tuple[str, ...]) -> dict[str, bool]:
 
 
 def _inputs(
-    images: tuple[Path, ...], labels: Path | None, names: tuple[str, ...], options: dict[str, Any]
+    images: tuple[Path, ...], labels: Path | None, names: tuple[str, ...], device: str, options: dict[str, Any]
 ) -> Iterator[FigureInput]:
-    whole = tuple(load_whole(name) for name in names)
+    whole = tuple(load_whole(name, device) for name in names)
     models, options = semantic_branches(whole), {**options, "whole": whole}
     last = models[-1]
     if not images:

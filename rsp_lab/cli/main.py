@@ -121,6 +121,8 @@ def _described(error: RuntimeError) -> str:
 
     if isinstance(error, LedgerError | FrozenError):
         return " ".join(str(error).split())
+    if type(error).__name__ == "OutOfMemoryError":  # of a GPU
+        return "not enough memory on the device for this image; give a smaller one, or take another --device"
     # torch has no class of its own for it.
     if "can't allocate memory" in str(error):
         return "not enough memory for this image; give a smaller one"

@@ -8,6 +8,7 @@ import torch
 import tyro
 
 from rsp_lab.analysis.passes.residuals import ledger_residuals
+from rsp_lab.cli import arguments
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.models import weights
@@ -23,6 +24,7 @@ def residuals(
     split: str = "val",
     pixels: int = 100,
     seed: int = 0,
+    device: arguments.Device = "auto",
     json: Json = False,
 ) -> None:
     """How exactly the ledgers of random pixels add up, in both precisions; fails where one does not.
@@ -41,7 +43,7 @@ def residuals(
         raise ValueError(f"no shipped weights were trained on {data}: name weights with --models.")
     rows = []
     for name in names:
-        model = load_any(name)
+        model = load_any(name, device)
         for dtype in _DTYPES.values():
             say(f"residuals of {name}, {str(dtype).removeprefix('torch.')}")
             found = ledger_residuals(model, samples, pixels=pixels, dtype=dtype, seed=seed).to_dict()

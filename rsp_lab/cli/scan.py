@@ -36,6 +36,7 @@ def scan(
     split: str | None = None,
     limit: int | None = None,
     least: int = LEAST,
+    device: arguments.Device = "auto",
     fresh: bool = False,
     json: bool = False,
 ) -> None:
@@ -68,7 +69,7 @@ def scan(
     split = split or ("test" if "scenes" in data else "val")
     samples = open_split(data, split, labels="optional")
     standard = SCENE_PAIR if isinstance(samples, SceneSplit) else CAMVID_PAIR
-    models = ModelPair(left or standard.left, right or standard.right)
+    models = ModelPair(left or standard.left, right or standard.right, device)
     pair = models.load()
     check_comparable(*pair)
     if samples.table.classes != pair[0].class_names:

@@ -45,6 +45,7 @@ def segments(
     score: float | None = None,
     overlap: float | None = None,
     stuff_area: int | None = None,
+    device: arguments.Device = "auto",
     method: Annotated[
         str, tyro.conf.arg(help=f"of {', '.join((*(known.name for known in SCORE_METHODS), NO_METHOD))}")
     ] = "integrated_gradients",
@@ -72,7 +73,7 @@ def segments(
     words = (model,) if model is not None else (left, right)
     with report_folder(out, (image, *map(model_file, words))) as folder:
         assert folder is not None
-        models = [load_panoptic(word) for word in words]
+        models = [load_panoptic(word, device) for word in words]
         rule = _rule(models[-1], size, score, overlap, stuff_area)
         passes = _passes(models, picture, rule)
         compared = compare_segments(*passes) if len(passes) == 2 else None

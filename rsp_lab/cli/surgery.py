@@ -39,6 +39,7 @@ def surgery(
     here: bool = False,
     temperature: float = 2.0,
     seed: int = 0,
+    device: arguments.Device = "auto",
     json: Json = False,
 ) -> None:
     """What a decision loses when a level is really taken away, or when weights of relations or attention are edited.
@@ -60,7 +61,7 @@ def surgery(
     """
     if edit is None and (at or heads or here):
         raise ValueError("--at, --heads and --here are of an edit: give --edit.")
-    network, picture = load_any(model), read_image(image)
+    network, picture = load_any(model, device), read_image(image)
     frozen = freeze(network, picture)
     knocked = knock_out_levels(frozen, frozen.image, PixelTarget(*pixel, class_, rival))
     operation = None if edit is None else _operation(edit, at, heads, pixel if here else None, temperature, seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rsp_lab.devices import resolve_device
 from rsp_lab.models.adapt import adapt
 from rsp_lab.models.functions import checked_file, made_network, names_a_function
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
@@ -13,19 +14,19 @@ from rsp_lab.models.weights import load, resolve, shipped_panoptic
 from rsp_lab.models.whole import WholeModel
 
 
-def load_any(name: str | Path) -> Segmenter | Subject:
+def load_any(name: str | Path, device: str = "cpu") -> Segmenter | Subject:
     """:func:`load_whole`; of a panoptic model its semantic branch, which has its parameters and gives its logits."""
-    model = load_whole(name)
+    model = load_whole(name, device)
     return model.semantic if isinstance(model, WholeModel) else model
 
 
-def load_panoptic(name: str | Path) -> PanopticSegmenter:
+def load_panoptic(name: str | Path, device: str = "cpu") -> PanopticSegmenter:
     """:func:`load_whole` where only a panoptic model will do.
 
     Raises:
         ValueError: also for a model without an instance branch.
     """
-    return check_panoptic(load_whole(name))
+    return check_panoptic(load_whole(name, device))
 
 
 def check_panoptic(model: object) -> PanopticSegmenter:
@@ -42,34 +43,40 @@ def check_panoptic(model: object) -> PanopticSegmenter:
     raise ValueError(f"{name} has no instance branch, so it finds no segments: take a panoptic model{named}.")
 
 
-def load_whole(name: str | Path) -> WholeModel | Subject:
+def load_whole(name: str | Path, device: str = "cpu") -> WholeModel | Subject:
     """A model in eval mode, by shipped name, weights file, or ``FILE.py:function``.
 
     The function takes no arguments and answers a network of any library, which :func:`~rsp_lab.models.adapt.adapt`
     then takes, or what that gives. **It runs the file**: name only files that you trust.
 
+    Args:
+        device: where it is to run, of :data:`~rsp_lab.devices.DEVICES` or ``cuda:N``; analyses add up in float64, so
+            that ``mps`` is refused and ``auto`` skips it.
+
     Raises:
         WeightsError: see :func:`rsp_lab.models.weights.load`.
-        ValueError: if the file or the function is missing, fails, or makes nothing that can be taken.
+        ValueError: if the file or the function is missing, fails, or makes nothing that can be taken; or the device is
+            not there or has no float64.
     """
+    place = resolve_device(device, float64=True)
     if not names_a_function(name):
-        return load(name)
+        return load(name).to(place)
     file, function = checked_file(name), str(name).rpartition(":")[2]
     made = made_network(name)
     if any(module.training for module in made.modules()):
         raise ValueError(f"{function} of {file} answers a network in training mode: call eval() on it.")
     subject = made if isinstance(made, PanopticSegmenter) else adapt(made)
     subject.name = function
-    return subject
+    return subject.to(place)
 
 
-def load_segmenter(name: str | Path) -> Segmenter:
+def load_segmenter(name: str | Path, device: str = "cpu") -> Segmenter:
     """The same where only a model of ours will do.
 
     Raises:
         ValueError: also for a network of another make.
     """
-    model = load_any(name)
+    model = load_any(name, device)
     if not isinstance(model, Segmenter):
         raise ValueError(f"{name}: this asks what only a head of rsp_lab has; name weights of a model of ours.")
     return model

@@ -126,7 +126,7 @@ class Segmenter(nn.Module):
 
     def pyramid_maps(self, image: ImageLike, *, check_range: bool = True) -> dict[int, Tensor]:
         """P_x, (b, c, y, x) by level, lowest first; differentiable. Arguments as for :meth:`q_maps`."""
-        x = network_input(image, self.mean.dtype, check_range=check_range and not self.training)
+        x = network_input(image, self.mean, check_range=check_range and not self.training)
         return self.pyramid(self._normalised(x))
 
     def logits_of(self, maps: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class _ _"]:
@@ -148,7 +148,7 @@ class Segmenter(nn.Module):
         return resize_logits(self._coarse_logits(x), (x.shape[-2], x.shape[-1]))
 
     def _input(self, image: ImageLike) -> Float[Tensor, "b 3 y x"]:
-        return network_input(image, self.mean.dtype, check_range=not self.training)
+        return network_input(image, self.mean, check_range=not self.training)
 
     def _coarse_logits(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class _ _"]:
         return self.logits_of(self.pyramid(self._normalised(x)))
@@ -173,7 +173,7 @@ class CoarseSegmenter(nn.Module):
         """Logits at stride 4 of images as :meth:`Segmenter.forward` takes them."""
         if self.check_range:
             return self.model.coarse_logits(image)
-        return self.model._coarse_logits(network_input(image, self.model.mean.dtype, check_range=False))
+        return self.model._coarse_logits(network_input(image, self.model.mean, check_range=False))
 
 
 def resize_logits(logits: Float[Tensor, "b class v u"], size: tuple[int, int]) -> Float[Tensor, "b class y x"]:

@@ -127,7 +127,7 @@ class Subject(nn.Module):
 
     def forward(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
         """Logits at the network's own resolution; the image as for :class:`~rsp_lab.models.segmenter.Segmenter`."""
-        return self.answer(network_input(image, self.mean.dtype, check_range=not self.training))
+        return self.answer(network_input(image, self.mean, check_range=not self.training))
 
     def coarse_logits(self, image: ImageLike) -> Float[Tensor, "b class v u"]:
         """The same as :meth:`forward`, under the name that a model of ours has for logits before they are resized."""

@@ -126,7 +126,9 @@ def test_weights_that_name_no_data_set_are_asked_for_one(tmp_path: Path, capsys:
     [
         (["evaluate", "nowhere"], "no such run"),
         (["camvid_tiny_rsp4", "--steps", "0"], "steps must be at least 1"),
-        (["camvid_tiny_rsp4", "--device", "gpu"], "cpu or cuda"),
+        (["camvid_tiny_rsp4", "--device", "gpu"], "device must be auto, cpu, cuda, cuda:N or mps"),
+        (["camvid_tiny_rsp4", "--device", "cuda:900"], "device cuda:900: there is none here; there is"),
+        (["evaluate", "nowhere", "--device", "cuda:900"], "device cuda:900: there is none here"),
         (["card", "none.safetensors", "-o", "card.md"], "none.safetensors"),
     ],
 )

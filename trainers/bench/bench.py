@@ -74,7 +74,7 @@ def bench(samples: Sequence[Sample], config: RunConfig, rounds: int, updates: in
     ratios = [a / b for a, b in zip(*speeds.values(), strict=True)]
     work = {"model": config.name, "data": config.data, "batch": config.batch_size, "crop": list(config.augment.largest)}
     run = {
-        "device": config.device,
+        "device": str(config.torch_device),
         "workers": config.workers,
         "updates": rounds * updates,
         "images": {name: sum(images for images, _ in taken) for name, taken in turns.items()},
@@ -88,7 +88,7 @@ def bench(samples: Sequence[Sample], config: RunConfig, rounds: int, updates: in
     return work | run | figures
 
 
-def turn(side: Side, updates: int, device: str) -> Turn:
+def turn(side: Side, updates: int, device: torch.device) -> Turn:
     """``updates`` updates, after :data:`WARM_UP` others that are not timed."""
     batches, images, began = iter(side.batches()), 0, 0.0
     for number in range(WARM_UP + updates):
@@ -128,7 +128,7 @@ def _serve(line: Connection, name: str, samples: Sequence[Sample], config: RunCo
     side = SIDES[name](samples, config)
     try:
         while True:
-            line.send(turn(side, line.recv(), config.device))
+            line.send(turn(side, line.recv(), config.torch_device))
     except (EOFError, BrokenPipeError):
         return
 
@@ -147,8 +147,8 @@ def _ask(line: Connection, updates: int) -> Turn:
     return taken
 
 
-def _now(device: str) -> float:
+def _now(device: torch.device) -> float:
     """Seconds, once the device has done what it was given."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
     return time.perf_counter()

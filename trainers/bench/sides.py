@@ -75,7 +75,7 @@ class Plain:
     def __init__(self, samples: Sequence[Sample], config: RunConfig) -> None:
         torch.manual_seed(config.seed)
         assert isinstance(config.augment, AugmentConfig)
-        self.model = build_model(config.model).to(config.device).train()
+        self.model = build_model(config.model).to(config.torch_device).train()
         self.config = config
         self.crops = PlainCrops(samples, config.augment)
         rule = config.optimiser
@@ -91,11 +91,11 @@ class Plain:
             self.config.batch_size,
             sampler=RandomSampler(self.crops, num_samples=images),
             num_workers=self.config.workers,
-            pin_memory=self.config.device.startswith("cuda"),
+            pin_memory=self.config.torch_device.type == "cuda",
         )
 
     def update(self, batch: Sequence[Tensor]) -> float:
-        image, label = (values.to(self.config.device) for values in batch[:2])
+        image, label = (values.to(self.config.torch_device) for values in batch[:2])
         loss = F.cross_entropy(self.model(image), label, ignore_index=IGNORE_INDEX)
         self.optimiser.zero_grad()
         loss.backward()

@@ -15,6 +15,7 @@ from torch import nn
 from rsp_lab.data.panoptic.pictures import ResizeConfig
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.transforms import OPTION, AugmentConfig
+from rsp_lab.devices import check_device, resolve_device
 from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.encoders import IMAGENET_MEAN, IMAGENET_STD
 from rsp_lab.models.panoptic.config import PanopticConfig
@@ -257,7 +258,8 @@ class RunConfig:
         eval_every: updates from one evaluation on the whole validation set to the next; the last update has one too.
         checkpoint_every: updates from one saved state to the next.
         log_every: updates from one line of the log to the next.
-        device: cpu or cuda; only a CPU repeats a run bit for bit.
+        device: auto, cpu, cuda, cuda:N or mps; auto is the best that is there, and under torchrun cuda is a GPU for
+            each process. Only a CPU repeats a run bit for bit.
         num_threads: threads of the computation; 0 leaves torch's default.
         workers: processes that load data; 0 loads in the training process.
         loss: what is minimised.
@@ -287,7 +289,7 @@ class RunConfig:
     eval_every: int = 500
     checkpoint_every: int = 100
     log_every: int = 20
-    device: str = "cpu"
+    device: str = "auto"
     num_threads: int = 0
     workers: int = 1
     loss: LossConfig = field(default_factory=LossConfig)
@@ -313,8 +315,7 @@ class RunConfig:
                     f"{name} must not be negative, nor above {LARGEST:,}, got {_short(getattr(self, name))}."
                 )
         check_threads(self.num_threads)
-        if self.device != "cpu" and not self.device.startswith("cuda"):
-            raise ValueError(f"device must be cpu or cuda, got {self.device!r}.")
+        check_device(self.device)
         if self.batch_size % self.accumulate:
             raise ValueError(
                 f"accumulate {self.accumulate} must divide batch_size {self.batch_size}: parts are of one size."
@@ -332,6 +333,15 @@ class RunConfig:
             )
         if isinstance(self.model, PanopticConfig) and self.loss.region_weight != 1:
             raise ValueError("a panoptic network has no regions to weigh: leave loss.region_weight at 1.")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where this process computes.
+
+        Raises:
+            ValueError: if this machine has no such device.
+        """
+        return resolve_device(self.device)
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update after ``step`` updates: the one function of the step that says so."""

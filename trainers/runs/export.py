@@ -31,6 +31,8 @@ from trainers.training.logs import versions
 from trainers.training.panoptic_scores import PanopticEvaluation, evaluate_panoptic
 from trainers.training.task import Scores
 
+CPU = torch.device("cpu")
+
 
 def describe(config: RunConfig, scores: Scores, updates_done: int, parameters: int) -> dict[str, Any]:
     """What the header of a weights file says about how the weights came to be and what they reach."""
@@ -144,7 +146,14 @@ def save_weights(model: WholeModel, path: Path, metadata: dict[str, Any]) -> Non
     weights.save(model, path, metadata, dtype=torch.float32)
 
 
-def export_half(run: Path, output: Path, name: str, samples: Samples, network: nn.Module | None = None) -> Scores:
+def export_half(
+    run: Path,
+    output: Path,
+    name: str,
+    samples: Samples,
+    network: nn.Module | None = None,
+    device: torch.device = CPU,
+) -> Scores:
     """Writes a run's best weights in half precision to ``output`` and returns their scores on ``samples``.
 
     The scores in the header are those of the rounded weights, not of the float32 ones; on drawn scenes, how many
@@ -152,6 +161,7 @@ def export_half(run: Path, output: Path, name: str, samples: Samples, network: n
 
     Args:
         network: as of :func:`rsp_lab.models.weights.load`.
+        device: where the weights are scored.
 
     Raises:
         ValueError: if the run has no best weights yet.
@@ -162,7 +172,7 @@ def export_half(run: Path, output: Path, name: str, samples: Samples, network: n
     with tempfile.TemporaryDirectory() as folder:
         rounded = Path(folder) / output.name
         weights.save(weights.load(best, network), rounded, metadata, dtype=torch.float16)
-        model = weights.load(rounded, network)
+        model = weights.load(rounded, network).to(device)
     scores = score(model, samples)
     metadata |= {"validation": scores.to_dict()}
     if isinstance(samples, SceneSplit):

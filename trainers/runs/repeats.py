@@ -10,6 +10,7 @@ from typing import Any
 from rsp_lab.data.scenes.dataset import SceneSplit
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.data.sources import open_split
+from rsp_lab.devices import resolve_device
 from trainers.config.run import RunConfig
 from trainers.runs.records import findings_of, read_records
 from trainers.runs.run import run_recipe
@@ -51,6 +52,7 @@ def run_repeats(
     seeds: Sequence[int],
     steps: int | None = None,
     num_threads: int = 0,
+    device: str = "auto",
 ) -> None:
     """Trains ``root/RECIPE-SEED`` for every recipe and seed; resumes, and leaves alone what is finished.
 
@@ -62,6 +64,7 @@ def run_repeats(
         recipes: all on one data set, which is read once.
         steps: updates per run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
+        device: of :data:`~rsp_lab.devices.DEVICES`; with float64, in which answers about regions are looked at.
 
     Raises:
         CheckpointError: if a folder holds a run of another configuration.
@@ -73,17 +76,20 @@ def run_repeats(
         raise ValueError(
             f"repeats need seeds and recipes on one data set; got seeds {list(seeds)} and data {sorted(data)}."
         )
+    place = resolve_device(device, float64=True)
     samples = tuple(open_split(configs[0].data, split, cache=True) for split in ("train", "val"))
     scenes: list[Scene] = []
     for seed in seeds:
         for config in configs:
             updates = steps or config.steps
-            own = replace(config, seed=seed, num_threads=num_threads, steps=updates, eval_every=updates)
+            own = replace(
+                config, seed=seed, num_threads=num_threads, device=str(place), steps=updates, eval_every=updates
+            )
             run = root / f"{config.name}-{seed}"
             run_recipe(own, run, (samples[0], samples[1]))
             if isinstance(samples[0], SceneSplit) and findings_of(run) is None:
                 scenes = scenes or drawn(samples[0].size)
-                write_findings(run, scenes)
+                write_findings(run, scenes, place)
 
 
 def read_repeats(root: Path) -> list[RepeatedRun]:

@@ -20,6 +20,7 @@ from trainers.config.run import RunConfig
 from trainers.runs.export import check_classes, check_instances, describe, save_weights
 from trainers.training import distributed
 from trainers.training.checkpoint import BEST, LAST, Progress
+from trainers.training.cpu_time import cpu_notice, training_speed
 from trainers.training.loop import train
 from trainers.training.task import Scores, measure_of
 
@@ -36,11 +37,11 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         Interrupted: on SIGINT or SIGTERM, after the state was saved.
     """
     with distributed.joined(config.device) as device:
-        config = replace(config, device=device)
+        config = replace(config, device=str(device))
         train_set, val_set = samples or (_opened(config, "train"), _opened(config, "val"))
         check_classes(config.model.class_names, train_set, val_set)
         check_instances(config.model, train_set, val_set)
-        notices = [f"differs from the paper: {line}" for line in differences(config)]
+        notices = notices_of(config, device)
         if isinstance(train_set, FileSamples) and isinstance(val_set, FileSamples) and train_set.files == val_set.files:
             notices.append("train and val are the same images: scores are of what the network was trained on")
         for line in notices if not distributed.rank() else ():
@@ -57,6 +58,14 @@ def run_recipe(config: RunConfig, run: Path, samples: tuple[Samples, Samples] | 
         if not distributed.rank():
             print(f"{progress.step} updates done; {_best(progress, run, measure_of(config))}")
         return progress
+
+
+def notices_of(config: RunConfig, device: torch.device) -> list[str]:
+    """What is said of a run of the paper before it starts: how it differs, and what it takes where there is no GPU."""
+    notices = [f"differs from the paper: {line}" for line in differences(config)]
+    if notices and device.type == "cpu":
+        notices.append(cpu_notice(config, training_speed(config.num_threads)))
+    return notices
 
 
 def _opened(config: RunConfig, split: str) -> Samples:

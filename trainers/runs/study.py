@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.answers import region_answers, sweep, sweep_distances
@@ -16,6 +17,7 @@ from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.scenes.proof import SETTINGS
 from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
+from rsp_lab.devices import resolve_device
 from rsp_lab.files import digest, write_json
 from trainers.config.recipes import STUDY, study
 from trainers.runs.export import best_weights
@@ -31,7 +33,12 @@ HARD_SCENES = 10
 
 
 def run_study(
-    root: Path, seeds: Sequence[int], heads: Sequence[str], steps: int | None = None, num_threads: int = 0
+    root: Path,
+    seeds: Sequence[int],
+    heads: Sequence[str],
+    steps: int | None = None,
+    num_threads: int = 0,
+    device: str = "auto",
 ) -> None:
     """Trains ``root/HEAD-SEED`` for every head and seed, and writes each run's answers about ambiguous regions.
 
@@ -42,6 +49,7 @@ def run_study(
         heads: keys of :data:`trainers.config.recipes.STUDY`.
         steps: updates per run, if not those of the recipe.
         num_threads: threads of the computation; 0 leaves torch's default.
+        device: of :data:`~rsp_lab.devices.DEVICES`; with float64, in which answers about regions are looked at.
 
     Raises:
         CheckpointError: if a folder holds a run of another configuration, e.g. of another number of steps.
@@ -51,23 +59,24 @@ def run_study(
     if unknown or not heads or not seeds:
         got = ", ".join(unknown) or "none"
         raise ValueError(f"a study needs seeds, and heads out of {', '.join(STUDY)}; got {got}.")
+    place = resolve_device(device, float64=True)
     samples = open_split("small-scenes", "train", cache=True), open_split("small-scenes", "val", cache=True)
     scenes: list[Scene] = []
     for seed in seeds:
         for head in heads:
-            config = replace(study(head)(), seed=seed, num_threads=num_threads, workers=0)
+            config = replace(study(head)(), seed=seed, num_threads=num_threads, device=str(place), workers=0)
             config = config if steps is None else replace(config, steps=steps, eval_every=steps)
             run = root / f"{head}-{seed}"
             run_recipe(config, run, samples)
             if findings_of(run) is None:
                 scenes = scenes or drawn(dataset.SMALL)
-                write_findings(run, scenes)
+                write_findings(run, scenes, place)
 
 
-def write_findings(run: Path, scenes: Sequence[Scene]) -> None:
+def write_findings(run: Path, scenes: Sequence[Scene], device: torch.device) -> None:
     """Asks a run's best weights about the ambiguous regions of ``scenes``; kept in the run's folder."""
     weights = best_weights(run)
-    model = load_model(weights).semantic
+    model = load_model(weights).semantic.to(device)
     answers = region_answers(model, tqdm(scenes, desc=f"regions {run.name}", unit="scene"))
     kept: dict[str, Any] = {
         "weights_digest": digest(weights),

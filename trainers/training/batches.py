@@ -110,7 +110,7 @@ def training_batches(samples: SampleSet, config: RunConfig, start: int) -> DataL
         collate_fn=config.augment.collate,
         num_workers=config.workers,
         worker_init_fn=leave_signals_to_parent,
-        pin_memory=config.device.startswith("cuda"),
+        pin_memory=config.torch_device.type == "cuda",
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed
 
+from rsp_lab.devices import resolve_device
+
 T = TypeVar("T")
 _reductions: deque[distributed.Work] = deque(maxlen=64)
 """Whoever lets go of a reduction last frees its tensors. If that is one of gloo's own threads while Python shuts down,
@@ -55,22 +57,26 @@ def gathered(value: T) -> list[T]:
     return values
 
 
-def anywhere(condition: bool, device: str) -> bool:
+def anywhere(condition: bool, device: torch.device) -> bool:
     """Whether the condition holds in any process, so that all of them decide alike."""
     return condition if size() == 1 else bool(total(torch.tensor(float(condition), device=device)) > 0)
 
 
 @contextmanager
-def joined(device: str) -> Iterator[str]:
-    """Joins the processes that torchrun started, if it did; gives the device of this one."""
+def joined(device: str) -> Iterator[torch.device]:
+    """Joins the processes that torchrun started, if it did; gives the device of this one.
+
+    Raises:
+        ValueError: as :func:`~rsp_lab.devices.resolve_device`.
+    """
+    place = resolve_device(device)
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield device
+        yield place
         return
-    if device == "cuda":
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
-        yield device
+        yield place
     finally:
         distributed.destroy_process_group()

@@ -35,21 +35,22 @@ class Learner:
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     average: AveragedModel | None
-    device: str
+    device: torch.device
     precision: torch.dtype
 
     @classmethod
     def build(cls, model: nn.Module, config: RunConfig, network: nn.Module | None = None) -> Learner:
         """The learner of a run at its start; ``network`` is the task's, by default the model itself."""
-        model.to(config.device).train()
+        device = config.torch_device
+        model.to(device).train()
         network = network or model
         return cls(
             model=model,
             network=DistributedDataParallel(network) if distributed.size() > 1 else network,
             optimiser=config.optimiser.build(model),
-            scaler=torch.amp.GradScaler(torch.device(config.device).type, enabled=config.precision == "fp16"),
+            scaler=torch.amp.GradScaler(device.type, enabled=config.precision == "fp16"),
             average=_averaged(model, config.ema),
-            device=config.device,
+            device=device,
             precision=_AUTOCAST[config.precision],
         )
 
@@ -62,7 +63,7 @@ class Learner:
         """Lower precision where it is asked for."""
         if self.precision == torch.float32:
             return nullcontext()
-        return torch.autocast(torch.device(self.device).type, self.precision)
+        return torch.autocast(self.device.type, self.precision)
 
     def synchronised(self, last: bool) -> AbstractContextManager[object]:
         """Gradients are exchanged between processes with the last part of a batch only."""

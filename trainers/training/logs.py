@@ -46,9 +46,9 @@ def git_state() -> dict[str, str | bool] | None:
     return {"commit": commit, "changed": bool(changes)}
 
 
-def memory_mb(device: str) -> int | None:
+def memory_mb(device: torch.device) -> int | None:
     """Peak memory so far: of the GPU, or of this process on a CPU; None where the system does not say."""
-    if device.startswith("cuda"):
+    if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20)
     try:
         import resource  # of POSIX systems
@@ -125,7 +125,7 @@ class RunLog:
             "images_per_s": round(steps * self.config.batch_size / seconds, 2),
             "data_s": round(self._data_seconds / max(steps, 1), 4),
             "eta_s": round(left),
-            "memory_mb": memory_mb(self.config.device),
+            "memory_mb": memory_mb(self.config.torch_device),
         }
         self._write(record)
         shown = {name: f"{value:.3f}" for name, value in losses.items()}

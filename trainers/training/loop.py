@@ -80,7 +80,7 @@ def train(
                 scores = task.evaluate(learner.evaluated, val_set)
                 log.validation(progress.step, scores, time.perf_counter() - began)
                 keep_best(learner.evaluated, scores, progress, save_best)
-            stopping = distributed.anywhere(stop.asked, config.device)
+            stopping = distributed.anywhere(stop.asked, learner.device)
             if last or stopping or is_due(progress.step, config):
                 save_last(run, config, progress, learner)
             if stopping and not last:
@@ -99,7 +99,7 @@ def update(learner: Learner, task: Task, batch: Batch, config: RunConfig, step: 
     for group in learner.optimiser.param_groups:
         group["lr"] = config.learning_rate(step) * group["factor"]
     learner.optimiser.zero_grad(set_to_none=True)
-    batch = task.prepared(batch.to(config.device))
+    batch = task.prepared(batch.to(learner.device))
     weight = distributed.total(task.weight(batch)).clamp(min=1)
     sums: dict[str, Tensor] = {}
     parts = batch.parts(config.accumulate)

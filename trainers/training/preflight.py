@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.data.sample import SampleSet
+from rsp_lab.devices import resolve_device
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -43,8 +44,7 @@ def check_machine(config: RunConfig) -> None:
     Raises:
         ValueError: if the machine lacks the device, or the processes cannot share a batch.
     """
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"--device {config.device}: torch finds no CUDA device here. Use --device cpu.")
+    resolve_device(config.device)
     if config.batch_size % (config.accumulate * distributed.size()):
         raise ValueError(
             f"--batch-size {config.batch_size} cannot be shared by {distributed.size()} processes in "
@@ -60,19 +60,20 @@ def check_memory(config: RunConfig) -> None:
     share = config.batch_size // distributed.size()
     crops = share * height * width * _CROP_BYTES
     logits = share // config.accumulate * height * width * len(config.model.class_names) * 2 * 4  # and their gradient
-    on_cpu = config.device == "cpu"
-    for device, needed in (("cpu", crops + logits * on_cpu), (config.device, logits * (not on_cpu))):
-        there = memory_bytes(device)
+    device = config.torch_device
+    on_cpu = device.type != "cuda"  # mps has the memory of the CPU
+    for place, needed in ((torch.device("cpu"), crops + logits * on_cpu), (device, logits * (not on_cpu))):
+        there = memory_bytes(place)
         if there is not None and needed > there:
             raise ValueError(
                 f"{config.batch_size} crops of {height} x {width} need at least {needed / 2**30:,.0f} GiB of memory at "
-                f"a time; {device} has {there / 2**30:,.0f} GiB. Choose a smaller --augment.crop or --batch-size."
+                f"a time; {place} has {there / 2**30:,.0f} GiB. Choose a smaller --augment.crop or --batch-size."
             )
 
 
-def memory_bytes(device: str) -> int | None:
+def memory_bytes(device: torch.device) -> int | None:
     """The memory of a device, in use or not; None where the system does not say."""
-    if device.startswith("cuda"):
+    if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -135,9 +135,9 @@ def result_entries(image: ImageEntry, detections: Detections, table: PanopticTab
     Raises:
         ImportError: without hotcoco; the message says what to install.
     """
-    corners = detections.boxes.double().cpu().numpy()
+    corners = detections.boxes.cpu().double().numpy()
     boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
-    classes, scores = detections.classes.tolist(), detections.scores.double().tolist()
+    classes, scores = detections.classes.tolist(), detections.scores.cpu().double().tolist()
     return [
         {
             "image_id": image.id,

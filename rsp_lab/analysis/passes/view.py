@@ -76,7 +76,7 @@ def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:
     if isinstance(model, Segmenter):
         with torch.no_grad():
             residuals = context_residuals(model, record)
-    labels = labels_from_logits(record["logits"], record.image_size).to(torch.uint8).numpy()
+    labels = labels_from_logits(record["logits"], record.image_size).to(torch.uint8).cpu().numpy()
     flow = context_flow(record) if isinstance(model, Segmenter) else ContextFlow({}, record.image_size)
     pairs = tuple(key_query(s.name, s.query, s.key) for s in flow if s.query is not None and s.key is not None)
     return ModelView(model.name, labels, flow, looked, pairs, residuals)

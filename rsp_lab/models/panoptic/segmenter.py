@@ -101,7 +101,7 @@ class PanopticSegmenter(nn.Module):
                 f"{self.name} is in training mode, in which its instance branch needs the truth: call eval() for its "
                 "answer, or losses() to train it."
             )
-        x = network_input(image, self.semantic.mean.dtype, check_range=True)
+        x = network_input(image, self.semantic.mean, check_range=True)
         if len(x) != 1:
             raise ValueError(f"got a batch of {len(x)} images, expected one image: pass image[i : i + 1] of the batch.")
         maps = self.semantic.pyramid_maps(x, check_range=False)
@@ -154,7 +154,7 @@ class PanopticSegmenter(nn.Module):
         """
         if not self.training:
             raise ValueError(f"{self.name} is in evaluation mode, in which nothing is sampled: call train() first.")
-        x = network_input(image, self.semantic.mean.dtype, check_range=False)
+        x = network_input(image, self.semantic.mean, check_range=False)
         self._check_truth(x, instances)
         maps = self.semantic.pyramid_maps(x)
         logits = resize_logits(self.semantic.logits_of(maps), (x.shape[-2], x.shape[-1]))

@@ -81,9 +81,9 @@ def test_a_turn_goes_on_where_the_last_one_ended(
 ) -> None:
     one, seen = side(samples, config), []
     monkeypatch.setattr(one, "update", lambda batch, update=one.update: seen.append(update(batch)))
-    assert turn(one, 2, "cpu")[0] == 2 * config.batch_size
+    assert turn(one, 2, torch.device("cpu"))[0] == 2 * config.batch_size
     assert len(list(one.batches())) == config.steps - WARM_UP - 2
-    images, seconds = turn(one, 1, "cpu")
+    images, seconds = turn(one, 1, torch.device("cpu"))
     assert images == config.batch_size
     assert seconds > 0
     assert len(seen) == 2 * WARM_UP + 3

@@ -25,7 +25,7 @@ def test_tensorboard_and_memory(tmp_path: Path) -> None:
 
 def test_memory_is_unknown_where_the_system_does_not_tell_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
-    assert memory_mb("cpu") is None
+    assert memory_mb(torch.device("cpu")) is None
     run(config(), tmp_path)
     assert '"memory_mb": null' in (tmp_path / "log.jsonl").read_text()
 

@@ -21,6 +21,7 @@ from rsp_lab.data.transforms import AugmentConfig, Crop
 from rsp_lab.interruption import Interrupted
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from tests.kit.pretended_gpu import GPU, pretended_gpu
 from tests.trainers.small import Net, NetConfig, config, run
 from trainers.config.recipes import study
 from trainers.config.run import LossConfig, Optimiser, RunConfig
@@ -180,6 +181,16 @@ def test_another_configuration_does_not_resume(tmp_path: Path, change: dict[str,
 def test_where_a_run_executes_may_change(tmp_path: Path) -> None:
     run(config(), tmp_path)
     run(config(workers=1, num_threads=2, log_every=1, checkpoint_every=2), tmp_path)
+
+
+def test_a_run_keeps_every_tensor_on_its_device(tmp_path: Path) -> None:
+    settings = config(steps=3, eval_every=3, accumulate=2, ema=0.9, optimiser=Optimiser("sgd", learning_rate=1e-2))
+    run(replace(settings, device="cpu"), tmp_path / "cpu")
+    with pretended_gpu():
+        model, _ = run(replace(settings, device="cuda"), tmp_path / "gpu")
+        assert {value.device.type for value in model.state_dict().values()} == {GPU.type}
+    ours, theirs = (load_file(tmp_path / name / LAST) for name in ("cpu", "gpu"))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
 def group_norm() -> nn.Module:

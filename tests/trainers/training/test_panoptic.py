@@ -15,6 +15,7 @@ import torch
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.interruption import Interrupted
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
+from tests.kit.pretended_gpu import pretended_gpu
 from tests.trainers.small_panoptic import MODEL, config, few, run
 from trainers.config.run import LossConfig
 from trainers.training import loop
@@ -126,3 +127,10 @@ def test_whole_images_are_for_panoptic_networks_and_crops_for_others() -> None:
         replace(config(), model=MODEL.semantic)
     with pytest.raises(ValueError, match="no regions to weigh"):
         config(loss=LossConfig(region_weight=2.0))
+
+
+def test_a_run_keeps_every_tensor_on_its_device(tmp_path: Path) -> None:
+    with pretended_gpu():
+        run(config(accumulate=1, steps=1, device="cuda"), tmp_path, lambda *_: None)
+    (scores,) = (line["val"] for line in log(tmp_path) if "val" in line)
+    assert scores["images"] == 2

@@ -125,5 +125,5 @@ def test_memory_that_the_system_does_not_tell_stops_nothing(monkeypatch: pytest.
 
 
 def test_the_memory_of_this_machine() -> None:
-    there = memory_bytes("cpu")
+    there = memory_bytes(torch.device("cpu"))
     assert there is None or 2**28 < there < 2**50
