@@ -20,7 +20,9 @@ COMMANDS = {
     "models": "The weights that come with the package.",
     "tables": "What the paper's tables say, beside what is counted from the built modules; scores are the paper's.",
     "scenes": "Draws street scenes in which the deciding context is known, in the folder layout of Cityscapes or COCO.",
-    "compare": "Two models side by side on one photograph: predictions, context flow, key and query, relation weights.",
+    "compare": (
+        "Two models side by side on one photograph: predictions, decision flow, key and query, relation weights."
+    ),
     "explain": (
         "The story of one pixel in two models: what each level and cell adds to the decision, what was refused, "
         "the gaze."
