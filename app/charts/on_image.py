@@ -47,12 +47,13 @@ def picture_uri(picture: np.ndarray, kind: str = "PNG") -> str:
 
 
 def picture_figure(
-    size: tuple[int, int], *grounds: str, width: int = 545, right: int = 0, opacity: float = 1.0
+    size: tuple[int, int], *grounds: str, width: int = 545, highest: int = 460, right: int = 0, opacity: float = 1.0
 ) -> go.Figure:
     """Axes over an image of ``size`` (y, x), rows downwards, on pictures laid over each other.
 
     Args:
         width: in screen pixels that the picture is expected to get beside others; its height follows from it.
+        highest: the most screen pixels upwards, in a window of the standard width.
         right: margin there, for a colour bar.
         opacity: of the grounds.
     """
@@ -81,7 +82,7 @@ def picture_figure(
     nothing = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip"}
     # As data, checked once: adding part by part takes plotly many times as long.
     figure = go.Figure([nothing], {"images": images, "xaxis": across, "yaxis": down})
-    height = min(enlarged(460), max(120, round(width * rows / columns)))
+    height = min(enlarged(highest), max(120, round(width * rows / columns)))
     margin = {"l": 0, "r": right, "t": _EDGE, "b": _EDGE}
     # A click selects the pixel under it (app/shell/picker.py).
     meta = {"pick": [rows, columns]}

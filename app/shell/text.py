@@ -24,6 +24,16 @@ def escape(text: str) -> str:
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", _PARTED.sub(JOINER, " ".join(text.split())))
 
 
+def way_words(down: float, right: float) -> str:
+    """A way in pixels in everyday words, e.g. ``"48 px up and 28.1 px right"``; no way at all is ``"0 px away"``."""
+    parts = [
+        f"{abs(value):.3g} px {words[value < 0]}"
+        for value, words in ((down, ("down", "up")), (right, ("right", "left")))
+        if abs(value) >= 0.05
+    ]
+    return " and ".join(parts) or "0 px away"
+
+
 def draw_sentence(place: DeltaGenerator, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
     """The page's first sentence with a quiet note, and a second line of the same make below it."""
     first, second = (_with_note(*line) for line in ((sentence, note), below))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -17,6 +19,7 @@ from app.shell.text import draw_head, draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.relation_weights.complementarity import (
+    Null,
     StepComplementarity,
     channel_correlations,
     random_complementarity,
@@ -24,9 +27,9 @@ from rsp_lab.analysis.relation_weights.complementarity import (
 )
 from rsp_lab.analysis.relation_weights.key_query import key_query
 from rsp_lab.shapes import step_digits
-from rsp_lab.text import fixed, significant
+from rsp_lab.text import fixed, signed_fixed, significant
 
-BY_RULE, MEAN = "by rule", "mean over all"
+BY_RULE, STRONGEST, MEAN = "by rule", "strongest", "mean over all"
 DRAWS = 2000
 RANDOM_MODELS = ("8", "19", "39")
 LEVEL = 0.05
@@ -37,11 +40,13 @@ MEASURES = """
 - **Shuffled pairs**: the same maps with query channels paired with key channels at random, 2,000 times. **p** is the
   share of draws at least as far from their mean as the score, two-sided; the score counts as a draw itself.
 - **Random weights**: scores of models of the same architecture before training, on the same image; with n of them p is
-  never below 1 / (n + 1).
+  never below 1 / (n + 1); a p at that floor is written with ≤: more draws could only make it smaller.
 - **Covariance**: of query with key over the map, summed over the middle channels, in score units. No change of basis
   of the middle channels changes it, while it does change the score.
-- **By rule**: the channel with the largest standard deviation over the map of query · key, which moves the scores
-  most. **r** is the correlation of the two maps shown; the median over all channels is the control beside it.
+- **By rule**: the channel whose own score is nearest to the score over all channels, so that what is shown is what is
+  said. **Strongest**: the channel with the largest standard deviation over the map of query · key, which moves the
+  relation’s scores most, as in Fig. 4; it may well say the opposite of all the others.
+- Every score has one sign: that of a channel is minus the correlation of its two maps.
 - The cells of a map are not independent of each other, and one image is one image: p says how the score lies among
   these draws, and nothing about other images.
 """
@@ -54,7 +59,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         st.info(escape(no_relations(selection)))
         return
     first, second, third = control_columns([1, 1.4, 2.6])
-    options = (BY_RULE, MEAN, *map(str, range(_channels(selection.passes))))
+    options = (BY_RULE, STRONGEST, MEAN, *map(str, range(_channels(selection.passes))))
     channel = select(heading, first, "Middle channel", "keyquery_channel", options)
     models = choose(
         heading, second, "Models with random weights", "keyquery_random", RANDOM_MODELS, default=RANDOM_MODELS[1]
@@ -80,7 +85,21 @@ def sentence(names: tuple[str, str], scores: list[tuple[StepComplementarity, ...
     both = [score for side in scores for score in side]
     channels = " and ".join(map(str, sorted({score.channels for score in both})))
     counts = f"n = 1 image, {channels} middle channels a step, {len(both[0].draws):,} shuffles."
-    return f"On this image {'; '.join(says)}.", counts
+    return f"{_verdict([score for side in scores for score in side])}: {'; '.join(says)}.", counts
+
+
+def _verdict(scores: list[StepComplementarity]) -> str:
+    """The paper's claim (Fig. 4) and what is found of it here."""
+    apart = [score for score in scores if score.shuffled.p < LEVEL]
+    complement = sum(score.score > score.shuffled.mean for score in apart)
+    claim = "The paper’s claim, that key and query complement each other,"
+    if not apart:
+        return f"{claim} can be neither seen nor denied on this image"
+    if complement == len(scores):
+        return f"{claim} holds on this image"
+    if not complement:
+        return f"{claim} does not hold on this image"
+    return f"{claim} holds on this image at {complement} of {len(scores)} steps"
 
 
 def _says(name: str, scores: tuple[StepComplementarity, ...]) -> str:
@@ -120,9 +139,14 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
             with place:
                 draw_chart(charts.pair_figure(pair, scales[step], size, pixel), f"keyquery-maps-{side}-{step}")
                 st.caption(f"**{step_digits(step)}** {pair.what}, ±{scales[step]:.3g}: {pair.words}")
+    without = [f"{name} ({side})" for side, name, shown in zip(SIDES, selection.names, pairs, strict=True) if not shown]
+    missing = f" {without[0]} has no relation: it computes no key and no query." if without else ""
     st.caption(
-        "Red is above 0, blue below; activations have no unit. ± is a step’s scale, the same for both maps and both "
-        "models. r: correlation of the two maps, negative where they complement each other; median: over all channels."
+        escape(
+            "Red is above 0, blue below; activations have no unit. ± is a step’s scale, the same for both maps and "
+            "both models. Scores are above 0 where the two complement each other, and below 0 where they agree; "
+            f"in brackets that over all channels.{missing}"
+        )
     )
 
 
@@ -130,14 +154,17 @@ def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
     found = []
     for step in looked.steps:
         query, key = (looked.record[f"{step}.{part}"][0].detach() for part in charts.PARTS)
-        ruled = key_query(step, query, key)
+        own = -channel_correlations(query, key).diagonal()
+        score = float(own.mean())
         if channel == MEAN:
             what, maps = f"mean of {len(query)}", (query.mean(0), key.mean(0))
         else:
-            index = ruled.channel if channel == BY_RULE else int(channel)
+            typical = int((own - score).abs().argmin())
+            named = {BY_RULE: typical, STRONGEST: key_query(step, query, key).channel} if not channel.isdigit() else {}
+            index = named[channel] if named else int(channel)
             what, maps = f"channel {index}", (query[index], key[index])
-        r = float(channel_correlations(maps[0][None], maps[1][None])[0, 0])
-        words = f"r = {fixed(r)} (median {fixed(ruled.median_correlation)})"
+        shown = -float(channel_correlations(maps[0][None], maps[1][None])[0, 0])
+        words = f"score {signed_fixed(shown)} ({signed_fixed(score)})"
         found.append(Pair(step, what, *maps, words))
     return tuple(found)
 
@@ -203,10 +230,16 @@ def _row(score: StepComplementarity, side: str) -> dict[str, str]:
         "cells": f"{score.cells[0]} x {score.cells[1]}",
         "score": significant(round(score.score, 3)),
         "shuffled pairs, middle 95 %": f"{fixed(shuffled.low)} to {fixed(shuffled.high)}",
-        "p, shuffled": f"{shuffled.p:.2g}",
+        "p, shuffled": p_words(shuffled),
         "random weights, all": "–"
         if random is None
         else f"{fixed(min(score.random_draws))} to {fixed(max(score.random_draws))}",
-        "p, random": "–" if random is None else f"{random.p:.2g}",
+        "p, random": "–" if random is None else p_words(random),
         "covariance, score units": significant(score.covariance),
     }
+
+
+def p_words(null: Null) -> str:
+    """A p; at the least that so many draws can show it is written as what it is, a bound."""
+    floor = math.isclose(null.p, 1 / (null.n + 1))
+    return f"≤ {null.p:.2g}, floor of {null.n:,}" if floor else f"{null.p:.2g}"

@@ -28,6 +28,8 @@ _SHARE = 0.99
 _MOST_ARROWS = 190
 # Room of a colour bar; the same on both sides, whether there is one or not.
 _BAR = 52
+# Screen pixels that a picture gets on one half of the page, and upwards at most.
+_HALF, _HIGHEST = 545, 460
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,17 @@ def scale_of(reading: Reading, sides: tuple[StepSide, StepSide]) -> tuple[float,
 
 
 def reading_figure(
-    one: StepSide, reading: Reading, scale: tuple[float, float], pixel: Pixel, ground: str, size: Pixel, over: bool
+    one: StepSide,
+    reading: Reading,
+    scale: tuple[float, float],
+    pixel: Pixel,
+    ground: str,
+    size: Pixel,
+    over: bool,
+    wide: float = 1.0,
 ) -> go.Figure:
-    """A reading over the photograph; a step without a relation shows the photograph and its own cell."""
-    figure = picture_figure(size, ground, right=_BAR)
+    """A reading over the photograph, on which a step without a relation shows nothing; ``wide`` times half a page."""
+    figure = picture_figure(size, ground, right=_BAR, width=round(wide * _HALF), highest=round(wide * _HIGHEST))
     if one.gaze is not None:
         colours = diverging() if reading.signed else sequential()
         bar: dict[str, Any] = {
@@ -127,10 +136,11 @@ def reading_figure(
 
 
 def arrow_figure(
-    one: StepSide, kind: Callable[[StepGaze], Tensor], pixel: Pixel, ground: str, size: Pixel
+    one: StepSide, kind: Callable[[StepGaze], Tensor], pixel: Pixel, ground: str, size: Pixel, wide: float = 1.0
 ) -> tuple[go.Figure, int]:
     """Arrows at every n-th cell, in input pixels, and n; dots on each own cell for a sum."""
-    figure = picture_figure(size, ground, right=_BAR, opacity=0.8)
+    width, highest = round(wide * _HALF), round(wide * _HIGHEST)
+    figure = picture_figure(size, ground, right=_BAR, width=width, highest=highest, opacity=0.8)
     every = 1
     if one.gaze is not None:
         every = _every(one.gaze)
@@ -229,12 +239,9 @@ def fixed_figure(one: StepSide, other: StepGaze) -> go.Figure:
     weights = one.fixed_weights(other.window)
     radius = (len(weights) // 2) * (one.window or other.window).dilation
     offsets = np.linspace(-radius, radius, len(weights)).astype(int).tolist()
-    figure = make_subplots(1, len(GRIDS), subplot_titles=("weights",), horizontal_spacing=0.025)
+    figure = make_subplots(1, 1, subplot_titles=("weights",))
     figure.add_trace(_window(weights, offsets, (0.0, 1.0), "weights", weight_colours(other.step)), 1, 1)
-    _finish_windows(figure, offsets)
-    for column in range(2, len(GRIDS) + 1):
-        figure.update_xaxes(visible=False, row=1, col=column)
-        figure.update_yaxes(visible=False, row=1, col=column)
+    _finish_windows(figure, offsets, 1)
     return figure
 
 
@@ -261,12 +268,12 @@ def _window(values: np.ndarray, offsets: list[int], ends: tuple[float, float], n
     )
 
 
-def _finish_windows(figure: go.Figure, offsets: list[int]) -> None:
+def _finish_windows(figure: go.Figure, offsets: list[int], windows: int = len(GRIDS)) -> None:
     pitch = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1) or 1
     ends = offsets[0] - pitch / 2, offsets[-1] + pitch / 2
     figure.update_xaxes(visible=False, range=ends, constrain="domain", fixedrange=True)
     figure.update_yaxes(visible=False, range=ends[::-1], constrain="domain", constraintoward="top", fixedrange=True)
-    for column in range(1, len(GRIDS) + 1):
+    for column in range(1, windows + 1):
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
     figure.update_annotations(font_size=11, yshift=2)
     plain_figure(figure, 158, margin={"l": 0, "r": 0, "t": 38, "b": 4}, showlegend=False)

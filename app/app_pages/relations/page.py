@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.app_pages.relations import charts
 from app.app_pages.relations.charts import Arrows
@@ -16,10 +17,10 @@ from app.shell.choices import choose, control_columns, select
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relations, warm
-from app.shell.text import draw_caption, draw_head, draw_table, escape
+from app.shell.text import draw_caption, draw_head, draw_table, escape, way_words
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.shapes import step_digits
-from rsp_lab.text import percent, signed, significant
+from rsp_lab.text import percent, significant
 
 Sides = tuple[StepSide, StepSide]
 FIRST = "54"
@@ -93,8 +94,7 @@ def _says(one: StepSide, pixel: tuple[int, int]) -> str:
     y, x = one.gaze.cell_at(pixel)
     down, right = readings.offset[:, y, x].tolist()
     return (
-        f"{one.name} looks {abs(down):.3g} px {'down' if down >= 0 else 'up'} and {abs(right):.3g} px "
-        f"{'right' if right >= 0 else 'left'} on average, with a reach of "
+        f"{one.name} takes its context from {way_words(down, right)} on average (the expected offset), with a reach of "
         f"{float(readings.reach[y, x]):.3g} px and an entropy of {float(readings.normalised_entropy[y, x]):.2f}"
     )
 
@@ -116,16 +116,27 @@ def note(sides: Sides) -> str:
     return " ".join(dict.fromkeys(said))
 
 
+def places_of(sides: Sides) -> list[DeltaGenerator]:
+    """Columns of left and right; a side with nothing to draw gets room for its words alone."""
+    return st.columns([3 if one.gaze is not None else 1 for one in sides])
+
+
+def shares(sides: Sides) -> float:
+    """How much wider a drawn side is than one half of the page."""
+    return 1.0 if all(one.gaze is not None for one in sides) else 1.5
+
+
 def draw_maps(selection: Selection, sides: Sides, name: str, over: bool) -> None:
     """One reading of both models over the image, on one scale."""
     reading = charts.READINGS[name]
     scale = charts.scale_of(reading, sides)
     ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
-    for one, place in zip(sides, st.columns(2), strict=True):
+    for one, place in zip(sides, places_of(sides), strict=True):
         with place:
             draw_head(one.name, one.side)
-            figure = charts.reading_figure(one, reading, scale, pixel, ground, size, over)
-            draw_chart(figure, f"relations-map-{one.side}")
+            if one.gaze is not None:
+                figure = charts.reading_figure(one, reading, scale, pixel, ground, size, over, shares(sides))
+                draw_chart(figure, f"relations-map-{one.side}")
             st.caption(_map_words(one, name, scale))
 
 
@@ -149,7 +160,7 @@ def draw_windows(selection: Selection, sides: Sides) -> None:
     st.markdown(f"##### The window at y {pixel[0]}, x {pixel[1]}")
     scales = charts.window_scales(sides, pixel)
     other = next(one.gaze for one in sides if one.gaze is not None)
-    for one, place in zip(sides, st.columns(2), strict=True):
+    for one, place in zip(sides, places_of(sides), strict=True):
         with place:
             if one.gaze is None:
                 if not one.absent:
@@ -166,9 +177,9 @@ def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[fl
     content, position = (float(step.variation[part][y, x]) for part in ("content", "position"))
     return (
         f"{step.window.describe()} around cell y {y}, x {x} (framed); empty positions lie off the map. Weights "
-        f"{scales[0][0]:.3g} to {scales[0][1]:.3g}, scores ±{scales[1]:.3g}, the same left and right. Gaze "
-        f"{signed(down)} px down, {signed(right)} px right. Total variation from the full weights: content alone "
-        f"{content:.2f}, position alone {position:.2f}."
+        f"{scales[0][0]:.3g} to {scales[0][1]:.3g}, scores ±{scales[1]:.3g}, the same left and right. Gaze, where "
+        f"position alone would take it from: {way_words(down, right)}. Total variation from the full weights: "
+        f"content alone {content:.2f}, position alone {position:.2f}."
     )
 
 
@@ -176,14 +187,14 @@ def draw_arrows(selection: Selection, sides: Sides, kind: Arrows) -> None:
     """The gaze field, or the expected offsets, in input pixels."""
     st.markdown("##### Gaze field" if kind == Arrows.GAZE else "##### Expected offsets")
     ground, size, pixel = photograph_uri(selection), selection.shown.size, selection.result.pixel
-    for one, place in zip(sides, st.columns(2), strict=True):
+    for one, place in zip(sides, places_of(sides), strict=True):
         with place:
             draw_head(one.name, one.side)
-            figure, every = charts.arrow_figure(one, charts.ARROWS[kind], pixel, ground, size)
-            draw_chart(figure, f"relations-arrows-{one.side}")
             if one.gaze is None:
                 st.caption(f"No arrows: {escape(one.name)} {one.rule}.")
                 continue
+            figure, every = charts.arrow_figure(one, charts.ARROWS[kind], pixel, ground, size, shares(sides))
+            draw_chart(figure, f"relations-arrows-{one.side}")
             longest = float(charts.ARROWS[kind](one.gaze).norm(dim=0).max())
             cells = "each cell" if every == 1 else f"one cell in {every} along both axes"
             what = "if position alone decided" if kind == Arrows.GAZE else "by the full weights"

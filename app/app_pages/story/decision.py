@@ -15,6 +15,7 @@ from app.charts.small_pictures import Layer
 from app.shell.region_target import margin_words
 from app.shell.selection import SIDES, Selection
 from app.shell.steps import step_sides
+from app.shell.text import way_words
 from rsp_lab.analysis.passes.answer import PixelAnswer
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.analysis.targets.regions import flipped_region
@@ -156,21 +157,12 @@ def _looks(selection: Selection, side: int) -> str:
     down, along, most = (top + bottom) / 2 - y, (left + right) / 2 - x, float(grid.weights[row, column])
     return (
         f"{name} looks elsewhere most clearly at step {step_digits(grid.step)}: {percent(most, 0)} of the weight lies "
-        f"on one cell {way_words(down, along)}, {percent(grid.centre, 0)} on its own place"
+        f"on one cell {way_words(round(down), round(along))}, {percent(grid.centre, 0)} on its own place"
     )
 
 
 def _steps(selection: Selection) -> tuple[str, ...]:
     return tuple(sorted({step for one in selection.passes for step in one.steps}, reverse=True))
-
-
-def way_words(down: float, right: float) -> str:
-    """E.g. ``"48 px up and 28 px right"``, to whole pixels; nothing at all is ``"0 px away"``."""
-    parts = []
-    for value, words in ((down, ("down", "up")), (right, ("right", "left"))):
-        if round(value):
-            parts.append(f"{abs(value):.0f} px {words[value < 0]}")
-    return " and ".join(parts) or "0 px away"
 
 
 def _grid_rows(selection: Selection, side: int) -> list[dict[str, str]]:

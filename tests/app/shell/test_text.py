@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from streamlit.testing.v1 import AppTest
 
-from app.shell.text import JOINER, escape
+from app.shell.text import JOINER, escape, way_words
 from tests.app.hostile import NAMES
 from tests.kit.pages import as_read
 
@@ -93,3 +93,16 @@ def test_a_table_is_text_in_heads_and_cells() -> None:
     assert [as_read(str(cell)) for cell in table.iloc[0]] == [one_line(name) for name in NAMES]
     assert not any(sign in str(text) for text in (*heads, *table.iloc[0]) for sign in "<[$*")
     assert isinstance(table, pd.DataFrame)
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ((-48.2, 28.06), "48.2 px up and 28.1 px right"),
+        ((3.0, 0.02), "3 px down"),
+        ((0.0, -9.9), "9.9 px left"),
+        ((0.0, 0.04), "0 px away"),
+    ],
+)
+def test_a_way_is_said_in_everyday_words(way: tuple[float, float], words: str) -> None:
+    assert way_words(*way) == words

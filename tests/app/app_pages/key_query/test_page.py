@@ -18,7 +18,7 @@ from rsp_lab.analysis.relation_weights.complementarity import complementarity, s
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import as_read, run
 
 FEW = "8"
 
@@ -51,9 +51,9 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
     assert 0 < len(apart) < len(found)
     assert all(one.score < 0 for one in found)
     assert f"agree at steps {', '.join(apart)}, and are as by chance at {4 - len(apart)} other step" in said
-    assert "complement" not in said.partition("rsp-quiet")[0]
     assert "n = 1 image, 32 middle channels a step, 2,000 shuffles." in said
-    assert any("scenes-baseline-tiny** (left) has no relation" in text.value for text in page.markdown)
+    assert "The paper’s claim, that key and query complement each other, does not hold on this image:" in said
+    assert any("scenes-baseline-tiny (left) has no relation" in as_read(one.value) for one in page.caption)
     assert any("random weights (n = 8)" in caption.value for caption in page.caption)
     assert len(page.get("plotly_chart")) == 8
 
@@ -67,8 +67,9 @@ def test_the_table_has_score_and_nulls(page: AppTest) -> None:
     for one in complementarity(looked().model, [looked().image], random_models=0):
         row = table.loc[f"{one.step.removeprefix('step')} right"]
         assert float(row["score"].replace("−", "-")) == pytest.approx(one.score, abs=6e-4)
-        assert row["p, shuffled"] == f"{one.shuffled.p:.2g}"
-        assert row["p, random"] == "0.11"
+        least = one.shuffled.p == pytest.approx(1 / 2001)
+        assert row["p, shuffled"] == ("≤ 0.0005, floor of 2,000" if least else f"{one.shuffled.p:.2g}")
+        assert row["p, random"] == "≤ 0.11, floor of 8"
 
 
 @pytest.mark.parametrize("channel", ["mean over all", "7"])
@@ -82,7 +83,20 @@ def test_the_channel_is_chosen(page: AppTest, channel: str) -> None:
         words = "mean of 32" if channel == "mean over all" else "channel 7"
         starts = f"**{step.removeprefix('step')}** {words}, ±"
         caption = next(caption.value for caption in page.caption if caption.value.startswith(starts))
-        assert f"r = {two(r)} (median" in caption
+        assert f"score {'+' if r < 0 else ''}{two(-r)} (" in caption
+
+
+def test_the_channel_by_rule_says_what_all_say_together(page: AppTest) -> None:
+    run(page)
+
+    for one in complementarity(looked().model, [looked().image], random_models=0):
+        starts = f"**{one.step.removeprefix('step')}** channel"
+        caption = next(caption.value for caption in page.caption if caption.value.startswith(starts))
+        found = re.search(r"score ([+−]?[\d.]+) \(([+−]?[\d.]+)\)", caption)
+        assert found is not None
+        shown, whole = (float(part.replace("−", "-")) for part in found.groups())
+        assert whole == pytest.approx(one.score, abs=6e-3)
+        assert shown == pytest.approx(whole, abs=0.1)
 
 
 def test_a_new_pixel_costs_no_forward_pass(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +146,7 @@ def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, valu
     run(page, **{name: value})
 
     assert len(page.warning) == 1
-    assert re.search("Choose one of: (by rule, mean over all|8, 19, 39)", page.warning[0].value)
+    assert re.search("Choose one of: (by rule, strongest, mean over all|8, 19, 39)", page.warning[0].value)
 
 
 def test_the_line_stands_at_the_score_on_an_axis_that_holds_all_draws() -> None:

@@ -41,8 +41,8 @@ def words_at(step: StepGaze, pixel: tuple[int, int]) -> list[str]:
     readings = step.readings["full"]
     down, right = float(readings.offset[0, y, x]), float(readings.offset[1, y, x])
     return [
-        f"looks {abs(down):.3g} px {'down' if down > 0 else 'up'} and {abs(right):.3g} px "
-        f"{'right' if right > 0 else 'left'} on average",
+        f"takes its context from {abs(down):.3g} px {'down' if down > 0 else 'up'} and {abs(right):.3g} px "
+        f"{'right' if right > 0 else 'left'} on average (the expected offset)",
         f"reach of {float(readings.reach[y, x]):.3g} px",
         f"entropy of {float(readings.normalised_entropy[y, x]):.2f}",
         f"content alone explains {100 * step.explained('content'):.0f} %",
@@ -59,7 +59,7 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
         assert words in said
     assert "Step 54 at y" in said
     assert "scenes-baseline sums, with weight 1 on each cell’s own position" in said
-    assert len(page.get("plotly_chart")) == 6
+    assert len(page.get("plotly_chart")) == 4
     captions = " ".join(caption.value for caption in page.caption)
     assert "No map: scenes-baseline sums" in captions
     assert not page.warning

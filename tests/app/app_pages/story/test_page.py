@@ -11,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.story import truth
-from app.app_pages.story.decision import main_step, way_words
+from app.app_pages.story.decision import main_step
 from app.charts.small_pictures import picture_html
 from app.store import models
 from rsp_lab.analysis.comparison.compare import compare
@@ -110,19 +110,6 @@ def test_where_a_model_looks_is_its_heaviest_cell_away_from_its_own(told: AppTes
     )
     assert (row, column) != (grid.window.half, grid.window.half)
     assert "scenes-baseline sums, with weight 1 on each cell’s own position, on every level" in said
-
-
-@pytest.mark.parametrize(
-    ("way", "words"),
-    [
-        ((-48.2, 27.6), "48 px up and 28 px right"),
-        ((3.0, 0.2), "3 px down"),
-        ((0.1, -9.9), "10 px left"),
-        ((0.0, 0.4), "0 px away"),
-    ],
-)
-def test_a_way_is_said_in_everyday_words(way: tuple[float, float], words: str) -> None:
-    assert way_words(*way) == words
 
 
 def test_every_step_has_its_numbers_and_its_instruments(told: AppTest) -> None:
