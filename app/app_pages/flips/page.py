@@ -35,6 +35,13 @@ ORDERS: dict[str, Callable[[Flip], float]] = {
     "left margin": lambda flip: flip.story.margins[0],
 }
 
+WAYS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("story", "Story", {}),
+    ("ledger", "Ledger", {"ledger_target": Mode.FLIP}),
+    ("flow", "Context flow", {}),
+)
+"""From a flip to other pages: address, title and what is chosen there."""
+
 MEASURES = f"""
 - **Flip**: a connected region in which the left model says one class and the right model another; smaller ones than
   the least size are mostly jitter of boundaries and are left out.
@@ -76,6 +83,11 @@ def draw(selection: Selection, heading: Heading) -> None:
         st.info(f"None of the {len(flips)} strongest flips is “{shown}”. Show all, or more of them.")
     for flip in picked:
         draw_flip(selection, flip)
+    if picked:
+        residual = max(max(flip.story.left.residual, flip.story.right.residual) for flip in picked)
+        st.caption(
+            f"Every number is a ledger’s, which adds up to the model’s own margin, off by at most {residual:.0e}."
+        )
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 
@@ -178,7 +190,7 @@ def _draw_groups(stories: FlipStories) -> None:
 def draw_flip(selection: Selection, flip: Flip) -> None:
     """One flip: how it looks, its story, and the ways to look closer."""
     story = flip.story
-    looks, words, ways = st.columns([0.85, 3, 0.85], gap="small")
+    looks, words = st.columns([0.85, 3.85], gap="small")
     key = selection.key(("close look", flip.number, flip.verdict, story.box, story.left_class, story.right_class))
     looks.html(results().get(key, lambda: pictures.close_look(selection.shown.sample.image, flip)))
     left, right = story.margins
@@ -188,13 +200,17 @@ def draw_flip(selection: Selection, flip: Flip) -> None:
     )
     words.markdown(escape(story.sentence()))
     words.caption(
-        f"Margins over the other’s class: left {significant(left)}, right {significant(right)} logits. Strength "
-        f"{significant(story.score)} logit pixels. Residual at most "
-        f"{significant(max(story.left.residual, story.right.residual), 1)}."
+        f"Margin of each over the other’s class: left {significant(left)}, right {significant(right)} logits. Strength "
+        f"{significant(story.score)} logit pixels."
     )
-    for path, label, choices in (("ledger", "Ledger", {"ledger_target": Mode.FLIP}), ("flow", "Context flow", {})):
-        if ways.button(label, key=f"flips-{path}-{flip.number}", width="stretch"):
-            jump(path, flip.pixel, **choices)
-    ways.button(
-        "Select its pixel", key=f"flips-pixel-{flip.number}", on_click=set_pixel, args=(flip.pixel,), width="stretch"
-    )
+    with words.container(horizontal=True, gap="small", key=f"flips-ways-{flip.number}"):
+        for path, label, choices in WAYS:
+            if st.button(label, key=f"flips-{path}-{flip.number}", type="tertiary"):
+                jump(path, flip.pixel, **choices)
+        st.button(
+            "Select its pixel",
+            key=f"flips-pixel-{flip.number}",
+            on_click=set_pixel,
+            args=(flip.pixel,),
+            type="tertiary",
+        )

@@ -10,7 +10,7 @@ import streamlit as st
 from app.app_pages.ledger import bars, maps, splits, whole_image
 from app.app_pages.ledger.readings import Column, Panel, Panels, Reading, panels_of, strongest_level
 from app.app_pages.ledger.splits import Split, SplitBy
-from app.app_pages.ledger.text import READING_HELP, measures, part_words, readings_of, sentence, sum_words
+from app.app_pages.ledger.text import READING_HELP, apart_words, measures, part_words, readings_of, sentence, sum_words
 from app.app_pages.ledger.thumbs import thumbs_html
 from app.charts.bar_rows import rows_html
 from app.charts.signed_cells import FINEST, SIDE, grey_uri, scale_of
@@ -58,9 +58,10 @@ def draw(selection: Selection, heading: Heading) -> None:
         heading.write("This cannot be put in a ledger.")
         st.error(escape(str(problem)))
         return
-    heading.write(
-        sentence(selection, reading, panels, target, split), f"{selection.chosen}." if choice.mode == Mode.PIXEL else ""
-    )
+    note = f"{selection.chosen}." if choice.mode == Mode.PIXEL else ""
+    if choice.mode == Mode.FLIP and reading == Reading.DECISION:
+        note = apart_words(selection, target)
+    heading.write(sentence(selection, reading, panels, target, split), note)
     words = part_words(selection, reading)
     parts = {x: name for x, name in words.items() if any(x in panel.maps for panel in panels)}
     ground = ground_of(selection, target)

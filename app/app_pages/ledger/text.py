@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from app.app_pages.ledger import splits
 from app.app_pages.ledger.readings import Column, Panel, Panels, Reading
 from app.app_pages.ledger.splits import Split
-from app.shell.region_target import margin_words, where
+from app.shell import analyses
+from app.shell.region_target import Labels, has_true_labels, label_map, margin_words, where
 from app.shell.selection import Selection
-from rsp_lab.analysis.targets.target import Target
+from rsp_lab.analysis.comparison.flips import ITSELF, FlipStory
+from rsp_lab.analysis.ledger.difference import ledger_difference
+from rsp_lab.analysis.targets.target import RegionTarget, Target
 from rsp_lab.text import signed
 
 READING_HELP = {
@@ -71,6 +74,39 @@ def sentence(selection: Selection, reading: Reading, panels: Panels, target: Tar
         _says(selection, reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing
     )
     return f"{where(target)}: {margin_words(target)} {'; '.join(says)}."
+
+
+def apart_words(selection: Selection, target: Target) -> str:
+    """Of a flipped region what tips it, as the page Flips tells it; empty where it asks about other classes."""
+    left, right = (analyses.ledger(selection, side, target) for side in range(2))
+    if not isinstance(target, RegionTarget):
+        return ""
+    flipped = {selection.views[side].labels[target.mask.numpy()][0] for side in range(2)}
+    if {selection.class_names[index] for index in flipped} != {target.class_name, target.rival}:
+        return ""
+    classes, mask = selection.class_names, target.mask
+    known = [label_map(selection, Labels.TRUE)] * 2 if has_true_labels(selection) else None
+    own = [label_map(selection, labels) for labels in (Labels.LEFT, Labels.RIGHT)]
+    tables = [
+        found.by_class(ids.masked_fill(mask, len(classes)), (*classes, ITSELF))
+        for found, ids in zip((left, right), known or own, strict=True)
+    ]
+    # Its box and who is right are not asked here.
+    story = FlipStory(
+        mask,
+        (0, 0, 0, 0),
+        selection.names,
+        str(target.rival),
+        str(target.class_name),
+        ledger_difference(right, left),
+        (tables[0], tables[1]),
+        None,
+    )
+    first = story.tipping
+    return (
+        f"As on the page Flips, what tips it is {first.describe()}: {signed(first.right)} logits in "
+        f"{selection.names[1]}, {signed(first.left)} in {selection.names[0]}."
+    )
 
 
 def _says(selection: Selection, reading: Reading, panel: Panel, side: int, split: Split | None) -> str:

@@ -29,7 +29,7 @@ from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logit
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded, signed
+from rsp_lab.text import percent, rounded, signed
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -152,20 +152,20 @@ class FlipStory(Summarised):
     def sentence(self) -> str:
         """The story in words; every number is a ledger's."""
         first, *_, last = self.entries()
+        left, right = self.names
         y, x = (round(place) for place in self.right.target.centre)
         words = (
-            f"{self.right_class} over {self.left_class} around ({y}, {x}), {self.pixels} pixels: "
-            f"{signed(first.right)} from {first.describe()} in {self.names[1]}, {signed(first.left)} in "
-            f"{self.names[0]}; in all {signed(self.right.total)} against {signed(self.left.total)} logits."
+            f"{right} says {self.right_class} around ({y}, {x}), where {left} says {self.left_class} "
+            f"({self.pixels:,} px). What tips it is {first.describe()}: {signed(first.right)} logits in {right}, "
+            f"{signed(first.left)} in {left}. In all, {self.right_class} over {self.left_class} is "
+            f"{signed(self.right.total)} against {signed(self.left.total)} logits."
         )
         if last.difference < 0 and -last.difference > first.difference:
-            against = f"{signed(last.right)} from {last.describe()}, {signed(last.left)} in {self.names[0]}"
-            words += f" Most against it: {against}."
+            against = f"{signed(last.right)} in {right}, {signed(last.left)} in {left}"
+            words += f" What speaks most against it is {last.describe()}: {against}."
         if self.correct is not None:
-            left, right = self.correct
-            words += (
-                f" Right here: {self.names[1]} on {right:.0%}, {self.names[0]} on {left:.0%} of the labelled pixels."
-            )
+            ours, theirs = self.correct
+            words += f" {right} is right on {percent(theirs, 0)} of the labelled pixels, {left} on {percent(ours, 0)}."
         return words
 
     def _summary(self) -> tuple[str, Rows]:

@@ -110,9 +110,8 @@ def test_numbers_of_the_sentence_are_those_of_the_ledgers() -> None:
             values.append(0.0 if here is None else float(on_pixels(here, SIZE)[where].sum()))
         assert (first.left, first.right) == pytest.approx(tuple(values))
         words = story.sentence().replace("−", "-")
-        assert f"{values[1]:+.3g} from " in words
-        assert f" in B, {values[0]:+.3g} in A;" in words
-        assert f"in all {story.right.total:+.3g} against {story.left.total:+.3g} logits" in words
+        assert f"What tips it is {first.describe()}: {values[1]:+.3g} logits in B, {values[0]:+.3g} in A." in words
+        assert f" is {story.right.total:+.3g} against {story.left.total:+.3g} logits" in words
 
 
 def test_entries_add_up_and_the_tipping_one_is_the_largest() -> None:
@@ -135,7 +134,8 @@ def test_who_is_right_and_the_filters() -> None:
             float((here == NAMES.index(name)).double().mean()) for name in (story.left_class, story.right_class)
         )
         assert story.correct == pytest.approx(shares)
-        assert f"B on {shares[1]:.0%}, A on {shares[0]:.0%}" in story.sentence()
+        ours, theirs = (f"{100 * share:.0f} %" for share in shares)
+        assert f"B is right on {theirs} of the labelled pixels, A on {ours}." in story.sentence()
     better, worse = told().better().stories, told().worse().stories
     assert better
     assert worse

@@ -17,7 +17,9 @@ from app.charts.signed_cells import signed_cells
 from app.charts.small_pictures import cell_picture
 from app.shell.scenes import region_pixel
 from app.store import models
+from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.comparison.explain import explain
+from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
@@ -108,6 +110,20 @@ def test_it_opens_and_its_sentence_is_the_ledger(page: AppTest) -> None:
     bodies = [element.proto.body for element in page.get("html")]
     assert sum('class="rsp-bars"' in body for body in bodies) == 6
     assert sum(body.count("data-pick") for body in bodies) == 18
+
+
+def test_a_flipped_region_is_told_as_on_the_page_flips(page: AppTest) -> None:
+    label = scene().label
+    heads = [looked.frozen for looked in passes()]
+    story = flip_stories(*heads, heads[0].image, count=1, labels=label.long()).stories[0]
+    y, x = innermost(story.mask.numpy())
+    asked = {"class": story.right_class, "rival": story.left_class, "pixel": f"{y},{x}"}
+
+    said = run(page, ledger_target="flipped region", **asked)
+
+    first = story.tipping
+    assert f"As on the page Flips, what tips it is {first.describe()}: {signed(first.right)} logits in" in said
+    assert f"{signed(first.left)} in {NAMES[0]}." in said
 
 
 @pytest.mark.parametrize("mode", ["connected region", "class zone", "border", "flipped region"])
