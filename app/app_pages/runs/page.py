@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from app.app_pages.runs import charts
+from app.app_pages.runs import charts, records
 from app.app_pages.runs.logs import TRAINING, Curve, RunError, RunFacts, differences, read_run, sentence
 from app.charts.theme import draw as draw_chart
-from app.shell.text import draw_sentence, escape
+from app.shell.text import draw_sentence, draw_table, escape
 from app.store.results import results
 from app.store.run_folders import CONFIG, LOG, run_folders, runs_root
 from app.store.stamps import stamp
@@ -38,9 +39,10 @@ def draw() -> None:
     root = runs_root()
     folders = run_folders(root)
     if not folders:
-        draw_sentence(top, "There is no run to look at yet.")
+        if not draw_records(top):
+            draw_sentence(top, "There is no run to look at yet.")
         st.info(
-            f"Folders with a {LOG} below {escape(str(root))} are shown here. Make one with "
+            f"Runs of your own are shown here: folders with a {LOG} below {escape(str(root))}. Make one with "
             "`make train RECIPE=scenes_tiny_rsp4`, which needs no data, or set RSP_LAB_RUNS to the folder that holds "
             "yours and start the workbench again."
         )
@@ -66,6 +68,30 @@ def draw() -> None:
     _draw_scores(runs)
     _draw_classes(runs)
     _draw_settings(runs)
+    draw_records()
+
+
+def draw_records(top: DeltaGenerator | None = None) -> bool:
+    """The results that come with the program, and with ``top`` its sentence there; False where there are none."""
+    groups = records.record_groups()
+    if not groups:
+        return False
+    st.markdown("##### Results that come with the program")
+    chosen = st.segmented_control(
+        "Records", groups, default=groups[0], required=True, key="runs_records", bind="query-params", format_func=escape
+    )
+    found = records.records_of(chosen if chosen in groups else groups[0])
+    if not found:
+        return False
+    if top is None:
+        st.markdown(escape(records.sentence(found)[0]))
+    else:
+        draw_sentence(top, *records.sentence(found))
+    draw_chart(records.scores_figure(found), "runs-records")
+    draw_table(pd.DataFrame(records.rows(found)).set_index("recipe"))
+    if top is None:
+        st.caption(escape(records.sentence(found)[1]))
+    return True
 
 
 def _settle(names: Sequence[str]) -> list[str]:

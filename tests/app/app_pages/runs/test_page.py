@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from statistics import median
 
 import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.app_pages.runs import charts
+from app.app_pages.runs import charts, records
 from app.app_pages.runs.charts import curve_figure, thinned
 from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run
 from app.store.run_folders import run_folders
@@ -83,7 +84,7 @@ def test_a_panoptic_run_is_shown_with_its_parts(page: AppTest, root: Path) -> No
     said = run(page)
 
     assert "things reaches 30 % PQ and 50 % mIoU after 40 updates; plain: 90 % mIoU after 20 updates." in said
-    assert len(page.get("plotly_chart")) == 4 + 1 + 2
+    assert len(page.get("plotly_chart")) == 4 + 1 + 2 + 1  # the last: results that come with the program
     assert list(page.dataframe[0].value["PQ at best, %"]) == ["–", "30.0"]
     assert not page.error
 
@@ -95,7 +96,7 @@ def test_two_runs_are_laid_over_each_other(page: AppTest, root: Path) -> None:
 
     said = run(page)
 
-    assert said.startswith('<p class="rsp-sentence"')
+    assert said.startswith('<h1 class="rsp-sentence">')
     assert "group/two reaches 50 % mIoU after 20 updates; one: 40 % mIoU after 20 updates." in said
     assert "Best of each run's own evaluations on val (7 images)" in said
     assert len(page.get("plotly_chart")) == 4
@@ -124,8 +125,50 @@ def test_the_newest_run_is_shown_first_and_a_running_one_again(page: AppTest, ro
 
 
 def test_without_runs_the_page_says_how_to_get_one(page: AppTest, root: Path) -> None:
-    assert "There is no run to look at yet." in run(page)
+    said = run(page)
+
+    assert "has the highest median mIoU" in said
     assert "make train RECIPE=" in page.info[0].value
+
+
+def test_without_a_checkout_there_are_no_records_either(
+    page: AppTest, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "record_groups", lambda: ())
+
+    assert "There is no run to look at yet." in run(page)
+
+
+@pytest.mark.parametrize("group", ["study", "camvid", "makes", "panoptic"])
+def test_records_that_come_with_the_program_are_read_as_they_are(page: AppTest, root: Path, group: str) -> None:
+    kept = [json.loads(path.read_text()) for path in sorted((records.ROOT / group).glob("*.json"))]
+    said = run(page, runs_records=group)
+
+    table = page.table[0].value
+    assert len(page.get("plotly_chart")) == 1
+    assert {as_read(name) for name in table.index} == {one["header"]["recipe"] for one in kept}
+    assert sum(len(seeds.split(", ")) for seeds in table["seeds"]) == len(kept)
+    measure = "pq" if group == "panoptic" else "miou"
+    values: dict[str, list[float]] = {}
+    for one in kept:
+        scores = one["header"]["validation"]
+        value = scores["panoptic"]["all"]["pq"] if group == "panoptic" else scores[measure]
+        values.setdefault(one["header"]["recipe"], []).append(value)
+    best = max(values, key=lambda recipe: median(values[recipe]))
+    assert (
+        f"{best} has the highest median {'PQ' if group == 'panoptic' else 'mIoU'}, {100 * median(values[best]):.1f}"
+        in said
+    )
+
+
+def test_a_record_that_is_damaged_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    whole = (records.ROOT / "camvid" / "camvid_lite0_rsp4-0.json").read_text()
+    (tmp_path / "mine" / "a.json").write_text(whole)
+    (tmp_path / "mine" / "b.json").write_text(whole[:500])
+
+    assert records.record_groups(tmp_path) == ("mine",)
+    assert [one.recipe for one in records.records_of("mine", tmp_path)] == ["camvid_lite0_rsp4"]
 
 
 def test_a_run_that_vanished_is_said_and_the_others_stay(page: AppTest, root: Path) -> None:
