@@ -72,7 +72,7 @@ SHOTS: dict[str, Shot] = {
     "workbench-surgery": Shot("surgery", height=1000),
     "workbench-attribution": Shot("attribution", height=1000),
     "workbench-runs": Shot("runs", height=1000),
-    "workbench-figures": Shot("figures", height=1000, press="Draw it"),
+    "workbench-figures": Shot("figures", height=1000),
 }
 Name: TypeAlias = Literal[
     "workbench",

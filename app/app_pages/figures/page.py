@@ -19,6 +19,8 @@ from rsp_lab.capture.record import Record
 from rsp_lab.figures.catalogue import FIGURES
 
 KEY = "figure"
+PREVIEWS = 4
+"""Beside each other."""
 _ALL = "Drawing all figures"
 _WIDTH_HELP = "Of a page, 7.16 inches, or of one of its columns, 3.5 inches, where the figure has that form."
 
@@ -28,7 +30,7 @@ def draw(selection: Selection, heading: Heading) -> None:
     (y, x), target = selection.result.pixel, selection.target
     heading.write(
         f"{len(names)} figures for print of {target.class_name} over {target.rival} at y {y}, x {x}.",
-        "Each is drawn when asked, in the selection's image, models, pixel and classes.",
+        "The chosen one is drawn here, in the selection's image, models, pixel and classes, and kept.",
     )
     width = _draw_one(selection, heading, names)
     _draw_all(selection, names, width)
@@ -38,21 +40,16 @@ def draw(selection: Selection, heading: Heading) -> None:
 
 def _draw_one(selection: Selection, heading: Heading, names: tuple[str, ...]) -> str:
     """One figure; returns the width that is chosen."""
-    first, second, third, _ = control_columns([2, 1.3, 1, 2])
+    first, second, _ = control_columns([2.6, 1.3, 2.4])
     titles = {name: FIGURES[name].title for name in names}
     name = select(heading, first, "Figure", KEY, names, words=titles)
     width = choose(heading, second, "Width", "width", tuple(shelf.WIDTHS), help=_WIDTH_HELP)
-    asked = third.button("Draw it", key="draw-figure", type="primary", width="stretch")
     only = "" if FIGURES[name].column or width == "page" else " It has the width of a page only."
-    st.caption(escape(f"{FIGURES[name].shows}{only}"))
-    if asked or shelf.is_drawn(selection, name, width):
-        _show(selection, heading, name, width)
-    else:
-        st.info("Nothing is drawn yet: press Draw it. It takes a few seconds, and is kept.")
+    _show(selection, heading, name, width, f"{FIGURES[name].shows}{only}")
     return width
 
 
-def _show(selection: Selection, heading: Heading, name: str, width: str) -> None:
+def _show(selection: Selection, heading: Heading, name: str, width: str, words: str) -> None:
     try:
         with heading.spinner(f"Drawing {FIGURES[name].title}"):
             figure = shelf.drawn(selection, name, width)
@@ -61,7 +58,9 @@ def _show(selection: Selection, heading: Heading, name: str, width: str) -> None
         return
     if figure.notice:
         st.warning(escape(figure.notice))
-    st.image(figure.files["png"], width="stretch" if width == "page" or not FIGURES[name].column else "content")
+    with st.container(key="figure-paper"):
+        st.image(figure.files["png"], width="stretch" if width == "page" or not FIGURES[name].column else "content")
+    st.caption(escape(words))
     row = st.container(horizontal=True, vertical_alignment="center")
     for ending, mime in shelf.FORMATS.items():
         content = figure.files[ending]
@@ -100,6 +99,7 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
         st.error(escape(text))
     for notice in sorted({figure.notice for figure in figures.values() if figure.notice}):
         st.warning(escape(notice))
+    _draw_previews(figures)
     content = results().get((shelf.key_of(selection, "all", width), tuple(figures)), lambda: shelf.archive(figures))
     st.download_button(
         f"ZIP of PDF, SVG, PNG and captions, {_size(len(content))}",
@@ -109,6 +109,22 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
         key="download-all",
         on_click="ignore",
     )
+
+
+def _draw_previews(figures: dict[str, shelf.FigureFiles]) -> None:
+    """All figures small, each with its name; a click enlarges one."""
+    with st.container(key="figure-previews"):
+        for row in range(0, len(figures), PREVIEWS):
+            for place, (name, figure) in zip(
+                st.columns(PREVIEWS), list(figures.items())[row : row + PREVIEWS], strict=False
+            ):
+                with place:
+                    st.image(figure.files["png"], caption=FIGURES[name].title, width="stretch")
+                    st.button("Choose", key=f"choose-{name}", type="tertiary", on_click=_choose, args=(name,))
+
+
+def _choose(name: str) -> None:
+    st.session_state[KEY] = name
 
 
 def _draw_records(selection: Selection) -> None:

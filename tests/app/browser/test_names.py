@@ -160,9 +160,7 @@ def test_a_view_shows_names_as_they_are(page: Page, address: str, foreign: list[
             expander.click()
         settled(page)
     elif path == "figures":
-        page.get_by_role("button", name="Draw it").click()
-        settled(page)
-        assert class_name in read(page)
+        assert class_name in text
     else:
         # Before anything is painted over, the page Change says no more than that.
         assert f"runs: {RIGHT}/best" in text or path == "change"

@@ -229,7 +229,6 @@ def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
 
 def test_files_that_are_downloaded_open(page: Page, tmp_path: Path) -> None:
     go(page, "Figures")
-    page.get_by_role("button", name="Draw it").click()
     page.get_by_role("button", name="PDF,").wait_for()
     at_rest(page)
 

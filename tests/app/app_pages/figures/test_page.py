@@ -1,4 +1,4 @@
-"""The page of figures: nothing is drawn until asked, and what is drawn is a valid file with its caption."""
+"""The page of figures: the chosen one alone is drawn, and what is drawn is a valid file with its caption."""
 
 from __future__ import annotations
 
@@ -26,17 +26,22 @@ from rsp_lab.figures.letters import missing_notice
 from tests.kit.pages import run
 
 
-def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: pytest.fail("a figure was drawn"))
+def test_the_chosen_figure_alone_is_drawn(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    whole = shelf._draw
+    monkeypatch.setattr(shelf, "_draw", lambda *asked: (drawn.append(asked[1]), whole(*asked))[1])
     page.query_params["pixel"] = "11,12"
 
     said = run(page)
 
     assert "11 figures for print of" in said
     assert "at y 11, x 12" in said
-    assert "Nothing is drawn yet" in page.info[0].value
-    # The offline file and the two records can be had at once: they are written when pressed.
+    assert drawn == ["predictions"]
+    # The offline file and the two records are written when pressed.
     assert [b.proto.label.split(",")[0] for b in page.get("download_button")] == [
+        "PDF",
+        "SVG",
+        "PNG",
         "Offline HTML",
         "scenes-baseline",
         "scenes-rsp4",
@@ -46,9 +51,6 @@ def test_nothing_is_drawn_until_asked(page: AppTest, monkeypatch: pytest.MonkeyP
 def test_a_figure_is_drawn_once_with_its_caption(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     page.query_params["pixel"] = "20,30"
     page.query_params["figure"] = "Relation weights"
-    run(page)
-
-    page.button(key="draw-figure").click()
     run(page)
 
     assert [button.proto.label.split(",")[0] for button in page.get("download_button")][:3] == ["PDF", "SVG", "PNG"]
@@ -101,9 +103,6 @@ def test_letters_that_no_font_has_are_said(page: AppTest, monkeypatch: pytest.Mo
     files = shelf.FigureFiles(dict.fromkeys(shelf.FORMATS, picture.getvalue()), "words", notice)
     monkeypatch.setattr(shelf, "_draw", lambda *_: files)
     page.query_params["pixel"] = "21,31"
-    run(page)
-
-    page.button(key="draw-figure").click()
     run(page)
 
     assert [element.value for element in page.warning] == [escape(notice)]
