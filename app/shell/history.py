@@ -11,6 +11,9 @@ from app.shell import link, scenes
 
 WIDGETS = ("source", "file", *scenes.KEYS, "left", "right", "class", "rival")
 """Keys of the selectors, in the order in which they follow from each other."""
+_SURGERY = "model edit steps where positions renormalise temperature seed attention head layer"
+PAGE = tuple(f"surgery_{name}" for name in _SURGERY.split())
+"""Keys of a page's own widgets whose last change can be undone too: they are there only while their page is."""
 PARAMETERS = (link.PIXEL, link.UPLOAD)
 """Of the selection, without a selector."""
 MOST = 40
@@ -22,6 +25,13 @@ def record() -> None:
     """Keeps the selection as it is now, if it is another one than before."""
     past = _past()
     now = _now()
+    if past:
+        for name in PAGE:
+            # What a widget holds when it is first drawn, or what is gone with its page, is no change.
+            if now[name] is None:
+                now[name] = past[-1][name]
+            elif past[-1][name] is None:
+                past[-1][name] = now[name]
     if not past or past[-1] != now:
         past.append(now)
         del past[:-MOST]
@@ -34,7 +44,7 @@ def draw_undo(place: DeltaGenerator) -> None:
         key="undo",
         on_click=undo,
         disabled=len(_past()) < 2,
-        help="Back to the image, models, classes and pixel before the last change.",
+        help="Back to the image, models, classes, pixel and edit before the last change.",
     )
 
 
@@ -45,7 +55,9 @@ def undo() -> None:
         return
     past.pop()
     before = past[-1]
-    for name in WIDGETS:
+    for name in (*WIDGETS, *PAGE):
+        if before[name] is None and name in PAGE:
+            continue
         if before[name] is None:
             st.session_state.pop(name, None)
         else:
@@ -64,6 +76,6 @@ def _past() -> list[State]:
 
 def _now() -> State:
     return {
-        **{name: st.session_state.get(name) for name in WIDGETS},
+        **{name: st.session_state.get(name) for name in (*WIDGETS, *PAGE)},
         **{name: st.query_params.get(name) for name in PARAMETERS},
     }

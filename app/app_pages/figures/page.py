@@ -119,8 +119,9 @@ def _draw_previews(figures: dict[str, shelf.FigureFiles]) -> None:
                 st.columns(PREVIEWS), list(figures.items())[row : row + PREVIEWS], strict=False
             ):
                 with place:
-                    st.image(figure.files["png"], caption=FIGURES[name].title, width="stretch")
-                    st.button("Choose", key=f"choose-{name}", type="tertiary", on_click=_choose, args=(name,))
+                    st.image(figure.files["png"], width="stretch")
+                    title = FIGURES[name].title
+                    st.button(title, key=f"choose-{name}", type="tertiary", on_click=_choose, args=(name,))
 
 
 def _choose(name: str) -> None:

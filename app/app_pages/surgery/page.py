@@ -64,6 +64,8 @@ _REST = """
 """
 
 
+SHOWN_CLASSES = 5
+"""Whose IoU is shown beside the mean: those that changed most."""
 AnyEdit = Edit | AttentionEdit
 
 
@@ -162,7 +164,13 @@ def choose_relations(selection: Selection, heading: Heading, side: int, places: 
     known = [step_digits(step) for step in steps]
     settle(heading, "surgery_steps", known)
     chosen = third.pills(
-        "Steps (none: all)", known, selection_mode="multi", key="surgery_steps", bind="query-params", wrap=False
+        "Steps",
+        known,
+        selection_mode="multi",
+        key="surgery_steps",
+        bind="query-params",
+        wrap=False,
+        help="All of them are edited until some are chosen.",
     )
     place = choose(heading, fourth, "Where", "surgery_where", tuple(Place))
     # In the order of the steps, so that one choice has one result.
@@ -340,7 +348,19 @@ def draw_iou(live: SurgeryResult) -> None:
         for name, pair in columns.items()
         if pair != (None, None)
     }
-    draw_table(pd.DataFrame(rows).T)
+    first, rest = _changed_first(rows)
+    draw_table(pd.DataFrame(first).T)
+    if rest:
+        with st.expander(f"The other {len(rest)} classes"):
+            st.dataframe(pd.DataFrame(rest).T, height="content")
+
+
+def _changed_first(rows: dict[str, dict[str, str]]) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """The mean and the classes that changed most, and the others."""
+    size = {name: abs(float(row["change, points"].replace("−", "-").replace("–", "0"))) for name, row in rows.items()}
+    classes = sorted((name for name in rows if name != "mean"), key=lambda name: -size[name])
+    shown = ["mean", *classes[:SHOWN_CLASSES]]
+    return {name: rows[name] for name in shown if name in rows}, {name: rows[name] for name in classes[SHOWN_CLASSES:]}
 
 
 def _points(before: float | None, after: float | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
@@ -154,7 +155,8 @@ def test_prediction_and_reaction_add_up_to_the_live_change(page: AppTest) -> Non
 def test_iou_is_that_of_the_label_map(page: AppTest) -> None:
     run(page, surgery_edit="equal weights")
 
-    result, table = directly(Uniform()), page.table[1].value
+    result, shown, folded = directly(Uniform()), page.table[1].value, page.dataframe[0].value
+    table = pd.concat([shown, folded])
     before, after = result.before.iou, result.after.iou
     assert before is not None
     assert after is not None
@@ -167,7 +169,25 @@ def test_iou_is_that_of_the_label_map(page: AppTest) -> None:
         assert table.loc["road"][column] == f"{100 * road:.3g} %"
     known = {name for name, *values in zip(CITYSCAPES.classes, before, after, strict=True) if values != [None, None]}
     assert set(table.index) == {"mean", *known}
+    assert shown.index[0] == "mean"
     assert len(known) < len(CITYSCAPES.classes)
+    changes = table["change, points"].str.replace("−", "-").replace("–", "0")
+    moved = {name: abs(float(row)) for name, row in changes.items()}
+    assert min(moved[name] for name in shown.index[1:]) >= max(moved[name] for name in folded.index)
+
+
+def test_an_edit_is_undone(page: AppTest) -> None:
+    first = run(page)
+    other = run(page)
+    assert other == first
+    page.selectbox(key="surgery_edit").select("equal weights")
+    edited = run(page)
+    assert edited != first
+
+    page.button(key="undo").click()
+
+    assert run(page) == first
+    assert page.button(key="undo").disabled
 
 
 def test_an_image_without_labels_has_no_iou(page: AppTest, upload_png: bytes) -> None:
