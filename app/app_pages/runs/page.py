@@ -77,12 +77,11 @@ def draw_records(top: DeltaGenerator | None = None) -> bool:
     if not groups:
         return False
     st.markdown("##### Results that come with the program")
+    names = tuple(groups)
     chosen = st.segmented_control(
-        "Records", groups, default=groups[0], required=True, key="runs_records", bind="query-params", format_func=escape
+        "Records", names, default=names[0], required=True, key="runs_records", bind="query-params", format_func=escape
     )
-    found = records.records_of(chosen if chosen in groups else groups[0])
-    if not found:
-        return False
+    found = groups[chosen if chosen in groups else names[0]]
     if top is None:
         st.markdown(escape(records.sentence(found)[0]))
     else:

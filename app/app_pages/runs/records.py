@@ -46,16 +46,21 @@ class Record:
     parameters: int
 
 
-def record_groups(root: Path = ROOT) -> tuple[str, ...]:
-    """Names of the folders with records, those with most records first; none outside a checkout."""
-    found = {path.parent.name for path in root.glob("*/*.json")}
-    return tuple(sorted(found, key=lambda name: (-len(list((root / name).glob("*.json"))), name)))
+def record_groups(root: Path = ROOT) -> dict[str, tuple[Record, ...]]:
+    """The records of each folder by recipe and seed, those of one data set together; the largest group first.
 
-
-def records_of(group: str, root: Path = ROOT) -> tuple[Record, ...]:
-    """The records of a folder by recipe and seed; files that are none are left out."""
-    paths = sorted((root / group).glob("*.json"))
-    return _read(tuple(map(str, paths)), *map(stamp, paths))
+    Scores on two data sets have no measure in common: a folder with both makes two groups. Files that are no records
+    are left out, and outside a checkout there are none at all.
+    """
+    found = {}
+    for folder in sorted(root.glob("*/")):
+        paths = sorted(folder.glob("*.json"))
+        records = _read(tuple(map(str, paths)), *map(stamp, paths))
+        sets = sorted({one.data for one in records})
+        for data in sets:
+            name = folder.name if len(sets) == 1 else f"{folder.name}, {data}"
+            found[name] = tuple(one for one in records if one.data == data)
+    return dict(sorted(found.items(), key=lambda group: -len(group[1])))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

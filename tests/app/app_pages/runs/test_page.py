@@ -18,6 +18,11 @@ from app.store.run_folders import run_folders
 from tests.kit.pages import as_read, run
 from tests.kit.runs import write_run
 
+RECORDS = (
+    ("camvid", "camvid", "camvid_lite0_rsp4-0.json"),
+    ("small-scenes", "study", "study_rsp4-0.json"),
+)
+
 
 def _script() -> None:
     from app.app_pages.runs import page as runs
@@ -134,14 +139,16 @@ def test_without_runs_the_page_says_how_to_get_one(page: AppTest, root: Path) ->
 def test_without_a_checkout_there_are_no_records_either(
     page: AppTest, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "record_groups", lambda: ())
+    monkeypatch.setattr(records, "record_groups", dict)
 
     assert "There is no run to look at yet." in run(page)
 
 
-@pytest.mark.parametrize("group", ["study", "camvid", "makes", "panoptic"])
+@pytest.mark.parametrize("group", records.record_groups())
 def test_records_that_come_with_the_program_are_read_as_they_are(page: AppTest, root: Path, group: str) -> None:
-    kept = [json.loads(path.read_text()) for path in sorted((records.ROOT / group).glob("*.json"))]
+    folder, _, data = group.partition(", ")
+    read = [json.loads(path.read_text()) for path in sorted((records.ROOT / folder).glob("*.json"))]
+    kept = [one for one in read if not data or one["header"]["data"] == data]
     said = run(page, runs_records=group)
 
     table = page.table[0].value
@@ -161,14 +168,19 @@ def test_records_that_come_with_the_program_are_read_as_they_are(page: AppTest, 
     )
 
 
-def test_a_record_that_is_damaged_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    whole = (records.ROOT / "camvid" / "camvid_lite0_rsp4-0.json").read_text()
-    (tmp_path / "mine" / "a.json").write_text(whole)
-    (tmp_path / "mine" / "b.json").write_text(whole[:500])
+def test_files_that_are_no_records_are_left_out_and_data_sets_are_kept_apart(tmp_path: Path) -> None:
+    kept = {data: (records.ROOT / group / name).read_text() for data, group, name in RECORDS}
+    for folder, data in (("mine", "camvid"), ("mine", "small-scenes"), ("theirs", "camvid")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"{data}.json").write_text(kept[data])
+    (tmp_path / "theirs" / "half.json").write_text(kept["camvid"][:500])
+    (tmp_path / "arena").mkdir()
+    (tmp_path / "arena" / "ranks.json").write_text("{}")
+    groups = records.record_groups(tmp_path)
 
-    assert records.record_groups(tmp_path) == ("mine",)
-    assert [one.recipe for one in records.records_of("mine", tmp_path)] == ["camvid_lite0_rsp4"]
+    assert sorted(groups) == ["mine, camvid", "mine, small-scenes", "theirs"]
+    assert [one.recipe for one in groups["mine, camvid"]] == ["camvid_lite0_rsp4"]
+    assert [one.recipe for one in groups["mine, small-scenes"]] == ["study_rsp4"]
 
 
 def test_a_run_that_vanished_is_said_and_the_others_stay(page: AppTest, root: Path) -> None:
