@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import StrEnum
 from pathlib import Path
 
@@ -148,13 +149,30 @@ def folder_photograph(source: Source, name: str) -> Photograph:
     Raises:
         ValueError: if there is no such image, or it cannot be read; the message says what to do.
     """
+    pair = _file_pair(source, name)
+    root = FOLDERS[source].root()
+    return _folder_image(source, str(root), pair, *_pair_stamps(pair), *_class_stamps(root))
+
+
+def folder_stamp(source: Source, name: str) -> Hashable:
+    """Changes with the files of :func:`folder_photograph`, which need not be read for it.
+
+    Raises:
+        ValueError: if there is no such image.
+    """
+    pair = _file_pair(source, name)
+    return str(pair.image), _pair_stamps(pair)
+
+
+def _file_pair(source: Source, name: str) -> FilePair:
     files = _files(source)
     if name not in files:
         raise ValueError(f"there is no image {name!r} in the folder of {source} (any more). Choose another one.")
-    _, image, label = files[name]
-    stamps = stamp(image), stamp(label) if label is not None else None
-    root = FOLDERS[source].root()
-    return _folder_image(source, str(root), files[name], *stamps, *_class_stamps(root))
+    return files[name]
+
+
+def _pair_stamps(pair: FilePair) -> tuple[Stamp, Stamp | None]:
+    return stamp(pair.image), stamp(pair.label) if pair.label is not None else None
 
 
 def file_names(source: str) -> tuple[str, ...]:

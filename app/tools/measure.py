@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 import tyro
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -22,6 +23,11 @@ from app.tools.serving import Serving, served
 
 _PAGES = ("relations", "key-query", "ledger", "flips", "change", "surgery", "attribution", "figures", "runs")
 SENTENCE = ".rsp-sentence"
+_CARDS = 12
+_PAINTED = """count => {
+  const pictures = [...document.querySelectorAll(".rsp-card-picture")];
+  return pictures.length === count && pictures.every(picture => picture.complete && picture.naturalWidth);
+}"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,10 @@ class Measured:
 
     Attributes:
         start: until the server answers, from the start of its process; the first view is prepared within.
-        first_view: of the first browser that ever connects, until both photographs are painted.
+        first_view: of the first browser that ever connects, until all pictures of the gallery are painted.
         second_view: the same of a second browser, with everything cached.
+        card_to_decision: median from a click on a card of the gallery to the line that says its decision on a page that
+            is at rest.
         click_to_sentence: median from a click on a photograph to the sentence about its pixel.
         click_to_ledger: the same on the page of ledgers, by typing a pixel.
         pages: from a click in the navigation until the page is at rest, by address.
@@ -79,6 +87,7 @@ class Measured:
     start: float
     first_view: float
     second_view: float
+    card_to_decision: float
     click_to_sentence: float
     click_to_ledger: float
     pages: dict[str, float]
@@ -108,6 +117,8 @@ def measure(wanted: Wanted) -> Measured:
         memory = {"after the first view": resident_mb(serving.pid)}
         other, second = _opened(browser, serving.address)
         other.close()
+        cards = statistics.median(_card(page, place) for place in range(min(wanted.clicks, _CARDS)))
+        _look_at_image(page, serving.address, 0)
         clicks = statistics.median(_click(page, place) for place in range(wanted.clicks))
         pages = {path: _visit(page, path) for path in _PAGES}
         ledger = statistics.median(_typed(page, place) for place in range(wanted.clicks))
@@ -120,7 +131,7 @@ def measure(wanted: Wanted) -> Measured:
         page.close()
         soak = soaked(browser, serving, wanted.tabs, wanted.seconds) if wanted.tabs else None
         browser.close()
-    return Measured(started, first, second, clicks, ledger, pages, memory, wanted.images, soak)
+    return Measured(started, first, second, cards, clicks, ledger, pages, memory, wanted.images, soak)
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -135,7 +146,7 @@ def _opened(browser: Browser, address: str) -> tuple[Page, float]:
 
     def look() -> None:
         page.goto(address)
-        page.locator(READY).wait_for()
+        page.wait_for_function(_PAINTED, arg=_CARDS)
 
     seconds = _timed(look)
     at_rest(page)
@@ -146,6 +157,23 @@ def at_rest(page: Page) -> None:
     """Waits until the page computes nothing."""
     page.locator(SENTENCE).first.wait_for()
     page.locator(IDLE).wait_for()
+
+
+def _card(page: Page, place: int) -> float:
+    link = page.locator(".st-key-gallery a").nth(place)
+    asked = parse_qs(urlsplit(str(link.get_attribute("href"))).query)
+    y, x = asked["pixel"][0].split(",")
+
+    def look() -> None:
+        link.click()
+        page.locator(".rsp-summary", has_text=f"at y {y}, x {x}").wait_for()
+        at_rest(page)
+
+    seconds = _timed(look)
+    page.go_back()
+    page.wait_for_function(_PAINTED, arg=_CARDS)
+    at_rest(page)
+    return seconds
 
 
 def _click(page: Page, place: int) -> float:
@@ -230,6 +258,7 @@ def lines(found: Measured) -> list[str]:
     said = [
         f"server answers after {found.start:.1f} s",
         f"first view {found.first_view:.2f} s after the browser connects, second {found.second_view:.2f} s",
+        f"card to its decision {found.card_to_decision:.2f} s",
         f"click to its sentence {found.click_to_sentence:.2f} s, pixel to its ledger {found.click_to_ledger:.2f} s",
         *(f"page {path} {seconds:.2f} s" for path, seconds in found.pages.items()),
         *(f"memory {when} {value:.0f} MB" for when, value in found.memory_mb.items()),

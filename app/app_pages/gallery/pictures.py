@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.app_pages.gallery.places import photograph_of
+from app.app_pages.gallery.places import image_key, photograph_of
 from app.charts.close_look import Box, outlined_part, window_around
 from app.charts.on_image import picture_uri
 from app.shell.text import escape
@@ -26,9 +26,8 @@ def picture(scan: Scan, card: ScanCard) -> str:
     Raises:
         ValueError: if its image is not there; the message says what is missing.
     """
-    shown = photograph_of(scan, card)
-    key = ("gallery picture", shown.digest, card.kind, card.box, card.mask)
-    return results().get(key, lambda: _drawn(shown, card))
+    key = ("gallery picture", image_key(scan, card), card.kind, card.box, card.mask)
+    return results().get(key, lambda: _drawn(photograph_of(scan, card), card))
 
 
 def _drawn(shown: Photograph, card: ScanCard) -> str:

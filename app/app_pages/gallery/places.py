@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import suppress
 
 from app.shell.link import CARD, PIXEL, SCAN
 from app.shell.scenes import LAST_SCENE, first_case, reading_names
-from app.shell.sources import FOLDERS, PAIRS, Source, file_names, folder_photograph
+from app.shell.sources import FOLDERS, PAIRS, Source, file_names, folder_photograph, folder_stamp
 from app.store.models import Photograph, cached_pair, model_names, scene_size
 from rsp_lab.analysis.scan.scan import Scan, ScanCard
 from rsp_lab.data.labels import CITYSCAPES
@@ -35,13 +36,25 @@ def photograph_of(scan: Scan, card: ScanCard) -> Photograph:
     """
     if card.scene is not None and scan.data in SIZES:
         return cached_pair(card.scene.case, card.scene.seed, None, SIZES[scan.data])[card.scene.reading]
-    if scan.data not in FILES:
-        raise ValueError(f"images of {scan.data} are not shown here.")
+    _ = image_key(scan, card)
     shown = folder_photograph(FILES[scan.data], f"{scan.split}/{card.sample}")
     bottom, right = card.box[2:]
     if bottom > shown.size[0] or right > shown.size[1]:
         raise ValueError(f"{card.sample} is smaller than the image that was scanned: it is another one.")
     return shown
+
+
+def image_key(scan: Scan, card: ScanCard) -> Hashable:
+    """Tells the images of cards apart, without drawing or reading any.
+
+    Raises:
+        ValueError: as :func:`photograph_of`, as far as that can be told.
+    """
+    if card.scene is not None and scan.data in SIZES:
+        return scan.data, card.scene
+    if scan.data not in FILES:
+        raise ValueError(f"images of {scan.data} are not shown here.")
+    return folder_stamp(FILES[scan.data], f"{scan.split}/{card.sample}")
 
 
 def colours_of(scan: Scan) -> dict[str, str]:

@@ -50,7 +50,8 @@ TOP = """() => {
   const walk = (root) => {
     for (const e of root.querySelectorAll("*")) {
       if (e.shadowRoot) walk(e.shadowRoot);
-      if (!e.matches(".rsp-photo, [data-pick], .js-plotly-plot, [data-testid=stImage] img")) continue;
+      const kinds = ".rsp-photo, .rsp-card-picture, [data-pick], .js-plotly-plot, [data-testid=stImage] img";
+      if (!e.matches(kinds)) continue;
       const box = e.getBoundingClientRect();
       if (box.width > 60 && box.height > 40) tops.push(box.top + above);
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.app_pages.gallery.places import address, colours_of, data_words, hindrance, photograph_of
+from app.app_pages.gallery.places import address, colours_of, data_words, hindrance, image_key, photograph_of
 from app.shell.sources import file_names
 from rsp_lab.analysis.scan.scan import SceneReading
 from rsp_lab.data.scenes.scene import draw_scene
@@ -35,6 +35,17 @@ def test_a_photograph_is_that_of_the_folder(small_camvid: Path, monkeypatch: pyt
         photograph_of(CAMVID, card())
     with pytest.raises(ValueError, match="smaller than the image that was scanned"):
         photograph_of(CAMVID, card(sample="val_1", box=(0, 0, 400, 20)))
+
+
+def test_images_are_told_apart_without_being_read(small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
+    other = card(sample="val_2")
+    assert image_key(CAMVID, CAMVID.cards[0]) == image_key(CAMVID, CAMVID.cards[0])
+    assert image_key(CAMVID, CAMVID.cards[0]) != image_key(CAMVID, other)
+    before = image_key(CAMVID, other)
+    (small_camvid / "val" / "val_2.png").write_bytes((small_camvid / "val" / "val_1.png").read_bytes())
+    assert image_key(CAMVID, other) != before
+    assert image_key(SCENES, SCENES.cards[0]) != image_key(replace(SCENES, data="small-scenes"), SCENES.cards[0])
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
