@@ -190,7 +190,7 @@ def test_a_grid_position_shows_its_weight(page: Page) -> None:
 def test_a_narrow_page_has_no_horizontal_scroll(page: Page) -> None:
     page.set_viewport_size({"width": 420, "height": 900})
     expect(explorer(page)).to_have_attribute("data-width", "narrow")
-    page.locator(".stPlotlyChart").last.wait_for()
+    page.locator(".rsp-flow-svg").wait_for()
 
     widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     main = page.locator('[data-testid="stMain"]').evaluate("e => [e.scrollWidth, e.clientWidth]")
