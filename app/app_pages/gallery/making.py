@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.app_pages.gallery.places import FILES
+from app.shell.cards import FILES
 from app.shell.choices import select
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable

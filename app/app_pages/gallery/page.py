@@ -7,8 +7,9 @@ import streamlit as st
 from app.app_pages.gallery.filters import ALL, SCAN, Filters, choose_filters, choose_page, choose_scan, draw_pages
 from app.app_pages.gallery.making import SHOW, draw_making
 from app.app_pages.gallery.pictures import labels_html, picture_html
-from app.app_pages.gallery.places import address, colours_of, data_words, hindrance
+from app.app_pages.gallery.places import address, colours_of, data_words
 from app.charts.legend import legend_html, outline_chip
+from app.shell.cards import hindrance
 from app.shell.choices import control_columns
 from app.shell.heading import Heading
 from app.shell.navigation import first_of

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import suppress
 
+from app.shell.cards import FILES, SIZES
 from app.shell.link import CARD, PIXEL, SCAN
-from app.shell.scenes import LAST_SCENE, first_case, reading_names
+from app.shell.scenes import first_case, reading_names
 from app.shell.sources import FOLDERS, PAIRS, Source, file_names, folder_photograph, folder_stamp
-from app.store.models import Photograph, cached_pair, model_names, scene_size
+from app.store.models import Photograph, cached_pair
 from rsp_lab.analysis.scan.scan import Scan, ScanCard
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL
-
-SIZES = {"scenes": SIZE, "small-scenes": SMALL}
-"""Data sets of drawn scenes that are drawn here, and the size of their pictures."""
-FILES = {"camvid": Source.CAMVID, "cityscapes": Source.CITYSCAPES, "folder": Source.FOLDER}
-"""Data sets whose images lie in a folder, and the source that the workbench has them from."""
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL
 
 
 def data_words(scan: Scan) -> str:
@@ -68,21 +64,6 @@ def colours_of(scan: Scan) -> dict[str, str]:
         return {}
     pairs = zip(table.classes, table.palette, strict=True)
     return {name: f"#{red:02X}{green:02X}{blue:02X}" for name, (red, green, blue) in pairs}
-
-
-def hindrance(scan: Scan, card: ScanCard) -> str:
-    """Why the workbench cannot open a decision, apart from its image; empty where it can."""
-    missing = [name for name in scan.names if name not in model_names()]
-    if missing:
-        return f"There is no model {missing[0]} here."
-    if card.scene is None:
-        return ""
-    number = card.scene.seed - FIRST_SEED["test"]
-    if not 0 <= number <= LAST_SCENE:
-        return f"The workbench opens scenes of the test split; this one is of {scan.split}."
-    if scene_size(scan.names) != SIZES[scan.data]:
-        return "The workbench draws scenes in another size for these models."
-    return ""
 
 
 def address(name: str, scan: Scan, card: ScanCard) -> dict[str, str]:

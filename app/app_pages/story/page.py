@@ -12,10 +12,13 @@ from app.app_pages.story.context import without_context
 from app.app_pages.story.decision import looking, parting
 from app.app_pages.story.sources import adding, refusing
 from app.app_pages.story.truth import draw_test, proof
+from app.shell import cards
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.notes import draw_notes
 from app.shell.selection import Selection
+from app.shell.text import escape
+from rsp_lab.analysis.scan.scan import Scan
 
 FIRST, LAST = "Where do they part?", "Is this explanation true?"
 STEPS: dict[str, Callable[[Selection, Heading], Chapter]] = {
@@ -31,6 +34,8 @@ STEPS: dict[str, Callable[[Selection, Heading], Chapter]] = {
 
 def draw(selection: Selection, heading: Heading) -> None:
     pictures.draw_grounds(selection)
+    card = cards.linked_card()
+    _draw_cards(card, "above")
     for number, (question, step) in enumerate(STEPS.items(), 1):
         place, below = st.container(), st.container()
         if question == LAST:
@@ -40,6 +45,31 @@ def draw(selection: Selection, heading: Heading) -> None:
         with place:
             _draw_step(selection, heading, number, question, step)
     draw_notes()
+    _draw_cards(card, "below")
+
+
+def _draw_cards(card: tuple[str, Scan, int] | None, where: str) -> None:
+    """The ways to the card before and after this one."""
+    if card is None:
+        return
+    name, scan, place = card
+    with st.container(key=f"story-cards-{where}", horizontal=True, vertical_alignment="center", gap="small"):
+        for label, step in (("‹ Previous", -1), ("Next ›", 1)):
+            other = cards.neighbour(scan, place, step)
+            st.button(
+                label,
+                key=f"story-card-{where}-{step}",
+                on_click=cards.open_card,
+                args=(name, place if other is None else other),
+                disabled=other is None,
+                help=None if other is None else escape(_title(scan, other)),
+            )
+        st.caption(f"Card {place + 1} of {len(scan.cards)}, scan {escape(name)}")
+
+
+def _title(scan: Scan, place: int) -> str:
+    card = scan.cards[place]
+    return f"{card.sample}: {' or '.join(card.classes)}?"
 
 
 def _draw_step(

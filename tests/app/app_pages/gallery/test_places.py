@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.app_pages.gallery.places import address, colours_of, data_words, hindrance, image_key, photograph_of
+from app.app_pages.gallery.places import address, colours_of, data_words, image_key, photograph_of
+from app.shell.cards import hindrance
 from app.shell.sources import file_names
 from rsp_lab.analysis.scan.scan import SceneReading
 from rsp_lab.data.scenes.scene import draw_scene

@@ -1,0 +1,92 @@
+"""From card to card: what a card selects, and which neighbour can be opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.shell import cards
+from app.shell.sources import Source
+from app.store.scans import scans
+from tests.kit.pages import as_read, first_sentence
+
+
+def _script() -> None:
+    from app.app_pages.story import page
+    from app.shell import frame
+
+    if (selected := frame.draw_frame()) is not None:
+        page.draw(*selected)
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.delenv("CAMVID_ROOT", raising=False)
+    return AppTest.from_function(_script, default_timeout=1500)
+
+
+def asked(page: AppTest) -> str:
+    return as_read(next(e.proto.body for e in page.get("html") if "rsp-summary" in e.proto.body))
+
+
+def test_a_card_selects_its_image_models_classes_and_pixel() -> None:
+    scan = scans()["scenes"]
+    card = next(one for one in scan.cards if one.scene is not None)
+    assert card.scene is not None
+
+    found = cards.selected(scan, card)
+
+    assert (found["source"], found["case"], found["reading"]) == (Source.SCENE, card.scene.case, card.scene.reading)
+    assert (found["left"], found["right"]) == scan.names
+    assert (found["class"], found["rival"]) == card.classes
+    photograph = cards.selected(scans()["camvid"], scans()["camvid"].cards[0])
+    assert photograph["source"] == Source.CAMVID
+    assert photograph["file"] == f"val/{scans()['camvid'].cards[0].sample}"
+
+
+def test_the_neighbour_is_one_that_can_be_opened() -> None:
+    scan = scans()["scenes"]
+    first, second, third = scan.cards[:3]
+    assert second.scene is not None
+    far = replace(second, scene=second.scene._replace(seed=1))
+    few = replace(scan, cards=(first, far, third))
+
+    assert cards.neighbour(few, 0, 1) == 2
+    assert cards.neighbour(few, 2, -1) == 0
+    assert cards.neighbour(few, 2, 1) is None
+    assert cards.neighbour(replace(scan, names=("gone", "too")), 1, -1) is None
+
+
+def test_next_and_previous_lead_from_story_to_story(page: AppTest) -> None:
+    scan = scans()["scenes"]
+    page.query_params["scan"], page.query_params["card"] = "scenes", "2"
+    for name, value in {"case": "car-bus", "scene": "18", "class": "car", "rival": "bus"}.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    assert any(f"Card 2 of {len(scan.cards)}, scan scenes" in as_read(one.value) for one in page.caption)
+
+    for step, place in ((1, 2), (-1, 1)):
+        page.button(key=f"story-card-above-{step}").click()
+        page.run()
+
+        card = scan.cards[place]
+        assert not page.exception
+        assert f"{card.classes[0]} over {card.classes[1]} at y {card.pixel[0]}, x {card.pixel[1]}" in asked(page)
+        assert card.scene is not None
+        assert f"of {card.scene.case}, reading" in asked(page)
+        assert page.query_params["card"] in (str(place + 1), [str(place + 1)])
+    assert page.button(key="undo").disabled is False
+
+
+@pytest.mark.parametrize(("scan", "card"), [("none", "1"), ("scenes", "0"), ("scenes", "9999999"), ("scenes", "x")])
+def test_a_link_that_names_no_card_has_no_neighbours(page: AppTest, scan: str, card: str) -> None:
+    page.query_params["scan"], page.query_params["card"] = scan, card
+
+    page.run()
+
+    assert not page.exception
+    assert not [button for button in page.button if "story-card" in str(button.key)]
+    assert first_sentence(page)
