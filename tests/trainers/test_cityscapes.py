@@ -8,8 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
+from rsp_lab.data.cityscapes import Cityscapes
+from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models import presets
 from trainers import commands
@@ -17,6 +21,8 @@ from trainers.commands import main
 from trainers.config.paper import cityscapes
 from trainers.config.run import RunConfig
 from trainers.training.checkpoint import LAST
+from trainers.training.evaluate import evaluate
+from trainers.training.inference import WHOLE, dump_predictions
 
 H, W = 64, 80
 
@@ -47,7 +53,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             for kind, ending in (("leftImg8bit", "leftImg8bit"), ("gtFine", "gtFine_labelIds")):
                 path = folder / kind / split / "ulm" / f"ulm_{index:06d}_000019_{ending}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                shape = (H, W, 3) if kind == "leftImg8bit" else (H // 16, W // 16)
+                shape = (H, W, 3) if kind == "leftImg8bit" else (H // 4, W // 4)
                 pixels = rng.integers(0, 256 if kind == "leftImg8bit" else 34, shape, dtype=np.uint8)
                 Image.fromarray(pixels).resize((W, H), Image.Resampling.NEAREST).save(path)
     monkeypatch.setenv("CITYSCAPES_ROOT", str(folder))
@@ -67,6 +73,36 @@ def test_the_whole_way(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(list((tmp_path / "out").iterdir())) == 4
     assert main(["crops", "cityscapes_tiny", "-o", str(tmp_path / "sheet.png"), "-n", "5"]) == 0
     assert Image.open(tmp_path / "sheet.png").size == (4 * 64 + 3 * 4, 2 * (2 * 64 + 8) - 4)
+
+
+def test_scores_are_those_of_cityscapes_own_evaluation(root: Path, tmp_path: Path) -> None:
+    """Of the files that ``predict`` writes: every cell of the confusion matrix, every class and every category."""
+    reason = "cityscapesscripts is not installed"
+    theirs = pytest.importorskip("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling", reason=reason)
+    known = pytest.importorskip("cityscapesscripts.helpers.labels", reason=reason)
+    torch.manual_seed(0)
+    network, samples = nn.Conv2d(3, len(CITYSCAPES), 1), Cityscapes(root, "val")  # noise in, every class out
+    dump_predictions(network, samples, CITYSCAPES, tmp_path / "out", WHOLE)
+    truths = sorted((root / "gtFine" / "val").rglob("*_labelIds.png"))
+    predictions = sorted((tmp_path / "out").glob("*_labelIds.png"))
+    assert [path.name[:17] for path in truths] == [path.name[:17] for path in predictions]
+    theirs.args.evalInstLevelScore = theirs.args.evalPixelAccuracy = theirs.args.JSONOutput = False
+    theirs.args.quiet = True
+    expected = theirs.evaluateImgLists(*(list(map(str, paths)) for paths in (predictions, truths)), theirs.args)
+
+    ours = evaluate(network, samples, CITYSCAPES.classes)
+    counted = ours.confusion.numpy()
+    ids = CITYSCAPES.train_to_raw()
+    np.testing.assert_array_equal(counted, np.array(expected["confMatrix"])[np.ix_(ids, ids)])
+    for name, iou in zip(ours.classes, ours.iou, strict=True):
+        assert iou == pytest.approx(expected["classScores"][name]), name
+    assert ours.miou == pytest.approx(expected["averageScoreClasses"])
+    for category, labels in known.category2labels.items():
+        inside = np.isin(ids, [label.id for label in labels if not label.ignoreInEval])
+        both = counted[inside][:, inside].sum()
+        either = counted[inside].sum() + counted[:, inside].sum() - both
+        if inside.any():  # all but void
+            assert both / either == pytest.approx(expected["categoryScores"][category]), category
 
 
 def test_predicting_needs_images_only(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,21 @@ from torch import nn
 
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.transforms import AugmentConfig
+from rsp_lab.models import presets
+from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.segmenter import SegmenterConfig
+from rsp_lab.models.whole import build_model
 from tests.trainers import small_panoptic
 from tests.trainers.small import CLASSES, NetConfig
 from trainers.config.run import Optimiser, RunConfig
 from trainers.training import distributed
 from trainers.training.loop import train
+
+RSP4 = SegmenterConfig(
+    PyramidConfig("tiny", channels=32, top=7, frozen_batch_norm=True),
+    presets.top_down(top=7, at=(76, 65, 54, 43), channels=64),
+    CLASSES,
+)
 
 
 def samples(count: int) -> list[Sample]:
@@ -45,6 +56,9 @@ def main(run: Path) -> None:
     model = nn.Sequential(*layers, nn.Upsample(scale_factor=2, mode="bilinear"))
     with distributed.joined("cpu"):
         train(config, model, samples(6), samples(3), run / "semantic", lambda *_: None)
+        rsp4 = replace(config, name="rsp4", model=RSP4, steps=3, eval_every=3, accumulate=1, ema=None)
+        torch.manual_seed(0)
+        train(rsp4, build_model(RSP4), samples(6), samples(3), run / "rsp4", lambda *_: None)
         small_panoptic.run(small_panoptic.config(accumulate=1, steps=3), run / "panoptic", lambda *_: None)
 
 

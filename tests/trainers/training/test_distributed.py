@@ -49,7 +49,7 @@ def logs(runs: Path, kind: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     return pairs
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [("semantic", 1e-5), ("panoptic", 1e-4)])
+@pytest.mark.parametrize(("kind", "tolerance"), [("semantic", 1e-5), ("rsp4", 1e-5), ("panoptic", 1e-4)])
 def test_two_processes_are_as_one(runs: Path, kind: str, tolerance: float) -> None:
     one, two = states(runs, kind)
     difference = max(float((one[name].double() - two[name].double()).abs().max()) for name in one)
