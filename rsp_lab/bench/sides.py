@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,19 +33,20 @@ def side_by_side(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, 
     """
     fastest = {name: float("inf") for name in calls}
     with torch.no_grad():
-        turn = max(_seconds(call) for call in calls.values())
+        turn = max(seconds_of(call) for call in calls.values())
         for _ in range(rounds):
             for name, call in calls.items():
                 # The first call after another one pays for caches and freed memory that the other left behind.
                 call()
                 spent = 0.0
                 while spent == 0 or spent + fastest[name] <= turn:
-                    spent += (took := _seconds(call))
+                    spent += (took := seconds_of(call))
                     fastest[name] = min(fastest[name], took)
     return {name: round(seconds * 1e3, 3) for name, seconds in fastest.items()}
 
 
-def _seconds(call: Callable[[], Any]) -> float:
+def seconds_of(call: Callable[[], Any]) -> float:
+    """How long one call takes, work on a GPU included."""
     _finished()
     began = time.perf_counter()
     call()
@@ -73,6 +75,16 @@ def peak_megabytes(call: Callable[[], Any], device: torch.device = CPU) -> float
         held += change
         peak = max(peak, held)
     return round(peak / 1e6, 3)
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process ever had; None where the system does not say."""
+    try:
+        import resource  # of POSIX systems
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 2**10
 
 
 def _peak_on_gpu(call: Callable[[], Any], device: torch.device) -> float:

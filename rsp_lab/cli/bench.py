@@ -11,7 +11,7 @@ from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.devices import DEVICE_HELP, resolve_device
 
 Measure = Annotated[
-    Literal["relation", "capture", "forward", "analysis", "foreign", "engine", "start"], tyro.conf.Positional
+    Literal["relation", "capture", "forward", "analysis", "foreign", "engine", "size", "start"], tyro.conf.Positional
 ]
 
 Device = Annotated[str, tyro.conf.arg(metavar="DEVICE", help=DEVICE_HELP)]
@@ -21,11 +21,12 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None, devi
     """Measures speed and memory side by side in one run.
 
     Args:
-        what: relation: fast path against unfolding; capture: with all steps captured against plain; forward: RSP-4
+        what: relation: its paths against unfolding; capture: with all steps captured against plain; forward: RSP-4
             against its baseline on ResNet-50; analysis: ledgers and the trade matrix against plain work of the same
             model; foreign: ledgers of networks of other libraries against plain passes of them; engine: ledgers of our
-            models by their own frozen head and by the engine for any network; start: importing the library and
-            printing help against importing torch, in fresh processes.
+            models by their own frozen head and by the engine for any network; size: what looking into RSP-4 on
+            ResNet-50 takes from 256 x 512 to 1024 x 2048 pixels; start: importing the library and printing help
+            against importing torch, in fresh processes.
         threads: of torch; default: torch's own choice.
     """
     if threads is not None and threads < 1:
@@ -36,7 +37,7 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None, devi
         print_rows(bench_start(report=say), json)
         return
     place = resolve_device(device, float64=True)
-    from rsp_lab.bench import analysis, capture, engine, foreign, forward, relation, sides
+    from rsp_lab.bench import analysis, capture, engine, foreign, forward, relation, sides, size
 
     runs: dict[str, Callable[..., list[dict[str, Any]]]] = {
         "relation": relation.bench_relation,
@@ -45,6 +46,7 @@ def bench(what: Measure, *, json: Json = False, threads: int | None = None, devi
         "analysis": analysis.bench_analysis,
         "foreign": foreign.bench_foreign,
         "engine": engine.bench_engine,
+        "size": size.bench_size,
     }
     with sides.threads(threads):
         print_rows(runs[what](device=place, report=say), json)

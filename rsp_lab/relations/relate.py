@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.relations.fast import gathered_relation
+from rsp_lab.relations.flexible import flexible_relation, takes_flexible
 from rsp_lab.relations.gather import window_dots, window_sum
 from rsp_lab.relations.precision import without_autocast
 from rsp_lab.relations.window import position_embedding, window_mask
@@ -101,7 +102,9 @@ def relate(
     """Context of every cell (Eq. 1) without materialising scores or weights; memory grows with the map, not with k.
 
     Equal to ``propagate(normalise(relation_scores(...)), value)`` up to rounding, forward and gradient; how much faster
-    than unfolding is for ``rsp-lab bench relation`` to say. Half precision is computed in float32. Differentiable once.
+    than unfolding is for ``rsp-lab bench relation`` to say. The work is done in blocks whose windows are gathered
+    (:mod:`rsp_lab.relations.fast`), on an accelerator with Triton by PyTorch's flexible attention
+    (:mod:`rsp_lab.relations.flexible`). Half precision is computed in float32. Differentiable once.
 
     Raises:
         ValueError: for maps of different size or an unknown normalisation.
@@ -117,7 +120,11 @@ def relate(
         # (2, b, y, x): the product of a thin matrix from the left is the faster one, and each slope is contiguous.
         slope = (plane.to(by_cell.dtype) @ by_cell.flatten(0, 2).mT).view(2, *by_cell.shape[:3])
         softmax = normalisation == "softmax"
-        context = gathered_relation(by_cell, _cells_last(key), _cells_last(value), slope, window, softmax=softmax)
+        maps = by_cell, _cells_last(key), _cells_last(value)
+        if takes_flexible(maps[0], maps[2], softmax=softmax):
+            context = flexible_relation(*maps, slope, window)
+        else:
+            context = gathered_relation(*maps, slope, window, softmax=softmax)
     return context.permute(0, 3, 1, 2).to(value.dtype)
 
 

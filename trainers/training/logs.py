@@ -18,6 +18,7 @@ import torch
 from tqdm import tqdm
 
 from rsp_lab._version import __version__
+from rsp_lab.bench.sides import peak_bytes
 from rsp_lab.files import FileError, check_target, parse_json, to_json, write_atomic, write_json
 from trainers.config.run import RunConfig
 from trainers.training import distributed
@@ -50,12 +51,8 @@ def memory_mb(device: torch.device) -> int | None:
     """Peak memory so far: of the GPU, or of this process on a CPU; None where the system does not say."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20)
-    try:
-        import resource  # of POSIX systems
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (2**20 if sys.platform == "darwin" else 2**10))
+    peak = peak_bytes()
+    return None if peak is None else round(peak / 2**20)
 
 
 def versions() -> dict[str, str]:

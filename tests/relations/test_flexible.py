@@ -1,0 +1,111 @@
+"""The relation by flexible attention, uncompiled, against unfolding; and which relations take it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn.attention import flex_attention
+
+from rsp_lab.relations import flexible, relate
+from rsp_lab.relations.fast import gathered_relation
+from rsp_lab.relations.flexible import flexible_relation, takes_flexible, window_blocks
+from rsp_lab.relations.reference import relate_reference
+from rsp_lab.relations.window import position_plane, window_mask
+from rsp_lab.shapes import Window
+
+WINDOWS = (Window(3), Window(7), Window(3, 3), Window(1))
+
+
+def by_flexible(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, f_p: torch.Tensor, window: Window
+) -> torch.Tensor:
+    by_cell, *others = (x.permute(0, 2, 3, 1).contiguous() for x in (query, key, value))
+    gaze = torch.einsum("pm,byxm->pbyx", position_plane(f_p), by_cell)
+    return flexible_relation(by_cell, *others, gaze, window, compiled=False).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=Window.describe)
+def test_forward_and_gradient_are_those_of_unfolding(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    """13 x 11 cells are two blocks, the second of them not full."""
+    monkeypatch.setattr(flex_attention, "_validate_device", lambda *_: None)  # gradients on a CPU: not in its kernels
+    generator = torch.Generator().manual_seed(0)
+    shapes = (2, 5, 13, 11), (2, 5, 13, 11), (2, 7, 13, 11), (5, 6)
+    leaves = [torch.randn(shape, generator=generator, requires_grad=True) for shape in shapes]
+    grad = torch.randn(shapes[2], generator=generator)
+    expected, found = relate_reference(*leaves, window), by_flexible(*leaves, window)
+
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    ours, theirs = (torch.autograd.grad(one, leaves, grad) for one in (found, expected))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=Window.describe)
+def test_blocks_hold_every_window_and_skip_what_none_reaches(window: Window) -> None:
+    height, width = 24, 20
+    mask = window_blocks(height, width, window, torch.device("cpu"))
+    reached = flexible._reached_blocks(height, width, window)
+    cells = torch.arange(height * width)
+    inside = mask.mask_mod(None, None, cells[:, None], cells[None])
+
+    assert torch.equal(mask.to_dense()[0, 0].bool(), reached)
+    assert torch.equal(inside.sum(1), window_mask(height, width, window).sum((0, 1)).flatten())
+    whole = torch.nn.functional.pad(inside, (0, -len(cells) % 128, 0, -len(cells) % 128))
+    blocks = whole.unflatten(0, (-1, 128)).unflatten(2, (-1, 128)).any(3).any(1)
+    assert torch.equal(blocks, reached)
+    assert window.radius > 3 or not reached.all()
+
+
+def maps(device: str = "cuda", channels: int = 32, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """A map that says where it is; no values."""
+    made = torch.empty(1, 4, 4, channels, dtype=dtype, device="meta")
+    return _Placed(made, torch.device(device))  # type: ignore[return-value]
+
+
+class _Placed:
+    def __init__(self, values: torch.Tensor, device: torch.device) -> None:
+        self.shape, self.dtype, self.device = values.shape, values.dtype, device
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flexible, "_has_triton", lambda: True)
+    assert takes_flexible(maps(), maps(), softmax=True)
+    assert not takes_flexible(maps("cpu"), maps("cpu"), softmax=True)
+    assert not takes_flexible(maps("mps"), maps("mps"), softmax=True)
+    assert not takes_flexible(maps(), maps(), softmax=False)
+    assert not takes_flexible(maps(dtype=torch.float64), maps(), softmax=True)
+    assert not takes_flexible(maps(channels=8), maps(), softmax=True)
+    monkeypatch.setattr(flexible, "_has_triton", lambda: False)
+    assert not takes_flexible(maps(), maps(), softmax=True)
+
+
+def test_relate_goes_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(1)
+    query, key, value = (torch.randn(1, c, 6, 5, generator=generator) for c in (4, 4, 3))
+    plane, window = torch.randn(2, 4, generator=generator), Window(3)
+    expected = relate.relate(query, key, value, plane, window)
+    taken: list[bool] = []
+
+    def uncompiled(*given: torch.Tensor) -> torch.Tensor:
+        taken.append(True)
+        return flexible_relation(*given, compiled=False)
+
+    monkeypatch.setattr(relate, "takes_flexible", lambda *_, softmax: softmax)
+    monkeypatch.setattr(relate, "flexible_relation", uncompiled)
+    torch.testing.assert_close(relate.relate(query, key, value, plane, window), expected, rtol=0, atol=1e-5)
+    relate.relate(query, key, value, plane, window, "none")
+    assert taken == [True]
+
+
+def test_a_size_too_many_goes_the_gathered_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_given: object, **_options: object) -> torch.Tensor:
+        raise flexible.TooManySizesError("64 kernels")
+
+    monkeypatch.setattr(flexible, "_compiled", lambda: full)
+    generator = torch.Generator().manual_seed(2)
+    query, key, value, gaze = (
+        torch.randn(shape, generator=generator) for shape in ((1, 5, 6, 4),) * 3 + ((2, 1, 5, 6),)
+    )
+    expected = gathered_relation(query, key, value, gaze, Window(3), softmax=True)
+    assert torch.equal(flexible_relation(query, key, value, gaze, Window(3)), expected)
