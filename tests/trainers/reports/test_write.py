@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from trainers.reports.arena_ranks import read_arena
 from trainers.reports.claims import claims_page
 from trainers.reports.panoptic import read_panoptic
 from trainers.reports.results import figure_name, makes_figure_name, results_page
@@ -19,7 +20,8 @@ def test_the_pages_are_those_of_the_records() -> None:
 
     makes = read_make_runs(DOCS / "runs" / "makes", repeated)
     panoptic = read_panoptic(DOCS / "runs" / "panoptic")
-    page = results_page(runs, shipped_headers(), repeats=repeated, makes=makes, panoptic=panoptic)
+    arena = read_arena(DOCS / "runs" / "arena" / "makes.json")
+    page = results_page(runs, shipped_headers(), repeats=repeated, makes=makes, arena=arena, panoptic=panoptic)
     assert (DOCS / "results.md").read_text() == page
     assert (DOCS / "claims.md").read_text() == claims_page(runs)
     for name in (figure_name("results", runs[0].updates), makes_figure_name("results")):
