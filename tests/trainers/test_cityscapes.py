@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from rsp_lab.cli.main import main as rsp_lab_main
 from rsp_lab.data.cityscapes import Cityscapes
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
@@ -20,6 +24,7 @@ from trainers import commands
 from trainers.commands import main
 from trainers.config.paper import cityscapes
 from trainers.config.run import RunConfig
+from trainers.training import loop
 from trainers.training.checkpoint import LAST
 from trainers.training.evaluate import evaluate
 from trainers.training.inference import WHOLE, dump_predictions
@@ -73,6 +78,46 @@ def test_the_whole_way(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(list((tmp_path / "out").iterdir())) == 4
     assert main(["crops", "cityscapes_tiny", "-o", str(tmp_path / "sheet.png"), "-n", "5"]) == 0
     assert Image.open(tmp_path / "sheet.png").size == (4 * 64 + 3 * 4, 2 * (2 * 64 + 8) - 4)
+
+
+def test_drawn_scenes_stand_in_for_the_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What docs/cityscapes.md does at 1024 x 2048: stop, resume, parts of one crop, windows, a submission."""
+
+    def frozen() -> RunConfig:
+        plain = tiny()
+        pyramid = replace(plain.model.pyramid, frozen_batch_norm=True)
+        return replace(plain, model=replace(plain.model, pyramid=pyramid), augment=AugmentConfig(crop=(64, 64)))
+
+    root, run, out = tmp_path / "drawn", tmp_path / "run", tmp_path / "submission"
+    for split, seed in (("train", 0), ("val", 500)):
+        rsp_lab_main(
+            ["scenes", "-o", str(root), "-n", "2", "--size", "64", "128", "--split", split, "--seed", f"{seed}"]
+        )
+    monkeypatch.setenv("CITYSCAPES_ROOT", str(root))
+    monkeypatch.setitem(commands.ALL_RECIPES, "cityscapes_tiny", frozen)
+    words = ["cityscapes_tiny", "--out", str(run), "--accumulate", "2", "--log-every", "1"]
+    update = loop.update
+
+    def stopped(*given: Any) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return update(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "update", stopped)
+        assert main(words) == 130
+    said = capsys.readouterr().err
+    assert "there is no GPU here, and on this CPU the run would take about" in said
+    assert "stopped after 1 updates; the same command resumes" in said
+    assert main(words) == 0
+    assert "resumes" in capsys.readouterr().err
+    assert [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()] == [1, 2, 2]
+    assert main(["evaluate", str(run), "--window", "64", "64", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 2
+    assert main(["predict", str(run), "-o", str(out), "--window", "64", "64"]) == 0
+    ids = {int(one) for path in out.glob("*_labelIds.png") for one in np.unique(np.array(Image.open(path)))}
+    assert ids <= {int(one) for one in CITYSCAPES.train_to_raw()}
 
 
 def test_scores_are_those_of_cityscapes_own_evaluation(root: Path, tmp_path: Path) -> None:
