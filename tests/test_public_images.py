@@ -137,6 +137,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "input_curves": lambda image: rl.input_curves(
         model(), image, TARGET, {"a": values()}, steps=2, cell=16, random_seeds=1
     ),
+    "decision_flow": lambda image: rl.decision_flow(model(), image, TARGET),
+    "flow_picture": lambda image: rl.flow_picture((model("sum"), model()), image, TARGET),
     "level_ledger": lambda image: rl.level_ledger(model(), image),
     "operate": lambda image: rl.operate(model(), image, rl.surgery.Uniform("step54"), target=TARGET),
     "rejection_map": lambda image: rl.rejection_map(model(), image, TARGET),
@@ -331,6 +333,7 @@ FOREIGN: dict[str, Callable[[nn.Module], object]] = {
     "effective_field": lambda net: rl.effective_field(net, photograph(), (1, 1)),
     "explain": lambda net: rl.explain(net, net, photograph()),
     "flip_stories": lambda net: rl.flip_stories(model(), net, photograph()),
+    "decision_flow": lambda net: rl.decision_flow(net, photograph(), TARGET),
     "level_ledger": lambda net: rl.level_ledger(net, photograph()),
     "operate": lambda net: rl.operate(net, photograph(), rl.surgery.Uniform()),
     "rejection_map": lambda net: rl.rejection_map(net, photograph(), TARGET),
@@ -382,6 +385,8 @@ def results() -> dict[str, object]:
         attention := rl.record_attention(looking(), photograph()),
         attention["1"].look(20, 31),
         rl.attention_gain(looking(), photograph(), TARGET),
+        rl.decision_flow(model(), photograph(), TARGET),
+        rl.flow_picture((model("sum"), model()), photograph(), TARGET),
         rl.level_ledger(model(), photograph()),
         rl.selection_gain(model(), photograph(), TARGET),
         rl.rejection_map(model(), photograph(), TARGET),

@@ -98,7 +98,7 @@ def test_what_only_relations_have_is_refused_in_words() -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_drawn_or_says_why_not(name: str) -> None:
     given = FigureInput((ours(), theirs()), image(), target=rl.PixelTarget(20, 31))
-    drawn_for_any = {"predictions", "ledger", "flips"}
+    drawn_for_any = {"predictions", "decision_flow", "ledger", "flips"}
 
     reason = FIGURES[name].refusal(given)
 
