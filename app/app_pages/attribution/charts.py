@@ -115,7 +115,7 @@ def value_range(both: tuple[Faithfulness, Faithfulness]) -> tuple[float, float]:
 
 def curves_figure(faithfulness: Faithfulness, ends: tuple[float, float]) -> go.Figure:
     """Deletion and insertion side by side, along the map and along random orders, on one scale of logits."""
-    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.12, subplot_titles=("replaced", "put back"))
+    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.14, subplot_titles=("replaced", "put back"))
     shares = [100 * share for share in faithfulness.shares]
     control = faithfulness.control
     pairs = ((faithfulness.deletion, control.deletion), (faithfulness.insertion, control.insertion))
@@ -153,7 +153,7 @@ def curves_figure(faithfulness: Faithfulness, ends: tuple[float, float]) -> go.F
                 **place,
             )
     axis = {"gridcolor": "rgba(128,128,128,0.18)", "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(range=[0, 100], tickvals=[0, 50, 100], ticktext=["0 %", "50 %", "100 %"], **axis)
+    figure.update_xaxes(range=[0, 100], tickvals=[0, 50, 100], ticktext=["0", "50", "100 %"], **axis)
     figure.update_yaxes(range=list(ends), **axis)
     figure.update_yaxes(title_text="logits", title_standoff=4, col=1)
     figure.update_annotations(font_size=12)

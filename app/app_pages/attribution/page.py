@@ -15,6 +15,7 @@ from app.shell.heading import Heading
 from app.shell.progress import may_start
 from app.shell.scenes import knows_region, outlined
 from app.shell.selection import SIDES, Selection
+from app.shell.terms import draw_terms
 from app.shell.text import draw_table, escape
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
@@ -27,6 +28,7 @@ from rsp_lab.palette import OUTLINE_WORDS
 from rsp_lab.text import fixed, percent, signed, significant
 
 OVER, MAP = "over the image", "alone"
+NOT_GIVEN = "not given"
 MUCH = 0.1
 """A larger residual comes with advice."""
 REGION, CUE, DECOY = "region", "cue", "decoy"
@@ -227,6 +229,12 @@ def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attrib
     )
     rows = [row for side, faithfulness in zip(SIDES, both, strict=True) for row in _rows(side, faithfulness)]
     draw_table(pd.DataFrame(rows).set_index(""))
+    if any(row["normalised"] == NOT_GIVEN for row in rows):
+        st.caption(
+            f"{NOT_GIVEN}: the image raises the target by less than {LEAST_CHANGE} logits over the reference, so that "
+            "there is nothing to divide by."
+        )
+    draw_terms("deletion, insertion", "attribution residual", "half of the mass")
 
 
 def _orders(faithfulness: Faithfulness) -> str:
@@ -253,7 +261,7 @@ def _rows(side: str, faithfulness: Faithfulness) -> list[dict[str, str]]:
             "mean, logits": significant(mean),
             "random: median": significant(random.median),
             "random: range": f"{significant(random.least)} to {significant(random.largest)}",
-            "normalised": "not given" if share is None else fixed(share),
+            "normalised": NOT_GIVEN if share is None else fixed(share),
             "better is": better,
         }
 

@@ -21,6 +21,7 @@ from app.shell.choices import choose, control_columns
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
+from app.shell.terms import draw_terms
 from app.shell.text import escape
 from app.store.results import results
 from rsp_lab.analysis.attribution.erase import erase
@@ -97,6 +98,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         draw_chart(charts.picture(picture, selection.result.pixel), "change-after")
     draw_parts(selection, ledgers)
     draw_maps(selection, heading, third, picture, ledgers)
+    draw_terms("margin", "content (change ledger)", "looking (change ledger)")
     with st.popover("What these measures are"):
         st.markdown(measures(selection.foreign))
 

@@ -19,6 +19,7 @@ from app.shell.navigation import jump
 from app.shell.progress import Stoppable, may_start
 from app.shell.region_target import Labels, Mode, has_true_labels, label_map
 from app.shell.selection import Selection
+from app.shell.terms import draw_terms
 from app.shell.text import draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.comparison.disagreement import verdict_pixels
@@ -88,6 +89,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         st.caption(
             f"Every number is a ledger’s, which adds up to the model’s own margin, off by at most {residual:.0e}."
         )
+    draw_terms("margin", "by class, by ring", "residual")
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 

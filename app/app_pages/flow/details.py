@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.shell.link import set_pixel
 from app.shell.selection import SIDES
+from app.shell.terms import draw_terms
 from app.shell.text import draw_table, escape
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
@@ -47,6 +48,7 @@ def draw_answers(result: Comparison) -> None:
         draw_table(pd.DataFrame(columns, index=pd.RangeIndex(1, len(next(iter(columns.values()))) + 1)))
     left, right = result.answers
     st.caption(f"Margin over the second class, in logits: left {left.margin:.3g}, right {right.margin:.3g}.")
+    draw_terms("logit", "margin")
 
 
 _OF_OTHERS = """
@@ -89,6 +91,7 @@ def draw_relations(result: Comparison) -> None:
         else:
             why = "it passes everything down" if len(view.flow) else "it is of another make"
             st.caption(f"{side.capitalize()}: {escape(view.name)} has no relations; {why}.")
+    draw_terms("entropy", "own weight", "peak", "context residual")
     with st.popover("What these measures are"):
         st.markdown(measures(foreign))
 

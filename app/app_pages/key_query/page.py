@@ -15,6 +15,7 @@ from app.shell.heading import Heading
 from app.shell.progress import Stoppable, may_start
 from app.shell.selection import SIDES, Selection
 from app.shell.steps import no_relations, steps_with_relations
+from app.shell.terms import draw_terms
 from app.shell.text import draw_head, draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.passes.captured import CapturedPass
@@ -219,6 +220,7 @@ def draw_scores(selection: Selection, scores: list[tuple[StepComplementarity, ..
         f"Coloured line: this model. Grey: {len(both[0].draws):,} shuffled pairs of its own maps. Ticks below: models "
         f"with random weights (n = {drawn}). Above 0 key and query complement each other, below 0 they agree."
     )
+    draw_terms("complementarity")
     rows = [_row(score, side) for side, shown in zip(SIDES, scores, strict=True) for score in shown]
     draw_table(pd.DataFrame(rows).set_index("step"))
 

@@ -23,6 +23,7 @@ from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.region_target import LABELS_HELP, MODE_HELP, WITHIN, Labels, Mode, TargetChoice, target_of
 from app.shell.selection import Selection
+from app.shell.terms import draw_terms
 from app.shell.text import draw_caption, draw_head, draw_narrow_head, draw_table, escape
 from app.store.results import results
 from rsp_lab.analysis.targets.target import RegionTarget, Target
@@ -231,5 +232,6 @@ def draw_cells(panels: Panels, words: dict[int, str]) -> None:
 
 
 def _measures(selection: Selection) -> None:
+    draw_terms("margin", "contribution of a cell", "residual", "selection gain", "refused, added")
     with st.popover("What these measures are"):
         st.markdown(measures(selection.foreign))

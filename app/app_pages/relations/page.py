@@ -17,6 +17,7 @@ from app.shell.choices import choose, control_columns, select
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 from app.shell.steps import StepSide, no_relations, step_sides, steps_with_relations, warm
+from app.shell.terms import draw_terms
 from app.shell.text import draw_caption, draw_head, draw_table, escape, way_words
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.shapes import step_digits
@@ -218,6 +219,7 @@ def draw_means(selection: Selection, steps: tuple[str, ...]) -> None:
     st.caption(
         f"Content + position give the captured scores: off by at most {max(residuals):.1g} of the largest score."
     )
+    draw_terms("entropy", "expected offset, reach", "gaze", "gaze arrow", "position's share", "variation")
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 

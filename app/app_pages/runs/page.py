@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.app_pages.runs import charts, records
 from app.app_pages.runs.logs import TRAINING, Curve, RunError, RunFacts, differences, read_run, sentence
 from app.charts.theme import draw as draw_chart
+from app.shell.terms import draw_terms
 from app.shell.text import draw_sentence, draw_table, escape
 from app.store.results import results
 from app.store.run_folders import CONFIG, LOG, run_folders, runs_root
@@ -88,6 +89,7 @@ def draw_records(top: DeltaGenerator | None = None) -> bool:
         draw_sentence(top, *records.sentence(found))
     draw_chart(records.scores_figure(found), "runs-records")
     draw_table(pd.DataFrame(records.rows(found)).set_index("recipe"))
+    draw_terms("mIoU", "PQ, SQ, RQ")
     if top is None:
         st.caption(escape(records.sentence(found)[1]))
     return True

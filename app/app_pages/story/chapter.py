@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.shell.navigation import jump
 from app.shell.selection import Selection
+from app.shell.terms import draw_terms
 from app.shell.text import draw_caption, draw_table, escape
 
 
@@ -38,6 +39,7 @@ class Chapter:
         caption: what is to be seen, and how exact it is.
         numbers: behind the sentence, one table a title.
         ways: to the instruments.
+        terms: of the documentation that the step uses.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Chapter:
     caption: str = ""
     numbers: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     ways: Sequence[Way] = ()
+    terms: Sequence[str] = ()
 
 
 def draw_chapter(chapter: Chapter, selection: Selection) -> None:
@@ -54,6 +57,7 @@ def draw_chapter(chapter: Chapter, selection: Selection) -> None:
         st.html(chapter.pictures)
     if chapter.caption:
         draw_caption(chapter.caption, f"story-{chapter.name}", 2)
+    draw_terms(*chapter.terms)
     draw_numbers(chapter, selection)
 
 

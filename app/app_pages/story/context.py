@@ -68,6 +68,7 @@ def other_cue(selection: Selection, heading: Heading) -> Chapter:
         f"model's own margin, off by at most {residual:.0e} of it.",
         {"Logits": pd.DataFrame(rows).T.rename_axis("model")},
         (Way("change", "Change"), Way("surgery", "Surgery")),
+        ("content (change ledger)", "looking (change ledger)"),
     )
 
 

@@ -42,6 +42,7 @@ def parting(selection: Selection) -> Chapter:
         f"image.{outlined} From here on it is asked: {margin_words(selection.target)}, {selection.chosen}.",
         {"Largest logits at the pixel": _logits(selection, left, right)},
         (Way("flow", "Context flow"), Way("flips", "Flips")),
+        ("logit", "margin"),
     )
 
 
@@ -111,6 +112,7 @@ def looking(selection: Selection) -> Chapter:
         "weights that the model computed.",
         numbers,
         (Way("relations", "Relations"), Way("key-query", "Key and query"), Way("flow", "Context flow")),
+        ("own weight", "entropy", "peak"),
     )
 
 

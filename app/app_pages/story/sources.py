@@ -59,6 +59,7 @@ def adding(selection: Selection) -> Chapter:
         f"model's own margin, off by at most {residual:.0e} of it; relation weights are held.",
         {"": _level_table(selection, ledgers)},
         (Way("ledger", "Ledger"),),
+        ("contribution of a cell", "residual"),
     )
 
 
@@ -126,6 +127,7 @@ def refusing(selection: Selection) -> Chapter:
         exact if shown else "A sum passes everything down: there is nothing that it could refuse.",
         numbers,
         (Way("ledger", "Ledger", {"ledger_reading": "rejection"}), Way("relations", "Relations")) if shown else (),
+        ("refused, added",),
     )
 
 

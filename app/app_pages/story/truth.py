@@ -46,6 +46,7 @@ def proof(selection: Selection) -> Chapter:
         "question: the test below takes cells away in the running head, which then answers anew.",
         numbers,
         (Way("attribution", "Attribution"), Way("ledger", "Ledger")),
+        ("residual", "cells, frozen head; cells, live head"),
     )
 
 
