@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.app_pages.pages import GALLERY, KEPT, PAGES, RUNS, Draw
-from app.shell import errors, frame, history, link, navigation
+from app.shell import errors, frame, history, link, navigation, tour
 from app.shell.heading import Heading
 from app.shell.selection import Selection
 
@@ -40,6 +40,7 @@ def main() -> None:
     if elsewhere:
         # A link without a page that says an image is about one decision.
         st.switch_page(pages["flow"], query_params=st.query_params.to_dict())
+    tour.draw_tour(page.url_path)
     with errors.caught():
         if page in (first, last):
             frame.keep_choices()

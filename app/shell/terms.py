@@ -73,9 +73,7 @@ def terms_html(*names: str) -> str:
     """
     known = terms()
     parts = [] if not known else [_term(known[name]) for name in names]
-    return (
-        f'<div class="rsp-terms"><span class="rsp-quiet">What is meant</span>{"".join(parts)}</div>' if parts else ""
-    )
+    return f'<div class="rsp-terms"><span class="rsp-quiet">What is meant</span>{"".join(parts)}</div>' if parts else ""
 
 
 def _term(term: Term) -> str:

@@ -158,6 +158,8 @@ def _photograph(browser: Browser, address: str, shot: Shot, shots: Shots) -> byt
         color_scheme="dark" if dark else "light",
     )
     page.set_default_timeout(TIMEOUT_MS)
+    # As whoever has taken the tour sees it.
+    page.add_init_script("localStorage.setItem('rsp-lab-tour', 'seen')")
     try:
         page.goto(f"{address}/{shot.page}?{shots.query or shot.query}")
         settled(page, explorer=shot.page == "flow")

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from app.shell.tour import STEPS
 from app.tools.screenshots import TIMEOUT_MS, settled
 from tests.kit.selectors import summary
 
@@ -106,6 +107,25 @@ def test_a_note_and_the_link_go_with_every_file(page: Page, tmp_path: Path) -> N
     assert re.search(r"^1,person [\d.]+", csv, re.MULTILINE) or re.search(r"^rank,left", csv, re.MULTILINE)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Panel 1 as PNG", exact=True)).to_have_count(0)
+
+
+def test_the_tour_is_offered_once(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    page.goto(f"{address}/story")
+    page.get_by_role("button", name="A tour of a minute").click()
+    for step in range(1, len(STEPS)):
+        expect(page.get_by_text(f"{step} of {len(STEPS)}")).to_be_visible()
+        page.get_by_role("button", name="Next", exact=True).click()
+    page.get_by_role("button", name="Done").click()
+    expect(page.get_by_role("region", name="Tour")).to_have_count(0)
+
+    page.reload()
+    settled(page)
+
+    expect(page.get_by_role("region", name="Tour")).to_have_count(0)
+    context.close()
 
 
 def test_a_narrow_story_begins_with_its_picture(page: Page) -> None:
