@@ -98,7 +98,8 @@ def draw(selection: Selection, heading: Heading) -> None:
         draw_chart(charts.picture(picture, selection.result.pixel), "change-after")
     draw_parts(selection, ledgers)
     draw_maps(selection, heading, third, picture, ledgers)
-    draw_terms("margin", "content (change ledger)", "looking (change ledger)")
+    of_ours = () if all(selection.foreign) else ("looking (change ledger)",)
+    draw_terms("margin", "content (change ledger)", *of_ours)
     with st.popover("What these measures are"):
         st.markdown(measures(selection.foreign))
 

@@ -232,6 +232,7 @@ def draw_cells(panels: Panels, words: dict[int, str]) -> None:
 
 
 def _measures(selection: Selection) -> None:
-    draw_terms("margin", "contribution of a cell", "residual", "selection gain", "refused, added")
+    of_ours = () if all(selection.foreign) else ("contribution of a cell", "selection gain", "refused, added")
+    draw_terms("margin", "residual", *of_ours)
     with st.popover("What these measures are"):
         st.markdown(measures(selection.foreign))

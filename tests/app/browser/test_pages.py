@@ -205,8 +205,10 @@ def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
         .filter(has_text=").")
         .or_(page.locator(".stButton button", has_text="("))
     )
+    number = channel.nth(2).inner_text().partition(" ")[0]
     channel.nth(2).click()
-    page.wait_for_url(lambda url: "channel=" in url)
+    page.wait_for_url(lambda url: f"channel={number}" in url)
+    expect(page.get_by_text("of both models. Red is above 0")).to_contain_text(f"Channel {number} of")
     at_rest(page)
     words = page.locator(".rsp-second").inner_text()
     caption = page.get_by_text("of both models. Red is above 0").inner_text()
