@@ -9,8 +9,8 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-# Beside the standard library: the notebooks show what this package alone can do.
-ALLOWED = {"rsp_lab", "torch", "torchvision", "tempfile", "pathlib", "math"}
+# Beside the standard library, what comes with this package: the notebooks show what it alone can do.
+ALLOWED = {"rsp_lab", "matplotlib", "torch", "torchvision", "tempfile", "pathlib", "math"}
 
 
 @pytest.fixture(scope="module")
