@@ -25,6 +25,7 @@ from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
 from rsp_lab.models import weights
 from rsp_lab.models.functions import made_network, names_a_function
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
+from rsp_lab.models.run_state import load_model
 from rsp_lab.text import spell_out
 from trainers.bench.bench import bench, bench_config, bench_samples
 from trainers.config.named import ALL_RECIPES, recipe_named
@@ -40,7 +41,6 @@ from trainers.runs.repeats import run_repeats
 from trainers.runs.run import run_recipe
 from trainers.runs.study import run_study
 from trainers.training.batches import reason
-from trainers.training.checkpoint import load_model
 from trainers.training.inference import WHOLE, Inference, dump_predictions
 from trainers.training.panoptic_scores import INSTANCES_FILE, PANOPTIC_FILE, PanopticEvaluation, dump_panoptic
 

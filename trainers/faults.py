@@ -33,10 +33,11 @@ from rsp_lab.files import write_json
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
 from rsp_lab.models.panoptic.presets import small_panoptic
 from rsp_lab.models.presets import top_down
+from rsp_lab.models.run_state import LAST
 from trainers.commands import main as trainers_main
 from trainers.config.run import RunConfig
 from trainers.runs.run import run_recipe
-from trainers.training.checkpoint import BEST, LAST
+from trainers.training.checkpoint import BEST
 from trainers.training.logs import LOG, MACHINE_KEYS
 from trainers.training.losses import Criterion
 

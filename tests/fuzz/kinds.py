@@ -33,6 +33,7 @@ from rsp_lab.data.labels import CITYSCAPES, checked_labels
 from rsp_lab.data.panoptic.coco import CocoPanoptic, split_paths
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
+from rsp_lab.models.run_state import LAST
 from rsp_lab.models.segmenter import Segmenter
 from tests.fuzz.case import Case
 from tests.fuzz.damage import damaged_bytes, damaged_json, damaged_tree
@@ -40,7 +41,7 @@ from tests.fuzz.specimens import SIZE, TRADE, Specimens
 from tests.kit.coco_layout import write_small_coco
 from trainers.commands import main as trainers_main
 from trainers.data.coco_check import check_coco
-from trainers.training.checkpoint import LAST, resume
+from trainers.training.checkpoint import resume
 from trainers.training.learner import Learner
 
 Kind = Callable[[random.Random, Path, Specimens], Case]

@@ -20,12 +20,12 @@ from rsp_lab.data.cityscapes import Cityscapes
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.models import presets
+from rsp_lab.models.run_state import LAST
 from trainers import commands
 from trainers.commands import main
 from trainers.config.paper import cityscapes
 from trainers.config.run import RunConfig
 from trainers.training import loop
-from trainers.training.checkpoint import LAST
 from trainers.training.evaluate import evaluate
 from trainers.training.inference import WHOLE, dump_predictions
 

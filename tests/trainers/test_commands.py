@@ -21,10 +21,11 @@ from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import timm_encoder, weights
 from rsp_lab.models.presets import tiny_baseline
+from rsp_lab.models.run_state import LAST
 from rsp_lab.models.segmenter import Segmenter
 from trainers.commands import main
 from trainers.config.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
-from trainers.training.checkpoint import BEST, LAST
+from trainers.training.checkpoint import BEST
 from trainers.training.evaluate import evaluate
 
 PAIR = (camvid_tiny_rsp4.__name__, camvid_tiny_baseline.__name__)

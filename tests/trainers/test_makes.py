@@ -19,12 +19,13 @@ from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import weights
 from rsp_lab.models.functions import made_network
+from rsp_lab.models.run_state import LAST
 from rsp_lab.models.whole import build_model
 from trainers.commands import main
 from trainers.config.named import recipe_named
 from trainers.runs.records import read_records
 from trainers.training import loop
-from trainers.training.checkpoint import BEST, LAST
+from trainers.training.checkpoint import BEST
 from trainers.training.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("unchecked_module")

@@ -12,11 +12,12 @@ from rsp_lab.analysis.panoptic.quality import panoptic_quality
 from rsp_lab.data.panoptic.files import write_panoptic
 from rsp_lab.models import weights
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
+from rsp_lab.models.run_state import LAST, load_model
 from tests.trainers.small_panoptic import config, few
 from trainers import commands
 from trainers.commands import main
 from trainers.runs import run as runs
-from trainers.training.checkpoint import BEST, LAST, load_model
+from trainers.training.checkpoint import BEST
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -14,12 +14,13 @@ from rsp_lab.data.scenes.dataset import DrawnSamples
 from rsp_lab.data.scenes.difficulty import DEFAULT
 from rsp_lab.data.sources import Samples, open_split
 from rsp_lab.models.encoder_weights import load_encoder_weights
+from rsp_lab.models.run_state import LAST
 from rsp_lab.models.whole import WholeModel, build_model
 from trainers.config.paper import differences
 from trainers.config.run import RunConfig
 from trainers.runs.export import check_classes, check_instances, describe, save_weights
 from trainers.training import distributed
-from trainers.training.checkpoint import BEST, LAST, Progress
+from trainers.training.checkpoint import BEST, Progress
 from trainers.training.cpu_time import cpu_notice, training_speed
 from trainers.training.loop import train
 from trainers.training.task import Scores, measure_of

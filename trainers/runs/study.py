@@ -19,12 +19,12 @@ from rsp_lab.data.scenes.scene import CASES, Scene
 from rsp_lab.data.sources import open_split
 from rsp_lab.devices import resolve_device
 from rsp_lab.files import digest, write_json
+from rsp_lab.models.run_state import load_model
 from trainers.config.recipes import STUDY, study
 from trainers.runs.export import best_weights
 from trainers.runs.records import FINDINGS, findings_of
 from trainers.runs.relation_facts import relation_facts
 from trainers.runs.run import run_recipe
-from trainers.training.checkpoint import load_model
 
 SWEEP_SCENES = 20
 """Seeds for each case and distance at the default difficulty; both readings of each are asked."""

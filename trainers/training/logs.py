@@ -20,9 +20,9 @@ from tqdm import tqdm
 from rsp_lab._version import __version__
 from rsp_lab.bench.sides import peak_bytes
 from rsp_lab.files import FileError, check_target, parse_json, to_json, write_atomic, write_json
+from rsp_lab.models.run_state import CheckpointError
 from trainers.config.run import RunConfig
 from trainers.training import distributed
-from trainers.training.checkpoint import CheckpointError
 from trainers.training.losses import TOTAL
 from trainers.training.task import Scores
 

@@ -18,11 +18,11 @@ from rsp_lab.files import FileError
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.run_state import LAST, CheckpointError, load_model
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from tests.trainers import small
 from trainers.config.run import RunConfig
-from trainers.training import checkpoint
-from trainers.training.checkpoint import LAST, CheckpointError, Progress, load_model, resume, save_last
+from trainers.training.checkpoint import Progress, resume, save_last
 from trainers.training.learner import Learner
 
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], object]
@@ -155,7 +155,7 @@ def test_a_state_of_the_optimiser_without_its_parameter(config: RunConfig, run: 
 
     def change(facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
         renamed("optimiser/0/", after)(facts, tensors)
-        facts["names"] = checkpoint._names_digest(tensors)
+        facts["names"] = run_state.names_digest(tensors)
 
     changed(run, change)
     with pytest.raises(CheckpointError, match=f"{after}.* belongs to no parameter of this network"):

@@ -10,9 +10,9 @@ import pytest
 from safetensors.torch import load_file
 from torch import Tensor
 
+from rsp_lab.models.run_state import LAST
 from tests.kit.processes import torchrun
 from tests.trainers.training import ddp_run
-from trainers.training.checkpoint import LAST
 from trainers.training.logs import MACHINE_KEYS
 
 ROOT = Path(__file__).parents[3]

@@ -10,9 +10,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from rsp_lab.models.run_state import LAST
 from tests.trainers.small import config, run, samples
 from trainers.training.batches import batch_names, training_batches
-from trainers.training.checkpoint import LAST
 from trainers.training.losses import Criterion
 
 

@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from rsp_lab.models.run_state import LAST
 from tests.trainers.small import config, run
-from trainers.training.checkpoint import LAST
 
 
 def test_the_average_follows_the_weights_and_is_what_is_kept(tmp_path: Path) -> None:

@@ -20,13 +20,14 @@ from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.transforms import AugmentConfig, Crop
 from rsp_lab.interruption import Interrupted
 from rsp_lab.models.relation import relation_modules
+from rsp_lab.models.run_state import LAST, CheckpointError
 from rsp_lab.models.segmenter import Segmenter
 from tests.kit.pretended_gpu import GPU, pretended_gpu
 from tests.trainers.small import Net, NetConfig, config, run
 from trainers.config.recipes import study
 from trainers.config.run import LossConfig, Optimiser, RunConfig
 from trainers.training import loop
-from trainers.training.checkpoint import BEST, LAST, CheckpointError, Progress
+from trainers.training.checkpoint import BEST, Progress
 from trainers.training.learner import Learner
 from trainers.training.logs import MACHINE_KEYS
 from trainers.training.loop import keep_best, update

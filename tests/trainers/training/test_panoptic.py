@@ -15,12 +15,12 @@ import torch
 from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.interruption import Interrupted
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
+from rsp_lab.models.run_state import LAST
 from tests.kit.pretended_gpu import pretended_gpu
 from tests.trainers.small_panoptic import MODEL, config, few, run
 from trainers.config.run import LossConfig
 from trainers.training import loop
 from trainers.training.batches import training_batches
-from trainers.training.checkpoint import LAST
 from trainers.training.learner import Learner
 from trainers.training.logs import MACHINE_KEYS
 from trainers.training.losses import TOTAL
