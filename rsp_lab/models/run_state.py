@@ -56,8 +56,8 @@ def kept_states(run: Path) -> tuple[KeptState, ...]:
     if not files:
         there = "holds no kept states" if run.is_dir() else "is no folder"
         raise CheckpointError(
-            f"{run}: {there}. A run keeps them with keep_every (updates from one to the next) and keep (how many stay): "
-            "train again, or go on, with both."
+            f"{run}: {there}. A run keeps them with keep_every (updates from one to the next) and keep (how many "
+            "stay): train with both."
         )
     states = [_kept_state(path) for path in files]
     if (run / LAST).is_file():

@@ -170,6 +170,22 @@ class DecisionFlow(Summarised):
         """The most that a cell which stands alone holds or adds, either sign, logits."""
         return max((node.weight for nodes in self.nodes.values() for node in nodes if node.cell), default=0.0)
 
+    @property
+    def busiest(self) -> tuple[float, float]:
+        """Logits, without their signs: the most at one side of any node or that a node adds, and those at the pixel."""
+        ends: dict[tuple[str, int, int], float] = {}
+        at_pixel = 0.0
+        for one, value in self.ribbons.items():
+            out = ("out", one.level, one.source)
+            ends[out] = ends.get(out, 0.0) + abs(value)
+            if one.sink is None:
+                at_pixel += abs(value)
+            else:
+                into = ("in", one.level - 1, one.sink)
+                ends[into] = ends.get(into, 0.0) + abs(value)
+        owns = (abs(node.own) for level in self.chain for node in self.nodes[level])
+        return max([*ends.values(), *owns, 1e-9]), at_pixel
+
     def merged(self, most: int, least: float = 0.0) -> DecisionFlow:
         """The same flow with fewer cells standing alone.
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture
-from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon
+from rsp_lab.analysis.ledger.decision_flow import Ribbon
 from rsp_lab.figures.drawing.captions import image_words, model_words
 from rsp_lab.figures.drawing.diagram import Diagram
 from rsp_lab.figures.drawing.panels import sides
@@ -115,20 +115,10 @@ def _layout(picture: FlowPicture, width: float, page: float) -> FlowLayout:
     pitch = min((panel - label) / max(most, 2), 0.62)
     side = min(0.76 * pitch, 0.42)
     levels = tuple(sorted({x for flow in picture.flows for x in flow.chain or flow.nodes}, reverse=True))
-    widest = max(_widest(flow, side / (panel - label - 0.3)) for flow in picture.flows)
+    room = side / (panel - label - 0.3)
+    # The pixel has 1 / room times a node's room.
+    widest = max(max(nodes, room * pixel) for nodes, pixel in (flow.busiest for flow in picture.flows))
     return FlowLayout(panel, label, pitch, side, _FALL[page], side / widest, levels)
-
-
-def _widest(flow: DecisionFlow, room: float) -> float:
-    """Logits, without their signs, at the busiest edge of a node; the pixel has 1 / ``room`` times a node's room."""
-    ends: dict[tuple[str, int, int], float] = {}
-    for one, value in flow.ribbons.items():
-        out = ("out", one.level, one.source)
-        into = ("target", 0, 0) if one.sink is None else ("in", one.level - 1, one.sink)
-        ends[out] = ends.get(out, 0.0) + abs(value)
-        ends[into] = ends.get(into, 0.0) + abs(value) * (room if one.sink is None else 1)
-    owns = [abs(node.own) for x in flow.chain for node in flow.nodes[x]]
-    return max([*ends.values(), *owns, 1e-9])
 
 
 def _head_words(picture: FlowPicture, width: float) -> str:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from rsp_lab.files import FileError
+from rsp_lab.models import run_state
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.pyramid import PyramidConfig

@@ -1,0 +1,1 @@
+"""One decision at the kept states of a training."""

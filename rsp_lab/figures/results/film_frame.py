@@ -1,0 +1,164 @@
+"""One state of a film as a picture: the decision's flow, where it looks, and where it stands on the curves.
+
+All frames of a film have the same axes and the same width of a logit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from matplotlib.patheffects import Normal, Stroke
+
+from rsp_lab.analysis.film.curves import FilmPanel, film_panels
+from rsp_lab.analysis.film.film import Film
+from rsp_lab.figures.drawing.diagram import Diagram
+from rsp_lab.figures.drawing.panels import lightened, mark_pixel, rgb, show_picture
+from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten, text_width
+from rsp_lab.figures.paper.flow_panel import NUMBER, FlowLayout, FlowPanel
+from rsp_lab.figures.results.film import curve_look, draw_panel
+from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TEXT, level_colour, level_dash, plot_style
+from rsp_lab.shapes import step_digits, step_levels
+
+DPI = 110
+_MARGIN, _GAP = 0.08, 0.2
+_LEFT = 3.05
+"""Inches of the flow."""
+_TITLE = 12.0
+_LABEL, _FALL = 0.5, 0.27
+_PHOTO, _LOOK = 0.85, 1.35
+_AXIS, _HIGH = 0.32, 0.72
+_SENTENCE = 4
+"""Lines that a sentence has room for."""
+
+
+def draw_film_frame(film: Film, place: int) -> Figure:
+    """The state at a place.
+
+    Raises:
+        IndexError: for a place where there is no state.
+    """
+    state, picture = film.states[place], film.picture(place)
+    panels = film_panels(film)
+    with plot_style():
+        layout = _layout(film)
+        top = _MARGIN + line_height(_TITLE) + 0.02
+        photo = fit(film.image_size, layout.width, _PHOTO)
+        first = top + 2 * line_height(TEXT) + photo[0] + 0.1
+        base = first + len(layout.levels) * (layout.side + NUMBER + layout.fall)
+        flow_bottom = base + 1.25 * layout.side + line_height(TEXT) + 0.1
+        bottom = max(flow_bottom, _right_bottom(film, panels, top))
+        diagram = Diagram(DOUBLE, bottom + _SENTENCE * line_height(TEXT) + _MARGIN)
+        title = f"after {state.updates:,} of {film.updates[-1]:,} updates"
+        diagram.text(_MARGIN, _MARGIN, title, size=_TITLE, weight="bold", va="top")
+        words = shorten(f"{film.name}: {film.target.describe()}", DOUBLE - 3.0, TEXT)
+        diagram.text(DOUBLE - _MARGIN, _MARGIN + 0.05, words, size=TEXT, va="top", ha="right")
+        FlowPanel(diagram, picture, 0, "model", layout, frozenset(), _MARGIN).draw(top, photo, first, base)
+        _draw_right(diagram, film, place, panels, top)
+        sentence = fill(film.at(place), DOUBLE - 2 * _MARGIN, TEXT)
+        diagram.text(_MARGIN, bottom, sentence, size=TEXT, va="top")
+        return diagram.figure
+
+
+def film_frames(film: Film, *, dpi: int = DPI) -> Iterator[UInt8[np.ndarray, "y x 3"]]:
+    """Every state as RGB, all of one size."""
+    for place in range(len(film.states)):
+        figure = draw_film_frame(film, place)
+        figure.set_dpi(dpi)
+        with plot_style():
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+        yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _layout(film: Film) -> FlowLayout:
+    pitch = (_LEFT - _LABEL) / max(film.nodes, 2)
+    side = min(0.76 * pitch, 0.36)
+    flows = [state.flow for state in film.states]
+    levels = tuple(sorted({x for flow in flows for x in flow.chain or flow.nodes}, reverse=True))
+    nodes, pixel = film.busiest
+    scale = side / max(nodes, pixel * side / (_LEFT - _LABEL - 0.3))
+    return FlowLayout(_LEFT, _LABEL, pitch, side, _FALL, scale, levels)
+
+
+def _rows(panels: tuple[FilmPanel, ...]) -> int:
+    return -(-len(panels) // 2)
+
+
+def _row_height() -> float:
+    return 2 * line_height(SMALL) + _HIGH + 0.24
+
+
+def _look_height(film: Film) -> float:
+    """Of the picture of where the steps look; 0 where none do."""
+    if not film.steps:
+        return 0.0
+    wide = DOUBLE - 2 * _MARGIN - _LEFT - _GAP
+    return fit(film.image_size, wide, _LOOK)[0] + 2 * line_height(SMALL) + 0.08
+
+
+def _right_bottom(film: Film, panels: tuple[FilmPanel, ...], top: float) -> float:
+    return top + _look_height(film) + _rows(panels) * _row_height() + 0.12
+
+
+def _draw_right(diagram: Diagram, film: Film, place: int, panels: tuple[FilmPanel, ...], top: float) -> None:
+    left, wide = _MARGIN + _LEFT + _GAP, DOUBLE - 2 * _MARGIN - _LEFT - _GAP
+    if film.steps:
+        _draw_look(diagram, film, place, left, top, wide)
+    top += _look_height(film)
+    slot = (wide - 0.1) / 2
+    for number, panel in enumerate(panels):
+        x, y = left + (number % 2) * (slot + 0.1), top + number // 2 * _row_height()
+        diagram.text(x, y, f"{panel.title}, {panel.unit}", size=SMALL, weight="bold", va="top")
+        _draw_key(diagram, panel, x, y + line_height(SMALL), slot)
+        axes = diagram.axes(x + _AXIS, y + 2 * line_height(SMALL) + 0.04, slot - _AXIS - 0.04, _HIGH, label=panel.title)
+        draw_panel(axes, film, panel, cursor=place)
+
+
+def _draw_look(diagram: Diagram, film: Film, place: int, left: float, top: float, wide: float) -> None:
+    high, broad = fit(film.image_size, wide, _LOOK)
+    diagram.text(left, top, "where the steps look from the pixel", size=SMALL, weight="bold", va="top")
+    x = left
+    for step in film.steps:
+        level, words = step_levels(step)[0], f"step {step_digits(step)}"
+        y = top + 1.5 * line_height(SMALL)
+        look = {"color": level_colour(level), "linestyle": level_dash(level), "linewidth": 1.4}
+        diagram.line([(x, y), (x + 0.22, y)], **look)
+        diagram.text(x + 0.26, y, words, size=SMALL)
+        x += 0.26 + text_width(words, SMALL) + 0.12
+    axes = diagram.axes(left, top + 2 * line_height(SMALL) + 0.02, broad, high, label="look")
+    draw_look(axes, film, place)
+
+
+def draw_look(axes: Axes, film: Film, place: int) -> None:
+    """The picture with each step's centre as a dot and its spread as a circle round it; the ring is the pixel."""
+    show_picture(axes, lightened(rgb(film.image)), size=film.image_size)
+    for one in film.states[place].gaze:
+        level = step_levels(one.step)[0]
+        y, x = one.centre
+        colour = level_colour(level)
+        circle = Circle((x, y), one.spread, fill=False, edgecolor=colour, linestyle=level_dash(level), linewidth=1.2)
+        axes.add_patch(circle)
+        circle.set_gid(f"spread {one.step}")
+        (dot,) = axes.plot([x], [y], marker="o", markersize=4.5, color=colour, zorder=5, gid=f"centre {one.step}")
+        dot.set_path_effects([Stroke(linewidth=1.6, foreground="white"), Normal()])
+    mark_pixel(axes, film.pixel, size=5)
+
+
+def _draw_key(diagram: Diagram, panel: FilmPanel, left: float, top: float, wide: float) -> None:
+    """Strokes and names on one line; names that do not fit are left to the figure of the curves."""
+    x, middle = left, top + line_height(SMALL) / 2
+    for curve in panel.curves:
+        room = left + wide - x - 0.17
+        if text_width(curve.name, SMALL) > room:
+            diagram.text(x, middle, "…", size=SMALL, color=QUIET)
+            return
+        colour, dash = curve_look(curve)
+        diagram.line([(x, middle), (x + 0.13, middle)], color=colour, linestyle=dash, linewidth=1.2)
+        diagram.text(x + 0.15, middle, curve.name, size=SMALL)
+        x += 0.15 + text_width(curve.name, SMALL) + 0.05
