@@ -19,7 +19,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 extras-core     :=
 extras-app      := [app,encoders]
 extras-training := [encoders,foreign,panoptic,training]
-extras-dev      := [app,dev,docs,encoders,erase,foreign,hub,notebooks,panoptic,training]
+extras-dev      := [app,dev,docs,encoders,erase,film,foreign,hub,notebooks,panoptic,training]
 
 # A stamp is written only after its step succeeded, so an interrupted set-up is taken up again.
 core     := $(VENV)/.ready-core

@@ -54,6 +54,9 @@ COMMANDS = {
         "What of a data set is worth a look: where two models part, who is right, what tipped it; and what context "
         "turned."
     ),
+    "film": (
+        "A training as a film: one decision at each state that a run kept, with its flow, gaze, change and regions."
+    ),
     "arena": ("Which method tells the truth about a model? Deletion and insertion, new parameters, and drawn scenes."),
     "figures": (
         "The paper's figures and tables, and those of the analyses, for your models and images; --list names them."

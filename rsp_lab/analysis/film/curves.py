@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rsp_lab.analysis.film.film import Film, FilmGaze, FilmState
+from rsp_lab.analysis.film.film import Film, FilmGaze
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.summary import Summarised
 
@@ -52,50 +52,42 @@ class FilmPanel(Summarised):
 
 def film_panels(film: Film) -> tuple[FilmPanel, ...]:
     """Those that the film has numbers for, in one order."""
+    states = film.states
+    sums = [state.flow.ledger.sums for state in states]
     panels = [
         FilmPanel(
             "margin and its parts",
             "logits",
             (
-                FilmCurve("margin", _values(film, lambda state: state.margin)),
-                FilmCurve("bias", _values(film, lambda state: state.flow.ledger.bias), rank=1),
-                *(
-                    FilmCurve(str(x), _values(film, lambda state, x=x: state.flow.ledger.sums[x]), level=x)
-                    for x in film.levels
-                ),
+                FilmCurve("margin", tuple(state.margin for state in states)),
+                FilmCurve("bias", tuple(state.flow.ledger.bias for state in states), rank=1),
+                *(FilmCurve(str(level), tuple(one[level] for one in sums), level=level) for level in film.levels),
             ),
             note="levels by their numbers; bias and levels add up to the margin",
         )
     ]
-    if all(state.change is not None for state in film.states):
+    changes = [state.change for state in states if state.change is not None]
+    if len(changes) == len(states):
         panels.append(
             FilmPanel(
                 "what the change does",
                 "logits",
                 (
-                    FilmCurve("all", _values(film, lambda state: state.change.total)),  # type: ignore[union-attr]
-                    FilmCurve(
-                        "content",
-                        _values(film, lambda state: sum(state.change.content.values())),  # type: ignore[union-attr]
-                        rank=1,
-                    ),
-                    FilmCurve(
-                        "looking",
-                        _values(film, lambda state: sum(state.change.looking.values())),  # type: ignore[union-attr]
-                        rank=2,
-                    ),
+                    FilmCurve("all", tuple(one.total for one in changes)),
+                    FilmCurve("content", tuple(sum(one.content.values()) for one in changes), rank=1),
+                    FilmCurve("looking", tuple(sum(one.looking.values()) for one in changes), rank=2),
                 ),
                 note=f"with {film.change_name}: margin after minus before; content and looking add up to it",
             )
         )
     if film.cases:
-        asked = film.states[0].regions[film.cases[0]].readings
+        asked = states[0].regions[film.cases[0]].readings
         panels.append(
             FilmPanel(
                 "regions read right",
                 "share",
                 tuple(
-                    FilmCurve(case, _values(film, lambda state, case=case: state.regions[case].share), rank=rank)
+                    FilmCurve(case, tuple(state.regions[case].share for state in states), rank=rank)
                     for rank, case in enumerate(film.cases, 1)
                 ),
                 reference=0.5,
@@ -113,9 +105,9 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
                 tuple(
                     FilmCurve(
                         step_digits(step),
-                        _values(film, lambda state, n=n: state.complementarity[n].score),
+                        tuple(state.complementarity[n].score for state in states),
                         level=step_levels(step)[0],
-                        clear=tuple(state.complementarity[n].clear for state in film.states),
+                        clear=tuple(state.complementarity[n].clear for state in states),
                     )
                     for n, step in enumerate(film.steps)
                 ),
@@ -127,11 +119,7 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
 
 def _by_step(film: Film, title: str, value: Callable[[FilmGaze], float], note: str) -> FilmPanel:
     curves = (
-        FilmCurve(step_digits(step), _values(film, lambda state, n=n: value(state.gaze[n])), level=step_levels(step)[0])
+        FilmCurve(step_digits(step), tuple(value(state.gaze[n]) for state in film.states), level=step_levels(step)[0])
         for n, step in enumerate(film.steps)
     )
     return FilmPanel(title, "input px", tuple(curves), note=f"{note}; steps by their numbers")
-
-
-def _values(film: Film, value: Callable[[FilmState], float]) -> tuple[float, ...]:
-    return tuple(value(state) for state in film.states)

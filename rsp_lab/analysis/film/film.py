@@ -324,9 +324,8 @@ class Film(Summarised):
             judged = " (right)" if state.answer.label == self.truth else f" (wrong, it is {self.truth})"
         words = [
             f"After {state.updates:,} updates the model says {state.answer.label}{judged}: "
-            f"{self.target.class_name} over {self.target.rival} is {signed(state.margin)} logits, most of it, "
-            f"{signed(sums[level])}, from {state.flow.level_name(level)}; the bias alone gives "
-            f"{signed(state.flow.ledger.bias)}."
+            f"{self.target.class_name} over {self.target.rival} is {signed(state.margin)} logits; the largest part, "
+            f"{signed(sums[level])}, is that of {state.flow.level_name(level)}."
         ]
         if state.gaze:
             far = max(state.gaze, key=lambda one: one.distance)

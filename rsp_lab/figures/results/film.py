@@ -24,7 +24,8 @@ RANKS: tuple[tuple[str, Any], ...] = (
 """Colour and dash of curves that belong to no level, by their rank."""
 _MARGIN = 0.06
 _AXIS, _GAP = 0.36, 0.12
-_STROKE = 0.2
+STROKE = 0.2
+"""Inches of a stroke in a legend."""
 _TICKS = 5
 
 
@@ -100,7 +101,11 @@ def draw_panel(axes: Axes, film: Film, panel: FilmPanel, *, cursor: int | None =
         wide = 1.5 if curve.level is None and not curve.rank else 1.0
         axes.plot(x, curve.values, color=colour, linestyle=dash, linewidth=wide, label=curve.name, gid=curve.name)
         for places, face in _marks(curve):
-            look = {"markerfacecolor": face or colour, "markeredgecolor": colour, "markeredgewidth": 0.6}
+            look: dict[str, Any] = {
+                "markerfacecolor": face or colour,
+                "markeredgecolor": colour,
+                "markeredgewidth": 0.6,
+            }
             values = [curve.values[i] for i in places]
             axes.plot([x[i] for i in places], values, linestyle="none", marker="o", markersize=2.6, **look)
     axes.set_xlim(x[0] / 1.12, x[-1] * 1.12)
@@ -129,7 +134,7 @@ def curve_look(curve: FilmCurve) -> tuple[str, Any]:
 
 def key_lines(panel: FilmPanel, width: float) -> list[list[int]]:
     """Places of the curves whose names stand on each line of a legend."""
-    return wrap([curve.name for curve in panel.curves], width, SMALL, extra=_STROKE + 0.12)
+    return wrap([curve.name for curve in panel.curves], width, SMALL, extra=STROKE + 0.12)
 
 
 def _marks(curve: FilmCurve) -> list[tuple[list[int], str]]:
@@ -146,9 +151,9 @@ def _draw_key(sheet: Sheet, panel: FilmPanel, line: list[int], left: float, top:
     for place in line:
         curve = panel.curves[place]
         colour, dash = curve_look(curve)
-        stroke = sheet.axes(x, top, _STROKE, line_height(SMALL), label=f"{panel.title} key {curve.name}")
+        stroke = sheet.axes(x, top, STROKE, line_height(SMALL), label=f"{panel.title} key {curve.name}")
         stroke.set_axis_off()
         stroke.set(xlim=(0, 1), ylim=(0, 1))
         stroke.plot([0, 1], [0.45, 0.45], color=colour, linestyle=dash, linewidth=1.4)
-        sheet.text(x + _STROKE + 0.04, top, curve.name, size=SMALL)
-        x += _STROKE + 0.04 + text_width(curve.name, SMALL) + 0.08
+        sheet.text(x + STROKE + 0.04, top, curve.name, size=SMALL)
+        x += STROKE + 0.04 + text_width(curve.name, SMALL) + 0.08

@@ -21,18 +21,21 @@ from rsp_lab.figures.drawing.diagram import Diagram
 from rsp_lab.figures.drawing.panels import lightened, mark_pixel, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import fill, fit, line_height, shorten, text_width
 from rsp_lab.figures.paper.flow_panel import NUMBER, FlowLayout, FlowPanel
-from rsp_lab.figures.results.film import curve_look, draw_panel
-from rsp_lab.figures.style import DOUBLE, QUIET, SMALL, TEXT, level_colour, level_dash, plot_style
+from rsp_lab.figures.results.film import STROKE, curve_look, draw_panel, key_lines
+from rsp_lab.figures.style import DOUBLE, SMALL, TEXT, level_colour, level_dash, plot_style
 from rsp_lab.shapes import step_digits, step_levels
 
 DPI = 110
 _MARGIN, _GAP = 0.08, 0.2
 _LEFT = 3.05
 """Inches of the flow."""
+_BETWEEN = 0.1
+_RIGHT = DOUBLE - 2 * _MARGIN - _LEFT - _GAP
+_SLOT = (_RIGHT - _BETWEEN) / 2
 _TITLE = 12.0
 _LABEL, _FALL = 0.5, 0.27
 _PHOTO, _LOOK = 0.85, 1.35
-_AXIS, _HIGH = 0.32, 0.72
+_AXIS, _HIGH = 0.32, 0.66
 _SENTENCE = 4
 """Lines that a sentence has room for."""
 
@@ -86,38 +89,42 @@ def _layout(film: Film) -> FlowLayout:
     return FlowLayout(_LEFT, _LABEL, pitch, side, _FALL, scale, levels)
 
 
-def _rows(panels: tuple[FilmPanel, ...]) -> int:
-    return -(-len(panels) // 2)
+def _rows(panels: tuple[FilmPanel, ...]) -> list[tuple[tuple[FilmPanel, ...], int]]:
+    """Panels beside each other, and the lines that their legends take."""
+    rows = [panels[first : first + 2] for first in range(0, len(panels), 2)]
+    return [(row, max(len(key_lines(panel, _SLOT)) for panel in row)) for row in rows]
 
 
-def _row_height() -> float:
-    return 2 * line_height(SMALL) + _HIGH + 0.24
+def _row_height(lines: int) -> float:
+    return (1 + lines) * line_height(SMALL) + _HIGH + 0.22
 
 
 def _look_height(film: Film) -> float:
     """Of the picture of where the steps look; 0 where none do."""
     if not film.steps:
         return 0.0
-    wide = DOUBLE - 2 * _MARGIN - _LEFT - _GAP
-    return fit(film.image_size, wide, _LOOK)[0] + 2 * line_height(SMALL) + 0.08
+    return fit(film.image_size, _RIGHT, _LOOK)[0] + 2 * line_height(SMALL) + 0.08
 
 
 def _right_bottom(film: Film, panels: tuple[FilmPanel, ...], top: float) -> float:
-    return top + _look_height(film) + _rows(panels) * _row_height() + 0.12
+    return top + _look_height(film) + sum(_row_height(lines) for _, lines in _rows(panels)) + 0.06
 
 
 def _draw_right(diagram: Diagram, film: Film, place: int, panels: tuple[FilmPanel, ...], top: float) -> None:
-    left, wide = _MARGIN + _LEFT + _GAP, DOUBLE - 2 * _MARGIN - _LEFT - _GAP
+    left, wide = _MARGIN + _LEFT + _GAP, _RIGHT
     if film.steps:
         _draw_look(diagram, film, place, left, top, wide)
     top += _look_height(film)
-    slot = (wide - 0.1) / 2
-    for number, panel in enumerate(panels):
-        x, y = left + (number % 2) * (slot + 0.1), top + number // 2 * _row_height()
-        diagram.text(x, y, f"{panel.title}, {panel.unit}", size=SMALL, weight="bold", va="top")
-        _draw_key(diagram, panel, x, y + line_height(SMALL), slot)
-        axes = diagram.axes(x + _AXIS, y + 2 * line_height(SMALL) + 0.04, slot - _AXIS - 0.04, _HIGH, label=panel.title)
-        draw_panel(axes, film, panel, cursor=place)
+    for row, lines in _rows(panels):
+        start = top + (1 + lines) * line_height(SMALL) + 0.04
+        for number, panel in enumerate(row):
+            x = left + number * (_SLOT + _BETWEEN)
+            diagram.text(x, top, f"{panel.title}, {panel.unit}", size=SMALL, weight="bold", va="top")
+            for count, line in enumerate(key_lines(panel, _SLOT), 1):
+                _draw_key(diagram, panel, line, x, top + (count + 0.5) * line_height(SMALL))
+            axes = diagram.axes(x + _AXIS, start, _SLOT - _AXIS - 0.04, _HIGH, label=panel.title)
+            draw_panel(axes, film, panel, cursor=place)
+        top += _row_height(lines)
 
 
 def _draw_look(diagram: Diagram, film: Film, place: int, left: float, top: float, wide: float) -> None:
@@ -150,15 +157,10 @@ def draw_look(axes: Axes, film: Film, place: int) -> None:
     mark_pixel(axes, film.pixel, size=5)
 
 
-def _draw_key(diagram: Diagram, panel: FilmPanel, left: float, top: float, wide: float) -> None:
-    """Strokes and names on one line; names that do not fit are left to the figure of the curves."""
-    x, middle = left, top + line_height(SMALL) / 2
-    for curve in panel.curves:
-        room = left + wide - x - 0.17
-        if text_width(curve.name, SMALL) > room:
-            diagram.text(x, middle, "…", size=SMALL, color=QUIET)
-            return
+def _draw_key(diagram: Diagram, panel: FilmPanel, line: list[int], x: float, y: float) -> None:
+    for place in line:
+        curve = panel.curves[place]
         colour, dash = curve_look(curve)
-        diagram.line([(x, middle), (x + 0.13, middle)], color=colour, linestyle=dash, linewidth=1.2)
-        diagram.text(x + 0.15, middle, curve.name, size=SMALL)
-        x += 0.15 + text_width(curve.name, SMALL) + 0.05
+        diagram.line([(x, y), (x + STROKE, y)], color=colour, linestyle=dash, linewidth=1.2)
+        diagram.text(x + STROKE + 0.04, y, curve.name, size=SMALL)
+        x += STROKE + 0.12 + text_width(curve.name, SMALL)

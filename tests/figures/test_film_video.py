@@ -1,0 +1,47 @@
+"""Frames as files that play: as many as there are, each as long as it stands."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rsp_lab.figures.film_video import can_write_mp4, save_gif, save_mp4
+
+FRAMES = [np.full((31, 41, 3), value, np.uint8) for value in (0, 120, 255)]
+
+
+def test_a_gif_has_every_frame_and_rests_on_the_last(tmp_path: Path) -> None:
+    with Image.open(save_gif(FRAMES, tmp_path / "a.gif")) as gif:
+        assert (gif.n_frames, gif.size) == (3, (41, 31))  # type: ignore[attr-defined]
+        seen = []
+        for place in range(3):
+            gif.seek(place)
+            seen.append((gif.convert("RGB").getpixel((5, 5)), gif.info["duration"]))
+    assert seen == [((0, 0, 0), 800), ((120, 120, 120), 800), ((255, 255, 255), 3000)]
+
+
+def test_an_mp4_is_as_long_as_its_frames_stand(tmp_path: Path) -> None:
+    ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="the extra film is not installed")
+    assert can_write_mp4() == ""
+
+    count, seconds = ffmpeg.count_frames_and_secs(str(save_mp4(FRAMES, tmp_path / "a.mp4")))
+
+    assert (count, seconds) == (46, pytest.approx(4.6, abs=0.11))
+
+
+def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+
+    with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[film\]'"):
+        save_mp4(FRAMES, tmp_path / "a.mp4")
+
+
+def test_frames_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="of one size"):
+        save_gif([FRAMES[0], FRAMES[1][:9]], tmp_path / "a.gif")
+    with pytest.raises(ValueError, match="a frame at least"):
+        save_gif([], tmp_path / "a.gif")
