@@ -59,7 +59,7 @@ def test_every_page_is_in_the_table_of_contents():
 def test_the_site_builds_without_a_warning(tmp_path):
     pytest.importorskip("sphinx", reason="the docs extra is not installed")
     # Without the sources as pages, which take a third of the time and cannot be wrong.
-    extensions = "extensions=myst_parser,sphinx.ext.autodoc,sphinx.ext.napoleon"
+    extensions = "extensions=myst_parser,sphinx.ext.autodoc,sphinx.ext.autosummary,sphinx.ext.napoleon,sphinx_design"
     options = ["-W", "--keep-going", "-q", "-b", "html", "-D", extensions]
     command = [sys.executable, "-m", "sphinx", *options, str(DOCS), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": ""}, check=False)
