@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.app_pages.pages import GALLERY, KEPT, PAGES, RUNS, Draw
+from app.app_pages.pages import FILM, GALLERY, KEPT, PAGES, RUNS, Draw
 from app.shell import errors, frame, history, link, navigation, tour
 from app.shell.heading import Heading
 from app.shell.selection import Selection
@@ -30,10 +30,11 @@ def main() -> None:
     st.html(HERE / "layout.css")
     drawn: list[tuple[Selection, Heading]] = []
     pages = {path: st.Page(_about(draw, drawn), title=title, url_path=path) for title, path, draw in PAGES}
-    first, last = (
-        st.Page(draw, title=title, url_path=path, default=path == GALLERY[1]) for title, path, draw in (GALLERY, RUNS)
+    first, *last = (
+        st.Page(draw, title=title, url_path=path, default=path == GALLERY[1])
+        for title, path, draw in (GALLERY, FILM, RUNS)
     )
-    page = st.navigation([first, *pages.values(), last], position="top")
+    page = st.navigation([first, *pages.values(), *last], position="top")
     navigation.register(pages)
     elsewhere = page == first and link.opens_view((*history.WIDGETS, *history.PARAMETERS))
     link.keep(page.url_path, history.WIDGETS, kept=KEPT.get(page.url_path, link.KEPT))
@@ -42,7 +43,7 @@ def main() -> None:
         st.switch_page(pages["flow"], query_params=st.query_params.to_dict())
     tour.draw_tour(page.url_path)
     with errors.caught():
-        if page in (first, last):
+        if page in (first, *last):
             frame.keep_choices()
             page.run()
             return

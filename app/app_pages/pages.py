@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from app.app_pages.attribution import page as attribution
 from app.app_pages.change import page as change
 from app.app_pages.figures import page as figures
+from app.app_pages.film import page as film
 from app.app_pages.flips import page as flips
 from app.app_pages.flow import page as flow
 from app.app_pages.gallery import filters
@@ -38,7 +39,9 @@ PAGES: tuple[tuple[str, str, Draw], ...] = (
 """The pages about the one selection."""
 GALLERY: tuple[str, str, Callable[[], None]] = ("Gallery", "gallery", gallery.draw)
 """The first page, about whole data sets: it needs no selection, and leads to one."""
+FILM: tuple[str, str, Callable[[], None]] = ("Film", "film", film.draw)
+"""The page about a training at its kept states, which needs no selection."""
 RUNS: tuple[str, str, Callable[[], None]] = ("Runs", "runs", runs.draw)
 """The page about training runs, which needs no selection."""
-KEPT: Mapping[str, tuple[str, ...]] = {"": filters.KEYS, "runs": ()}
+KEPT: Mapping[str, tuple[str, ...]] = {"": filters.KEYS, "film": film.KEYS, "runs": ()}
 """By the address of a page without a selection, what of an earlier visit comes back into its link."""

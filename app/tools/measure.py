@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, chromium_path
 from app.tools.serving import Serving, served
 
-_PAGES = ("relations", "key-query", "ledger", "flips", "change", "surgery", "attribution", "figures", "runs")
+_PAGES = ("relations", "key-query", "ledger", "flips", "change", "surgery", "attribution", "figures", "film", "runs")
 SENTENCE = ".rsp-sentence"
 _CARDS = 12
 _PAINTED = """count => {

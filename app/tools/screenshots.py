@@ -71,6 +71,7 @@ SHOTS: dict[str, Shot] = {
     "workbench-change": Shot("change", height=1100),
     "workbench-surgery": Shot("surgery", height=1000),
     "workbench-attribution": Shot("attribution", height=1000),
+    "workbench-film": Shot("film", height=1000),
     "workbench-runs": Shot("runs", height=1000),
     "workbench-figures": Shot("figures", height=1000),
 }
@@ -91,6 +92,7 @@ Name: TypeAlias = Literal[
     "workbench-change",
     "workbench-surgery",
     "workbench-attribution",
+    "workbench-film",
     "workbench-runs",
     "workbench-figures",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -21,12 +21,26 @@ Cuts = Sequence[Collection[Ribbon]]
 """Of each model, ribbons along which nothing flows."""
 
 
-def flow_data(picture: FlowPicture, cuts: Cuts = ()) -> dict[str, Any]:
+class FlowFrame(NamedTuple):
+    """What pictures share that follow each other, so that a logit is as wide in all of them.
+
+    Attributes:
+        nodes: of a level, at the most.
+        busiest, pixel: see :attr:`DecisionFlow.busiest`, logits.
+    """
+
+    nodes: int
+    busiest: float
+    pixel: float
+
+
+def flow_data(picture: FlowPicture, cuts: Cuts = (), *, frame: FlowFrame | None = None) -> dict[str, Any]:
     """What ``mountFlow`` shows, JSON-able; contributions along every way are in float32.
 
     Args:
         picture: of one or two models.
         cuts: to begin with.
+        frame: of the pictures that it is one of; None measures it by itself.
 
     Raises:
         ValueError: for a ribbon that does not exist.
@@ -48,6 +62,7 @@ def flow_data(picture: FlowPicture, cuts: Cuts = ()) -> dict[str, Any]:
         "plain": {"colour": "#5f5f5f", "dash": []},
         "sides": [_side(flow, picture.says(number)) for number, flow in enumerate(picture.flows)],
         "cuts": [[ribbon_key(one) for one in found] for found in cuts],
+        **({"frame": frame._asdict()} if frame is not None else {}),
     }
 
 

@@ -6,10 +6,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import streamlit as st
 
+from app.charts.decision_flow import draw_flow, identified
 from app.shell.errors import REFUSED
 from app.shell.selection import Selection
 from app.shell.text import escape
@@ -18,19 +18,13 @@ from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.ledger.decision_flow import Ribbon
 from rsp_lab.explorer.flow_picture import flow_data, flow_page, read_ribbon
-from rsp_lab.explorer.module import flow_source
 from rsp_lab.figures.paper.decision_flow import draw_decision_flow
 from rsp_lab.figures.style import save
-from rsp_lab.files import digest
 
 KEY = "decision_flow"
 FORMATS = {"pdf": "application/pdf", "svg": "image/svg+xml", "html": "text/html"}
 # matplotlib draws one figure at a time.
 _DRAWING = Lock()
-
-_flow = st.components.v2.component(
-    "rsp_lab.decision_flow", js=flow_source((Path(__file__).parent / "picture.js").read_text("utf-8"))
-)
 
 MEASURES = """
 - **Node**: a cell of a level, shown as what the photograph holds there. The number below it is what its own Q cell adds
@@ -67,8 +61,8 @@ def draw_picture(selection: Selection) -> None:
         st.info(escape(str(problem)))
         return
     key = selection.key("flow picture data", target=selection.target)
-    data = results().get(key, lambda: _with_id(flow_data(found)))
-    _flow(key=KEY, data=data, on_cuts_change=lambda: None)
+    data = results().get(key, lambda: identified(flow_data(found)))
+    draw_flow(data, KEY)
     cuts = _cuts(str(data["id"]), found)
     row = st.container(horizontal=True, vertical_alignment="center")
     for ending, mime in FORMATS.items():
@@ -93,10 +87,6 @@ def picture_file(found: FlowPicture, cuts: tuple[tuple[Ribbon, ...], ...], endin
     with _DRAWING, tempfile.TemporaryDirectory() as folder:
         figure = draw_decision_flow(found, cuts=cuts if any(cuts) else ())
         return save(figure, Path(folder) / f"flow.{ending}").read_bytes()
-
-
-def _with_id(data: dict[str, Any]) -> dict[str, Any]:
-    return {"id": digest(str(sorted(data.items()))), "picture": data}
 
 
 def _cuts(identity: str, found: FlowPicture) -> tuple[tuple[Ribbon, ...], ...]:

@@ -12,12 +12,14 @@ export function measures(picture, width) {
   const gap = beside && count > 1 ? 28 : 0;
   const panel = beside ? Math.min((width - gap * (count - 1)) / count, 640) : width;
   const label = panel < 400 ? 54 : 66;
-  const most = Math.max(2, ...picture.sides.flatMap((side) => side.rows.map((row) => row.nodes.length)));
+  // Pictures that follow each other have one frame for all.
+  const frame = picture.frame ?? { nodes: 0, busiest: 0, pixel: 0 };
+  const most = Math.max(2, frame.nodes, ...picture.sides.flatMap((side) => side.rows.map((row) => row.nodes.length)));
   const pitch = Math.min((panel - label) / most, 92);
   const side = Math.min(0.78 * pitch, 64);
   const levels = [...new Set(picture.sides.flatMap((one) => one.rows.filter((row) => row.flows).map((row) => row.level)))].sort((a, b) => b - a);
   const room = side / (panel - label - 40);
-  const widest = Math.max(1e-9, ...picture.sides.map((one) => busiest(one, room)));
+  const widest = Math.max(1e-9, frame.busiest, frame.pixel * room, ...picture.sides.map((one) => busiest(one, room)));
   const scale = side / widest;
   return { beside, gap, panel, label, pitch, side, fall: Math.max(44, 0.9 * side), levels, scale };
 }

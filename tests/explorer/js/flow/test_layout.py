@@ -8,7 +8,7 @@ import pytest
 
 from rsp_lab.analysis.comparison.flow_picture import flow_picture
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.explorer.flow_picture import flow_data
+from rsp_lab.explorer.flow_picture import FlowFrame, flow_data
 from rsp_lab.explorer.module import flow_source
 
 PLACED = """async (flow, [picture, width]) => {
@@ -38,3 +38,17 @@ def test_ribbons_are_as_wide_as_their_logits_and_meet_their_nodes(
                 assert abs(ribbon["end"]["x"] - end) + ribbon["wide"] / 2 < sizes["side"] / 2 + 1e-6
         half, panel = sizes["side"] / 2, sizes["panel"]
         assert all(half <= x <= panel + 1 - half for x in nodes.values())
+
+
+def test_pictures_of_one_frame_have_one_scale(small: Any, run_module: Any) -> None:
+    image, _, _, views = small
+    picture = flow_picture([views[1].looked], image, PixelTarget(48, 65))
+    busiest, pixel = picture.flows[0].busiest
+
+    alone, _ = run_module(PLACED, [flow_data(picture), 600], flow_source())
+    own, _ = run_module(PLACED, [flow_data(picture, frame=FlowFrame(2, busiest, pixel)), 600], flow_source())
+    wider, _ = run_module(PLACED, [flow_data(picture, frame=FlowFrame(9, 4 * busiest, pixel)), 600], flow_source())
+
+    assert own == alone
+    assert wider["scale"] == pytest.approx(wider["side"] / (4 * busiest))
+    assert wider["pitch"] < alone["pitch"]

@@ -1,0 +1,1 @@
+"""Page Film: one decision at the kept states of a training."""

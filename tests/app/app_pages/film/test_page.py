@@ -1,0 +1,97 @@
+"""The page of films: every state's own flow, words and cursor, on axes that stand still."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.app_pages.film.charts import ends
+from app.app_pages.film.look import look_html, look_words
+from rsp_lab.analysis.film.curves import film_panels
+from rsp_lab.analysis.film.film_file import read_film, shipped_films, write_film
+from tests.kit.films import film
+from tests.kit.pages import as_read, run
+
+
+def _script() -> None:
+    from app.app_pages.film import page as film
+
+    film.draw()
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    monkeypatch.setenv("RSP_LAB_FILMS", str(tmp_path / "films"))
+    monkeypatch.setenv("RSP_LAB_RUNS", str(tmp_path / "runs"))
+    write_film(_folder(tmp_path / "films") / "mine.json", film())
+    return AppTest.from_function(_script, default_timeout=1500)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def flow(page: AppTest) -> dict:
+    components = page.get("bidi_component")
+    (shown,) = [one for one in components if one.proto.component_name == "rsp_lab.decision_flow"]
+    return dict(json.loads(shown.proto.json)["picture"])
+
+
+def words(page: AppTest) -> str:
+    return next(as_read(one.proto.body) for one in page.get("html") if "rsp-line" in one.proto.body)
+
+
+def test_it_opens_on_the_last_state_of_the_shipped_film_and_the_slider_changes_all(page: AppTest) -> None:
+    (path,) = shipped_films().values()
+    shipped = read_film(path)
+    assert shipped.sentence() in run(page)
+    last = flow(page)
+    assert last["sides"][0]["total"] == shipped.states[-1].margin
+    assert shipped.at(len(shipped.states) - 1) in words(page)
+
+    page.select_slider(key="film_updates").set_value(0).run()
+
+    first = flow(page)
+    assert not page.exception
+    assert first["sides"][0]["total"] == shipped.states[0].margin
+    assert first["frame"] == last["frame"]
+    assert shipped.at(0) in words(page)
+    assert page.query_params["film_updates"] == str(shipped.updates[0])
+
+
+def test_a_link_names_film_and_state(page: AppTest) -> None:
+    made = film()
+    assert made.sentence() in run(page, film="films: mine", film_updates="2")
+    assert made.at(0) in words(page)
+    assert not page.warning
+
+
+def test_a_link_to_what_is_not_there_shows_the_first(page: AppTest) -> None:
+    run(page, film="none", film_updates="x")
+
+    assert ["There is no film 'none' (any more)" in as_read(one.value) for one in page.warning] == [True]
+    assert flow(page)["sides"][0]["name"] == "study-rsp4"
+
+
+def test_where_it_looks_is_drawn_at_its_place() -> None:
+    made = film()
+    html = look_html(made, "a film", 1)
+    (source,) = re.findall(r"base64,([^\"]+)", html)
+    drawing = base64.b64decode(source).decode()
+
+    for one in made.states[1].gaze:
+        y, x = one.centre
+        assert f'cx="{x + 0.5:.2f}" cy="{y + 0.5:.2f}" r="{one.spread:.2f}"' in drawing
+    assert look_words(made, 1) in as_read(html)
+
+
+def test_axes_hold_every_value() -> None:
+    for panel in film_panels(film()):
+        low, high = ends(panel)
+        assert all(low < value < high for curve in panel.curves for value in curve.values)
