@@ -107,7 +107,7 @@ faults: $(training) ## break training and kill commands on purpose, and count wh
 fuzz: $(dev) ## feed damaged and odd inputs to the product and count what comes of it (SEED=0 CASES=1000)
 	$(PY) -m tests.fuzz --seed $(SEED) --cases $(CASES) $(ARGS)
 
-docs: $(dev) ## build the documentation site into build/docs
+docs: $(dev) ## build the documentation site into build/docs, running notebooks that changed
 	$(PY) -m sphinx -W --keep-going -b html docs build/docs $(ARGS)
 
 licences: $(dev) ## write the licences of all dependencies to docs/licences.md

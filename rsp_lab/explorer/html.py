@@ -20,6 +20,7 @@ h1 { margin: 0; font-size: 18px; font-weight: 600; }
 header p { margin: 2px 0 10px; opacity: 0.75; }
 @media (max-width: 640px) { body { padding: 10px 12px 24px; } }
 """
+_FRAME_STYLE = "width: 100%; height: 600px; border: 0"
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -65,6 +66,15 @@ def explorer_page(payload: bytes, title: str, note: str = "", pixel: tuple[int, 
         raise ValueError(f"pixel {pixel} lies outside the image of {height} x {width} pixels (rows x columns).")
     view = "" if pixel is None else f"pixel={pixel[0]},{pixel[1]}"
     return offline_page("page", style_sheet(), ("rsp-payload", payload), title, note, view)
+
+
+def page_frame(page: str) -> str:
+    """A page of :func:`explorer_page` inside another, as HTML; the explorer makes the frame as tall as it needs.
+
+    Args:
+        page: the whole page.
+    """
+    return f'<iframe srcdoc="{html.escape(page)}" title="Explorer" style="{_FRAME_STYLE}"></iframe>'
 
 
 def offline_page(host: str, style: str, data: tuple[str, bytes], title: str, note: str = "", view: str = "") -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from rsp_lab.explorer.html import explorer_page, page_frame
 from rsp_lab.explorer.module import host_source
 from rsp_lab.explorer.payload import payload_header
 
@@ -15,6 +16,9 @@ Pixel = tuple[int, int]
 
 class Explorer(anywidget.AnyWidget):
     """The explorer in a notebook.
+
+    A notebook that was saved or exported shows it too: what has no kernel, such as a static page, takes the offline
+    page beside the widget, which answers the pointer as well but tells Python nothing.
 
     Attributes:
         payload: what is shown, from :func:`rsp_lab.explorer.payload.build_payload`.
@@ -43,3 +47,13 @@ class Explorer(anywidget.AnyWidget):
         """Brings the notebook's explorer to a view, e.g. ``"pixel=100,120&spread=chain&active=step54"``."""
         self.view = view
         self.send({"view": view})
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if bundle is None:
+            return None
+        data, metadata = bundle
+        left, right = (side["name"] for side in payload_header(self.payload)["sides"])
+        pixel = None if self.pixel is None else (self.pixel[0], self.pixel[1])
+        page = explorer_page(self.payload, f"Where do {left} and {right} look?", pixel=pixel)
+        return data | {"text/html": page_frame(page)}, metadata

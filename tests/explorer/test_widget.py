@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 import rsp_lab as rl
 from app.tools.serving import ended
 from rsp_lab.data.labels import CAMVID
+from rsp_lab.explorer.html import explorer_page
 from rsp_lab.explorer.payload import build_payload
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +57,21 @@ def test_the_widget_carries_the_payload_and_its_pixel(small: Any) -> None:
     assert "export default { render }" in widget._esm
     with pytest.raises(ValueError, match="not an explorer payload"):
         widget.payload = b"PNG"
+
+
+def test_what_has_no_kernel_finds_the_offline_page_beside_the_widget(small: Any) -> None:
+    pytest.importorskip("anywidget", reason="the notebooks extra is not installed")
+    image, _, models, _ = small
+
+    widget = rl.explore(*models, image, pixel=(3, 4))
+    bundle = widget._repr_mimebundle_()
+    assert bundle is not None
+    data, _ = bundle
+
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
+    (page,) = re.findall(r'^<iframe srcdoc="([^"]+)" title="Explorer" style="[^"]+"></iframe>$', data["text/html"])
+    left, right = (model.name for model in models)
+    assert html.unescape(page) == explorer_page(widget.payload, f"Where do {left} and {right} look?", pixel=(3, 4))
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_computed(small: Any) -> None:

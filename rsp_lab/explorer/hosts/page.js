@@ -9,10 +9,14 @@ function payloadBytes() {
 const hash = () => window.location.hash.slice(1);
 const linkTo = (text) => `${window.location.href.split("#")[0]}${text && "#"}${text}`;
 const standard = document.body.dataset.view;
+// A frame inside another page has no address of its own that a link could lead back to.
+const framed = window.location.protocol === "about:";
 const explorer = mount(document.getElementById("rsp-root"), payloadBytes(), {
   view: hash() || standard,
   otherHeight: 400,
-  onView: (text) => window.history.replaceState(null, "", linkTo(text)),
-  linkTo,
+  onView: framed ? () => {} : (text) => window.history.replaceState(null, "", linkTo(text)),
+  linkTo: framed ? null : linkTo,
 });
 window.addEventListener("hashchange", () => explorer.setView(hash() || standard));
+const frame = framed && window.frameElement;
+if (frame) new ResizeObserver(() => (frame.style.height = `${document.body.offsetHeight}px`)).observe(document.body);
