@@ -1,7 +1,7 @@
 """Every figure of one or two models on an image: what it shows, what it needs, how it is made, and its caption.
 
-The command line, the workbench and notebooks draw from this one list. Figures of whole data sets (trade, arena) are
-made from their results and stand beside it, in :mod:`rsp_lab.figures.results`.
+The command line, the workbench and notebooks draw from this one list. Figures of whole data sets and trainings (trade,
+arena, film) are made from their results and stand beside it, in :mod:`rsp_lab.figures.results`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ from app.shell.text import escape
 from app.store.films import film_problems, films, films_root, without_film
 from app.store.results import results
 from rsp_lab.analysis.film.curves import FilmPanel, film_panels
-from rsp_lab.analysis.film.film import GAZE_RULE, REGIONS_RULE, Film
+from rsp_lab.analysis.film.film import REGIONS_RULE, Film
+from rsp_lab.analysis.film.state import GAZE_RULE
 from rsp_lab.analysis.relation_weights.complementarity import COMPLEMENTARITY_RULE
 from rsp_lab.explorer.flow_picture import FlowFrame, flow_data
 from rsp_lab.palette import LEVEL_COLOURS

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rsp_lab.analysis.film.film import Film, FilmGaze
+from rsp_lab.analysis.film.film import Film
+from rsp_lab.analysis.film.state import FilmGaze
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.summary import Summarised
 
@@ -97,8 +98,8 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
         )
     if film.steps:
         panels += [
-            _by_step(film, "centre of the gaze", lambda one: one.distance, "from the cell under the pixel"),
-            _by_step(film, "spread of the gaze", lambda one: one.spread, "round that centre"),
+            _by_step(film, "shift of the gaze", lambda one: one.moved, "from where equal weights have it"),
+            _by_step(film, "spread of the gaze", lambda one: one.spread, "round the mean of its weights"),
             FilmPanel(
                 "complementarity",
                 "score",

@@ -16,7 +16,8 @@ from PIL import Image
 from torch import Tensor
 
 from rsp_lab.analysis.film.arrays import array_facts, array_of
-from rsp_lab.analysis.film.film import FORMAT, Film, FilmChange, FilmComplementarity, FilmGaze, FilmState
+from rsp_lab.analysis.film.film import FORMAT, Film
+from rsp_lab.analysis.film.state import FilmChange, FilmComplementarity, FilmGaze, FilmState
 from rsp_lab.analysis.ledger.decision_flow import DecisionFlow
 from rsp_lab.analysis.ledger.flow_nodes import FlowNode
 from rsp_lab.analysis.ledger.ledger import ContextLedger

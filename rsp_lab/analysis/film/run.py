@@ -14,8 +14,9 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.comparison.explain import decision_target
 from rsp_lab.analysis.comparison.flow_picture import flow_picture
-from rsp_lab.analysis.film.film import FORMAT, Film, FilmChange, FilmComplementarity, FilmGaze, FilmState
+from rsp_lab.analysis.film.film import FORMAT, Film
 from rsp_lab.analysis.film.film_file import state_facts, state_of
+from rsp_lab.analysis.film.state import FilmChange, FilmComplementarity, FilmGaze, FilmState
 from rsp_lab.analysis.ledger.change import FrozenPair
 from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.captured import capture_pass

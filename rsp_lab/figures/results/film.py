@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from rsp_lab.analysis.film.curves import FilmCurve, FilmPanel, film_panels
-from rsp_lab.analysis.film.film import GAZE_RULE, REGIONS_RULE, Film
+from rsp_lab.analysis.film.film import REGIONS_RULE, Film
+from rsp_lab.analysis.film.state import GAZE_RULE
 from rsp_lab.analysis.relation_weights.complementarity import COMPLEMENTARITY_RULE
 from rsp_lab.figures.drawing.captions import image_words
 from rsp_lab.figures.drawing.sheet import Sheet, fill, line_height, text_width, wrap

@@ -18,7 +18,7 @@ def test_every_curve_has_the_numbers_of_its_states() -> None:
     assert panels["margin and its parts"]["5"].values == (first.flow.ledger.sums[5], last.flow.ledger.sums[5])
     assert panels["what the change does"]["looking"].values[1] == sum(last.change.looking.values())
     assert panels["regions read right"]["car-bus"].values[0] == first.regions["car-bus"].share
-    assert panels["centre of the gaze"]["54"].values == (first.gaze[2].distance, last.gaze[2].distance)
+    assert panels["shift of the gaze"]["54"].values == (first.gaze[2].moved, last.gaze[2].moved)
     assert panels["spread of the gaze"]["54"].level == 5
     assert panels["complementarity"]["43"].clear == (first.complementarity[3].clear, last.complementarity[3].clear)
 

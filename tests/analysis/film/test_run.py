@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def test_the_gaze_is_mean_and_spread_of_the_weights_at_the_pixel() -> None:
         square = sum(w * ((y - centre[0]) ** 2 + (x - centre[1]) ** 2) for w, y, x in places) / mass
         assert one.centre == pytest.approx(centre, abs=1e-2)
         assert one.spread == pytest.approx(square**0.5, abs=1e-2)
+        even = [sum(place[axis] for _, *place in places) / len(places) for axis in (0, 1)]
+        assert one.moved == pytest.approx(math.dist(centre, even), abs=1e-2)
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
