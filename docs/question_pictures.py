@@ -179,6 +179,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "decision_flow": lambda: draw("decision_flow"),
     "ledger": lambda: draw("ledger"),
     "flips": lambda: draw("flips"),
+    "gaze": lambda: draw("gaze"),
     "key_query": lambda: draw("key_query"),
     "attribution": draw_attribution,
     "change": draw_change,
