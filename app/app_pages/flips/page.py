@@ -203,7 +203,7 @@ def draw_flip(selection: Selection, flip: Flip) -> None:
     words.markdown(escape(story.sentence()))
     words.caption(
         f"Margin of each over the other’s class: left {significant(left)}, right {significant(right)} logits. Strength "
-        f"{significant(story.score)} logit pixels."
+        f"{significant(story.score)} logits times pixels."
     )
     with words.container(horizontal=True, gap="small", key=f"flips-ways-{flip.number}"):
         for path, label, choices in WAYS:

@@ -33,7 +33,7 @@ from rsp_lab.text import percent, rounded, signed
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
-    "the region; in logit pixels"
+    "the region; in logits times pixels"
 )
 TIPPING_RULE = (
     "the entry with the largest difference, right minus left, towards the right model's class, among level x kind of "

@@ -47,7 +47,7 @@ CONTEXT_RULE = (
 )
 SCORE_RULE = (
     f"of a disagreement: {RANK_RULE}. Of a turned decision: pixels times the mean of both models' margins of the "
-    "region's own class over the other reading's, averaged over the region and both readings; in logit pixels"
+    "region's own class over the other reading's, averaged over the region and both readings; in logits times pixels"
 )
 PLACE_RULE = (
     "first what both models can be judged on, which is where the truth is known and one of them is right at least, "

@@ -103,7 +103,7 @@ class PixelTarget(_Margin):
         y, x: row and column in the image.
         class_name: whose logit counts; None leaves it to the model: the class that it predicts there.
         rival: class whose logit is subtracted; None leaves it to the model: the strongest of the other classes.
-        plain_logit: subtract nothing: the class's own logit, which no softmax sees alone.
+        plain_logit: subtract nothing, and explain the class's own logit; a softmax sees differences only.
     """
 
     y: int
@@ -156,7 +156,7 @@ class RegionTarget(_Margin, Summarised):
         class_name: whose logit counts; None leaves it to the model: the class with the highest mean logit.
         rival: class whose logit is subtracted; None leaves it to the model: the strongest of the other classes.
         name: of the region, for titles.
-        plain_logit: subtract nothing: the class's own mean logit, which no softmax sees alone.
+        plain_logit: subtract nothing, and explain the class's own mean logit; a softmax sees differences only.
     """
 
     mask: Bool[Tensor, "y x"]

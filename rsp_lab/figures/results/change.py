@@ -38,7 +38,7 @@ _PANEL_TALLEST = 1.4
 _PHOTO = 2.15
 _MAPS = (
     "Maps: content of each cell, over the detail of the second picture outside which no cell has 0.1 % of the level's "
-    "largest. No colour is 0."
+    "largest. Where nothing is coloured, the value is 0."
 )
 
 

@@ -52,7 +52,7 @@ def _note(accounts: Sequence[PixelAccount]) -> str:
     return (
         f"Maps: contribution of each cell of the level's {' or '.join(kinds)}, laid over the detail of the photograph "
         "that its frame above shows (no frame: all of it); outside the detail no cell has 0.1 % of the level's largest "
-        "contribution. No colour is 0."
+        "contribution. Where nothing is coloured, the value is 0."
     )
 
 
