@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Read by torch when it is loaded: what waits for another thread sleeps, and leaves the core to the worker beside it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -23,6 +24,7 @@ import jaxtyping
 import numpy as np
 import pytest
 import torch
+from jaxtyping import jaxtyped
 
 if TYPE_CHECKING:
     from rsp_lab.data.sample import Sample
@@ -52,10 +54,23 @@ def shaped_modules() -> list[str]:
     return [".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__") for path in shaped]
 
 
+def _says_shapes(function: Callable[..., object]) -> bool:
+    """Whether a signature speaks of tensors or arrays; annotations are text, as in all of our modules."""
+    return any(re.search(r"Tensor|ndarray|LayerWeights", str(said)) for said in function.__annotations__.values())
+
+
+def _checked_where_it_says_shapes(**options: Any) -> Callable[[Any], Any]:
+    """jaxtyping's decorator for classes and for functions with shapes. Small properties and methods beside them are
+    called far more often, and what their signatures say mypy knows as well."""
+    checked = jaxtyped(**options)
+    return lambda item: checked(item) if isinstance(item, type) or _says_shapes(item) else item
+
+
 # Before anything imports rsp_lab: shapes in signatures are assertions while the tests run; as for mypy, an int will do
 # for a float. The oldest dependencies are tried without it.
 if find_spec("beartype"):
     jaxtyping.install_import_hook(shaped_modules(), _CHECKER)
+    jaxtyping.jaxtyped = _checked_where_it_says_shapes
 
 
 def pytest_configure() -> None:
