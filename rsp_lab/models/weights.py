@@ -28,6 +28,7 @@ from rsp_lab.models.panoptic.config import PanopticConfig
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.subject import Subject
+from rsp_lab.models.undrawn import undrawn
 from rsp_lab.models.whole import WholeConfig, WholeModel, build_model
 
 FORMAT = "rsp_lab/1"
@@ -246,7 +247,7 @@ def load(name_or_path: str | Path, network: nn.Module | None = None) -> WholeMod
             tensors = {name: file.get_tensor(name) for name in header.tensors}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: tensors cannot be read ({error}). Download or export it again.") from error
-    return _filled(given or empty_model(config, path), tensors, path)
+    return _filled(given or _to_be_filled(config, path), tensors, path)
 
 
 @overload
@@ -274,7 +275,7 @@ def load_pth(path: str | Path, config: SegmenterConfig | PanopticConfig) -> Segm
         raise WeightsError(f"{path}: expected a state dict of tensors. Save model.state_dict() alone.")
     state = _without_wrappers(state, path)
     _check_shapes(str(path), _shapes(config, path), {name: tuple(value.shape) for name, value in state.items()})
-    model: Any = _filled(empty_model(config, path), state, Path(path))
+    model: Any = _filled(_to_be_filled(config, path), state, Path(path))
     return model
 
 
@@ -326,9 +327,14 @@ def empty_model(config: WholeConfig, path: str | Path) -> WholeModel:
         raise WeightsError(f"{path}: no model can be built from its configuration ({error}).") from error
 
 
+def _to_be_filled(config: WholeConfig, path: str | Path) -> WholeModel:
+    with undrawn():
+        return empty_model(config, path)
+
+
 def _shapes(config: WholeConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
     """Shapes of all tensors of a model, without memory for any of them."""
-    with torch.device("meta"):
+    with torch.device("meta"), undrawn():
         return _shapes_of(empty_model(config, path))
 
 

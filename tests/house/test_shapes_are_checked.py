@@ -8,7 +8,7 @@ import torch
 
 from rsp_lab.analysis.scenes.answers import RegionAnswer
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.scene import max_distance
+from rsp_lab.relations.window import position_plane
 from tests.conftest import shaped_modules
 
 
@@ -16,7 +16,7 @@ def test_a_wrong_argument_is_refused() -> None:
     with pytest.raises(jaxtyping.TypeCheckError):
         Sample("street", torch.zeros(3, 4, 6, dtype=torch.uint8), torch.zeros(5, 6, dtype=torch.uint8))
     with pytest.raises(jaxtyping.TypeCheckError):
-        max_distance("128", 256)  # type: ignore[arg-type]
+        position_plane(torch.zeros(4))
 
 
 def test_an_int_will_do_for_a_float() -> None:
