@@ -201,6 +201,7 @@ CUTS: dict[str, tuple[str, float, float, float, float]] = {
     "trade": ("trade_camvid.png", 0, 0.02, 0.55, 0.52),
     "how_far": ("question_how_far.jpg", 0.5, 0, 1, 0.77),
     "attribution": ("question_attribution.jpg", 0.5, 0.45, 1, 0.83),
+    "training": ("training_film.png", 0.34, 0, 1, 0.39),
     "segments": ("segments.jpg", 0, 0.43, 0.51, 0.84),
 }
 

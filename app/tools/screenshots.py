@@ -1,7 +1,8 @@
-"""Pictures of the running workbench for the documentation: ``python -m app.tools.screenshots -o docs/images``.
+"""Pictures of the running workbench: ``python -m app.tools.screenshots``.
 
-Needs a Chromium on PATH and the ``dev`` extra. The page of runs is photographed where there are runs, see
-:mod:`app.store.run_folders`.
+The documentation shows four: ``python -m app.tools.screenshots -o docs/images --names workbench workbench-gallery
+workbench-story workbench-decision``. Needs a Chromium on PATH and the ``dev`` extra. The page of runs is photographed
+where there are runs, see :mod:`app.store.run_folders`.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class Shots:
         height: the same, upwards.
     """
 
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("docs/images")
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("build/screenshots")
     query: str = ""
     names: tuple[Name, ...] = field(default_factory=lambda: tuple(SHOTS))  # type: ignore[arg-type]
     theme: Literal["light", "dark"] | None = None
