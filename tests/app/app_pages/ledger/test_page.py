@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from functools import cache as once
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.ledger import bars, maps
@@ -28,6 +32,9 @@ from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.scenes.sources import PARTS, part_map, scene_sources
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
+from rsp_lab.data.images import read_image
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.pyramid import FeaturePyramid
@@ -351,3 +358,23 @@ def test_the_last_bar_is_where_the_parts_end() -> None:
     assert (last.start, last.value) == (0, found.total)
     assert all(bar.start + bar.value == pytest.approx(start) for bar, start in zip(parts, starts[1:], strict=False))
     assert ends[0] < min(starts) <= max(starts) < ends[1]
+
+
+def test_a_photograph_of_the_paper_s_size_is_explained(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, street: Callable[[int, int, int], Sample]
+) -> None:
+    (tmp_path / "images").mkdir()
+    pixels = street(1, 128, 256).image.permute(1, 2, 0).numpy()
+    Image.fromarray(np.kron(pixels, np.ones((8, 8, 1), np.uint8))).save(tmp_path / "images" / "large.png")
+    (tmp_path / "classes.csv").write_text("\n".join(["name", *CITYSCAPES.classes]))
+    monkeypatch.setenv("FOLDER_ROOT", str(tmp_path))
+
+    said = as_read(run(page, source="Your folder", file="all/large.png", pixel="600,1300"))
+
+    assert not page.error
+    assert "At y 600, x 1300: " in said
+    assert re.search(r"is [+−][\d.]+ logits in scenes-rsp4-tiny", said)
+    residuals = re.findall(r"relative residual ([\de.-]+)\)", " ".join(one.value for one in page.caption))
+    assert residuals
+    assert max(map(float, residuals)) < 1e-4
+    assert read_image(tmp_path / "images" / "large.png").shape == (3, 1024, 2048)
