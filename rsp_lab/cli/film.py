@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import tyro
@@ -80,6 +80,8 @@ def film(
     check_target(out / FILM)
     check_film_target(out / FILM)
     found = kept_states(run)
+    if len(found) < 2:
+        raise ValueError(f"{run}: keeps one state alone, and a film needs two: train with a smaller keep_every.")
     chosen = spaced(found, states)
     place = resolve_device(device)
     asked = None if pixel is None else PixelTarget(*pixel, class_, rival)
@@ -122,8 +124,8 @@ def film(
             missing = can_write_mp4()
             if not missing:
                 save_mp4(frames, folder / "film.mp4")
-            figure: Any = draw_film(made) if len(made.states) > 1 else None
-            for ending in arguments.FORMATS if figure is not None else ():
+            figure = draw_film(made)
+            for ending in arguments.FORMATS:
                 save(figure, folder / f"film.{ending}")
     if results.json:
         print(to_json(made.to_dict()))

@@ -18,7 +18,16 @@ from rsp_lab.data.scenes.scene import draw_scene
 from tests.kit.pretended_gpu import pretended_gpu
 from trainers.commands import COMMANDS
 
-LOADERS = {"load_any", "load_whole", "load_panoptic", "load_segmenter", "load_model", "run_study", "run_repeats"}
+LOADERS = {
+    "load_any",
+    "load_whole",
+    "load_panoptic",
+    "load_segmenter",
+    "load_model",
+    "run_film",
+    "run_study",
+    "run_repeats",
+}
 """Functions of ours that give networks to a command, or run some for it."""
 RUNNERS = {"export_half", "bench"}
 

@@ -52,6 +52,8 @@ def test_what_it_refuses(folder: Path, tmp_path: Path, fails: Fails) -> None:
     write_state(tmp_path / "bare", 3, name="last.safetensors")
 
     assert "holds no kept states" in fails(["film", str(tmp_path / "bare"), *out])
+    single = kept_run(tmp_path / "single", (3,))
+    assert "keeps one state alone" in fails(["film", str(single), *out])
     assert "--states must be at least 2" in fails(["film", str(folder), *out, "--states", "1"])
     assert "--case 'none': there are person-rider" in fails(["film", str(folder), *out, "--case", "none"])
     assert "--pixel Y X" in fails(["film", str(folder), *out, "--image", "a.png"])

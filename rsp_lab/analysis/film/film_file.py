@@ -65,8 +65,8 @@ def read_film(path: AnyPath) -> Film:
         target.check(size)
         name = _of(str, facts["run"])
         states = tuple(state_of(one, target, class_names, size, name) for one in facts["stored"])
-        if not states:
-            raise ValueError("it has no state")
+        if len(states) < 2:
+            raise ValueError("it has fewer than two states")
         return Film(
             name=name,
             data=_of(str, facts["data"]),

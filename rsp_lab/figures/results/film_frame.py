@@ -33,7 +33,8 @@ _BETWEEN = 0.1
 _RIGHT = DOUBLE - 2 * _MARGIN - _LEFT - _GAP
 _SLOT = (_RIGHT - _BETWEEN) / 2
 _TITLE = 12.0
-_LABEL, _FALL = 0.5, 0.27
+_LABEL, _LONG_LABEL, _FALL = 0.5, 1.02, 0.27
+"""Inches of the names of levels, of names with strides, and of the way from one level to the next."""
 _PHOTO, _LOOK = 0.85, 1.35
 _AXIS, _HIGH = 0.32, 0.66
 _SENTENCE = 4
@@ -80,13 +81,14 @@ def film_frames(film: Film, *, dpi: int = DPI) -> Iterator[UInt8[np.ndarray, "y 
 
 
 def _layout(film: Film) -> FlowLayout:
-    pitch = (_LEFT - _LABEL) / max(film.nodes, 2)
+    label = _LONG_LABEL if film.states[0].flow.ledger.strides else _LABEL
+    pitch = (_LEFT - label) / max(film.nodes, 2)
     side = min(0.76 * pitch, 0.36)
     flows = [state.flow for state in film.states]
     levels = tuple(sorted({x for flow in flows for x in flow.chain or flow.nodes}, reverse=True))
     nodes, pixel = film.busiest
-    scale = side / max(nodes, pixel * side / (_LEFT - _LABEL - 0.3))
-    return FlowLayout(_LEFT, _LABEL, pitch, side, _FALL, scale, levels)
+    scale = side / max(nodes, pixel * side / (_LEFT - label - 0.3))
+    return FlowLayout(_LEFT, label, pitch, side, _FALL, scale, levels)
 
 
 def _rows(panels: tuple[FilmPanel, ...]) -> list[tuple[tuple[FilmPanel, ...], int]]:
