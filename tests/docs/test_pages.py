@@ -55,6 +55,31 @@ def test_every_page_is_in_the_table_of_contents():
     assert pages == listed
 
 
+def headings(page: Path) -> set[str]:
+    """Anchors of a page's headings, as MyST and GitHub write them."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def test_every_link_leads_to_a_file_and_a_heading():
+    pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+    lost = []
+    for page in pages:
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            if "://" not in link and not (target.exists() and (not anchor or anchor in headings(target))):
+                lost.append(f"{page.relative_to(DOCS.parent)}: {link}")
+    assert len(pages) > 40
+    assert lost == []
+
+
+def test_every_picture_is_shown_somewhere():
+    pages = [*DOCS.rglob("*.md"), DOCS.parent / "README.md"]
+    shown = {name for page in pages for name in re.findall(r"images/([\w-]+\.\w+)", page.read_text("utf-8"))}
+    assert {path.name for path in (DOCS / "images").iterdir()} == shown
+
+
 @pytest.mark.usefixtures("forked_python")
 def test_the_site_builds_without_a_warning(tmp_path):
     pytest.importorskip("sphinx", reason="the docs extra is not installed")
