@@ -10,7 +10,7 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # Beside the standard library, what comes with this package: the notebooks show what it alone can do.
-ALLOWED = {"rsp_lab", "matplotlib", "torch", "torchvision", "tempfile", "pathlib", "math"}
+ALLOWED = {"rsp_lab", "matplotlib", "torch", "torchvision", "tempfile", "textwrap", "pathlib", "math"}
 
 
 @pytest.fixture(scope="module")
