@@ -46,7 +46,9 @@ def file_budget(size: tuple[int, int]) -> int:
     return max(FILE_BUDGET, 3 * size[0] * size[1])
 
 
-def explorer_page(payload: bytes, title: str, note: str = "", pixel: tuple[int, int] | None = None) -> str:
+def explorer_page(
+    payload: bytes, title: str, note: str = "", pixel: tuple[int, int] | None = None, view: str = ""
+) -> str:
     """A whole page that shows a payload, as text.
 
     Its policy lets run and style only what is written in it, by digest, and lets nothing be fetched, sent, framed or
@@ -57,6 +59,7 @@ def explorer_page(payload: bytes, title: str, note: str = "", pixel: tuple[int, 
         title: of the page, as plain text.
         note: a line under the title, as plain text.
         pixel: (y, x) to begin with; default the image's middle.
+        view: all that is shown to begin with, as an explorer's link has it; default the pixel.
 
     Raises:
         ValueError: if the bytes are no payload, or the pixel lies outside the image.
@@ -64,7 +67,8 @@ def explorer_page(payload: bytes, title: str, note: str = "", pixel: tuple[int, 
     height, width = payload_header(payload)["size"]
     if pixel is not None and not (0 <= pixel[0] < height and 0 <= pixel[1] < width):
         raise ValueError(f"pixel {pixel} lies outside the image of {height} x {width} pixels (rows x columns).")
-    view = "" if pixel is None else f"pixel={pixel[0]},{pixel[1]}"
+    if not view and pixel is not None:
+        view = f"pixel={pixel[0]},{pixel[1]}"
     return offline_page("page", style_sheet(), ("rsp-payload", payload), title, note, view)
 
 

@@ -54,6 +54,5 @@ class Explorer(anywidget.AnyWidget):
             return None
         data, metadata = bundle
         left, right = (side["name"] for side in payload_header(self.payload)["sides"])
-        pixel = None if self.pixel is None else (self.pixel[0], self.pixel[1])
-        page = explorer_page(self.payload, f"Where do {left} and {right} look?", pixel=pixel)
+        page = explorer_page(self.payload, f"Where do {left} and {right} look?", view=self.view)
         return data | {"text/html": page_frame(page)}, metadata

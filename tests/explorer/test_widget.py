@@ -64,6 +64,7 @@ def test_what_has_no_kernel_finds_the_offline_page_beside_the_widget(small: Any)
     image, _, models, _ = small
 
     widget = rl.explore(*models, image, pixel=(3, 4))
+    widget.show("pixel=1,2&spread=chain")
     bundle = widget._repr_mimebundle_()
     assert bundle is not None
     data, _ = bundle
@@ -71,7 +72,9 @@ def test_what_has_no_kernel_finds_the_offline_page_beside_the_widget(small: Any)
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == widget.model_id
     (page,) = re.findall(r'^<iframe srcdoc="([^"]+)" title="Explorer" style="[^"]+"></iframe>$', data["text/html"])
     left, right = (model.name for model in models)
-    assert html.unescape(page) == explorer_page(widget.payload, f"Where do {left} and {right} look?", pixel=(3, 4))
+    assert html.unescape(page) == explorer_page(
+        widget.payload, f"Where do {left} and {right} look?", view="pixel=1,2&spread=chain"
+    )
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_computed(small: Any) -> None:
