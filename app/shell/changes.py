@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from app.shell.heading import Heading
 from app.shell.selection import Selection
 from app.store.models import cached_pair
 from app.store.results import results
+from app.store.side_by_side import Report, side_by_side
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
 from rsp_lab.analysis.ledger.freeze import freeze
 from rsp_lab.analysis.ledger.frozen import FrozenPass
@@ -33,22 +36,29 @@ def other_reading(selection: Selection) -> Tensor:
 def change_ledgers(selection: Selection, heading: Heading, picture: Tensor) -> Pair:
     """The change ledger of both models; kept."""
 
-    def one(side: int) -> ChangeLedger:
-        loaded, name = selection.loaded[side], selection.names[side]
-        changed = digest(picture)
+    changed = digest(picture)
+
+    def one(side: int, _: Report) -> ChangeLedger:
+        loaded = selection.loaded[side]
 
         def head() -> FrozenPass:
-            with heading.spinner(f"{name} looks at the changed picture"), loaded.lock:
+            with loaded.lock:
                 return freeze(selection.passes[side].model, picture)
 
         def ledger() -> ChangeLedger:
             # A model that is loaded again is another object, and its passes do not go with those of the one before.
             kept = loaded.identity, id(selection.passes[side].model), changed, "changed head"
             after = results().get(kept, head)
-            before = selection.passes[side].frozen
-            with heading.spinner(f"{name} is accounted for"), loaded.lock:
-                return FrozenPair(before, after).ledgers([selection.target])[0]
+            with loaded.lock:
+                return FrozenPair(selection.passes[side].frozen, after).ledgers([selection.target])[0]
 
         return results().get(selection.key(("change", changed), side=side, target=selection.target), ledger)
 
-    return one(0), one(1)
+    with heading.spinner(f"{selection.names[0]} and {selection.names[1]} look at the changed picture"):
+        # One model on both sides works once.
+        first, *second = side_by_side([partial(one, side) for side in _sides(selection)])
+    return first, second[0] if second else first
+
+
+def _sides(selection: Selection) -> tuple[int, ...]:
+    return (0,) if selection.loaded[0].identity == selection.loaded[1].identity else (0, 1)

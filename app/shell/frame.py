@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -19,6 +20,7 @@ from app.shell.sources import Source
 from app.shell.text import escape
 from app.store import models as cache
 from app.store.results import results
+from app.store.side_by_side import Report, side_by_side
 from app.store.user_models import user_problems
 from rsp_lab.analysis.comparison.channels import ChannelChoice
 from rsp_lab.analysis.comparison.compare import Comparison, assemble, flow_channels
@@ -150,6 +152,10 @@ def computed(left: str, right: str, shown: cache.Photograph, heading: Heading) -
     Raises:
         ValueError: if a model cannot be used, or both cannot be compared.
     """
+
+    def view(model: cache.LoadedModel, _: Report) -> ModelView:
+        return cache.view_of(model, shown)
+
     skeleton = st.container(key="skeleton").empty()
     # A page that shows a view already keeps it until the next one is there.
     if "drawn" not in st.session_state:
@@ -159,14 +165,16 @@ def computed(left: str, right: str, shown: cache.Photograph, heading: Heading) -
         with heading.spinner("Loading the models"):
             loaded = cache.loaded_model(left), cache.loaded_model(right)
         check_comparable(loaded[0].model, loaded[1].model)
-        views = []
-        for number, model in enumerate(loaded, 1):
-            text = f"Model {number} of 2: {model.name} looks at {shown.size[0]} x {shown.size[1]} pixels"
-            with heading.spinner(text):
-                views.append(cache.view_of(model, shown))
+        names = list(dict.fromkeys(model.name for model in loaded))
+        look = "look" if len(names) > 1 else "looks"
+        with heading.spinner(f"{' and '.join(names)} {look} at {shown.size[0]} x {shown.size[1]} pixels"):
+            # A model that stands on both sides looks once.
+            different = {model.identity: model for model in loaded}
+            jobs = [partial(view, model) for model in different.values()]
+            views = dict(zip(different, side_by_side(jobs), strict=True))
     finally:
         skeleton.empty()
-    return loaded, (views[0], views[1])
+    return loaded, (views[loaded[0].identity], views[loaded[1].identity])
 
 
 def compared(loaded: Models, views: Views, shown: cache.Photograph, heading: Heading) -> Comparison:

@@ -21,7 +21,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, chromium_path
 from app.tools.serving import Serving, served
 
-_PAGES = ("relations", "key-query", "ledger", "flips", "change", "surgery", "attribution", "figures", "film", "runs")
+_PAGES = (
+    *("story", "relations", "key-query", "ledger", "flips", "segments"),
+    *("change", "surgery", "attribution", "figures", "film", "runs"),
+)
 SENTENCE = ".rsp-sentence"
 _CARDS = 12
 _PAINTED = """count => {
@@ -79,8 +82,9 @@ class Measured:
         card_to_decision: median from a click on a card of the gallery to the line that says its decision on a page that
             is at rest.
         click_to_sentence: median from a click on a photograph to the sentence about its pixel.
-        click_to_ledger: the same on the page of ledgers, by typing a pixel.
+        click_to_ledger: median from a click on a map of the page of ledgers to that page at rest.
         pages: from a click in the navigation until the page is at rest, by address.
+        attribution_maps: on the way there, until both maps are painted; what proves them comes after.
         memory_mb: after the first view, and after every quarter of ``images`` images.
     """
 
@@ -91,6 +95,7 @@ class Measured:
     click_to_sentence: float
     click_to_ledger: float
     pages: dict[str, float]
+    attribution_maps: float
     memory_mb: dict[str, float]
     images: int
     soak: Soak | None
@@ -120,8 +125,11 @@ def measure(wanted: Wanted) -> Measured:
         cards = statistics.median(_card(page, place) for place in range(min(wanted.clicks, _CARDS)))
         _look_at_image(page, serving.address, 0)
         clicks = statistics.median(_click(page, place) for place in range(wanted.clicks))
-        pages = {path: _visit(page, path) for path in _PAGES}
-        ledger = statistics.median(_typed(page, place) for place in range(wanted.clicks))
+        pages: dict[str, float] = {}
+        painted: dict[str, float] = {}
+        for path in _PAGES:
+            pages[path] = _visit(page, path, painted)
+        ledger = statistics.median(_click_on_map(page, place) for place in range(wanted.clicks))
         # Memory that is bounded stops growing.
         quarters = {-(-wanted.images * part // 4) for part in (1, 2, 3, 4)}
         for seen in range(1, wanted.images + 1):
@@ -131,7 +139,9 @@ def measure(wanted: Wanted) -> Measured:
         page.close()
         soak = soaked(browser, serving, wanted.tabs, wanted.seconds) if wanted.tabs else None
         browser.close()
-    return Measured(started, first, second, cards, clicks, ledger, pages, memory, wanted.images, soak)
+    return Measured(
+        started, first, second, cards, clicks, ledger, pages, painted["attribution"], memory, wanted.images, soak
+    )
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -189,30 +199,34 @@ def _click(page: Page, place: int) -> float:
     return seconds
 
 
-def _visit(page: Page, path: str) -> float:
+def _visit(page: Page, path: str, painted: dict[str, float]) -> float:
     link = page.locator(f'a[href$="/{path}"], a[href*="/{path}?"]').first
 
     def go() -> None:
         link.click()
         page.wait_for_url(lambda url: f"/{path}" in url)
+        if path == "attribution":
+            page.locator(".st-key-attribution-map-right .js-plotly-plot .main-svg").first.wait_for()
+            painted[path] = time.perf_counter() - began
         page.wait_for_timeout(50)
         at_rest(page)
 
+    began = time.perf_counter()
     return _timed(go) - 0.05
 
 
-def _typed(page: Page, place: int) -> float:
-    """On the page of ledgers: from a new pixel's number to a page that is at rest again."""
+def _click_on_map(page: Page, place: int) -> float:
+    """On the page of ledgers: from a click on a map to a page about that pixel that is at rest again."""
     if "/ledger" not in page.url:
         page.locator('a[href*="/ledger"]').first.click()
         page.wait_for_url(lambda url: "/ledger" in url)
         at_rest(page)
-    field = page.get_by_role("spinbutton", name="Pixel x")
+    picture = page.locator(".js-plotly-plot .nsewdrag").first
+    picture.scroll_into_view_if_needed()
     before = page.locator(SENTENCE).first.inner_text()
 
     def settle() -> None:
-        field.fill(str(40 + 3 * place))
-        field.press("Enter")
+        picture.click(position={"x": 40 + 15 * place, "y": 60})
         page.wait_for_function(
             "before => document.querySelector('.rsp-sentence')?.innerText !== before", arg=before, timeout=20_000
         )
@@ -259,8 +273,9 @@ def lines(found: Measured) -> list[str]:
         f"server answers after {found.start:.1f} s",
         f"first view {found.first_view:.2f} s after the browser connects, second {found.second_view:.2f} s",
         f"card to its decision {found.card_to_decision:.2f} s",
-        f"click to its sentence {found.click_to_sentence:.2f} s, pixel to its ledger {found.click_to_ledger:.2f} s",
+        f"click to its sentence {found.click_to_sentence:.2f} s, click to its ledger {found.click_to_ledger:.2f} s",
         *(f"page {path} {seconds:.2f} s" for path, seconds in found.pages.items()),
+        f"maps of attribution painted after {found.attribution_maps:.2f} s",
         *(f"memory {when} {value:.0f} MB" for when, value in found.memory_mb.items()),
     ]
     if found.soak is not None:

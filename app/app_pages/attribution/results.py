@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -12,6 +12,7 @@ from app.shell.progress import Stoppable
 from app.shell.selection import Selection
 from app.store.private_models import private_copy
 from app.store.results import results
+from app.store.side_by_side import side_by_side
 from rsp_lab.analysis.attribution.attribute import Attribution, attribute
 from rsp_lab.analysis.attribution.interface import AttributionMethod, Setting, SettingChoices, find_method
 from rsp_lab.analysis.attribution.methods import METHODS
@@ -99,22 +100,15 @@ def _both(
     work: Callable[[int], Callable[[Callable[[float], None]], T]],
 ) -> tuple[T, T]:
     keys = [_key(selection, side, about) for side in (0, 1)]
-    missing = [key for key in dict.fromkeys(keys) if key not in results()]
-    bar = Stoppable(text) if missing else None
-    both = []
-    try:
-        for side, key in enumerate(keys):
-            done = missing.index(key) if key in missing else 0
-
-            def report(share: float, done: int = done) -> None:
-                if bar is not None:
-                    bar.report((done + share) / len(missing))
-
-            both.append(results().get(key, lambda side=side, report=report: work(side)(report)))  # type: ignore[misc]
-    finally:
-        if bar is not None:
-            bar.close()
-    return both[0], both[1]
+    found = {key: results().find(key) for key in keys}
+    missing = {key: side for side, key in reversed(tuple(enumerate(keys))) if found[key] is None}
+    if missing:
+        with Stoppable(text) as bar:
+            worked = side_by_side([work(side) for side in missing.values()], bar.report)
+        for key, value in zip(missing, worked, strict=True):
+            results().put(key, value)
+            found[key] = value
+    return cast("tuple[T, T]", tuple(found[key] for key in keys))
 
 
 def _attribute(selection: Selection, side: int, request: Request, report: Callable[[float], None]) -> Attribution:

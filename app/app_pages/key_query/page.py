@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +19,7 @@ from app.shell.steps import no_relations, steps_with_relations
 from app.shell.terms import draw_terms
 from app.shell.text import draw_head, draw_table, escape
 from app.store.results import results
+from app.store.side_by_side import Report, side_by_side
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.relation_weights.complementarity import (
     Null,
@@ -189,15 +191,12 @@ def with_random(
     if key not in results() and not may_start(text, label, f"keyquery-go-{side}"):
         return scores
 
+    def draw(seed: int, _: Report) -> dict[str, float]:
+        return random_complementarity(selection.passes[side].segmenter, selection.passes[side].image, seed)
+
     def work() -> list[dict[str, float]]:
-        drawn = []
         with Stoppable(text) as bar:
-            for seed in range(models):
-                bar.report(seed / models)
-                drawn.append(
-                    random_complementarity(selection.passes[side].segmenter, selection.passes[side].image, seed)
-                )
-        return drawn
+            return side_by_side([partial(draw, seed) for seed in range(models)], bar.report)
 
     drawn = results().get(key, work)
     return tuple(score.beside([one[score.step] for one in drawn]) for score in scores)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import nan
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike, rgb_images
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
+
+_DRAWING = Lock()
+"""Held while weights are drawn: all threads share one generator."""
 
 COMPLEMENTARITY_RULE = (
     "minus the mean over the middle channels of the correlation over the map of query channel c with key channel c"
@@ -326,7 +330,7 @@ def _standardised(maps: Tensor) -> Tensor:
 
 def _random_like(model: Segmenter, seed: int) -> Segmenter:
     """The same architecture with weights as drawn before training, in eval mode."""
-    with torch.random.fork_rng(devices=[]):
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         random = Segmenter(model.config)
     return random.to(model.mean).eval()
