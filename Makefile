@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 PORT   ?= 8501
-WORKERS ?= 2
+# One more than the cores of a small machine: a worker that waits for a browser leaves its core to another.
+WORKERS ?= 3
 SEED   ?= 0
 CASES  ?= 1000
 ARGS   ?=

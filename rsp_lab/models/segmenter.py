@@ -184,18 +184,27 @@ def resize_logits(logits: Float[Tensor, "b class v u"], size: tuple[int, int]) -
 def labels_from_logits(logits: Float[Tensor, "1 class v u"], size: tuple[int, int]) -> Int[Tensor, "y x"]:
     """Arg-max labels at image size without ever holding the logits at that size.
 
-    Equal to the arg-max of :func:`resize_logits`: bilinear resizing is separable, so rows are resized first and columns
-    strip by strip.
+    Equal to the arg-max of :func:`resize_logits`: bilinear resizing is separable, so columns are resized first, and
+    then strip by strip of rows along them.
     """
     height, width = size
-    rows = F.interpolate(logits, size=(height, logits.shape[-1]), mode="bilinear", align_corners=False)[0]
-    step = max(1, _LABEL_STRIP // height)
+    columns = F.interpolate(logits, size=(height, logits.shape[-1]), mode="bilinear", align_corners=False)
+    step = max(1, _LABEL_STRIP // width)
     strips = []
-    for start in range(0, width, step):
-        columns = torch.arange(start, min(start + step, width), device=logits.device)
-        low, high, share = _neighbours(columns, rows.shape[-1], width)
-        strips.append(torch.lerp(rows[..., low], rows[..., high], share.to(rows.dtype)).argmax(0))
-    return torch.cat(strips, -1)
+    for start in range(0, height, step):
+        rows = columns[:, :, start : start + step]
+        whole = F.interpolate(rows, size=(rows.shape[-2], width), mode="bilinear", align_corners=False)
+        strips.append(first_largest(whole[0]))
+    return torch.cat(strips)
+
+
+def first_largest(scores: Float[Tensor, "class y x"]) -> Int[Tensor, "y x"]:
+    """The first of the largest scores at each place, as ``scores.argmax(0)``; that one takes five times as long."""
+    largest, place = scores[0], torch.zeros(scores.shape[1:], dtype=torch.int16, device=scores.device)
+    for number, score in enumerate(scores[1:], 1):
+        place.masked_fill_(score > largest, number)
+        largest = torch.maximum(largest, score)
+    return place.long()
 
 
 def logits_at(

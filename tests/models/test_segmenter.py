@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from rsp_lab.models import presets, segmenter
 from rsp_lab.models.heads import HeadConfig
-from rsp_lab.models.segmenter import labels_from_logits, resize_logits
+from rsp_lab.models.segmenter import first_largest, labels_from_logits, resize_logits
 from tests.kit.networks import network, noise_image
 
 SIZES = [
@@ -45,20 +46,29 @@ def test_two_cells_by_hand() -> None:
 
 
 def test_the_resized_logits_exist_in_strips_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segmenter, "_LABEL_STRIP", 8 * 40)
+    monkeypatch.setattr(segmenter, "_LABEL_STRIP", 8 * 64)
     largest = 0
-    original = torch.lerp
+    original = F.interpolate
 
-    def watched(*args: torch.Tensor) -> torch.Tensor:
+    def watched(*args: torch.Tensor, **options: object) -> torch.Tensor:
         nonlocal largest
-        result = original(*args)
-        largest = max(largest, result.shape[-2] * result.shape[-1])
+        result = original(*args, **options)  # type: ignore[arg-type]
+        if result.shape[-1] == 64:
+            largest = max(largest, result.shape[-2] * result.shape[-1])
         return result
 
-    monkeypatch.setattr(torch, "lerp", watched)
+    monkeypatch.setattr(F, "interpolate", watched)
     labels_from_logits(torch.randn(1, 5, 10, 16), (40, 64))
 
-    assert 0 < largest <= 8 * 40
+    assert 0 < largest <= 8 * 64
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_first_of_equal_scores_is_the_label(dtype: torch.dtype) -> None:
+    scores = torch.randint(-2, 3, (300, 7, 9)).to(dtype)
+
+    assert torch.equal(first_largest(scores), scores.float().argmax(0))
+    assert first_largest(torch.zeros(1, 2, 3)).tolist() == [[0] * 3] * 2
 
 
 @pytest.mark.parametrize("head", [presets.rsp4(at=(65, 43)), presets.semantic_fpn()], ids=["relations", "fpn"])

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.data.sample import Sample
 from rsp_lab.files import whole_folder
-from rsp_lab.models.segmenter import resize_logits
+from rsp_lab.models.segmenter import first_largest, resize_logits
 from rsp_lab.rgb import rgb_batch
 
 _LARGEST_SCALE = 16.0
@@ -91,7 +91,7 @@ def full_size(logits: Float[Tensor, "b class v u"], image: Float[Tensor, "b 3 y 
 def _most_likely(values: Float[Tensor, "1 class y x"]) -> Int64[Tensor, "y x"]:
     if not values.isfinite().all():
         raise ValueError("the network's output is not finite (NaN or infinite): its weights are damaged or diverged.")
-    return values[0].argmax(0)
+    return first_largest(values[0])
 
 
 def slide(model: nn.Module, image: Float[Tensor, "1 3 y x"], inference: Inference) -> Float[Tensor, "1 class y x"]:

@@ -64,7 +64,7 @@ def _answers(selection: Selection) -> str:
     (left, right), (first, second) = selection.result.answers, selection.names
     if left.label == right.label:
         return (
-            f"They do not part here, both say {right.label}: {second} by {significant(right.margin)} logits over "
+            f"Both models say {right.label} here: {second} by {significant(right.margin)} logits over "
             f"{right.runner_up}, {first} by {significant(left.margin)} over {left.runner_up}."
         )
     return (
