@@ -22,7 +22,7 @@ from rsp_lab.capture.record import Record
 from tests.kit.selectors import close_selectors, expect_pixel, open_selectors, summary, type_pixel
 
 pytestmark = pytest.mark.browser
-TRY_MS = 20_000
+TRY_MS = 5_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 420, "height": 900}
 PAGES = {
     "Story": "story",

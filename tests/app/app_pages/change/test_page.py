@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache as once
 
 import pytest
@@ -31,6 +32,16 @@ def ledger(name: str, y: int, x: int) -> ChangeLedger:
     return change_ledger(load(name), before, after, PixelTarget(y, x, "car", "bus"))
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """As on a machine that works on both models at once."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_it_says_what_the_other_cue_did_to_both_models(page: AppTest) -> None:
     said = run(page, case="car-bus", scene="2", **{"class": "car", "rival": "bus"})
 
