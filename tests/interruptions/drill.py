@@ -34,6 +34,7 @@ from rsp_lab.interruption import EXIT_CODE
 from rsp_lab.models import presets, weights
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from tests.kit.films import kept_run
 
 PATIENCE_S = 600.0
 _MACHINE_KEYS = ("seconds", "versions")
@@ -50,12 +51,14 @@ class Command:
         words: all other words but ``-o OUT``.
         suffix: of the output; empty for a folder.
         resumes: its state in the output may be unfinished after an interruption.
+        beside: ends of the names of what it keeps beside an output that is a file, for a later call that asks for more.
     """
 
     name: str
     words: tuple[str, ...]
     suffix: str = ""
     resumes: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass
@@ -96,12 +99,15 @@ def commands(folder: Path) -> tuple[Command, ...]:
     left, right = (str(folder / f"{name}.safetensors") for name in ("left", "right"))
     pair, image = ("--left", left, "--right", right), str(folder / "image.png")
     arena = ("--models", right, "--size", "64", "128", "--methods", "ledger", "--seeds", "1", "--cases", "car-bus")
+    film = ("--states", "2", "--case", "car-bus", "--scenes", "1")
     return (
         Command("compare", (image, *pair)),
         Command("export-html", (image, *pair), suffix=".html"),
         Command("figures", ("relation_grids", "--image", image, *pair)),
         Command("trade", ("cityscapes", "--split", "val", *pair), resumes=True),
         Command("arena", arena, resumes=True),
+        Command("scan", ("cityscapes", "--split", "val", *pair), suffix=".json", beside=(".state.json",)),
+        Command("film", (str(kept_run(folder / "run")), *film), resumes=True),
     )
 
 
@@ -131,7 +137,10 @@ def drill(command: Command, folder: Path, interruptions: Sequence[signal.Signals
                 counts.half_written += out.exists() and contents(out) != whole
         code, _ = _finished(command, out, folder)
         counts.differing += bool(code) or contents(out) != whole
-        counts.left_behind += [path.name for path in place.iterdir()] != [out.name]
+        counts.left_behind += {path.name for path in place.iterdir()} != {
+            out.name,
+            *(out.stem + end for end in command.beside),
+        }
     return counts
 
 
