@@ -179,7 +179,8 @@ def _data_of(file: str, changed: Stamp) -> str:
         return ""
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+# More than a page of the gallery shows, so that a card's decision has its scene already: some 2 MB each.
+@st.cache_resource(max_entries=32, show_spinner=False)
 def cached_pair(
     case: str, seed: int, distance: int | None, size: tuple[int, int] = SIZE
 ) -> tuple[Photograph, Photograph]:
