@@ -109,7 +109,7 @@ class FlowPicture(Summarised):
         if len(ledgers) == 1:
             sums = ledgers[0].sums
             level = max(sums, key=lambda x: abs(sums[x]))
-            return f"Most of it is added on {ledgers[0].level_name(level)}: {signed(sums[level])}."
+            return f"The largest part, {signed(sums[level])}, is that of {ledgers[0].level_name(level)}."
         apart = ledger_difference(ledgers[1], ledgers[0])
         level = max(apart.levels, key=lambda x: apart.sums[x] if apart.total >= 0 else -apart.sums[x])
         right, left = (signed(ledger.sums.get(level, 0.0)) for ledger in reversed(ledgers))
