@@ -1,7 +1,6 @@
 """Work on several models at once: a thread for each core, with one thread of torch's in each.
 
-Maps are small, so that two cores do more on two of them than together on one; and a thread that waits for the browser's
-turn on its core does not hold up the other.
+Maps are small, so that two cores do more on two models than together on one.
 """
 
 from __future__ import annotations
@@ -60,22 +59,21 @@ def side_by_side(jobs: Sequence[Callable[[Report], T]], report: Report | None = 
         torch.set_num_threads(1)
         add_script_run_ctx(threading.current_thread(), script)
 
-    with ThreadPoolExecutor(cores, "side-by-side", begin) as pool:
-        futures = [pool.submit(_whole, job, reporter(place)) for place, job in enumerate(jobs)]
-        try:
-            while wait(futures, _LOOK_S).not_done and not any(map(_failed, futures)):
-                tell()
-        except BaseException:
-            ended.set()
-            raise
-        finally:
-            # A thread's number is also that of all threads which begin later.
-            torch.set_num_threads(threads)
-            if ended.is_set() or any(map(_failed, futures)):
+    try:
+        with ThreadPoolExecutor(cores, "side-by-side", begin) as pool:
+            futures = [pool.submit(_whole, job, reporter(place)) for place, job in enumerate(jobs)]
+            try:
+                while wait(futures, _LOOK_S).not_done and not any(map(_failed, futures)):
+                    tell()
+            finally:
+                # Where all are done there is nothing left to end.
                 ended.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-        broken = next((future for future in futures if _failed(future)), None)
-        return [(broken or future).result() for future in futures]
+    finally:
+        # A thread's number is also that of all threads that begin later.
+        torch.set_num_threads(threads)
+    broken = next((future for future in futures if _failed(future)), None)
+    return [(broken or future).result() for future in futures]
 
 
 def _whole(job: Callable[[Report], T], report: Report) -> T:

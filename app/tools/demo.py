@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import tyro
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from app.tools.screenshots import TIMEOUT_MS, chromium_path, settled
 from app.tools.serving import running_workbench
-from rsp_lab.files import write_atomic
+from rsp_lab.figures.film_video import save_gif
 
 SIZE = 1000, 620
 CAPTION = 40
 """Height of the words below a frame, pixels."""
-COLOURS = 96
 CUTS = 4
 _LOGITS = re.compile(r", \+?(−?[\d.]+) logits")
 # A pointer, which a picture of a page does not have.
@@ -160,19 +160,6 @@ def answer(page: Page, side: int) -> str:
     return (page.locator(".rsp-flow-total").nth(side).text_content() or "").removeprefix("= ")
 
 
-def gif(frames: list[tuple[Image.Image, int]]) -> bytes:
-    """Frames in one palette of few colours, without dithering, so that what rests is stored once."""
-    strip = Image.new("RGB", (frames[0][0].width, sum(frame.height for frame, _ in frames)))
-    for number, (frame, _) in enumerate(frames):
-        strip.paste(frame, (0, number * frame.height))
-    palette = strip.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=2)
-    drawn = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame, _ in frames]
-    held = io.BytesIO()
-    durations = [milliseconds for _, milliseconds in frames]
-    drawn[0].save(held, "GIF", save_all=True, append_images=drawn[1:], duration=durations, loop=0, optimize=True)
-    return held.getvalue()
-
-
 def main(demo: Demo) -> None:
     with running_workbench() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
@@ -182,9 +169,10 @@ def main(demo: Demo) -> None:
         reel = Reel(page)
         film(reel, address, demo)
         browser.close()
-    content = gif(reel.frames)
-    write_atomic(demo.output, content)
-    print(f"{demo.output}: {reel.seconds:.1f} s, {len(reel.frames)} frames, {len(content) / 2**20:.1f} MB")
+    frames = [np.asarray(picture) for picture, _ in reel.frames]
+    save_gif(frames, demo.output, [milliseconds / 1000 for _, milliseconds in reel.frames])
+    size = demo.output.stat().st_size / 2**20
+    print(f"{demo.output}: {reel.seconds:.1f} s, {len(frames)} frames, {size:.1f} MB")
 
 
 if __name__ == "__main__":

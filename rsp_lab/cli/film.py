@@ -9,6 +9,7 @@ import torch
 import tyro
 
 from rsp_lab._version import __version__
+from rsp_lab.analysis.film.film import Film
 from rsp_lab.analysis.film.film_file import STATE, check_film_target, write_film
 from rsp_lab.analysis.film.run import SCENES, FilmQuestion, photo_question, run_film, scene_question
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -21,9 +22,9 @@ from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.devices import resolve_device
 from rsp_lab.figures.film_video import can_write_mp4, save_gif, save_mp4
 from rsp_lab.figures.results.film import draw_film, film_caption
-from rsp_lab.figures.results.film_frame import film_frames
+from rsp_lab.figures.results.film_frame import film_frames, film_seconds
 from rsp_lab.figures.style import save
-from rsp_lab.files import check_target, readable_name, to_json, whole_folder, write_atomic
+from rsp_lab.files import readable_name, to_json, whole_folder, write_atomic
 from rsp_lab.interruption import kept
 from rsp_lab.models.run_state import KeptState, kept_states, spaced
 
@@ -77,7 +78,6 @@ def film(
     if image is not None and pixel is None:
         raise ValueError("say where the decision is: --pixel Y X.")
     out = results.out
-    check_target(out / FILM)
     check_film_target(out / FILM)
     found = kept_states(run)
     if len(found) < 2:
@@ -85,26 +85,13 @@ def film(
     chosen = spaced(found, states)
     place = resolve_device(device)
     asked = None if pixel is None else PixelTarget(*pixel, class_, rival)
-    name = run.resolve().name
-    state = out / f"{Path(FILM).stem}{STATE}"
+    name, last = run.resolve().name, chosen[-1]
     with kept(f"what is done is kept in {out}, and the same command goes on"):
-        question: FilmQuestion
         if image is not None and asked is not None:
-            question = photo_question(
-                chosen[-1],
-                name,
-                __version__,
-                read_image(image),
-                readable_name(image.name),
-                asked,
-                changed=None if after is None else read_image(after),
-                change_name="" if after is None else readable_name(after.name),
-                scenes=scenes,
-                device=place,
-            )
+            question = _photo_question(last, name, image, after, asked, scenes, place)
         else:
             question = scene_question(
-                chosen[-1],
+                last,
                 name,
                 __version__,
                 case=case,
@@ -114,19 +101,11 @@ def film(
                 scenes=scenes,
                 device=place,
             )
+        state = out / f"{Path(FILM).stem}{STATE}"
         with progress_on_stderr("film", "states") as report:
             made = run_film(chosen, question, state, fresh=results.fresh, device=place, report=report)
-        frames = list(film_frames(made))
         with whole_folder(out, protect=_read(chosen, image, after)) as folder:
-            write_film(folder / FILM, made, torch=torch.__version__, kept_states=len(found))
-            write_atomic(folder / "film.txt", film_caption(made) + "\n")
-            save_gif(frames, folder / "film.gif")
-            missing = can_write_mp4()
-            if not missing:
-                save_mp4(frames, folder / "film.mp4")
-            figure = draw_film(made)
-            for ending in arguments.FORMATS:
-                save(figure, folder / f"film.{ending}")
+            missing = _write(folder, made, len(found))
     if results.json:
         print(to_json(made.to_dict()))
     else:
@@ -136,6 +115,38 @@ def film(
     if missing:
         say(f"no film.mp4: {missing}")
     say(f"wrote {out}: {len(made.states)} of {len(found)} kept states, largest relative residual {made.residual:.1g}")
+
+
+def _photo_question(
+    state: KeptState, name: str, image: Path, after: Path | None, asked: PixelTarget, scenes: int, place: torch.device
+) -> FilmQuestion:
+    return photo_question(
+        state,
+        name,
+        __version__,
+        read_image(image),
+        readable_name(image.name),
+        asked,
+        changed=None if after is None else read_image(after),
+        change_name="" if after is None else readable_name(after.name),
+        scenes=scenes,
+        device=place,
+    )
+
+
+def _write(folder: Path, made: Film, kept_count: int) -> str:
+    """All files of a film; why there is no MP4 among them, or nothing."""
+    write_film(folder / FILM, made, torch=torch.__version__, kept_states=kept_count)
+    write_atomic(folder / "film.txt", film_caption(made) + "\n")
+    frames = list(film_frames(made))
+    save_gif(frames, folder / "film.gif", film_seconds(len(frames)))
+    missing = can_write_mp4()
+    if not missing:
+        save_mp4(frames, folder / "film.mp4", film_seconds(len(frames)))
+    figure = draw_film(made)
+    for ending in arguments.FORMATS:
+        save(figure, folder / f"film.{ending}")
+    return missing
 
 
 def _read(states: tuple[KeptState, ...], *images: Path | None) -> list[Path]:

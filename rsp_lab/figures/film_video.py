@@ -13,10 +13,6 @@ from PIL import Image
 
 from rsp_lab.files import AnyPath, write_atomic
 
-SECONDS = 0.8
-"""That a frame stands."""
-LAST = 3.0
-"""Seconds that the last one stands."""
 _COLOURS = 128
 _RATE = 10
 _MISSING = "an MP4 is written by imageio-ffmpeg, which is not installed: pip install 'rsp-lab[film]'"
@@ -24,37 +20,37 @@ _MISSING = "an MP4 is written by imageio-ffmpeg, which is not installed: pip ins
 Frames = Sequence[UInt8[np.ndarray, "y x 3"]]
 
 
-def save_gif(frames: Frames, path: AnyPath) -> Path:
+def save_gif(frames: Frames, path: AnyPath, seconds: Sequence[float]) -> Path:
     """An animation that repeats, all frames in the colours of one palette, so that what stands still does not flicker.
 
     Args:
         frames: RGB, of one size.
         path: of the file, which appears whole or not at all.
+        seconds: that each frame stands.
 
     Raises:
-        ValueError: without a frame.
+        ValueError: without a frame, for frames of two sizes, or other than one time a frame.
         FileError: if the file cannot be written.
     """
-    _check(frames)
+    _check(frames, seconds)
     pictures = [Image.fromarray(frame) for frame in frames]
-    palette = Image.fromarray(np.concatenate(frames[:: max(1, len(frames) // 4)])).quantize(_COLOURS)
+    palette = Image.fromarray(np.concatenate(frames)).quantize(_COLOURS)
     drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    seconds = [SECONDS] * (len(drawn) - 1) + [LAST]
     content = io.BytesIO()
     durations = [round(1000 * one) for one in seconds]
     drawn[0].save(content, "gif", save_all=True, append_images=drawn[1:], duration=durations, loop=0, optimize=True)
     return write_atomic(path, content.getvalue())
 
 
-def save_mp4(frames: Frames, path: AnyPath) -> Path:
-    """The same as H.264 video.
+def save_mp4(frames: Frames, path: AnyPath, seconds: Sequence[float]) -> Path:
+    """The same as H.264 video, ten pictures a second.
 
     Raises:
         ImportError: without the extra ``film``; the message says how to install it.
-        ValueError: without a frame.
+        ValueError: as :func:`save_gif`.
         FileError: if the file cannot be written.
     """
-    _check(frames)
+    _check(frames, seconds)
     try:
         from imageio_ffmpeg import write_frames
     except ImportError as error:
@@ -66,9 +62,8 @@ def save_mp4(frames: Frames, path: AnyPath) -> Path:
         made = Path(folder) / "film.mp4"
         writer = write_frames(str(made), (wide, high), fps=_RATE, codec="libx264", macro_block_size=2, quality=7)
         writer.send(None)
-        for place, frame in enumerate(even):
-            seconds = LAST if place == len(even) - 1 else SECONDS
-            for _ in range(round(seconds * _RATE)):
+        for frame, stands in zip(even, seconds, strict=True):
+            for _ in range(round(stands * _RATE)):
                 writer.send(np.ascontiguousarray(frame))
         writer.close()
         return write_atomic(path, made.read_bytes())
@@ -81,8 +76,10 @@ def can_write_mp4() -> str:
     return "" if find_spec("imageio_ffmpeg") else _MISSING
 
 
-def _check(frames: Frames) -> None:
+def _check(frames: Frames, seconds: Sequence[float]) -> None:
     if not len(frames):
         raise ValueError("a film needs a frame at least.")
     if len({frame.shape for frame in frames}) > 1:
         raise ValueError("the frames of a film are of one size, these are not.")
+    if len(seconds) != len(frames):
+        raise ValueError(f"there are {len(frames)} frames and {len(seconds)} times: give one for each frame.")

@@ -7,6 +7,7 @@ begins with :func:`regular_file`, :func:`read_json` or :func:`read_safetensors_h
 from rsp_lab.files.digests import digest
 from rsp_lab.files.headers import SafetensorsHeader, TensorFacts, read_safetensors_header
 from rsp_lab.files.json_data import parse_json, read_json, to_json, write_json
+from rsp_lab.files.json_documents import check_document_target, packaged_documents, typed, typed_list
 from rsp_lab.files.json_records import JsonRecords, scan_json
 from rsp_lab.files.paths import (
     AnyPath,
@@ -27,8 +28,10 @@ __all__ = [
     "SafetensorsHeader",
     "StateMismatchError",
     "TensorFacts",
+    "check_document_target",
     "check_target",
     "digest",
+    "packaged_documents",
     "parse_json",
     "read_json",
     "read_safetensors_header",
@@ -38,6 +41,8 @@ __all__ = [
     "scan_json",
     "special_kind",
     "to_json",
+    "typed",
+    "typed_list",
     "whole_folder",
     "write_atomic",
     "write_json",

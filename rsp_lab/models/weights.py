@@ -247,7 +247,7 @@ def load(name_or_path: str | Path, network: nn.Module | None = None) -> WholeMod
             tensors = {name: file.get_tensor(name) for name in header.tensors}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: tensors cannot be read ({error}). Download or export it again.") from error
-    return _filled(given or _to_be_filled(config, path), tensors, path)
+    return _filled(given or empty_model(config, path), tensors, path)
 
 
 @overload
@@ -275,7 +275,7 @@ def load_pth(path: str | Path, config: SegmenterConfig | PanopticConfig) -> Segm
         raise WeightsError(f"{path}: expected a state dict of tensors. Save model.state_dict() alone.")
     state = _without_wrappers(state, path)
     _check_shapes(str(path), _shapes(config, path), {name: tuple(value.shape) for name, value in state.items()})
-    model: Any = _filled(_to_be_filled(config, path), state, Path(path))
+    model: Any = _filled(empty_model(config, path), state, Path(path))
     return model
 
 
@@ -316,25 +316,21 @@ def given_network(config: WholeConfig, path: str | Path, network: nn.Module | No
 
 
 def empty_model(config: WholeConfig, path: str | Path) -> WholeModel:
-    """A model with random weights.
+    """A model whose weights are still to be read: what they hold is left to chance.
 
     Raises:
         WeightsError: if none can be built from the configuration; ``path`` is where it comes from.
     """
     try:
-        return build_model(config, name=Path(path).stem)
+        with undrawn():
+            return build_model(config, name=Path(path).stem)
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: no model can be built from its configuration ({error}).") from error
 
 
-def _to_be_filled(config: WholeConfig, path: str | Path) -> WholeModel:
-    with undrawn():
-        return empty_model(config, path)
-
-
 def _shapes(config: WholeConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
     """Shapes of all tensors of a model, without memory for any of them."""
-    with torch.device("meta"), undrawn():
+    with torch.device("meta"):
         return _shapes_of(empty_model(config, path))
 
 

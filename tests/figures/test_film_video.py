@@ -11,11 +11,12 @@ from PIL import Image
 
 from rsp_lab.figures.film_video import can_write_mp4, save_gif, save_mp4
 
+SECONDS = [0.8, 0.8, 3.0]
 FRAMES = [np.full((31, 41, 3), value, np.uint8) for value in (0, 120, 255)]
 
 
-def test_a_gif_has_every_frame_and_rests_on_the_last(tmp_path: Path) -> None:
-    with Image.open(save_gif(FRAMES, tmp_path / "a.gif")) as gif:
+def test_a_gif_has_every_frame_for_as_long_as_it_stands(tmp_path: Path) -> None:
+    with Image.open(save_gif(FRAMES, tmp_path / "a.gif", SECONDS)) as gif:
         assert (gif.n_frames, gif.size) == (3, (41, 31))  # type: ignore[attr-defined]
         seen = []
         for place in range(3):
@@ -28,7 +29,7 @@ def test_an_mp4_is_as_long_as_its_frames_stand(tmp_path: Path) -> None:
     ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="the extra film is not installed")
     assert can_write_mp4() == ""
 
-    count, seconds = ffmpeg.count_frames_and_secs(str(save_mp4(FRAMES, tmp_path / "a.mp4")))
+    count, seconds = ffmpeg.count_frames_and_secs(str(save_mp4(FRAMES, tmp_path / "a.mp4", SECONDS)))
 
     assert (count, seconds) == (46, pytest.approx(4.6, abs=0.11))
 
@@ -37,11 +38,13 @@ def test_without_the_extra_the_remedy_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
 
     with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[film\]'"):
-        save_mp4(FRAMES, tmp_path / "a.mp4")
+        save_mp4(FRAMES, tmp_path / "a.mp4", SECONDS)
 
 
-def test_frames_of_two_sizes_are_refused(tmp_path: Path) -> None:
+def test_frames_and_times_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="of one size"):
-        save_gif([FRAMES[0], FRAMES[1][:9]], tmp_path / "a.gif")
+        save_gif([FRAMES[0], FRAMES[1][:9]], tmp_path / "a.gif", SECONDS[:2])
     with pytest.raises(ValueError, match="a frame at least"):
-        save_gif([], tmp_path / "a.gif")
+        save_gif([], tmp_path / "a.gif", [])
+    with pytest.raises(ValueError, match="3 frames and 2 times"):
+        save_gif(FRAMES, tmp_path / "a.gif", SECONDS[:2])

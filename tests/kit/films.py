@@ -64,19 +64,4 @@ def question() -> FilmQuestion:
 def film() -> Film:
     """Of both states; made once."""
     asked = question()
-    states = tuple(film_state(network(one), asked, one, f"{one:016d}") for one in UPDATES)
-    return Film(
-        asked.name,
-        asked.data,
-        asked.class_names,
-        asked.image,
-        asked.image_name,
-        asked.target,
-        asked.chosen,
-        asked.truth,
-        asked.change_name,
-        asked.scenes,
-        asked.size,
-        states,
-        asked.version,
-    )
+    return Film.of(asked, (film_state(network(one), asked, one, f"{one:016d}") for one in UPDATES))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -23,9 +24,9 @@ FORMAT = "rsp_lab.film/1"
 REGIONS_RULE = "readings of unseen drawn scenes of which the model prefers the right class to the other reading's"
 
 
-@dataclass(frozen=True, eq=False)
-class Film(Summarised):
-    """One decision at each kept state of a run.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FilmDecision:
+    """The decision that a film is about, and what else is read at every state.
 
     Attributes:
         name: of the run.
@@ -37,9 +38,8 @@ class Film(Summarised):
         chosen: how they were chosen, in words.
         truth: class that the pixel has; None where it is not known.
         change_name: what the changed picture is, in words; empty where there is none.
-        scenes: of each case, read at every state, both readings of each; 0 where none were.
+        scenes: of each case, read at every state, both readings of each; 0 where none are.
         size: (y, x) of these scenes in pixels.
-        states: by updates.
         version: of the program.
     """
 
@@ -54,8 +54,23 @@ class Film(Summarised):
     change_name: str
     scenes: int
     size: tuple[int, int]
-    states: tuple[FilmState, ...]
     version: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Film(FilmDecision, Summarised):
+    """One decision at each kept state of a run.
+
+    Attributes:
+        states: by updates.
+    """
+
+    states: tuple[FilmState, ...]
+
+    @classmethod
+    def of(cls, decision: FilmDecision, states: Iterable[FilmState]) -> Film:
+        """The film of a decision at these states."""
+        return cls(**{item.name: getattr(decision, item.name) for item in fields(FilmDecision)}, states=tuple(states))
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -7,7 +7,6 @@ import binascii
 import io
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,17 @@ from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.analysis.scenes.rates import ReadingRate
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.images import read_image
-from rsp_lab.files import AnyPath, FileError, check_target, read_json, readable_name, write_json
+from rsp_lab.files import (
+    AnyPath,
+    FileError,
+    check_document_target,
+    packaged_documents,
+    read_json,
+    readable_name,
+    typed,
+    typed_list,
+    write_json,
+)
 from rsp_lab.shapes import Window
 
 STATE = ".state.json"
@@ -57,30 +66,31 @@ def read_film(path: AnyPath) -> Film:
     if facts.get("format") != FORMAT:
         raise FileError(f"{readable_name(path)}: is no film of this version ({FORMAT}). {_REMEDY}")
     try:
-        class_names = tuple(_of(str, name) for name in facts["classes"])
-        target = PixelTarget(*_pair(facts["pixel"]), _of(str, facts["class"]), _of(str, facts["rival"]))
+        class_names = tuple(typed(str, name) for name in facts["classes"])
+        y, x = typed_list(int, facts["pixel"], 2)
+        target = PixelTarget(y, x, typed(str, facts["class"]), typed(str, facts["rival"]))
         target.check_classes(class_names)
         image = read_image(io.BytesIO(base64.b64decode(facts["picture"], validate=True)))
         size = image.shape[-2], image.shape[-1]
         target.check(size)
-        name = _of(str, facts["run"])
+        name = typed(str, facts["run"])
         states = tuple(state_of(one, target, class_names, size, name) for one in facts["stored"])
         if len(states) < 2:
             raise ValueError("it has fewer than two states")
         return Film(
             name=name,
-            data=_of(str, facts["data"]),
+            data=typed(str, facts["data"]),
             class_names=class_names,
             image=image,
-            image_name=_of(str, facts["image"]),
+            image_name=typed(str, facts["image"]),
             target=target,
-            chosen=_of(str, facts["chosen"]),
-            truth=None if facts["truth"] is None else _of(str, facts["truth"]),
-            change_name=_of(str, facts["change"]),
-            scenes=_of(int, facts["scenes_of_each_case"]),
-            size=_pair(facts["scene_size"]),
+            chosen=typed(str, facts["chosen"]),
+            truth=None if facts["truth"] is None else typed(str, facts["truth"]),
+            change_name=typed(str, facts["change"]),
+            scenes=typed(int, facts["scenes_of_each_case"]),
+            size=typed_list(int, facts["scene_size"], 2),
             states=states,
-            version=_of(str, facts["rsp_lab"]),
+            version=typed(str, facts["rsp_lab"]),
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, binascii.Error) as error:
         raise FileError(f"{readable_name(path)}: is a damaged film ({error}). {_REMEDY}") from error
@@ -88,8 +98,7 @@ def read_film(path: AnyPath) -> Film:
 
 def shipped_films() -> dict[str, Path]:
     """Names of the films that come with the package, and their files."""
-    folder = Path(str(resources.files("rsp_lab"))) / "films"
-    return {file.stem: file for file in sorted(folder.glob("*.json")) if not file.name.endswith(STATE)}
+    return {file.stem: file for file in packaged_documents("films", STATE)}
 
 
 def check_film_target(path: AnyPath) -> None:
@@ -98,15 +107,7 @@ def check_film_target(path: AnyPath) -> None:
     Raises:
         FileError: if something else is there, or nothing can be written there.
     """
-    place = check_target(path)
-    if not place.exists():
-        return
-    try:
-        is_film = str(read_json(place, "film").get("format")).startswith(FORMAT.partition("/")[0] + "/")
-    except FileError:
-        is_film = False
-    if not is_film:
-        raise FileError(f"{readable_name(path)} is there and is no film, and would be replaced. Name another place.")
+    check_document_target(path, "film", FORMAT)
 
 
 def state_facts(state: FilmState) -> dict[str, Any]:
@@ -158,42 +159,42 @@ def state_of(
         name: of the run.
     """
     answer, ledger, flow = facts["answer"], facts["ledger"], facts["flow"]
-    logits = {str(key): _number(value) for key, value in answer["logits"].items()}
+    logits = {str(key): typed(float, value) for key, value in answer["logits"].items()}
     label, runner_up = answer["label"], answer["runner_up"]
     nodes = {int(level): tuple(_node_of(int(level), one) for one in found) for level, found in flow["nodes"].items()}
     return FilmState(
-        updates=_of(int, facts["updates"]),
-        digest=_of(str, facts["digest"]),
+        updates=typed(int, facts["updates"]),
+        digest=typed(str, facts["digest"]),
         flow=DecisionFlow(
             name=name,
             ledger=ContextLedger(
                 target=target,
                 class_names=class_names,
                 image_size=size,
-                image_digest=_of(str, ledger["image_digest"]),
+                image_digest=typed(str, ledger["image_digest"]),
                 maps=_maps(ledger["maps"]),
-                bias=_number(ledger["bias"]),
-                total=_number(ledger["total"]),
-                residual=_number(ledger["residual"]),
-                tolerance=_number(ledger["tolerance"]),
-                strides={int(level): _of(int, stride) for level, stride in ledger["strides"].items()},
+                bias=typed(float, ledger["bias"]),
+                total=typed(float, ledger["total"]),
+                residual=typed(float, ledger["residual"]),
+                tolerance=typed(float, ledger["tolerance"]),
+                strides={int(level): typed(int, stride) for level, stride in ledger["strides"].items()},
             ),
-            chain=tuple(_of(int, level) for level in flow["chain"]),
+            chain=tuple(typed(int, level) for level in flow["chain"]),
             nodes=nodes,
             paths=_maps(flow["paths"]),
             biases=_maps(flow["biases"]),
-            bias=_number(flow["bias"]),
-            residuals={int(level): _number(value) for level, value in flow["residuals"].items()},
+            bias=typed(float, flow["bias"]),
+            residuals={int(level): typed(float, value) for level, value in flow["residuals"].items()},
         ),
         answer=PixelAnswer(label, runner_up, logits[label] - logits[runner_up], logits),
         gaze=tuple(_gaze_of(one, size) for one in facts["gaze"]),
         complementarity=tuple(
-            FilmComplementarity(_of(str, one["step"]), _number(one["score"]), Null(**one["shuffled"]))
+            FilmComplementarity(typed(str, one["step"]), typed(float, one["score"]), Null(**one["shuffled"]))
             for one in facts["complementarity"]
         ),
         change=None if facts["change"] is None else _change_of(facts["change"]),
         regions={
-            str(case): ReadingRate(_number(rate["right"]), _of(int, rate["readings"]))
+            str(case): ReadingRate(typed(float, rate["right"]), typed(int, rate["readings"]))
             for case, rate in facts["regions"].items()
         },
     )
@@ -215,30 +216,35 @@ def _node_of(level: int, facts: Any) -> FlowNode:
     box = facts["box"]
     return FlowNode(
         level=level,
-        cell=None if facts["cell"] is None else _pair(facts["cell"]),
-        cells=_of(int, facts["cells"]),
-        box=None if box is None else (_number(box[0]), _number(box[1]), _number(box[2]), _number(box[3])),
-        own=_number(facts["own"]),
-        held=_number(facts["held"]),
-        gross=(_number(facts["gross"][0]), _number(facts["gross"][1])),
+        cell=None if facts["cell"] is None else typed_list(int, facts["cell"], 2),
+        cells=typed(int, facts["cells"]),
+        box=None if box is None else typed_list(float, box, 4),
+        own=typed(float, facts["own"]),
+        held=typed(float, facts["held"]),
+        gross=typed_list(float, facts["gross"], 2),
     )
 
 
 def _gaze_of(facts: Any, size: tuple[int, int]) -> FilmGaze:
-    window = Window(_of(int, facts["kernel_size"]), _of(int, facts["dilation"]))
-    weights = np.array([[np.nan if one is None else _number(one) for one in row] for row in facts["weights"]])
+    window = Window(typed(int, facts["kernel_size"]), typed(int, facts["dilation"]))
+    weights = np.array([[np.nan if one is None else typed(float, one) for one in row] for row in facts["weights"]])
     if weights.shape != (window.kernel_size, window.kernel_size):
         raise ValueError(f"weights are {weights.shape}, not those of a {window.describe()}")
-    pixel, cell, cells = _pair(facts["pixel"]), _pair(facts["cell"]), _pair(facts["cells"])
-    grid = RelationGrid(_of(str, facts["step"]), pixel, cell, cells, size, window, weights)
-    down, right = (_number(value) for value in facts["offset"])
-    return FilmGaze(grid, (down, right), _number(facts["spread"]), _number(facts["gaze_entropy"]))
+    pixel, cell, cells = (
+        typed_list(int, facts["pixel"], 2),
+        typed_list(int, facts["cell"], 2),
+        typed_list(int, facts["cells"], 2),
+    )
+    grid = RelationGrid(typed(str, facts["step"]), pixel, cell, cells, size, window, weights)
+    return FilmGaze(
+        grid, typed_list(float, facts["offset"], 2), typed(float, facts["spread"]), typed(float, facts["gaze_entropy"])
+    )
 
 
 def _change_of(facts: Any) -> FilmChange:
-    numbers = {key: _number(facts[key]) for key in ("before", "after", "looking_share", "residual")}
-    content = {int(level): _number(value) for level, value in facts["content"].items()}
-    looking = {str(step): _number(value) for step, value in facts["looking"].items()}
+    numbers = {key: typed(float, facts[key]) for key in ("before", "after", "looking_share", "residual")}
+    content = {int(level): typed(float, value) for level, value in facts["content"].items()}
+    looking = {str(step): typed(float, value) for step, value in facts["looking"].items()}
     return FilmChange(**numbers, content=content, looking=looking)
 
 
@@ -246,21 +252,3 @@ def _png(image: Tensor) -> bytes:
     content = io.BytesIO()
     Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(content, "png", optimize=True)
     return content.getvalue()
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{str(value)[:60]!r} is no number")
-    return float(value)
-
-
-def _of(kind: type, value: Any) -> Any:
-    """A value of a type, or ValueError; what is true or false is no number."""
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise ValueError(f"{str(value)[:60]!r} is no {kind.__name__}")
-    return value
-
-
-def _pair(values: Any) -> tuple[int, int]:
-    first, second = values
-    return _of(int, first), _of(int, second)

@@ -14,7 +14,7 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.comparison.explain import decision_target
 from rsp_lab.analysis.comparison.flow_picture import flow_picture
-from rsp_lab.analysis.film.film import FORMAT, Film
+from rsp_lab.analysis.film.film import FORMAT, Film, FilmDecision
 from rsp_lab.analysis.film.film_file import state_facts, state_of
 from rsp_lab.analysis.film.state import FilmChange, FilmComplementarity, FilmGaze, FilmState
 from rsp_lab.analysis.ledger.change import FrozenPair
@@ -45,39 +45,15 @@ CASE_RULE = (
 CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True, eq=False)
-class FilmQuestion:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FilmQuestion(FilmDecision):
     """What is looked at, at every state.
 
     Attributes:
-        name: of the run.
-        data: set that it trains on; may be empty.
-        class_names: in the order of the logits.
-        image: RGB.
-        image_name: in words.
-        target: with class and rival.
-        chosen: how they were chosen, in words.
-        truth: class of the pixel; None where it is not known.
         changed: RGB of the same size; None for a film without change ledgers.
-        change_name: what it is, in words.
-        scenes: of each case, read at every state; 0 leaves the regions out.
-        size: (y, x) of them in pixels.
-        version: of the program.
     """
 
-    name: str
-    data: str
-    class_names: tuple[str, ...]
-    image: UInt8[Tensor, "3 y x"]
-    image_name: str
-    target: PixelTarget
-    chosen: str
-    truth: str | None
     changed: UInt8[Tensor, "3 y x"] | None
-    change_name: str
-    scenes: int
-    size: tuple[int, int]
-    version: str
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able: what a state of the work is part of the answer to."""
@@ -281,21 +257,7 @@ def run_film(
                 write_json(kept, {"question": question.to_dict(), "states": facts}, indent=None)
         found.append(known[key])
         report(number, len(states))
-    return Film(
-        name=question.name,
-        data=question.data,
-        class_names=question.class_names,
-        image=question.image,
-        image_name=question.image_name,
-        target=question.target,
-        chosen=question.chosen,
-        truth=question.truth,
-        change_name=question.change_name,
-        scenes=question.scenes,
-        size=question.size,
-        states=tuple(found),
-        version=question.version,
-    )
+    return Film.of(question, found)
 
 
 def film_state(model: Segmenter | Subject, question: FilmQuestion, updates: int, key: str) -> FilmState:

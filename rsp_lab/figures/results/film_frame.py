@@ -37,6 +37,8 @@ _LABEL, _LONG_LABEL, _FALL = 0.5, 1.02, 0.27
 """Inches of the names of levels, of names with strides, and of the way from one level to the next."""
 _PHOTO, _LOOK = 0.85, 1.35
 _AXIS, _HIGH = 0.32, 0.66
+_STANDS, _LAST_STANDS = 0.8, 3.0
+"""Seconds."""
 _SENTENCE = 4
 """Lines that a sentence has room for."""
 
@@ -78,6 +80,11 @@ def film_frames(film: Film, *, dpi: int = DPI) -> Iterator[UInt8[np.ndarray, "y 
             canvas = FigureCanvasAgg(figure)
             canvas.draw()
         yield np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def film_seconds(frames: int) -> list[float]:
+    """How long each of so many frames stands: the last one longest."""
+    return [_STANDS] * (frames - 1) + [_LAST_STANDS]
 
 
 def _layout(film: Film) -> FlowLayout:

@@ -46,7 +46,7 @@ DAMAGES: list[tuple[Damage, str]] = [
     (lambda facts: facts.update(picture="AAAA"), "damaged film"),
     (lambda facts: facts["stored"].pop(), "it has fewer than two states"),
     (lambda facts: facts["stored"][0].update(updates="4"), "damaged film"),
-    (lambda facts: facts["stored"][0]["ledger"].update(total=True), "damaged film.*no number"),
+    (lambda facts: facts["stored"][0]["ledger"].update(total=True), "damaged film.*no float"),
     (lambda facts: facts["stored"][0]["gaze"][0]["weights"].pop(), "damaged film.*weights"),
 ]
 

@@ -33,12 +33,12 @@ def test_a_file_gives_the_scan_back(tmp_path: Path) -> None:
     ("changes", "words"),
     [
         ({"format": "rsp_lab.scan/0"}, "no scan of this version"),
-        ({"models": ["one"]}, "not two texts"),
+        ({"models": ["one"]}, "is no list of 2"),
         ({"cards": [{}]}, "damaged scan"),
         ({"cards": 3}, "damaged scan"),
         ({"rates": [{"kind": "flip"}]}, "damaged scan"),
         ({"images": "many"}, "'many' is no int"),
-        ({"residual": True}, "True is no float"),
+        ({"residual": True}, "'True' is no float"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, PathPatch
 from matplotlib.text import Text
 
-from rsp_lab.figures.results.film_frame import draw_film_frame
+from rsp_lab.figures.results.film_frame import draw_film_frame, film_seconds
 from tests.kit.figures import axes_of
 from tests.kit.films import UPDATES, film
 
@@ -48,3 +48,10 @@ def test_words_and_marks_are_those_of_the_state(frames: list[Figure]) -> None:
         for one in state.gaze:
             assert circles[f"spread {one.step}"].get_radius() == pytest.approx(one.spread)
         assert min(t.get_fontsize() for t in frame.findobj(Text) if isinstance(t, Text) and t.get_text()) >= 7
+
+
+def test_the_last_frame_stands_longest() -> None:
+    seconds = film_seconds(3)
+
+    assert len(seconds) == 3
+    assert seconds[0] == seconds[1] < seconds[2]
