@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -168,6 +169,10 @@ def test_pages_follow_the_readers_theme(page: Page) -> None:
             arg=dark,
         )
         at_rest(page)
+        # As it is painted: a ground of its own behind the words would be found here alone.
+        with Image.open(io.BytesIO(page.locator(".st-key-words").screenshot())) as painted:
+            bright = np.asarray(painted.convert("L")) > 128
+        assert bright.mean() < 0.2 if dark else bright.mean() > 0.8
 
 
 def test_another_model_is_another_sentence(page: Page) -> None:
