@@ -93,7 +93,7 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
                 ),
                 reference=0.5,
                 limits=(0.0, 1.04),
-                note=f"{asked} readings of each case a state; one half is chance",
+                note=f"{asked} readings of each case at each state; one half is chance",
             )
         )
     if film.steps:
