@@ -34,7 +34,8 @@ def save_gif(frames: Frames, path: AnyPath, seconds: Sequence[float]) -> Path:
     """
     _check(frames, seconds)
     pictures = [Image.fromarray(frame) for frame in frames]
-    palette = Image.fromarray(np.concatenate(frames)).quantize(_COLOURS)
+    # The other ways to choose colours go by how many pixels have them, and change those of thin lines.
+    palette = Image.fromarray(np.concatenate(frames)).quantize(_COLOURS, Image.Quantize.FASTOCTREE)
     drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     content = io.BytesIO()
     durations = [round(1000 * one) for one in seconds]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from rsp_lab.data.sample import Sample
 from rsp_lab.figures.film_video import can_write_mp4, save_gif, save_mp4
+from rsp_lab.palette import LEVEL_COLOURS
 
 SECONDS = [0.8, 0.8, 3.0]
 FRAMES = [np.full((31, 41, 3), value, np.uint8) for value in (0, 120, 255)]
@@ -23,6 +26,20 @@ def test_a_gif_has_every_frame_for_as_long_as_it_stands(tmp_path: Path) -> None:
             gif.seek(place)
             seen.append((gif.convert("RGB").getpixel((5, 5)), gif.info["duration"]))
     assert seen == [((0, 0, 0), 800), ((120, 120, 120), 800), ((255, 255, 255), 3000)]
+
+
+def test_thin_lines_keep_their_colours(tmp_path: Path, street: Callable[[int, int, int], Sample]) -> None:
+    """A photograph has most of the pixels, and the lines are what is read."""
+    frame = street(1, 120, 160).image.permute(1, 2, 0).numpy().copy()
+    colours = [tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in LEVEL_COLOURS.values()]
+    for row, colour in enumerate(colours):
+        frame[10 * row, :40] = colour
+
+    with Image.open(save_gif([frame, frame // 2], tmp_path / "a.gif", SECONDS[:2])) as gif:
+        shown = np.asarray(gif.convert("RGB")).astype(int)
+
+    for row, colour in enumerate(colours):
+        assert np.abs(shown[10 * row, :40] - colour).max() <= 24
 
 
 def test_an_mp4_is_as_long_as_its_frames_stand(tmp_path: Path) -> None:
