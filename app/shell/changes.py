@@ -34,31 +34,29 @@ def other_reading(selection: Selection) -> Tensor:
 
 
 def change_ledgers(selection: Selection, heading: Heading, picture: Tensor) -> Pair:
-    """The change ledger of both models; kept."""
-
-    changed = digest(picture)
+    """:func:`change_ledger` of both models at once."""
 
     def one(side: int, _: Report) -> ChangeLedger:
-        loaded = selection.loaded[side]
-
-        def head() -> FrozenPass:
-            with loaded.lock:
-                return freeze(selection.passes[side].model, picture)
-
-        def ledger() -> ChangeLedger:
-            # A model that is loaded again is another object, and its passes do not go with those of the one before.
-            kept = loaded.identity, id(selection.passes[side].model), changed, "changed head"
-            after = results().get(kept, head)
-            with loaded.lock:
-                return FrozenPair(selection.passes[side].frozen, after).ledgers([selection.target])[0]
-
-        return results().get(selection.key(("change", changed), side=side, target=selection.target), ledger)
+        return change_ledger(selection, side, picture)
 
     with heading.spinner(f"{selection.names[0]} and {selection.names[1]} look at the changed picture"):
-        # One model on both sides works once.
-        first, *second = side_by_side([partial(one, side) for side in _sides(selection)])
+        first, *second = side_by_side([partial(one, side) for side in selection.own_sides])
     return first, second[0] if second else first
 
 
-def _sides(selection: Selection) -> tuple[int, ...]:
-    return (0,) if selection.loaded[0].identity == selection.loaded[1].identity else (0, 1)
+def change_ledger(selection: Selection, side: int, picture: Tensor) -> ChangeLedger:
+    """What another picture changes in one model's decision; kept."""
+    changed, loaded = digest(picture), selection.loaded[side]
+
+    def head() -> FrozenPass:
+        with loaded.lock:
+            return freeze(selection.passes[side].model, picture)
+
+    def ledger() -> ChangeLedger:
+        # A model that is loaded again is another object, and its passes do not go with those of the one before.
+        kept = loaded.identity, id(selection.passes[side].model), changed, "changed head"
+        after = results().get(kept, head)
+        with loaded.lock:
+            return FrozenPair(selection.passes[side].frozen, after).ledgers([selection.target])[0]
+
+    return results().get(selection.key(("change", changed), side=side, target=selection.target), ledger)

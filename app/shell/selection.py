@@ -51,6 +51,11 @@ class Selection:
         return self.views[0].looked, self.views[1].looked
 
     @property
+    def own_sides(self) -> tuple[int, ...]:
+        """Sides with work of their own: a model that stands on both works once."""
+        return (0,) if self.loaded[0].identity == self.loaded[1].identity else (0, 1)
+
+    @property
     def foreign(self) -> tuple[bool, bool]:
         """Whether left and right are networks of another make."""
         return self.passes[0].held is not None, self.passes[1].held is not None

@@ -31,6 +31,18 @@ def without_context(selection: Selection, heading: Heading) -> Chapter:
     return without_levels(selection, heading)
 
 
+def work_out(selection: Selection, side: int) -> None:
+    """One model's part of :func:`without_context`, which finds it kept.
+
+    Raises:
+        ValueError, LedgerError, FrozenError: where it cannot be worked out.
+    """
+    if selection.shown.scene is not None:
+        changes.change_ledger(selection, side, changes.other_reading(selection))
+    else:
+        analyses.knock_outs(selection, side)
+
+
 def other_cue(selection: Selection, heading: Heading) -> Chapter:
     """The same scene with the other cue."""
     picture = changes.other_reading(selection)

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
-from app.app_pages.story import pictures
+from app.app_pages.story import context, pictures
 from app.app_pages.story.chapter import Chapter, draw_chapter, draw_question
-from app.app_pages.story.context import without_context
 from app.app_pages.story.decision import looking, parting
 from app.app_pages.story.sources import adding, refusing
 from app.app_pages.story.truth import draw_test, proof
-from app.shell import cards
+from app.shell import analyses, cards
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.notes import draw_notes
 from app.shell.selection import Selection
 from app.shell.text import escape
+from app.store.side_by_side import Report, side_by_side
 from rsp_lab.analysis.scan.scan import Scan
 
-FIRST, LAST = "Where do they part?", "Is this explanation true?"
+FIRST, FIRST_ACCOUNT, LAST = "Where do they part?", "What did each level add?", "Is this explanation true?"
 STEPS: dict[str, Callable[[Selection, Heading], Chapter]] = {
     FIRST: lambda selection, _: parting(selection),
     "What did each look at?": lambda selection, _: looking(selection),
-    "What did each level add?": lambda selection, _: adding(selection),
+    FIRST_ACCOUNT: lambda selection, _: adding(selection),
     "What was refused?": lambda selection, _: refusing(selection),
-    "What if the context were not there?": without_context,
+    "What if the context were not there?": context.without_context,
     LAST: lambda selection, _: proof(selection),
 }
 """The questions in order, and what answers them."""
@@ -37,6 +39,8 @@ def draw(selection: Selection, heading: Heading) -> None:
     card = cards.linked_card()
     _draw_cards(card, "above")
     for number, (question, step) in enumerate(STEPS.items(), 1):
+        if question == FIRST_ACCOUNT:
+            _work_out(selection, heading)
         place, below = st.container(), st.container()
         if question == LAST:
             # The words say what the test below them found, so it is drawn first.
@@ -46,6 +50,23 @@ def draw(selection: Selection, heading: Heading) -> None:
             _draw_step(selection, heading, number, question, step)
     draw_notes()
     _draw_cards(card, "below")
+
+
+def _work_out(selection: Selection, heading: Heading) -> None:
+    """What the steps tell of each model, of both at once: the steps find it kept.
+
+    What cannot be worked out fails again in its own step, which says so.
+    """
+
+    def accounts(side: int, _: Report) -> None:
+        for work in (analyses.ledger, analyses.rejection):
+            with contextlib.suppress(*REFUSED):
+                work(selection, side, selection.target)
+        with contextlib.suppress(*REFUSED):
+            context.work_out(selection, side)
+
+    with heading.spinner(f"Taking apart what {' and '.join(dict.fromkeys(selection.names))} decided"):
+        side_by_side([partial(accounts, side) for side in selection.own_sides])
 
 
 def _draw_cards(card: tuple[str, Scan, int] | None, where: str) -> None:

@@ -20,6 +20,7 @@ from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike, rgb_images
+from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
 
@@ -328,11 +329,29 @@ def _standardised(maps: Tensor) -> Tensor:
     return torch.where(constant, 0, centred / norm.clamp_min(torch.finfo(norm.dtype).tiny))
 
 
+class _Unread(nn.Module):
+    """Stands where maps would be worked out that nobody looks at: zeros of their size, without their memory."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x: Float[Tensor, "b _ y x"]) -> Float[Tensor, "b _ y x"]:
+        return x.new_zeros(()).expand(len(x), self.channels, *x.shape[-2:])
+
+
 def _random_like(model: Segmenter, seed: int) -> Segmenter:
-    """The same architecture with weights as drawn before training, in eval mode."""
+    """The same architecture with weights as drawn before training, in eval mode, as far as relations read it.
+
+    The levels below all relations are the largest, and take half of the time; what they are changes no key, no query.
+    """
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         random = Segmenter(model.config)
+    lowest = min((step_levels(step)[1] for step in relation_modules(random)), default=2)
+    for level in range(2, lowest):
+        random.pyramid.fpn.layer_blocks[level - 2] = _Unread(model.config.pyramid.channels)
+        random.head.transforms[f"q{level}"] = _Unread(random.head.config.channels)
     return random.to(model.mean).eval()
 
 

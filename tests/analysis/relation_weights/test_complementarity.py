@@ -16,6 +16,7 @@ from rsp_lab.analysis.relation_weights.complementarity import (
     complementarity,
     complementarity_score,
     null_of,
+    random_complementarity,
     shuffled_scores,
 )
 from rsp_lab.analysis.relation_weights.key_query import key_query
@@ -139,6 +140,19 @@ def test_key_made_of_minus_query_complements_perfectly(images: list[Tensor]) -> 
         assert result.random is not None
         assert result.random.p == 1 / 4
         assert result.random.high < 0.9
+
+
+@pytest.mark.parametrize("steps", [(54, 43), (54,)])
+def test_scores_of_random_weights_are_those_of_a_whole_network(steps: tuple[int, ...], images: list[Tensor]) -> None:
+    """Levels below all relations, which no key or query reads, are left out."""
+    relation = RelationConfig(Window(3), reduction=4)
+    config = tiny(top_down(top=5, at=steps, fusion=relation, channels=64), NAMES)
+    torch.manual_seed(5)
+    whole = Segmenter(config).eval()
+
+    expected = {found.step: found.score for found in complementarity(whole, images[0], random_models=0, draws=1)}
+    assert list(expected) == [f"step{step}" for step in steps]
+    assert random_complementarity(Segmenter(config), images[0], 5) == expected
 
 
 def test_random_weights_are_no_exception_under_their_own_null(images: list[Tensor]) -> None:
