@@ -72,7 +72,8 @@ def side_by_side(jobs: Sequence[Callable[[Report], T]], report: Report | None = 
     finally:
         # A thread's number is also that of all threads that begin later.
         torch.set_num_threads(threads)
-    broken = next((future for future in futures if _failed(future)), None)
+    # A job that was ended because of another one has no error of its own.
+    broken = next((one for one in futures if _failed(one) and not isinstance(one.exception(), _EndedError)), None)
     return [(broken or future).result() for future in futures]
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect, sync_playwright
 from streamlit.components.v2 import manifest_scanner
 
+from app.store import models
 from app.tools.screenshots import TIMEOUT_MS
 from rsp_lab.data.sample import Sample
 
@@ -23,6 +24,12 @@ def _packages_searched_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
+
+
+@pytest.fixture
+def small_scenes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenes are drawn at a quarter of their pixels, for tests to which their size is all the same."""
+    monkeypatch.setattr(models, "SIZE", models.SMALL)
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
+from app.store import side_by_side as module
 from app.store.side_by_side import Report, side_by_side
 
 
@@ -107,3 +109,34 @@ def test_an_error_of_a_job_is_the_callers(threads: int) -> None:
         side_by_side([bad, good, good])
 
     assert not ended
+
+
+def test_an_error_is_that_of_the_job_that_failed_and_of_none_that_was_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the first job has been ended before the caller looks for what went wrong."""
+    ended = threading.Event()
+
+    class Patient(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=True, cancel_futures=cancel_futures)
+
+    def good(report: Report) -> None:
+        try:
+            while True:
+                report(0.1)
+                threading.Event().wait(0.001)
+        finally:
+            ended.set()
+
+    def bad(report: Report) -> None:
+        raise ValueError("no such map")
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Patient)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ValueError, match="no such map"):
+            side_by_side([good, bad])
+    finally:
+        torch.set_num_threads(before)
+
+    assert ended.is_set()

@@ -58,12 +58,15 @@ def test_what_is_wrong_with_a_file_is_said(page: AppTest, tmp_path: Path, monkey
     assert "The region is" in first_sentence(page)
 
 
+@pytest.mark.usefixtures("small_scenes")
 @pytest.mark.parametrize("side", ["left", "right", "both"])
 @pytest.mark.parametrize(
     ("path", "draw"), [(path, draw) for _, path, draw in PAGES], ids=[path for _, path, _ in PAGES]
 )
 def test_every_page_shows_such_a_model_or_says_why_not(page: AppTest, path: str, draw: Draw, side: str) -> None:
     alone = AppTest.from_function(_page, kwargs={"path": path}, default_timeout=1500)
+    # Of methods of attribution the one that takes the least time.
+    alone.query_params["attribution_method"] = "Gradient x input"
     for place in ("left", "right"):
         alone.query_params[place] = NAME if side in (place, "both") else "scenes-rsp4-tiny"
 
@@ -130,7 +133,7 @@ def text_of(page: AppTest) -> str:
     return as_read(" ".join([*(one.proto.body for one in page.get("html")), *(one.value for one in page.markdown)]))
 
 
-@pytest.mark.usefixtures("others")
+@pytest.mark.usefixtures("others", "small_scenes")
 @pytest.mark.parametrize("level", ["deciding", "3"])
 def test_answers_at_other_places_are_set_against_each_other(level: str) -> None:
     page = alone("ledger", left="scenes-rsp4-tiny", right="fine", ledger_reading="whole image", ledger_whole=level)
@@ -139,7 +142,7 @@ def test_answers_at_other_places_are_set_against_each_other(level: str) -> None:
     assert "is decided in fine by level 3 (stride 8), on 100 %" in first_sentence(page)
 
 
-@pytest.mark.usefixtures("others")
+@pytest.mark.usefixtures("others", "small_scenes")
 @pytest.mark.parametrize(
     ("path", "says"),
     [
@@ -158,7 +161,7 @@ def test_a_network_without_an_account_is_shown_without_it(path: str, says: str) 
     assert bool(why) == (path != "flow")
 
 
-@pytest.mark.usefixtures("others")
+@pytest.mark.usefixtures("others", "small_scenes")
 @pytest.mark.parametrize("path", ["ledger", "flips", "change"])
 def test_levels_have_strides_and_no_page_speaks_of_relations_that_are_not_there(path: str) -> None:
     page = alone(path, left="fine", right="fine", ledger_split="class")
