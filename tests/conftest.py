@@ -61,9 +61,15 @@ def _says_shapes(function: Callable[..., object]) -> bool:
 
 def _checked_where_it_says_shapes(**options: Any) -> Callable[[Any], Any]:
     """jaxtyping's decorator for classes and for functions with shapes. Small properties and methods beside them are
-    called far more often, and what their signatures say mypy knows as well."""
+    called far more often, and what their signatures say mypy knows as well. A function within another one would be
+    decorated, which takes milliseconds, at each call of the other."""
     checked = jaxtyped(**options)
-    return lambda item: checked(item) if isinstance(item, type) or _says_shapes(item) else item
+
+    def decorate(item: Any) -> Any:
+        plain = "<locals>" in item.__qualname__ or not (isinstance(item, type) or _says_shapes(item))
+        return item if plain else checked(item)
+
+    return decorate
 
 
 # Before anything imports rsp_lab: shapes in signatures are assertions while the tests run; as for mypy, an int will do
@@ -105,7 +111,8 @@ def _own_main() -> Iterator[None]:
 def _fixed_seeds() -> None:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002 - libraries under test may draw from the global generator
-    torch.manual_seed(0)
+    # Not torch.manual_seed, which keeps the stack of its caller for a GPU that is not there yet.
+    torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
