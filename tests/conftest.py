@@ -26,6 +26,8 @@ import pytest
 import torch
 from jaxtyping import jaxtyped
 
+from tests.kit.repeated_draws import remember_draws
+
 if TYPE_CHECKING:
     from rsp_lab.data.sample import Sample
 
@@ -89,6 +91,7 @@ def pytest_configure() -> None:
     # Millions of objects of libraries stay to the end: looking through all of them, as often as usual, takes a seventh
     # of the time. What a test leaves behind is young and found all the same.
     gc.set_threshold(10_000, 20, 20)
+    remember_draws()
     beside = "PYTEST_XDIST_WORKER" in os.environ
     torch.set_num_threads(1 if beside else 2)
     if beside:
