@@ -15,6 +15,7 @@ from streamlit.web import cli
 from app.shell import scenes, sources
 from app.store import models
 from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.scenes.scene import CASES
 
 HERE = Path(__file__).parent
 SETTINGS = HERE.parent / ".streamlit" / "config.toml"
@@ -42,6 +43,8 @@ def preload() -> None:
     from app.app_pages.gallery import page as gallery
 
     gallery.prepare()
+    for case in CASES:
+        scenes.reading_names(case)
     shown = models.cached_pair(scenes.first_case(), FIRST_SEED["test"], None)[0]
     left, right = (models.loaded_model(name) for name in sources.PAIRS[sources.Source.SCENE])
     views = models.view_of(left, shown), models.view_of(right, shown)

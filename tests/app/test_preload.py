@@ -17,7 +17,9 @@ from app import preload
 from app.app_pages.gallery import pictures
 from app.app_pages.gallery.page import SHOWN
 from app.preload import settings
+from app.shell import scenes
 from app.store import models
+from rsp_lab.data.scenes.scene import CASES
 from tests.kit.pages import ENTRY, explorer_payloads, workbench
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +61,9 @@ preload.serve(sys.argv[2:])
 def test_the_first_views_draw_nothing_and_need_no_forward_pass_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
     st.cache_data.clear()
+    scenes.reading_names.cache_clear()
     preload.preload()
+    assert scenes.reading_names.cache_info().currsize == len(CASES)
     monkeypatch.setattr(pictures, "outlined_part", lambda *_: pytest.fail("a card's picture was drawn"))
     for work in ("view_model", "build_payload", "load_whole"):
         monkeypatch.setattr(models, work, lambda *_, work=work: pytest.fail(f"the first view called {work}"))
