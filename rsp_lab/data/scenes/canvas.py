@@ -173,8 +173,9 @@ class Canvas:
 
     def tone(self, rgb: RGB, depth: float, factor: float = 1.0) -> RGB:
         """A colour in the light of the day, as the haze lets it through from ``depth`` metres."""
-        lit = tuple(part * tint for part, tint in zip(shaded(rgb, factor), self.light.tint, strict=True))
-        return mixed((round(lit[0]), round(lit[1]), round(lit[2])), self.light.haze, 1 - math.exp(-depth / 95))
+        (red, green, blue), (warm, even, cold) = shaded(rgb, factor), self.light.tint
+        lit = round(red * warm), round(green * even), round(blue * cold)
+        return mixed(lit, self.light.haze, 1 - math.exp(-depth / 95))
 
     def shadow(self, x: float, y: float, rx: float, ry: float, strength: float = 0.45) -> None:
         """A soft dark spot on the ground, in three steps."""

@@ -92,11 +92,20 @@ def pick(rng: np.random.Generator, colours: tuple[RGB, ...]) -> RGB:
 
 def shaded(rgb: RGB, factor: float) -> RGB:
     """Brighter above 1, darker below."""
-    red, green, blue = (max(0, min(255, round(part * factor))) for part in rgb)
-    return red, green, blue
+    red, green, blue = rgb
+    return _byte(red * factor), _byte(green * factor), _byte(blue * factor)
 
 
 def mixed(first: RGB, second: RGB, share: float) -> RGB:
     """``share`` of the second colour in the first."""
-    red, green, blue = (max(0, min(255, round(a + (b - a) * share))) for a, b in zip(first, second, strict=True))
-    return red, green, blue
+    red, green, blue = first
+    to_red, to_green, to_blue = second
+    return (
+        _byte(red + (to_red - red) * share),
+        _byte(green + (to_green - green) * share),
+        _byte(blue + (to_blue - blue) * share),
+    )
+
+
+def _byte(value: float) -> int:
+    return max(0, min(255, round(value)))
