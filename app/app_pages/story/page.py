@@ -11,9 +11,9 @@ import streamlit as st
 from app.app_pages.story import context, pictures
 from app.app_pages.story.chapter import Chapter, draw_chapter, draw_question
 from app.app_pages.story.decision import looking, parting
-from app.app_pages.story.sources import adding, refusing
+from app.app_pages.story.sources import adding, refusing, told
 from app.app_pages.story.truth import draw_test, proof
-from app.shell import analyses, cards
+from app.shell import cards
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.notes import draw_notes
@@ -58,15 +58,14 @@ def _work_out(selection: Selection, heading: Heading) -> None:
     What cannot be worked out fails again in its own step, which says so.
     """
 
-    def accounts(side: int, _: Report) -> None:
-        for work in (analyses.ledger, analyses.rejection):
-            with contextlib.suppress(*REFUSED):
-                work(selection, side, selection.target)
+    def kept(work: Callable[[Selection, int], object], side: int, _: Report) -> None:
         with contextlib.suppress(*REFUSED):
-            context.work_out(selection, side)
+            work(selection, side)
 
+    # What takes longest first, so that both cores are done at about the same time.
+    jobs = [partial(kept, work, side) for work in (context.work_out, told) for side in reversed(selection.own_sides)]
     with heading.spinner(f"Taking apart what {' and '.join(dict.fromkeys(selection.names))} decided"):
-        side_by_side([partial(accounts, side) for side in selection.own_sides])
+        side_by_side(jobs)
 
 
 def _draw_cards(card: tuple[str, Scan, int] | None, where: str) -> None:

@@ -31,6 +31,16 @@ def ledgers_of(selection: Selection) -> Ledgers:
     return analyses.ledger(selection, 0, selection.target), analyses.ledger(selection, 1, selection.target)
 
 
+def told(selection: Selection, side: int) -> None:
+    """One model's part of both steps, which find it kept.
+
+    Raises:
+        LedgerError, FrozenError: where it cannot be worked out.
+    """
+    analyses.ledger(selection, side, selection.target)
+    analyses.rejection(selection, side, selection.target)
+
+
 def adding(selection: Selection) -> Chapter:
     """What did each level add?"""
     ledgers = ledgers_of(selection)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 from math import comb
 from typing import Any
 
@@ -24,6 +23,7 @@ from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import check_freezable, freeze, frozen_source
 from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
 from rsp_lab.analysis.ledger.frozen_subject import GATES
+from rsp_lab.analysis.ledger.settings import Readings
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -219,26 +219,28 @@ class FrozenPair(Summarised):
         return {x: self.after.q[x].double() - q.double() for x, q in self.before.q.items()}
 
     def ledgers(self, targets: Sequence[Target]) -> tuple[ChangeLedger, ...]:
-        """The change ledger of each target: for k steps that look, 2^k forward passes of the head in all, and as many
-        backward passes a target.
+        """The change ledger of each target.
 
         Raises:
             ValueError: for a target that does not fit.
             LedgerError: if the parts do not add up to the change of the model's own answer.
         """
         targets = [self.before.resolved(target) for target in targets]
-        games = [_Game(self.steps) for _ in targets]
-        for setting in product((False, True), repeat=len(self.steps)):
-            moved = {step for step, moves in zip(self.steps, setting, strict=True) if moves}
-            head = self.before.moved(self.after, moved)
-            for game, target in zip(games, targets, strict=True):
-                cells = {
-                    x: torch.einsum("bcyx,bcyx->yx", gradient.double(), self._difference[x]).cpu()
-                    for x, gradient in head.gradients(target).items()
-                }
-                value = target_value(head.recomputed_logits[0], target, head.image_size, head.class_names)
-                game.play(setting, value, cells)
-        return tuple(self._ledger(target, game) for target, game in zip(targets, games, strict=True))
+        found = self.before.settings(self.after, targets)
+        return tuple(self._ledger(target, self._game(one)) for target, one in zip(targets, found, strict=True))
+
+    def _game(self, readings: Readings) -> _Game:
+        game = _Game(self.steps)
+        # Settings share gradients: what a cell brings is worked out once for each.
+        cells: dict[tuple[int, int], Tensor] = {}
+        for setting, reading in readings.items():
+            keys = {x: (x, id(gradient)) for x, gradient in reading.gradients.items()}
+            for x, key in keys.items():
+                if key not in cells:
+                    gradient = reading.gradients[x].double()
+                    cells[key] = torch.einsum("bcyx,bcyx->yx", gradient, self._difference[x]).cpu()
+            game.play(setting, reading.value, {x: cells[key] for x, key in keys.items()})
+        return game
 
     def _ledger(self, target: Target, game: _Game) -> ChangeLedger:
         before, after = (

@@ -19,12 +19,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.residual import check_residual
+from rsp_lab.analysis.ledger.settings import Readings, climb_settings, run_settings
 from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.files import digest
 from rsp_lab.models.fusion import TopDownStep
-from rsp_lab.models.heads import Head
+from rsp_lab.models.heads import Head, TopDownHead
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
@@ -174,10 +175,26 @@ class FrozenPass(Summarised, ABC):
         Raises:
             ValueError: if the target does not fit the image or the classes.
         """
+        return self.pulled_back(self.target_weights(target))
+
+    def target_weights(self, target: Target) -> Float[Tensor, "1 class v u"]:
+        """The target's functional at image size as weights of the coarse logits.
+
+        Raises:
+            ValueError: if the target does not fit the image or the classes.
+        """
         cells = (self.logits.shape[-2], self.logits.shape[-1])
         place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
         direction = target.direction(self.class_names).to(self.logits)
-        return self.pulled_back(direction[None, :, None, None] * place)
+        return direction[None, :, None, None] * place
+
+    def settings(self: PassT, other: PassT, targets: Sequence[Target]) -> list[Readings]:
+        """Each target under every setting of the players, as in this pass or as in another one of the network.
+
+        Raises:
+            ValueError: for a target that does not fit.
+        """
+        return run_settings(self, other, targets)
 
     def check_sum(self, residual: float, what: str) -> None:
         """Raises LedgerError if parts of ``what`` leave a residual above :attr:`tolerance`."""
@@ -308,6 +325,11 @@ class FrozenHead(FrozenPass):
     def moved(self, other: FrozenHead, players: Collection[str]) -> FrozenHead:
         return replace(self, weights={step: (other if step in players else self).weights[step] for step in self.steps})
 
+    def settings(self, other: FrozenHead, targets: Sequence[Target]) -> list[Readings]:
+        if not isinstance(self.head, TopDownHead):
+            return run_settings(self, other, targets)
+        return [climb_settings(self, other, target) for target in targets]
+
     def forward(
         self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None
     ) -> Float[Tensor, "1 class v u"]:
@@ -351,8 +373,12 @@ class FrozenHead(FrozenPass):
             self.head.aggregate(self.q, context)
         return seen
 
-    def _context(self, step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+    def context(self, step: TopDownStep, high: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
+        """What a step takes of the resized map above."""
         return self.mix(step)(self.value(step, high))
+
+    def _context(self, step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
+        return self.context(step, high)
 
     def with_weights(self, weights: Mapping[str, Float[Tensor, "1 wy wx y x"]]) -> FrozenHead:
         """The same head with the weights of some steps replaced, and everything else, Q maps too, held fixed.

@@ -16,6 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.relations.precision import full_precision
@@ -351,6 +352,7 @@ def _random_like(model: Segmenter, seed: int) -> Segmenter:
     lowest = min((step_levels(step)[1] for step in relation_modules(random)), default=2)
     for level in range(2, lowest):
         random.pyramid.fpn.layer_blocks[level - 2] = _Unread(model.config.pyramid.channels)
+        assert isinstance(random.head, TopDownHead)
         random.head.transforms[f"q{level}"] = _Unread(random.head.config.channels)
     return random.to(model.mean).eval()
 
