@@ -1,7 +1,9 @@
 """How long the workbench lets its readers wait, and what it holds: ``python -m app.tools.measure --json``.
 
 Times are of a browser on this machine, from the outside: what a reader sees. They say as much about the machine and
-what else it does as about the workbench, so nothing is asserted about them. Needs a Chromium on PATH.
+what else it does as about the workbench, so nothing is asserted about them. What is waited for is looked for every
+25 ms: a watcher that looks at each frame makes the browser draw each frame, and takes half a core from the server.
+Needs a Chromium on PATH.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 import tyro
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, chromium_path
+from app.tools.screenshots import READY, TIMEOUT_MS, chromium_path
 from app.tools.serving import Serving, served
 
 _PAGES = (
@@ -27,6 +29,10 @@ _PAGES = (
 )
 SENTENCE = ".rsp-sentence"
 _CARDS = 12
+_LOOK_MS = 25
+_REST = """text => document.querySelector(".rsp-sentence")
+  && document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+  && (!text || document.querySelector(".rsp-summary")?.innerText.includes(text))"""
 _PAINTED = """count => {
   const pictures = [...document.querySelectorAll(".rsp-card-picture")];
   return pictures.length === count && pictures.every(picture => picture.complete && picture.naturalWidth);
@@ -152,17 +158,20 @@ def _opened(browser: Browser, address: str) -> tuple[Page, float]:
 
     def look() -> None:
         page.goto(address)
-        page.wait_for_function(_PAINTED, arg=_CARDS)
+        _until(page, _PAINTED, _CARDS)
 
     seconds = _timed(look)
     at_rest(page)
     return page, seconds
 
 
-def at_rest(page: Page) -> None:
-    """Waits until the page computes nothing."""
-    page.locator(SENTENCE).first.wait_for()
-    page.locator(IDLE).wait_for()
+def at_rest(page: Page, summary: str = "") -> None:
+    """Waits until the page computes nothing, and its line about image, models and question holds some words."""
+    _until(page, _REST, summary)
+
+
+def _until(page: Page, condition: str, given: object = None) -> None:
+    page.wait_for_function(condition, arg=given, polling=_LOOK_MS)
 
 
 def _card(page: Page, place: int) -> float:
@@ -172,12 +181,11 @@ def _card(page: Page, place: int) -> float:
 
     def look() -> None:
         link.click()
-        page.locator(".rsp-summary", has_text=f"at y {y}, x {x}").wait_for()
-        at_rest(page)
+        at_rest(page, f"at y {y}, x {x}")
 
     seconds = _timed(look)
     page.go_back()
-    page.wait_for_function(_PAINTED, arg=_CARDS)
+    _until(page, _PAINTED, _CARDS)
     at_rest(page)
     return seconds
 
@@ -188,7 +196,8 @@ def _click(page: Page, place: int) -> float:
     def click() -> None:
         photograph.click(position={"x": 60 + 17 * place, "y": 120})
         y, x = str(page.locator(".rsp").get_attribute("data-pick")).split(",")
-        page.get_by_text(f"At y {y}, x {x},").wait_for()
+        said = "text => document.querySelector('.rsp-second')?.innerText.includes(text)"
+        _until(page, said, f"At y {y}, x {x},")
 
     seconds = _timed(click)
     at_rest(page)
@@ -214,7 +223,7 @@ def _visit_attribution(page: Page) -> tuple[float, float]:
 
     def until_maps() -> None:
         _go(page, "attribution")
-        page.locator(".st-key-attribution-map-right .js-plotly-plot .main-svg").first.wait_for()
+        _until(page, "() => document.querySelector('.st-key-attribution-map-right .js-plotly-plot .main-svg')")
 
     maps = _timed(until_maps)
     return maps, maps + _timed(lambda: at_rest(page))
@@ -231,9 +240,7 @@ def _click_on_map(page: Page, place: int) -> float:
 
     def settle() -> None:
         picture.click(position={"x": 40 + 15 * place, "y": 60})
-        page.wait_for_function(
-            "before => document.querySelector('.rsp-sentence')?.innerText !== before", arg=before, timeout=20_000
-        )
+        _until(page, "before => document.querySelector('.rsp-sentence')?.innerText !== before", before)
         at_rest(page)
 
     return _timed(settle)
