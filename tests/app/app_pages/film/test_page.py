@@ -76,7 +76,7 @@ def test_a_link_to_what_is_not_there_shows_the_first(page: AppTest) -> None:
     run(page, film="none", film_updates="x")
 
     assert ["There is no film 'none' (any more)" in as_read(one.value) for one in page.warning] == [True]
-    assert flow(page)["sides"][0]["name"] == "study-rsp4"
+    assert flow(page)["sides"][0]["name"] == "scenes-rsp4"
 
 
 def test_where_it_looks_is_drawn_at_its_place() -> None:
