@@ -19,8 +19,9 @@ def _about(draw: Draw, drawn: list[tuple[Selection, Heading]]) -> Callable[[], N
     """A page as Streamlit calls it, without arguments: the selection is there once the frame is drawn."""
 
     def page() -> None:
-        for selection, heading in drawn:
-            draw(selection, heading)
+        # Streamlit keeps a page as long as the session: what it is about is not to stay with it.
+        while drawn:
+            draw(*drawn.pop())
 
     return page
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.shell.errors import UNFORESEEN
+from app.shell.selection import Selection
 from app.store import models
 from rsp_lab.explorer.payload import payload_header
 from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
@@ -37,6 +39,15 @@ def said(message: Any) -> str:
 def shown(page: AppTest) -> dict[str, Any]:
     """The header of what the explorer shows."""
     return payload_header(explorer_payloads(page)[0])
+
+
+def test_a_session_keeps_no_selection(page: AppTest) -> None:
+    """Streamlit keeps pages and fragments as long as a session and minutes longer; a selection is tens of megabytes."""
+    run(page)
+    gc.collect()
+
+    assert page.get("bidi_component")
+    assert [one for one in gc.get_objects() if isinstance(one, Selection)] == []
 
 
 def test_it_opens_on_a_planted_scene_and_says_what_both_models_answer(page: AppTest) -> None:

@@ -6,6 +6,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import streamlit as st
 
@@ -51,9 +52,8 @@ def picture(selection: Selection) -> FlowPicture:
     )
 
 
-@st.fragment
 def draw_picture(selection: Selection) -> None:
-    """The picture, and this very picture as files; a click on it redraws nothing else."""
+    """The picture, and this very picture as files."""
     st.markdown("##### How the decision comes down")
     try:
         found = picture(selection)
@@ -61,7 +61,13 @@ def draw_picture(selection: Selection) -> None:
         st.info(escape(str(problem)))
         return
     key = selection.key("flow picture data", target=selection.target)
-    data = results().get(key, lambda: identified(flow_data(found)))
+    _draw_flow(found, results().get(key, lambda: identified(flow_data(found))))
+
+
+@st.fragment
+def _draw_flow(found: FlowPicture, data: dict[str, Any]) -> None:
+    """A click on a ribbon redraws nothing else. What a fragment is given stays as long as the reader's session, and
+    some minutes longer: it is no selection, whose captured passes are tens of megabytes."""
     draw_flow(data, KEY)
     cuts = _cuts(str(data["id"]), found)
     row = st.container(horizontal=True, vertical_alignment="center")
