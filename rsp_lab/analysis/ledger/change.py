@@ -23,7 +23,7 @@ from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import check_freezable, freeze, frozen_source
 from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
 from rsp_lab.analysis.ledger.frozen_subject import GATES
-from rsp_lab.analysis.ledger.settings import Readings
+from rsp_lab.analysis.ledger.settings import Readings, all_settings
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -226,7 +226,7 @@ class FrozenPair(Summarised):
             LedgerError: if the parts do not add up to the change of the model's own answer.
         """
         targets = [self.before.resolved(target) for target in targets]
-        found = self.before.settings(self.after, targets)
+        found = all_settings(self.before, self.after, targets)
         return tuple(self._ledger(target, self._game(one)) for target, one in zip(targets, found, strict=True))
 
     def _game(self, readings: Readings) -> _Game:

@@ -19,13 +19,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.residual import check_residual
-from rsp_lab.analysis.ledger.settings import Readings, climb_settings, run_settings
 from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.files import digest
 from rsp_lab.models.fusion import TopDownStep
-from rsp_lab.models.heads import Head, TopDownHead
+from rsp_lab.models.heads import Head
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
@@ -188,14 +187,6 @@ class FrozenPass(Summarised, ABC):
         direction = target.direction(self.class_names).to(self.logits)
         return direction[None, :, None, None] * place
 
-    def settings(self: PassT, other: PassT, targets: Sequence[Target]) -> list[Readings]:
-        """Each target under every setting of the players, as in this pass or as in another one of the network.
-
-        Raises:
-            ValueError: for a target that does not fit.
-        """
-        return run_settings(self, other, targets)
-
     def check_sum(self, residual: float, what: str) -> None:
         """Raises LedgerError if parts of ``what`` leave a residual above :attr:`tolerance`."""
         check_residual(residual, self.tolerance, what)
@@ -324,11 +315,6 @@ class FrozenHead(FrozenPass):
 
     def moved(self, other: FrozenHead, players: Collection[str]) -> FrozenHead:
         return replace(self, weights={step: (other if step in players else self).weights[step] for step in self.steps})
-
-    def settings(self, other: FrozenHead, targets: Sequence[Target]) -> list[Readings]:
-        if not isinstance(self.head, TopDownHead):
-            return run_settings(self, other, targets)
-        return [climb_settings(self, other, target) for target in targets]
 
     def forward(
         self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None

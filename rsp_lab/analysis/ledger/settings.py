@@ -10,19 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.fusion import TopDownStep, resize
 from rsp_lab.models.heads import TopDownHead
 from rsp_lab.relations.precision import full_precision
-
-if TYPE_CHECKING:
-    from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
 
 Setting = tuple[bool, ...]
 """Of each player, in their order, whether it is as on the other image."""
@@ -42,6 +39,17 @@ class SettingReading:
 
 
 Readings = dict[Setting, SettingReading]
+
+
+def all_settings(before: FrozenPass, after: FrozenPass, targets: Sequence[Target]) -> list[Readings]:
+    """Each target in every setting of two passes of one network, by the way that takes the least time.
+
+    Raises:
+        ValueError: for a target that does not fit.
+    """
+    if isinstance(before, FrozenHead) and isinstance(after, FrozenHead) and isinstance(before.head, TopDownHead):
+        return [climb_settings(before, after, target) for target in targets]
+    return run_settings(before, after, targets)
 
 
 def run_settings(before: FrozenPass, after: FrozenPass, targets: Sequence[Target]) -> list[Readings]:
