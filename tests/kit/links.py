@@ -6,11 +6,17 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
+# A run shows in the state of the program, or, where all of it comes in one go, in the page's words. What changes neither
+# is over in less than the last bound.
 _FOLLOW = """async link => {
   const app = document.querySelector("[data-testid=stApp]");
-  const begun = new Promise(begin => new MutationObserver((_, observer) => {
-    if (app.dataset.testScriptState === "running") { observer.disconnect(); begin(); }
-  }).observe(app, { attributes: true, attributeFilter: ["data-test-script-state"] }));
+  const words = document.querySelector(".st-key-words") ?? document.querySelector("[data-testid=stMain]");
+  const begun = new Promise(begin => {
+    const running = () => app.dataset.testScriptState === "running" && begin();
+    new MutationObserver(running).observe(app, { attributes: true });
+    new MutationObserver(begin).observe(words, { childList: true, characterData: true, subtree: true });
+    setTimeout(begin, 5000);
+  });
   history.pushState({}, "", link);
   dispatchEvent(new PopStateEvent("popstate", { state: {} }));
   await begun;
