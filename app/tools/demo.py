@@ -18,8 +18,9 @@ import tyro
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from app.tools.screenshots import TIMEOUT_MS, chromium_path, settled
+from app.tools.screenshots import TIMEOUT_MS, chromium_path
 from app.tools.serving import running_workbench
+from app.tools.waiting import settled
 from rsp_lab.figures.film_video import save_gif
 
 SIZE = 1000, 620

@@ -1,9 +1,7 @@
 """How long the workbench lets its readers wait, and what it holds: ``python -m app.tools.measure --json``.
 
 Times are of a browser on this machine, from the outside: what a reader sees. They say as much about the machine and
-what else it does as about the workbench, so nothing is asserted about them. What is waited for is looked for every
-25 ms: a watcher that looks at each frame makes the browser draw each frame, and takes half a core from the server.
-Needs a Chromium on PATH.
+what else it does as about the workbench, so nothing is asserted about them. Needs a Chromium on PATH.
 """
 
 from __future__ import annotations
@@ -20,8 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 import tyro
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.tools.screenshots import READY, TIMEOUT_MS, chromium_path
+from app.tools.screenshots import TIMEOUT_MS, chromium_path
 from app.tools.serving import Serving, served
+from app.tools.waiting import until, until_ready
 
 _PAGES = (
     *("story", "relations", "key-query", "ledger", "flips", "segments"),
@@ -29,7 +28,6 @@ _PAGES = (
 )
 SENTENCE = ".rsp-sentence"
 _CARDS = 12
-_LOOK_MS = 25
 _REST = """text => document.querySelector(".rsp-sentence")
   && document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
   && (!text || document.querySelector(".rsp-summary")?.innerText.includes(text))"""
@@ -158,7 +156,7 @@ def _opened(browser: Browser, address: str) -> tuple[Page, float]:
 
     def look() -> None:
         page.goto(address)
-        _until(page, _PAINTED, _CARDS)
+        until(page, _PAINTED, _CARDS)
 
     seconds = _timed(look)
     at_rest(page)
@@ -167,11 +165,7 @@ def _opened(browser: Browser, address: str) -> tuple[Page, float]:
 
 def at_rest(page: Page, summary: str = "") -> None:
     """Waits until the page computes nothing, and its line about image, models and question holds some words."""
-    _until(page, _REST, summary)
-
-
-def _until(page: Page, condition: str, given: object = None) -> None:
-    page.wait_for_function(condition, arg=given, polling=_LOOK_MS)
+    until(page, _REST, summary)
 
 
 def _card(page: Page, place: int) -> float:
@@ -185,7 +179,7 @@ def _card(page: Page, place: int) -> float:
 
     seconds = _timed(look)
     page.go_back()
-    _until(page, _PAINTED, _CARDS)
+    until(page, _PAINTED, _CARDS)
     at_rest(page)
     return seconds
 
@@ -197,7 +191,7 @@ def _click(page: Page, place: int) -> float:
         photograph.click(position={"x": 60 + 17 * place, "y": 120})
         y, x = str(page.locator(".rsp").get_attribute("data-pick")).split(",")
         said = "text => document.querySelector('.rsp-second')?.innerText.includes(text)"
-        _until(page, said, f"At y {y}, x {x},")
+        until(page, said, f"At y {y}, x {x},")
 
     seconds = _timed(click)
     at_rest(page)
@@ -223,7 +217,7 @@ def _visit_attribution(page: Page) -> tuple[float, float]:
 
     def until_maps() -> None:
         _go(page, "attribution")
-        _until(page, "() => document.querySelector('.st-key-attribution-map-right .js-plotly-plot .main-svg')")
+        until(page, "() => document.querySelector('.st-key-attribution-map-right .js-plotly-plot .main-svg')")
 
     maps = _timed(until_maps)
     return maps, maps + _timed(lambda: at_rest(page))
@@ -240,7 +234,7 @@ def _click_on_map(page: Page, place: int) -> float:
 
     def settle() -> None:
         picture.click(position={"x": 40 + 15 * place, "y": 60})
-        _until(page, "before => document.querySelector('.rsp-sentence')?.innerText !== before", before)
+        until(page, "before => document.querySelector('.rsp-sentence')?.innerText !== before", before)
         at_rest(page)
 
     return _timed(settle)
@@ -248,7 +242,7 @@ def _click_on_map(page: Page, place: int) -> float:
 
 def _look_at_image(page: Page, address: str, scene: int) -> None:
     page.goto(f"{address}/flow?scene={scene}")
-    page.locator(READY).wait_for()
+    until_ready(page)
     at_rest(page)
 
 
@@ -265,7 +259,7 @@ def soaked(browser: Browser, serving: Serving, tabs: int, seconds: float) -> Soa
     actions, deadline = 0, time.monotonic() + seconds
     while actions < tabs or time.monotonic() < deadline:
         page = pages[actions % tabs]
-        page.locator(READY).wait_for()
+        until_ready(page)
         place = {"x": 30.0 + 7 * (actions % 50), "y": 60.0 + 5 * (actions % 30)}
         page.locator('.rsp-photo[data-side="left"]').click(position=place)
         alerts = page.locator('.stAlert, [data-testid="stException"]')

@@ -18,7 +18,8 @@ import numpy as np
 import tyro
 from playwright.sync_api import Browser, sync_playwright
 
-from app.tools.screenshots import READY, TIMEOUT_MS, chromium_path
+from app.tools.screenshots import TIMEOUT_MS, chromium_path
+from app.tools.waiting import until_ready
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.scene import draw_scene
@@ -99,7 +100,7 @@ def _in_browser(browser: Browser, address: str, moves: int) -> dict[str, Any]:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.add_init_script(_TIMED_FRAMES)
     page.goto(address)
-    page.locator(READY).wait_for(timeout=TIMEOUT_MS)
+    until_ready(page, timeout_ms=TIMEOUT_MS)
     paint = page.evaluate("performance.getEntriesByName('rsp-lab-first-paint')[0].duration")
     handled, whole = np.array(page.evaluate(_MOVES, moves)).T
     page.close()

@@ -17,15 +17,14 @@ from typing import Annotated, Literal, TypeAlias
 import numpy as np
 import tyro
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from app.store.run_folders import run_folders, runs_root
 from app.tools.serving import running_workbench
+from app.tools.waiting import settled
 from rsp_lab.files import write_atomic
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-READY = '.rsp[data-ready="1"]'
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 TIMEOUT_MS = 120_000
 NARROW = 420
 MOST_BYTES = 250_000
@@ -120,13 +119,6 @@ class Shots:
     height: int | None = None
 
 
-def open_view(page: Page, address: str) -> None:
-    """Goes to a view and waits until it is drawn and nothing more is computed."""
-    page.goto(address)
-    page.locator(READY).wait_for()
-    page.locator(IDLE).wait_for()
-
-
 def chromium_path() -> str:
     """The Chromium on PATH; where there is none, the program ends with a message."""
     found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
@@ -176,29 +168,6 @@ def _photograph(browser: Browser, address: str, shot: Shot, shots: Shots) -> byt
         return page.screenshot()
     finally:
         page.close()
-
-
-# A chart is drawn before it is laid out, and once more in the width that its column gets; one on its way out of the
-# page, or not yet in it, has no size.
-_CHARTS_REST = """() => new Promise((done) => {
-  const boxes = () => [...document.querySelectorAll(".stPlotlyChart .main-svg:first-child")]
-    .map((e) => e.getBoundingClientRect()).map((b) => [b.x, b.y, b.width, b.height].join()).join(" ");
-  const before = boxes();
-  const complete = document.querySelectorAll(".stPlotlyChart").length
-    === document.querySelectorAll(".stPlotlyChart .main-svg:first-child").length;
-  setTimeout(() => done(complete && !before.includes(",0,0") && before === boxes()), 250);
-})"""
-
-
-def settled(page: Page, explorer: bool = False) -> None:
-    """Waits until a page has its sentence, nothing is computed, and every chart is drawn and at rest."""
-    page.locator(".rsp-sentence").first.wait_for()
-    if explorer:
-        page.locator(READY).wait_for()
-    page.locator(IDLE).wait_for()
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
-    page.wait_for_function(_CHARTS_REST)
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def quantised(content: bytes, most: int = MOST_BYTES) -> bytes:

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
-# A run shows in the state of the program, or, where all of it comes in one go, in the page's words. What changes neither
-# is over in less than the last bound.
+# A run shows in the state of the program, or, where all of it comes in one go, in the page's words. What changes
+# neither is over in less than the last bound.
 _FOLLOW = """async link => {
   const app = document.querySelector("[data-testid=stApp]");
   const words = document.querySelector(".st-key-words") ?? document.querySelector("[data-testid=stMain]");

@@ -10,7 +10,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.tools.screenshots import IDLE, TIMEOUT_MS, open_view
+from app.tools.screenshots import TIMEOUT_MS
+from app.tools.waiting import open_view, until, until_idle
 from tests.kit.canvas import overlay, painted, photograph
 from tests.kit.selectors import close_selectors, expect_pixel, open_selectors, type_pixel
 
@@ -50,7 +51,7 @@ def opened(browser: Browser, address: str) -> tuple[Page, Traffic]:
 def page(opened: tuple[Page, Traffic]) -> Page:
     page = opened[0]
     page.mouse.move(0, 0)
-    page.locator(IDLE).wait_for()
+    until_idle(page)
     return page
 
 
@@ -129,7 +130,7 @@ def test_the_last_of_quick_picks_wins_and_a_typed_pixel_wins_over_it(page: Page)
     last = str(explorer(page).get_attribute("data-pick"))
     expect(page.locator(".rsp-second")).to_contain_text("At y {}, x {},".format(*last.split(",")))
     expect(explorer(page)).to_have_attribute("data-pick", last)
-    page.locator(IDLE).wait_for()
+    until_idle(page)
 
     type_pixel(page, "Pixel x", 7)
 
@@ -204,7 +205,8 @@ def test_a_narrow_page_has_no_horizontal_scroll(page: Page) -> None:
 def test_both_themes_draw_on_their_own_ground(page: Page) -> None:
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        page.wait_for_function(
+        until(
+            page,
             """dark => {
               const parts = (element, name) => getComputedStyle(element)[name].match(/[0-9.]+/g);
               const level = (element, name) => Math.max(...parts(element, name).slice(0, 3));
@@ -214,9 +216,9 @@ def test_both_themes_draw_on_their_own_ground(page: Page) -> None:
               const ground = level(app, "backgroundColor");
               return dark ? ground < 60 && ink > 200 : ground > 230 && ink < 90;
             }""",
-            arg=scheme == "dark",
+            scheme == "dark",
         )
-        page.locator(IDLE).wait_for()
+        until_idle(page)
         assert painted(page.locator(".rsp-pair canvas:visible").last) > 5000
 
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.tools.screenshots import TIMEOUT_MS, settled
+from app.tools.screenshots import TIMEOUT_MS
+from app.tools.waiting import settled
 from tests.kit.links import follow
 from tests.kit.selectors import summary
 

@@ -16,8 +16,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from app.shell.text import JOINER
-from app.tools.screenshots import TIMEOUT_MS, settled
+from app.tools.screenshots import TIMEOUT_MS
 from app.tools.serving import running_workbench
+from app.tools.waiting import settled
 from rsp_lab.data.sample import Sample
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter

@@ -18,7 +18,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from app.tools.screenshots import IDLE, READY, TIMEOUT_MS, open_view
+from app.tools.screenshots import TIMEOUT_MS
+from app.tools.waiting import IDLE, open_view, until, until_ready
 from rsp_lab.capture.record import Record
 from tests.kit.selectors import close_selectors, expect_pixel, open_selectors, summary, type_pixel
 
@@ -60,6 +61,9 @@ TOP = """() => {
   walk(document);
   return Math.min(...tops);
 }"""
+# Nothing is computed, or only what a button stops.
+_REST = f"""() => document.querySelector(".rsp-sentence") && (document.querySelector('{IDLE}')
+  || [...document.querySelectorAll("button")].some(button => button.innerText === "Stop"))"""
 WITHOUT_PICTURE = ("Segments", "Figures", "Runs")
 
 # A picture twice as wide as high leaves no blank strip below it.
@@ -86,8 +90,7 @@ def page(browser: Browser, address: str, problems: list[str]) -> Page:
 
 def at_rest(page: Page) -> None:
     """The page has its sentence and computes nothing, or only what it shows the progress of, with a button to stop."""
-    page.locator(".rsp-sentence").first.wait_for()
-    page.locator(IDLE).or_(page.get_by_role("button", name="Stop", exact=True)).first.wait_for()
+    until(page, _REST)
 
 
 def go(page: Page, title: str) -> None:
@@ -102,7 +105,10 @@ def go(page: Page, title: str) -> None:
         break
     else:
         pytest.fail(f"no click leads to the page {title!r}")
-    page.locator('[data-testid="stApp"][data-test-script-state="running"]').or_(page.locator(IDLE)).first.wait_for()
+    until(
+        page,
+        "() => /^(running|notRunning)$/.test(document.querySelector('[data-testid=stApp]').dataset.testScriptState)",
+    )
     at_rest(page)
 
 
@@ -143,13 +149,13 @@ def test_a_page_opens_with_its_sentence_and_fits_a_telephone(page: Page, problem
     expect(page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]')).to_have_count(0)
     expect(page.locator("h1")).to_have_count(1)
     if title not in WITHOUT_PICTURE:
-        page.wait_for_function(f"() => ({TOP})() < 300")
+        until(page, f"() => ({TOP})() < 300")
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    page.wait_for_function(f"() => ({OVERFLOW})().every(left => left <= 0)")
+    until(page, f"() => ({OVERFLOW})().every(left => left <= 0)")
     if title not in WITHOUT_PICTURE:
-        page.wait_for_function(f"() => ({TOP})() < 300")
+        until(page, f"() => ({TOP})() < 300")
     if title in ("Relations", "Flips", "Surgery"):
-        page.wait_for_function(LOW)
+        until(page, LOW)
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     assert problems == []
 
@@ -164,9 +170,10 @@ def test_pages_follow_the_readers_theme(page: Page) -> None:
 
     for scheme, dark in (("dark", True), ("light", False)):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.wait_for_function(
+        until(
+            page,
             f"dark => {{ const [ground, ink] = ({ink})(); return dark ? ground < 60 && ink > 200 : ground > 230; }}",
-            arg=dark,
+            dark,
         )
         at_rest(page)
         # As it is painted: a ground of its own behind the words would be found here alone.
@@ -270,7 +277,7 @@ def test_an_upload_is_shown_and_one_too_large_refused(page: Page, upload_png: by
     page.get_by_text("20.0MB or smaller").or_(page.get_by_text("20MB or smaller")).first.wait_for()
     name = "<img src=x onerror=alert(1)>.png"
     chooser.set_input_files(files=[{"name": name, "mimeType": "image/png", "buffer": upload_png}])
-    page.locator(READY).wait_for()
+    until_ready(page)
     at_rest(page)
 
     expect(page.locator(".rsp-sentence").first).to_contain_text("The two differ on")

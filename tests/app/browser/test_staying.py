@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from app.tools.screenshots import TIMEOUT_MS, settled
+from app.tools.screenshots import TIMEOUT_MS
+from app.tools.waiting import settled
 from tests.app.browser.conftest import SMALL_PHOTOGRAPH
 from tests.kit.links import follow
 from tests.kit.selectors import close_selectors, expect_pixel, open_selectors

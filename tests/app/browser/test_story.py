@@ -13,7 +13,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from app.shell.tour import STEPS
-from app.tools.screenshots import TIMEOUT_MS, settled
+from app.tools.screenshots import TIMEOUT_MS
+from app.tools.waiting import settled, until
 from tests.kit.selectors import summary
 
 pytestmark = pytest.mark.browser
@@ -133,5 +134,5 @@ def test_a_narrow_story_begins_with_its_picture(page: Page) -> None:
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 0")
     settled(page)
 
-    page.wait_for_function("() => document.querySelector('.rsp-picture').getBoundingClientRect().top < 300")
-    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
+    until(page, "() => document.querySelector('.rsp-picture').getBoundingClientRect().top < 300")
+    until(page, "() => document.querySelector('[data-testid=stMain]').scrollWidth <= window.innerWidth")
