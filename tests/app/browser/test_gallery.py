@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.tools.screenshots import TIMEOUT_MS
 from app.tools.waiting import settled
-from tests.kit.links import follow
 from tests.kit.selectors import summary
 
 pytestmark = pytest.mark.browser
@@ -51,7 +50,7 @@ def test_a_card_leads_to_its_decision_and_the_way_back_to_the_cards(page: Page) 
 
 
 def test_a_card_is_opened_by_the_keyboard_and_filters_stay_in_the_link(page: Page, address: str) -> None:
-    follow(page, f"{address}/?gallery_kind=disagreement&gallery_right=only+scenes-rsp4")
+    page.goto(f"{address}/?gallery_kind=disagreement&gallery_right=only+scenes-rsp4")
     settled(page)
     expect(page.get_by_role("combobox", name="Who is right")).to_have_value("only scenes-rsp4")
     for card in page.locator(CARD).all():
@@ -66,7 +65,7 @@ def test_a_card_is_opened_by_the_keyboard_and_filters_stay_in_the_link(page: Pag
 
 
 def test_cards_whose_images_are_not_there_say_what_is_missing(page: Page, address: str) -> None:
-    follow(page, f"{address}/?gallery_scan=camvid")
+    page.goto(f"{address}/?gallery_scan=camvid")
     settled(page)
 
     expect(page.locator(".rsp-missing").first).to_contain_text("CAMVID_ROOT is not set")

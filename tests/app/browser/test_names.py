@@ -24,7 +24,6 @@ from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import save
 from tests.app.hostile import NAMES
-from tests.kit.links import follow
 from tests.kit.runs import write_run
 from tests.kit.selectors import open_selectors
 
@@ -151,7 +150,7 @@ def test_a_view_shows_names_as_they_are(page: Page, address: str, foreign: list[
         **choices,
     }
 
-    follow(page, f"{address}/{path}?{urlencode({'runs': [LEFT, RIGHT]} if path == 'runs' else link, doseq=True)}")
+    page.goto(f"{address}/{path}?{urlencode({'runs': [LEFT, RIGHT]} if path == 'runs' else link, doseq=True)}")
     settled(page, explorer=path == "flow")
 
     text = read(page)
@@ -176,7 +175,7 @@ def test_what_a_link_and_an_upload_are_called_is_text(
     page: Page, address: str, foreign: list[str], upload_png: bytes
 ) -> None:
     names = ("left", "right", "class", "rival", "case", "scene", "reading", "channel", "pixel", "flow_step")
-    follow(page, f"{address}/flow?{urlencode(dict(zip(names, NAMES, strict=False)))}")
+    page.goto(f"{address}/flow?{urlencode(dict(zip(names, NAMES, strict=False)))}")
     settled(page, explorer=True)
     assert NAMES[0] in read(page)
     check(page, foreign)

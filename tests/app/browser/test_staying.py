@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from app.tools.screenshots import TIMEOUT_MS
 from app.tools.waiting import settled
 from tests.app.browser.conftest import SMALL_PHOTOGRAPH
-from tests.kit.links import follow
 from tests.kit.selectors import close_selectors, expect_pixel, open_selectors
 
 pytestmark = pytest.mark.browser
@@ -71,7 +70,7 @@ def page(browser: Browser) -> Page:
 @pytest.mark.parametrize(("path", "width"), [*((path, 1280) for path in PICKERS), ("flow", 420), ("ledger", 420)])
 def test_nothing_that_is_clicked_moves(page: Page, address: str, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    follow(page, f"{address}/{path}?{PICKERS[path]}")
+    page.goto(f"{address}/{path}?{PICKERS[path]}")
     settled(page, explorer=path == "flow")
     boxes = resting(page)
     sentence = page.locator(".rsp-second" if path == "flow" else ".rsp-sentence").first
