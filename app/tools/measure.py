@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.tools.screenshots import TIMEOUT_MS, chromium_path
 from app.tools.serving import Serving, served
-from app.tools.waiting import until, until_ready
+from app.tools.waiting import IDLE, until, until_ready
 
 _PAGES = (
     *("story", "relations", "key-query", "ledger", "flips", "segments"),
@@ -28,8 +28,8 @@ _PAGES = (
 )
 SENTENCE = ".rsp-sentence"
 _CARDS = 12
-_REST = """text => document.querySelector(".rsp-sentence")
-  && document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+_REST = f"""text => document.querySelector(".rsp-sentence")
+  && document.querySelector('{IDLE}')
   && (!text || document.querySelector(".rsp-summary")?.innerText.includes(text))"""
 _PAINTED = """count => {
   const pictures = [...document.querySelectorAll(".rsp-card-picture")];

@@ -2,7 +2,8 @@
 
 The first of two ways needs a network that can be run only, the second one a head whose steps are known. The derivative
 with respect to a map depends on the steps below it alone, so that a walk up the steps shares what settings have in
-common: of k steps, each is passed twice instead of 2^k times.
+common: a step with j others below it is passed for 2^(j + 1) settings at once, the lowest and largest for two, where
+running every setting passes each of k steps 2^k times.
 """
 
 from __future__ import annotations
@@ -69,7 +70,11 @@ def run_settings(before: FrozenPass, after: FrozenPass, targets: Sequence[Target
 
 
 def climb_settings(before: FrozenHead, after: FrozenHead, target: Target) -> Readings:
-    """Of one target of a top-down head, from its lowest step to the highest.
+    """Of one target of a top-down head, from its lowest step to the highest; equal to :func:`run_settings` to rounding.
+
+    Args:
+        before, after: of one head, on images of one size.
+        target: with class and rival.
 
     Raises:
         ValueError: for a target that does not fit.
