@@ -23,6 +23,7 @@ WHOLE = {
     "notebooks": "what the notebooks do",
     "test_api_answers.py": "the public names together",
     "test_public_images.py": "the public names together",
+    "test_public_on_gpu.py": "the public names together",
     "trainers/reports/test_shipped.py": "the shipped weights",
     "trainers/test_cityscapes.py": "a data set from training to predictions",
     "trainers/test_folder.py": "a data set from training to predictions",
