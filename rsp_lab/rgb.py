@@ -48,7 +48,7 @@ def rgb_batch(
     with torch.inference_mode(False):
         wanted = dtype or (torch.float64 if batch.dtype == torch.float64 else torch.float32)
         own = batch.detach().to(device=device, dtype=wanted, copy=True, memory_format=torch.contiguous_format)
-        return own / 255 if batch.dtype == torch.uint8 else own
+        return _unit(own) if batch.dtype == torch.uint8 else own
 
 
 def one_image(
@@ -108,7 +108,13 @@ def network_input(image: ImageLike, anchor: Tensor, *, check_range: bool) -> Flo
     if low_high is not None:
         _check_range(batch, *low_high, array=isinstance(image, np.ndarray))
     own = batch.to(anchor)
-    return own / 255 if batch.dtype == torch.uint8 else own
+    return _unit(own) if batch.dtype == torch.uint8 else own
+
+
+def _unit(values: Tensor) -> Tensor:
+    """Values of 0 to 255 as 0 to 1, the same to the bit on every device."""
+    # By a tensor: a GPU multiplies by the reciprocal of a plain number, one step of rounding off.
+    return values / torch.full((), 255, dtype=values.dtype, device=values.device)
 
 
 def _as_tensor(image: object) -> Tensor:

@@ -54,11 +54,12 @@ def flexible_relation(
         compiled: as one kernel; without it all scores of the map are held, which is for tests of small maps.
     """
     batch, height, width, _ = query.shape
-    slopes = gaze.flatten(2)
+    # A tensor each: kernels of the gradient take no tensor that is indexed twice.
+    down, right = (slope.flatten(1).clone() for slope in gaze)
 
     def position(score: Tensor, b: Tensor, _head: Tensor, i: Tensor, j: Tensor) -> Tensor:
         rows, columns = j // width - i // width, j % width - i % width
-        return score + (slopes[0, b, i] * rows + slopes[1, b, i] * columns) / max(window.radius, 1)
+        return score + (down[b, i] * rows + right[b, i] * columns) / max(window.radius, 1)
 
     tokens = tuple(x.reshape(batch, 1, height * width, x.shape[-1]) for x in (query, key, value))
     mask = window_blocks(height, width, window, query.device)

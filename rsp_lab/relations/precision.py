@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
+from operator import attrgetter
+from threading import Lock
 from typing import Any
 
 import torch
+
+_OPERATIONS = ("cuda.matmul", "cudnn.conv", "cudnn.rnn", "mkldnn.matmul", "mkldnn.conv")
+"""What torch lets multiply float32 in fewer bits; convolutions on a GPU do unless told otherwise."""
+_EXACT = ("ieee", "none")
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
@@ -19,11 +26,63 @@ def without_autocast(device: torch.device) -> AbstractContextManager[Any]:
 def full_precision(device: torch.device, *, grad: bool = False) -> Iterator[None]:
     """Every operation in the dtype of its inputs, outside inference mode, with gradients recorded or not.
 
+    float32 is multiplied in all its bits, not as TF32 or bfloat16, in which sums would be a thousandth off. torch has
+    one setting for all threads: it is as it was when the last one leaves.
+
     What was made in inference mode can take no part in a gradient; a copy that is made in here can.
 
     Args:
         device: on which the operations run.
         grad: whether gradients are recorded.
     """
-    with torch.inference_mode(False), torch.set_grad_enabled(grad), without_autocast(device):
+    with _ALL_BITS, torch.inference_mode(False), torch.set_grad_enabled(grad), without_autocast(device):
         yield
+
+
+class _AllBits:
+    """While any thread is inside, float32 is multiplied as float32."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._restore: list[Callable[[], None]] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._switch()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            while not self._inside and self._restore:
+                self._restore.pop()()
+
+    def _switch(self) -> None:
+        # By torch's older names where they answer: the newer ones alone would leave the two at odds, and the older ones
+        # then refuse to answer, to kernels that are compiled among others.
+        with suppress(RuntimeError):
+            self._set(_set_matmul, torch.get_float32_matmul_precision(), "highest")
+        with suppress(RuntimeError):
+            self._set(_set_convolution, torch.backends.cudnn.allow_tf32, False)
+        for name in _OPERATIONS:
+            operation = attrgetter(name)(torch.backends)
+            if operation.fp32_precision not in _EXACT:
+                self._set(partial(setattr, operation, "fp32_precision"), operation.fp32_precision, "ieee")
+
+    def _set(self, setter: Callable[[Any], None], before: object, wanted: object) -> None:
+        if before != wanted:
+            setter(wanted)
+            self._restore.append(partial(setter, before))
+
+
+def _set_matmul(precision: str) -> None:
+    torch.set_float32_matmul_precision(precision)
+
+
+def _set_convolution(tf32: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+_ALL_BITS = _AllBits()

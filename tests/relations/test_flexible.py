@@ -56,6 +56,48 @@ def test_blocks_hold_every_window_and_skip_what_none_reaches(window: Window) -> 
     assert window.radius > 3 or not reached.all()
 
 
+def test_kernels_of_the_gradient_take_the_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They refuse a tensor that scores read twice, and only when a network is trained. Here up to where they are
+    compiled, which needs a GPU."""
+    from torch._dynamo.backends.common import aot_autograd
+    from torch._inductor.kernel.flex.flex_attention import validate_joint_graph
+
+    monkeypatch.setattr(flex_attention, "_validate_device", lambda *_: None)
+    backward: list[torch.fx.GraphModule] = []
+
+    def kept(graph: torch.fx.GraphModule, _: object) -> torch.fx.GraphModule:
+        backward.append(graph)
+        return graph
+
+    traced = aot_autograd(fw_compiler=lambda graph, _: graph, bw_compiler=kept)
+    attend = torch.compile(flex_attention.flex_attention, fullgraph=True, dynamic=False, backend=traced)
+    monkeypatch.setattr(flexible, "_compiled", lambda: attend)
+    shapes = (2, 13, 11, 16), (2, 13, 11, 16), (2, 13, 11, 16), (2, 2, 13, 11)
+    leaves = [torch.ones(shape, requires_grad=True) for shape in shapes]
+    flexible_relation(*leaves, Window(3)).sum().backward()  # type: ignore[arg-type]
+
+    (graph,) = backward
+    validate_joint_graph(graph.joint_graph0.graph)  # type: ignore[arg-type, union-attr]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: tests use one where CUDA_VISIBLE_DEVICES names it")
+@pytest.mark.parametrize("size", [(13, 11), (64, 128)])
+@pytest.mark.parametrize("window", [Window(7), Window(3, 3)], ids=Window.describe)
+def test_a_gpu_gives_the_gradient_of_gathering(window: Window, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(3)
+    shapes = (2, *size, 32), (2, *size, 32), (2, *size, 64), (2, 2, *size)
+    leaves = [torch.randn(shape, generator=generator).cuda().requires_grad_() for shape in shapes]
+    assert takes_flexible(leaves[0], leaves[2], softmax=True)
+    grad = torch.randn(shapes[2], generator=generator).cuda()
+    expected = gathered_relation(*leaves, window, softmax=True)  # type: ignore[arg-type]
+    found = flexible_relation(*leaves, window)  # type: ignore[arg-type]
+
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    ours, theirs = (torch.autograd.grad(one, leaves, grad) for one in (found, expected))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
 def maps(device: str = "cuda", channels: int = 32, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """A map that says where it is; no values."""
     made = torch.empty(1, 4, 4, channels, dtype=dtype, device="meta")

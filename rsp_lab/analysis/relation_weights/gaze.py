@@ -238,7 +238,8 @@ class StepGaze(Summarised):
 def gaze_steps(model: nn.Module, image: ImageLike | Record, index: int = 0) -> tuple[StepGaze, ...]:
     """Why the relation weights of one image are what they are, a relation at a time, highest step first.
 
-    Steps without a relation are absent. Holds for a pass without edits, which the residuals show.
+    Steps without a relation are absent. Holds for a pass without edits, which the residuals show. Results are on the
+    CPU, wherever the model is.
 
     Args:
         model: with relations.
@@ -264,7 +265,7 @@ def gaze_steps(model: nn.Module, image: ImageLike | Record, index: int = 0) -> t
 
 def _take_apart(step: str, module: RelationalSemanticsExtractor, record: Record, index: int) -> StepGaze:
     def captured(part: str) -> Tensor:
-        values = record[f"{step}.{part}"][index : index + 1].detach()
+        values = record[f"{step}.{part}"][index : index + 1].detach().cpu()
         return values.to(torch.promote_types(values.dtype, torch.float32))
 
     query, key, scores, weights = map(captured, _PARTS)
