@@ -104,10 +104,10 @@ class ChangeLedger(Summarised):
 
     @property
     def looking_share(self) -> float:
-        """Sum of |looking| over the sum of |content| by level and |looking|; 0 where nothing changes."""
+        """Sum of |looking| over the sum of |content| by level and |looking|; 0 where all of it is rounding."""
         looking = sum(map(abs, self.looking.values()))
         whole = looking + sum(map(abs, self.content.values()))
-        return looking / whole if whole else 0.0
+        return looking / whole if whole > self.tolerance else 0.0
 
     def level_name(self, level: int) -> str:
         """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
