@@ -79,6 +79,8 @@ def _checked_where_it_says_shapes(**options: Any) -> Callable[[Any], Any]:
 if find_spec("beartype"):
     jaxtyping.install_import_hook(shaped_modules(), _CHECKER)
     jaxtyping.jaxtyped = _checked_where_it_says_shapes
+# As early, since rsp_lab knows torch's initialisers by what they are when it is imported.
+remember_draws()
 
 
 def pytest_configure() -> None:
@@ -91,7 +93,6 @@ def pytest_configure() -> None:
     # Millions of objects of libraries stay to the end: looking through all of them, as often as usual, takes a seventh
     # of the time. What a test leaves behind is young and found all the same.
     gc.set_threshold(10_000, 20, 20)
-    remember_draws()
     beside = "PYTEST_XDIST_WORKER" in os.environ
     torch.set_num_threads(1 if beside else 2)
     if beside:

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.tools.screenshots import TIMEOUT_MS, chromium_path
 from app.tools.serving import Serving, served
-from app.tools.waiting import IDLE, until, until_ready
+from app.tools.waiting import IDLE, charts_painted, until, until_ready
 
 _PAGES = (
     *("story", "relations", "key-query", "ledger", "flips", "segments"),
@@ -209,7 +209,10 @@ def _visit(page: Page, path: str) -> float:
         page.wait_for_timeout(50)
         at_rest(page)
 
-    return _timed(visit) - 0.05
+    seconds = _timed(visit) - 0.05
+    # Charts are painted after that, the first with a library that the browser loads then: no part of the next page.
+    charts_painted(page)
+    return seconds
 
 
 def _visit_attribution(page: Page) -> tuple[float, float]:

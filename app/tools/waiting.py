@@ -57,12 +57,17 @@ def open_view(page: Page, address: str) -> None:
     until_idle(page)
 
 
+def charts_painted(page: Page) -> None:
+    """Every chart is drawn and at rest."""
+    until(page, "() => !document.querySelector('[data-testid=stSkeleton]')")
+    until(page, _CHARTS_REST)
+
+
 def settled(page: Page, explorer: bool = False) -> None:
     """Waits until a page has its sentence, nothing is computed, and every chart is drawn and at rest."""
     until(page, _SENTENCE)
     if explorer:
         until_ready(page)
     until_idle(page)
-    until(page, "() => !document.querySelector('[data-testid=stSkeleton]')")
-    until(page, _CHARTS_REST)
+    charts_painted(page)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

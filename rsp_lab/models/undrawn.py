@@ -19,14 +19,15 @@ _DRAWN = (
     "xavier_uniform_",
     "orthogonal_",
 )
-_DRAWING = {func for name in _DRAWN for holder in (init, Tensor) if (func := getattr(holder, name, None)) is not None}
+DRAWING = {func for name in _DRAWN for holder in (init, Tensor) if (func := getattr(holder, name, None)) is not None}
+"""What fills a tensor with random numbers."""
 
 
 class _Undrawn(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func in _DRAWING:
+        if func in DRAWING:
             return args[0] if args else (kwargs or {})["tensor"]
         return func(*args, **(kwargs or {}))
 

@@ -23,9 +23,9 @@ from app.store.side_by_side import Report, side_by_side
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.analysis.relation_weights.complementarity import (
     Null,
+    RandomNetworks,
     StepComplementarity,
     channel_correlations,
-    random_complementarity,
     step_complementarities,
 )
 from rsp_lab.analysis.relation_weights.key_query import key_query
@@ -191,8 +191,10 @@ def with_random(
     if key not in results() and not may_start(text, label, f"keyquery-go-{side}"):
         return scores
 
+    networks = RandomNetworks(selection.passes[side].segmenter)
+
     def draw(seed: int, _: Report) -> dict[str, float]:
-        return random_complementarity(selection.passes[side].segmenter, selection.passes[side].image, seed)
+        return networks.scores(selection.passes[side].image, seed)
 
     def work() -> list[dict[str, float]]:
         with Stoppable(text) as bar:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import nan
-from threading import Lock
 from typing import Any
 
 import torch
@@ -17,16 +17,14 @@ from torch import Tensor, nn
 
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.heads import TopDownHead
+from rsp_lab.models.redrawn import Redrawn
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike, rgb_images
 from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
-
-_DRAWING = Lock()
-"""Held while weights are drawn: all threads share one generator."""
 
 COMPLEMENTARITY_RULE = (
     "minus the mean over the middle channels of the correlation over the map of query channel c with key channel c"
@@ -128,7 +126,7 @@ class StepComplementarity(Summarised):
     random: Null | None = None
 
     def beside(self, random_draws: Sequence[float]) -> StepComplementarity:
-        """The same beside the scores of models with random weights, see :func:`random_complementarity`."""
+        """The same beside the scores of models with random weights, see :class:`RandomNetworks`."""
         random = _random_null(self.score, list(random_draws))
         return replace(self, random_draws=tuple(random_draws), random=random)
 
@@ -218,7 +216,8 @@ def complementarity(
     if same_source is not None:
         _check_same_source(same_source)
     found = _correlations(model, given)
-    random = [_correlations(_random_like(model, seed + i), given) for i in range(random_models if found else 0)]
+    twins = RandomNetworks(model)
+    random = [twins.correlations(given, seed + i) for i in range(random_models if found else 0)]
     other = {} if same_source is None else _correlations(same_source, given)
     return tuple(
         Complementarity(
@@ -258,17 +257,38 @@ def step_complementarities(
     return tuple(found)
 
 
-def random_complementarity(model: Segmenter, image: ImageLike, seed: int) -> dict[str, float]:
-    """The score by step of a model of the same architecture with weights as drawn before training.
+class RandomNetworks:
+    """Networks of a model's architecture with weights as drawn before training, built once for each thread at work.
 
     Args:
         model: left alone.
-        image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
-        seed: of the weights; the global random state is left alone.
     """
-    anchor = next(model.parameters())
-    given = rgb_images(image, dtype=anchor.dtype, device=anchor.device)
-    return {step: measured.score for step, measured in _correlations(_random_like(model, seed), given).items()}
+
+    def __init__(self, model: Segmenter) -> None:
+        self._model = model
+        self._idle: list[Redrawn[Segmenter]] = []
+
+    def scores(self, image: ImageLike, seed: int) -> dict[str, float]:
+        """The complementarity score by step, with the weights of a seed. Several threads may ask at once.
+
+        Args:
+            image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
+            seed: of the weights; the global random state is left alone.
+        """
+        anchor = next(self._model.parameters())
+        given = rgb_images(image, dtype=anchor.dtype, device=anchor.device)
+        return {step: measured.score for step, measured in self.correlations(given, seed).items()}
+
+    def correlations(self, images: Sequence[Tensor], seed: int) -> dict[str, _Measured]:
+        """By step, over all images in the model's dtype, on its device; empty for a model without relations."""
+        try:
+            redrawn = self._idle.pop()
+        except IndexError:
+            redrawn = Redrawn(partial(_untrained, self._model))
+        try:
+            return _correlations(redrawn.draw(seed), images)
+        finally:
+            self._idle.append(redrawn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,14 +315,14 @@ def _random_null(score: float, drawn: list[float]) -> Null | None:
     return null_of("random weights", score, torch.tensor(drawn, dtype=torch.float64)) if drawn else None
 
 
-def _correlations(model: nn.Module, images: Sequence[Tensor]) -> dict[str, _Measured]:
+def _correlations(model: Segmenter, images: Sequence[Tensor]) -> dict[str, _Measured]:
     """By step, over all images; empty for a model without relations."""
     steps = list(relation_modules(model))
     taps = [f"{step}.{part}" for step in steps for part in ("query", "key")]
     found: dict[str, list[tuple[Tensor, Tensor]]] = {step: [] for step in steps}
     for image in images if steps else ():
         with full_precision(image.device):
-            _, record = run_with_capture(model, image.clone(), taps=taps)
+            _, record = run_with_capture(CoarseSegmenter(model), image.clone(), taps=taps)
         for step in steps:
             found[step].append(_measure(record[f"{step}.query"][0], record[f"{step}.key"][0]))
     return {
@@ -341,19 +361,22 @@ class _Unread(nn.Module):
         return x.new_zeros(()).expand(len(x), self.channels, *x.shape[-2:])
 
 
-def _random_like(model: Segmenter, seed: int) -> Segmenter:
-    """The same architecture with weights as drawn before training, in eval mode, as far as relations read it.
+def _untrained(model: Segmenter) -> Segmenter:
+    """The same architecture before training, in eval mode, as far as its relations.
 
-    The levels below all relations are the largest, and take half of the time; what they are changes no key, no query.
+    What lies below them takes more than half of the time, the largest levels among it, and changes no key, no query.
     """
-    with _DRAWING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        random = Segmenter(model.config)
-    lowest = min((step_levels(step)[1] for step in relation_modules(random)), default=2)
-    for level in range(2, lowest):
-        random.pyramid.fpn.layer_blocks[level - 2] = _Unread(model.config.pyramid.channels)
-        assert isinstance(random.head, TopDownHead)
-        random.head.transforms[f"q{level}"] = _Unread(random.head.config.channels)
+    random = Segmenter(model.config)
+    if relations := relation_modules(random):
+        lowest = min(step_levels(step)[1] for step in relations)
+        head = random.head
+        assert isinstance(head, TopDownHead)
+        for level in range(2, lowest):
+            for blocks in (random.pyramid.fpn.inner_blocks, random.pyramid.fpn.layer_blocks):
+                blocks[level - 2] = _Unread(model.config.pyramid.channels)
+            head.transforms[f"q{level}"] = _Unread(head.config.channels)
+        del head.steps[len(head.steps) - (lowest - 2) :]
+        head.add_module("classifier", _Unread(len(model.class_names)))
     return random.to(model.mean).eval()
 
 

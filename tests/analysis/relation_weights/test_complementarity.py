@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.relation_weights.complementarity import (
+    RandomNetworks,
     channel_correlations,
     complementarity,
     complementarity_score,
     null_of,
-    random_complementarity,
     shuffled_scores,
 )
 from rsp_lab.analysis.relation_weights.key_query import key_query
@@ -152,7 +152,9 @@ def test_scores_of_random_weights_are_those_of_a_whole_network(steps: tuple[int,
 
     expected = {found.step: found.score for found in complementarity(whole, images[0], random_models=0, draws=1)}
     assert list(expected) == [f"step{step}" for step in steps]
-    assert random_complementarity(Segmenter(config), images[0], 5) == expected
+    networks = RandomNetworks(Segmenter(config))
+    assert networks.scores(images[0], 4) != expected
+    assert networks.scores(images[0], 5) == expected
 
 
 def test_random_weights_are_no_exception_under_their_own_null(images: list[Tensor]) -> None:

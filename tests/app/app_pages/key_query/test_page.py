@@ -14,7 +14,7 @@ from app.app_pages.key_query import page as key_query
 from app.store import models
 from app.store.results import Results
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
-from rsp_lab.analysis.relation_weights.complementarity import complementarity, step_complementarities
+from rsp_lab.analysis.relation_weights.complementarity import RandomNetworks, complementarity, step_complementarities
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
@@ -109,7 +109,7 @@ def test_a_new_pixel_costs_no_forward_pass(page: AppTest, monkeypatch: pytest.Mo
 
 
 def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_query, "random_complementarity", lambda *_: pytest.fail("drew after a stop"))
+    monkeypatch.setattr(RandomNetworks, "scores", lambda *_: pytest.fail("drew after a stop"))
     # Of its own: the made-up scores below stay out of everybody's.
     store = Results()
     monkeypatch.setattr(key_query, "results", lambda: store)
@@ -122,11 +122,11 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
 
     asked: list[int] = []
 
-    def scores(model: object, image: object, seed: int) -> dict[str, float]:
+    def scores(networks: object, image: object, seed: int) -> dict[str, float]:
         asked.append(seed)
         return dict.fromkeys(looked().frozen.steps, 0.01 * seed)
 
-    monkeypatch.setattr(key_query, "random_complementarity", scores)
+    monkeypatch.setattr(RandomNetworks, "scores", scores)
     next(button for button in page.button if str(button.key).startswith("keyquery-go")).click()
     run(page)
 
