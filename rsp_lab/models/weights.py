@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, overload
@@ -140,6 +141,7 @@ def shipped() -> dict[str, Path]:
     return {file.stem: file for file in files}
 
 
+@cache
 def shipped_panoptic() -> tuple[str, ...]:
     """Names of the weights that come with the package and hold a panoptic model."""
     return tuple(name for name, file in shipped().items() if isinstance(read_header(file)[0], PanopticConfig))
