@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rsp_lab._version import __version__
 
 if TYPE_CHECKING:
-    from rsp_lab import attribution, figures, regions, scenes, surgery
+    from rsp_lab import attribution, figures, film, regions, scenes, surgery
     from rsp_lab.analysis.arena.result import ArenaResult
     from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
     from rsp_lab.analysis.attribution.attribute import Attribution, attribute
@@ -150,6 +150,7 @@ else:
     _MODULES = {
         "attribution": "rsp_lab.attribution",
         "figures": "rsp_lab.figures",
+        "film": "rsp_lab.film",
         "regions": "rsp_lab.regions",
         "scenes": "rsp_lab.scenes",
         "surgery": "rsp_lab.surgery",
@@ -245,6 +246,7 @@ __all__ = [
     "explain_segment",
     "explore",
     "figures",
+    "film",
     "flip_stories",
     "flow_picture",
     "freeze",

@@ -6,10 +6,14 @@ signatures, so that a new one without a call in the table fails.
 
 from __future__ import annotations
 
+import atexit
 import inspect
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -35,7 +39,7 @@ CLASSES = ("road", "rider", "person", "sky")
 SIZE = (64, 72)
 HALF = torch.arange(SIZE[0])[:, None].expand(SIZE) < 32
 TARGET = rl.PixelTarget(20, 31)
-NAMESPACES = (rl, rl.attribution, rl.figures, rl.regions, rl.scenes, rl.surgery)
+NAMESPACES = (rl, rl.attribution, rl.figures, rl.film, rl.regions, rl.scenes, rl.surgery)
 
 
 @cache
@@ -166,9 +170,25 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "panoptic": lambda image: rl.panoptic(panoptic_model(), image).output.logits,
     "PanopticSegmenter.forward": lambda image: panoptic_model()(image).logits,
     "Segmenter.pyramid_maps": lambda image: model().pyramid_maps(image)[3],
+    "film.film_of_run": lambda image: rl.film.film_of_run(states(), image, TARGET, scenes=0),
     "figures.draw_reach": lambda image: rl.figures.draw_reach(image, [reach()], ["rsp4"]),
 }
 """One call of each public function with an image; what it answers is compared."""
+
+
+@cache
+def states() -> tuple[Any, ...]:
+    """Two states that a run kept."""
+    from tests.kit.films import kept_run
+
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return rl.film.film_states(kept_run(folder / "run", config=presets.tiny_rsp4(CLASSES)))
+
+
+@cache
+def film() -> rl.film.Film:
+    return rl.film.film_of_run(states(), photograph(), TARGET, changed=photograph().flip(2), scenes=0)
 
 
 @cache
@@ -405,6 +425,13 @@ def results() -> dict[str, object]:
         explanation(),
         rl.operate(model(), photograph(), rl.surgery.Transplant(record, steps="step54")),
         change(),
+        film(),
+        film().states[0],
+        film().states[0].gaze[0],
+        film().states[0].complementarity[0],
+        film().states[0].change,
+        panel := rl.film.film_panels(film())[0],
+        panel.curves[0],
         rl.level_pixels(model(), photograph(), TARGET, steps=1),
         next(iter(rl.scenes.reading_rates(street, scenes=1, size=(64, 128)).values())),
         rl.FrozenPair.of(model(), photograph(), photograph()),

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
 
 NETWORKS = ("model", "subject", "looking", "panoptic_model")
 RESULTS = ("explanation", "attribution", "flips", "change", "gaze", "panoptic_pass", "segment_story")
-NOTHING_ON_A_DEVICE = {"erase", "figures.draw_reach"}
+NOTHING_ON_A_DEVICE = {"erase", "figures.draw_reach", "film.film_of_run"}
 RELATIVE, ABSOLUTE = 2e-3, 2e-4
 PLAIN = {
     "Segmenter.coarse_logits",

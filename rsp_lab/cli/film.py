@@ -8,10 +8,10 @@ from typing import Annotated
 import torch
 import tyro
 
-from rsp_lab._version import __version__
 from rsp_lab.analysis.film.film import Film
 from rsp_lab.analysis.film.film_file import STATE, check_film_target, write_film
-from rsp_lab.analysis.film.run import SCENES, FilmQuestion, photo_question, run_film, scene_question
+from rsp_lab.analysis.film.of_run import STATES, film_of_run, film_states
+from rsp_lab.analysis.film.run import SCENES
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
@@ -26,10 +26,9 @@ from rsp_lab.figures.results.film_frame import film_frames, film_seconds
 from rsp_lab.figures.style import save
 from rsp_lab.files import readable_name, to_json, whole_folder, write_atomic
 from rsp_lab.interruption import kept
-from rsp_lab.models.run_state import KeptState, kept_states, spaced
+from rsp_lab.models.run_state import KeptState, kept_states
 
 FILM = "film.json"
-STATES = 14
 
 
 def film(
@@ -79,33 +78,28 @@ def film(
         raise ValueError("say where the decision is: --pixel Y X.")
     out = results.out
     check_film_target(out / FILM)
-    found = kept_states(run)
-    if len(found) < 2:
-        raise ValueError(f"{run}: keeps one state alone, and a film needs two: train with a smaller keep_every.")
-    chosen = spaced(found, states)
-    place = resolve_device(device)
-    asked = None if pixel is None else PixelTarget(*pixel, class_, rival)
-    name, last = run.resolve().name, chosen[-1]
+    chosen, place = film_states(run, states), resolve_device(device)
     with kept(f"what is done is kept in {out}, and the same command goes on"):
-        if image is not None and asked is not None:
-            question = _photo_question(last, name, image, after, asked, scenes, place)
-        else:
-            question = scene_question(
-                last,
-                name,
-                __version__,
+        with progress_on_stderr("film", "states") as report:
+            made = film_of_run(
+                chosen,
+                None if image is None else read_image(image),
+                None if pixel is None else PixelTarget(*pixel, class_, rival),
+                changed=None if after is None else read_image(after),
                 case=case,
                 seed=seed,
                 reading=reading,
-                target=asked,
                 scenes=scenes,
+                image_name="" if image is None else readable_name(image.name),
+                change_name="" if after is None else readable_name(after.name),
+                kept=out / f"{Path(FILM).stem}{STATE}",
+                fresh=results.fresh,
                 device=place,
+                report=report,
             )
-        state = out / f"{Path(FILM).stem}{STATE}"
-        with progress_on_stderr("film", "states") as report:
-            made = run_film(chosen, question, state, fresh=results.fresh, device=place, report=report)
+        kept_count = len(kept_states(run))
         with whole_folder(out, protect=_read(chosen, image, after)) as folder:
-            missing = _write(folder, made, len(found))
+            missing = _write(folder, made, kept_count)
     if results.json:
         print(to_json(made.to_dict()))
     else:
@@ -114,24 +108,7 @@ def film(
             print(made.at(number))
     if missing:
         say(f"no film.mp4: {missing}")
-    say(f"wrote {out}: {len(made.states)} of {len(found)} kept states, largest relative residual {made.residual:.1g}")
-
-
-def _photo_question(
-    state: KeptState, name: str, image: Path, after: Path | None, asked: PixelTarget, scenes: int, place: torch.device
-) -> FilmQuestion:
-    return photo_question(
-        state,
-        name,
-        __version__,
-        read_image(image),
-        readable_name(image.name),
-        asked,
-        changed=None if after is None else read_image(after),
-        change_name="" if after is None else readable_name(after.name),
-        scenes=scenes,
-        device=place,
-    )
+    say(f"wrote {out}: {len(made.states)} of {kept_count} kept states, largest relative residual {made.residual:.1g}")
 
 
 def _write(folder: Path, made: Film, kept_count: int) -> str:

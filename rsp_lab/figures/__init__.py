@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from rsp_lab.figures.results.change import NamedChange, draw_change
     from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
     from rsp_lab.figures.results.distance import draw_distance_curves
+    from rsp_lab.figures.results.film import draw_film
+    from rsp_lab.figures.results.film_frame import draw_film_frame
     from rsp_lab.figures.results.flips import draw_flips
     from rsp_lab.figures.results.gaze import draw_gaze
     from rsp_lab.figures.results.ledger import draw_ledger
@@ -70,6 +72,8 @@ else:
         "rsp_lab.figures.results.change": ("NamedChange", "draw_change"),
         "rsp_lab.figures.results.contact_sheet": ("draw_contact_sheet",),
         "rsp_lab.figures.results.distance": ("draw_distance_curves",),
+        "rsp_lab.figures.results.film": ("draw_film",),
+        "rsp_lab.figures.results.film_frame": ("draw_film_frame",),
         "rsp_lab.figures.results.flips": ("draw_flips",),
         "rsp_lab.figures.results.gaze": ("draw_gaze",),
         "rsp_lab.figures.results.ledger": ("draw_ledger",),
@@ -110,6 +114,8 @@ __all__ = [
     "draw_decision_flow",
     "draw_distance_curves",
     "draw_figure",
+    "draw_film",
+    "draw_film_frame",
     "draw_flips",
     "draw_gaze",
     "draw_key_query",

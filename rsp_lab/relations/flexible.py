@@ -5,6 +5,7 @@ The window is a block mask, the position plane a modification of the scores. Cel
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
@@ -48,11 +49,27 @@ def flexible_relation(
     """Context (b, y, x, c) of maps (b, y, x, c) and gaze (2, b, y, x), weights by softmax.
 
     Equal to the explicit path up to rounding. Differentiable once, where flexible attention is: not on a CPU. A kernel
-    is compiled for each size of map and window; after :data:`_KERNELS` of them further ones go the gathered way.
+    is compiled for each size of map and window; after :data:`_KERNELS` of them further ones go the gathered way, and so
+    does what needs a gradient where its kernels cannot be compiled, which a warning says.
 
     Args:
         compiled: as one kernel; without it all scores of the map are held, which is for tests of small maps.
     """
+    maps = (query, key, value, gaze)
+    # In a network that is compiled as a whole it is compiled with it.
+    compiled = compiled and not torch.compiler.is_compiling()
+    needs_gradient = torch.is_grad_enabled() and any(x.requires_grad for x in maps)
+    if compiled and needs_gradient and not _gradient_compiles(query.device):
+        return gathered_relation(*maps, window, softmax=True)
+    try:
+        return _attended(*maps, window, _compiled() if compiled else _attention())
+    except TooManySizesError:
+        return gathered_relation(*maps, window, softmax=True)
+
+
+def _attended(
+    query: Tensor, key: Tensor, value: Tensor, gaze: Tensor, window: Window, attend: Callable[..., Tensor]
+) -> Tensor:
     batch, height, width, _ = query.shape
     # A tensor each: kernels of the gradient take no tensor that is indexed twice.
     down, right = (slope.flatten(1).clone() for slope in gaze)
@@ -63,13 +80,28 @@ def flexible_relation(
 
     tokens = tuple(x.reshape(batch, 1, height * width, x.shape[-1]) for x in (query, key, value))
     mask = window_blocks(height, width, window, query.device)
-    # In a network that is compiled as a whole it is compiled with it.
-    attend = _compiled() if compiled and not torch.compiler.is_compiling() else _attention()
-    try:
-        context: Tensor = attend(*tokens, score_mod=position, block_mask=mask, scale=1.0)
-    except TooManySizesError:
-        return gathered_relation(query, key, value, gaze, window, softmax=True)
+    context: Tensor = attend(*tokens, score_mod=position, block_mask=mask, scale=1.0)
     return context.view(value.shape)
+
+
+@cache
+def _gradient_compiles(device: torch.device) -> bool:
+    """Whether kernels of the gradient are compiled on a device, by a trial on two cells: an error in the midst of a
+    backward pass would come too late."""
+    shapes = (1, 1, 2, _LEAST_CHANNELS), (1, 1, 2, _LEAST_CHANNELS), (1, 1, 2, _LEAST_CHANNELS), (2, 1, 1, 2)
+    try:
+        with torch.enable_grad():
+            leaves = [torch.zeros(shape, device=device, requires_grad=True) for shape in shapes]
+            query, key, value, gaze = leaves
+            torch.autograd.grad(_attended(query, key, value, gaze, Window(3), _compiled()).sum(), leaves)
+    except Exception as error:  # whatever the compiler meets, the other way is there
+        warnings.warn(
+            f"relations on {device} take the slower way of gathered blocks where they need a gradient: flexible "
+            f"attention does not compile there ({type(error).__name__}: {str(error).partition(chr(10))[0][:200]}).",
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 @lru_cache(maxsize=16)

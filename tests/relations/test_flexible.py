@@ -72,6 +72,7 @@ def test_kernels_of_the_gradient_take_the_position(monkeypatch: pytest.MonkeyPat
     traced = aot_autograd(fw_compiler=lambda graph, _: graph, bw_compiler=kept)
     attend = torch.compile(flex_attention.flex_attention, fullgraph=True, dynamic=False, backend=traced)
     monkeypatch.setattr(flexible, "_compiled", lambda: attend)
+    monkeypatch.setattr(flexible, "_gradient_compiles", lambda _: True)
     shapes = (2, 13, 11, 16), (2, 13, 11, 16), (2, 13, 11, 16), (2, 2, 13, 11)
     leaves = [torch.ones(shape, requires_grad=True) for shape in shapes]
     flexible_relation(*leaves, Window(3)).sum().backward()  # type: ignore[arg-type]
@@ -120,6 +121,41 @@ def test_what_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not takes_flexible(maps(channels=8), maps(), softmax=True)
     monkeypatch.setattr(flexible, "_has_triton", lambda: False)
     assert not takes_flexible(maps(), maps(), softmax=True)
+
+
+class _Unfit(torch.autograd.Function):
+    """An attention whose gradient no kernel can be compiled for."""
+
+    @staticmethod
+    def forward(ctx: object, value: torch.Tensor) -> torch.Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: object, *grads: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError("indexed twice\nand more")
+
+
+def test_without_kernels_of_the_gradient_only_what_needs_one_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[tuple[int, ...]] = []
+
+    def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **_: object) -> torch.Tensor:
+        taken.append(tuple(value.shape))
+        return _Unfit.apply(value)  # type: ignore[no-any-return, no-untyped-call]
+
+    monkeypatch.setattr(flexible, "_compiled", lambda: attend)
+    flexible._gradient_compiles.cache_clear()
+    shapes = (1, 5, 6, 16), (1, 5, 6, 16), (1, 5, 6, 16), (2, 1, 5, 6)
+    maps = [torch.ones(shape) for shape in shapes]
+    flexible_relation(*maps, Window(3))  # type: ignore[arg-type]
+    assert taken == [(1, 1, 30, 16)]
+    leaves = [one.requires_grad_() for one in maps]
+    expected = gathered_relation(*leaves, Window(3), softmax=True)  # type: ignore[arg-type]
+    with pytest.warns(UserWarning, match=r"gathered blocks .* \(NotImplementedError: indexed twice\)"):
+        found = flexible_relation(*leaves, Window(3))  # type: ignore[arg-type]
+    assert torch.equal(found, expected)
+    flexible_relation(*leaves, Window(3))  # type: ignore[arg-type]
+    assert taken[1:] == [(1, 1, 2, 16)], "tried once"
+    flexible._gradient_compiles.cache_clear()
 
 
 def test_relate_goes_where_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
