@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.extent import Box
-from rsp_lab.figures.drawing.panels import Scale, frame, lightened, printable, show_picture
+from rsp_lab.figures.drawing.negative_hatch import hatch_negative, hatch_scale
+from rsp_lab.figures.drawing.panels import Scale, colour_bar, frame, lightened, printable, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fit, line_height, text_width
 from rsp_lab.figures.style import QUIET, SINGLE, SMALL, TEXT, signed_weight_map
 from rsp_lab.text import signed_column, significant
@@ -80,6 +81,12 @@ def draw_level_maps(
     return top + rows * (high + 0.04) - 0.04
 
 
+def draw_level_scale(axes: Axes, limit: float, *, number: Callable[[float], str] = significant) -> None:
+    """The scale of such maps, from minus to plus its end."""
+    colour_bar(axes, signed_weight_map(), -limit, limit, flush=True, number=number)
+    hatch_scale(axes)
+
+
 def _show(axes: Axes, background: np.ndarray, values: Tensor, limit: float, size: tuple[int, int]) -> None:
     """Cells over the lightened picture."""
     show_picture(axes, background, size=size)
@@ -92,3 +99,4 @@ def _show(axes: Axes, background: np.ndarray, values: Tensor, limit: float, size
         interpolation="nearest",
         aspect="auto",
     )
+    hatch_negative(axes, values.numpy(), limit, size)

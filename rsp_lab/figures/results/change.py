@@ -15,10 +15,9 @@ from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
 from rsp_lab.figures.drawing.captions import image_words, model_words
-from rsp_lab.figures.drawing.level_maps import draw_level_maps
+from rsp_lab.figures.drawing.level_maps import draw_level_maps, draw_level_scale
 from rsp_lab.figures.drawing.panels import (
     Scale,
-    colour_bar,
     mark_pixel,
     rgb,
     shared_scale,
@@ -26,7 +25,7 @@ from rsp_lab.figures.drawing.panels import (
     sides,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, shorten, text_width
-from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, level_colour, plot_style, signed_weight_map
+from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, level_colour, plot_style
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import level_names
 from rsp_lab.text import signed_column
@@ -38,7 +37,7 @@ _PANEL_TALLEST = 1.4
 _PHOTO = 2.15
 _MAPS = (
     "Maps: content of each cell, over the detail of the second picture outside which no cell has 0.1 % of the level's "
-    "largest. Where nothing is coloured, the value is 0."
+    "largest. Where nothing is coloured, the value is 0; what is clearly below it is hatched."
 )
 
 
@@ -82,7 +81,7 @@ def draw_change(before: ImageLike, after: ImageLike, changes: Sequence[NamedChan
         for side, change in zip(sides(len(changes)), changes, strict=True):
             top = _draw_maps(sheet, rgb(after), side, change, names, boxes, scale, top) + 0.1
         bar = sheet.axes(_MARGIN, top, 2.0, 0.08, label="scale")
-        colour_bar(bar, signed_weight_map(), -scale.limit, scale.limit, flush=True)
+        draw_level_scale(bar, scale.limit)
         sheet.text(_MARGIN + 2.1, top - 0.03, "logits per cell, one scale for all maps", size=SMALL)
         top += 0.28
         words = fill(f"{_note(changes)} {_residuals(changes)}", DOUBLE - 2 * _MARGIN, SMALL)

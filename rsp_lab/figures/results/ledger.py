@@ -13,10 +13,9 @@ from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
 from rsp_lab.figures.drawing.captions import image_words, model_words
-from rsp_lab.figures.drawing.level_maps import draw_level_maps
+from rsp_lab.figures.drawing.level_maps import draw_level_maps, draw_level_scale
 from rsp_lab.figures.drawing.panels import (
     Scale,
-    colour_bar,
     mark_pixel,
     rgb,
     shared_scale,
@@ -33,7 +32,6 @@ from rsp_lab.figures.style import (
     level_colour,
     level_dash,
     plot_style,
-    signed_weight_map,
 )
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import level_names
@@ -52,7 +50,7 @@ def _note(accounts: Sequence[PixelAccount]) -> str:
     return (
         f"Maps: contribution of each cell of the level's {' or '.join(kinds)}, laid over the detail of the photograph "
         "that its frame above shows (no frame: all of it); outside the detail no cell has 0.1 % of the level's largest "
-        "contribution. Where nothing is coloured, the value is 0."
+        "contribution. Where nothing is coloured, the value is 0; what is clearly below it is hatched."
     )
 
 
@@ -104,7 +102,7 @@ def draw_ledger(image: ImageLike, accounts: Sequence[PixelAccount], *, width: fl
         for side, account in zip(sides(len(accounts)), accounts, strict=True):
             top = _draw_maps(sheet, image, side, account, names, boxes, scales, top) + 0.1
         bar = sheet.axes(_MARGIN, top, min(2.0, 0.4 * width), 0.08, label="scale")
-        colour_bar(bar, signed_weight_map(), -1, 1, flush=True, number=lambda end: f"{'−' if end < 0 else '+'}end")
+        draw_level_scale(bar, 1, number=lambda end: f"{'−' if end < 0 else '+'}end")
         words = "logits per cell; one scale per level, ± its end below each map"
         start = _MARGIN + min(2.0, 0.4 * width) + 0.1
         words = fill(words, width - _MARGIN - start, SMALL)

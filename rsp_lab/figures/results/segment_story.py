@@ -14,7 +14,7 @@ from rsp_lab.analysis.panoptic.score import SCORE_RULE
 from rsp_lab.analysis.panoptic.segments import SegmentStory
 from rsp_lab.figures.drawing.bars import BarRow, draw_signed_bars
 from rsp_lab.figures.drawing.captions import image_words
-from rsp_lab.figures.drawing.level_maps import draw_level_maps
+from rsp_lab.figures.drawing.level_maps import draw_level_maps, draw_level_scale
 from rsp_lab.figures.drawing.outline import outline
 from rsp_lab.figures.drawing.panels import (
     Scale,
@@ -37,11 +37,10 @@ from rsp_lab.figures.style import (
     SMALL,
     level_colour,
     plot_style,
-    signed_weight_map,
 )
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import level_names
-from rsp_lab.text import fixed, percent, signed_fixed, significant
+from rsp_lab.text import fixed, percent, signed_fixed
 
 _MARGIN, _GAP = 0.08, 0.12
 _PHOTO, _TALLEST = 3.3, 2.2
@@ -51,7 +50,7 @@ _PERCENTILE = 99.5
 NOTE = (
     "Bars and maps are exact for the semantic branch, its relation weights held, as means over the outlined pixels. "
     "Maps: contribution of each cell, over the detail outside which no cell has 0.1 % of the level's largest; each "
-    "level has a scale of its own, since its cells are of another size."
+    "level has a scale of its own, since its cells are of another size. What is clearly below 0 is hatched."
 )
 SCORE_NOTE = f"Attribution, no ledger: {SCORE_RULE}."
 
@@ -171,9 +170,8 @@ def _draw_maps(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float)
             mark=lambda axes: outline(axes, story.place.mask, INK, size, 0.6),
         )
     bar = sheet.axes(_MARGIN, top, 1.2, 0.08, label="scale")
-    colour_bar(bar, signed_weight_map(), -1, 1, flush=True, number=lambda end: f"{'−' if end < 0 else ''}end")
-    ends = ", ".join(f"level {x} {significant(scale.limit, 2)}" for x, scale in scales.items())
-    words = fill(f"end of each level's scale, logits per cell: {ends}", DOUBLE - 2 * _MARGIN - 1.3, SMALL)
+    draw_level_scale(bar, 1, number=lambda end: f"{'−' if end < 0 else ''}end")
+    words = "logits per cell; one scale per level, ± its end below each map"
     sheet.text(_MARGIN + 1.3, top - 0.03, words, size=SMALL)
     return top + 0.3
 

@@ -121,6 +121,7 @@ def test_operation_steps_and_amount_are_chosen(page: AppTest, link: dict[str, st
         assert words in said
 
 
+@pytest.mark.usefixtures("one_thread")  # weights that differ in any bit are counted
 @pytest.mark.parametrize("place", ["region at the pixel", "pixel"])
 def test_the_place_is_chosen(page: AppTest, place: str) -> None:
     said = run(page, surgery_edit="equal weights", surgery_where=place, pixel="150,40")
