@@ -18,6 +18,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from rsp_lab.frozen.calls import argument, functions, module_paths, passed_on
 from rsp_lab.frozen.rules import attention_scores, attention_weights
 from rsp_lab.frozen.wrappers import uncompiled
+from rsp_lab.relations.precision import ALL_BITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +102,10 @@ class AttentionWatch(TorchFunctionMode):
 
     @contextmanager
     def pass_of_network(self) -> Iterator[None]:
-        """In force, the mode, and the names of the modules that run; one pass at a time."""
+        """In force, the mode, full precision, and the names of the modules that run; one pass at a time."""
         self._counts.clear()
         # Compiled code calls no function that could be seen.
-        with uncompiled(self.network), module_paths(self.network) as self._here, self:
+        with ALL_BITS, uncompiled(self.network), module_paths(self.network) as self._here, self:
             yield
 
     def __torch_function__(

@@ -25,6 +25,7 @@ from rsp_lab.frozen.recorder import HeldModule, PassRecorder
 from rsp_lab.frozen.rules import FrozenError
 from rsp_lab.frozen.tape import Recording, Replay, Tape, Watch
 from rsp_lab.frozen.wrappers import uncompiled
+from rsp_lab.relations.precision import ALL_BITS
 
 GATE_BYTES = 6 * 10**9
 """What gates may take by default."""
@@ -190,7 +191,7 @@ class FrozenNetwork:
     @contextmanager
     def _alone(self, *, parameters: bool = False) -> Iterator[None]:
         """In force, the network runs for this thread alone and as it was written; parameters are in graphs, or not."""
-        with self._lock, uncompiled(self.network), gradients_of(self.network, parameters):
+        with ALL_BITS, self._lock, uncompiled(self.network), gradients_of(self.network, parameters):
             yield
 
     def _by_module(self, cut: Mapping[str, Tensor]) -> dict[str, dict[Place, Tensor]]:
@@ -243,7 +244,8 @@ class FrozenNetwork:
             raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
         draws = torch.Generator().manual_seed(0)
         signs = torch.randint(0, 2, output.shape, generator=draws, dtype=torch.int8).to(output) * 2 - 1
-        found = torch.autograd.grad(output, list(leaves.values()), signs, retain_graph=True, allow_unused=True)
+        with ALL_BITS:
+            found = torch.autograd.grad(output, list(leaves.values()), signs, retain_graph=True, allow_unused=True)
         return signs, dict(zip(leaves, found, strict=True))
 
     @cached_property
@@ -306,9 +308,9 @@ class FrozenNetwork:
         leaves, output = self._graph
         if not output.requires_grad:
             raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
-        found = torch.autograd.grad(
-            output, list(leaves.values()), weights.to(output), retain_graph=True, allow_unused=True
-        )
+        wanted = list(leaves.values())
+        with ALL_BITS:
+            found = torch.autograd.grad(output, wanted, weights.to(output), retain_graph=True, allow_unused=True)
         return {
             name: torch.zeros_like(leaf) if gradient is None else gradient
             for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
@@ -356,6 +358,7 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
         return put
 
     with ExitStack() as stack:
+        stack.enter_context(ALL_BITS)
         stack.enter_context(frozen._lock)
         stack.enter_context(uncompiled(frozen.network))
         for module in {point.module for point in frozen.points.values()}:

@@ -35,7 +35,7 @@ def full_precision(device: torch.device, *, grad: bool = False) -> Iterator[None
         device: on which the operations run.
         grad: whether gradients are recorded.
     """
-    with _ALL_BITS, torch.inference_mode(False), torch.set_grad_enabled(grad), without_autocast(device):
+    with ALL_BITS, torch.inference_mode(False), torch.set_grad_enabled(grad), without_autocast(device):
         yield
 
 
@@ -85,4 +85,5 @@ def _set_convolution(tf32: bool) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
 
 
-_ALL_BITS = _AllBits()
+ALL_BITS = _AllBits()
+"""A context in which float32 is multiplied in all its bits; see :func:`full_precision`, which is in it."""

@@ -24,7 +24,7 @@ LOADERS = {
     "load_panoptic",
     "load_segmenter",
     "load_model",
-    "run_film",
+    "film_of_run",
     "run_study",
     "run_repeats",
 }

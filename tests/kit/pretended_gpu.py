@@ -1,7 +1,8 @@
 """A GPU that is none: its tensors say they are on ``cuda:0`` and are computed on the CPU. What mixes devices fails.
 
-It says whether every tensor is where it has to be, which on a machine without a GPU nothing else says. It says nothing
-about kernels, speed or rounding of a GPU.
+It says whether every tensor is where it has to be, which on a machine without a GPU nothing else says, and whether
+convolutions are asked for in full precision: they are in TF32 otherwise, and a division by a plain number is rounded
+twice, as on a GPU. It says nothing about kernels or speed of a GPU.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _RESOLVERS = (
 )
 _MAY_MIX = ("aten::index", "aten::index_put_", "aten::index_put", "aten::_index_put_impl_")
 """Operations that take indices from the CPU, as they do with a real GPU."""
+_CONVOLUTIONS = ("aten::convolution", "aten::convolution_backward")
 
 
 class _Mixed(RuntimeError):
@@ -93,6 +95,11 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if "device" in kwargs:
         kwargs = {**kwargs, "device": CPU}
     inner_args, inner_kwargs = tree_map(_inner, (args, kwargs))
+    if pretended and name in _CONVOLUTIONS and torch.backends.cudnn.conv.fp32_precision == "tf32":
+        inner_args = tree_map(_in_tf32, inner_args)
+    if pretended and name == "aten::div" and _by_number(args, inner_kwargs):
+        reciprocal = torch.tensor(inner_args[1]).to(args[0].dtype) ** -1
+        func, inner_args = torch.ops.aten.mul.Tensor, (inner_args[0], reciprocal)
     out = func(*inner_args, **inner_kwargs)
     written = [x for argument, x in zip(func._schema.arguments, args, strict=False) if _written(argument)]
     if written and func._schema.returns and name.endswith("_"):
@@ -113,6 +120,17 @@ def _written(argument: Any) -> bool:
     return argument.alias_info is not None and argument.alias_info.is_write
 
 
+def _by_number(args: Any, kwargs: Any) -> bool:
+    return not kwargs and not isinstance(args[1], PretendedTensor) and args[0].is_floating_point()
+
+
+def _in_tf32(x: Any) -> Any:
+    """Rounded to the 10 bits of a fraction that TF32 has."""
+    if not isinstance(x, Tensor) or x.dtype != torch.float32:
+        return x
+    return ((x.detach().contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32)
+
+
 def _inner(x: Any) -> Any:
     return x.inner if isinstance(x, PretendedTensor) else x
 
@@ -124,14 +142,20 @@ def _registered() -> None:
 
 
 @contextmanager
-def pretended_gpu() -> Iterator[None]:
-    """While it lasts, a machine has one GPU, which is none."""
+def pretended_gpu(*, tf32: bool = True) -> Iterator[None]:
+    """While it lasts, a machine has one GPU, which is none.
+
+    Args:
+        tf32: whether convolutions are in TF32 unless full precision is asked for; False where a run on the CPU is to be
+            repeated to the bit.
+    """
     before = torch.__future__.get_overwrite_module_params_on_conversion()
     _registered()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     torch._C._set_only_lift_cpu_tensors(True)  # type: ignore[attr-defined]
     try:
         with pytest.MonkeyPatch.context() as patch, _Factories():
+            patch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
             patch.setattr("rsp_lab.capture.capture._address", lambda x: _address(_inner(x)))
             for module in _RESOLVERS:
                 patch.setattr(f"{module}.resolve_device", _resolved)

@@ -15,6 +15,7 @@ from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Summarised
 
@@ -74,7 +75,7 @@ def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:
     record = looked.record
     residuals: dict[str, float] = {}
     if isinstance(model, Segmenter):
-        with torch.no_grad():
+        with full_precision(looked.image.device):
             residuals = context_residuals(model, record)
     labels = labels_from_logits(record["logits"], record.image_size).to(torch.uint8).cpu().numpy()
     flow = context_flow(record) if isinstance(model, Segmenter) else ContextFlow({}, record.image_size)

@@ -187,7 +187,7 @@ def test_where_a_run_executes_may_change(tmp_path: Path) -> None:
 def test_a_run_keeps_every_tensor_on_its_device(tmp_path: Path) -> None:
     settings = config(steps=3, eval_every=3, accumulate=2, ema=0.9, optimiser=Optimiser("sgd", learning_rate=1e-2))
     run(replace(settings, device="cpu"), tmp_path / "cpu")
-    with pretended_gpu():
+    with pretended_gpu(tf32=False):
         model, _ = run(replace(settings, device="cuda"), tmp_path / "gpu")
         assert {value.device.type for value in model.state_dict().values()} == {GPU.type}
     ours, theirs = (load_file(tmp_path / name / LAST) for name in ("cpu", "gpu"))
