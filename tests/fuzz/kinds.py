@@ -23,7 +23,12 @@ from torch import Tensor
 from app.app_pages.runs.logs import read_run
 from app.shell.link import parsed_pixel
 from rsp_lab.analysis.arena.run import run_arena
+from rsp_lab.analysis.film.curves import film_panels
+from rsp_lab.analysis.film.film import Film
+from rsp_lab.analysis.film.film_file import read_film
 from rsp_lab.analysis.panoptic.quality import panoptic_quality
+from rsp_lab.analysis.scan.scan import Scan
+from rsp_lab.analysis.scan.scan_file import read_scan
 from rsp_lab.analysis.trade.run import run_trade
 from rsp_lab.capture.record import Record
 from rsp_lab.cli import main as rsp_lab_main
@@ -256,6 +261,29 @@ def damaged_trade(rng: random.Random, folder: Path, valid: Specimens) -> Case:
     )
 
 
+def damaged_film(rng: random.Random, folder: Path, valid: Specimens) -> Case:
+    """A damaged film: refused, or one that the workbench and a figure can tell."""
+    path = folder / "film.json"
+    path.write_bytes(damaged_json(json.loads(valid.film), rng))
+
+    def right(film: Film) -> bool:
+        words = [film.sentence(), *(film.at(place) for place in range(len(film.states)))]
+        return all(words) and bool(film_panels(film)) and len(film.to_dict()["states"]) == len(film.states)
+
+    return Case(lambda: read_film(path), REFUSALS, right, (path,))
+
+
+def damaged_scan(rng: random.Random, folder: Path, valid: Specimens) -> Case:
+    """A damaged scan: refused, or one whose rates and cards can be told."""
+    path = folder / "scan.json"
+    path.write_bytes(damaged_json(json.loads(valid.scan), rng))
+
+    def right(scan: Scan) -> bool:
+        return all(scan.sentences()) and all(card.sentence() for card in scan.cards)
+
+    return Case(lambda: read_scan(path), REFUSALS, right, (path,))
+
+
 def command_line(rng: random.Random, folder: Path, valid: Specimens) -> Case:
     """A command with wrong, odd or right words: exit code 0 or 2, never a traceback, nothing left behind."""
     out = folder / "out"
@@ -482,6 +510,8 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "run folder": (damaged_run_folder, 5),
     "state of the arena": (damaged_arena, 2),
     "state of a trade": (damaged_trade, 2),
+    "film": (damaged_film, 3),
+    "scan": (damaged_scan, 3),
     "command line": (command_line, 5),
     "COCO layout": (damaged_coco, 5),
     "odd output": (odd_output, 4),

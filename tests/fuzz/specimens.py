@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 
 from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
+from rsp_lab.analysis.film.film_file import shipped_films
+from rsp_lab.analysis.scan.scan_file import shipped_scans
 from rsp_lab.analysis.trade.run import TradeQuestion, run_trade
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.data.labels import CITYSCAPES
@@ -42,6 +44,7 @@ class Specimens:
         samples: what it was trained on.
         arena: a folder with the state of the arena for ``arena_settings``, of the model in ``weights``.
         trade: a folder with the state of a trade matrix of both models over ``samples``.
+        film: the shipped film's first two states, as JSON; ``scan`` the shipped scan's first two cards.
     """
 
     folder: Path
@@ -57,6 +60,8 @@ class Specimens:
     arena: Path
     arena_settings: ArenaSettings
     trade: Path
+    film: str
+    scan: str
 
 
 def make_specimens(folder: Path) -> Specimens:
@@ -103,7 +108,15 @@ def make_specimens(folder: Path) -> Specimens:
         arena=folder / "arena",
         arena_settings=settings,
         trade=folder / "trade",
+        film=_first(shipped_films()["scenes-rsp4"], "states", "stored"),
+        scan=_first(shipped_scans()["scenes"], "cards"),
     )
+
+
+def _first(path: Path, *lists: str) -> str:
+    """A shipped document with two of each list of its, so that damage hits every part of it."""
+    whole = json.loads(path.read_text("utf-8"))
+    return json.dumps({**whole, **{name: whole[name][:2] for name in lists}})
 
 
 def _run_config(model: SegmenterConfig) -> RunConfig:

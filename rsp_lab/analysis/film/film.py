@@ -67,6 +67,18 @@ class Film(FilmDecision, Summarised):
 
     states: tuple[FilmState, ...]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where states are not of one network and one question: no curve would go through them."""
+        for state in self.states:
+            levels = tuple(sorted(state.flow.ledger.levels, reverse=True))
+            scores = tuple(one.step for one in state.complementarity)
+            gaze = tuple(one.step for one in state.gaze)
+            if levels != self.levels or not gaze == scores == self.steps or tuple(state.regions) != self.cases:
+                raise ValueError(
+                    f"the state after {state.updates:,} updates has levels {levels}, steps {gaze} and {scores} and "
+                    f"cases {tuple(state.regions)}, the first one {self.levels}, {self.steps} and {self.cases}."
+                )
+
     @classmethod
     def of(cls, decision: FilmDecision, states: Iterable[FilmState]) -> Film:
         """The film of a decision at these states."""

@@ -89,6 +89,12 @@ def rates_of(rows: Any) -> tuple[ScanRate, ...]:
     return tuple(found)
 
 
+def _scene_of(facts: Any) -> SceneReading:
+    case, *numbers = typed(list, facts)
+    seed, reading = typed_list(int, numbers, 2)
+    return SceneReading(typed(str, case), seed, reading)
+
+
 def card_of(facts: Any, names: tuple[str, str], rank: int = 0) -> ScanCard:
     """What :meth:`ScanCard.to_dict` gave; raises KeyError, TypeError or ValueError for anything else."""
     scene, changes = facts["scene"], facts["changes"]
@@ -97,7 +103,7 @@ def card_of(facts: Any, names: tuple[str, str], rank: int = 0) -> ScanCard:
         kind=_one_of(KINDS, facts["kind"]),
         names=names,
         sample=typed(str, facts["sample"]),
-        scene=None if scene is None else SceneReading(typed(str, scene[0]), *typed_list(int, scene[1:], 2)),
+        scene=None if scene is None else _scene_of(scene),
         box=typed_list(int, facts["box"], 4),
         mask=typed(str, facts["mask"]),
         pixel=typed_list(int, facts["pixel"], 2),

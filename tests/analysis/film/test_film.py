@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -51,8 +52,16 @@ def test_a_state_says_who_is_right_and_what_it_read() -> None:
     assert "It reads 4.5 of 8 regions of drawn scenes right." in made.at(0)
     assert f"After {UPDATES[1]} updates" in made.at(0)
     assert "(wrong, it is sky)" in replace(made, truth="sky").at(0)
-    bare = replace(changed, gaze=(), change=None, regions={})
+    bare = replace(changed, gaze=(), complementarity=(), change=None, regions={})
     assert "gaze" not in replace(made, states=(bare,)).at(0)
+
+
+@pytest.mark.parametrize("other", [{"gaze": ()}, {"complementarity": ()}, {"regions": {}}])
+def test_states_are_of_one_network_and_one_question(other: dict[str, Any]) -> None:
+    first, last = film().states
+
+    with pytest.raises(ValueError, match=r"the state after 8 updates has levels .* the first one"):
+        replace(film(), states=(first, replace(last, **other)))
 
 
 def test_ribbons_have_the_scale_of_the_busiest_state() -> None:

@@ -57,6 +57,8 @@ def test_damaged_files_are_refused(tmp_path: Path, changes: dict[str, Any], word
         {"box": [1, 2, 3]},
         {"pixel": ["a", 2]},
         {"scene": ["car-bus", 1]},
+        {"scene": ""},
+        {"scene": []},
         {"margins": [1.0, None]},
         {"truth": 3},
         {"part": "large"},
