@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
@@ -35,7 +35,7 @@ class Redrawn(Generic[ModuleT]):
         self._build = build
         with _Recorded() as recorded:
             self.network = self._built(0)
-        own = {id(value): value for value in chain(self.network.parameters(), self.network.buffers())}
+        own = {id(value) for value in chain(self.network.parameters(), self.network.buffers())}
         self._draws: list[_Draw] | None = [draw.into(own) for draw in recorded.draws]
         before = {name: value.clone() for name, value in self.network.state_dict().items()}
         drawn = {id(draw.tensor) for draw in self._draws}
@@ -74,7 +74,7 @@ class _Draw:
     stride: tuple[int, ...]
     dtype: torch.dtype
 
-    def into(self, own: Container[int]) -> _Draw:
+    def into(self, own: set[int]) -> _Draw:
         """The same for a network of these tensors' ids; numbers of others are drawn for their place in the row."""
         kept = self.tensor if id(self.tensor) in own else None
         return replace(self, tensor=kept)

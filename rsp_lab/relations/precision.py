@@ -63,9 +63,9 @@ class _AllBits:
         # By torch's older names where they answer: the newer ones alone would leave the two at odds, and the older ones
         # then refuse to answer, to kernels that are compiled among others.
         with suppress(RuntimeError):
-            self._set(_set_matmul, torch.get_float32_matmul_precision(), "highest")
+            self._set(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision(), "highest")
         with suppress(RuntimeError):
-            self._set(_set_convolution, torch.backends.cudnn.allow_tf32, False)
+            self._set(partial(setattr, torch.backends.cudnn, "allow_tf32"), torch.backends.cudnn.allow_tf32, False)
         for name in _OPERATIONS:
             operation = attrgetter(name)(torch.backends)
             if operation.fp32_precision not in _EXACT:
@@ -75,14 +75,6 @@ class _AllBits:
         if before != wanted:
             setter(wanted)
             self._restore.append(partial(setter, before))
-
-
-def _set_matmul(precision: str) -> None:
-    torch.set_float32_matmul_precision(precision)
-
-
-def _set_convolution(tf32: bool) -> None:
-    torch.backends.cudnn.allow_tf32 = tf32
 
 
 ALL_BITS = _AllBits()
