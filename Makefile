@@ -43,6 +43,8 @@ app: $(app) ## open the workbench at http://localhost:8501 (PORT=..., MODELS=FIL
 	$(if $(MODELS),RSP_LAB_MODELS='$(abspath $(MODELS))') $(PY) -m app --server.address localhost --server.port $(PORT) --server.showEmailPrompt false --browser.gatherUsageStats false $(ARGS)
 
 test: $(dev) chromium ## run all tests, lint and types included (ARGS="-k ...", WORKERS=0 for one process)
+	@# Once, where Python is told to keep no bytecode, rather than by each of some hundred processes.
+	$(PY) -m compileall -q app rsp_lab trainers
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-minimum: $(minimum) ## run the library's tests on the oldest dependencies that are allowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import random
@@ -82,6 +83,20 @@ if find_spec("beartype"):
 # As early, since rsp_lab knows torch's initialisers by what they are when it is imported.
 remember_draws()
 
+from tests.kit.repeated_scenes import remember_scenes  # noqa: E402 - it imports rsp_lab
+
+remember_scenes()
+
+
+def _keep_memory() -> None:
+    """glibc hands large arrays back to the system and asks for them anew, which clears each page each time: a third of
+    what the system itself does for the tests."""
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "gnu_get_libc_version"):
+        trim_threshold, top_pad, mmap_threshold = -1, -2, -3
+        library.mallopt(trim_threshold, 1_000_000_000)
+        library.mallopt(top_pad, 64_000_000)
+        library.mallopt(mmap_threshold, 32_000_000)
+
 
 def pytest_configure() -> None:
     """Workers side by side have a thread each, and so has what they start; a single process has two.
@@ -93,6 +108,7 @@ def pytest_configure() -> None:
     # Millions of objects of libraries stay to the end: looking through all of them, as often as usual, takes a seventh
     # of the time. What a test leaves behind is young and found all the same.
     gc.set_threshold(10_000, 20, 20)
+    _keep_memory()
     beside = "PYTEST_XDIST_WORKER" in os.environ
     torch.set_num_threads(1 if beside else 2)
     if beside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -11,13 +12,23 @@ from app.shell.scenes import AS_DRAWN, LAST_SCENE
 from app.shell.sources import Source
 from app.store.models import model_names, scene_size
 from app.store.scans import scans
-from rsp_lab.analysis.scan.scan import Scan, ScanCard
+from rsp_lab.analysis.scan.scan import Scan, ScanCard, SceneReading
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL
+from rsp_lab.data.scenes.scene import CASES
 
-SIZES = {"scenes": SIZE, "small-scenes": SMALL}
+SIZES = {"scenes": SIZE, "small-scenes": SMALL, "panoptic-scenes": SIZE, "small-panoptic-scenes": SMALL}
 """Data sets of drawn scenes that are drawn here, and the size of their pictures."""
 FILES = {"camvid": Source.CAMVID, "cityscapes": Source.CITYSCAPES, "folder": Source.FOLDER}
 """Data sets whose images lie in a folder, and the source that the workbench has them from."""
+_SCENE_NAME = re.compile(rf"({'|'.join(CASES)})-(\d{{1,9}})-([01])")
+
+
+def scene_of(scan: Scan, card: ScanCard) -> SceneReading | None:
+    """The drawn scene that a card is of; with things told apart, it is a sample like any, and its name says it."""
+    if card.scene is not None or scan.data not in SIZES:
+        return card.scene
+    name = _SCENE_NAME.fullmatch(card.sample)
+    return None if name is None else SceneReading(name[1], int(name[2]), int(name[3]))
 
 
 def hindrance(scan: Scan, card: ScanCard) -> str:
@@ -25,9 +36,10 @@ def hindrance(scan: Scan, card: ScanCard) -> str:
     missing = [name for name in scan.names if name not in model_names()]
     if missing:
         return f"There is no model {missing[0]} here."
-    if card.scene is None:
-        return ""
-    number = card.scene.seed - FIRST_SEED["test"]
+    scene = scene_of(scan, card)
+    if scene is None:
+        return "" if scan.data in FILES else f"Images of {scan.data} cannot be chosen in the workbench."
+    number = scene.seed - FIRST_SEED["test"]
     if not 0 <= number <= LAST_SCENE:
         return f"The workbench opens scenes of the test split; this one is of {scan.split}."
     if scene_size(scan.names) != SIZES[scan.data]:
@@ -76,9 +88,10 @@ def selected(scan: Scan, card: ScanCard) -> dict[str, Any]:
     class_name, rival = card.classes
     models = dict(zip(("left", "right"), scan.names, strict=True))
     common = {**models, "class": class_name, "rival": rival}
-    if card.scene is None:
+    scene = scene_of(scan, card)
+    if scene is None:
         return {"source": FILES[scan.data], "file": f"{scan.split}/{card.sample}", **common}
-    case, seed, reading = card.scene
+    case, seed, reading = scene
     number = seed - FIRST_SEED["test"]
     return {
         "source": Source.SCENE,

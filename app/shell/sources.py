@@ -13,8 +13,11 @@ from app.store.models import UPLOAD_SIDE, Photograph, model_names
 from app.store.stamps import Stamp, stamp
 from app.store.uploads import ROOM, uploads
 from rsp_lab.data.class_file import NAMES
-from rsp_lab.data.images import MIN_SIDE, ImageError
+from rsp_lab.data.images import MIN_SIDE, ImageError, read_image
 from rsp_lab.data.pairs import FilePair, read_sample
+from rsp_lab.data.panoptic.coco import coco_root, picture_name, split_paths
+from rsp_lab.data.paths import image_files
+from rsp_lab.data.sample import Sample
 from rsp_lab.data.sources import FILE_SETS
 from rsp_lab.files import readable_name
 
@@ -162,6 +165,41 @@ def folder_stamp(source: Source, name: str) -> Hashable:
     """
     pair = _file_pair(source, name)
     return str(pair.image), _pair_stamps(pair)
+
+
+def coco_photograph(split: str, name: str) -> Photograph:
+    """A picture of COCO by its name in the data set, without labels.
+
+    Raises:
+        ValueError: if ``COCO_ROOT`` is not set, or there is no such picture, or it cannot be read.
+    """
+    return _coco_image(name, *coco_stamp(split, name))
+
+
+def coco_stamp(split: str, name: str) -> tuple[str, Stamp]:
+    """The file of :func:`coco_photograph`, which is not read, and its stamp.
+
+    Raises:
+        ValueError: if ``COCO_ROOT`` is not set, or there is no such picture.
+    """
+    folder = split_paths(coco_root(), split).images
+    # What a scan says never becomes a path.
+    names = _coco_names(str(folder), stamp(folder))
+    if name not in names:
+        raise ValueError(f"there is no image {name!r} in {readable_name(folder)} (any more).")
+    return str(folder / names[name]), stamp(folder / names[name])
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _coco_names(folder: str, changed: Stamp) -> dict[str, str]:
+    """Files of a split by the names that samples have; empty where there is no such folder."""
+    files = (path.relative_to(folder).as_posix() for path in image_files(Path(folder)))
+    return {picture_name(file): file for file in files}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _coco_image(name: str, path: str, changed: Stamp) -> Photograph:
+    return Photograph(Sample(name, read_image(Path(path), min_side=1)), None)
 
 
 def _file_pair(source: Source, name: str) -> FilePair:

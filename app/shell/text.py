@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pandas as pd
@@ -22,6 +23,11 @@ def escape(text: str) -> str:
     character reference is its character and nothing else in all three.
     """
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", _PARTED.sub(JOINER, " ".join(text.split())))
+
+
+def as_read(markup: str) -> str:
+    """What a reader sees of a text that went through :func:`escape`."""
+    return html.unescape(markup).replace(JOINER, "")
 
 
 def way_words(down: float, right: float) -> str:

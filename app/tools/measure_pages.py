@@ -14,12 +14,14 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 import tyro
 from streamlit.testing.v1 import AppTest
+
+from app.app_pages.pages import PAGES
+from app.shell.text import as_read
 
 PROFILE = cProfile.Profile()
 
@@ -29,14 +31,14 @@ class Measure:
     """What is measured.
 
     Attributes:
-        page: one of the pages about the shared selection.
+        page: address of a page about the shared selection, e.g. ``key-query``.
         query: the view, as ``name=value`` pairs, e.g. ``source=CamVid ledger_target=border``.
         clicks: how many new pixels.
         threads: of torch; 0 leaves them.
         profile: also print where the time of the clicks went.
     """
 
-    page: Literal["ledger", "flips", "relations", "key_query", "surgery"] = "ledger"
+    page: str = "ledger"
     query: tuple[str, ...] = ()
     clicks: int = 20
     threads: int = 2
@@ -44,21 +46,21 @@ class Measure:
 
 
 def _script() -> None:
-    import importlib
     import os
 
+    from app.app_pages.pages import PAGES
     from app.shell import frame
     from app.tools import measure_pages
 
-    page = importlib.import_module(f"app.app_pages.{os.environ['RSP_LAB_MEASURED_PAGE']}")
+    draw = {path: draw for _, path, draw in PAGES}[os.environ["RSP_LAB_MEASURED_PAGE"]]
     # Streamlit runs a script in a thread of its own, which a profile from outside does not see.
     profile = measure_pages.PROFILE
     if os.environ.get("RSP_LAB_MEASURED_PROFILE"):
         profile.enable()
     try:
-        selection = frame.draw_frame()
-        if selection is not None:
-            page.draw(selection)
+        selected = frame.draw_frame()
+        if selected is not None:
+            draw(*selected)
     finally:
         profile.disable()
 
@@ -67,8 +69,11 @@ def measure(what: Measure) -> dict[str, float]:
     """Seconds of the first view and of the clicks, and what the charts of a click amount to at most.
 
     Raises:
-        ValueError: for a query that the page shows as an error.
+        ValueError: for an unknown page, or a query that the page shows as an error.
     """
+    addresses = [path for _, path, _ in PAGES]
+    if what.page not in addresses:
+        raise ValueError(f"{what.page!r} is no page about a selection; expected one of {', '.join(addresses)}.")
     if what.threads:
         torch.set_num_threads(what.threads)
     os.environ["RSP_LAB_MEASURED_PAGE"] = what.page
@@ -80,7 +85,7 @@ def measure(what: Measure) -> dict[str, float]:
     first = _timed(lambda: page.run())
     PROFILE.clear()
     for problem in (*page.exception, *page.error):
-        raise ValueError(problem.value)
+        raise ValueError(as_read(problem.value))
     height, width = (int(page.number_input(key=f"typed_{axis}").max or 0) + 1 for axis in "yx")
     draw = np.random.default_rng(0)
     seconds, sent, cpu = [], 0, time.process_time()
@@ -112,7 +117,10 @@ def _timed(work: Callable[[], object]) -> float:
 
 def main() -> None:
     asked = tyro.cli(Measure)
-    found = measure(asked)
+    try:
+        found = measure(asked)
+    except ValueError as problem:
+        raise SystemExit(str(problem)) from None
     print(
         f"{asked.page} at {found['rows']:.0f} x {found['columns']:.0f}: first view {found['first_view_s']:.2f} s, "
         f"a click {found['click_median_s']:.2f} s (median of {asked.clicks}; largest {found['click_largest_s']:.2f} s; "

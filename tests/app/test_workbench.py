@@ -14,9 +14,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell.errors import UNFORESEEN
 from app.shell.selection import Selection
+from app.shell.text import as_read
 from app.store import models
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
+from tests.kit.pages import explorer_payloads, first_sentence, workbench
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from app.shell.text import JOINER
+from app.shell.text import as_read
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -18,11 +17,6 @@ def workbench(**link: str) -> AppTest:
     for name, value in {"source": "Drawn scene", **link}.items():
         page.query_params[name] = value
     return page
-
-
-def as_read(markup: str) -> str:
-    """What a reader sees of a text that went through :func:`app.shell.text.escape`."""
-    return html.unescape(markup).replace(JOINER, "")
 
 
 def first_sentence(page: AppTest) -> str:

@@ -5,21 +5,38 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import suppress
 
-from app.shell.cards import FILES, SIZES
+from app.shell.cards import FILES, SIZES, scene_of
 from app.shell.link import CARD, PIXEL, SCAN
 from app.shell.scenes import first_case, reading_names
-from app.shell.sources import FOLDERS, PAIRS, Source, file_names, folder_photograph, folder_stamp
+from app.shell.sources import (
+    FOLDERS,
+    PAIRS,
+    Source,
+    coco_photograph,
+    coco_stamp,
+    file_names,
+    folder_photograph,
+    folder_stamp,
+)
 from app.store.models import Photograph, cached_pair
 from rsp_lab.analysis.scan.scan import Scan, ScanCard
 from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, STREET_PANOPTIC
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL
+
+_TABLES = {
+    **{data: STREET_PANOPTIC.semantic if "panoptic" in data else CITYSCAPES for data in SIZES},
+    "coco": COCO_PANOPTIC.semantic,
+}
+"""Classes of the data sets that are no folders with a table of their own."""
 
 
 def data_words(scan: Scan) -> str:
     """What a scan is of, e.g. ``"101 images of CamVid, split val"``."""
     if scan.data in SIZES:
         small = "small " if SIZES[scan.data] == SMALL else ""
-        return f"{scan.images} {small}drawn scenes, split {scan.split}"
+        apart = " with things told apart" if "panoptic" in scan.data else ""
+        return f"{scan.images} {small}drawn scenes{apart}, split {scan.split}"
     source = FILES.get(scan.data)
     return f"{scan.images} images of {scan.data if source is None else source}, split {scan.split}"
 
@@ -30,10 +47,14 @@ def photograph_of(scan: Scan, card: ScanCard) -> Photograph:
     Raises:
         ValueError: if it is not there; the message says what is missing.
     """
-    if card.scene is not None and scan.data in SIZES:
-        return cached_pair(card.scene.case, card.scene.seed, None, SIZES[scan.data])[card.scene.reading]
-    _ = image_key(scan, card)
-    shown = folder_photograph(FILES[scan.data], f"{scan.split}/{card.sample}")
+    if (scene := scene_of(scan, card)) is not None and scan.data in SIZES:
+        shown = cached_pair(scene.case, scene.seed, None, SIZES[scan.data])[scene.reading]
+    elif scan.data in FILES:
+        shown = folder_photograph(FILES[scan.data], f"{scan.split}/{card.sample}")
+    elif scan.data == "coco":
+        shown = coco_photograph(scan.split, card.sample)
+    else:
+        raise ValueError(f"images of {scan.data} are not shown here.")
     bottom, right = card.box[2:]
     if bottom > shown.size[0] or right > shown.size[1]:
         raise ValueError(f"{card.sample} is smaller than the image that was scanned: it is another one.")
@@ -46,16 +67,18 @@ def image_key(scan: Scan, card: ScanCard) -> Hashable:
     Raises:
         ValueError: as :func:`photograph_of`, as far as that can be told.
     """
-    if card.scene is not None and scan.data in SIZES:
-        return scan.data, card.scene
-    if scan.data not in FILES:
-        raise ValueError(f"images of {scan.data} are not shown here.")
-    return folder_stamp(FILES[scan.data], f"{scan.split}/{card.sample}")
+    if (scene := scene_of(scan, card)) is not None and scan.data in SIZES:
+        return scan.data, scene
+    if scan.data in FILES:
+        return folder_stamp(FILES[scan.data], f"{scan.split}/{card.sample}")
+    if scan.data == "coco":
+        return coco_stamp(scan.split, card.sample)
+    raise ValueError(f"images of {scan.data} are not shown here.")
 
 
 def colours_of(scan: Scan) -> dict[str, str]:
     """Colour of each class of a scan's data set, as #RRGGBB; of none where its classes are not known here."""
-    table = CITYSCAPES if scan.data in SIZES else None
+    table = _TABLES.get(scan.data)
     if table is None and scan.data in FILES:
         with suppress(ValueError):  # the folder is not there, and its cards say so
             files = FOLDERS[FILES[scan.data]]
@@ -84,12 +107,13 @@ def address(name: str, scan: Scan, card: ScanCard) -> dict[str, str]:
 def _image(scan: Scan, card: ScanCard) -> tuple[dict[str, str], dict[str, str]]:
     """Parameters of a card's image, and their defaults."""
     default: dict[str, str] = {}
-    if card.scene is None:
+    scene = scene_of(scan, card)
+    if scene is None:
         source = FILES[scan.data]
         with suppress(ValueError):  # the folder is not there, and the page that is opened says so
             default["file"] = next(iter(file_names(source)), "")
         return {"source": str(source), "file": f"{scan.split}/{card.sample}"}, default
-    case, seed, reading = card.scene
+    case, seed, reading = scene
     with suppress(ValueError):  # a model that cannot be loaded, which the page that is opened says
         default["case"] = first_case()
     default |= {"scene": "0", "reading": reading_names(case)[0]}

@@ -113,7 +113,7 @@ class CocoPanoptic(Dataset[Sample]):
     @property
     def names(self) -> tuple[str, ...]:
         """Of the pictures, in order."""
-        return tuple(map(_shown, self._pictures))
+        return tuple(map(picture_name, self._pictures))
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -136,7 +136,7 @@ class CocoPanoptic(Dataset[Sample]):
             FileError: if an annotation is damaged.
             ImportError: without hotcoco, which instances need; the message says what to install.
         """
-        name, picture = _shown(self._pictures[index]), self.paths.images / self._pictures[index]
+        name, picture = picture_name(self._pictures[index]), self.paths.images / self._pictures[index]
         # COCO has pictures of 51 rows; networks of ours pad theirs.
         image = read_image(picture, min_side=1)
         if self._things is None:
@@ -197,7 +197,7 @@ class CocoPanoptic(Dataset[Sample]):
         return self.file
 
 
-def _shown(picture: str) -> str:
+def picture_name(picture: str) -> str:
     """What a reader calls a picture: its file's name without the ending, with the folders it lies in."""
     return readable_name(PurePosixPath(picture).with_suffix("")).replace("/", "_")
 

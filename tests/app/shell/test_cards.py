@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell import cards
 from app.shell.sources import Source
+from app.shell.text import as_read
 from app.store.scans import scans
-from tests.kit.pages import as_read, first_sentence
+from tests.kit.pages import first_sentence
 
 
 def _script() -> None:

@@ -8,10 +8,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell import chip
 from app.shell.sources import Source
+from app.shell.text import as_read
 from app.store.models import Photograph, cached_pair
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import FIRST_SEED
-from tests.kit.pages import as_read
 
 
 def test_a_scene_is_called_by_its_number_case_and_reading() -> None:

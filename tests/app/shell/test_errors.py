@@ -15,13 +15,14 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell import frame
 from app.shell.errors import UNFORESEEN
+from app.shell.text import as_read
 from app.store import models
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.models import presets
 from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.models.weights import save
-from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
+from tests.kit.pages import explorer_payloads, first_sentence, workbench
 
 HOSTILE = "<img src=x onerror=alert(1)> ![x](http://evil.example/x.png) :material/home:"
 

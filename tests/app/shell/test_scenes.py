@@ -12,13 +12,14 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell.scenes import outlined, rate_note, reading_names, region_pixel
 from app.shell.sources import PAIRS, Source
+from app.shell.text import as_read
 from app.store.models import cached_pair, loaded_model
 from rsp_lab.analysis.scenes.rates import OPENING_RULE, SOLVED, ReadingRate, opening_case, rates_in
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, draw_scene, draw_scene_pair
 from rsp_lab.explorer.payload import payload_header
 from rsp_lab.models.weights import read_header
-from tests.kit.pages import as_read, explorer_payloads, run, workbench
+from tests.kit.pages import explorer_payloads, run, workbench
 
 
 @pytest.fixture

@@ -14,13 +14,14 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.shell.text import as_read
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
 from rsp_lab.explorer.payload import payload_header
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
-from tests.kit.pages import as_read, explorer_payloads, run, workbench
+from tests.kit.pages import explorer_payloads, run, workbench
 
 Street = Callable[[int, int, int], Sample]
 NAMES = tuple(f"my {name}" for name in CAMVID.classes)

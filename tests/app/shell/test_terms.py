@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.shell.terms import PAGE, read_terms, terms, terms_html
-from tests.kit.pages import as_read
+from app.shell.text import as_read
 
 APP = Path(__file__).parents[3] / "app"
 TABLE = """

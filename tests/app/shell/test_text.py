@@ -13,9 +13,8 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from streamlit.testing.v1 import AppTest
 
-from app.shell.text import JOINER, escape, way_words
+from app.shell.text import JOINER, as_read, escape, way_words
 from tests.app.hostile import NAMES
-from tests.kit.pages import as_read
 
 MARKDOWN = MarkdownIt("commonmark").enable(["strikethrough", "table"]).use(dollarmath_plugin)
 SIGNS = "&<>\"'\\`*_[]()$#~{}:@!|^%+-=./;? \n\tw1aé−"

@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from app.shell.text import as_read
 from app.store.uploads import Uploads, uploads
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import as_read, explorer_payloads, first_sentence, workbench
+from tests.kit.pages import explorer_payloads, first_sentence, workbench
 
 
 @pytest.fixture

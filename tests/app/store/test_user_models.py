@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.pages import PAGES, Draw
 from app.shell.errors import UNFORESEEN
+from app.shell.text import as_read
 from app.store import models
 from app.store.user_models import user_models, user_problems
-from tests.kit.pages import as_read, first_sentence, workbench
+from tests.kit.pages import first_sentence, workbench
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "examples" / "home_made_models.py"

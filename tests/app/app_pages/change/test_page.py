@@ -13,13 +13,14 @@ from app.app_pages.change import page as change
 from app.app_pages.change.strokes import link_of, mask_of
 from app.charts.signed_cells import in_fine_cells
 from app.shell import changes
+from app.shell.text import as_read
 from app.store import models
 from rsp_lab.analysis.ledger.change import ChangeLedger, change_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.weights import load
 from rsp_lab.text import signed
-from tests.kit.pages import as_read, first_sentence, run
+from tests.kit.pages import first_sentence, run
 
 
 @once

@@ -12,10 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.film.charts import ends
 from app.app_pages.film.look import look_html, look_words
+from app.shell.text import as_read
 from rsp_lab.analysis.film.curves import film_panels
 from rsp_lab.analysis.film.film_file import read_film, shipped_films, write_film
 from tests.kit.films import film
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 
 
 def _script() -> None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.flips import page as flips
 from app.app_pages.flips import pictures
+from app.shell.text import as_read
 from app.store import models
 from app.store.results import Results
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
@@ -21,7 +22,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 
 NAMES = "scenes-baseline", "scenes-rsp4"
 WORDS = {"better": "right better", "worse": "left better", "neither": "neither", None: "unknown"}

@@ -10,9 +10,10 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.gallery import pictures
 from app.app_pages.gallery.filters import Filters
 from app.app_pages.gallery.page import SHOWN, words
+from app.shell.text import as_read
 from app.store.scans import scans
 from rsp_lab.analysis.scan.scan_file import write_scan
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 from tests.kit.scans import TURNED, card, small_scan
 
 PAIR = ("scenes-baseline-tiny", "scenes-rsp4-tiny")

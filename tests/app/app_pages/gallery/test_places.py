@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from app.app_pages.gallery.places import address, colours_of, data_words, image_key, photograph_of
 from app.shell.cards import hindrance
 from app.shell.sources import file_names
+from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import SceneReading
+from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, STREET_PANOPTIC
+from rsp_lab.data.panoptic.coco import CocoPanoptic
+from rsp_lab.data.panoptic.street_scenes import PanopticScenes
+from rsp_lab.data.scenes.dataset import SMALL
 from rsp_lab.data.scenes.scene import draw_scene
+from tests.kit.coco_layout import write_small_coco
 from tests.kit.scans import TURNED, card, small_scan
 
 PAIR = ("scenes-baseline", "scenes-rsp4")
@@ -55,8 +63,48 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="CAMVID_ROOT is not set"):
         photograph_of(CAMVID, CAMVID.cards[0])
     assert colours_of(CAMVID) == {}
-    with pytest.raises(ValueError, match="images of coco are not shown here"):
+    monkeypatch.delenv("COCO_ROOT", raising=False)
+    with pytest.raises(ValueError, match="COCO_ROOT is not set"):
         photograph_of(replace(CAMVID, data="coco"), CAMVID.cards[0])
+    with pytest.raises(ValueError, match="images of ade20k are not shown here"):
+        photograph_of(replace(CAMVID, data="ade20k"), CAMVID.cards[0])
+
+
+def test_a_scene_with_things_told_apart_is_the_same_picture() -> None:
+    """Its card is that of a sample like any other, which its name tells."""
+    name = PanopticScenes("test", SMALL)[2].name
+    scan = replace(SCENES, data="small-panoptic-scenes", names=("scenes-panoptic-baseline", "scenes-panoptic-rsp4d"))
+    one = card(sample=name)
+
+    shown = photograph_of(scan, one)
+
+    assert torch.equal(shown.sample.image, PanopticScenes("test", SMALL)[2].image)
+    assert image_key(scan, one) != image_key(scan, card(sample=f"{name[:-1]}{1 - int(name[-1])}"))
+    assert hindrance(scan, one) == ""
+    assert address("mine", scan, one)["scene"] == "1"
+    assert "things told apart" in data_words(scan)
+    assert set(colours_of(scan)) == set(STREET_PANOPTIC.semantic.classes)
+    for lost in ("street", "car-bus-2000002-2", "tower-5-0"):
+        with pytest.raises(ValueError, match="not shown here"):
+            image_key(scan, card(sample=lost))
+        assert "cannot be chosen" in hindrance(scan, card(sample=lost))
+
+
+def test_a_picture_of_coco_is_shown_and_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_small_coco(tmp_path)
+    monkeypatch.setenv("COCO_ROOT", str(tmp_path))
+    samples = CocoPanoptic(tmp_path, "val")
+    scan = replace(CAMVID, data="coco")
+    one = card(sample=samples.names[0], box=(0, 0, 8, 10), mask=mask_text(np.ones((8, 10), dtype=bool)))
+
+    assert torch.equal(photograph_of(scan, one).sample.image, samples[0].image)
+    assert set(colours_of(scan)) == set(COCO_PANOPTIC.semantic.classes)
+    assert "cannot be chosen" in hindrance(scan, one)
+    with pytest.raises(ValueError, match=r"no image '\.\./secret'"):
+        image_key(scan, card(sample="../secret"))
+    before = image_key(scan, one)
+    Image.new("RGB", (17, 12)).save(samples.paths.images / "000000000139.jpg")
+    assert image_key(scan, one) != before
 
 
 def test_what_the_workbench_cannot_open_is_said() -> None:

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.key_query import charts
 from app.app_pages.key_query import page as key_query
+from app.shell.text import as_read
 from app.store import models
 from app.store.results import Results
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
@@ -18,7 +19,7 @@ from rsp_lab.analysis.relation_weights.complementarity import RandomNetworks, co
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 
 FEW = "8"
 

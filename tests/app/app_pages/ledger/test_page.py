@@ -20,6 +20,7 @@ from app.charts import bar_rows
 from app.charts.signed_cells import signed_cells
 from app.charts.small_pictures import cell_picture
 from app.shell.scenes import region_pixel
+from app.shell.text import as_read
 from app.store import models
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.comparison.explain import explain
@@ -40,7 +41,7 @@ from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 
 NAMES = "scenes-baseline-tiny", "scenes-rsp4-tiny"
 """Models that do not agree everywhere on the first scene."""

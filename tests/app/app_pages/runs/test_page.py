@@ -14,8 +14,9 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.runs import charts, records
 from app.app_pages.runs.charts import curve_figure, thinned
 from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run
+from app.shell.text import as_read
 from app.store.run_folders import run_folders
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 from tests.kit.runs import write_run
 
 RECORDS = (

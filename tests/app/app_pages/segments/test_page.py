@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.segments import page as segments
 from app.app_pages.segments import pictures
 from app.app_pages.segments.pictures import Shown
+from app.shell.text import as_read
 from app.store import models
 from rsp_lab.analysis.panoptic.changes import PanopticComparison, compare_segments
 from rsp_lab.analysis.panoptic.places import Kind, places
@@ -18,7 +19,7 @@ from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic
 from rsp_lab.analysis.panoptic.segments import explain_segment
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL
 from rsp_lab.models.load_any import load_panoptic
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 
 NAMES = "scenes-panoptic-baseline", "scenes-panoptic-rsp4d"
 LINK = {"left": NAMES[0], "right": NAMES[1], "case": "person-rider"}

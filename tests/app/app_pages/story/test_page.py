@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.story import truth
 from app.app_pages.story.decision import main_step
 from app.charts.small_pictures import picture_html
+from app.shell.text import as_read
 from app.store import models
 from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.explain import explain
@@ -21,7 +22,7 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.weights import load
 from rsp_lab.text import percent, signed, significant
-from tests.kit.pages import as_read, first_sentence, run
+from tests.kit.pages import first_sentence, run
 
 QUESTIONS = (
     "1. Where do they part?",

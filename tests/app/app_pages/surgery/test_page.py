@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.surgery import edits
 from app.app_pages.surgery.charts import _edged, legend
 from app.shell.scenes import region_pixel
+from app.shell.text import as_read
 from app.store import models
 from app.store.private_models import private_copy
 from rsp_lab.analysis.metrics import mean_iou
@@ -35,7 +36,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import load, shipped
 from rsp_lab.shapes import level_name
-from tests.kit.pages import as_read, run
+from tests.kit.pages import run
 
 
 def photograph() -> models.Photograph:
