@@ -21,6 +21,7 @@ pixel or a mask; its other operations are those on windows of relations, and say
     rl.operate(subject, image, ZeroKeys(mask, where=(200, 120)))  # the cell under the pixel sees nothing there
 
 :func:`knock_out_levels` takes each level of any model away, in the running network and with all else held.
+:func:`cut_ribbons` takes ribbons out of a decision flow, in the running head too.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ from rsp_lab.analysis.surgery.presets import (
     without_placement,
     without_selection,
 )
+from rsp_lab.analysis.surgery.ribbons import RibbonCut, cut_ribbons
 
 __all__ = [
     "Centre",
     "LevelKnockOut",
     "LevelKnockOuts",
     "Operation",
+    "RibbonCut",
     "Shuffle",
     "SurgeryAccount",
     "SurgeryResult",
@@ -63,6 +66,7 @@ __all__ = [
     "ZeroNeighbours",
     "as_context",
     "as_sum",
+    "cut_ribbons",
     "edited_weights",
     "knock_out_levels",
     "operate",

@@ -103,6 +103,12 @@ def gaze() -> tuple[rl.StepGaze, ...]:
     return rl.gaze_steps(model(), photograph())
 
 
+def cut_widest(image: Any) -> Any:
+    flow = rl.decision_flow(model(), photograph(), TARGET)
+    widest = max(flow.ribbons, key=lambda one: abs(flow.ribbons[one]))
+    return rl.surgery.cut_ribbons(model(), image, flow, [widest])
+
+
 def values() -> Tensor:
     return torch.arange(SIZE[0] * SIZE[1]).view(SIZE).double()
 
@@ -149,6 +155,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "relation_grids": lambda image: rl.relation_grids(model(), image, (20, 31)),
     "run_with_capture": captured,
     "selection_gain": lambda image: rl.selection_gain(model(), image, TARGET, steps="step54"),
+    "surgery.cut_ribbons": lambda image: cut_widest(image),
     "surgery.knock_out_levels": lambda image: rl.surgery.knock_out_levels(model(), image, TARGET).levels[3].live,
     "surgery.run_surgery": lambda image: rl.surgery.run_surgery(model(), image, rl.surgery.Uniform("step54")).account(
         TARGET
@@ -435,6 +442,7 @@ def results() -> dict[str, object]:
         rl.level_pixels(model(), photograph(), TARGET, steps=1),
         next(iter(rl.scenes.reading_rates(street, scenes=1, size=(64, 128)).values())),
         rl.FrozenPair.of(model(), photograph(), photograph()),
+        cut_widest(photograph()),
         knocked := rl.surgery.knock_out_levels(model(), photograph(), TARGET),
         knocked.levels[3],
         panoptic_pass(),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -120,6 +122,30 @@ def test_a_program_does_not_outlive_the_one_that_stands_for_it() -> None:
         for _ in range(6000):
             os.kill(program, 0)
             time.sleep(0.1)
+
+
+@pytest.mark.parametrize("sent", ["nothing", "half", "all"])
+def test_one_that_is_killed_while_it_asks_ends_its_program_and_no_other(sent: str, tmp_path: Path) -> None:
+    """On a loaded machine it is gone before it is told which process its program is."""
+    mark = tmp_path / "alive"
+    code = f"import os, time; open({str(mark)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    program = {"folder": str(tmp_path), "environment": dict(os.environ), "blocked": [], "leads": False, "files": [0]}
+    data = json.dumps({"words": ["-c", code], **program}).encode()
+    server = re.search(r" run (\S+) ", Path(python()).read_text())
+    assert server
+
+    with socket.socket(socket.AF_UNIX) as asking, open(os.devnull) as nothing:
+        asking.connect(f"\0{server[1]}")
+        if sent != "nothing":
+            socket.send_fds(asking, [len(data).to_bytes(4, "little")], [nothing.fileno()])
+            asking.sendall(data if sent == "all" else data[: len(data) // 2])
+
+    assert run("forked", "-c", "print('here')") == (0, "here\n", "")
+    if mark.exists() and (number := mark.read_text()):
+        with pytest.raises(ProcessLookupError):  # noqa: PT012 - until it is gone
+            for _ in range(6000):
+                os.kill(int(number), 0)
+                time.sleep(0.1)
 
 
 def test_what_takes_long_is_imported_and_nothing_of_ours() -> None:

@@ -200,7 +200,11 @@ def serve(listener: socket.socket, parent: socket.socket) -> Program | None:
         for one in ready:
             if one is listener:
                 caller = listener.accept()[0]
-                program, files = _received(caller)
+                try:
+                    program, files = _received(caller)
+                except ConnectionError:  # the one that asks was killed meanwhile
+                    caller.close()
+                    continue
                 if (process := os.fork()) == 0:
                     for other in (listener, parent, caller, *callers):
                         other.close()
@@ -210,9 +214,10 @@ def serve(listener: socket.socket, parent: socket.socket) -> Program | None:
                     return program
                 for file in files:
                     os.close(file)
-                caller.sendall(process.to_bytes(_LENGTH_BYTES, "little"))
                 running[os.pidfd_open(process)] = process, caller
                 callers[caller] = process
+                with suppress(OSError):  # it may be gone by now: then there is something to read, which is nothing
+                    caller.sendall(process.to_bytes(_LENGTH_BYTES, "little"))
             elif one in running:
                 process, caller = running.pop(one)
                 code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -226,7 +231,13 @@ def serve(listener: socket.socket, parent: socket.socket) -> Program | None:
 
 def _received(caller: socket.socket) -> tuple[Program, list[int]]:
     data, files, _, _ = socket.recv_fds(caller, _LENGTH_BYTES, _MOST_FILES)
-    return Program(**json.loads(_read(caller, int.from_bytes(data, "little")))), files
+    try:
+        length = int.from_bytes(data + _read(caller, _LENGTH_BYTES - len(data)), "little")
+        return Program(**json.loads(_read(caller, length))), files
+    except ConnectionError:
+        for file in files:
+            os.close(file)
+        raise
 
 
 def _moved(file: int, least: int) -> int:
@@ -241,7 +252,7 @@ def _read(connection: socket.socket, count: int) -> bytes:
     while len(found) < count:
         more = connection.recv(count - len(found))
         if not more:
-            raise SystemExit("the process that forks is gone")
+            raise ConnectionResetError("the other process is gone")
         found += more
     return found
 
@@ -307,7 +318,10 @@ def main() -> Program | None:
     if sys.argv[1] == "serve":
         listener, parent = (socket.socket(fileno=int(number)) for number in sys.argv[2:])
         return serve(listener, parent)
-    return end(stand_for(sys.argv[2], sys.argv[3:]))
+    try:
+        return end(stand_for(sys.argv[2], sys.argv[3:]))
+    except ConnectionError as problem:
+        raise SystemExit(f"the process that forks is gone: {problem}") from None
 
 
 if __name__ == "__main__":
