@@ -20,6 +20,8 @@ SIZES = {"scenes": SIZE, "small-scenes": SMALL, "panoptic-scenes": SIZE, "small-
 """Data sets of drawn scenes that are drawn here, and the size of their pictures."""
 FILES = {"camvid": Source.CAMVID, "cityscapes": Source.CITYSCAPES, "folder": Source.FOLDER}
 """Data sets whose images lie in a folder, and the source that the workbench has them from."""
+TITLES: dict[str, str] = {**FILES, "coco": "COCO"}
+"""What data sets of files are called."""
 _SCENE_NAME = re.compile(rf"({'|'.join(CASES)})-(\d{{1,9}})-([01])")
 
 
@@ -38,7 +40,11 @@ def hindrance(scan: Scan, card: ScanCard) -> str:
         return f"There is no model {missing[0]} here."
     scene = scene_of(scan, card)
     if scene is None:
-        return "" if scan.data in FILES else f"Images of {scan.data} cannot be chosen in the workbench."
+        return (
+            ""
+            if scan.data in FILES
+            else f"Images of {TITLES.get(scan.data, scan.data)} cannot be chosen in the workbench."
+        )
     number = scene.seed - FIRST_SEED["test"]
     if not 0 <= number <= LAST_SCENE:
         return f"The workbench opens scenes of the test split; this one is of {scan.split}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from contextlib import suppress
 
-from app.shell.cards import FILES, SIZES, scene_of
+from app.shell.cards import FILES, SIZES, TITLES, scene_of
 from app.shell.link import CARD, PIXEL, SCAN
 from app.shell.scenes import first_case, reading_names
 from app.shell.sources import (
@@ -37,8 +37,7 @@ def data_words(scan: Scan) -> str:
         small = "small " if SIZES[scan.data] == SMALL else ""
         apart = " with things told apart" if "panoptic" in scan.data else ""
         return f"{scan.images} {small}drawn scenes{apart}, split {scan.split}"
-    source = FILES.get(scan.data)
-    return f"{scan.images} images of {scan.data if source is None else source}, split {scan.split}"
+    return f"{scan.images} images of {TITLES.get(scan.data, scan.data)}, split {scan.split}"
 
 
 def photograph_of(scan: Scan, card: ScanCard) -> Photograph:

@@ -99,7 +99,8 @@ def test_a_picture_of_coco_is_shown_and_cannot_be_opened(tmp_path: Path, monkeyp
 
     assert torch.equal(photograph_of(scan, one).sample.image, samples[0].image)
     assert set(colours_of(scan)) == set(COCO_PANOPTIC.semantic.classes)
-    assert "cannot be chosen" in hindrance(scan, one)
+    assert hindrance(replace(scan, names=PAIR), one) == "Images of COCO cannot be chosen in the workbench."
+    assert data_words(scan) == "2 images of COCO, split val"
     with pytest.raises(ValueError, match=r"no image '\.\./secret'"):
         image_key(scan, card(sample="../secret"))
     before = image_key(scan, one)
@@ -140,4 +141,4 @@ def test_an_address_is_a_whole_decision() -> None:
 def test_what_a_scan_is_of() -> None:
     assert data_words(SCENES) == "2 drawn scenes, split test"
     assert data_words(CAMVID) == "2 images of CamVid, split val"
-    assert data_words(replace(CAMVID, data="coco")) == "2 images of coco, split val"
+    assert data_words(replace(CAMVID, data="coco")) == "2 images of COCO, split val"
