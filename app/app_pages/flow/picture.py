@@ -20,7 +20,6 @@ from app.store.results import results
 from rsp_lab._version import __version__
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.ledger.decision_flow import Ribbon
-from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.surgery.ribbons import RibbonCut, cut_ribbons
 from rsp_lab.explorer.flow_picture import flow_data, flow_page, read_ribbon
 from rsp_lab.figures.paper.decision_flow import draw_decision_flow
@@ -85,9 +84,9 @@ def run_again(selection: Selection, found: FlowPicture, cuts: Cuts) -> str:
     """What the heads answer where they run without what is cut, as a sentence; or why they cannot."""
 
     def cut(side: int) -> RibbonCut:
-        frozen = selection.passes[side].frozen
-        if isinstance(frozen, FrozenHead):
-            frozen = replace(frozen, head=private_copy(frozen.head, selection.loaded[side].lock))
+        shared = selection.passes[side].head
+        # Hooks watch the weights; another reader's pass is not to meet them.
+        frozen = replace(shared, head=private_copy(shared.head, selection.loaded[side].lock))
         return cut_ribbons(frozen, frozen.image, found.flows[side], cuts[side])
 
     asked = [side for side, one in enumerate(cuts) if one and selection.passes[side].held is None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 
 from app.shell.cards import FILES, SIZES, TITLES, scene_of
@@ -46,14 +46,7 @@ def photograph_of(scan: Scan, card: ScanCard) -> Photograph:
     Raises:
         ValueError: if it is not there; the message says what is missing.
     """
-    if (scene := scene_of(scan, card)) is not None and scan.data in SIZES:
-        shown = cached_pair(scene.case, scene.seed, None, SIZES[scan.data])[scene.reading]
-    elif scan.data in FILES:
-        shown = folder_photograph(FILES[scan.data], f"{scan.split}/{card.sample}")
-    elif scan.data == "coco":
-        shown = coco_photograph(scan.split, card.sample)
-    else:
-        raise ValueError(f"images of {scan.data} are not shown here.")
+    shown = _identified(scan, card)[1]()
     bottom, right = card.box[2:]
     if bottom > shown.size[0] or right > shown.size[1]:
         raise ValueError(f"{card.sample} is smaller than the image that was scanned: it is another one.")
@@ -66,12 +59,19 @@ def image_key(scan: Scan, card: ScanCard) -> Hashable:
     Raises:
         ValueError: as :func:`photograph_of`, as far as that can be told.
     """
+    return _identified(scan, card)[0]
+
+
+def _identified(scan: Scan, card: ScanCard) -> tuple[Hashable, Callable[[], Photograph]]:
+    """What tells a card's image apart, and what draws or reads it."""
     if (scene := scene_of(scan, card)) is not None and scan.data in SIZES:
-        return scan.data, scene
+        case, seed, reading = scene
+        return (scan.data, scene), lambda: cached_pair(case, seed, None, SIZES[scan.data])[reading]
     if scan.data in FILES:
-        return folder_stamp(FILES[scan.data], f"{scan.split}/{card.sample}")
+        source, name = FILES[scan.data], f"{scan.split}/{card.sample}"
+        return folder_stamp(source, name), lambda: folder_photograph(source, name)
     if scan.data == "coco":
-        return coco_stamp(scan.split, card.sample)
+        return coco_stamp(scan.split, card.sample), lambda: coco_photograph(scan.split, card.sample)
     raise ValueError(f"images of {scan.data} are not shown here.")
 
 

@@ -118,9 +118,10 @@ def cut_ribbons(
         cuts: keys of its ``ribbons``.
 
     Raises:
-        ValueError: for a ribbon that the flow does not have, a flow of another image or another model, a network of
-            another make, or what :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
-        LedgerError: if the flow's answer is not that of the head with its weights held.
+        ValueError: for a ribbon that the flow does not have, a flow of another image or of a head with other levels, a
+            network of another make, or what :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+        LedgerError: if the flow's answer is not that of the head with its weights held, as for a flow of another model
+            with the same levels.
     """
     held = flow.without(cuts)
     frozen = freeze(model, image)

@@ -6,18 +6,19 @@ import json
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import rsp_lab as rl
 from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon, decision_flow
 from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.surgery.ribbons import cut_ribbons
 from rsp_lab.analysis.targets.target import PixelTarget, target_value
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.fusion import TopDownStep, resize
 from tests.kit.heads import TOP_DOWN_HEADS
-from tests.kit.networks import network, noise_image
+from tests.kit.networks import NAMES, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PIXEL = PixelTarget(20, 31, "rider", "person")
@@ -142,3 +143,10 @@ def test_what_does_not_fit_is_refused() -> None:
         cut_ribbons(model, image.flip(-1), flow, [widest])
     with pytest.raises(ValueError, match="take that model"):
         cut_ribbons(network(presets.semantic_fpn()), image, flow, [widest])
+    with pytest.raises(LedgerError, match="ribbons cut"):
+        cut_ribbons(network(TOP_DOWN_HEADS["rsp4"], selective=True), image, flow, [widest])
+
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, len(NAMES), 1)).double().eval()
+    subject = rl.adapt(layers, class_names=NAMES, cut=("1",), name="other")
+    with pytest.raises(ValueError, match="network of another make"):
+        cut_ribbons(subject, image, rl.decision_flow(subject, image, PIXEL), [])  # type: ignore[arg-type]
