@@ -103,7 +103,8 @@ def run_again(selection: Selection, found: FlowPicture, cuts: Cuts) -> str:
         f"{name} answers {signed(one.live)} logits (weights held {signed(one.held)}, nothing cut {signed(one.total)})"
         for name, one in zip((found.names[side] for side in asked), answers, strict=True)
     )
-    return f"Run again without what is cut: {'; '.join(parts)}."
+    residual = max(one.residual for one in answers)
+    return f"Run again without what is cut: {'; '.join(parts)}; largest relative residual {residual:.1g}."
 
 
 @st.fragment
@@ -130,8 +131,9 @@ def _draw_flow(found: FlowPicture, data: dict[str, Any], ours: tuple[bool, ...],
         )
     with row.popover("What this shows"):
         st.markdown(MEASURES)
-    # A line in any case, so that nothing moves when it changes.
-    st.caption(escape(answers if answers and can_run and answered == cuts else HINT))
+    # As much room for either, so that nothing below moves.
+    with st.container(key="flow-answers"):
+        st.caption(escape(answers if answers and can_run and answered == cuts else HINT))
 
 
 def picture_file(found: FlowPicture, cuts: Cuts, ending: str) -> bytes:
