@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.shell import history, link
 from app.shell.scenes import AS_DRAWN, LAST_SCENE
-from app.shell.sources import Source
+from app.shell.sources import DATA, Source
 from app.store.models import model_names, scene_size
 from app.store.scans import scans
 from rsp_lab.analysis.scan.scan import Scan, ScanCard, SceneReading
@@ -18,10 +18,8 @@ from rsp_lab.data.scenes.scene import CASES
 
 SIZES = {"scenes": SIZE, "small-scenes": SMALL, "panoptic-scenes": SIZE, "small-panoptic-scenes": SMALL}
 """Data sets of drawn scenes that are drawn here, and the size of their pictures."""
-FILES = {"camvid": Source.CAMVID, "cityscapes": Source.CITYSCAPES, "folder": Source.FOLDER}
+FILES = {data: source for source, data in DATA.items()}
 """Data sets whose images lie in a folder, and the source that the workbench has them from."""
-TITLES: dict[str, str] = {**FILES, "coco": "COCO"}
-"""What data sets of files are called."""
 _SCENE_NAME = re.compile(rf"({'|'.join(CASES)})-(\d{{1,9}})-([01])")
 
 
@@ -40,11 +38,7 @@ def hindrance(scan: Scan, card: ScanCard) -> str:
         return f"There is no model {missing[0]} here."
     scene = scene_of(scan, card)
     if scene is None:
-        return (
-            ""
-            if scan.data in FILES
-            else f"Images of {TITLES.get(scan.data, scan.data)} cannot be chosen in the workbench."
-        )
+        return "" if scan.data in FILES else f"Images of {scan.data} cannot be chosen in the workbench."
     number = scene.seed - FIRST_SEED["test"]
     if not 0 <= number <= LAST_SCENE:
         return f"The workbench opens scenes of the test split; this one is of {scan.split}."

@@ -19,6 +19,7 @@ from app.shell.selection import Selection, result_key
 from app.shell.sources import Source
 from app.shell.text import escape
 from app.store import models as cache
+from app.store.image_folders import file_names
 from app.store.results import results
 from app.store.side_by_side import Report, side_by_side
 from app.store.user_models import user_problems
@@ -111,11 +112,12 @@ def stale_link() -> list[str]:
         "right": names,
         **scenes.link_options(),
     }
+    folders = {str(source): data for source, data in sources.DATA.items()}
     source = st.query_params.get("source", "")
-    if st.query_params.get("file"):
+    if st.query_params.get("file") and source in folders:
         # Without the folder the source itself says what is missing.
         with contextlib.suppress(ValueError):
-            options["file"] = sources.file_names(source)
+            options["file"] = file_names(folders[source])
     return link.stale_choices(options)
 
 

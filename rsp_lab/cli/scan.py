@@ -67,7 +67,7 @@ def scan(
         check_target(place)
     check_scan_target(out)
     split = split or ("test" if "scenes" in data else "val")
-    samples = open_split(data, split, labels="optional")
+    samples = open_split(data, split, labels="optional", things=False)
     standard = SCENE_PAIR if isinstance(samples, SceneSplit) else CAMVID_PAIR
     models = ModelPair(left or standard.left, right or standard.right, device)
     pair = models.load()

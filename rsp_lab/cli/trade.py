@@ -54,7 +54,7 @@ def trade(
         if number is not None and number < 1:
             raise ValueError(f"--{name} must be at least 1, got {number}.")
     shard = Shard.of_environment()
-    samples = open_split(data, split, labels="required" if by == "labels" else "unread")
+    samples = open_split(data, split, labels="required" if by == "labels" else "unread", things=False)
     pair, out = models.load(), results.out
     check_comparable(*pair)
     names = pair_names(*pair)

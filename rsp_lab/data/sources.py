@@ -84,17 +84,17 @@ class Source:
     """How a data set is opened.
 
     Attributes:
-        open: the samples of (split, whether samples are read again and again, what is asked of labels); folders come
-            from the environment.
+        open: the samples of (split, whether samples are read again and again, what is asked of labels, whether things
+            are told apart where the data set can); folders come from the environment.
         terms: under which it may be used.
     """
 
-    open: Callable[[str, bool, LabelUse], Samples]
+    open: Callable[[str, bool, LabelUse, bool], Samples]
     terms: str
 
 
-def _of_files(name: str) -> Callable[[str, bool, LabelUse], Samples]:
-    def opened(split: str, cache: bool, labels: LabelUse) -> Samples:
+def _of_files(name: str) -> Callable[[str, bool, LabelUse, bool], Samples]:
+    def opened(split: str, cache: bool, labels: LabelUse, _things: bool) -> Samples:
         files = FILE_SETS[name]
         # Cityscapes would not fit into memory.
         return files.open(files.root(), split, cache=cache and name != "cityscapes", labels=labels)
@@ -102,14 +102,14 @@ def _of_files(name: str) -> Callable[[str, bool, LabelUse], Samples]:
     return opened
 
 
-def _coco(split: str, _cache: bool, labels: LabelUse) -> Samples:
-    return CocoPanoptic(coco_root(), split, labels)
+def _coco(split: str, _cache: bool, labels: LabelUse, things: bool) -> Samples:
+    return CocoPanoptic(coco_root(), split, labels, things=things)
 
 
 def _drawn(
     scenes: type[SceneSplit] | type[PanopticScenes], size: tuple[int, int]
-) -> Callable[[str, bool, LabelUse], Samples]:
-    return lambda split, cache, _labels: scenes(split, size, cache)
+) -> Callable[[str, bool, LabelUse, bool], Samples]:
+    return lambda split, cache, _labels, _things: scenes(split, size, cache)
 
 
 SOURCES: dict[str, Source] = {
@@ -124,7 +124,9 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def open_split(data: str, split: str, *, cache: bool = False, labels: LabelUse = "required") -> Samples:
+def open_split(
+    data: str, split: str, *, cache: bool = False, labels: LabelUse = "required", things: bool = True
+) -> Samples:
     """The samples of a split of the data set ``data``; folders are those that the environment names.
 
     Args:
@@ -132,10 +134,11 @@ def open_split(data: str, split: str, *, cache: bool = False, labels: LabelUse =
         split: of the data set.
         cache: keep samples in memory, for those that are read again and again.
         labels: whether each image must have a label, may have one, or labels are not looked at.
+        things: whether what tells things apart is asked for too, where the data set has a file of its own for it.
 
     Raises:
         ValueError: if there is no such data set or split, or its folder is not set, missing or incomplete.
     """
     if data not in SOURCES:
         raise ValueError(f"{data!r} is no data set here; expected one of {', '.join(SOURCES)}.")
-    return SOURCES[data].open(split, cache, labels)
+    return SOURCES[data].open(split, cache, labels, things)

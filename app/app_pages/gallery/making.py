@@ -7,12 +7,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shell.cards import FILES
 from app.shell.choices import select
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable
-from app.shell.sources import FOLDERS, PAIRS, Source
+from app.shell.sources import DATA, PAIRS, Source
 from app.shell.text import escape
+from app.store.image_folders import FOLDERS
 from app.store.models import LoadedModel, loaded_model, model_files, model_names, scene_size
 from app.store.private_models import private_copy
 from app.store.scans import made_scans
@@ -29,7 +29,7 @@ from rsp_lab.models.subject import Subject
 
 COUNTS = ("10", "30", "all")
 SHOW = "gallery show"
-_SOURCES = (Source.SCENE, *FILES.values())
+_SOURCES = (Source.SCENE, *DATA)
 _TEXT = "Scanning"
 _GO = "gallery-make-go"
 
@@ -105,12 +105,9 @@ def _samples(wanted: Request) -> tuple[str, Samples]:
     if wanted.source == Source.SCENE:
         data = "small-scenes" if scene_size((wanted.left, wanted.right)) == SMALL else "scenes"
         return data, open_split(data, "test")
-    data = next(name for name, source in FILES.items() if source == wanted.source)
-    files = FOLDERS[wanted.source]
-    root = files.root()
-    required, possible = files.splits(root)
-    splits = sorted(dict.fromkeys((*required, *possible)), key=lambda split: (split != "val", split != "test"))
-    return data, open_split(data, splits[0], labels="optional")
+    data = DATA[wanted.source]
+    folder = FOLDERS[data]
+    return data, open_split(data, next(iter(folder.splits(folder.root()))), labels="optional", things=False)
 
 
 def _file_digest(name: str) -> str:

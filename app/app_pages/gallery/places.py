@@ -5,30 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 
-from app.shell.cards import FILES, SIZES, TITLES, scene_of
+from app.shell.cards import FILES, SIZES, scene_of
 from app.shell.link import CARD, PIXEL, SCAN
 from app.shell.scenes import first_case, reading_names
-from app.shell.sources import (
-    FOLDERS,
-    PAIRS,
-    Source,
-    coco_photograph,
-    coco_stamp,
-    file_names,
-    folder_photograph,
-    folder_stamp,
-)
+from app.shell.sources import PAIRS, Source
+from app.store.image_folders import FOLDERS, file_names, folder_photograph, folder_stamp
 from app.store.models import Photograph, cached_pair
 from rsp_lab.analysis.scan.scan import Scan, ScanCard
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, STREET_PANOPTIC
+from rsp_lab.data.panoptic.categories import STREET_PANOPTIC
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL
 
-_TABLES = {
-    **{data: STREET_PANOPTIC.semantic if "panoptic" in data else CITYSCAPES for data in SIZES},
-    "coco": COCO_PANOPTIC.semantic,
-}
-"""Classes of the data sets that are no folders with a table of their own."""
+_TABLES = {data: STREET_PANOPTIC.semantic if "panoptic" in data else CITYSCAPES for data in SIZES}
+"""Classes of the data sets that are drawn here."""
 
 
 def data_words(scan: Scan) -> str:
@@ -37,7 +26,7 @@ def data_words(scan: Scan) -> str:
         small = "small " if SIZES[scan.data] == SMALL else ""
         apart = " with things told apart" if "panoptic" in scan.data else ""
         return f"{scan.images} {small}drawn scenes{apart}, split {scan.split}"
-    return f"{scan.images} images of {TITLES.get(scan.data, scan.data)}, split {scan.split}"
+    return f"{scan.images} images of {FILES.get(scan.data, scan.data)}, split {scan.split}"
 
 
 def photograph_of(scan: Scan, card: ScanCard) -> Photograph:
@@ -68,10 +57,8 @@ def _identified(scan: Scan, card: ScanCard) -> tuple[Hashable, Callable[[], Phot
         case, seed, reading = scene
         return (scan.data, scene), lambda: cached_pair(case, seed, None, SIZES[scan.data])[reading]
     if scan.data in FILES:
-        source, name = FILES[scan.data], f"{scan.split}/{card.sample}"
-        return folder_stamp(source, name), lambda: folder_photograph(source, name)
-    if scan.data == "coco":
-        return coco_stamp(scan.split, card.sample), lambda: coco_photograph(scan.split, card.sample)
+        name = f"{scan.split}/{card.sample}"
+        return folder_stamp(scan.data, name), lambda: folder_photograph(scan.data, name)
     raise ValueError(f"images of {scan.data} are not shown here.")
 
 
@@ -80,8 +67,8 @@ def colours_of(scan: Scan) -> dict[str, str]:
     table = _TABLES.get(scan.data)
     if table is None and scan.data in FILES:
         with suppress(ValueError):  # the folder is not there, and its cards say so
-            files = FOLDERS[FILES[scan.data]]
-            table = files.table(files.root())
+            folder = FOLDERS[scan.data]
+            table = folder.table(folder.root())
     if table is None:
         return {}
     pairs = zip(table.classes, table.palette, strict=True)
@@ -110,7 +97,7 @@ def _image(scan: Scan, card: ScanCard) -> tuple[dict[str, str], dict[str, str]]:
     if scene is None:
         source = FILES[scan.data]
         with suppress(ValueError):  # the folder is not there, and the page that is opened says so
-            default["file"] = next(iter(file_names(source)), "")
+            default["file"] = next(iter(file_names(scan.data)), "")
         return {"source": str(source), "file": f"{scan.split}/{card.sample}"}, default
     case, seed, reading = scene
     with suppress(ValueError):  # a model that cannot be loaded, which the page that is opened says

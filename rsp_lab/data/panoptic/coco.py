@@ -82,17 +82,21 @@ class CocoPanoptic(Dataset[Sample]):
         split: ``"train"``, ``"val"`` or ``"test"``.
         labels: ``"required"``; ``"optional"``: where there is no panoptic file, pictures suffice; or ``"unread"``: the
             panoptic file, where there is one, says which pictures there are, and no more.
+        things: whether labels bring the things of the instance file, which is not looked at otherwise.
 
     Raises:
         ValueError: if a folder or file is missing or damaged, or pictures that the panoptic file names are not there.
     """
 
-    def __init__(self, root: str | PathLike[str], split: str, labels: LabelUse = "required") -> None:
+    def __init__(
+        self, root: str | PathLike[str], split: str, labels: LabelUse = "required", *, things: bool = True
+    ) -> None:
         self.split, self.paths = split, split_paths(root, split)
         if not self.paths.images.is_dir():
             raise ValueError(f"{readable_name(self.paths.images)}: there is no such folder. {_LAYOUT}")
         known = self.paths.panoptic.is_file() or labels == "required"
         self.file = PanopticFile.read(self.paths.panoptic) if known else None
+        self._labelled = known and labels != "unread"
         self._things: InstanceFile | None = None
         if self.file is None:
             self.panoptic: PanopticTable = COCO_PANOPTIC
@@ -106,7 +110,7 @@ class CocoPanoptic(Dataset[Sample]):
             self.panoptic = self.file.table
             self._pictures = picture_names(self.paths.images, self.file.images.names)
             _check_there(self.paths.images, self.file.images.names, self._pictures)
-            if labels != "unread":
+            if self._labelled and things:
                 self._things = InstanceFile.read(self.paths.instances, self.file.ids, self.panoptic)
         self.table: ClassTable = self.panoptic.semantic
 
@@ -118,7 +122,7 @@ class CocoPanoptic(Dataset[Sample]):
     @property
     def sources(self) -> tuple[Path, ...]:
         """Files of the split, also those that are not read, so that nothing is written over them."""
-        pictures = [self.paths.images / name for name in self._pictures]
+        pictures = [self.picture(index) for index in range(len(self))]
         return (*pictures, *image_files(self.paths.masks), self.paths.panoptic, self.paths.instances)
 
     def __len__(self) -> int:
@@ -136,10 +140,10 @@ class CocoPanoptic(Dataset[Sample]):
             FileError: if an annotation is damaged.
             ImportError: without hotcoco, which instances need; the message says what to install.
         """
-        name, picture = picture_name(self._pictures[index]), self.paths.images / self._pictures[index]
+        name, picture = picture_name(self._pictures[index]), self.picture(index)
         # COCO has pictures of 51 rows; networks of ours pad theirs.
         image = read_image(picture, min_side=1)
-        if self._things is None:
+        if not self._labelled:
             return Sample(name, image)
         segments = self.segment_map(index)
         size = segments.ids.shape[0], segments.ids.shape[1]
@@ -148,8 +152,12 @@ class CocoPanoptic(Dataset[Sample]):
                 f"{readable_name(picture)}: has {image.shape[1]} x {image.shape[2]} pixels (rows x columns), its "
                 f"segments in {readable_name(self.paths.panoptic)} {size[0]} x {size[1]}. They must be of one size."
             )
-        label = segments.semantic(self.panoptic)
-        return Sample(name, image, label, instances=self._things.instances(index, size))
+        things = None if self._things is None else self._things.instances(index, size)
+        return Sample(name, image, segments.semantic(self.panoptic), instances=things)
+
+    def picture(self, index: int) -> Path:
+        """The file of the picture at ``index``."""
+        return self.paths.images / self._pictures[index]
 
     def segment_map(self, index: int) -> SegmentMap:
         """The true segmentation of the picture at ``index``.
@@ -171,7 +179,7 @@ class CocoPanoptic(Dataset[Sample]):
         """
         if self.file is not None and self.file.images is not None:
             return self.file.images[index]
-        path = self.paths.images / self._pictures[index]
+        path = self.picture(index)
         if not path.stem.isdecimal():
             raise ValueError(
                 f"{readable_name(path)}: has no number; {readable_name(self.paths.panoptic)} gives it one."
@@ -184,11 +192,11 @@ class CocoPanoptic(Dataset[Sample]):
 
         Raises:
             FileError: if one is damaged.
-            ValueError: if labels are not read.
+            ValueError: if things are not read.
         """
         self._known("things")
         if self._things is None:
-            raise ValueError("the labels of these samples are not read: open them with labels='required'.")
+            raise ValueError("the things of these samples are not read: open them with labels='required'.")
         return self._things.annotations(index)
 
     def _known(self, what: str) -> PanopticFile:

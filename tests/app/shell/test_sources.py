@@ -16,7 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell.text import as_read
 from rsp_lab.data.labels import CAMVID
+from rsp_lab.data.panoptic.coco import CocoPanoptic
+from rsp_lab.data.panoptic.scene_files import write_coco_layout
 from rsp_lab.data.sample import Sample
+from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.explorer.payload import payload_header
 from rsp_lab.models import weights
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
@@ -29,7 +32,7 @@ NAMES = tuple(f"my {name}" for name in CAMVID.classes)
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    for name in ("CAMVID_ROOT", "CITYSCAPES_ROOT", "FOLDER_ROOT"):
+    for name in ("CAMVID_ROOT", "CITYSCAPES_ROOT", "COCO_ROOT", "FOLDER_ROOT"):
         monkeypatch.delenv(name, raising=False)
     return workbench()
 
@@ -109,6 +112,17 @@ def test_the_splits_that_are_there_are_listed_unseen_ones_first(
 
     assert page.selectbox(key="file").options == ["test/val_1", "test/val_2", "train/train_1", "train/train_2"]
     assert header(page)["truth"] is None
+
+
+def test_pictures_in_coco_s_layout_are_a_source(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_coco_layout([draw_scene(500, 128, 256)], tmp_path, "val")
+    monkeypatch.setenv("COCO_ROOT", str(tmp_path))
+    pair = {"left": "scenes-panoptic-baseline", "right": "scenes-panoptic-rsp4d"}
+    run(page, source="COCO", **pair)
+
+    assert page.selectbox(key="file").options == [f"val/{CocoPanoptic(tmp_path, 'val').names[0]}"]
+    assert header(page)["size"] == [128, 256]
+    assert header(page)["truth"] == "truth"
 
 
 def replace_file(path: Path, pixels: np.ndarray) -> None:

@@ -85,6 +85,17 @@ def test_pictures_suffice_where_labels_are_not_asked_for(root):
         CocoPanoptic(root, "val", "unread").image_entry(3)
 
 
+def test_labels_of_classes_do_without_the_file_of_things(root, monkeypatch):
+    split_paths(root, "val").instances.unlink()
+    monkeypatch.setenv("COCO_ROOT", str(root))
+    samples = open_split("coco", "val", things=False)
+    for index, segments in enumerate(segment_maps()):
+        assert torch.equal(samples[index].label, segments.semantic(COCO_PANOPTIC))
+        assert samples[index].instances is None
+    with pytest.raises(ValueError, match="the things of these samples are not read"):
+        samples.annotations(0)
+
+
 def test_all_files_of_the_split_are_its_sources(root):
     samples, paths = CocoPanoptic(root, "val"), split_paths(root, "val")
     assert set(samples.sources) == {*paths.images.iterdir(), *paths.masks.iterdir(), paths.panoptic, paths.instances}

@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.app_pages.gallery.places import address, colours_of, data_words, image_key, photograph_of
 from app.shell.cards import hindrance
-from app.shell.sources import file_names
+from app.store.image_folders import file_names
 from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import SceneReading
 from rsp_lab.data.panoptic.categories import COCO_PANOPTIC, STREET_PANOPTIC
@@ -37,7 +37,7 @@ def test_a_drawn_scene_is_drawn_again() -> None:
 def test_a_photograph_is_that_of_the_folder(small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
 
-    assert "val/val_1" in file_names("CamVid")
+    assert "val/val_1" in file_names("camvid")
     assert photograph_of(CAMVID, CAMVID.cards[0]).sample.name == "val_1"
     assert colours_of(CAMVID)["road"].startswith("#")
     with pytest.raises(ValueError, match="no image 'val/street'"):
@@ -90,7 +90,7 @@ def test_a_scene_with_things_told_apart_is_the_same_picture() -> None:
         assert "cannot be chosen" in hindrance(scan, card(sample=lost))
 
 
-def test_a_picture_of_coco_is_shown_and_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_of_coco_is_a_file_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_small_coco(tmp_path)
     monkeypatch.setenv("COCO_ROOT", str(tmp_path))
     samples = CocoPanoptic(tmp_path, "val")
@@ -99,9 +99,12 @@ def test_a_picture_of_coco_is_shown_and_cannot_be_opened(tmp_path: Path, monkeyp
 
     assert torch.equal(photograph_of(scan, one).sample.image, samples[0].image)
     assert set(colours_of(scan)) == set(COCO_PANOPTIC.semantic.classes)
-    assert hindrance(replace(scan, names=PAIR), one) == "Images of COCO cannot be chosen in the workbench."
+    assert hindrance(replace(scan, names=PAIR), one) == ""
+    link = address("mine", replace(scan, names=PAIR), one)
+    # The first file is what the source begins with: it need not be said.
+    assert (link["source"], link["left"], link.get("file")) == ("COCO", PAIR[0], None)
     assert data_words(scan) == "2 images of COCO, split val"
-    with pytest.raises(ValueError, match=r"no image '\.\./secret'"):
+    with pytest.raises(ValueError, match=r"no image 'val/\.\./secret'"):
         image_key(scan, card(sample="../secret"))
     before = image_key(scan, one)
     Image.new("RGB", (17, 12)).save(samples.paths.images / "000000000139.jpg")
