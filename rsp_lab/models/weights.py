@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import warnings
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, overload
@@ -323,17 +326,29 @@ def empty_model(config: WholeConfig, path: str | Path) -> WholeModel:
     Raises:
         WeightsError: if none can be built from the configuration; ``path`` is where it comes from.
     """
+    with _refusals(path), undrawn():
+        return build_model(config, name=Path(path).stem)
+
+
+@contextmanager
+def _refusals(path: str | Path) -> Iterator[None]:
     try:
-        with undrawn():
-            return build_model(config, name=Path(path).stem)
+        yield
     except (ImportError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: no model can be built from its configuration ({error}).") from error
 
 
 def _shapes(config: WholeConfig, path: str | Path) -> dict[str, tuple[int, ...]]:
     """Shapes of all tensors of a model, without memory for any of them."""
-    with torch.device("meta"):
-        return _shapes_of(empty_model(config, path))
+    with _refusals(path):
+        return _shapes_by(json.dumps(config_to_json(config)))
+
+
+@lru_cache(maxsize=32)
+def _shapes_by(config: str) -> dict[str, tuple[int, ...]]:
+    """Following the shapes takes as long as building the model, and the same files are loaded again and again."""
+    with undrawn(), torch.device("meta"):
+        return _shapes_of(build_model(config_from_json(json.loads(config))))
 
 
 def _shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from streamlit.components.v2 import manifest_scanner
 
 from app.store import models
 from app.tools.screenshots import TIMEOUT_MS
 from rsp_lab.data.sample import Sample
+from tests.kit.chromium import running_chromium
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,7 +58,5 @@ def small_camvid(tmp_path: Path, street: Callable[[int, int, int], Sample]) -> P
 def browser(chromium: str) -> Iterator[Browser]:
     """A Chromium with an expectation's patience for a slow machine."""
     expect.set_options(timeout=TIMEOUT_MS)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with running_chromium(chromium) as started:
         yield started
-        started.close()

@@ -23,6 +23,7 @@ from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from rsp_lab.shapes import Window
+from tests.kit.chromium import running_chromium
 
 RunModule = Callable[..., Any]
 # Odd on purpose: no map divides this image evenly.
@@ -85,15 +86,11 @@ def run_module(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
 
 @contextmanager
 def _chromium(path: str) -> Iterator[RunModule]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with running_chromium(path) as browser:
         page = browser.new_page()
         yield lambda function, data, source="": json.loads(
             page.evaluate(_PAGE, [source or module_source(), function, data])
         )
-        browser.close()
 
 
 @pytest.fixture

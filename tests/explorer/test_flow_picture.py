@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.ledger.decision_flow import Ribbon
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.explorer.flow_picture import flow_data, flow_page, ribbon_key
 from rsp_lab.text import signed_fixed
+from tests.kit.chromium import running_chromium
 
 ANIMATED = "() => document.getAnimations().length"
 
@@ -32,8 +33,7 @@ def opened(
     """The open page, without motion; what its console said, it broke on or it asked for."""
     path = tmp_path_factory.mktemp("page") / "flow.html"
     path.write_text(flow_page(picture, "Why? </script><b>", "One <note>"), encoding="utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with running_chromium(chromium) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
@@ -42,7 +42,6 @@ def opened(
         page.goto(path.as_uri())
         page.locator(".rsp-flow-svg").wait_for()
         yield page, said
-        browser.close()
 
 
 def strongest(picture: FlowPicture, side: int) -> Ribbon:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.cli import main
@@ -22,6 +22,7 @@ from rsp_lab.explorer.html import FILE_BUDGET, explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
 from tests.kit.attention_families import family
 from tests.kit.canvas import overlay, painted, photograph
+from tests.kit.chromium import running_chromium
 from tests.kit.networks import noise_image
 
 READY = '.rsp[data-ready="1"]'
@@ -44,8 +45,7 @@ def file(payload: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def opened(file: Path, chromium: str) -> Iterator[tuple[Page, list[str], list[str]]]:
     """The open page; what its console said or it broke on; what it asked for."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with running_chromium(chromium) as browser:
         context = browser.new_context(
             viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
         )
@@ -58,7 +58,6 @@ def opened(file: Path, chromium: str) -> Iterator[tuple[Page, list[str], list[st
         page.goto(file.as_uri())
         page.locator(READY).wait_for(timeout=600_000)
         yield page, said, asked
-        browser.close()
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 import rsp_lab as rl
 from app.tools.serving import ended
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.explorer.html import explorer_page
 from rsp_lab.explorer.payload import build_payload
+from tests.kit.chromium import running_chromium
 
 ROOT = Path(__file__).parents[2]
 CELLS = (
@@ -145,8 +146,7 @@ def test_the_widget_in_a_real_jupyterlab(chromium: str, tmp_path: Path) -> None:
     for needed in ("anywidget", "jupyterlab", "ipykernel"):
         pytest.importorskip(needed, reason="the notebooks extra is not installed")
     write_notebook(tmp_path / "explore.ipynb")
-    with running_jupyter(tmp_path) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with running_jupyter(tmp_path) as address, running_chromium(chromium) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(120_000)
         expect.set_options(timeout=600_000)
@@ -181,4 +181,3 @@ def test_the_widget_in_a_real_jupyterlab(chromium: str, tmp_path: Path) -> None:
         expect(explorer).to_have_attribute("data-pick", "5,6")
         expect(page.get_by_role("button", name="Chain")).to_have_attribute("aria-pressed", "true")
         assert problems == []
-        browser.close()

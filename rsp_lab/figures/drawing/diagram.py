@@ -53,14 +53,14 @@ class Diagram:
         size, colour = style.pop("size", SMALL), style.pop("color", INK)
         look = {"facecolor": "white", "edgecolor": INK, "linewidth": FIRM, "zorder": 3, **style}
         shape = "round,pad=0,rounding_size=0.045"
-        self.canvas.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=shape, **look))
+        self.canvas.add_artist(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=shape, **look))
         self.text(x, y, words, size=size, color=colour, ha="center", zorder=4)
 
     def node(self, x: float, y: float, sign: str = "+", *, radius: float = 0.085, gid: str | None = None) -> None:
         """A round operation: ``+``, ``×``, ``·`` or ``Σ``, drawn as strokes or a letter."""
         circle = np.linspace(0, 2 * np.pi, 49)
         outline = np.column_stack([x + radius * np.cos(circle), y + radius * np.sin(circle)])
-        self.canvas.add_patch(Polygon(outline, facecolor="white", edgecolor=INK, linewidth=FIRM, zorder=3, gid=gid))
+        self.canvas.add_artist(Polygon(outline, facecolor="white", edgecolor=INK, linewidth=FIRM, zorder=3, gid=gid))
         arm = 0.55 * radius
         if sign == "+":
             self.line([(x - arm, y), (x + arm, y)], zorder=4)
@@ -97,12 +97,12 @@ class Diagram:
         patch.set_gid(gid)
         patch.set_joinstyle("miter")
         patch.set_capstyle("butt")
-        self.canvas.add_patch(patch)
+        self.canvas.add_artist(patch)
 
     def polygon(self, points: Sequence[Point], **style: Any) -> None:
         """A filled polygon."""
         look = {"facecolor": "white", "edgecolor": INK, "linewidth": THIN, "joinstyle": "round", **style}
-        self.canvas.add_patch(Polygon(list(points), **look))
+        self.canvas.add_artist(Polygon(list(points), **look))
 
     def slab(self, x: float, y: float, width: float, height: float, level: int, **style: Any) -> None:
         """A map of a level lying flat, seen from above the front; (x, y) is the middle of its surface."""
@@ -150,7 +150,7 @@ class Diagram:
                 corner = (left + column * unit, top + row * unit)
                 cell = Rectangle(corner, unit, unit, facecolor=tuple(colours[row, column]), linewidth=0, zorder=2)
                 cell.set_gid(f"{gid} {row} {column}" if gid else None)
-                self.canvas.add_patch(cell)
+                self.canvas.add_artist(cell)
         for index in range(cells + 1):
             wide = THIN if index in (0, cells) else HAIR
             at = index * unit

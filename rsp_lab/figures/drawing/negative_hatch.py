@@ -39,7 +39,7 @@ def _hatch(axes: Axes, patch: Patch, colour: str) -> None:
     # Versions before 3.11 take the edge's colour, later ones that of the settings unless told.
     if hasattr(patch, "set_hatchcolor"):
         patch.set_hatchcolor(colour)
-    axes.add_patch(patch)
+    axes.add_artist(patch)
 
 
 def _outline(cells: np.ndarray, size: tuple[int, int]) -> Path:

@@ -33,7 +33,7 @@ def outline(
     path = scale.transform_path(edges)
     patch = PathPatch(path, fill=False, edgecolor=colour, linewidth=width, gid=gid, zorder=4)
     patch.set_path_effects([Stroke(linewidth=width + 1.1, foreground=casing), Normal()])
-    axes.add_patch(patch)
+    axes.add_artist(patch)
     axes.set(xlim=limits[0], ylim=limits[1])
 
 

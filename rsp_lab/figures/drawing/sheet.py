@@ -35,7 +35,10 @@ class Sheet:
         self._texts: list[tuple[Text, float, float]] = []
 
     def axes(self, left: float, top: float, width: float, height: float, *, label: str) -> Axes:
-        """Axes with a stable label, by which tests and editors of the figure find them."""
+        """Axes with a stable label, by which tests and editors of the figure find them.
+
+        Their limits are set by whoever draws: shapes are put there by ``add_artist``, which does not measure them.
+        """
         axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0), label=label)
         self._axes.append((axes, left, top, width, height))
         return axes

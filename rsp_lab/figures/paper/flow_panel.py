@@ -42,7 +42,7 @@ class FlowLayout(NamedTuple):
 def draw_box(diagram: Diagram, left: float, top: float, width: float, height: float, colour: str, hatch: str) -> None:
     """A box filled in the look of a sign."""
     box = Rectangle((left, top), width, height, facecolor=colour, edgecolor="white", hatch=hatch, linewidth=0, zorder=3)
-    diagram.canvas.add_patch(box)
+    diagram.canvas.add_artist(box)
 
 
 class FlowPanel:
@@ -103,7 +103,7 @@ class FlowPanel:
                     up, start, down, end = node.box
                     for wide, style in ((1.5, {"edgecolor": "white"}), (0.9, level_edge(level))):
                         corner, size = (start, up), (end - start, down - up)
-                        axes.add_patch(Rectangle(corner, *size, fill=False, linewidth=wide, zorder=3, **style))
+                        axes.add_artist(Rectangle(corner, *size, fill=False, linewidth=wide, zorder=3, **style))
         mark_pixel(axes, self.picture.pixel, size=4)
 
     def draw_level(self, level: int, top: float) -> None:
@@ -123,7 +123,7 @@ class FlowPanel:
             wide = max(side, min(self.layout.pitch - 0.02, 0.4))
             edge = level_edge(node.level)
             box = Rectangle((x - wide / 2, top), wide, side, facecolor="white", linewidth=0.9, zorder=4, **edge)
-            self.diagram.canvas.add_patch(box)
+            self.diagram.canvas.add_artist(box)
             count = str(node.cells) if node.cells < 10_000 else f"{node.cells / 1000:.0f}k"
             high = line_height(SMALL) * 0.8
             alone = len(self.flow.nodes[node.level]) == 1
@@ -156,13 +156,13 @@ class FlowPanel:
         canvas.imshow(part, extent=(x0, x0 + wide, y0 + high, y0), aspect="auto", interpolation="auto", zorder=4)
         canvas.set(xlim=(0, self.diagram.width), ylim=(self.diagram.height, 0))
         for style in ({"edgecolor": "white"}, level_edge(level)):
-            canvas.add_patch(Rectangle((left, top), side, side, fill=False, linewidth=0.9, zorder=5, **style))
+            canvas.add_artist(Rectangle((left, top), side, side, fill=False, linewidth=0.9, zorder=5, **style))
         c0, c1 = x0 + (cell[1] + 0.5 - columns.start) * unit, y0 + (cell[0] + 0.5 - rows.start) * unit
         wide, high = (cell[3] - cell[1]) * unit, (cell[2] - cell[0]) * unit
         if max(wide, high) < 0.7 * side:
             for line, colour in ((1.4, "white"), (0.5, INK)):
                 edge = Rectangle((c0, c1), wide, high, fill=False, edgecolor=colour, linewidth=line, zorder=5.1)
-                canvas.add_patch(edge)
+                canvas.add_artist(edge)
 
     def draw_pixel(self) -> None:
         """The pixel with what the levels outside the chain and the bias add there, and what it comes to."""
@@ -243,7 +243,7 @@ class FlowPanel:
         behind = 1 if self.flow.direct else 2
         if one in self.cuts:
             path = _band(start, end, abs(full) * self.layout.scale)
-            self.diagram.canvas.add_patch(
+            self.diagram.canvas.add_artist(
                 PathPatch(path, fill=False, edgecolor=FAINT, linewidth=THIN, linestyle=(0, (2, 2)), gid=gid, zorder=2)
             )
             return
@@ -253,7 +253,7 @@ class FlowPanel:
         # A seam keeps wide ribbons apart where they cross; a narrow one would be all seam.
         seam = HAIR if 72 * abs(value) * self.layout.scale > 2 else 0
         patch = PathPatch(path, facecolor=pale, edgecolor="white", hatch=hatch, linewidth=seam, gid=gid, zorder=behind)
-        self.diagram.canvas.add_patch(patch)
+        self.diagram.canvas.add_artist(patch)
 
 
 def _look(value: float) -> tuple[str, str]:

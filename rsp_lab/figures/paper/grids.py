@@ -190,7 +190,7 @@ def _draw_on_photo(axes: Axes, result: PixelView, grid: RelationGrid, pixels_per
             # Without an outline neighbours meet exactly; anti-aliasing would draw a seam between them.
             cell = Rectangle((left, top), right - left, bottom - top, facecolor=cmap(norm(weight)), linewidth=0)
             cell.set(gid=f"{grid.step} {row} {column}", antialiased=False)
-            axes.add_patch(cell)
+            axes.add_artist(cell)
     _frame_footprint(axes, grid, pixels_per_inch)
     mark_pixel(axes, grid.pixel, size=3.5)
     rows, columns = result.image_size
@@ -213,7 +213,7 @@ def _frame_footprint(axes: Axes, grid: RelationGrid, pixels_per_inch: float) -> 
             (left - out, top - out), right - left + 2 * out, bottom - top + 2 * out, fill=False, clip_on=False, zorder=3
         )
         edge.set(gid=f"{grid.step} {name}", **style)
-        axes.add_patch(edge)
+        axes.add_artist(edge)
 
 
 def _draw_plain(sheet: Sheet, result: PixelView, side: str, grid: RelationGrid, left: float, top: float) -> None:
@@ -222,9 +222,9 @@ def _draw_plain(sheet: Sheet, result: PixelView, side: str, grid: RelationGrid, 
     axes.imshow(np.ma.masked_invalid(grid.weights), cmap=cmap, norm=norm, interpolation="nearest", aspect="auto")
     for row, column in np.argwhere(np.isnan(grid.weights)):
         off = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, hatch="//////", edgecolor=FAINT, linewidth=0)
-        axes.add_patch(off)
+        axes.add_artist(off)
     half = grid.window.half
-    axes.add_patch(Rectangle((half - 0.5, half - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=0.8, gid="centre"))
+    axes.add_artist(Rectangle((half - 0.5, half - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=0.8, gid="centre"))
     bare(axes)
     frame(axes, grid.high, 1.2)
     bar = sheet.axes(left, top + _PLAIN + 0.07, _PLAIN, 0.06, label=f"{side} {grid.step} scale")

@@ -283,7 +283,7 @@ class _Column:
                 patch.set(capstyle="butt", gid=f"{self.side} {name} {part}", zorder=3.5 if stop else 3)
                 if stop:
                     patch.set_linestyle((0, (1.0, 0.35)))
-                self.diagram.canvas.add_patch(patch)
+                self.diagram.canvas.add_artist(patch)
         half = sum(wide) / 2
         if sum(wide) <= 0.003:
             return

@@ -129,7 +129,7 @@ def _box_regions(axes: Axes, result: PixelView, panel: tuple[float, float]) -> N
         top, left, bottom, right = region.box
         box = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=INK, linewidth=0.8)
         box.set(path_effects=casing, gid=f"region{number}", zorder=3)
-        axes.add_patch(box)
+        axes.add_artist(box)
         tag = axes.text(x, y, str(number), fontsize=SMALL, ha="center", va="center_baseline", color="white", zorder=4)
         tag.set_bbox({"boxstyle": "square,pad=0.18", "facecolor": INK, "edgecolor": "white", "linewidth": 0.5})
 

@@ -159,7 +159,7 @@ def draw_look(axes: Axes, film: Film, place: int) -> None:
         y, x = one.centre
         colour = level_colour(level)
         circle = Circle((x, y), one.spread, fill=False, edgecolor=colour, linestyle=level_dash(level), linewidth=1.2)
-        axes.add_patch(circle)
+        axes.add_artist(circle)
         circle.set_gid(f"spread {one.step}")
         (dot,) = axes.plot([x], [y], marker="o", markersize=4.5, color=colour, zorder=5, gid=f"centre {one.step}")
         dot.set_path_effects([Stroke(linewidth=1.6, foreground="white"), Normal()])

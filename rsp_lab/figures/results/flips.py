@@ -96,7 +96,7 @@ def _draw_story(sheet: Sheet, photo: np.ndarray, story: FlipStory, number: int, 
         show_picture(axes, photo)
         _outline(axes, story)
     y0, x0, y1, x1 = box
-    whole.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="white", linewidth=0.8))
+    whole.add_artist(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="white", linewidth=0.8))
     close.set(xlim=(x0, x1), ylim=(y1, y0))
     if narrow:
         top = _draw_entries(sheet, story, number, _MARGIN, top + high + 0.06, 0.0) + 0.04

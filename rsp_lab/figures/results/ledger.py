@@ -152,7 +152,7 @@ def _draw_photo(axes: Axes, image: ImageLike, accounts: Sequence[PixelAccount], 
         ):
             edge = Rectangle((left, top), right - left, bottom - top, fill=False, clip_on=False, zorder=3)
             edge.set(gid=f"level {level} {name}", **style)
-            axes.add_patch(edge)
+            axes.add_artist(edge)
     mark_pixel(axes, _pixel(accounts[0]))
 
 

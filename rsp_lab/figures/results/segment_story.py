@@ -200,7 +200,7 @@ def _draw_score(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float
             show_picture(axes, photo)
         _mark(axes, story)
         x0, y0, x1, y1 = story.merged.detections.boxes[fate.rank - 1].tolist()
-        axes.add_patch(
+        axes.add_artist(
             Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=INK, linewidth=0.7, linestyle=":")
         )
         axes.set(xlim=(window[1], window[3]), ylim=(window[2], window[0]))
