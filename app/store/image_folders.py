@@ -22,7 +22,9 @@ from rsp_lab.data.sources import FILE_SETS, FileSet
 from rsp_lab.files import readable_name
 
 MOST_LISTED = 10_000
-"""Splits of more images than this are too many for a list of names, and are left out of it."""
+"""Splits of COCO of more pictures than this are too many for a list of names: those of train and test."""
+_UNLISTED = ("train_extra",)
+"""Splits of Cityscapes of which the same is true."""
 _UNSEEN_FIRST = ("val", "test", "train")
 # Of folders below a root: Cityscapes has images/split/town.
 _DEPTH = 3
@@ -54,6 +56,10 @@ class ImageFolder(ABC):
         """The splits that it has or should have, those for a first look first, and where images of each lie."""
 
     @abstractmethod
+    def is_listed(self, split: str, images: Path) -> bool:
+        """Whether a split is there, and short enough for a list of names."""
+
+    @abstractmethod
     def files(self, root: Path, split: str) -> Iterable[FilePair]:
         """The files of a split; raises ValueError if it is damaged."""
 
@@ -83,6 +89,9 @@ class _PairFolder(ImageFolder):
         required, possible = self.kind.splits(root)
         return {split: self.kind.folders(root, split)[0] for split in _ordered((*required, *possible))}
 
+    def is_listed(self, split: str, images: Path) -> bool:
+        return images.is_dir() and split not in _UNLISTED
+
     def files(self, root: Path, split: str) -> Iterable[FilePair]:
         return self.kind.open(root, split, cache=False, labels="optional").files
 
@@ -101,7 +110,7 @@ class _CocoFolder(ImageFolder):
         return coco_root()
 
     def table(self, root: Path) -> ClassTable:
-        there = next((split for split, folder in self.splits(root).items() if _is_listed(folder)), None)
+        there = next((split for split, images in self.splits(root).items() if self.is_listed(split, images)), None)
         return COCO_PANOPTIC.semantic if there is None else self._samples(root, there).table
 
     def stamps(self, root: Path) -> tuple[Stamp, ...]:
@@ -111,6 +120,9 @@ class _CocoFolder(ImageFolder):
     def splits(self, root: Path) -> Mapping[str, Path]:
         return {split: split_paths(root, split).images for split in _ordered(coco.SPLITS)}
 
+    def is_listed(self, split: str, images: Path) -> bool:
+        return images.is_dir() and _image_count(str(images), stamp(images)) <= MOST_LISTED
+
     def files(self, root: Path, split: str) -> Iterable[FilePair]:
         samples = self._samples(root, split)
         label = None if samples.file is None else samples.file.path
@@ -118,7 +130,8 @@ class _CocoFolder(ImageFolder):
 
     def photograph(self, root: Path, split: str, files: FilePair) -> Photograph:
         samples = self._samples(root, split)
-        sample = samples[samples.names.index(files.name)]
+        # By its path: without a panoptic file two pictures may have one name, a.jpg and a.png.
+        sample = samples[next(place for place in range(len(samples)) if samples.picture(place) == files.image)]
         return Photograph(sample, None if sample.label is None else samples.table)
 
     def _samples(self, root: Path, split: str) -> CocoPanoptic:
@@ -197,10 +210,12 @@ def _listing(data: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
     if not any(images.is_dir() for images in splits.values()):
         first = next(iter(splits.values()))
         raise ValueError(f"{readable_name(first)}: there is no such folder. Check the folder that is set.")
-    listed = [split for split, images in splits.items() if _is_listed(images)]
+    listed = [split for split, images in splits.items() if folder.is_listed(split, images)]
     if not listed:
+        there = ", ".join(split for split, images in splits.items() if images.is_dir())
         raise ValueError(
-            f"{readable_name(place)}: each of its splits has more than {MOST_LISTED:,} images, too many to choose from."
+            f"{readable_name(place)}: its splits ({there}) have too many images to choose one from a list: add a "
+            "smaller split."
         )
     return {f"{split}/{pair.name}": pair for split in listed for pair in folder.files(place, split)}
 
@@ -208,10 +223,6 @@ def _listing(data: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _photograph(data: str, root: str, name: str, files: FilePair, *changed: Stamp) -> Photograph:
     return FOLDERS[data].photograph(Path(root), name.partition("/")[0], files)
-
-
-def _is_listed(images: Path) -> bool:
-    return images.is_dir() and _image_count(str(images), stamp(images)) <= MOST_LISTED
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

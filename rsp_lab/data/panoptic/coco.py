@@ -196,7 +196,7 @@ class CocoPanoptic(Dataset[Sample]):
         """
         self._known("things")
         if self._things is None:
-            raise ValueError("the things of these samples are not read: open them with labels='required'.")
+            raise ValueError("the things of these samples are not read: open them with labels='required', things=True.")
         return self._things.annotations(index)
 
     def _known(self, what: str) -> PanopticFile:
