@@ -28,7 +28,7 @@ from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample
 from rsp_lab.data.scenes.dataset import SIZE, SMALL
 from rsp_lab.data.scenes.scene import Scene, draw_scene_pair
-from rsp_lab.data.tables import table_for
+from rsp_lab.data.tables import labels_in, table_for
 from rsp_lab.explorer.payload import build_payload
 from rsp_lab.explorer.quantise import BUDGET
 from rsp_lab.files import digest
@@ -97,8 +97,11 @@ class Photograph:
         return digest(self.sample.name, self.sample.image, label, repr(self.table))
 
     def labels_for(self, loaded: LoadedModel) -> Tensor | None:
-        """Train ids (y, x) where the labels are of the model's own classes; None where they are not, or not known."""
-        return None if self.table is None or self.table.classes != loaded.table.classes else self.sample.label
+        """Train ids (y, x) of the model's classes, see :func:`~rsp_lab.data.tables.labels_in`; None where the labels do
+        not say them, or are not known."""
+        if self.table is None or self.sample.label is None:
+            return None
+        return labels_in(loaded.table.classes, self.sample.label, self.table)
 
 
 def model_files() -> dict[str, Path | str]:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-import torch
-
 from app.shell.progress import Stoppable
+from app.shell.region_target import Labels, label_map
 from app.shell.selection import Selection
 from app.store.private_models import private_copy
 from app.store.results import results
@@ -49,7 +48,7 @@ class Request:
         """With its settings; regions that are labelled are the image's own."""
         settings: dict[str, Any] = dict(self.settings)
         if settings.get("regions") == LABELLED:
-            labels = torch.as_tensor(selection.shown.sample.label).long()
+            labels = label_map(selection, Labels.TRUE)
             names = dict.fromkeys(labels.unique().tolist(), "unlabelled") | dict(enumerate(selection.class_names))
             settings |= {"regions": labels, "names": names}
         return replace(find_method(self.name, METHODS), **settings)  # type: ignore[type-var]

@@ -57,7 +57,7 @@ def picture(selection: Selection) -> FlowPicture:
     Raises:
         LedgerError, FrozenError: where its parts do not add up.
     """
-    labels = selection.shown.sample.label
+    labels = selection.shown.labels_for(selection.loaded[0])
     return results().get(
         selection.key("flow picture", target=selection.target),
         lambda: flow_picture(selection.passes, selection.shown.sample.image, selection.target, labels=labels),

@@ -46,6 +46,14 @@ def test_the_picture_is_the_analysis_and_the_raw_channel_stays_on_request(page: 
     assert [button for button in page.button if str(button.key).startswith("channel-")]
 
 
+def test_labels_of_other_classes_are_no_truth(page: AppTest) -> None:
+    """A drawn scene's labels are Cityscapes', of which a model of CamVid knows neither the places nor the number."""
+    run(page, pixel="100,200", left="camvid-baseline-tiny", right="camvid-rsp4-tiny")
+
+    (shown,) = pictures(page)
+    assert "truth" not in shown["picture"]["title"]
+
+
 def test_files_are_of_this_very_picture() -> None:
     found = expected()
     flow = found.flows[1]

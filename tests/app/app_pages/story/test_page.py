@@ -19,7 +19,9 @@ from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.ledger.change import change_ledger
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.labels import CITYSCAPES
+from rsp_lab.data.panoptic.categories import THINGS
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL
 from rsp_lab.models.weights import load
 from rsp_lab.text import percent, signed, significant
 from tests.kit.pages import first_sentence, run
@@ -78,6 +80,21 @@ def test_its_first_sentence_says_who_says_what_and_who_is_right(told: AppTest) -
         assert answer.label in said
         assert significant(answer.margin) in said
     assert f"The label is {truth_there}:" in said
+
+
+def test_the_label_of_a_drawn_scene_is_told_in_the_classes_of_a_panoptic_pair(page: AppTest) -> None:
+    # Drawn in the size that these models are trained for.
+    label = models.cached_pair("car-bus", FIRST_SEED["test"] + 2, None, SMALL)[0].sample.label
+    assert label is not None
+    # Four rows and columns inside a car.
+    inside = torch.nn.functional.avg_pool2d((label == CITYSCAPES.index("car")).float()[None], 9, 1, 4)[0] > 0.99
+    y, x = inside.nonzero()[0].tolist()
+
+    names = {"left": "scenes-panoptic-baseline", "right": "scenes-panoptic-rsp4d"}
+    run(page, case="car-bus", scene="2", pixel=f"{y},{x}", **names)
+
+    assert not page.error
+    assert f"The label is {THINGS}: " in first_sentence(page)
 
 
 def test_the_steps_say_what_the_analyses_say(told: AppTest) -> None:
