@@ -69,7 +69,7 @@ def step_sides(selection: Selection, step: str) -> tuple[StepSide, StepSide]:
 
 def _without(side: str, name: str, model: Segmenter | Subject, step: str) -> StepSide:
     if isinstance(model, Subject):
-        return StepSide(side, name, None, "is of another make and has no such steps", None, True)
+        return StepSide(side, name, None, "has no such steps", None, True)
     head = model.config.head
     fusions = {}
     if isinstance(head, TopDownConfig):

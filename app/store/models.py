@@ -36,6 +36,7 @@ from rsp_lab.models.functions import function_file, names_a_function
 from rsp_lab.models.load_any import check_panoptic, load_whole
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import read_header, shipped
 from rsp_lab.models.whole import WholeModel
@@ -146,7 +147,7 @@ def _no_model(name: str, files: Mapping[str, Path | str]) -> ValueError:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _cached_model(name: str, identity: str, _file: str, *classes: Stamp) -> LoadedModel:
     whole = load_whole(_file)
-    model = whole.semantic if isinstance(whole, WholeModel) else whole
+    model = stepless_as_subject(whole.semantic if isinstance(whole, WholeModel) else whole)
     metadata = {} if names_a_function(_file) else read_header(_file)[1]
     table = table_for(model.class_names, model.label_table)
     # What analyses say about a model names it as its readers chose it.

@@ -153,7 +153,7 @@ def test_a_wrong_request_on_a_large_image_is_refused_before_its_cost_is_measured
     base = ["compare", str(scene), "-o", str(tmp_path / "out"), *models]
 
     assert "outside the image" in fails([*base, "--pixel", "120", "0"])
-    assert "headless has no top-down steps" in fails([*base, "--right", str(headless)])
+    assert "headless has no top-down steps" in fails([*base, "--right", str(headless), "--channel", "3"])
 
 
 def test_an_interruption_leaves_no_folder(

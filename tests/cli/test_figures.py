@@ -182,7 +182,7 @@ def test_letters_that_no_font_has_are_said_once(
     assert "車 as \\u8eca" in notices[0]
 
 
-def test_semantic_fpn_has_a_structure_and_no_path(
+def test_semantic_fpn_has_a_structure_and_levels_and_no_steps(
     scenes: list[Path], models: list[str], tmp_path: Path, fails: Callable[[list[str]], str]
 ) -> None:
     config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
@@ -191,7 +191,8 @@ def test_semantic_fpn_has_a_structure_and_no_path(
     request = ["--image", str(scenes[0]), "--left", path, "--right", path]
 
     assert "fig2.svg" in draw(["fig2", *request, "--format", "svg"], tmp_path / "out")
-    for name in ("fig1", "fig3", "fig5b"):
+    assert "fig5b.svg" in draw(["fig5b", *request, "--format", "svg"], tmp_path / "flow")
+    for name in ("fig1", "fig3"):
         assert "no top-down steps to show" in fails(["figures", name, *request, "-o", str(tmp_path / "out2")])
 
 

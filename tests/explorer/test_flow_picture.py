@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Page
 
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.ledger.decision_flow import Ribbon
+from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.explorer.flow_picture import flow_data, flow_page, ribbon_key
+from rsp_lab.models.heads import SemanticFPNConfig
+from rsp_lab.models.presets import rsp4
 from rsp_lab.text import signed_fixed
 from tests.kit.chromium import running_chromium
+from tests.kit.networks import network, noise_image
 
 ANIMATED = "() => document.getAnimations().length"
 
@@ -94,6 +99,33 @@ def test_it_plays_for_readers_who_want_motion_and_fits_a_telephone(opened: Any) 
     page.wait_for_function("() => document.querySelector('.rsp-flow-svg').clientWidth <= 400")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 420
     page.set_viewport_size({"width": 1280, "height": 900})
+
+
+@pytest.mark.parametrize("width", [1280, 700, 420])
+def test_no_node_covers_the_name_of_a_level(opened: Any, tmp_path: Path, width: int) -> None:
+    """Strides, of networks without top-down steps, make names of levels long: their end lay below the first node."""
+    models = network(SemanticFPNConfig(), dtype=torch.float32, channels=64), network(rsp4(), dtype=torch.float32)
+    path = tmp_path / "flow.html"
+    passes = [view_model(model, noise_image((128, 256))).looked for model in models]
+    decision = flow_picture(passes, passes[0].image[0], PixelTarget(60, 120))
+    path.write_text(flow_page(decision, "Why?", ""), encoding="utf-8")
+    page = opened[0].context.browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    page.goto(path.as_uri())
+    page.locator(".rsp-flow-svg").wait_for()
+
+    names, covered = page.evaluate(
+        """() => {
+          const boxes = (of) => [...document.querySelectorAll(of)].map((one) => one.getBoundingClientRect());
+          const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+          const texts = [...document.querySelectorAll(".rsp-flow-level")];
+          const nodes = boxes(".rsp-flow-node > rect");
+          const hit = texts.filter((one) => nodes.some((node) => meet(one.getBoundingClientRect(), node)));
+          return [texts.map((one) => one.textContent), hit.map((one) => one.textContent)];
+        }"""
+    )
+    page.close()
+    assert any("32" in name for name in names)
+    assert covered == []
 
 
 def test_the_file_saved_is_the_picture(opened: Any, tmp_path: Path) -> None:

@@ -188,14 +188,15 @@ def test_twins_have_no_flips(given: Callable[..., FigureInput]) -> None:
     )
 
 
-def test_a_head_without_a_path_has_a_structure_only(given: Callable[..., FigureInput]) -> None:
+def test_a_head_without_steps_has_a_structure_and_what_any_network_has(given: Callable[..., FigureInput]) -> None:
     config = SegmenterConfig(PyramidConfig("tiny", 64, top=5), semantic_fpn(), CAMVID.classes)
     subject = FigureInput((Segmenter(config).eval(),), given("sum", "rsp4").image)
 
     refused = {name: kind.refusal(subject) for name, kind in FIGURES.items() if kind.about != "scenes"}
 
-    assert [name for name, reason in refused.items() if reason is None] == ["structure"]
-    assert "no top-down steps to show" in str(refused["ledger"])
+    drawn = [name for name, reason in refused.items() if reason is None]
+    assert drawn == ["structure", "predictions", "decision_flow", "ledger"]
+    assert "no top-down steps to show" in str(refused["context_paths"])
 
 
 def test_draw_figure_takes_one_model_or_two_and_the_papers_numbers(given: Callable[..., FigureInput]) -> None:

@@ -70,7 +70,7 @@ def draw_relations(result: Comparison) -> None:
     foreign = [not len(view.flow) for view in (result.left, result.right)]
     if all(foreign):
         st.markdown("##### What is shown above")
-        st.caption(f"{escape(_both(result))} of another make: what stands there is where the margin comes from.")
+        st.caption(f"{escape(_both(result))} without top-down steps: what stands there is where the margin comes from.")
         with st.popover("What these measures are"):
             st.markdown(measures(foreign))
         return
@@ -89,7 +89,7 @@ def draw_relations(result: Comparison) -> None:
                 f" at most {_bound(largest)}."
             )
         else:
-            why = "it passes everything down" if len(view.flow) else "it is of another make"
+            why = "it passes everything down" if len(view.flow) else "it has no top-down steps"
             st.caption(f"{side.capitalize()}: {escape(view.name)} has no relations; {why}.")
     draw_terms("entropy", "own weight", "peak", "context residual")
     with st.popover("What these measures are"):

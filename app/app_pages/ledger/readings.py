@@ -95,7 +95,7 @@ def _ledger_panel(selection: Selection, side: int, found: ContextLedger) -> Pane
 
 def _missing(selection: Selection, side: int) -> Panel:
     name, foreign = selection.names[side], selection.passes[side].held is not None
-    why = "it is of another make" if foreign else "it passes everything down and selects nothing"
+    why = "it has no top-down steps" if foreign else "it passes everything down and selects nothing"
     return Panel(COLUMNS[side], name, {}, missing=f"{name} has no relation: {why}.")
 
 

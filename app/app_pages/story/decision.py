@@ -147,7 +147,7 @@ def _looked(selection: Selection, side: int) -> Layer:
 def _looks(selection: Selection, side: int) -> str:
     name = selection.names[side]
     if selection.foreign[side]:
-        return f"{name} is of another make: where its attention looks, if it has any, stands on Context flow"
+        return f"{name} has no top-down steps: where its attention looks, if it has any, stands on Context flow"
     grids = selection.result.grids[side]
     if not grids:
         steps = [one.rule for one in (step_sides(selection, s)[side] for s in _steps(selection)) if not one.absent]

@@ -145,7 +145,7 @@ def _refuses(selection: Selection, found: RejectionMap | None, side: int) -> str
     name, target = selection.names[side], selection.target
     if found is None:
         if selection.foreign[side]:
-            return f"{name} is of another make, of which it is not known what it refuses"
+            return f"{name} has no top-down steps, so it is not known what it refuses"
         return f"{name} refuses nothing: it passes all context down"
     step = max(found.steps, key=lambda one: abs(one.refused))
     whole = "lower" if step.total < 0 else "higher"

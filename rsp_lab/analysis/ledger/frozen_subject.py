@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -277,15 +277,30 @@ def _level(subject: Subject, name: str, value: Tensor, size: tuple[int, int]) ->
             f"{name} of {subject.name} has the shape {tuple(value.shape)}, expected a map with the axes b c y x: name "
             "another tensor in its cut."
         )
-    stride = size[0] / value.shape[-2]
-    return round(math.log2(stride))
+    cells = value.shape[-2], value.shape[-1]
+    measured = sum(math.log2(pixels / count) for pixels, count in zip(size, cells, strict=True)) / 2
+    # Sides that strides do not divide are rounded, mostly up; those of small images by so much that the size of a cell
+    # says little: 67 pixels in 3 rows are 22 to a cell of stride 32.
+    near = sorted(range(max(0, math.floor(measured) - 1), math.ceil(measured) + 2), key=lambda x: abs(x - measured))
+    fitting = (level for kind in (_ROUNDED_UP, _ROUNDED) for level in near if _fits(level, size, cells, kind))
+    return next(fitting, near[0])
+
+
+_ROUNDED_UP = (math.ceil,)
+_ROUNDED = (math.floor, math.ceil)
+
+
+def _fits(
+    level: int, size: tuple[int, int], cells: tuple[int, int], roundings: tuple[Callable[[float], int], ...] = _ROUNDED
+) -> bool:
+    """Whether maps of stride 2^level have so many cells on an image of this size, which need not divide it."""
+    pairs = zip(size, cells, strict=True)
+    return all(count in {rounded(pixels / 2.0**level) for rounded in roundings} for pixels, count in pairs)
 
 
 def _stride(level: int, size: tuple[int, int], cells: tuple[int, int]) -> int:
-    """2^level where maps of that stride have so many cells on an image of this size, which need not divide it."""
-    nominal = 2**level
-    fits = all(count in (pixels // nominal, -(-pixels // nominal)) for pixels, count in zip(size, cells, strict=True))
-    return nominal if fits else round(size[0] / cells[0])
+    """2^level where a map's cells are so large, else what they measure."""
+    return 2**level if _fits(level, size, cells) else round(size[0] / cells[0])
 
 
 def _joined(subject: Subject, maps: list[Tensor]) -> Tensor:

@@ -14,6 +14,7 @@ from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
+from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
@@ -47,9 +48,11 @@ class ModelView(Summarised):
 
 
 def check_viewable(model: object) -> None:
-    """Raises ValueError unless it is a subject, or a model of ours with a step above level 3."""
-    if not isinstance(model, Subject):
-        check_top_down(model)
+    """Raises ValueError unless it is a subject, or a model of ours with a step above level 3 or with Semantic FPN's
+    head, see :func:`~rsp_lab.models.stepless.stepless_as_subject`."""
+    form = stepless_as_subject(model) if isinstance(model, Segmenter) else model
+    if not isinstance(form, Subject):
+        check_top_down(form)
 
 
 def check_top_down(model: object) -> None:
@@ -64,13 +67,14 @@ def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:
     """One forward pass of a top-down model, or of any network, on an RGB image.
 
     Args:
-        model: in eval mode, float32 or float64.
+        model: in eval mode, float32 or float64; with Semantic FPN's head it is viewed as a network of any make.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
 
     Raises:
         ValueError: if the model has no step above level 3, or for an image that is none.
     """
     check_viewable(model)
+    model = stepless_as_subject(model)
     looked = capture_pass(model, image)
     record = looked.record
     residuals: dict[str, float] = {}

@@ -111,7 +111,9 @@ class FlowPanel:
         own = sum(node.own for node in flow.nodes[level])
         name = flow.level_name(level)
         narrow = self.layout.label < 0.5
-        words = (name.replace("level ", "L").replace("stride ", "/") if narrow else name) + f"\n{signed_fixed(own)}"
+        short = name.replace("level ", "L").replace("stride ", "/") if narrow else name
+        # A stride has a line of its own: beside the level it would reach below the first node.
+        words = short.replace(" (", "\n(") + f"\n{signed_fixed(own)}"
         self.diagram.text(self.left, top + side / 2, words, size=SMALL, color=QUIET)
         for index, node in enumerate(flow.nodes[level]):
             self.draw_node(node, self.centre(level, index), top)
@@ -253,6 +255,9 @@ class FlowPanel:
         # A seam keeps wide ribbons apart where they cross; a narrow one would be all seam.
         seam = HAIR if 72 * abs(value) * self.layout.scale > 2 else 0
         patch = PathPatch(path, facecolor=pale, edgecolor="white", hatch=hatch, linewidth=seam, gid=gid, zorder=behind)
+        if self.flow.direct and hasattr(patch, "set_hatchcolor"):
+            # White on a pale ribbon says its sign to nobody; versions before 3.11 know no other colour than the seam's.
+            patch.set_hatchcolor(colour)
         self.diagram.canvas.add_artist(patch)
 
 

@@ -95,7 +95,7 @@ def test_wrong_requests(pair: Pair, image: torch.Tensor) -> None:
         compare(pair[0], other, image)
     flat = Segmenter(resnet_fpn("resnet18", semantic_fpn(), CAMVID.classes), name="flat").eval()
     with pytest.raises(ValueError, match="flat has no top-down steps"):
-        compare(pair[0], flat, image)
+        compare(pair[0], flat, image, channel=3)
 
 
 def test_pixel_answer_ranks(pair: Pair, image: torch.Tensor) -> None:

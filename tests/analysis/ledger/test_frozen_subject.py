@@ -173,6 +173,18 @@ def test_live_answers_and_maps_of_other_images_are_the_networks_own() -> None:
     assert float((frozen.forward(maps) - answers[1]).abs().max()) > 1e-6
 
 
+@pytest.mark.parametrize("size", [(33, 33), (67, 131), (36, 71), (64, 96)], ids=str)
+def test_levels_are_those_of_the_strides_where_sides_do_not_divide(size: tuple[int, int]) -> None:
+    """3 rows of 67 pixels are 22 to a cell, nearer to a stride of 16 than to the 32 that they have."""
+    torch.manual_seed(0)
+    stages = [nn.Sequential(nn.Conv2d(3 if x == 1 else 4, 4, 3, 2, 1), nn.ReLU()) for x in range(1, 6)]
+    network = nn.Sequential(*stages, nn.Conv2d(4, 3, 1)).eval()
+
+    for level in range(1, 6):
+        subject = rl.adapt(network, class_names=("a", "b", "c"), cut=(str(level - 1),))
+        assert rl.freeze(subject, torch.rand(3, *size)).levels == (level,)
+
+
 def test_a_network_that_fails_on_an_image_is_named() -> None:
     subject = home()
     with pytest.raises(ValueError, match=r"Home fails on an image of 5 x 9 pixels: RuntimeError: .*Take one of a size"):

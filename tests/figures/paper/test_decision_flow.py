@@ -6,7 +6,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
+from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 from torch import nn
 
@@ -110,9 +110,35 @@ def test_beside_a_network_of_another_make_each_level_stands_once(given) -> None:
     figure = draw_decision_flow(rl.flow_picture((other, subject.models[1]), subject.image, PixelTarget(20, 30)))
 
     assert any(gid.startswith("left ribbon 2 0 pixel") for gid in ribbons(figure))
+    hatched = [one for gid, one in ribbons(figure).items() if gid.startswith("left") and one.get_hatch()]
+    assert hatched
+    if hasattr(PathPatch, "set_hatchcolor"):
+        # Ribbons that end at the pixel alone are pale: white on them would be no second cue.
+        assert {to_hex(one.get_hatchcolor()) for one in hatched} == {to_hex(AGAINST)}
     assert not any(gid.startswith("right ribbon 2") for gid in ribbons(figure))
     assert "level 2 (stride 4)" in words(figure)
     assert "Without known steps each level goes straight to the pixel." in words(figure)
+
+
+@pytest.mark.parametrize("width", [style.SINGLE, style.DOUBLE])
+def test_no_picture_covers_the_name_of_a_level(given, width: float) -> None:
+    """Strides make names of levels long: their end lay below the first node."""
+    subject, deep = given("sum", "rsp4", 96, 224), nn.Sequential(nn.Conv2d(3, 8, 3, 32, 1), nn.GELU())
+    names = subject.models[1].class_names
+    torch.manual_seed(3)
+    # Each cell of the level has a part in the answer large enough for a node.
+    wide = nn.Conv2d(8, len(names), 7, 1, 3).requires_grad_(False)
+    wide.weight *= 50
+    other = rl.adapt(nn.Sequential(deep, wide).eval(), class_names=names, cut=("0",))
+    flow = rl.flow_picture((other, subject.models[1]), subject.image, PixelTarget(20, 30))
+    figure = draw_decision_flow(flow, width=width)
+
+    canvas = axes_of(figure, "canvas")
+    labels = [text for text in canvas.texts if "stride 32" in text.get_text() or "(/32)" in text.get_text()]
+    covered = [one.get_window_extent() for one in figure.axes if one is not canvas]
+    covered += [box.get_window_extent() for box in canvas.findobj(Rectangle) if box is not canvas.patch]
+    assert labels
+    assert not [box for text in labels for box in covered if text.get_window_extent().overlaps(box)]
 
 
 def test_one_model_alone_has_one_panel(given) -> None:

@@ -111,7 +111,10 @@ function drawSide(view, number, state, placed, sizes, { left, top, box }) {
   for (const row of placed.rows) {
     const nodes = layer(row.level);
     const own = row.nodes.reduce((sum, node) => sum + node.own, 0);
-    nodes.append(text(left, row.y + sizes.side / 2 - 3, row.name, { class: "rsp-flow-quiet" }), text(left, row.y + sizes.side / 2 + 13, fixed(own), { class: "rsp-flow-quiet" }));
+    // A stride has a line of its own: beside the level it would reach below the first node.
+    const name = sizes.label < 60 ? row.name.replace("stride ", "/") : row.name;
+    const lines = [...name.replace(" (", "\n(").split("\n"), fixed(own)];
+    lines.forEach((line, i) => nodes.append(text(left, row.y + sizes.side / 2 + 5 + 16 * (i - (lines.length - 1) / 2), line, { class: "rsp-flow-quiet rsp-flow-level" })));
     nodes.append(...row.nodes.map((node) => drawNode(picture, row, node, sizes, names, sizes.scale)));
     later.push(nodes);
     const ribbons = layer(row.level, 1);

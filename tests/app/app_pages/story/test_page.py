@@ -178,8 +178,8 @@ def test_networks_of_another_make_are_told_as_far_as_they_can_be(
 
     assert not page.error
     said = chapters(page)
-    assert f"{right} is of another make: where its attention looks" in said[QUESTIONS[1]]
-    assert f"{right} is of another make, of which it is not known what it refuses." in said[QUESTIONS[3]]
+    assert f"{right} has no top-down steps: where its attention looks" in said[QUESTIONS[1]]
+    assert f"{right} has no top-down steps, so it is not known what it refuses." in said[QUESTIONS[3]]
 
 
 def test_a_note_stands_in_the_link_and_is_bounded(told: AppTest) -> None:
