@@ -224,7 +224,9 @@ def _cached_segments(
 ) -> PanopticPass:
     with _loaded.lock:
         model = check_panoptic(_loaded.panoptic or _loaded.model)
-        return panoptic(model, _shown.sample.image, held=_view.looked.head)
+        # Without top-down steps the view holds another cut than the semantic branch's own maps.
+        held = _view.looked.head if _view.looked.held is None else None
+        return panoptic(model, _shown.sample.image, held=held)
 
 
 def payload_of(
