@@ -33,7 +33,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
 from rsp_lab.analysis.ledger.head_paths import Path, paths
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import Target, cell_weights
-from rsp_lab.models.heads import SemanticFPNHead
+from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
@@ -164,14 +164,10 @@ class AlongPaths(ArenaMethod):
     signed = False
 
     def refusal(self, question: Question) -> str:
-        if not isinstance(question.frozen, FrozenHead):
-            return (
-                f"{question.frozen.name} is a network of another make, and only a head of rsp_lab has a top-down path "
-                "whose weights can be followed"
-            )
-        if isinstance(question.frozen.head, SemanticFPNHead):
-            return "a Semantic FPN head has no top-down steps, so no weights to follow"
-        return ""
+        frozen = question.frozen
+        if isinstance(frozen, FrozenHead) and isinstance(frozen.head, TopDownHead):
+            return ""
+        return f"{frozen.name} has no top-down steps of a head of rsp_lab, so no weights to follow"
 
     def paths(self, question: Question) -> tuple[Path, ...]:
         """The steps of the head, the lowest first; raises ValueError by :meth:`refusal`."""

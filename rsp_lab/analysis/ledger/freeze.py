@@ -10,6 +10,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, check_affine,
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import TargetT
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 
@@ -25,7 +26,8 @@ def freeze(model: Segmenter | Subject | FrozenPass, image: ImageLike) -> FrozenP
 
     Args:
         model: one of ours, or a subject (:func:`~rsp_lab.models.adapt.adapt`), in eval mode; it is left as it was
-            found. A frozen pass of this very image is returned as it is.
+            found. With Semantic FPN's head it is held as a subject is, see
+            :func:`~rsp_lab.models.stepless.stepless_as_subject`. A frozen pass of this very image is returned as it is.
         image: see :mod:`rsp_lab.rgb`.
 
     Raises:
@@ -36,6 +38,7 @@ def freeze(model: Segmenter | Subject | FrozenPass, image: ImageLike) -> FrozenP
     if isinstance(model, FrozenPass):
         model.check_image(image)
         return model
+    model = stepless_as_subject(model)
     if isinstance(model, Subject):
         return FrozenSubject.of(model, image)
     return FrozenHead.of(model, image)
@@ -43,6 +46,7 @@ def freeze(model: Segmenter | Subject | FrozenPass, image: ImageLike) -> FrozenP
 
 def frozen_source(model: Segmenter | Subject) -> nn.Module:
     """The module of a model that is held: :attr:`FrozenPass.source` of its frozen passes."""
+    model = stepless_as_subject(model)
     return model.network if isinstance(model, Subject) else model.head
 
 

@@ -15,6 +15,7 @@ from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.capture.record import Entry, Record
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import Tap, tap_step
@@ -136,6 +137,7 @@ def capture_pass(model: Segmenter | Subject | CapturedPass, image: ImageLike) ->
     if isinstance(model, CapturedPass):
         model._parts.check_image(image)
         return model
+    model = stepless_as_subject(model)
     if isinstance(model, Subject):
         held = FrozenSubject.of(model, image)
         return CapturedPass(model, held.image, _record_of(held), held)

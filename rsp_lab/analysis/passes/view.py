@@ -74,9 +74,8 @@ def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:
         ValueError: if the model has no step above level 3, or for an image that is none.
     """
     check_viewable(model)
-    model = stepless_as_subject(model)
     looked = capture_pass(model, image)
-    record = looked.record
+    model, record = looked.model, looked.record
     residuals: dict[str, float] = {}
     if isinstance(model, Segmenter):
         with full_precision(looked.image.device):

@@ -72,7 +72,7 @@ def levels_by_brute_force(pair: FrozenPair, target: Target) -> dict[int, float]:
 @pytest.mark.parametrize("name", HEADS)
 def test_it_is_the_mean_over_all_orders(name: str) -> None:
     model = network(HEADS[name], selective=True)
-    pair = FrozenPair.of(model, BEFORE, AFTER)
+    pair = FrozenPair(*(FrozenHead.of(model, image) for image in (BEFORE, AFTER)))
 
     (ledger,) = pair.ledgers([PIXEL])
 
@@ -85,8 +85,9 @@ def test_it_is_the_mean_over_all_orders(name: str) -> None:
     assert ledger.residual < 1e-12
 
 
-def test_its_ends_are_the_models_own_answers() -> None:
-    model = network(presets.rsp4(), selective=True)
+@pytest.mark.parametrize("name", ["rsp4", "semantic_fpn"])
+def test_its_ends_are_the_models_own_answers(name: str) -> None:
+    model = network(HEADS[name], selective=True)
     ledger = change_ledger(model, BEFORE, AFTER, PIXEL)
 
     for image, value in ((BEFORE, ledger.before), (AFTER, ledger.after)):

@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="flow is of another image"):
         cut_ribbons(model, image.flip(-1), flow, [widest])
     with pytest.raises(ValueError, match="take that model"):
-        cut_ribbons(network(presets.semantic_fpn()), image, flow, [widest])
+        cut_ribbons(network(TOP_DOWN_HEADS["rsp2"]), image, flow, [widest])
     with pytest.raises(LedgerError, match="ribbons cut"):
         cut_ribbons(network(TOP_DOWN_HEADS["rsp4"], selective=True), image, flow, [widest])
 
