@@ -78,7 +78,8 @@ def film(
         raise ValueError("say where the decision is: --pixel Y X.")
     out = results.out
     check_film_target(out / FILM)
-    chosen, place = film_states(run, states), resolve_device(device)
+    every, place = kept_states(run), resolve_device(device)
+    chosen = film_states(every, states)
     with kept(f"what is done is kept in {out}, and the same command goes on"):
         with progress_on_stderr("film", "states") as report:
             made = film_of_run(
@@ -97,9 +98,8 @@ def film(
                 device=place,
                 report=report,
             )
-        kept_count = len(kept_states(run))
         with whole_folder(out, protect=_read(chosen, image, after)) as folder:
-            missing = _write(folder, made, kept_count)
+            missing = _write(folder, made, len(every))
     if results.json:
         print(to_json(made.to_dict()))
     else:
@@ -108,7 +108,7 @@ def film(
             print(made.at(number))
     if missing:
         say(f"no film.mp4: {missing}")
-    say(f"wrote {out}: {len(made.states)} of {kept_count} kept states, largest relative residual {made.residual:.1g}")
+    say(f"wrote {out}: {len(made.states)} of {len(every)} kept states, largest relative residual {made.residual:.1g}")
 
 
 def _write(folder: Path, made: Film, kept_count: int) -> str:

@@ -117,8 +117,8 @@ def _head(result: ArenaResult) -> list[str]:
     ]
     if "of another make" in result.heads.values():
         lines += [
-            "Of a network of another make the head is what lies behind its cut, the maps of the cut are Q, and all "
-            "gates are held where weights are of a head of ours.",
+            "Of a network without top-down steps the head is what lies behind its cut, the maps of the cut are Q, and "
+            "all gates are held where weights are of a head of ours.",
             "",
         ]
     lines += [
@@ -131,7 +131,7 @@ def _head(result: ArenaResult) -> list[str]:
 
 
 def _make(result: ArenaResult, model: str) -> str:
-    return ", of another make," if result.heads[model] == "of another make" else ""
+    return ", without top-down steps," if result.heads[model] == "of another make" else ""
 
 
 def _residual(result: ArenaResult, model: str) -> str:

@@ -30,7 +30,8 @@ SWING_RULE = "how far the margin of reading 0's class over reading 1's falls whe
 
 
 Head = Literal["relations", "sums", "of another make"]
-"""A head of ours with relation weights or without, or what lies behind the cut of a network of another make."""
+"""Top-down steps of ours with relation weights or without; else what lies behind the cut of a network of another make,
+as which a head of Semantic FPN counts."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_dista
 from rsp_lab.files import FileError, StateMismatchError, digest, parse_json, read_json, to_json, write_json
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
 
 FIRST_SEED = 4_000_000
@@ -167,7 +168,7 @@ def run_arena(
 
 
 def _head(model: Segmenter | Subject) -> Head:
-    if isinstance(model, Subject):
+    if isinstance(stepless_as_subject(model), Subject):
         return "of another make"
     return "relations" if relation_modules(model) else "sums"
 

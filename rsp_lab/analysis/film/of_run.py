@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os import PathLike
 from pathlib import Path
 
 import torch
@@ -20,21 +21,23 @@ STATES = 14
 """Kept states that a film has at most, unless told otherwise."""
 
 
-def film_states(run: AnyPath, states: int = STATES) -> tuple[KeptState, ...]:
+def film_states(run: AnyPath | Sequence[KeptState], states: int = STATES) -> tuple[KeptState, ...]:
     """The states of a run that a film shows: the first and the last kept one, and between them as many as are asked
     for, spaced by the logarithm of their updates.
 
     Args:
-        run: folder of a run with ``keep_every``.
+        run: folder of a run with ``keep_every``, or all states that it kept, see
+            :func:`~rsp_lab.models.run_state.kept_states`.
         states: at most, 2 or more.
 
     Raises:
         CheckpointError: for a folder without kept states, or with one that cannot be used.
         ValueError: for fewer than two states, asked for or kept.
     """
-    found = kept_states(Path(run))
+    found = kept_states(Path(run)) if isinstance(run, str | PathLike) else tuple(run)
     if len(found) < 2:
-        raise ValueError(f"{run}: keeps one state alone, and a film needs two: train with a smaller keep_every.")
+        where = found[0].path.parent if found else "the run"
+        raise ValueError(f"{where}: keeps one state alone, and a film needs two: train with a smaller keep_every.")
     return spaced(found, states)
 
 

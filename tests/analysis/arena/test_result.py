@@ -194,9 +194,9 @@ def test_networks_of_another_make_take_part_with_what_applies(mixed):
 
 def test_the_page_names_what_is_left_out_and_why(mixed):
     page = arena_page(mixed)
-    assert "- **foreign**, of another make, reads" in page
+    assert "- **foreign**, without top-down steps, reads" in page
     assert "Left out: raw weights (foreign has no top-down steps of a head of rsp_lab" in page
-    assert "**gated**, of another make, reads" in page
+    assert "**gated**, without top-down steps, reads" in page
     assert "No ledger of it adds up, so nothing is measured inside its head or by level. Left out: " in page
     assert "### Inside the head: foreign" in page
     assert "### Inside the head: gated" not in page
