@@ -16,7 +16,7 @@ from rsp_lab.rgb import ImageLike
 
 
 @overload
-def freeze(model: Segmenter | FrozenHead, image: ImageLike) -> FrozenHead: ...
+def freeze(model: FrozenHead, image: ImageLike) -> FrozenHead: ...
 @overload
 def freeze(model: Subject | FrozenSubject, image: ImageLike) -> FrozenSubject: ...
 @overload
@@ -57,7 +57,7 @@ def check_freezable(model: object) -> None:
 
 
 @overload
-def frozen_for(model: Segmenter | FrozenHead, image: ImageLike, target: TargetT) -> tuple[FrozenHead, TargetT]: ...
+def frozen_for(model: FrozenHead, image: ImageLike, target: TargetT) -> tuple[FrozenHead, TargetT]: ...
 @overload
 def frozen_for(
     model: Segmenter | Subject | FrozenPass, image: ImageLike, target: TargetT

@@ -212,9 +212,7 @@ def selection_gain(
         ValueError: if the model has no relations, or not at ``steps``; for a target that does not fit.
         LedgerError: if either ledger does not add up.
     """
-    if not isinstance(model, FrozenHead):
-        check_affine(model)
-    frozen, target = frozen_for(model, image, target)
+    frozen, target = _frozen_relations(model, image, target)
     chosen = _chosen(frozen, steps)
     uniform = frozen.with_weights({name: frozen.uniform_weights(name) for name in chosen})
     return SelectionGain(
@@ -238,11 +236,19 @@ def rejection_map(model: Segmenter | FrozenHead, image: ImageLike, target: Targe
         ValueError: if the model has no relations; for a target that does not fit.
         LedgerError: if a map does not add up to the change that it states.
     """
-    if not isinstance(model, FrozenHead):
-        check_affine(model)
-    frozen, target = frozen_for(model, image, target)
+    frozen, target = _frozen_relations(model, image, target)
     with full_precision(frozen.logits.device):
         return _rejections(frozen, target)
+
+
+def _frozen_relations(model: Segmenter | FrozenHead, image: ImageLike, target: Target) -> tuple[FrozenHead, Target]:
+    """A model's head at a target; without relations it is refused before it runs."""
+    if not isinstance(model, FrozenHead):
+        check_affine(model)
+        required_relations(model.head)
+    frozen, target = frozen_for(model, image, target)
+    assert isinstance(frozen, FrozenHead)
+    return frozen, target
 
 
 def _rejections(frozen: FrozenHead, target: Target) -> RejectionMap:

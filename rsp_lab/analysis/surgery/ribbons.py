@@ -119,7 +119,7 @@ def cut_ribbons(
 
     Raises:
         ValueError: for a ribbon that the flow does not have, a flow of another image or of a head with other levels, a
-            network of another make, or what :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+            network without top-down steps, or what :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
         LedgerError: if the flow's answer is not that of the head with its weights held, as for a flow of another model
             with the same levels.
     """
@@ -127,7 +127,7 @@ def cut_ribbons(
     frozen = freeze(model, image)
     if not isinstance(frozen, FrozenHead):
         raise ValueError(
-            "the ribbons of a network of another make are cut with everything held: take flow.without(cuts), or "
+            "the ribbons of a network without top-down steps are cut with everything held: take flow.without(cuts), or "
             "rl.operate for its attention."
         )
     if frozen.image_digest != flow.ledger.image_digest:

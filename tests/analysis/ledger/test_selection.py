@@ -158,7 +158,7 @@ def test_single_precision_and_summaries() -> None:
 
 
 def test_wrong_requests() -> None:
-    for head in (presets.baseline_q67(), presets.context2()):
+    for head in (presets.baseline_q67(), presets.context2(), presets.semantic_fpn()):
         with pytest.raises(ValueError, match="take a model with RSP steps"):
             selection_gain(network(head), noise_image(), PIXEL)
         with pytest.raises(ValueError, match="take a model with RSP steps"):

@@ -148,5 +148,5 @@ def test_what_does_not_fit_is_refused() -> None:
 
     layers = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, len(NAMES), 1)).double().eval()
     subject = rl.adapt(layers, class_names=NAMES, cut=("1",), name="other")
-    with pytest.raises(ValueError, match="network of another make"):
+    with pytest.raises(ValueError, match="network without top-down steps"):
         cut_ribbons(subject, image, rl.decision_flow(subject, image, PIXEL), [])  # type: ignore[arg-type]
