@@ -256,7 +256,7 @@ class FlowPanel:
         seam = HAIR if 72 * abs(value) * self.layout.scale > 2 else 0
         patch = PathPatch(path, facecolor=pale, edgecolor="white", hatch=hatch, linewidth=seam, gid=gid, zorder=behind)
         if self.flow.direct and hasattr(patch, "set_hatchcolor"):
-            # White on a pale ribbon says its sign to nobody; versions before 3.11 know no other colour than the seam's.
+            # Grey as in the settings is lost on a pale ribbon; versions before 3.11 take the seam's white.
             patch.set_hatchcolor(colour)
         self.diagram.canvas.add_artist(patch)
 

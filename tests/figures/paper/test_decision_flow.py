@@ -113,7 +113,7 @@ def test_beside_a_network_of_another_make_each_level_stands_once(given) -> None:
     hatched = [one for gid, one in ribbons(figure).items() if gid.startswith("left") and one.get_hatch()]
     assert hatched
     if hasattr(PathPatch, "set_hatchcolor"):
-        # Ribbons that end at the pixel alone are pale: white on them would be no second cue.
+        # Ribbons of networks without steps are pale: grey on them would be no second cue.
         assert {to_hex(one.get_hatchcolor()) for one in hatched} == {to_hex(AGAINST)}
     assert not any(gid.startswith("right ribbon 2") for gid in ribbons(figure))
     assert "level 2 (stride 4)" in words(figure)
