@@ -116,15 +116,19 @@ docs: $(dev) ## build the documentation site into build/docs, running notebooks 
 licences: $(dev) ## write the licences of all dependencies to docs/licences.md
 	$(PY) docs/licences.py
 
-# Browser tests drive the system's Chromium. Where it can be neither found nor installed they skip, and say so.
+# Browser tests drive the system's Chromium, rather the one without windows, which draws with little more than half of
+# the work. Where none can be found or installed they skip, and say so.
 chromium:
-	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
-	command -v apt-get >/dev/null || { echo "No Chromium and no apt-get: the browser tests will skip."; exit 0; }; \
+	@command -v chromium-headless-shell >/dev/null && exit 0; found=; \
+	for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && found=$$name; done; \
+	command -v apt-get >/dev/null || { [ "$$found" ] || echo "No Chromium and no apt-get: the browser tests will skip."; exit 0; }; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif [ "$$found" ]; then exit 0; \
 	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root="sudo -n"; \
 	else echo "No Chromium, and no right to install it: the browser tests will skip."; exit 0; fi; \
-	{ $$as_root apt-get update && $$as_root apt-get install -y --no-install-recommends chromium; } \
-	|| echo "Chromium could not be installed: the browser tests will skip."
+	install="$$as_root apt-get install -y --no-install-recommends"; \
+	{ $$as_root apt-get update && { $$install chromium-headless-shell || [ "$$found" ] || $$install chromium; }; } \
+	|| [ "$$found" ] || echo "Chromium could not be installed: the browser tests will skip."
 
 pins: $(dev) ## write constraints.txt from what is installed
 	{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -v -i -E '^(cuda-|nvidia-|triton)'; } > constraints.new

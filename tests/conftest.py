@@ -7,7 +7,6 @@ import gc
 import os
 import random
 import re
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -45,7 +44,6 @@ _LONG = (
 _MAIN = sys.modules["__main__"]
 _ROOT = Path(__file__).parents[1]
 _CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def shaped_modules() -> list[str]:
@@ -157,9 +155,11 @@ def camvid_root() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of a Chromium on PATH, for Playwright's ``executable_path``."""
-    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    from app.tools.chromium import find_chromium, no_chromium
+
+    found = find_chromium()
     if found is None:
-        pytest.skip(f"no Chromium on PATH (looked for {', '.join(CHROMIUM_NAMES)})")
+        pytest.skip(no_chromium())
     return found
 
 

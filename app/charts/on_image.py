@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,15 @@ def picture_uri(picture: np.ndarray, kind: str = "PNG") -> str:
     held = io.BytesIO()
     drawn.save(held, kind, **({"quality": 88} if kind == "JPEG" else {}))
     return f"data:image/{kind.lower()};base64,{base64.b64encode(held.getvalue()).decode()}"
+
+
+def svg_uri(parts: Sequence[str], size: tuple[int, int]) -> str:
+    """Elements of SVG over an image of ``size`` (y, x) as a data address, to be stretched over it."""
+    text = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[1]} {size[0]}" width="{size[1]}" '
+        f'height="{size[0]}" preserveAspectRatio="none">{"".join(parts)}</svg>'
+    )
+    return f"data:image/svg+xml;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def picture_figure(

@@ -1,4 +1,4 @@
-"""Signed cells on the photograph: red for, blue against, nothing where nothing is contributed."""
+"""Signed cells on the photograph: red for, blue and hatched against, nothing where nothing is contributed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from app.charts.negative_hatch import hatch_negative
 from app.charts.on_image import picture_uri
 from app.shell.text import escape
 from rsp_lab.analysis.ledger.footprint import footprint_shares
@@ -67,14 +68,14 @@ def nonzero_part(values: np.ndarray) -> tuple[int, int, np.ndarray]:
     return top, left, values[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.float32)
 
 
-def signed_cells(values: Tensor, size: tuple[int, int], end: float, unit: str) -> go.Heatmap:
+def add_signed_cells(figure: go.Figure, values: Tensor, size: tuple[int, int], end: float, unit: str) -> None:
     """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour."""
     found = values.detach().cpu().double().numpy()
     height, width = found.shape
     top, left, part = nonzero_part(found)
     part[part == 0] = np.nan
     cells = np.stack(np.meshgrid(*(np.arange(n) for n in part.shape), indexing="ij"), -1) + np.array((top, left))
-    return go.Heatmap(
+    trace = go.Heatmap(
         z=part,
         x0=cell_to_pixel(left, width, size[1]),
         dx=size[1] / width,
@@ -91,6 +92,8 @@ def signed_cells(values: Tensor, size: tuple[int, int], end: float, unit: str) -
             "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
         ),
     )
+    figure.add_trace(trace)
+    hatch_negative(figure, found, size, end)
 
 
 def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:

@@ -18,7 +18,8 @@ import tyro
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from app.tools.screenshots import TIMEOUT_MS, chromium_path
+from app.tools.chromium import chromium_path
+from app.tools.screenshots import TIMEOUT_MS
 from app.tools.serving import running_workbench
 from app.tools.waiting import settled
 from rsp_lab.figures.film_video import save_gif

@@ -18,7 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 import tyro
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.tools.screenshots import TIMEOUT_MS, chromium_path
+from app.tools.chromium import chromium_path
+from app.tools.screenshots import TIMEOUT_MS
 from app.tools.serving import Serving, served
 from app.tools.waiting import IDLE, charts_painted, until, until_ready
 
@@ -120,7 +121,7 @@ def measure(wanted: Wanted) -> Measured:
     began = time.perf_counter()
     with served() as serving, sync_playwright() as playwright:
         started = time.perf_counter() - began
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(windowed=True), args=["--no-sandbox"])
         time.sleep(wanted.wait)
         page, first = _opened(browser, serving.address)
         memory = {"after the first view": resident_mb(serving.pid)}

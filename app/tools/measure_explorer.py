@@ -18,7 +18,8 @@ import numpy as np
 import tyro
 from playwright.sync_api import Browser, sync_playwright
 
-from app.tools.screenshots import TIMEOUT_MS, chromium_path
+from app.tools.chromium import chromium_path
+from app.tools.screenshots import TIMEOUT_MS
 from app.tools.waiting import until_ready
 from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.data.labels import CITYSCAPES
@@ -73,7 +74,7 @@ class Measurement:
 def measure(about: Measurement) -> Iterator[dict[str, Any]]:
     """A row for each image size and for windows and chain; times in milliseconds, sizes in megabytes."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(windowed=True), args=["--no-sandbox"])
         for size in ((512, 1024), (1024, 2048)):
             file = Path(folder) / f"{size[0]}.html"
             payload = _payload(about, size)

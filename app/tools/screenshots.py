@@ -8,7 +8,6 @@ where there are runs, see :mod:`app.store.run_folders`.
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,11 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from app.store.run_folders import run_folders, runs_root
+from app.tools.chromium import chromium_path
 from app.tools.serving import running_workbench
 from app.tools.waiting import settled
 from rsp_lab.files import write_atomic
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT_MS = 120_000
 NARROW = 420
 MOST_BYTES = 250_000
@@ -117,16 +116,6 @@ class Shots:
     theme: Literal["light", "dark"] | None = None
     width: int | None = None
     height: int | None = None
-
-
-def chromium_path() -> str:
-    """The Chromium on PATH; where there is none, the program ends with a message."""
-    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if found is None:
-        raise SystemExit(
-            f"No Chromium on PATH (looked for {', '.join(CHROMIUM_NAMES)}). Install one, e.g. `make chromium`."
-        )
-    return found
 
 
 def take(shots: Shots) -> list[Path]:

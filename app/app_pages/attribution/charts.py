@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from app.charts.negative_hatch import hatch_negative
 from app.charts.on_image import cell_map, ink, mark_pixel, picture_figure
 from app.charts.theme import diverging, is_dark, plain_figure, reach
 from rsp_lab.analysis.attribution.attribute import Attribution
@@ -51,17 +52,11 @@ def map_figure(
     """A map over the photograph, with the outlines of what is planted."""
     figure = picture_figure(attribution.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
     bar: dict[str, Any] = {"thickness": 10, "len": 1, "y": 0.5, "x": 1.0, "xpad": 6, "tickfont_size": 11, "nticks": 5}
-    figure.add_trace(
-        cell_map(
-            drawn(attribution),
-            attribution.image_size,
-            attribution.method.unit_of("cell"),
-            zmin=-end,
-            zmax=end,
-            colorscale=_laid_over() if over else diverging(),
-            colorbar=bar,
-        )
-    )
+    values, size = drawn(attribution), attribution.image_size
+    colours = _laid_over() if over else diverging()
+    unit = attribution.method.unit_of("cell")
+    figure.add_trace(cell_map(values, size, unit, zmin=-end, zmax=end, colorscale=colours, colorbar=bar))
+    hatch_negative(figure, values, size, end)
     for name, mask in outlines.items():
         _outline(figure, name, mask)
     mark_pixel(figure, pixel)

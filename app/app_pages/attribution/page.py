@@ -8,6 +8,7 @@ from torch import Tensor
 
 from app.app_pages.attribution import charts
 from app.app_pages.attribution.results import CELL, SEEDS, STEPS, Request, attributions, choices_of, curves, held
+from app.charts.negative_hatch import HATCHED
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, control_columns, select
@@ -140,9 +141,9 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     how, unit = "the sum" if method.additive else "the mean", method.unit_of("cell")
     lines = f" Outlined: {'; '.join(OUTLINE_WORDS[zone] for zone in outlines)}." if outlines else ""
     st.caption(
-        f"A cell is {how} over {cell} x {cell} pixels. Red speaks for the target, blue against it; scale "
-        f"±{significant(end)} {unit}, the same left and right; up to {100 * (1 - charts.SHARE):.1g} % of cells lie "
-        f"beyond it.{lines} {escape(selection.chosen)}."
+        f"A cell is {how} over {cell} x {cell} pixels. Red speaks for the target, blue against it, and "
+        f"{HATCHED}; scale ±{significant(end)} {unit}, the same left and right; up to "
+        f"{100 * (1 - charts.SHARE):.1g} % of cells lie beyond it.{lines} {escape(selection.chosen)}."
     )
 
 

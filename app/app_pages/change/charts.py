@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from app.charts.on_image import frame_level, mark_pixel, picture_figure, picture_uri
-from app.charts.signed_cells import grey_uri, in_fine_cells, signed_cells
+from app.charts.signed_cells import add_signed_cells, grey_uri, in_fine_cells
 from app.charts.theme import is_dark
 from rsp_lab.analysis.ledger.change import ChangeLedger
 from rsp_lab.palette import LEVEL_COLOURS
@@ -42,7 +42,7 @@ def map_figure(
     size, source = grounds
     figure = picture_figure(size, source, width=_WIDTH)
     if values is not None and bool((values != 0).any()):
-        figure.add_trace(signed_cells(values, size, end, "logits"))
+        add_signed_cells(figure, values, size, end, "logits")
     if level is not None and level in LEVEL_COLOURS:
         frame_level(figure, level, size)
     mark_pixel(figure, pixel)

@@ -31,8 +31,8 @@ def draw_flow(selection: Selection, heading: Heading) -> None:
     first.selectbox("Channel", channel_options(channels), key="channel", bind="query-params")
     by = RANKED_BY[choose(heading, second, "Best channels by", "channel_by", tuple(RANKED_BY))]
     third.caption(
-        f"Channel {chosen.channel} of both models. Red is above 0, blue below, and 0 has the page's colour; ± is "
-        "the scale of a row, the same on both sides. Values are feature values and have no unit."
+        f"Channel {chosen.channel} of both models. Red is above 0, blue and hatched below, and 0 has the page's "
+        "colour; ± is the scale of a row, the same on both sides. Values are feature values and have no unit."
     )
     _list_channels(selection, by)
     flows = result.left.flow, result.right.flow

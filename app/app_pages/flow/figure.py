@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.charts.negative_hatch import hatch_negative
 from app.charts.on_image import PHONE, cell_map, frame_level, mark_pixel, picture_figure
 from app.charts.theme import diverging, plain_figure
 from app.shell.picker import enlarged, is_narrow
@@ -51,9 +52,14 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go
     )
     for row, step in enumerate(steps, 1):
         for column, part in enumerate(PARTS, 1):
-            figure.add_trace(_heatmap(step, part, channel, scales[step.name]), row, column)
+            values = flow_map(step, part, channel)
+            figure.add_trace(_heatmap(values, part, scales[step.name]), row, column)
+            cells = values.shape
+            hatch_negative(figure, values, cells, scales[step.name], {"row": row, "col": column})
+            figure.update_xaxes(range=[-0.5, cells[1] - 0.5], row=row, col=column)
+            figure.update_yaxes(range=[cells[0] - 0.5, -0.5], row=row, col=column)
     figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, autorange="reversed")
+    figure.update_yaxes(visible=False)
     figure.update_annotations(font_size=12)
     each = (_across() - 70) / len(PARTS) * height / breadth
     figure.update_layout(
@@ -68,10 +74,10 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go
     return figure
 
 
-def _heatmap(step: StepFlow, part: str, channel: int, scale: float) -> go.Heatmap:
+def _heatmap(values: np.ndarray, part: str, scale: float) -> go.Heatmap:
     reach = max(scale, float(np.finfo(np.float32).tiny))
     return go.Heatmap(
-        z=flow_map(step, part, channel),
+        z=values,
         zmin=-reach,
         zmax=reach,
         colorscale=diverging(),
@@ -100,6 +106,7 @@ def step_figure(step: StepFlow, channel: int, scale: float, pixel: tuple[int, in
         values = flow_map(step, part, channel)
         trace = cell_map(values, size, "", zmin=-scale, zmax=scale, colorscale=diverging(), showscale=False)
         figure.add_trace(trace, **place)
+        hatch_negative(figure, values, size, scale, place)
         frame_level(figure, step.high if part in ("passed", "context") else step.low, size, **place)
         mark_pixel(figure, pixel, **place)
     figure.update_xaxes(visible=False, range=[-0.5, size[1] - 0.5], constrain="domain")
@@ -138,5 +145,6 @@ def rejection_figure(
         figure.add_trace(
             cell_map(values, size, unit, zmin=-scale, zmax=scale, colorscale=REFUSED_AND_ADDED, showscale=False)
         )
+        hatch_negative(figure, values, size, scale)
     mark_pixel(figure, pixel)
     return figure

@@ -39,7 +39,8 @@ MEASURES = """
 - What is compared: the context that a cell took through its relation weights, with what the baseline's rule would have
   passed down, weight 1 on the cell's own position, both through the same f_v.
 - **Value of a cell**: derivative of the logit difference with respect to the cell's context, times (passed − taken).
-  Above 0, red: context for the class was **refused**; below 0, green: it was **added** from elsewhere in the window.
+  Above 0, red: context for the class was **refused**; below 0, green and hatched: it was **added** from elsewhere in
+  the window.
 - The sum over the cells is exactly how much the logit difference would change if this step alone passed everything
   down; the **residual** is how far that is off, over the size of what was added up.
 - **The whole image**: the logit difference is the mean over all pixels, and a cell's value is in logits at its own
@@ -103,7 +104,9 @@ def _draw_rejection(selection: Selection, heading: Heading, name: str) -> None:
             values = None if step is None else _values(step, of).numpy()
             draw_chart(rejection_figure(values, scale, unit, pixel, ground, size), f"rejection-{side}")
             st.caption(escape(_words(model, step, found)))
-    st.caption(f"Red: refused, green: added; full colour at {significant(scale)} {unit}, the same left and right.")
+    st.caption(
+        f"Red: refused; green and hatched: added; full colour at {significant(scale)} {unit}, the same left and right."
+    )
 
 
 def rejection(selection: Selection, side: int, of: Decision) -> RejectionMap | None:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from app.charts.negative_hatch import hatch_negative
 from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, paper
 from app.charts.theme import diverging, plain_figure, reach
 from app.shell.picker import enlarged, is_narrow
@@ -58,10 +59,10 @@ def pair_figure(pair: Pair, scale: float, size: Pixel, pixel: Pixel) -> go.Figur
     plain: dict[str, Any] = {"visible": False, "constrain": "domain", "fixedrange": True}
     for row, part in enumerate(PARTS, 1):
         place = {"row": row, "col": 1}
-        trace = cell_map(
-            _values(getattr(pair, part)), size, "", zmin=-scale, zmax=scale, colorscale=diverging(), showscale=False
-        )
+        values = _values(getattr(pair, part))
+        trace = cell_map(values, size, "", zmin=-scale, zmax=scale, colorscale=diverging(), showscale=False)
         figure.add_trace(trace, **place)
+        hatch_negative(figure, values, size, scale, place)
         mark_pixel(figure, pixel, **place)
         figure.update_xaxes(range=[-0.5, size[1] - 0.5], constraintoward="left", **plain, **place)
         anchor = f"x{row if row > 1 else ''}"

@@ -146,9 +146,9 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
     missing = f" {without[0]} has no relation: it computes no key and no query." if without else ""
     st.caption(
         escape(
-            "Red is above 0, blue below; activations have no unit. ± is a step’s scale, the same for both maps and "
-            "both models. Scores are above 0 where the two complement each other, and below 0 where they agree; "
-            f"in brackets that over all channels.{missing}"
+            "Red is above 0, blue and hatched below; activations have no unit. ± is a step’s scale, the same for "
+            "both maps and both models. Scores are above 0 where the two complement each other, and below 0 where "
+            f"they agree; in brackets that over all channels.{missing}"
         )
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from app.app_pages.ledger.readings import Panel
 from app.charts.legend import outline_chip
 from app.charts.on_image import frame_level, mark_pixel, picture_figure
-from app.charts.signed_cells import in_fine_cells, signed_cells, signed_scale_html
+from app.charts.signed_cells import add_signed_cells, in_fine_cells, signed_scale_html
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.palette import LEVEL_COLOURS, OUTLINE_COLOURS, OUTLINE_WORDS
@@ -65,7 +65,7 @@ def map_figure(
     grounds = filter(None, (ground.photograph, ground.outline))
     figure = picture_figure(ground.size, *grounds, width=395)
     if values is not None and bool((values != 0).any()):
-        figure.add_trace(signed_cells(values, ground.size, end, unit))
+        add_signed_cells(figure, values, ground.size, end, unit)
     if level is not None and level in LEVEL_COLOURS:
         frame_level(figure, level, ground.size)
     mark_pixel(figure, ground.pixel)

@@ -36,8 +36,8 @@ _SUM = """Bias and contributions add up to the logit exactly; **residual**: |bia
 _OF_RELATIONS = """- **Selection gain**: the ledger with the learnt weights minus that with equal weights on each
   window, Q maps and all else held. It is a sum of the same kind.
 - **Rejection** of a step: the derivative with respect to the context of a cell, times (what lies at its own place minus
-  what it took). Red: context of the class was refused; blue: context was added. Each step’s total is exact by itself;
-  the steps together need not add up.
+  what it took). Red: context of the class was refused; blue and hatched: context was added. Each step’s total is
+  exact by itself; the steps together need not add up.
 """
 _REST = """- **Comes from**: each cell is spread over the pixels under it. It has seen more of the image than those, by
   the backbone: a contribution says where it enters what comes behind.

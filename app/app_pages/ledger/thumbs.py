@@ -10,6 +10,7 @@ from torch import Tensor
 from app.app_pages.ledger.maps import Ground
 from app.app_pages.ledger.readings import Panel
 from app.charts.level_rows import level_colour, tidy
+from app.charts.negative_hatch import hatch_uri
 from app.charts.on_image import picture_uri
 from app.charts.signed_cells import TINY, nonzero_part
 from app.charts.small_pictures import cell_picture
@@ -36,7 +37,7 @@ def _thumb(panel: Panel, level: int, end: float, ground: Ground, words: str, *, 
     title = f"{escape(name)}{'<br>' if parted else '  '}{escape(f'{total}{reach}')}"
     rows, columns = ground.size
     values = panel.maps.get(level)
-    drawn = "" if values is None or not bool((values != 0).any()) else _cells(values, end)
+    drawn = "" if values is None or not bool((values != 0).any()) else _cells(values, ground.size, end)
     y, x = (100 * (at + 0.5) / side for at, side in zip(ground.pixel, ground.size, strict=True))
     return (
         f'<div><p><i style="background:{level_colour(level)}"></i>{title}</p>'
@@ -45,11 +46,14 @@ def _thumb(panel: Panel, level: int, end: float, ground: Ground, words: str, *, 
     )
 
 
-def _cells(values: Tensor, end: float) -> str:
+def _cells(values: Tensor, size: tuple[int, int], end: float) -> str:
     """The map as a picture of one dot a cell, and its numbers for the cursor."""
     cells = values.detach().cpu().double().numpy()
     picture = cell_picture(cells, end)
     top, left, part = nonzero_part(cells)
     numbers = base64.b64encode(part.astype("<f4").tobytes()).decode()
     shape = ",".join(map(str, (*cells.shape, top, left, *part.shape)))
-    return f'<img alt="" data-shape="{shape}" data-values="{numbers}" src="{picture_uri(picture)}">'
+    hatch = hatch_uri(cells, size, end)
+    return f'<img alt="" data-shape="{shape}" data-values="{numbers}" src="{picture_uri(picture)}">' + (
+        f'<img alt="" src="{hatch}">' if hatch else ""
+    )

@@ -13,6 +13,7 @@ import torch
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from app.charts.negative_hatch import hatch_negative
 from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_figure
 from app.charts.theme import diverging, plain_figure, reach, sequential
 from app.shell.steps import StepSide
@@ -106,7 +107,7 @@ def reading_figure(
     """A reading over the photograph, on which a step without a relation shows nothing; ``wide`` times half a page."""
     figure = picture_figure(size, ground, right=_BAR, width=round(wide * _HALF), highest=round(wide * _HIGHEST))
     if one.gaze is not None:
-        colours = diverging() if reading.signed else sequential()
+        values, colours = values_of(one.gaze, reading), diverging() if reading.signed else sequential()
         bar: dict[str, Any] = {
             "thickness": 10,
             "len": 1,
@@ -120,7 +121,7 @@ def reading_figure(
             bar["ticksuffix"] = f" {reading.unit}"
         figure.add_trace(
             cell_map(
-                values_of(one.gaze, reading),
+                values,
                 size,
                 reading.unit,
                 zmin=scale[0],
@@ -130,6 +131,8 @@ def reading_figure(
                 opacity=0.62 if over else 1.0,
             )
         )
+        if reading.signed:
+            hatch_negative(figure, values, size, scale[1])
         frame_level(figure, step_levels(one.gaze.step)[0], size)
     mark_pixel(figure, pixel)
     return figure
@@ -227,6 +230,9 @@ def windows_figure(one: StepSide, pixel: Pixel, scales: tuple[tuple[float, float
         ends = (-score, score) if is_score else (low, high)
         colours = diverging() if low < 0 or is_score else weight_colours(one.gaze.step)
         figure.add_trace(_window(values, offsets, ends, name, colours), 1, column)
+        first, pitch = _edge(offsets)
+        across = (len(offsets) * pitch,) * 2
+        hatch_negative(figure, values, across, ends[1], {"row": 1, "col": column}, first=(first, first))
         half = one.gaze.window.dilation / 2
         box = {"x0": -half, "x1": half, "y0": -half, "y1": half, "line": {"color": ink(), "width": 1.5}}
         figure.add_shape(type="rect", **box, row=1, col=column)
@@ -268,9 +274,15 @@ def _window(values: np.ndarray, offsets: list[int], ends: tuple[float, float], n
     )
 
 
-def _finish_windows(figure: go.Figure, offsets: list[int], windows: int = len(GRIDS)) -> None:
+def _edge(offsets: list[int]) -> tuple[float, float]:
+    """Where a window begins, and from one cell of it to the next."""
     pitch = (offsets[-1] - offsets[0]) / max(1, len(offsets) - 1) or 1
-    ends = offsets[0] - pitch / 2, offsets[-1] + pitch / 2
+    return offsets[0] - pitch / 2, pitch
+
+
+def _finish_windows(figure: go.Figure, offsets: list[int], windows: int = len(GRIDS)) -> None:
+    first, pitch = _edge(offsets)
+    ends = first, first + len(offsets) * pitch
     figure.update_xaxes(visible=False, range=ends, constrain="domain", fixedrange=True)
     figure.update_yaxes(visible=False, range=ends[::-1], constrain="domain", constraintoward="top", fixedrange=True)
     for column in range(1, windows + 1):

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.app_pages.relations import charts
 from app.app_pages.relations.charts import Arrows
+from app.charts.negative_hatch import HATCHED
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, control_columns, select
@@ -152,7 +153,8 @@ def _map_words(one: StepSide, name: str, scale: tuple[float, float]) -> str:
     mean = f"mean {significant(known.mean())}{unit}" if known.size else "not defined anywhere"
     ends = f"±{scale[1]:.3g}" if scale[0] < 0 else f"0 to {scale[1]:.3g}"
     cells = f"{values.shape[0]} x {values.shape[1]} cells"
-    return f"{name}: {mean}; {cells}; scale {ends}{unit}, the same left and right."
+    hatched = f"; {HATCHED}" if reading.signed else ""
+    return f"{name}: {mean}; {cells}; scale {ends}{unit}, the same left and right{hatched}."
 
 
 def draw_windows(selection: Selection, sides: Sides) -> None:
@@ -178,9 +180,9 @@ def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[fl
     content, position = (float(step.variation[part][y, x]) for part in ("content", "position"))
     return (
         f"{step.window.describe()} around cell y {y}, x {x} (framed); empty positions lie off the map. Weights "
-        f"{scales[0][0]:.3g} to {scales[0][1]:.3g}, scores ±{scales[1]:.3g}, the same left and right. Gaze, where "
-        f"position alone would take it from: {way_words(down, right)}. Total variation from the full weights: "
-        f"content alone {content:.2f}, position alone {position:.2f}."
+        f"{scales[0][0]:.3g} to {scales[0][1]:.3g}, scores ±{scales[1]:.3g}, the same left and right; {HATCHED}. "
+        f"Gaze, where position alone would take it from: {way_words(down, right)}. Total variation from the full "
+        f"weights: content alone {content:.2f}, position alone {position:.2f}."
     )
 
 

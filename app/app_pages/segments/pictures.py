@@ -15,7 +15,7 @@ from torch import Tensor
 
 from app.charts.legend import chip, legend_html
 from app.charts.on_image import PHONE, picture_figure, picture_uri
-from app.charts.signed_cells import grey_uri, in_fine_cells, signed_cells
+from app.charts.signed_cells import add_signed_cells, grey_uri, in_fine_cells
 from app.charts.theme import is_dark
 from app.shell.picker import enlarged, is_narrow
 from app.shell.text import escape
@@ -105,7 +105,7 @@ def score_figure(image: Tensor, values: Tensor, place: Place, end: float) -> go.
     figure = picture_figure(size, *grounds, width=WIDTH)
     cells, unit = score_cells(values)
     if bool((cells != 0).any()):
-        figure.add_trace(signed_cells(cells, size, end, unit))
+        add_signed_cells(figure, cells, size, end, unit)
     top, left, bottom, right = place.detail
     # It lies below words of any length, and so moves: nothing is selected here.
     figure.update_layout(meta={})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import streamlit as st
 from torch import Tensor
 
-from app.charts.on_image import photograph_uri, picture_uri
+from app.charts.negative_hatch import hatch_uri
+from app.charts.on_image import photograph_uri, picture_uri, svg_uri
 from app.charts.signed_cells import SIDE, grey_uri
 from app.charts.small_pictures import Layer, cell_picture, outline_uri, picture_html
 from app.charts.theme import is_dark
@@ -75,9 +75,11 @@ def edge_layer(masks: dict[str, Tensor]) -> list[Layer]:
     return [Layer(outline_uri(found))] if found else []
 
 
-def cell_layer(values: Tensor, end: float) -> Layer:
-    """Signed cells, red for the class and blue against it."""
-    return Layer(picture_uri(cell_picture(values.detach().cpu().double().numpy(), end)), "cells")
+def cell_layers(values: Tensor, end: float, size: Size) -> list[Layer]:
+    """Signed cells, red for the class and blue against it; what is clearly against it is hatched."""
+    cells = values.detach().cpu().double().numpy()
+    layers = [Layer(picture_uri(cell_picture(cells, end)), "cells")]
+    return [*layers, Layer(hatch)] if (hatch := hatch_uri(cells, size, end)) else layers
 
 
 def window_layer(grids: Sequence[RelationGrid], size: Size) -> Layer:
@@ -95,7 +97,7 @@ def window_layer(grids: Sequence[RelationGrid], size: Size) -> Layer:
                     )
     for grid in grids:
         parts += _framed(grid.footprint, grid.high, size)
-    return Layer(_svg(parts, size))
+    return Layer(svg_uri(parts, size))
 
 
 def own_layer(boxes: dict[int, Box], size: Size) -> Layer:
@@ -105,7 +107,7 @@ def own_layer(boxes: dict[int, Box], size: Size) -> Layer:
         parts.append(_rect(boxes[level], f'fill="{LEVEL_COLOURS.get(level, "#8A8A88")}" fill-opacity="0.3"'))
     for level in sorted(boxes, reverse=True):
         parts += _framed(boxes[level], level, size)
-    return Layer(_svg(parts, size))
+    return Layer(svg_uri(parts, size))
 
 
 def _framed(box: Box, level: int, size: Size) -> list[str]:
@@ -128,11 +130,3 @@ def _rect(box: Box, style: str) -> str:
     top, left, bottom, right = box
     place = f'x="{left + 0.5:.2f}" y="{top + 0.5:.2f}" width="{right - left:.2f}" height="{bottom - top:.2f}"'
     return f"<rect {place} {style}/>"
-
-
-def _svg(parts: Sequence[str], size: Size) -> str:
-    text = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[1]} {size[0]}" width="{size[1]}" '
-        f'height="{size[0]}" preserveAspectRatio="none">{"".join(parts)}</svg>'
-    )
-    return f"data:image/svg+xml;base64,{base64.b64encode(text.encode()).decode()}"

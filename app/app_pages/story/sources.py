@@ -49,7 +49,7 @@ def adding(selection: Selection) -> Chapter:
     maps = [in_fine_cells(sum(on_pixels(values, size) for values in found.maps.values())) for found in ledgers]  # type: ignore[arg-type]
     end, most = scale_of(maps)
     edges = _planted(selection)
-    layers = tuple([pictures.cell_layer(values, end), *edges] for values in maps)
+    layers = tuple([*pictures.cell_layers(values, end, size), *edges] for values in maps)
     shown = pictures.pair_html(selection, (layers[0], layers[1]), pictures.GREY, "what each place gives")
     names = {level: selection.level_name(level) for found in ledgers for level in found.levels}
     accounts = [(level_parts(found.sums, found.bias, names), found.total) for found in ledgers]
@@ -64,7 +64,8 @@ def adding(selection: Selection) -> Chapter:
         "adding",
         _sentences(said),
         shown + pictures.columns_html(bars),
-        f"Red speaks for {selection.target.class_name}, blue for {selection.target.rival or 'against it'}; full colour "
+        f"Red speaks for {selection.target.class_name}, blue and hatched for "
+        f"{selection.target.rival or 'what is against it'}; full colour "
         f"at {end:.2g} logits per 4 x 4 px{beyond}, the same left and right. Exact: levels and bias add up to each "
         f"model's own margin, off by at most {residual:.0e} of it; relation weights are held.",
         {"": _level_table(selection, ledgers)},
@@ -122,13 +123,15 @@ def refusing(selection: Selection) -> Chapter:
     shown = [step.values for step in steps if step is not None]
     end, _ = scale_of(shown)
     edges = _planted(selection)
-    layers = tuple([*([] if step is None else [pictures.cell_layer(step.values, end)]), *edges] for step in steps)
+    size = selection.shown.size
+    layers = tuple([*([] if step is None else pictures.cell_layers(step.values, end, size)), *edges] for step in steps)
     picture = pictures.pair_html(selection, (layers[0], layers[1]), pictures.GREY, "what was refused and what added")
     numbers = {"": _refusal_table(selection, found)} if shown else {}
     residual = max((one.residual for one in found if one is not None), default=0.0)
     exact = (
-        f"Red: context for {selection.target.class_name} that was refused; blue: taken from elsewhere instead; full "
-        f"colour at {end:.2g} logits a cell. Exact for that step alone, everything else held (residual {residual:.0e})."
+        f"Red: context for {selection.target.class_name} that was refused; blue and hatched: taken from elsewhere "
+        f"instead; full colour at {end:.2g} logits a cell. Exact for that step alone, everything else held "
+        f"(residual {residual:.0e})."
     )
     return Chapter(
         "refusing",

@@ -15,6 +15,7 @@ from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
 from rsp_lab.analysis.faithfulness.curves import Spread
 from rsp_lab.analysis.targets.target import RegionTarget
+from rsp_lab.figures.drawing.negative_hatch import hatch_negative, hatch_scale
 from rsp_lab.figures.drawing.outline import outline
 from rsp_lab.figures.drawing.panels import (
     Scale,
@@ -36,6 +37,8 @@ from rsp_lab.text import significant
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
+# Of a map that is finer, blocks of cells are hatched: single cells of it are narrower than the lines of a hatch.
+_HATCHED = 48
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -94,7 +97,8 @@ def _draw_photo(sheet: Sheet, image: ImageLike, first: Attribution, top: float, 
 
 _NOTE = (
     "Curves: the target in logits as blocks are replaced by the reference (solid) or put back on it (dashed) in the "
-    "order of the map; grey: the range over random orders. A drawn cell is the mean of its pixels."
+    "order of the map; grey: the range over random orders. A drawn cell is the mean of its pixels; where such cells "
+    "are clearly below 0 on the whole, they are hatched."
 )
 
 
@@ -141,6 +145,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
     low_high = -scale.limit / factor, scale.limit / factor
     colour_bar(bar, "RdBu_r", *low_high, clipped=scale.clipped > 0, flush=True)
+    hatch_scale(bar)
     words = f"{power}{first.method.unit_of('pixel')}, the row's scale; {scale.words}"
     room = (right if row.curves else DOUBLE - _MARGIN) - _MARGIN - 1.7
     return top + max(0.36, sheet.text(_MARGIN + 1.7, top, fill(words, room, SMALL), size=SMALL) + 0.08)
@@ -163,6 +168,7 @@ def _cells(attribution: Attribution) -> np.ndarray:
 def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, attribution: Attribution) -> None:
     size = attribution.image_size
     show_map(axes, values, scale, size)
+    hatch_negative(axes, values, scale.limit, size, most=_HATCHED)
     picture = printable(lightened(rgb(image)))
     axes.imshow(picture, extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), aspect="auto", alpha=0.3)
     bare(axes)
