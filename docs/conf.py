@@ -44,6 +44,8 @@ html_title = "rsp_lab"
 html_copy_source = False
 # Nothing is fetched from outside when a page is read: formulas are MathML, which browsers draw by themselves.
 html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {"footer_icons": []}
 # Cells of jaxtyping and torch's own names are no pages of this site; MyST leaves links to files of the checkout alone.
 suppress_warnings = ["myst.xref_missing", "ref.python"]
