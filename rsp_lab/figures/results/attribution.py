@@ -79,7 +79,9 @@ def draw_attribution(image: ImageLike, rows: Sequence[MethodRow]) -> Figure:
         for row in rows:
             top = _draw_row(sheet, image, row, top, (high, wide))
         rules = " ".join(f"{row.maps[0].title}: {row.maps[0].method.rule}." for row in rows)
-        words = fill(f"{rules} {_NOTE}", DOUBLE - 2 * _MARGIN, SMALL)
+        words = fill(
+            f"{rules} {_OF_CURVES if any(row.curves for row in rows) else ''}{_OF_CELLS}", DOUBLE - 2 * _MARGIN, SMALL
+        )
         top += sheet.text(_MARGIN, top, words, size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
 
@@ -95,10 +97,12 @@ def _draw_photo(sheet: Sheet, image: ImageLike, first: Attribution, top: float, 
     return top + panel[0]
 
 
-_NOTE = (
+_OF_CURVES = (
     "Curves: the target in logits as blocks are replaced by the reference (solid) or put back on it (dashed) in the "
-    "order of the map; grey: the range over random orders. A drawn cell is the mean of its pixels; where such cells "
-    "are clearly below 0 on the whole, they are hatched."
+    "order of the map; grey: the range over random orders. "
+)
+_OF_CELLS = (
+    "A drawn cell is the mean of its pixels; where such cells are clearly below 0 on the whole, they are hatched."
 )
 
 

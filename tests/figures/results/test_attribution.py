@@ -92,6 +92,7 @@ def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) 
         "logits per window",
     ):
         assert words in said
+    assert ("Curves:" in said) is curves
 
 
 def test_no_row() -> None:
