@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-FAINT, DARK = 0.1, 0.7
-"""Shares of the end of the scale: where a colour begins to be seen, and where only white shows on it."""
+FAINT, DARK = 0.1, 0.55
+"""Shares of the end of the scale: where a colour begins to be seen, and where it is so strong that lines need another
+colour to be seen on it."""
 
 
 def negative_boxes(

@@ -35,7 +35,7 @@ def cell_contrast(values: np.ndarray) -> np.ndarray:
 
 
 def test_only_what_is_clearly_below_zero() -> None:
-    values = np.array([[-1.0, -0.72, -0.68, -0.5, -0.3, -0.12, -0.05], [1.0, 0.72, 0.68, 0.5, 0.3, 0.12, 0.0]])
+    values = np.array([[-1.0, -0.68, -0.57, -0.53, -0.3, -0.12, -0.05], [1.0, 0.68, 0.57, 0.53, 0.3, 0.12, 0.0]])
     contrast = cell_contrast(values)
 
     assert (contrast[0, :6] > 8).all()
