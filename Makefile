@@ -116,8 +116,8 @@ docs: $(dev) ## build the documentation site into build/docs, running notebooks 
 licences: $(dev) ## write the licences of all dependencies to docs/licences.md
 	$(PY) docs/licences.py
 
-# Browser tests drive the system's Chromium, rather the one without windows, which draws with little more than half of
-# the work. Where none can be found or installed they skip, and say so.
+# Browser tests drive the system's Chromium, rather its headless shell, which starts with far less work. Where none can
+# be found or installed they skip, and say so.
 chromium:
 	@command -v chromium-headless-shell >/dev/null && exit 0; found=; \
 	for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && found=$$name; done; \

@@ -7,6 +7,8 @@ import numpy as np
 FAINT, DARK = 0.1, 0.55
 """Shares of the end of the scale: where a colour begins to be seen, and where it is so strong that lines need another
 colour to be seen on it."""
+FINE = 48
+"""Cells along a side beyond which a noisy map is hatched in blocks: its single cells are as narrow as the lines."""
 
 
 def negative_boxes(
@@ -27,7 +29,7 @@ def negative_boxes(
     """
     cells = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     block = 1 if most is None else -(-max(cells.shape) // most)
-    shares = _block_means(cells, block) / limit if limit > 0 else np.zeros((1, 1))
+    shares = _block_means(cells, block) / limit if limit > 0 else np.zeros_like(cells)
     pitch = size[0] / values.shape[0] * block, size[1] / values.shape[1] * block
     pale = _runs((shares < -FAINT) & (shares >= -DARK), pitch, size)
     return pale, _runs(shares < -DARK, pitch, size)

@@ -13,8 +13,6 @@ from rsp_lab.negative_cells import negative_boxes
 
 HATCHED = "what is clearly below 0 is hatched"
 """For the words below a map."""
-_MOST = 48
-"""Cells along a side that are hatched one by one."""
 _PERIODS = 60
 """Lines of the hatch across a small picture."""
 
@@ -27,6 +25,7 @@ def hatch_negative(
     place: Mapping[str, int] | None = None,
     *,
     first: tuple[float, float] = (-0.5, -0.5),
+    most: int | None = None,
 ) -> None:
     """Hatches a signed map (v, u) that covers ``size`` (y, x) of the axes; NaN counts as 0.
 
@@ -34,8 +33,9 @@ def hatch_negative(
         end: of the map's scale.
         place: row and column of the chart in a figure of several, as plotly names them.
         first: (y, x), the map's first edges on the axes; by default those of an image in pixels.
+        most: see :func:`~rsp_lab.negative_cells.negative_boxes`.
     """
-    for boxes, colour in zip(negative_boxes(values, end, size, most=_MOST), _colours(), strict=True):
+    for boxes, colour in zip(negative_boxes(values, end, size, most=most), hatch_colours(), strict=True):
         if len(boxes):
             top, left, bottom, right = boxes.T
             gap = np.full(len(boxes), np.nan)
@@ -59,7 +59,7 @@ def hatch_uri(values: np.ndarray, size: tuple[int, int], end: float) -> str:
     """The same as a picture, to be stretched over a small map of an image of ``size``; empty where none is below 0."""
     parts = []
     pitch = size[1] / _PERIODS
-    for name, boxes, colour in zip("ab", negative_boxes(values, end, size, most=_MOST), _colours(), strict=True):
+    for name, boxes, colour in zip("ab", negative_boxes(values, end, size), hatch_colours(), strict=True):
         if len(boxes):
             outline = "".join(f"M{x0:g} {y0:g}H{x1:g}V{y1:g}H{x0:g}z" for y0, x0, y1, x1 in boxes.round(2).tolist())
             parts.append(
@@ -67,11 +67,9 @@ def hatch_uri(values: np.ndarray, size: tuple[int, int], end: float) -> str:
                 f'patternTransform="rotate(45)"><rect width="{pitch / 4:.2f}" height="{pitch:.2f}" fill="{colour}"/>'
                 f'</pattern><path d="{outline}" fill="url(#{name})"/>'
             )
-    if not parts:
-        return ""
-    return svg_uri(parts, size)
+    return svg_uri(parts, size) if parts else ""
 
 
-def _colours() -> tuple[str, str]:
+def hatch_colours() -> tuple[str, str]:
     """On pale cells and on strong ones: the strongest blue is dark on a light page, and light on a dark one."""
     return ("#BFDDFF", "#08243D") if is_dark() else ("#053061", "#FFFFFF")

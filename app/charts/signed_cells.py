@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app.charts.negative_hatch import hatch_negative
+from app.charts.negative_hatch import hatch_colours, hatch_negative
 from app.charts.on_image import picture_uri
 from app.shell.text import escape
 from rsp_lab.analysis.ledger.footprint import footprint_shares
@@ -109,7 +109,9 @@ def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:
 def signed_scale_html(end: float, most: float, unit: str, words: str, chips: str = "") -> str:
     """The one scale of maps that are compared, printed; ``most`` is the largest magnitude, ``chips`` their legend."""
     beyond = f"; the largest is ±{most:.3g}" if most > 1.05 * end else ""
+    pale, strong = hatch_colours()
     return (
-        f'<div class="rsp-scale"><span>−{end:.3g}</span><i style="--against:{AGAINST};--for:{FOR}"></i>'
+        f'<div class="rsp-scale"><span>−{end:.3g}</span>'
+        f'<i style="--against:{AGAINST};--for:{FOR};--pale:{pale};--strong:{strong}"></i>'
         f'<span>+{end:.3g} {escape(unit + beyond)}</span><span class="rsp-quiet">{escape(words)}</span>{chips}</div>'
     )

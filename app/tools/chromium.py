@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 
 SHELL = "chromium-headless-shell"
-"""A Chromium without windows: it draws the same pages with little more than half of the work."""
+"""Chromium as a program that only runs headless: the same pages, and a start that takes far less work."""
 CHROMIUM_NAMES = (SHELL, "chromium", "chromium-browser", "google-chrome")
 
 
-def find_chromium(*, windowed: bool = False) -> str | None:
+def find_chromium(*, whole: bool = False) -> str | None:
     """Path of the first of :data:`CHROMIUM_NAMES` that is there.
 
     Args:
-        windowed: rather a browser as readers have it, for what measures how long they wait.
+        whole: rather the whole browser, as readers have it, for what measures how long they wait.
     """
-    names = (*CHROMIUM_NAMES[1:], SHELL) if windowed else CHROMIUM_NAMES
+    names = (*CHROMIUM_NAMES[1:], SHELL) if whole else CHROMIUM_NAMES
     return next(filter(None, map(shutil.which, names)), None)
 
 
@@ -24,9 +24,9 @@ def no_chromium() -> str:
     return f"no Chromium on PATH (looked for {', '.join(CHROMIUM_NAMES)})"
 
 
-def chromium_path(*, windowed: bool = False) -> str:
+def chromium_path(*, whole: bool = False) -> str:
     """As :func:`find_chromium`; where there is none, the program ends with a message."""
-    found = find_chromium(windowed=windowed)
+    found = find_chromium(whole=whole)
     if found is None:
-        raise SystemExit(f"{no_chromium()}: install one, e.g. with `make chromium`.".capitalize())
+        raise SystemExit(f"There is {no_chromium()}: install one, e.g. with `make chromium`.")
     return found

@@ -121,7 +121,7 @@ def measure(wanted: Wanted) -> Measured:
     began = time.perf_counter()
     with served() as serving, sync_playwright() as playwright:
         started = time.perf_counter() - began
-        browser = playwright.chromium.launch(executable_path=chromium_path(windowed=True), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(whole=True), args=["--no-sandbox"])
         time.sleep(wanted.wait)
         page, first = _opened(browser, serving.address)
         memory = {"after the first view": resident_mb(serving.pid)}

@@ -74,7 +74,7 @@ class Measurement:
 def measure(about: Measurement) -> Iterator[dict[str, Any]]:
     """A row for each image size and for windows and chain; times in milliseconds, sizes in megabytes."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(windowed=True), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(whole=True), args=["--no-sandbox"])
         for size in ((512, 1024), (1024, 2048)):
             file = Path(folder) / f"{size[0]}.html"
             payload = _payload(about, size)

@@ -16,6 +16,7 @@ from app.charts.theme import diverging, is_dark, plain_figure, reach
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
 from rsp_lab.explorer.outlines import trace
+from rsp_lab.negative_cells import FINE
 from rsp_lab.palette import OUTLINE_COLOURS, OUTLINE_DASHES
 
 Pixel = tuple[int, int]
@@ -56,7 +57,7 @@ def map_figure(
     colours = _laid_over() if over else diverging()
     unit = attribution.method.unit_of("cell")
     figure.add_trace(cell_map(values, size, unit, zmin=-end, zmax=end, colorscale=colours, colorbar=bar))
-    hatch_negative(figure, values, size, end)
+    hatch_negative(figure, values, size, end, most=FINE)
     for name, mask in outlines.items():
         _outline(figure, name, mask)
     mark_pixel(figure, pixel)

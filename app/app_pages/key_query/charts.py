@@ -15,6 +15,7 @@ from app.charts.on_image import PHONE, cell_map, ink, mark_pixel, paper
 from app.charts.theme import diverging, plain_figure, reach
 from app.shell.picker import enlarged, is_narrow
 from rsp_lab.analysis.relation_weights.complementarity import StepComplementarity
+from rsp_lab.negative_cells import FINE
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import significant
@@ -62,7 +63,7 @@ def pair_figure(pair: Pair, scale: float, size: Pixel, pixel: Pixel) -> go.Figur
         values = _values(getattr(pair, part))
         trace = cell_map(values, size, "", zmin=-scale, zmax=scale, colorscale=diverging(), showscale=False)
         figure.add_trace(trace, **place)
-        hatch_negative(figure, values, size, scale, place)
+        hatch_negative(figure, values, size, scale, place, most=FINE)
         mark_pixel(figure, pixel, **place)
         figure.update_xaxes(range=[-0.5, size[1] - 0.5], constraintoward="left", **plain, **place)
         anchor = f"x{row if row > 1 else ''}"

@@ -32,13 +32,12 @@ from rsp_lab.figures.drawing.panels import (
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
 from rsp_lab.figures.fonts import legible
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, plot_style
+from rsp_lab.negative_cells import FINE
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import significant
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
-# Of a map that is finer, blocks of cells are hatched: single cells of it are narrower than the lines of a hatch.
-_HATCHED = 48
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -172,7 +171,7 @@ def _cells(attribution: Attribution) -> np.ndarray:
 def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, attribution: Attribution) -> None:
     size = attribution.image_size
     show_map(axes, values, scale, size)
-    hatch_negative(axes, values, scale.limit, size, most=_HATCHED)
+    hatch_negative(axes, values, scale.limit, size, most=FINE)
     picture = printable(lightened(rgb(image)))
     axes.imshow(picture, extent=(-0.5, size[1] - 0.5, size[0] - 0.5, -0.5), aspect="auto", alpha=0.3)
     bare(axes)

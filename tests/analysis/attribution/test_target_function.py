@@ -20,7 +20,6 @@ from rsp_lab.analysis.attribution.methods import (
     Occlusion,
 )
 from rsp_lab.analysis.attribution.references import REFERENCES
-from rsp_lab.analysis.attribution.target_function import images_at_once
 from rsp_lab.analysis.faithfulness.at_input import input_curves
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.frozen.wrappers import unwrapped
@@ -164,9 +163,3 @@ def test_a_network_without_gradients_can_be_occluded() -> None:
         for model in (Withheld(), Net(in_place=False))
     )
     assert torch.equal(found.values, expected.values)
-
-
-def test_fewer_pixels_go_together_on_a_cpu() -> None:
-    assert images_at_once(torch.zeros(1, 3, 256, 512)) == 2
-    assert images_at_once(torch.zeros(1, 3, 256, 512, device="meta")) == 8
-    assert images_at_once(torch.zeros(1, 3, 2048, 2048)) == 1
