@@ -68,8 +68,14 @@ def nonzero_part(values: np.ndarray) -> tuple[int, int, np.ndarray]:
     return top, left, values[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.float32)
 
 
-def add_signed_cells(figure: go.Figure, values: Tensor, size: tuple[int, int], end: float, unit: str) -> None:
-    """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour."""
+def add_signed_cells(
+    figure: go.Figure, values: Tensor, size: tuple[int, int], end: float, unit: str, *, most: int | None = None
+) -> None:
+    """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour.
+
+    Args:
+        most: see :func:`~rsp_lab.negative_cells.negative_boxes`.
+    """
     found = values.detach().cpu().double().numpy()
     height, width = found.shape
     top, left, part = nonzero_part(found)
@@ -93,7 +99,7 @@ def add_signed_cells(figure: go.Figure, values: Tensor, size: tuple[int, int], e
         ),
     )
     figure.add_trace(trace)
-    hatch_negative(figure, found, size, end)
+    hatch_negative(figure, found, size, end, most=most)
 
 
 def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:

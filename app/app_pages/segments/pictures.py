@@ -105,7 +105,7 @@ def score_figure(image: Tensor, values: Tensor, place: Place, end: float) -> go.
     figure = picture_figure(size, *grounds, width=WIDTH)
     cells, unit = score_cells(values)
     if bool((cells != 0).any()):
-        add_signed_cells(figure, cells, size, end, unit)
+        add_signed_cells(figure, cells, size, end, unit, most=FINE)
     top, left, bottom, right = place.detail
     # It lies below words of any length, and so moves: nothing is selected here.
     figure.update_layout(meta={})
