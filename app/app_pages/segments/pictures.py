@@ -26,6 +26,7 @@ from rsp_lab.data.labels import colour
 from rsp_lab.data.panoptic.categories import VOID
 from rsp_lab.data.panoptic.painting import painted, segment_colours
 from rsp_lab.data.panoptic.segments import SegmentMap
+from rsp_lab.negative_cells import FINE
 
 WIDTH = 600
 """Screen pixels that one of two pictures gets in a window of 1280."""
