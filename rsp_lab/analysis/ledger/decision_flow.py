@@ -337,7 +337,12 @@ def _direct(ledger: ContextLedger, name: str, most: int) -> DecisionFlow:
 
 
 class _Through:
-    """The flow through the steps of a frozen head."""
+    """The flow through the steps of a frozen head.
+
+    A step mixes cells by weights that all channels share, and channels by an f_v that all cells share. So the
+    derivative of the target with respect to T_x is one vector over channels times one map over cells, and ways down
+    differ in the map alone: it is what is carried up, without channels.
+    """
 
     def __init__(self, frozen: FrozenHead, target: Target, ledger: ContextLedger) -> None:
         self.frozen, self.ledger = frozen, ledger
@@ -358,7 +363,7 @@ class _Through:
         self.chain = tuple(level for level in reversed(frozen.levels) if level > lowest)
 
     def flow(self, name: str, most: int) -> DecisionFlow:
-        held = {x: self._along(self.gradients[x], self.fused[x])[0] for x in self.chain}
+        held = {x: self._along(self.gradients[x], self.fused[x]) for x in self.chain}
         maps, lowest = self.ledger.maps, self.frozen.levels[0]
         groups, nodes, size = {}, {}, self.ledger.image_size
         for x in self.chain:
@@ -375,8 +380,8 @@ class _Through:
         return replace(flow, residuals=residuals)
 
     @staticmethod
-    def _along(derivative: Float[Tensor, "b c y x"], values: Float[Tensor, "1 c y x"]) -> Float[Tensor, "b y x"]:
-        return torch.einsum("bcyx,cyx->byx", derivative, values[0]).double().cpu()
+    def _along(derivative: Float[Tensor, "1 c y x"], values: Float[Tensor, "1 c y x"]) -> Float[Tensor, "y x"]:
+        return torch.einsum("cyx,cyx->yx", derivative[0].double(), values[0].double()).cpu()
 
     def _tables(
         self, groups: Mapping[int, Tensor], counts: Mapping[int, int]
@@ -386,25 +391,32 @@ class _Through:
         From the target upwards: the derivative with respect to the cells of a level, one map for each way down from
         there, is split by the level's nodes and carried up through the next step.
         """
+        lowest = self.chain[-1]
+        first, vectors = self._parted(self.gradients[lowest])
+        read, added = {}, {}
+        for x in reversed(self.chain):
+            if x > lowest:
+                vectors = self._vector_raised(x - 1, vectors)
+            read[x] = self._read(vectors, self.frozen.q[x])
+            if x in self.entering:
+                added[x] = self._read(vectors, self.entering[x])
         paths: dict[int, list[Tensor]] = {x: [] for x in self.chain}
-        biases: dict[int, list[Tensor]] = {x: [] for x in self.chain if x in self.entering}
+        biases: dict[int, list[Tensor]] = {x: [] for x in added}
 
-        def climb(level: int, derivatives: Float[Tensor, "way c y x"]) -> None:
+        def climb(level: int, derivatives: Float[Tensor, "way y x"]) -> None:
             group, count = groups[level], counts[level]
             # One way after the other below a level, so that its tables are in the order of their axes at the end.
-            paths[level].append(by_node(self._along(derivatives, self.frozen.q[level]), group, count))
-            if level in biases:
-                biases[level].append(by_node(self._along(derivatives, self.entering[level]), group, count))
+            for tables, values in ((paths, read), (biases, added)):
+                if level in tables:
+                    tables[level].append(by_node(derivatives.double().cpu() * values[level], group, count))
             if level == self.chain[0]:
                 return
             masks = (group == torch.arange(count)[:, None, None]).to(derivatives)
-            cells = self.frozen.q[level + 1].shape[-2:]
             at_once = max(1, _BATCH // (count * derivatives[0].numel()))
             for part in derivatives.split(at_once):
-                split = (part[:, None] * masks[:, None]).flatten(0, 1)
-                climb(level + 1, self._raised(level, split, (cells[0], cells[1])))
+                climb(level + 1, self._map_raised(level, (part[:, None] * masks).flatten(0, 1)))
 
-        climb(self.chain[-1], self.gradients[self.chain[-1]])
+        climb(lowest, first)
         sides = {x: [counts[y] for y in reversed(self.chain) if y < x] for x in self.chain}
         # Axes as they grew, from the lowest level up; results have them from the highest down.
         turned = (
@@ -414,18 +426,36 @@ class _Through:
             }
             for tables in (paths, biases)
         )
-        first, second = turned
-        return first, second
+        of_maps, of_biases = turned
+        return of_maps, of_biases
 
-    def _raised(
-        self, low: int, derivatives: Float[Tensor, "b c y x"], cells: tuple[int, int]
-    ) -> Float[Tensor, "b c v u"]:
-        """Derivatives with respect to T_low carried up to T_{low + 1}: the transpose of the step's linear part."""
-        step, (count, channels) = self.steps[low], derivatives.shape[:2]
+    @staticmethod
+    def _parted(derivative: Float[Tensor, "1 c y x"]) -> tuple[Float[Tensor, "1 y x"], Float[Tensor, "1 c 1 1"]]:
+        """A derivative as a map over cells times a vector over channels, that of the cell where it is largest."""
+        by_cell = derivative.flatten(2)[0]
+        vector = by_cell[:, by_cell.norm(dim=0).argmax()]
+        # Of a derivative that is 0 everywhere the map is too.
+        length = (vector @ vector).clamp_min(torch.finfo(vector.dtype).tiny)
+        return (vector @ by_cell / length).view(1, *derivative.shape[-2:]), vector.view(1, -1, 1, 1)
+
+    @staticmethod
+    def _read(vector: Float[Tensor, "1 c 1 1"], values: Float[Tensor, "1 c y x"]) -> Float[Tensor, "y x"]:
+        return (vector.double() * values.double()).sum((0, 1)).cpu()
+
+    def _map_raised(self, low: int, derivatives: Float[Tensor, "way y x"]) -> Float[Tensor, "way v u"]:
+        """Maps over the cells of T_low carried up to T_{low + 1}, the transpose of how the step mixes cells."""
+        step, cells = self.steps[low], self.frozen.q[low + 1].shape[-2:]
         with full_precision(derivatives.device, grad=True):
-            above = derivatives.new_zeros(count, channels, *cells, requires_grad=True)
-            taken = self.frozen.mix(step)(self.frozen.value(step, resize(above, derivatives.shape[-2:])))
-            (found,) = torch.autograd.grad(taken, above, derivatives)
+            above = derivatives.new_zeros(1, len(derivatives), *cells, requires_grad=True)
+            taken = self.frozen.mix(step)(resize(above, derivatives.shape[-2:]))
+            (found,) = torch.autograd.grad(taken, above, derivatives[None])
+        return found[0]
+
+    def _vector_raised(self, low: int, vector: Float[Tensor, "1 c 1 1"]) -> Float[Tensor, "1 c 1 1"]:
+        """A vector over the channels of T_low carried up to T_{low + 1}: the transpose of how f_v mixes channels."""
+        with full_precision(vector.device, grad=True):
+            above = torch.zeros_like(vector, requires_grad=True)
+            (found,) = torch.autograd.grad(self.frozen.value(self.steps[low], above), above, vector)
         return found
 
 
