@@ -1,6 +1,6 @@
 // Every panel of the page as a file: a picture (PNG, SVG) of what is to be seen, or its numbers (CSV). Nothing is sent
 // anywhere: files are made of the page as it stands, with the link, the selection and the reader's note inside.
-const PANELS = ".js-plotly-plot, .rsp-figure, .rsp-bars, .rsp-thumbs, .stTable table";
+const PANELS = ".js-plotly-plot, .rsp-figure, .rsp-bars, .rsp-thumbs, .rsp-table";
 const SCALE = 2;
 const STYLE = `
   button { font: inherit; font-size: 0.875rem; line-height: 1.6; min-height: 1.9rem; padding: 0.1rem 0.7rem; cursor: pointer;
@@ -212,9 +212,11 @@ function traceRows(trace, number) {
 }
 
 function csv(rows, about) {
-  // Numbers as programs read them; a text that a spreadsheet would take for a formula stays a text.
+  // Numbers as programs read them, without what keeps a line together; a text that a spreadsheet would take for a
+  // formula stays a text.
   const plain = (value) => {
-    const text = String(value ?? "").replace(/^[+\u2212](?=[\d.])/, (sign) => (sign === "+" ? "" : "-"));
+    const line = String(value ?? "").replaceAll("\u2060", "").replaceAll("\u00a0", " ");
+    const text = line.replace(/^[+\u2212](?=[\d.])/, (sign) => (sign === "+" ? "" : "-"));
     return /^[=+@\t]|^-(?![\d.])/.test(text) ? `'${text}` : text;
   };
   const cell = (value) => (/[",\n]/.test(plain(value)) ? `"${plain(value).replaceAll('"', '""')}"` : plain(value));

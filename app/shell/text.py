@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+NO_BREAK = "\u00a0"
+"""A space at which no line ends: between a number and its unit."""
 JOINER = "\u2060"
 """Of no width: it parts the signs, addresses and icons that Markdown's plugins look for after escapes are gone."""
+_UNIT = re.compile(r"(?<=\d) (?=%|px\b)")
 _PARTED = re.compile(r"(?<=[-<>=~])(?=[-<>=~])|(?<=[:@])(?! )|(?<=[wW]{3})(?=\.)")
 # A dash, a plus or a number with a dot is a list at the start of a line only, and a row of dashes a rule.
 _MARKUP = re.compile(r"[&<>\"'\\`*_\[\]$#~{@]|:(?! )|^[-+](?=[- ]|$)|^\d(?=\d*[.)](?: |$))")
@@ -22,12 +26,13 @@ def escape(text: str) -> str:
     Names of models, classes, runs and files, and every sentence with one in it, reach the screen through here: a
     character reference is its character and nothing else in all three.
     """
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", _PARTED.sub(JOINER, " ".join(text.split())))
+    line = _UNIT.sub(NO_BREAK, _PARTED.sub(JOINER, " ".join(text.split())))
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
 
 
 def as_read(markup: str) -> str:
     """What a reader sees of a text that went through :func:`escape`."""
-    return html.unescape(markup).replace(JOINER, "")
+    return html.unescape(markup).replace(JOINER, "").replace(NO_BREAK, " ")
 
 
 def way_words(down: float, right: float) -> str:
@@ -68,12 +73,19 @@ def draw_head(name: str, side: str) -> None:
 
 
 def draw_table(table: pd.DataFrame) -> None:
-    """A table of texts: Streamlit reads heads and cells as Markdown."""
-    st.table(
-        table.map(lambda cell: escape(str(cell))).rename(index=_head, columns=_head).rename_axis(index=_head),
-        border="horizontal",
+    """A table of texts, which moves aside where the window is narrower than it.
+
+    Streamlit's own brings almost a megabyte of scripts with it.
+    """
+    heads = _row([table.index.name or "", *table.columns], len(table.columns) + 1, "col")
+    rows = "".join(_row(cells, 1, "row") for cells in table.itertuples(name=None))
+    st.html(
+        f'<div class="rsp-sideways"><table class="rsp-table"><thead>{heads}</thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def _head(name: object) -> object:
-    return escape(name) if isinstance(name, str) else name
+def _row(cells: Sequence[object], heads: int, scope: str) -> str:
+    """A row whose first cells are heads, of their column or row."""
+    texts = [escape(str(cell)) for cell in cells]
+    named = "".join(f'<th scope="{scope}">{text}</th>' for text in texts[:heads])
+    return f"<tr>{named}{''.join(f'<td>{text}</td>' for text in texts[heads:])}</tr>"

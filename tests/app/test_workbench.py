@@ -17,7 +17,7 @@ from app.shell.selection import Selection
 from app.shell.text import as_read
 from app.store import models
 from rsp_lab.explorer.payload import payload_header
-from tests.kit.pages import explorer_payloads, first_sentence, workbench
+from tests.kit.pages import explorer_payloads, first_sentence, tables, workbench
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_it_opens_on_a_planted_scene_and_says_what_both_models_answer(page: AppT
     assert header["truth"] == "truth"
     assert [outline["name"] for outline in header["outlines"]] == ["region", "cue", "decoy"]
     assert any("off by at most" in caption.value for caption in page.caption)
-    assert [table.value.shape[0] for table in page.table] == [5, 4]
+    assert [table.shape[0] for table in tables(page)] == [5, 4]
 
 
 def test_a_typed_pixel_is_what_the_sentence_is_about_and_costs_no_forward_pass(
@@ -98,8 +98,8 @@ def test_a_link_is_a_view(page: AppTest) -> None:
 
     assert "At y 200, x 77," in first_sentence(page)
     assert page.selectbox(key="left").value == "scenes-rsp4"
-    assert list(page.table[0].value.columns) == ["left: scenes-rsp4", "logit left", "right: scenes-rsp4", "logit right"]
-    assert [table.value.shape[0] for table in page.table] == [5, 8]
+    assert list(tables(page)[0].columns) == ["left: scenes-rsp4", "logit left", "right: scenes-rsp4", "logit right"]
+    assert [table.shape[0] for table in tables(page)] == [5, 8]
     assert any("Channel 5 of both models" in caption.value for caption in page.caption)
     assert not page.warning
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from app.shell.text import as_read
+from app.shell.text import JOINER, NO_BREAK, as_read
 
 ENTRY = Path(__file__).parents[2] / "app" / "streamlit_app.py"
 
@@ -38,3 +40,20 @@ def explorer_payloads(page: AppTest) -> list[bytes]:
     """The payload of every explorer on the page: one, or none."""
     components = page.get("bidi_component")
     return [one.proto.bytes for one in components if one.proto.component_name == "rsp_lab.explorer"]
+
+
+def tables(page: AppTest) -> list[pd.DataFrame]:
+    """The tables of texts on the page, in its order, as they are read; the first head names the index."""
+    bodies = [element.proto.body for element in page.get("html") if "rsp-table" in element.proto.body]
+    return [_table(ET.fromstring(body)) for body in bodies if "<style>" not in body]
+
+
+def _table(root: ET.Element) -> pd.DataFrame:
+    (named, *columns), *rows = ([_read(cell) for cell in row] for row in root.iter("tr"))
+    index = pd.Index([row[0] for row in rows], name=named or None)
+    return pd.DataFrame([row[1:] for row in rows], index=index, columns=columns)
+
+
+def _read(cell: ET.Element) -> str:
+    # Its references are characters already.
+    return (cell.text or "").replace(JOINER, "").replace(NO_BREAK, " ")

@@ -92,7 +92,7 @@ def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(page: Page, add
     page.set_viewport_size({"width": 1280, "height": 900})
 
     def differing(page: Page) -> str:
-        found = re.search(r"The two differ on [\d.]+ % of the image", page.locator(".rsp-sentence").first.inner_text())
+        found = re.search(r"The two differ on [\d.]+\s% of the image", page.locator(".rsp-sentence").first.inner_text())
         assert found
         return found[0]
 

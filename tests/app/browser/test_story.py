@@ -106,6 +106,7 @@ def test_a_note_and_the_link_go_with_every_file(page: Page, tmp_path: Path) -> N
         assert "/story?" in text
         assert "left scenes-baseline" in text
     assert re.search(r"^1,person [\d.]+", csv, re.MULTILINE) or re.search(r"^rank,left", csv, re.MULTILINE)
+    assert not {"\u00a0", "\u2060"} & set(csv)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Panel 1 as PNG", exact=True)).to_have_count(0)
 

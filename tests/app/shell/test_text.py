@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import random
 import re
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
-import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.shell.text import JOINER, as_read, escape, way_words
 from tests.app.hostile import NAMES
+from tests.kit.pages import tables
 
 MARKDOWN = MarkdownIt("commonmark").enable(["strikethrough", "table"]).use(dollarmath_plugin)
 SIGNS = "&<>\"'\\`*_[]()$#~{}:@!|^%+-=./;? \n\tw1aé−"
@@ -67,9 +68,12 @@ def test_no_plugin_finds_an_address_an_icon_or_a_sign_to_replace(text: str) -> N
     assert not re.search(rf"[:@][^ {JOINER}]|www\.|->|<-|--|>=|<=|~=", html.unescape(escape(text)), re.IGNORECASE)
 
 
-@pytest.mark.parametrize(
-    "text", ["scenes-rsp4", "runs: tiny/best", "At y 40, x 12: car over bus is +1.2 logits.", "−3 %"]
-)
+def test_no_line_ends_between_a_number_and_its_unit() -> None:
+    assert escape("−3 % of 12 pxs, 4 px, % 5 x") == "−3\u00a0% of 12 pxs, 4\u00a0px, % 5 x"
+    assert as_read(escape("−3 % of 4 px")) == "−3 % of 4 px"
+
+
+@pytest.mark.parametrize("text", ["scenes-rsp4", "runs: tiny/best", "At y 40, x 12: car over bus is +1.2 logits."])
 def test_plain_words_stay_as_they_are(text: str) -> None:
     assert escape(text) == text
 
@@ -86,12 +90,12 @@ def _table() -> None:
 def test_a_table_is_text_in_heads_and_cells() -> None:
     page = AppTest.from_function(_table).run()
 
-    table = page.table[0].value
+    (table,) = tables(page)
     heads = [*table.columns, *table.index, table.index.name]
-    assert [as_read(head) for head in heads] == [one_line(name) for name in (*NAMES, *NAMES[:2], NAMES[2])]
-    assert [as_read(str(cell)) for cell in table.iloc[0]] == [one_line(name) for name in NAMES]
-    assert not any(sign in str(text) for text in (*heads, *table.iloc[0]) for sign in "<[$*")
-    assert isinstance(table, pd.DataFrame)
+    assert heads == [one_line(name) for name in (*NAMES, *NAMES[:2], NAMES[2])]
+    assert list(table.iloc[0]) == [one_line(name) for name in NAMES]
+    (body,) = (element.proto.body for element in page.get("html"))
+    assert {one.tag for one in ET.fromstring(body).iter()} == {"div", "table", "thead", "tbody", "tr", "th", "td"}
 
 
 @pytest.mark.parametrize(

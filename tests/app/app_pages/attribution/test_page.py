@@ -26,7 +26,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import LEAST, Scene
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 MODELS = "scenes-baseline", "scenes-rsp4"
 # What the scene asks: the two readings of its region.
@@ -84,7 +84,7 @@ def test_maps_shares_and_curves_are_those_of_the_models(page: AppTest) -> None:
     maps = [directly(name, target, "layer_gradcam") for name in MODELS]
     zones = outlined(scene())
     shares = [zone_shares(found.values, zones) for found in maps]
-    table = page.table[0].value
+    table = tables(page)[0]
     for (column, share), name in zip(enumerate(shares, 1), MODELS, strict=True):
         assert share is not None
         assert table.columns[column].startswith(name)
@@ -99,7 +99,7 @@ def test_maps_shares_and_curves_are_those_of_the_models(page: AppTest) -> None:
         )
     assert len(page.get("plotly_chart")) == 4
 
-    rows = page.table[1].value
+    rows = tables(page)[1]
     for side, name, found in zip(("left", "right"), MODELS, maps, strict=True):
         image = scene().image[None].float() / 255
         curves = input_curves(model(name), image, target, {"a": found.values}, steps=2, cell=16, random_seeds=1)

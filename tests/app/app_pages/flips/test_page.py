@@ -22,7 +22,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 NAMES = "scenes-baseline", "scenes-rsp4"
 WORDS = {"better": "right better", "worse": "left better", "neither": "neither", None: "unknown"}
@@ -71,7 +71,7 @@ def test_both_directions_are_counted(page: AppTest) -> None:
             known = 0 <= true < classes
             better, worse = known and theirs == true, known and ours == true
             counts["right better" if better else "left better" if worse else "neither" if known else "unknown"] += 1
-    table = page.table[0].value
+    table = tables(page)[0]
     for verdict, count in counts.items():
         of_them = [story for story in stories().stories if WORDS[story.verdict] == verdict]
         assert table.loc[verdict].tolist() == [str(len(of_them)), f"{sum(s.pixels for s in of_them):,}", f"{count:,}"]
@@ -136,7 +136,7 @@ def test_without_labels_nobody_knows(page: AppTest, small_camvid: Path, monkeypa
 
     # CamVid's labels are not in these models' classes.
     assert "without labels nobody can say which is right" in said
-    assert page.table[0].value.loc["right better"].tolist() == ["0", "0", "0"]
+    assert tables(page)[0].loc["right better"].tolist() == ["0", "0", "0"]
     assert all(words.value.endswith("unknown") for words in page.markdown if words.value.startswith("**"))
 
 

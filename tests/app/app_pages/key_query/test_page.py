@@ -19,7 +19,7 @@ from rsp_lab.analysis.relation_weights.complementarity import RandomNetworks, co
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 FEW = "8"
 
@@ -62,7 +62,7 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
 def test_the_table_has_score_and_nulls(page: AppTest) -> None:
     run(page)
 
-    table = page.table[-1].value
+    table = tables(page)[-1]
     assert list(table.index) == ["76 right", "65 right", "54 right", "43 right"]
     assert list(table["cells"]) == ["4 x 8", "8 x 16", "16 x 32", "32 x 64"]
     for one in complementarity(looked().model, [looked().image], random_models=0):
@@ -119,7 +119,7 @@ def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: py
     run(page, scene="3")
 
     assert any("random weights (n = 0)" in caption.value for caption in page.caption)
-    assert set(page.table[-1].value["p, random"]) == {"–"}
+    assert set(tables(page)[-1]["p, random"]) == {"–"}
 
     asked: list[int] = []
 

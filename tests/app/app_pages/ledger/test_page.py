@@ -42,7 +42,7 @@ from rsp_lab.data.scenes.scene import Scene
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 NAMES = "scenes-baseline-tiny", "scenes-rsp4-tiny"
 """Models that do not agree everywhere on the first scene."""
@@ -193,7 +193,7 @@ def test_the_whole_image_is_that_of_the_analysis(page: AppTest) -> None:
 def test_the_planted_table_is_the_analysis_beside_its_control(page: AppTest) -> None:
     run(page)
 
-    table = next(element.value for element in page.table if "share of pixels" in element.value)
+    table = next(table for table in tables(page) if "share of pixels" in table)
     assert tuple(table.index) == PARTS
     for side, found in zip(("left", "right"), ledgers(target()), strict=True):
         sources = scene_sources(found, scene())

@@ -21,7 +21,7 @@ from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.pyramid import FeaturePyramid
 from rsp_lab.models.weights import load, shipped
 from rsp_lab.shapes import Window, cell_to_pixel, pixel_to_cell
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 
 @once
@@ -89,7 +89,7 @@ def test_step_and_map_are_chosen(page: AppTest, name: str, words: str) -> None:
 def test_the_table_has_the_means_of_both_models(page: AppTest) -> None:
     run(page)
 
-    table = page.table[-1].value
+    table = tables(page)[-1]
     assert list(table.index) == [f"{step} {side}" for step in (76, 65, 54, 43) for side in ("left", "right")]
     assert list(table["window"])[:2] == ["own cell 1", "7 x 7"]
     for step in direct():

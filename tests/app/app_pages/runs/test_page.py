@@ -16,7 +16,7 @@ from app.app_pages.runs.charts import curve_figure, thinned
 from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run
 from app.shell.text import as_read
 from app.store.run_folders import run_folders
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 from tests.kit.runs import write_run
 
 RECORDS = (
@@ -152,7 +152,7 @@ def test_records_that_come_with_the_program_are_read_as_they_are(page: AppTest, 
     kept = [one for one in read if not data or one["header"]["data"] == data]
     said = run(page, runs_records=group)
 
-    table = page.table[0].value
+    table = tables(page)[0]
     assert len(page.get("plotly_chart")) == 1
     assert {as_read(name) for name in table.index} == {one["header"]["recipe"] for one in kept}
     assert sum(len(seeds.split(", ")) for seeds in table["seeds"]) == len(kept)

@@ -36,7 +36,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import load, shipped
 from rsp_lab.shapes import level_name
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 
 def photograph() -> models.Photograph:
@@ -56,7 +56,7 @@ def directly(operation: Operation, target: PixelTarget | None = None) -> Surgery
 
 def target_of(page: AppTest) -> PixelTarget:
     """What the page's table of logits is about."""
-    names = list(page.table[0].value.index)
+    names = list(tables(page)[0].index)
     y, x = (int(page.number_input(key=f"typed_{axis}").value) for axis in "yx")
     return PixelTarget(y, x, names[0], names[1])
 
@@ -133,7 +133,7 @@ def test_the_place_is_chosen(page: AppTest, place: str) -> None:
     assert result.before.target_value is not None
     assert result.after.target_value is not None
     assert f"goes from {signed(result.before.target_value)} to {signed(result.after.target_value)} logits" in said
-    table = page.table[3].value
+    table = tables(page)[3]
     for step, change in result.weights.items():
         assert table.loc[step.removeprefix("step")]["cells changed"] == f"{change.changed:,} of {change.cells:,}"
 
@@ -144,7 +144,7 @@ def test_prediction_and_reaction_add_up_to_the_live_change(page: AppTest) -> Non
     target, frozen = target_of(page), looked().frozen
     live = directly(Uniform(steps="step65"), target)
     predicted = predicted_change(frozen, edited_weights(frozen, Uniform(steps="step65")), target)
-    rows = page.table[2].value["logits"]
+    rows = tables(page)[2]["logits"]
     assert live.after.target_value is not None
     assert live.before.target_value is not None
     change = live.after.target_value - live.before.target_value
@@ -157,7 +157,7 @@ def test_prediction_and_reaction_add_up_to_the_live_change(page: AppTest) -> Non
 def test_iou_is_that_of_the_label_map(page: AppTest) -> None:
     run(page, surgery_edit="equal weights")
 
-    result, shown, folded = directly(Uniform()), page.table[1].value, page.dataframe[0].value
+    result, shown, folded = directly(Uniform()), tables(page)[1], page.dataframe[0].value
     table = pd.concat([shown, folded])
     before, after = result.before.iou, result.after.iou
     assert before is not None
@@ -339,7 +339,7 @@ def test_attention_of_a_network_of_another_make_is_edited(
     assert "With looking " in said
     for words in expected_words(result):
         assert words in said
-    live, predicted, reaction = (_number(value) for value in page.table[2].value["logits"])
+    live, predicted, reaction = (_number(value) for value in tables(page)[2]["logits"])
     account = run_surgery(own["looking"], photograph().sample.image, operation).account(target_of(page))
     assert live == pytest.approx(account.change, abs=0.005 + 0.005 * abs(account.change))
     assert predicted == pytest.approx(account.predicted.total, abs=0.005 + 0.005 * abs(account.predicted.total))
@@ -352,7 +352,7 @@ def test_what_cannot_be_held_is_said_and_the_live_change_stands(page: AppTest, o
     result = operate(own["looked"], photograph().sample.image, Uniform(steps="attend"), target=target_of(page))
     for words in expected_words(result):
         assert words in said
-    assert list(page.table[2].value.index) == ["live: what lies behind reacts"]
+    assert list(tables(page)[2].index) == ["live: what lies behind reacts"]
     captions = " ".join(as_read(caption.value) for caption in page.caption)
     assert "Not predicted: the weights of 'attend' are not held by themselves" in captions
 
@@ -360,15 +360,15 @@ def test_what_cannot_be_held_is_said_and_the_live_change_stands(page: AppTest, o
 def test_levels_are_taken_away_in_both_models(page: AppTest, own: dict[str, Subject]) -> None:
     run(page, left="looking", right="scenes-rsp4")
 
-    target, tables = target_of(page), [table.value for table in page.table[-2:]]
+    target, found_tables = target_of(page), tables(page)[-2:]
     strides = knock_out_levels(own["looking"], photograph().sample.image, target).strides
-    for model, table in zip((own["looking"], looked().model), tables, strict=True):
+    for model, table in zip((own["looking"], looked().model), found_tables, strict=True):
         found = knock_out_levels(model, photograph().sample.image, target)
         # Both tables name a level alike, by the strides of whichever model has no levels by number.
-        assert [as_read(name) for name in table.index] == [level_name(x, strides) for x in reversed(found.levels)]
+        assert list(table.index) == [level_name(x, strides) for x in reversed(found.levels)]
         for one, live in zip(reversed(found.levels.values()), table["live"], strict=True):
             assert _number(live) == pytest.approx(one.live, abs=0.005 + 0.005 * abs(one.live))
-    assert [as_read(name) for name in tables[0].index] == ["level 4 (stride 16)"]
+    assert list(found_tables[0].index) == ["level 4 (stride 16)"]
 
 
 def _number(text: str) -> float:
