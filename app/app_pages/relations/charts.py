@@ -78,7 +78,10 @@ ARROWS: dict[Arrows, Callable[[StepGaze], Tensor]] = {
     Arrows.GAZE: lambda step: step.arrow,
     Arrows.OFFSET: lambda step: step.readings["full"].offset,
 }
-GRIDS = ("weights", "content<br>score", "position<br>score", "weights,<br>content alone", "weights,<br>position alone")
+GRIDS = (
+    *("weights", "content<br>score", "position<br>score"),
+    *("weights,<br>content<br>alone", "weights,<br>position<br>alone"),
+)
 
 
 def values_of(step: StepGaze, reading: Reading) -> np.ndarray:
@@ -288,4 +291,4 @@ def _finish_windows(figure: go.Figure, offsets: list[int], windows: int = len(GR
     for column in range(1, windows + 1):
         figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
     figure.update_annotations(font_size=11, yshift=2)
-    plain_figure(figure, 158, margin={"l": 0, "r": 0, "t": 38, "b": 4}, showlegend=False)
+    plain_figure(figure, 172, margin={"l": 0, "r": 0, "t": 52, "b": 4}, showlegend=False)
