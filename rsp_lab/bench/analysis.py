@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.change import FrozenPair
+from rsp_lab.analysis.ledger.decision_flow import decision_flow
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
@@ -33,10 +34,11 @@ def bench_analysis(
 
     Objects with ``model``, ``height``, ``width``, ``levels``; ``forward_ms``, a plain pass; ``ledger_ms``, one pixel's
     ledger of a head that is already frozen; ``context_ledger_ms``, the same from the image, its captured pass included;
-    ``change_ms``, one pixel's change ledger of two pictures whose heads are frozen already; ``head_ms``, the model's
-    own head on its pyramid; ``level_ledger_ms``, all pixels and classes of a frozen head, the bias included;
-    ``plain_images_per_s``, plain inference from uint8 image to labels; ``trade_images_per_s``, the model's part of a
-    trade matrix, from uint8 image to statistics, on an image in which every class occurs: of the fastest of all rounds.
+    ``flow_ms``, one pixel's decision flow of such a head; ``change_ms``, one pixel's change ledger of two pictures
+    whose heads are frozen already; ``head_ms``, the model's own head on its pyramid; ``level_ledger_ms``, all pixels
+    and classes of a frozen head, the bias included; ``plain_images_per_s``, plain inference from uint8 image to labels;
+    ``trade_images_per_s``, the model's part of a trade matrix, from uint8 image to statistics, on an image in which
+    every class occurs: of the fastest of all rounds.
     For a bar, ``ledger_ms`` is held to ``forward_ms``, ``change_ms`` to ``40 * head_ms``, ``level_ledger_ms`` to
     ``(levels + 1) * head_ms``, ``trade_images_per_s`` to half of ``plain_images_per_s``.
     """
@@ -70,6 +72,7 @@ def analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[
         "context_ledger": partial(context_ledger, model, image, target),
         "change": lambda: pair.ledgers([target]),
         "ledger": partial(context_ledger, frozen, frozen.image, target),
+        "flow": partial(decision_flow, frozen, frozen.image, target),
         "head": partial(model.head, pyramid),
         "level_ledger": partial(_whole_level_ledger, frozen),
         "plain": partial(_plain_inference, model, sample),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -70,7 +71,7 @@ class Canvas:
         self.picture, self.owner = picture, owner
         self._brush, self._pen = ImageDraw.Draw(picture, "RGBA"), ImageDraw.Draw(owner)
 
-    @property
+    @cached_property
     def unit(self) -> float:
         """The scale of what is planted: the height, or half the width of a narrow picture."""
         return min(float(self.height), self.width / 2)

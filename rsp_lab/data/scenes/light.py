@@ -108,4 +108,5 @@ def mixed(first: RGB, second: RGB, share: float) -> RGB:
 
 
 def _byte(value: float) -> int:
-    return max(0, min(255, round(value)))
+    whole = round(value)
+    return 0 if whole < 0 else 255 if whole > 255 else whole

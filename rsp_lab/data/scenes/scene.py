@@ -286,7 +286,10 @@ def _masks(drawn: list[Canvas]) -> dict[str, np.ndarray]:
 
 
 def _ambiguity(case: str, stage: Stage, reading: int, distance: int, masks: dict[str, np.ndarray]) -> Ambiguity:
-    away = ndimage.distance_transform_edt(~masks["cue"])[masks["region"]]
+    # The nearest pixel of the cue lies in the smallest rectangle that holds region and cue.
+    ((rows, columns),) = ndimage.find_objects((masks["cue"] | masks["region"]).astype(np.uint8))
+    region, cue = (masks[name][rows, columns] for name in ("region", "cue"))
+    away = ndimage.distance_transform_edt(~cue)[region]
     ids = [CITYSCAPES.index(name) for name in stage.classes]
     return Ambiguity(
         case=case,
