@@ -8,7 +8,7 @@ little are merged, level by level, so that nothing is lost.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.flow_nodes import FlowNode, by_node, kept_alone, merged_node, nodes_of
+from rsp_lab.analysis.ledger.flow_paths import FlowPaths
 from rsp_lab.analysis.ledger.freeze import frozen_for
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
 from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import Target
-from rsp_lab.models.fusion import TopDownStep, resize
 from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -49,8 +49,6 @@ FLOW_RESIDUAL_RULE = (
     "by level, the largest |what leaves a node along all ways - derivative times T_x at its cells| / max(1, sum over "
     "the level's cells of |derivative times T_x|)"
 )
-_BATCH = 1 << 24
-"""Numbers of a batch of maps that are carried up at one time."""
 
 
 class Ribbon(NamedTuple):
@@ -320,7 +318,7 @@ def decision_flow(
     name = name or frozen.name
     if isinstance(frozen, FrozenHead) and isinstance(frozen.head, TopDownHead):
         with full_precision(frozen.logits.device):
-            flow = _Through(frozen, target, ledger).flow(name, most)
+            flow = _through(frozen, target, ledger, name, most)
         for level, residual in flow.residuals.items():
             frozen.check_sum(residual, f"{target.describe()}, flow through level {level}")
     else:
@@ -336,127 +334,23 @@ def _direct(ledger: ContextLedger, name: str, most: int) -> DecisionFlow:
     return DecisionFlow(name, ledger, (), nodes, paths, {}, ledger.bias)
 
 
-class _Through:
-    """The flow through the steps of a frozen head.
-
-    A step mixes cells by weights that all channels share, and channels by an f_v that all cells share. So the
-    derivative of the target with respect to T_x is one vector over channels times one map over cells, and ways down
-    differ in the map alone: it is what is carried up, without channels.
-    """
-
-    def __init__(self, frozen: FrozenHead, target: Target, ledger: ContextLedger) -> None:
-        self.frozen, self.ledger = frozen, ledger
-        self.gradients = frozen.gradients(target)
-        self.fused: dict[int, Tensor] = {frozen.levels[-1]: frozen.q[frozen.levels[-1]]}
-        self.steps: dict[int, TopDownStep] = {}
-        self.entering: dict[int, Tensor] = {}
-
-        def context(step: TopDownStep, low: Tensor, high: Tensor) -> Tensor:
-            taken = frozen.mix(step)(frozen.value(step, high))
-            self.steps[step.low], self.fused[step.low] = step, low + taken
-            self.entering[step.low] = frozen.mix(step)(frozen.value(step, torch.zeros_like(high)))
-            return taken
-
-        frozen.head.aggregate(frozen.q, context)
-        lowest = frozen.levels[0]
-        # The lowest level is added to the target's own place; what flows, flows through the levels above it.
-        self.chain = tuple(level for level in reversed(frozen.levels) if level > lowest)
-
-    def flow(self, name: str, most: int) -> DecisionFlow:
-        held = {x: self._along(self.gradients[x], self.fused[x]) for x in self.chain}
-        maps, lowest = self.ledger.maps, self.frozen.levels[0]
-        groups, nodes, size = {}, {}, self.ledger.image_size
-        for x in self.chain:
-            groups[x], nodes[x] = nodes_of(x, maps[x], held[x], size, most)
-        groups[lowest], nodes[lowest] = nodes_of(lowest, maps[lowest], maps[lowest], size, 0)
-        paths, biases = self._tables(groups, {x: len(found) for x, found in nodes.items()})
-        paths[lowest] = by_node(maps[lowest], groups[lowest], 1)
-        bias = self.ledger.bias - sum(float(table.sum()) for table in biases.values())
-        flow = DecisionFlow(name, self.ledger, self.chain, nodes, paths, biases, bias)
-        residuals = {}
-        for x in self.chain:
-            lost = (flow._through(x) - by_node(held[x], groups[x], len(nodes[x]))).abs().max()
-            residuals[x] = float(lost / held[x].abs().sum().clamp_min(1))
-        return replace(flow, residuals=residuals)
-
-    @staticmethod
-    def _along(derivative: Float[Tensor, "1 c y x"], values: Float[Tensor, "1 c y x"]) -> Float[Tensor, "y x"]:
-        return torch.einsum("cyx,cyx->yx", derivative[0].double(), values[0].double()).cpu()
-
-    def _tables(
-        self, groups: Mapping[int, Tensor], counts: Mapping[int, int]
-    ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-        """Contributions and biases along every way, by the level where they begin.
-
-        From the target upwards: the derivative with respect to the cells of a level, one map for each way down from
-        there, is split by the level's nodes and carried up through the next step.
-        """
-        lowest = self.chain[-1]
-        first, vectors = self._parted(self.gradients[lowest])
-        read, added = {}, {}
-        for x in reversed(self.chain):
-            if x > lowest:
-                vectors = self._vector_raised(x - 1, vectors)
-            read[x] = self._read(vectors, self.frozen.q[x])
-            if x in self.entering:
-                added[x] = self._read(vectors, self.entering[x])
-        paths: dict[int, list[Tensor]] = {x: [] for x in self.chain}
-        biases: dict[int, list[Tensor]] = {x: [] for x in added}
-
-        def climb(level: int, derivatives: Float[Tensor, "way y x"]) -> None:
-            group, count = groups[level], counts[level]
-            # One way after the other below a level, so that its tables are in the order of their axes at the end.
-            for tables, values in ((paths, read), (biases, added)):
-                if level in tables:
-                    tables[level].append(by_node(derivatives.double().cpu() * values[level], group, count))
-            if level == self.chain[0]:
-                return
-            masks = (group == torch.arange(count)[:, None, None]).to(derivatives)
-            at_once = max(1, _BATCH // (count * derivatives[0].numel()))
-            for part in derivatives.split(at_once):
-                climb(level + 1, self._map_raised(level, (part[:, None] * masks).flatten(0, 1)))
-
-        climb(lowest, first)
-        sides = {x: [counts[y] for y in reversed(self.chain) if y < x] for x in self.chain}
-        # Axes as they grew, from the lowest level up; results have them from the highest down.
-        turned = (
-            {
-                x: torch.cat(found).reshape(*sides[x], counts[x]).permute(*reversed(range(len(sides[x]) + 1)))
-                for x, found in tables.items()
-            }
-            for tables in (paths, biases)
-        )
-        of_maps, of_biases = turned
-        return of_maps, of_biases
-
-    @staticmethod
-    def _parted(derivative: Float[Tensor, "1 c y x"]) -> tuple[Float[Tensor, "1 y x"], Float[Tensor, "1 c 1 1"]]:
-        """A derivative as a map over cells times a vector over channels, that of the cell where it is largest."""
-        by_cell = derivative.flatten(2)[0]
-        vector = by_cell[:, by_cell.norm(dim=0).argmax()]
-        # Of a derivative that is 0 everywhere the map is too.
-        length = (vector @ vector).clamp_min(torch.finfo(vector.dtype).tiny)
-        return (vector @ by_cell / length).view(1, *derivative.shape[-2:]), vector.view(1, -1, 1, 1)
-
-    @staticmethod
-    def _read(vector: Float[Tensor, "1 c 1 1"], values: Float[Tensor, "1 c y x"]) -> Float[Tensor, "y x"]:
-        return (vector.double() * values.double()).sum((0, 1)).cpu()
-
-    def _map_raised(self, low: int, derivatives: Float[Tensor, "way y x"]) -> Float[Tensor, "way v u"]:
-        """Maps over the cells of T_low carried up to T_{low + 1}, the transpose of how the step mixes cells."""
-        step, cells = self.steps[low], self.frozen.q[low + 1].shape[-2:]
-        with full_precision(derivatives.device, grad=True):
-            above = derivatives.new_zeros(1, len(derivatives), *cells, requires_grad=True)
-            taken = self.frozen.mix(step)(resize(above, derivatives.shape[-2:]))
-            (found,) = torch.autograd.grad(taken, above, derivatives[None])
-        return found[0]
-
-    def _vector_raised(self, low: int, vector: Float[Tensor, "1 c 1 1"]) -> Float[Tensor, "1 c 1 1"]:
-        """A vector over the channels of T_low carried up to T_{low + 1}: the transpose of how f_v mixes channels."""
-        with full_precision(vector.device, grad=True):
-            above = torch.zeros_like(vector, requires_grad=True)
-            (found,) = torch.autograd.grad(self.frozen.value(self.steps[low], above), above, vector)
-        return found
+def _through(frozen: FrozenHead, target: Target, ledger: ContextLedger, name: str, most: int) -> DecisionFlow:
+    ways = FlowPaths(frozen, target)
+    chain, lowest, size = ways.chain, frozen.levels[0], ledger.image_size
+    held, maps = ways.held(), ledger.maps
+    groups, nodes = {}, {}
+    for x in chain:
+        groups[x], nodes[x] = nodes_of(x, maps[x], held[x], size, most)
+    groups[lowest], nodes[lowest] = nodes_of(lowest, maps[lowest], maps[lowest], size, 0)
+    paths, biases = ways.tables(groups, {x: len(found) for x, found in nodes.items()})
+    paths[lowest] = by_node(maps[lowest], groups[lowest], 1)
+    bias = ledger.bias - sum(float(table.sum()) for table in biases.values())
+    flow = DecisionFlow(name, ledger, chain, nodes, paths, biases, bias)
+    residuals = {}
+    for x in chain:
+        lost = (flow._through(x) - by_node(held[x], groups[x], len(nodes[x]))).abs().max()
+        residuals[x] = float(lost / held[x].abs().sum().clamp_min(1))
+    return replace(flow, residuals=residuals)
 
 
 def _summed(table: Tensor, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:

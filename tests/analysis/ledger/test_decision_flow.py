@@ -12,11 +12,13 @@ from torch import Tensor, nn
 import rsp_lab as rl
 from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon, decision_flow
 from rsp_lab.analysis.ledger.flow_nodes import FlowNode
+from rsp_lab.analysis.ledger.flow_paths import parted
 from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value
 from rsp_lab.models import presets
 from rsp_lab.models.fusion import TopDownStep, resize
+from rsp_lab.models.relation import relation_modules
 from tests.kit.heads import TOP_DOWN_HEADS
 from tests.kit.networks import SIZE, network, noise_image, rectangle
 
@@ -147,10 +149,29 @@ def test_merging_loses_nothing(case: tuple[FrozenHead, DecisionFlow]) -> None:
 def test_small_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     frozen = frozen_head("rsp4")
     whole = decision_flow(frozen, frozen.image, PIXEL, most=2)
-    monkeypatch.setattr("rsp_lab.analysis.ledger.decision_flow._BATCH", 1)
+    monkeypatch.setattr("rsp_lab.analysis.ledger.flow_paths._BATCH", 1)
     parts = decision_flow(frozen, frozen.image, PIXEL, most=2)
 
     assert all(torch.allclose(whole.paths[x], parts.paths[x], atol=1e-12) for x in whole.paths)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_derivative_is_one_map_times_one_vector(kind: str) -> None:
+    frozen = frozen_head(kind)
+    for level, derivative in frozen.gradients(PIXEL).items():
+        cells, vector = parted(derivative)
+        torch.testing.assert_close(cells[:, None] * vector, derivative, msg=lambda text, x=level: f"level {x}: {text}")
+
+
+def test_a_step_that_mixes_cells_and_channels_at_once_is_refused() -> None:
+    model = network(TOP_DOWN_HEADS["rsp4"])
+    fusion = next(iter(relation_modules(model.head).values()))
+    channels = fusion.f_v.in_channels
+    fusion.f_v = nn.Conv2d(channels, channels, 3, padding=1)
+    frozen = FrozenHead.of(model.eval().double(), noise_image(dtype=torch.float64))
+
+    with pytest.raises(rl.LedgerError, match="flow through level"):
+        decision_flow(frozen, frozen.image, PIXEL)
 
 
 def test_cells_below_the_share_are_merged() -> None:
