@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -67,10 +68,12 @@ COMMANDS = {
 }
 """The first line of each command's docstring. A command is the function of its name in the module of its name."""
 
+_PIXEL = re.compile(r"-?\d+,-?\d+")
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _pixels_in_two(sys.argv[1:] if arguments is None else arguments)
     spell_out(sys.stdout)
     # Imported before a signal raises in the midst of it: not every import fails as it should.
     commands = _commands(words)
@@ -95,6 +98,18 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(EXIT_CODE) from None
     if letters:
         say(f"rsp-lab: {missing_notice(letters)}")
+
+
+def _pixels_in_two(words: list[str]) -> list[str]:
+    """Command line in which ``--pixel 120,300``, as links of the workbench write it, is ``--pixel 120 300``."""
+    spread: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        value = word.removeprefix("--pixel=")
+        if _PIXEL.fullmatch(value) and (before == "--pixel" or value != word):
+            spread += [*(["--pixel"] if value != word else []), *value.split(",")]
+        else:
+            spread.append(word)
+    return spread
 
 
 def _commands(words: list[str]) -> dict[str, Callable[..., Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rsp_lab.cli import main
+from rsp_lab.cli.arguments import Decision
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
@@ -90,3 +92,16 @@ def test_runs_as_a_module() -> None:
     assert done.returncode == 0
     for verb in ("models", "tables", "scenes", "compare", "bench"):
         assert verb in done.stdout
+
+
+@pytest.mark.parametrize("pixel", [["--pixel", "3,5"], ["--pixel=3,5"], ["--pixel", "3", "5"]])
+def test_a_pixel_is_written_as_in_a_link_or_as_two_words(pixel: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    command = import_module("rsp_lab.cli.explain").explain
+    kept = functools.wraps(command)(lambda *given, **named: asked.extend([*given, *named.values()]))
+    monkeypatch.setattr(import_module("rsp_lab.cli.explain"), "explain", kept)
+
+    main.main(["explain", "photo.png", *pixel, "--rival", "7,8"])
+
+    decision = next(one for one in asked if isinstance(one, Decision))
+    assert (decision.pixel, decision.rival) == ((3, 5), "7,8")

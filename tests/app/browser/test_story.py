@@ -29,6 +29,15 @@ def page(browser: Browser) -> Page:
     return page
 
 
+@pytest.fixture
+def story(page: Page, address: str) -> Page:
+    """The page Story: where an earlier test left it, or else opened, so that each test can run alone."""
+    if urlsplit(page.url).path != "/story":
+        page.goto(f"{address}/story")
+    settled(page)
+    return page
+
+
 def test_a_stranger_is_at_why_in_four_clicks(page: Page, address: str) -> None:
     page.goto(address)
     settled(page)
@@ -55,9 +64,9 @@ def test_a_stranger_is_at_why_in_four_clicks(page: Page, address: str) -> None:
     expect(page.get_by_text(re.compile(r"^Card 1 of \d+, scan scenes$")).first).to_be_visible()
 
 
-def test_a_click_on_a_picture_asks_about_another_pixel_and_nothing_moves(page: Page) -> None:
+def test_a_click_on_a_picture_asks_about_another_pixel_and_nothing_moves(story: Page) -> None:
+    page = story
     picture = page.locator(".rsp-picture").first
-    settled(page)
     picture.scroll_into_view_if_needed()
     boxes = f"() => [...document.querySelectorAll('.rsp-picture')].map(e => {TOP})"
     before, asked = page.evaluate(boxes), summary(page).inner_text()
@@ -72,7 +81,8 @@ def test_a_click_on_a_picture_asks_about_another_pixel_and_nothing_moves(page: P
     assert page.evaluate(boxes) == before
 
 
-def test_a_note_and_the_link_go_with_every_file(page: Page, tmp_path: Path) -> None:
+def test_a_note_and_the_link_go_with_every_file(story: Page, tmp_path: Path) -> None:
+    page = story
     field = page.get_by_label("Notes")
     field.fill(NOTE)
     field.press("Control+Enter")
@@ -130,7 +140,8 @@ def test_the_tour_is_offered_once(browser: Browser, address: str) -> None:
     context.close()
 
 
-def test_a_narrow_story_begins_with_its_picture(page: Page) -> None:
+def test_a_narrow_story_begins_with_its_picture(story: Page) -> None:
+    page = story
     page.set_viewport_size({"width": 420, "height": 900})
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 0")
     settled(page)
