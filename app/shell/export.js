@@ -77,6 +77,11 @@ async function drawing(panel, about) {
     if (parseFloat(style.borderTopWidth) > 0 && !clear(style.borderTopColor) && style.borderTopStyle !== "none") {
       const round = node.matches("b") ? w / 2 : 0;
       parts.push(`<rect x="${x}" y="${y}" width="${w}" height="${h}" rx="${round}" fill="none" stroke="${style.borderTopColor}" stroke-width="${parseFloat(style.borderTopWidth)}"/>`);
+    } else if (parseFloat(style.borderBottomWidth) > 0 && !clear(style.borderBottomColor) && style.borderBottomStyle !== "none") {
+      // A line below alone, as between the rows of a table.
+      const width = parseFloat(style.borderBottomWidth);
+      const down = (Number(y) + Number(h) - width / 2).toFixed(2);
+      parts.push(`<line x1="${x}" x2="${(Number(x) + Number(w)).toFixed(2)}" y1="${down}" y2="${down}" stroke="${style.borderBottomColor}" stroke-width="${width}"/>`);
     }
     if (node.matches("img")) return image(node.currentSrc || node.src, node, style);
     if (node.matches("canvas")) return image(node.toDataURL(), node, style);

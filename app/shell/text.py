@@ -11,10 +11,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 NO_BREAK = "\u00a0"
-"""A space at which no line ends: between a number and its unit."""
+"""A space at which no line ends: between a number and its unit, and within a size such as 32 x 64."""
 JOINER = "\u2060"
 """Of no width: it parts the signs, addresses and icons that Markdown's plugins look for after escapes are gone."""
-_UNIT = re.compile(r"(?<=\d) (?=%|px\b)")
+_UNIT = re.compile(r"(?<=\d) (?=%|px\b|x \d)|(?<=\d x) (?=\d)")
 _PARTED = re.compile(r"(?<=[-<>=~])(?=[-<>=~])|(?<=[:@])(?! )|(?<=[wW]{3})(?=\.)")
 # A dash, a plus or a number with a dot is a list at the start of a line only, and a row of dashes a rule.
 _MARKUP = re.compile(r"[&<>\"'\\`*_\[\]$#~{@]|:(?! )|^[-+](?=[- ]|$)|^\d(?=\d*[.)](?: |$))")

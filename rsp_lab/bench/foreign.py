@@ -48,7 +48,7 @@ def networks() -> dict[str, Callable[[], Subject]]:
     try:
         smp, transformers = (import_module(name) for name in ("segmentation_models_pytorch", "transformers"))
     except ImportError as error:
-        raise ImportError(f"{error.name} is not installed: pip install 'rsp-lab[foreign]'.") from error
+        raise ImportError(f"{error.name} is not installed: pip install {str(error.name).replace('_', '-')}.") from error
     from torchvision.models import segmentation
 
     classes, labels = len(CLASS_NAMES), dict(enumerate(CLASS_NAMES))

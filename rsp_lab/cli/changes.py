@@ -33,6 +33,7 @@ def changes(
     cases: Annotated[tuple[str, ...], tyro.conf.arg(help=f"of {', '.join(CASES)}")] = tuple(CASES),
     size: tuple[int, int] = (256, 512),
     seed: int = FIRST_SEED["test"],
+    distance: int | None = None,
     double: bool = False,
     control: bool = False,
     device: arguments.Device = "auto",
@@ -48,6 +49,7 @@ def changes(
         n: pairs of each case.
         size: rows and columns of a scene.
         seed: of the first pair; by default of the test split, on which nothing was trained.
+        distance: from region to cue in pixels, for every scene; default: of each scene its own, drawn at random.
         double: compute in float64.
         control: also ask each network with its parameters drawn anew: what comes of the architecture alone.
         out: a file for the result as JSON too.
@@ -69,8 +71,9 @@ def changes(
     for network in loaded:
         network, name = network.double() if double else network, network.name
         with progress_on_stderr(name, f"pairs of {name}") as report:
-            found += scene_changes(network, _pairs(n, cases, size, seed), partial(_reported, report, whole))
-    facts = about_run(size=list(size), seed=seed, precision="float64" if double else "float32") | {
+            found += scene_changes(network, _pairs(n, cases, size, seed, distance), partial(_reported, report, whole))
+    precision = "float64" if double else "float32"
+    facts = about_run(size=list(size), seed=seed, distance=distance, precision=precision) | {
         "changes": [one.to_dict() for one in found]
     }
     if out is not None:
@@ -96,10 +99,12 @@ def _reported(report: ReportProgress, whole: int, done: int) -> None:
     report(done, whole)
 
 
-def _pairs(n: int, cases: tuple[str, ...], size: tuple[int, int], seed: int) -> Iterator[tuple[Scene, Scene]]:
+def _pairs(
+    n: int, cases: tuple[str, ...], size: tuple[int, int], seed: int, distance: int | None
+) -> Iterator[tuple[Scene, Scene]]:
     for case in cases:
         for number in range(n):
-            yield draw_scene_pair(seed + number, *size, case=case)
+            yield draw_scene_pair(seed + number, *size, case=case, distance=distance)
 
 
 def _row(found: SceneChanges, levels: Sequence[int]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _widget_class() -> type[Explorer]:
         if error.name not in ("anywidget", "traitlets"):
             raise
         raise ImportError(
-            "the explorer in a notebook needs anywidget, which is not installed: pip install 'rsp-lab[notebooks]', "
+            "the explorer in a notebook needs anywidget, which is not installed: pip install anywidget, "
             "or write a file that any browser opens, by the command rsp-lab export-html."
         ) from error
     return Explorer

@@ -15,7 +15,7 @@ from rsp_lab.files import AnyPath, write_atomic
 
 _COLOURS = 128
 _RATE = 10
-_MISSING = "an MP4 is written by imageio-ffmpeg, which is not installed: pip install 'rsp-lab[film]'"
+_MISSING = "an MP4 is written by imageio-ffmpeg, which is not installed: pip install imageio-ffmpeg"
 
 Frames = Sequence[UInt8[np.ndarray, "y x 3"]]
 

@@ -85,7 +85,8 @@ class ForeignConfig:
 def _smp_network(config: ForeignConfig, pretrained: bool) -> nn.Module:
     if importlib.util.find_spec(config.library) is None:
         raise ImportError(
-            f"networks of {config.library} need that package, not installed: pip install 'rsp-lab[foreign,encoders]'."
+            f"networks of {config.library} need that package, not installed: "
+            f"pip install {config.library.replace('_', '-')}."
         )
     smp: Any = importlib.import_module(config.library)
     known = [cls.__name__ for cls in smp.MODEL_ARCHITECTURES_MAPPING.values()]

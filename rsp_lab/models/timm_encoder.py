@@ -97,7 +97,7 @@ def import_timm() -> Any:
     """
     if importlib.util.find_spec("timm") is None:
         raise ImportError(
-            f"encoders named {TIMM}NAME need the package timm, not installed: pip install 'rsp-lab[encoders]'. "
+            f"encoders named {TIMM}NAME need the package timm, not installed: pip install timm. "
             "Shipped weights named -tiny do without."
         )
     import timm.layers

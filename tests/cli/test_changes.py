@@ -69,3 +69,17 @@ def test_what_it_refuses(words: list[str], says: str, capsys: pytest.CaptureFixt
 
     assert stop.value.code == 2
     assert says in capsys.readouterr().err
+
+
+def test_the_cue_is_as_far_away_as_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    main.main(["changes", "scenes-rsp4", *SMALL, "--seed", "5", "--distance", "12", "--json"])
+
+    facts = json.loads(capsys.readouterr().out)
+    pairs = [draw_scene_pair(seed, 64, 128, case="car-bus", distance=12) for seed in (5, 6)]
+    (expected,) = scene_changes(weights.load("scenes-rsp4"), pairs)
+    assert facts["distance"] == 12
+    assert facts["changes"][0] == json.loads(json.dumps(expected.to_dict()))
+
+    with pytest.raises(SystemExit):
+        main.main(["changes", "scenes-rsp4", *SMALL, "--distance", "900"])
+    assert "a cue can be planted 2 to 19 pixels away, got 900" in capsys.readouterr().err

@@ -41,7 +41,7 @@ def test_without_anywidget_the_error_says_what_to_install(small: Any, monkeypatc
     monkeypatch.setitem(sys.modules, "anywidget", None)
     monkeypatch.delitem(sys.modules, "rsp_lab.explorer.notebook", raising=False)
 
-    with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[notebooks\]'.*export-html"):
+    with pytest.raises(ImportError, match=r"pip install anywidget.*export-html"):
         rl.explore(*models, image)
 
 

@@ -158,5 +158,5 @@ def test_a_configuration_passes_through_json() -> None:
 
 def test_the_library_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[foreign,encoders\]'"):
+    with pytest.raises(ImportError, match="pip install segmentation-models-pytorch"):
         CONFIG.build()

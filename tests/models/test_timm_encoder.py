@@ -185,7 +185,7 @@ def test_networks_that_cannot_be_encoders_are_refused(name: str, words: str, tmp
 
 @pytest.mark.usefixtures("_without_timm")
 def test_without_timm_its_encoders_name_the_remedy(tmp_path: Path) -> None:
-    remedy = r"package timm, not installed: pip install 'rsp-lab\[encoders\]'"
+    remedy = r"package timm, not installed: pip install timm"
     with pytest.raises(ImportError, match=remedy):
         build_encoder("timm/tf_efficientnet_lite0")
     with pytest.raises(ImportError, match=remedy):

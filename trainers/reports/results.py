@@ -84,7 +84,7 @@ def results_page(
             f"# {page.replace('_', ' ').capitalize()}",
             "",
             "Written by `python -m trainers results` from the records of runs in `docs/runs`, which hold every answer;"
-            " no number is typed in but the paper's own. Shares and IoU in percent: median (least to greatest) over"
+            " no number is typed in but the paper's own. Shares and IoU in percent: median (minimum to maximum) over"
             " seeds.",
             "",
         ],
@@ -138,7 +138,7 @@ def _setting(runs: Sequence[StudyRun]) -> list[str]:
 def _sampling(config: RunConfig) -> str:
     parts = ["both readings of a scene in one batch"] if config.scenes.pairs else []
     parts += ["cases sampled evenly"] if config.scenes.even_cases else []
-    parts += [f"pixels of the ambiguous region weighed {config.loss.region_weight:g} times"]
+    parts += [f"pixels of the ambiguous region weighted {config.loss.region_weight:g} times as much as all others"]
     return ", ".join(parts)
 
 
@@ -148,6 +148,7 @@ def _parting(runs: Sequence[StudyRun]) -> list[str]:
     seeds = max(gap.count for gap in gaps.values())
     if seeds < 2:
         return []
+    chance = 1 - 0.95 ** len(gaps)
     above = [f"{title} ({points(gap)})" for title, gap in gaps.items() if gap.outcome("above") == "held"]
     below = [f"{title} ({points(gap)})" for title, gap in gaps.items() if gap.outcome("below") == "held"]
     if not above and not below:
@@ -156,12 +157,12 @@ def _parting(runs: Sequence[StudyRun]) -> list[str]:
         parts = [("RSP-4 is above", above), ("RSP-4 is **below**", below)]
         said = "; ".join(f"{words} in {', '.join(titles)}" for words, titles in parts if titles)
     return [
-        "## Where do the heads part?",
+        "## Where do the heads differ?",
         "",
-        f"RSP-4 against a sum over the same six levels, {seeds} seeds, {len(gaps)} measures: {said}. Of {len(gaps)} "
-        "measures without any difference, at least one would be told apart by chance on a third of such pages. In "
-        "percentage points; what each measure is stands below, and what the paper claims beside what is found in "
-        "[claims](claims.md).",
+        f"RSP-4 against a sum over the same six levels, {seeds} seeds, {len(gaps)} measures: {said}. Even if no "
+        f"measure differed, one or more of {len(gaps)} such intervals would exclude 0 in {percent(chance, 0)} of "
+        "studies, were the measures independent. In percentage points; what each measure is stands below, and what the "
+        "paper claims beside what is found in [claims](claims.md).",
         "",
     ]
 

@@ -109,7 +109,7 @@ def _head(result: ArenaResult) -> list[str]:
         "it is known. "
         f"{pairs} pairs of {height} x {width} pixels per model: {len(s['cases'])} cases, cues "
         f"{', '.join(map(str, s['distances']))} pixels away, {s['scenes']} scene{'s' if s['scenes'] > 1 else ''} each; "
-        f"{s['seeds']} random orders and maps a decision as the control. Numbers are {INTERVAL_RULE}.",
+        f"{s['seeds']} random orders and maps per decision as the control. Numbers are {INTERVAL_RULE}.",
         "",
         f"Settings: {_settings(result)}. What is taken away is replaced by the reference {s['reference']}; curves at "
         f"the input have {s['input_steps']} steps.",

@@ -76,7 +76,7 @@ def _inpainted(image: Tensor, hidden: Tensor) -> Tensor:
         from skimage.restoration import inpaint_biharmonic
     except ImportError as error:
         raise ImportError(
-            "inpainting needs scikit-image: `pip install rsp_lab[erase]`, or choose the fill 'blur' or 'mean'."
+            "inpainting needs scikit-image: pip install scikit-image, or choose the fill 'blur' or 'mean'."
         ) from error
     pixels = inpaint_biharmonic(image[0].permute(1, 2, 0).numpy(), hidden.numpy(), channel_axis=-1)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(image)

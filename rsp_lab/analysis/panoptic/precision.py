@@ -70,7 +70,7 @@ class PrecisionMeter:
         try:
             from hotcoco import StreamingEval
         except ImportError as error:
-            raise ImportError("average precision needs hotcoco: pip install 'rsp-lab[panoptic]'.") from error
+            raise ImportError("average precision needs hotcoco: pip install hotcoco.") from error
         categories = [{"id": category.id, "name": category.name} for category in table.things]
         self._table = table
         self._boxes = StreamingEval(categories, iou_type="bbox")

@@ -258,7 +258,7 @@ def _counts(truth: tuple[Path, Path | None], prediction: tuple[Path, Path | None
     try:
         from hotcoco.panoptic import PanopticEval
     except ImportError as error:
-        raise ImportError("panoptic quality needs hotcoco: pip install 'rsp-lab[panoptic]'.") from error
+        raise ImportError("panoptic quality needs hotcoco: pip install hotcoco.") from error
     try:
         scores = PanopticEval(truth[0], prediction[0], gt_folder=truth[1], pred_folder=prediction[1])
         scores.evaluate()

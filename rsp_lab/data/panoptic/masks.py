@@ -79,5 +79,5 @@ def _coco_masks() -> Any:
     try:
         from hotcoco import mask
     except ImportError as error:
-        raise ImportError("masks of COCO's instance files need hotcoco: pip install 'rsp-lab[panoptic]'.") from error
+        raise ImportError("masks of COCO's instance files need hotcoco: pip install hotcoco.") from error
     return mask

@@ -31,7 +31,7 @@ def deeplab_v3_plus(classes: int) -> nn.Module:
     Raises:
         ImportError: without that package.
     """
-    smp = _library("segmentation_models_pytorch", "foreign")
+    smp = _library("segmentation_models_pytorch")
     network: nn.Module = smp.DeepLabV3Plus(
         "tu-xception71", encoder_weights=None, encoder_output_stride=16, classes=classes
     )
@@ -47,7 +47,7 @@ class ObjectContextNetwork(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        timm = _library("timm", "encoders")
+        timm = _library("timm")
         self.encoder = timm.create_model(
             "hrnet_w48", pretrained=False, features_only=True, feature_location="", out_indices=(1, 2, 3, 4)
         )
@@ -87,7 +87,7 @@ class ProgressiveTransformer(nn.Module):
 
     def __init__(self, classes: int, size: tuple[int, int] = SETR_CROP) -> None:
         super().__init__()
-        timm = _library("timm", "encoders")
+        timm = _library("timm")
         self.encoder = timm.create_model(
             "vit_large_patch16_224", pretrained=False, img_size=size, num_classes=0, class_token=False, global_pool=""
         )
@@ -106,8 +106,8 @@ class ProgressiveTransformer(nn.Module):
         return self.classifier(top)
 
 
-def _library(name: str, extra: str) -> Any:
+def _library(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ImportError(f"needs the package {name}: pip install 'rsp-lab[{extra}]'") from error
+        raise ImportError(f"needs the package {name}: pip install {name.replace('_', '-')}") from error

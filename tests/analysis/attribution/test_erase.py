@@ -102,5 +102,5 @@ def test_an_unknown_fill_and_a_missing_library_are_said(monkeypatch: pytest.Monk
         return find(name, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install rsp_lab\[erase\]"):
+    with pytest.raises(ImportError, match="pip install scikit-image"):
         erase(image(), MASK, "inpaint")

@@ -144,5 +144,5 @@ def test_detections_of_another_size_are_refused(images):
 
 def test_without_hotcoco_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "hotcoco", None)
-    with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[panoptic\]'"):
+    with pytest.raises(ImportError, match="pip install hotcoco"):
         PrecisionMeter(TABLE)

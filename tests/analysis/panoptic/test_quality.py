@@ -265,5 +265,5 @@ def test_scores_need_nothing_but_annotations_and_predictions_may_hold_more_image
 
 def test_without_hotcoco_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "hotcoco.panoptic", None)
-    with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[panoptic\]'"):
+    with pytest.raises(ImportError, match="pip install hotcoco"):
         quality_of([(BOTH, BOTH)], TABLE)

@@ -105,6 +105,11 @@ def test_a_note_and_the_link_go_with_every_file(story: Page, tmp_path: Path) -> 
         table.click()
     download.value.save_as(tmp_path / "CSV")
     csv = (tmp_path / "CSV").read_text("utf-8-sig")
+    number = (table.get_attribute("aria-label") or "").split()[1]
+    with page.expect_download() as download:
+        page.get_by_role("button", name=f"Panel {number} as SVG", exact=True).click()
+    download.value.save_as(tmp_path / "table.svg")
+    lines = ET.parse(tmp_path / "table.svg").findall(".//{*}line")
 
     root = ET.fromstring(svg)
     image = Image.open(io.BytesIO(png))
@@ -116,6 +121,8 @@ def test_a_note_and_the_link_go_with_every_file(story: Page, tmp_path: Path) -> 
         assert "/story?" in text
         assert "left scenes-baseline" in text
     assert re.search(r"^1,person [\d.]+", csv, re.MULTILINE) or re.search(r"^rank,left", csv, re.MULTILINE)
+    rows = len(re.findall(r"^\d+,", csv, re.MULTILINE))
+    assert len(lines) == rows >= 2  # below each row but the last, and below the head
     assert not {"\u00a0", "\u2060"} & set(csv)
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Panel 1 as PNG", exact=True)).to_have_count(0)

@@ -70,7 +70,8 @@ def test_no_plugin_finds_an_address_an_icon_or_a_sign_to_replace(text: str) -> N
 
 def test_no_line_ends_between_a_number_and_its_unit() -> None:
     assert escape("−3 % of 12 pxs, 4 px, % 5 x") == "−3\u00a0% of 12 pxs, 4\u00a0px, % 5 x"
-    assert as_read(escape("−3 % of 4 px")) == "−3 % of 4 px"
+    assert escape("32 x 64 and 3 x f, a x 2") == "32\u00a0x\u00a064 and 3 x f, a x 2"
+    assert as_read(escape("−3 % of 4 px, 1 x 2")) == "−3 % of 4 px, 1 x 2"
 
 
 @pytest.mark.parametrize("text", ["scenes-rsp4", "runs: tiny/best", "At y 40, x 12: car over bus is +1.2 logits."])

@@ -71,5 +71,5 @@ def test_things_are_annotated_in_their_order_with_crowds_and_without_stuff():
 
 def test_without_hotcoco_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "hotcoco", None)
-    with pytest.raises(ImportError, match=r"pip install 'rsp-lab\[panoptic\]'"):
+    with pytest.raises(ImportError, match="pip install hotcoco"):
         decoded_mask([[1, 2, 3, 4, 5, 6]], (4, 5))

@@ -19,8 +19,8 @@ def test_a_missing_package_is_named_in_the_rows_that_need_it(monkeypatch: pytest
     finally:
         system_costs._counted.cache_clear()
     assert rows["OCR, HRNetV2"].tmacs is None
-    assert rows["OCR, HRNetV2"].note.endswith("not counted: needs the package timm: pip install 'rsp-lab[encoders]'")
-    assert "pip install 'rsp-lab[foreign]'" in rows["DeeplabV3+, X-71-D16"].note
+    assert rows["OCR, HRNetV2"].note.endswith("not counted: needs the package timm: pip install timm")
+    assert "pip install segmentation-models-pytorch" in rows["DeeplabV3+, X-71-D16"].note
     assert "not counted" not in rows["DeeplabV3, ResNet-101-D8"].note
 
 
