@@ -221,7 +221,8 @@ def draw_means(selection: Selection, steps: tuple[str, ...]) -> None:
     st.caption(
         f"Content + position give the captured scores: off by at most {max(residuals):.1g} of the largest score."
     )
-    draw_terms("entropy", "expected offset, reach of the weights", "gaze", "gaze arrow", "position's share", "variation")
+    terms = "entropy", "expected offset, reach of the weights", "gaze", "gaze arrow", "position's share", "variation"
+    draw_terms(*terms)
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 
