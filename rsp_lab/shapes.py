@@ -6,10 +6,16 @@ Everything above this room speaks in these words. Rows come before columns: (y, 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import torch
+from jaxtyping import Bool
 from torch import Tensor, nn
+
+from rsp_lab.text import in_short
 
 
 class Tap(nn.Module):
@@ -165,8 +171,8 @@ def cell_under(pixel: tuple[int, int], cells: tuple[int, ...], image_size: tuple
     Raises:
         ValueError: if the pixel lies outside the image.
     """
-    check_pixel(pixel, image_size)
-    return pixel_to_cell(pixel[0], cells[0], image_size[0]), pixel_to_cell(pixel[1], cells[1], image_size[1])
+    y, x = checked_pixel(pixel, image_size)
+    return pixel_to_cell(y, cells[0], image_size[0]), pixel_to_cell(x, cells[1], image_size[1])
 
 
 def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:
@@ -175,11 +181,47 @@ def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:
     return cell * scale - 0.5, (cell + 1) * scale - 0.5
 
 
-def check_pixel(pixel: tuple[int, int], image_size: tuple[int, int]) -> None:
-    """Raises ValueError unless (y, x) lies on the image."""
-    (y, x), (height, width) = pixel, image_size
+def plain_pixel(pixel: object) -> tuple[int, int]:
+    """A pixel (y, x) as two ints, of whatever kind of whole number it is.
+
+    Raises:
+        ValueError: unless it is two whole numbers.
+    """
+    try:
+        y, x = (operator.index(value) for value in pixel)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"got {in_short(pixel)} as a pixel: pass its row and column, two whole numbers, as in (40, 50)."
+        ) from None
+    return y, x
+
+
+def plain_mask(mask: object) -> Bool[Tensor, "y x"]:
+    """A mask of pixels, of torch or numpy, as a tensor.
+
+    Raises:
+        ValueError: unless it is bool with the axes y x.
+    """
+    given = torch.from_numpy(mask) if isinstance(mask, np.ndarray) and mask.dtype == np.bool_ else mask
+    if isinstance(given, Tensor) and given.dtype == torch.bool and given.ndim == 2:
+        return given
+    kind, shape = (getattr(given, name, None) for name in ("dtype", "shape"))
+    got = type(given).__name__ if shape is None else f"{kind} of shape {tuple(shape)}"
+    raise ValueError(
+        f"the mask must be bool with the axes y x, got {got}: compare labels with a class id, as in labels == 3."
+    )
+
+
+def checked_pixel(pixel: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int]:
+    """A pixel (y, x) of an image as two ints.
+
+    Raises:
+        ValueError: unless it is two whole numbers and lies on the image.
+    """
+    (y, x), (height, width) = plain_pixel(pixel), image_size
     if not (0 <= y < height and 0 <= x < width):
         raise ValueError(
             f"pixel (y, x) = ({y}, {x}) lies outside the image of {height} x {width}: "
             f"y goes from 0 to {height - 1}, x from 0 to {width - 1}."
         )
+    return y, x

@@ -6,6 +6,7 @@ Numbers for readers have a true minus sign; what is missing or no number is a da
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, SupportsFloat
@@ -16,6 +17,12 @@ MISSING = "–"
 
 Value = SupportsFloat | None
 """A number of Python, numpy or torch, or none."""
+
+
+def in_short(given: object) -> str:
+    """What was given in the place of something else, e.g. ``"(40, 50)"`` or ``"a Tensor of shape (3, 4)"``."""
+    shape = getattr(given, "shape", None)
+    return reprlib.repr(given) if shape is None else f"a {type(given).__name__} of shape {tuple(shape)}"
 
 
 def significant(value: Value, digits: int = 3) -> str:

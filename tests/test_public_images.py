@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -376,6 +377,54 @@ FOREIGN: dict[str, Callable[[nn.Module], object]] = {
 def test_a_foreign_network_is_refused_by_its_name(name: str) -> None:
     with pytest.raises(ValueError, match=r"this needs a Segmenter, .* got a Conv2d: for other networks use"):
         FOREIGN[name](nn.Conv2d(3, 4, 1).eval())
+
+
+ASKING = sorted(name for name, call in CALLS.items() if "TARGET" in call.__code__.co_names)
+PIXELS: dict[str, Callable[[Any], object]] = {
+    "PixelTarget": lambda pixel: rl.PixelTarget(*pixel),
+    "effective_field": lambda pixel: rl.effective_field(model(), photograph(), pixel),
+    "relation_grids": lambda pixel: rl.relation_grids(model(), photograph(), pixel),
+    "view_pixel": lambda pixel: rl.view_pixel(model(), photograph(), pixel=pixel),
+    "compare": lambda pixel: rl.compare(model("sum"), model(), photograph(), pixel=pixel),
+    "surgery.Uniform": lambda pixel: rl.surgery.Uniform("step54", where=pixel),
+    "regions.connected_region": lambda pixel: rl.regions.connected_region(HALF.byte(), pixel),
+}
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_what_is_no_target_is_refused_by_a_remedy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(ASKING) >= 14
+    for given, remedy in (((20, 31), "pass rl.PixelTarget(20, 31)"), (HALF, "pass rl.RegionTarget(mask)")):
+        monkeypatch.setitem(globals(), "TARGET", given)
+
+        with pytest.raises(ValueError, match=re.escape(remedy)):
+            CALLS[name](photograph())
+
+
+@pytest.mark.parametrize("name", ["explain", "flow_picture", "film.film_of_run", "figures.draw_figure"])
+def test_a_region_is_refused_where_one_pixel_is_meant(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "TARGET", rl.RegionTarget(HALF))
+
+    with pytest.raises(ValueError, match=r"where one pixel is meant: pass rl.PixelTarget\(y, x\)"):
+        CALLS[name](photograph())
+
+
+@pytest.mark.parametrize("name", PIXELS)
+def test_a_pixel_is_two_whole_numbers_of_any_kind(name: str) -> None:
+    PIXELS[name]((np.int64(20), torch.tensor(31)))
+    for given in ((20.5, 31), ("a", 3)):
+        with pytest.raises(ValueError, match=r"as a pixel: pass its row and column, two whole numbers, as in \(40, 50"):
+            PIXELS[name](given)
+
+
+def test_a_mask_may_be_an_array() -> None:
+    mask = HALF.numpy()
+
+    assert torch.equal(rl.RegionTarget(mask).mask, HALF)
+    assert torch.equal(rl.surgery.Uniform("step54", where=mask).pixels(SIZE), HALF)
+    assert torch.equal(rl.surgery.ZeroKeys(mask).region, HALF)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="must be bool with the axes y x, got float64 of shape"):
+        rl.RegionTarget(mask.astype(float))
 
 
 @pytest.mark.parametrize("function", [rl.relation_grids, rl.gaze_steps])

@@ -10,7 +10,7 @@ import tyro
 from rsp_lab.analysis.attribution.erase import erase as erased
 from rsp_lab.analysis.ledger.change import FrozenPair
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
-from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
+from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, check_fit
 from rsp_lab.cli import arguments
 from rsp_lab.cli.reports import about_run, report_folder, write_report
 from rsp_lab.data.images import read_image
@@ -76,8 +76,7 @@ def change(
         target = PixelTarget(*pixel, class_, rival)
     elif region is not None:
         target = RegionTarget(read_mask(region, size), class_, rival)
-    target.check(size)
-    target.check_classes(models[0].class_names)
+    check_fit(target, size, models[0].class_names)
     read = [before, *(one for one in (after, erase, region) if one), *map(model_file, asked)]
     with report_folder(results.out, read) as folder:
         changes = []

@@ -25,7 +25,7 @@ from rsp_lab.figures.results.segments import draw_segments, segments_caption
 from rsp_lab.files import readable_name, write_atomic
 from rsp_lab.models.load_any import load_panoptic, model_file
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel
 
 NO_METHOD = "none"
 PLACE_RULE = (
@@ -69,7 +69,7 @@ def segments(
     picture, name = read_image(image), readable_name(image.name)
     size = picture.shape[-2], picture.shape[-1]
     for place in pixel:
-        check_pixel(place, size)
+        checked_pixel(place, size)
     words = (model,) if model is not None else (left, right)
     with report_folder(out, (image, *map(model_file, words))) as folder:
         assert folder is not None

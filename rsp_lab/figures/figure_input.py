@@ -19,7 +19,7 @@ from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.ledger.frozen import check_affine
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic
 from rsp_lab.analysis.passes.pair import pair_names
-from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.analysis.targets.target import PixelTarget, check_fit
 from rsp_lab.data.labels import ClassTable
 from rsp_lab.data.tables import table_for
 from rsp_lab.figures.style import DOUBLE
@@ -74,6 +74,8 @@ class FigureInput:
             raise ValueError(f"got {len(self.models)} models: give one, or a left and a right one.")
         for model in self.models:
             check_freezable(model)
+        if self.target is not None:
+            check_fit(self.target, self.image_size, self.models[0].class_names, one_pixel=True)
 
     @property
     def names(self) -> tuple[str, ...]:

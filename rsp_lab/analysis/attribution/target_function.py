@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
-from rsp_lab.analysis.targets.target import Target, cell_weights, resolved_target
+from rsp_lab.analysis.targets.target import Target, cell_weights, check_fit, resolved_target
 from rsp_lab.frozen.wrappers import uncompiled, unwrapped
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
@@ -155,8 +155,7 @@ class TargetFunction(ImageFunction):
         self._network: Callable[[Tensor], Any] = model.answer if isinstance(model, Subject) else model
         if isinstance(model, Segmenter):
             self._network = CoarseSegmenter(model, check_range=False)
-        target.check(self.size)
-        target.check_classes(self.class_names)
+        check_fit(target, self.size, self.class_names)
         self._target = target
         self._place = torch.zeros(0, 0)
 

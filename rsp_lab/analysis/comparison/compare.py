@@ -26,7 +26,7 @@ from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Rows
 from rsp_lab.text import rounded
 
@@ -159,7 +159,7 @@ def assemble(
     if difference is None:
         difference = label_difference(left.labels, right.labels, names)
     size = image.shape[-2], image.shape[-1]
-    pixel, rule = (pixel, "given") if pixel is not None else telling_pixel(difference.regions, size)
+    pixel, rule = telling_pixel(difference.regions, size) if pixel is None else (checked_pixel(pixel, size), "given")
     answers = tuple(pixel_answer(view.record["logits"], pixel, size, names) for view in views)
     return Comparison(
         image=image,
@@ -243,7 +243,7 @@ def check_request(
     check_viewable(right)
     pixels = rgb_pixels(image)
     if pixel is not None:
-        check_pixel(pixel, (pixels.shape[-2], pixels.shape[-1]))
+        checked_pixel(pixel, (pixels.shape[-2], pixels.shape[-1]))
     if channel is not None:
         check_channel(channel, (left, right))
 

@@ -154,7 +154,7 @@ def context_paths(view: PixelView, target: Target | None = None) -> tuple[Contex
         ValueError: for a target that does not fit.
         LedgerError: if what was refused does not add up.
     """
-    decision = target or decision_of(view)
+    decision = decision_of(view) if target is None else target
     return tuple(paths_of(side, decision) for side in view.views)
 
 

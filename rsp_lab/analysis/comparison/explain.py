@@ -14,7 +14,7 @@ from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
-from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.analysis.targets.target import PixelTarget, check_fit
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
@@ -96,10 +96,9 @@ def check_explainable(
     pixels = rgb_pixels(image)
     if target is None:
         target = PixelTarget(0, 0)
+    check_fit(target, (pixels.shape[-2], pixels.shape[-1]), left.class_names, one_pixel=True)
     if target.plain_logit:
         raise ValueError("an explanation sets a class against a rival: leave out plain_logit.")
-    target.check((pixels.shape[-2], pixels.shape[-1]))
-    target.check_classes(left.class_names)
 
 
 def decision_target(

@@ -16,7 +16,7 @@ from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Rows, Summarised
 
 Pixel = tuple[int, int]
@@ -106,7 +106,7 @@ def view_pixel(
     pixels = rgb_pixels(image)
     size = pixels.shape[-2], pixels.shape[-1]
     if pixel is not None:
-        check_pixel(pixel, size)
+        pixel = checked_pixel(pixel, size)
     view = view_model(model, pixels)
     here, rule = (pixel, "given") if pixel is not None else ((size[0] // 2, size[1] // 2), "centre of the image")
     names = model.class_names

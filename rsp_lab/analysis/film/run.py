@@ -24,7 +24,7 @@ from rsp_lab.analysis.relation_weights.complementarity import step_complementari
 from rsp_lab.analysis.relation_weights.grids import relation_grids
 from rsp_lab.analysis.scenes.rates import SOLVED, ReadingRate, reading_rates
 from rsp_lab.analysis.streaming import check_question
-from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.analysis.targets.target import PixelTarget, check_fit
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL
 from rsp_lab.data.scenes.scene import draw_scene_pair
@@ -120,10 +120,9 @@ def scene_question(
     classes = CITYSCAPES.classes
     truth, alternative = classes[ambiguity.class_id], classes[ambiguity.alternative_id]
     y, x = innermost(ambiguity.region.numpy())
-    asked = target or PixelTarget(y, x)
+    asked = PixelTarget(y, x) if target is None else target
+    check_fit(asked, size, classes, one_pixel=True)
     found = replace(asked, class_name=asked.class_name or truth, rival=asked.rival or alternative)
-    found.check(size)
-    found.check_classes(classes)
     inside = bool(ambiguity.region[found.y, found.x])
     label = int(scene.label[found.y, found.x])
     chosen = f"the region's class over that of the other reading, {'at' if target else 'innermost'} pixel of the region"
@@ -189,8 +188,7 @@ def photo_question(
             f"the pictures have the sizes {size} and {tuple(other.shape[-2:])} (rows, columns): give two of one size."
         )
     classes = state.config.semantic.class_names
-    target.check(size)
-    target.check_classes(classes)
+    check_fit(target, size, classes, one_pixel=True)
     if target.plain_logit:
         raise ValueError("a film sets a class against a rival: leave out plain_logit.")
     found, chosen = target, "as asked for"

@@ -24,7 +24,7 @@ from rsp_lab.analysis.ledger.freeze import check_freezable, freeze, frozen_sourc
 from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.ledger.settings import Readings, all_settings
-from rsp_lab.analysis.targets.target import Target, target_value
+from rsp_lab.analysis.targets.target import Target, check_fit, target_value
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
@@ -335,8 +335,7 @@ def change_ledger(
     if not isinstance(before, FrozenPass):
         # Nothing runs for a target that does not fit.
         given = explainable_input(model, before)
-        target.check((given.shape[-2], given.shape[-1]))
-        target.check_classes(model.class_names)
+        check_fit(target, (given.shape[-2], given.shape[-1]), model.class_names)
     return FrozenPair.of(model, before, after).ledgers([target])[0]
 
 

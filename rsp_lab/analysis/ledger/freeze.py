@@ -8,7 +8,7 @@ from torch import nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, check_affine, explainable_input
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
-from rsp_lab.analysis.targets.target import TargetT
+from rsp_lab.analysis.targets.target import TargetT, check_fit
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
@@ -75,7 +75,6 @@ def frozen_for(
         return model, model.resolved(target)
     check_freezable(model)
     given = explainable_input(model, image)
-    target.check((given.shape[-2], given.shape[-1]))
-    target.check_classes(model.class_names)
+    check_fit(target, (given.shape[-2], given.shape[-1]), model.class_names)
     frozen = freeze(model, given)
     return frozen, frozen.resolved(target)

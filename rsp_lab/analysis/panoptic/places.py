@@ -15,7 +15,7 @@ from rsp_lab.analysis.panoptic.fates import InstanceFate, StuffFate
 from rsp_lab.analysis.panoptic.merge import Merged
 from rsp_lab.analysis.targets.regions import label_regions
 from rsp_lab.data.panoptic.categories import THINGS, VOID
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Summarised
 
 _LEAST_DETAIL = 0.25
@@ -73,7 +73,7 @@ def place_at(merged: Merged, pixel: tuple[int, int]) -> Place:
     Raises:
         ValueError: if it lies outside the image.
     """
-    check_pixel(pixel, merged.size)
+    pixel = checked_pixel(pixel, merged.size)
     segment = int(merged.map.ids[pixel])
     if segment != VOID:
         return segment_place(merged, segment)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.models.segmenter import logits_at
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
 
@@ -53,7 +53,7 @@ def pixel_answer(
     Raises:
         ValueError: if the pixel lies outside the image.
     """
-    check_pixel(pixel, size)
+    pixel = checked_pixel(pixel, size)
     here = logits_at(logits, pixel, size).double().tolist()
     by_name = dict(zip(class_names, here, strict=True))
     ranked = sorted(by_name, key=lambda name: -by_name[name])

@@ -59,8 +59,13 @@ def check_top_down(model: object) -> None:
     """Raises ValueError unless it is a model of ours with a step above level 3."""
     check_affine(model)
     assert isinstance(model, Segmenter)
-    if len(model.steps) < 2:
+    if not model.steps:
         raise ValueError(f"{model.name} has no top-down steps to show: compare models with a top-down head.")
+    if len(model.steps) < 2:
+        raise ValueError(
+            f"{model.name} has the step from level 3 to 2 alone, and what is shown are those above it: give its head "
+            "three levels or more. Ledgers, rl.context_ledger among them, take it as it is."
+        )
 
 
 def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:

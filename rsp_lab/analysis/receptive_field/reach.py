@@ -22,7 +22,7 @@ from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, logits_at
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import cell_to_pixel, check_pixel
+from rsp_lab.shapes import cell_to_pixel, checked_pixel, plain_pixel
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -82,7 +82,7 @@ def reached_cells(
     Raises:
         ValueError: if the pixel lies outside the image or ``sizes`` lacks a level.
     """
-    check_pixel(pixel, image_size)
+    pixel = checked_pixel(pixel, image_size)
     missing = [level for level in config.levels if level not in sizes]
     if missing:
         raise ValueError(f"sizes has no level {missing}: give the map size (y, x) of each of {list(config.levels)}.")
@@ -224,8 +224,7 @@ def _logits_at(
     model: Segmenter, image: Tensor, pixels: Sequence[tuple[int, int]], classes: Sequence[str] | None
 ) -> list[Output]:
     names, size = model.class_names, (image.shape[-2], image.shape[-1])
-    for pixel in pixels:
-        check_pixel(pixel, size)
+    pixels = [checked_pixel(pixel, size) for pixel in pixels]
     places = None if classes is None else [class_index(name, names) for name in classes]
     logits = model.coarse_logits(image)
     check_finite_logits(logits, model.name)
@@ -256,9 +255,8 @@ def _cells_of(model: Segmenter, image: Tensor, cells: Sequence[tuple[int, int]],
 
 
 def _listed(places: tuple[int, int] | Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    single = len(places) == 2 and not any(isinstance(part, Sequence) for part in places)
-    pairs: Any = [places] if single else places
-    return [(int(y), int(x)) for y, x in pairs]
+    several = isinstance(places, Sequence) and all(isinstance(part, Sequence) for part in places)
+    return [plain_pixel(place) for place in (places if several else [places])]
 
 
 def distance_map(

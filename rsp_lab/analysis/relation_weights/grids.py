@@ -17,7 +17,7 @@ from rsp_lab.models.relation import required_relations
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.window import window_mask
 from rsp_lab.rgb import ImageLike, one_image
-from rsp_lab.shapes import Window, cell_edges, cell_under, step_levels
+from rsp_lab.shapes import Window, cell_edges, cell_under, checked_pixel, step_levels
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -134,7 +134,7 @@ def relation_grid(
         ValueError: if the pixel lies outside the image.
     """
     # Plain integers, so that the grid is JSON-able whatever kind of integer was given.
-    pixel = int(pixel[0]), int(pixel[1])
+    pixel = checked_pixel(pixel, image_size)
     height, width = weights.shape[-2:]
     y, x = cell_under(pixel, (height, width), image_size)
     grid = weights[0, :, :, y, x].detach().cpu().double().numpy().copy()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -17,7 +18,7 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.attention.layers import AttentionLayer, AttentionRecord
 from rsp_lab.models.relation import RelationConfig, relation_modules, required_relations
 from rsp_lab.relations.window import window_mask
-from rsp_lab.shapes import cell_under, check_pixel
+from rsp_lab.shapes import cell_under, checked_pixel, plain_mask, plain_pixel
 from rsp_lab.summary import Rows, Summarised
 
 Where = tuple[int, int] | Tensor | None
@@ -74,11 +75,9 @@ class Operation(Summarised):
             raise ValueError("steps is empty: name one or more, or leave it out for all.")
         if self.heads is not None and not self.heads:
             raise ValueError("heads is empty: number one or more, or leave it out for all.")
-        if isinstance(self.where, Tensor) and (self.where.dtype != torch.bool or self.where.ndim != 2):
-            raise ValueError(
-                f"where must be a pixel (y, x) or a bool mask with the axes y x, got {self.where.dtype} of shape "
-                f"{tuple(self.where.shape)}: compare labels with a class id, as in labels == 3."
-            )
+        if self.where is not None:
+            plain = plain_mask if isinstance(self.where, Tensor | np.ndarray) else plain_pixel
+            object.__setattr__(self, "where", plain(self.where))
         if isinstance(self.where, Tensor) and not self.where.any():
             raise ValueError("where is a mask without a pixel: the operation would do nothing. Mark at least one.")
 
@@ -203,9 +202,8 @@ class Operation(Summarised):
             if tuple(self.where.shape) != size:
                 raise ValueError(f"the mask is {tuple(self.where.shape)}, the image {size}: make it of that size.")
             return self.where.cpu()
-        check_pixel(self.where, size)
         mask = torch.zeros(size, dtype=torch.bool)
-        mask[self.where] = True
+        mask[checked_pixel(self.where, size)] = True
         return mask
 
     def cells(self, cells: tuple[int, int], size: tuple[int, int]) -> Bool[Tensor, "y x"]:

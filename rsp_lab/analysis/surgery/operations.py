@@ -16,7 +16,7 @@ from rsp_lab.analysis.surgery.operation import Operation, RelationSite, Steps
 from rsp_lab.attention.edits import attended, uniform_attention
 from rsp_lab.attention.layers import AttentionLayer, without_keys
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.shapes import step_levels
+from rsp_lab.shapes import plain_mask, step_levels
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +241,11 @@ class ZeroKeys(Operation):
 
     region: Tensor | None = None
     renormalise: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.region is not None:
+            object.__setattr__(self, "region", plain_mask(self.region))
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """Raises ValueError: it is of attention."""

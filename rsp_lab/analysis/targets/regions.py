@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.targets.target import RegionTarget, class_index
 from rsp_lab.data.labels import checked_labels
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Summarised
 
 LabelMap = Tensor | np.ndarray
@@ -133,7 +133,7 @@ def connected_region(
         ValueError: if the pixel lies outside the label map.
     """
     ids = _array(labels, None)
-    check_pixel(pixel, (ids.shape[0], ids.shape[1]))
+    pixel = checked_pixel(pixel, (ids.shape[0], ids.shape[1]))
     mask = label_regions(ids == ids[pixel]).around(pixel)
     name = f"the region around ({pixel[0]}, {pixel[1]})"
     return RegionTarget(mask, class_name, rival, name=name, plain_logit=plain_logit)
@@ -160,8 +160,7 @@ def flipped_region(
         ValueError: if the pixel lies outside the label maps, or both models say the same there.
     """
     ours, theirs = _array(left, class_names), _array(right, class_names)
-    check_pixel(pixel, (ours.shape[0], ours.shape[1]))
-    y, x = pixel
+    y, x = pixel = checked_pixel(pixel, (ours.shape[0], ours.shape[1]))
     if ours[pixel] == theirs[pixel]:
         raise ValueError(
             f"both models say {class_names[int(ours[pixel])]} at y {y}, x {x}: there is no flip. Take a pixel on which "

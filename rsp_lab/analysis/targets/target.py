@@ -13,14 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rsp_lab.models.segmenter import resize_logits
 from rsp_lab.relations.precision import full_precision
-from rsp_lab.shapes import check_pixel
+from rsp_lab.shapes import checked_pixel, plain_mask, plain_pixel
 from rsp_lab.summary import Summarised
+from rsp_lab.text import in_short
 
 
 def class_index(name: str, class_names: Sequence[str]) -> int:
@@ -113,6 +115,8 @@ class PixelTarget(_Margin):
     plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
+        for name, place in zip("yx", plain_pixel((self.y, self.x)), strict=True):
+            object.__setattr__(self, name, place)
         self._check_classes()
 
     @property
@@ -127,7 +131,7 @@ class PixelTarget(_Margin):
 
     def check(self, size: tuple[int, int]) -> None:
         """Raises ValueError unless the pixel lies on an image of ``size`` (y, x)."""
-        check_pixel((self.y, self.x), size)
+        checked_pixel((self.y, self.x), size)
 
     def weights(self, size: tuple[int, int]) -> Float[Tensor, "y x"]:
         """Weight of each pixel of an image of ``size`` (y, x) in the mean; float64, sums to 1.
@@ -152,7 +156,7 @@ class RegionTarget(_Margin, Summarised):
     ``RegionTarget(mask)`` asks for the class with the highest mean logit there, over the next one.
 
     Attributes:
-        mask: (y, x) of the image's size, True on the region.
+        mask: (y, x) of the image's size, True on the region; of a numpy array, a tensor of it is kept.
         class_name: whose logit counts; None leaves it to the model: the class with the highest mean logit.
         rival: class whose logit is subtracted; None leaves it to the model: the strongest of the other classes.
         name: of the region, for titles.
@@ -166,11 +170,7 @@ class RegionTarget(_Margin, Summarised):
     plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.mask.dtype != torch.bool or self.mask.ndim != 2:
-            raise ValueError(
-                f"the mask must be bool with the axes y x, got {self.mask.dtype} of shape {tuple(self.mask.shape)}: "
-                "compare labels with a class id, as in labels == 3."
-            )
+        object.__setattr__(self, "mask", plain_mask(self.mask))
         if not self.mask.any():
             raise ValueError(f"the mask of {self.name!r} has no pixel: give a region with at least one.")
         self._check_classes()
@@ -212,6 +212,35 @@ Target = PixelTarget | RegionTarget
 TargetT = TypeVar("TargetT", bound=PixelTarget | RegionTarget)
 
 
+def check_fit(target: object, size: tuple[int, int], class_names: Sequence[str], *, one_pixel: bool = False) -> None:
+    """Raises ValueError unless it is a target, on an image of ``size`` (y, x), about classes that there are.
+
+    Args:
+        one_pixel: whether a region is refused too.
+    """
+    target = _checked(target)
+    if one_pixel and isinstance(target, RegionTarget):
+        raise ValueError(f"got {target.describe()} as the target, where one pixel is meant: pass rl.PixelTarget(y, x).")
+    target.check(size)
+    target.check_classes(class_names)
+
+
+def _checked(target: object) -> Target:
+    if not isinstance(target, PixelTarget | RegionTarget):
+        raise ValueError(f"got {in_short(target)} as the target: {_target_remedy(target)}.")
+    return target
+
+
+def _target_remedy(given: object) -> str:
+    if isinstance(given, tuple | list) and len(given) == 2:
+        return f"pass rl.PixelTarget({given[0]!r}, {given[1]!r})"
+    if isinstance(given, str):
+        return f"pass rl.PixelTarget(y, x, {given!r})"
+    if isinstance(given, Tensor | np.ndarray):
+        return "pass rl.RegionTarget(mask)"
+    return "pass rl.PixelTarget(y, x) or rl.RegionTarget(mask)"
+
+
 def same_target(a: Target, b: Target) -> bool:
     """Whether two targets are one functional: the same pixels, class and rival. Names of regions do not matter."""
     if (a.class_name, a.rival, a.plain_logit) != (b.class_name, b.rival, b.plain_logit):
@@ -229,7 +258,7 @@ def target_value(
     Raises:
         ValueError: if the target does not fit the image or the classes.
     """
-    direction = target.direction(class_names)
+    direction = _checked(target).direction(class_names)
     used = direction.nonzero()[:, 0]
     resized = resize_logits(logits[None, used.to(logits.device)], size)[0].double().cpu()
     return float(direction[used] @ (resized * target.weights(size).cpu()).sum((1, 2)))
@@ -246,7 +275,7 @@ def cell_weights(
     Raises:
         ValueError: if the target does not fit the image.
     """
-    weights = target.weights(size).to(dtype)
+    weights = _checked(target).weights(size).to(dtype)
     with full_precision(weights.device, grad=True):
         coarse = torch.zeros(1, 1, *cells, dtype=dtype, device=weights.device, requires_grad=True)
         (gradient,) = torch.autograd.grad(resize_logits(coarse, size), coarse, weights.clone()[None, None])
@@ -270,8 +299,7 @@ def resolved_target(
     Raises:
         ValueError: if the target does not fit the image or the classes, or there is no second class to compare with.
     """
-    target.check(size)
-    target.check_classes(class_names)
+    check_fit(target, size, class_names)
     if target.resolved:
         return target
     weights = cell_weights(target, size, (logits.shape[-2], logits.shape[-1]), logits.dtype).cpu()
