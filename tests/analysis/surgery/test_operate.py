@@ -293,7 +293,7 @@ def test_wrong_requests() -> None:
         ("positive and finite", lambda: Temperature(0)),
         ("mask without a pixel", lambda: Uniform(where=rectangle(slice(0, 0), slice(0, 0)))),
         ("steps is empty", lambda: Uniform(steps=())),
-        ("bool mask", lambda: Uniform(where=torch.ones(SIZE))),
+        ("the mask must be bool", lambda: Uniform(where=torch.ones(SIZE))),
     ):
         with pytest.raises(ValueError, match=message):
             made()
