@@ -128,6 +128,7 @@ def _side(flow: DecisionFlow, says: str) -> dict[str, Any]:
         "says": says,
         "total": flow.total,
         "bias": flow.bias,
+        "step_biases": flow.step_bias if flow.biases else None,
         "direct": flow.direct,
         "rows": rows,
         "beside": [] if flow.direct else [{"level": x, "name": flow.level_name(x)} for x in flow.beside],

@@ -54,6 +54,16 @@ def strongest(picture: FlowPicture, side: int) -> Ribbon:
     return max((one for one in flow.ribbons if one.level in flow.chain), key=lambda one: abs(flow.ribbons[one]))
 
 
+def test_the_numbers_of_the_picture_add_up(picture: FlowPicture, opened: Any) -> None:
+    page, _ = opened
+
+    for side, flow in enumerate(picture.flows):
+        drawn = page.locator(".rsp-flow-pixel").nth(side).locator("text").all_text_contents()
+        assert drawn[-4:] == ["bias", signed_fixed(flow.bias), "of the steps", signed_fixed(flow.step_bias)]
+        levels = sum(node.own for nodes in flow.nodes.values() for node in nodes)
+        assert levels + flow.bias + flow.step_bias == pytest.approx(flow.total, abs=1e-4)
+
+
 def words(page: Page) -> str:
     return page.locator(".rsp-flow-words").inner_text()
 
@@ -69,6 +79,9 @@ def test_a_click_cuts_a_ribbon_and_the_answer_is_the_frozen_heads(picture: FlowP
     left = signed_fixed(picture.flows[1].without([one]))
     assert f"{picture.flows[1].name} without 1 ribbon: {left} logits" in words(page)
     assert "Exact in the frozen head" in words(page)
+    drawn = page.locator(".rsp-flow-head text").all_text_contents()
+    assert drawn[3].endswith(f": {signed_fixed(picture.flows[1].total)}; with the cuts {left}")
+    assert "cuts" not in drawn[1]
     assert ribbon.get_attribute("aria-pressed") == "true"
     assert ribbon_key(one) in page.evaluate("() => decodeURIComponent(location.hash)")
 

@@ -134,6 +134,11 @@ class DecisionFlow(Summarised):
         """What the bias of the step that ends at a level adds, logits; 0 where there is none."""
         return float(self.biases[level].sum()) if level in self.biases else 0.0
 
+    @property
+    def step_bias(self) -> float:
+        """What the biases of all steps add, logits; with :attr:`bias` and the levels' sums it gives the total."""
+        return sum(map(self.entering, self.biases))
+
     def brought(self, level: int) -> float:
         """What comes down to a level of the chain from above, its step's bias included, logits; 0 for the highest."""
         return float(self._through(level).sum()) - sum(node.own for node in self.nodes[level])

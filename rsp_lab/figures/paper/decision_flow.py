@@ -89,7 +89,7 @@ def decision_flow_caption(picture: FlowPicture, image_name: str = "") -> str:
     rules = dict.fromkeys(flow.rule for flow in flows)
     biases = "; ".join(
         f"{flow.name} {signed_fixed(flow.bias)} at the pixel"
-        + (f", {signed_fixed(sum(map(flow.entering, flow.biases)))} on the way" if flow.chain else "")
+        + (f", {signed_fixed(flow.step_bias)} of the steps" if flow.chain else "")
         for flow in flows
     )
     return " ".join(

@@ -179,7 +179,9 @@ class FlowPanel:
         self.diagram.text(self.middle, y + side + 0.04, words, size=TEXT, weight="bold", ha="center", va="top")
         beside = [(flow.level_name(x), self.flowing[Ribbon(x, 0, None)]) for x in flow.beside if flow.chain]
         for place, (name, value) in zip((-1, 1), [*beside, ("bias", flow.bias)][-2:], strict=False):
-            self.draw_beside(name, value, place, y + side / 2, side)
+            # The biases of the steps enter on the way; without them the numbers of the picture would not add up.
+            more = f"\nsteps\n{signed_fixed(flow.step_bias)}" if name == "bias" and flow.biases else ""
+            self.draw_beside(name, value, place, y + side / 2, side, more)
 
     def show_pixel(self, box: Box, place: Box) -> None:
         left, top, side, _ = place
@@ -191,16 +193,16 @@ class FlowPanel:
         axes.set(xlim=(columns.start - 0.5, columns.stop - 0.5), ylim=(rows.stop - 0.5, rows.start - 0.5))
         mark_pixel(axes, self.picture.pixel, size=5)
 
-    def draw_beside(self, name: str, value: float, place: int, y: float, side: float) -> None:
-        """A contribution that enters at the pixel from its left (-1) or right (1)."""
+    def draw_beside(self, name: str, value: float, place: int, y: float, side: float, more: str = "") -> None:
+        """A contribution that enters at the pixel from its left (-1) or right (1), and lines below its number."""
         near = self.middle + place * (side / 2 + 0.02)
-        far = self.middle + place * (side / 2 + 0.2)
+        far = self.middle + place * (side / 2 + (0.12 if self.layout.label < 0.5 else 0.2))
         high = abs(value) * self.layout.scale
         colour, hatch = _look(value)
         if 72 * high > _THINNEST:
             draw_box(self.diagram, min(near, far), y - high / 2, abs(far - near), high, colour, hatch)
             self.diagram.canvas.patches[-1].set_gid(f"{self.side} {name}")
-        words = f"{name}\n{signed_fixed(value)}"
+        words = f"{name}\n{signed_fixed(value)}{more}"
         self.diagram.text(far + 0.04 * place, y, words, size=SMALL, ha="right" if place < 0 else "left", color=QUIET)
 
     def draw_ribbons(self) -> None:

@@ -57,6 +57,19 @@ def test_ribbons_are_as_wide_as_their_logits_on_one_scale(picture: FlowPicture, 
     assert scales == pytest.approx([scales[0]] * len(scales))
 
 
+def test_its_numbers_add_up(picture: FlowPicture, figure: Figure) -> None:
+    """What is written beside levels and pixel is the whole: the levels, the bias and the biases of the steps."""
+    drawn = words(figure)
+
+    for flow in picture.flows:
+        levels = [sum(node.own for node in nodes) for nodes in flow.nodes.values()]
+        assert sum(levels) + flow.bias + flow.step_bias == pytest.approx(flow.total, abs=1e-4)
+        assert all(signed_fixed(value) in drawn for value in (*levels, flow.total))
+        steps = f" steps {signed_fixed(flow.step_bias)}" if flow.biases else ""
+        assert f"bias {signed_fixed(flow.bias)}{steps}" in drawn
+    assert any(flow.biases for flow in picture.flows)
+
+
 def test_a_sign_has_a_colour_and_a_hatch(picture: FlowPicture, figure: Figure) -> None:
     drawn = ribbons(figure)
     for side, flow in zip(("left", "right"), picture.flows, strict=True):

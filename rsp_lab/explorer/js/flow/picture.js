@@ -9,6 +9,7 @@ import { FLOW_STYLE } from "./style.js";
 const STEP_MS = 420;
 const HEAD = 54;
 let instances = 0;
+let ruler = null;
 
 // Shows a picture (rsp_lab.explorer.flow_picture) inside `root`:
 //   cuts: keys of ribbons by side to begin with; onCuts(cuts): the reader cut or restored some
@@ -78,7 +79,8 @@ function draw(view) {
   const box = { width: width * scale, height: height * scale };
   const head = HEAD + box.height + 20;
   const element = svg("svg", { class: "rsp-flow-svg", role: "group", "aria-label": picture.title });
-  const title = wrapped(picture.title, view.width / 8.2);
+  const family = getComputedStyle(view.place).fontFamily || "sans-serif";
+  const title = wrapped(picture.title, view.width, `600 15px ${family}`);
   element.append(definitions(picture, names), ...title.map((line, i) => text(0, 16 + 20 * i, line, { class: "rsp-flow-title" })));
   const above = 10 + 20 * title.length;
   let bottom = 0;
@@ -89,7 +91,7 @@ function draw(view) {
     element.append(drawSide(view, i, found[i], placed, sizes, { left, top, box }));
     bottom = placed.bottom;
   });
-  bottom = drawKey(element, picture, sizes, view.width, bottom + 16);
+  bottom = drawKey(element, picture, sizes, view.width, bottom + 16, family);
   element.setAttribute("viewBox", `0 0 ${view.width} ${Math.ceil(bottom)}`);
   element.setAttribute("width", view.width);
   element.setAttribute("height", Math.ceil(bottom));
@@ -104,7 +106,7 @@ function drawSide(view, number, state, placed, sizes, { left, top, box }) {
   const { picture, names } = view;
   const side = view.sides[number];
   const group = svg("g", { role: "group", "aria-label": side.name });
-  group.append(drawHead(picture, side, sizes, names, left, top, box));
+  group.append(drawHead(picture, side, state, sizes, names, { left, top, box }));
   const order = new Map(sizes.levels.map((level, i) => [level, i]));
   const layer = (level, late = 0) => svg("g", { class: "rsp-flow-step", "data-step": 2 * order.get(level) + late });
   const later = [];
@@ -132,7 +134,7 @@ function drawSide(view, number, state, placed, sizes, { left, top, box }) {
   return group;
 }
 
-function drawKey(element, picture, sizes, width, top) {
+function drawKey(element, picture, sizes, width, top, family) {
   const unit = roundNumber(70 / sizes.scale);
   const words = `${unit} logit${unit === 1 ? "" : "s"}`;
   element.append(
@@ -145,7 +147,7 @@ function drawKey(element, picture, sizes, width, top) {
   );
   let y = top + 54;
   for (const [sentence, quiet] of [[picture.sentence, false], [picture.exact, true]]) {
-    for (const line of wrapped(sentence, width / (quiet ? 6.3 : 7))) {
+    for (const line of wrapped(sentence, width, `${quiet ? 13 : 14}px ${family}`)) {
       element.append(text(0, y, line, { class: quiet ? "rsp-flow-quiet" : "rsp-flow-sentence" }));
       y += 19;
     }
@@ -153,11 +155,14 @@ function drawKey(element, picture, sizes, width, top) {
   return y;
 }
 
-function wrapped(words, letters) {
+// Lines of words that are no wider than so many pixels in a font.
+function wrapped(words, width, font) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  ruler.font = font;
   const lines = [""];
   for (const word of words.split(" ")) {
     const longer = `${lines.at(-1)} ${word}`.trim();
-    if (longer.length > letters && lines.at(-1)) lines.push(word);
+    if (ruler.measureText(longer).width > width && lines.at(-1)) lines.push(word);
     else lines[lines.length - 1] = longer;
   }
   return lines;

@@ -46,9 +46,11 @@ function ring(x, y, radius = 5) {
 }
 
 // Name, answer, and the photograph with the cells that stand alone.
-export function drawHead(picture, side, sizes, names, left, top, box) {
+export function drawHead(picture, side, state, sizes, names, { left, top, box }) {
   const group = svg("g", { class: "rsp-flow-head" });
-  group.append(text(left, top + 14, side.name, { class: "rsp-flow-name" }), text(left, top + 32, `${side.says}: ${fixed(side.total)}`));
+  const says = `${side.says}: ${fixed(side.total)}`;
+  const words = state.cuts.size ? `${says}; with the cuts ${fixed(state.total)}` : says;
+  group.append(text(left, top + 14, side.name, { class: "rsp-flow-name" }), text(left, top + 32, words));
   const [height, width] = picture.size;
   const scale = box.width / width;
   const x = left + (sizes.panel - box.width) / 2;
@@ -140,15 +142,17 @@ export function drawPixel(picture, side, pixel, sizes, names, state) {
   const changed = state.cuts.size > 0;
   const words = changed ? `= ${fixed(state.total)} (was ${fixed(side.total)})` : `= ${fixed(side.total)}`;
   group.append(text(x, y + high + 20, words, { class: "rsp-flow-total middle" }));
-  const beside = [...side.beside.map((one) => [one.name, state.flowing.get(`${one.level}/0/pixel`), `${one.level}/0/pixel`]), ["bias", side.bias, null]].slice(-2);
-  beside.forEach(([name, value], i) => {
+  const beside = [...side.beside.map((one) => [one.name, state.flowing.get(`${one.level}/0/pixel`), null]), ["bias", side.bias, side.step_biases]].slice(-2);
+  beside.forEach(([name, value, steps], i) => {
     const sign = beside.length === 1 || i === 1 ? 1 : -1;
     const near = x + sign * (high / 2 + 2);
     const thick = Math.abs(value) * sizes.scale;
     group.append(svg("rect", { x: sign > 0 ? near : near - 18, y: y + high / 2 - thick / 2, width: 18, height: thick, fill: value >= 0 ? picture.colours.for : `url(#${names.hatch})` }));
     const anchor = sign > 0 ? "start" : "end";
     const end = near + sign * 22;
-    group.append(text(end, y + high / 2 - 3, name, { class: "rsp-flow-quiet", "text-anchor": anchor }), text(end, y + high / 2 + 12, fixed(value), { class: "rsp-flow-quiet", "text-anchor": anchor }));
+    // The biases of the steps enter on the way; without them the numbers of the picture would not add up.
+    const lines = [name, fixed(value), ...(steps === null ? [] : ["of the steps", fixed(steps)])];
+    lines.forEach((line, j) => group.append(text(end, y + high / 2 + 15 * (j - lines.length / 2) + 12, line, { class: "rsp-flow-quiet", "text-anchor": anchor })));
   });
   return group;
 }
