@@ -15,6 +15,8 @@ MINUS = "−"
 MISSING = "–"
 """Stands where there is no number."""
 
+_LEAST_PERCENT = 0.001
+
 Value = SupportsFloat | None
 """A number of Python, numpy or torch, or none."""
 
@@ -57,9 +59,15 @@ def share(value: Value) -> str:
 
 
 def percent(value: Value, decimals: int | None = None, *, unit: bool = True) -> str:
-    """A share of 1 in percent, with three significant digits or with decimals, e.g. ``"12.3 %"``."""
+    """A share of 1 in percent, with three significant digits or with decimals, e.g. ``"12.3 %"``.
+
+    What is not 0 but tiny is said to be less than the thousandth part of a percent, instead of as 5.78e−14.
+    """
     hundreds = None if value is None else 100 * float(value)
-    words = significant(hundreds) if decimals is None else fixed(hundreds, decimals)
+    if decimals is None and hundreds is not None and 0 < abs(hundreds) < _LEAST_PERCENT:
+        words = f"< {_LEAST_PERCENT}" if hundreds > 0 else f"> {MINUS}{_LEAST_PERCENT}"
+    else:
+        words = significant(hundreds) if decimals is None else fixed(hundreds, decimals)
     return f"{words} %" if unit and words != MISSING else words
 
 

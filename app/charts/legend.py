@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from app.charts.bar_rows import hatch_class
 from app.shell.text import escape
@@ -18,6 +20,22 @@ def chip(colour: str, text: str, note: str = "") -> str:
 def outline_chip(colour: str, text: str) -> str:
     """An entry of what is outlined in a colour."""
     return f'<span class="rsp-chip"><i class="rsp-outlined" style="border-color:{colour}"></i>{escape(text)}</span>'
+
+
+def named_chip(text: str) -> str:
+    """An entry of what has a white frame of its own."""
+    return outline_chip("#FFFFFF", text)
+
+
+def dash_chip(colour: str, dash: Sequence[int], text: str) -> str:
+    """An entry of what a line of a colour and a dash stands for; ``dash`` is in units of the line's width, 3 px."""
+    ends = np.cumsum([0, *dash]) * 3
+    parts = [
+        f"{colour if place % 2 == 0 else 'transparent'} {ends[place]}px {ends[place + 1]}px"
+        for place in range(len(dash))
+    ]
+    ground = f"repeating-linear-gradient(90deg,{','.join(parts)})" if parts else colour
+    return f'<span class="rsp-chip"><i class="rsp-line-chip" style="background:{ground}"></i>{escape(text)}</span>'
 
 
 def legend_html(chips: Iterable[str]) -> str:

@@ -64,4 +64,5 @@ def level_ends(accounts: Iterable[tuple[Sequence[Part], float]], *, summed: bool
 
 def tidy(value: float) -> str:
     """A signed number of logits in a column of such: three digits, none beyond the third decimal."""
-    return signed(round(value, 3))
+    # Rounded once: twice, 5.3149 would be +5.32 here, and +5.31 where a sentence says it.
+    return signed(value if abs(value) >= 1 else round(value, 3))

@@ -58,6 +58,18 @@ def has_true_labels(selection: Selection) -> bool:
     return selection.shown.labels_for(selection.loaded[0]) is not None
 
 
+def known_labels(selection: Selection) -> Labels:
+    """The true labels where the image has them, else the right model's."""
+    return Labels.TRUE if has_true_labels(selection) else Labels.RIGHT
+
+
+def cells_words(selection: Selection, source: Labels, class_name: str) -> str:
+    """Cells over a class, and by whose labels, e.g. ``"cells labelled fence"``."""
+    if source == Labels.TRUE:
+        return f"cells labelled {class_name}"
+    return f"cells that {selection.names[1 if source == Labels.RIGHT else 0]} labels {class_name}"
+
+
 def label_map(selection: Selection, source: Labels) -> Tensor:
     """Train ids (y, x) of a model's prediction or of the image.
 

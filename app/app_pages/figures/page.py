@@ -29,8 +29,8 @@ def draw(selection: Selection, heading: Heading) -> None:
     names = shelf.on_shelf(selection)
     (y, x), target = selection.result.pixel, selection.target
     heading.write(
-        f"{len(names)} figures for print of {target.class_name} over {target.rival} at y {y}, x {x}.",
-        "The chosen one is drawn here, in the selection's image, models, pixel and classes, and kept.",
+        f"{len(names)} figures for print, about {target.class_name} over {target.rival} at y {y}, x {x}.",
+        "The one that is chosen is drawn from what is selected above, and kept until it is drawn anew.",
     )
     width = _draw_one(selection, heading, names)
     _draw_all(selection, names, width)

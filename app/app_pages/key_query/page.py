@@ -32,7 +32,7 @@ from rsp_lab.analysis.relation_weights.key_query import key_query
 from rsp_lab.shapes import step_digits
 from rsp_lab.text import fixed, signed_fixed, significant
 
-BY_RULE, STRONGEST, MEAN = "by rule", "strongest", "mean over all"
+TYPICAL, STRONGEST, MEAN = "typical", "strongest", "mean over all"
 DRAWS = 2000
 RANDOM_MODELS = ("8", "19", "39")
 LEVEL = 0.05
@@ -46,7 +46,7 @@ MEASURES = """
   never below 1 / (n + 1); a p at that floor is written with ≤: more draws could only make it smaller.
 - **Covariance**: of query with key over the map, summed over the middle channels, in score units. No change of basis
   of the middle channels changes it, while it does change the score.
-- **By rule**: the channel whose own score is nearest to the score over all channels, so that what is shown is what is
+- **Typical**: the channel whose own score is nearest to the score over all channels, so that what is shown is what is
   said. **Strongest**: the channel with the largest standard deviation over the map of query · key, which moves the
   relation’s scores most, as in Fig. 4; it may well say the opposite of all the others.
 - Every score has one sign: that of a channel is minus the correlation of its two maps.
@@ -62,7 +62,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         st.info(escape(no_relations(selection)))
         return
     first, second, third = control_columns([1, 1.4, 2.6])
-    options = (BY_RULE, STRONGEST, MEAN, *map(str, range(_channels(selection.passes))))
+    options = (TYPICAL, STRONGEST, MEAN, *map(str, range(_channels(selection.passes))))
     channel = select(heading, first, "Middle channel", "keyquery_channel", options)
     models = choose(
         heading, second, "Models with random weights", "keyquery_random", RANDOM_MODELS, default=RANDOM_MODELS[1]
@@ -120,7 +120,7 @@ def _says(name: str, scores: tuple[StepComplementarity, ...]) -> str:
         if steps
     ]
     rest = len(scores) - len(apart)
-    chance = f", and are as by chance at {rest} other step{'s' if rest > 1 else ''}" if rest else ""
+    chance = f", and do no more than by chance at {rest} other step{'s' if rest > 1 else ''}" if rest else ""
     return f"key and query of {name} {' and '.join(parts)}{chance} ({span}; shuffled pairs p < {LEVEL})"
 
 
@@ -163,7 +163,7 @@ def _pairs(looked: CapturedPass, channel: str) -> tuple[Pair, ...]:
             what, maps = f"mean of {len(query)}", (query.mean(0), key.mean(0))
         else:
             typical = int((own - score).abs().argmin())
-            named = {BY_RULE: typical, STRONGEST: key_query(step, query, key).channel} if not channel.isdigit() else {}
+            named = {TYPICAL: typical, STRONGEST: key_query(step, query, key).channel} if not channel.isdigit() else {}
             index = named[channel] if named else int(channel)
             what, maps = f"channel {index}", (query[index], key[index])
         shown = -float(channel_correlations(maps[0][None], maps[1][None])[0, 0])

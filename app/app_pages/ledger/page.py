@@ -62,7 +62,7 @@ def draw(selection: Selection, heading: Heading) -> None:
     note = f"{selection.chosen}." if choice.mode == Mode.PIXEL else ""
     if choice.mode == Mode.FLIP and reading == Reading.DECISION:
         note = apart_words(selection, target)
-    heading.write(sentence(selection, reading, panels, target, split), note)
+    heading.write(sentence(selection, reading, panels, target, split, choice.labels), note)
     words = part_words(selection, reading)
     parts = {x: name for x, name in words.items() if any(x in panel.maps for panel in panels)}
     ground = ground_of(selection, target)

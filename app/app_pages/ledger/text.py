@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from app.app_pages.ledger import splits
 from app.app_pages.ledger.readings import Column, Panel, Panels, Reading
 from app.app_pages.ledger.splits import Split
+from app.charts.level_rows import tidy
 from app.shell import analyses
-from app.shell.region_target import Labels, has_true_labels, label_map, margin_words, where
+from app.shell.region_target import Labels, cells_words, has_true_labels, label_map, margin_words, where
 from app.shell.selection import Selection
 from rsp_lab.analysis.comparison.flips import ITSELF, FlipStory
 from rsp_lab.analysis.ledger.difference import ledger_difference
@@ -67,11 +68,13 @@ def part_words(selection: Selection, reading: Reading) -> dict[int, str]:
     return {x: selection.level_name(x) for x in levels}
 
 
-def sentence(selection: Selection, reading: Reading, panels: Panels, target: Target, split: Split | None) -> str:
-    """What a colleague would say; every number is on the page."""
+def sentence(
+    selection: Selection, reading: Reading, panels: Panels, target: Target, split: Split | None, labels: Labels
+) -> str:
+    """What a colleague would say; every number is on the page. ``labels`` are those of the split."""
     # The same model may stand on both sides.
     says = dict.fromkeys(
-        _says(selection, reading, panels[side], side, split) for side in (1, 0) if not panels[side].missing
+        _says(selection, reading, panels[side], side, split, labels) for side in (1, 0) if not panels[side].missing
     )
     return f"{where(target)}: {margin_words(target)} {'; '.join(says)}."
 
@@ -109,7 +112,7 @@ def apart_words(selection: Selection, target: Target) -> str:
     )
 
 
-def _says(selection: Selection, reading: Reading, panel: Panel, side: int, split: Split | None) -> str:
+def _says(selection: Selection, reading: Reading, panel: Panel, side: int, split: Split | None, labels: Labels) -> str:
     sign = -1 if panel.total < 0 else 1
     level = max(panel.sums, key=lambda x: sign * panel.sums[x])
     name, part = selection.level_name(level), signed(panel.sums[level])
@@ -127,7 +130,9 @@ def _says(selection: Selection, reading: Reading, panel: Panel, side: int, split
     if sign * panel.sums[level] <= 0:
         return f"is {signed(panel.total)} logits in {panel.name}, by the bias alone: no level gives to it"
     source = None if split is None else splits.source_of(split, side, level, sign)
-    origin = "" if source is None else f", of which {signed(source[1])} from {source[0]}"
+    origin = (
+        "" if source is None else f", of which {signed(source[1])} from {cells_words(selection, labels, source[0])}"
+    )
     return f"is {signed(panel.total)} logits in {panel.name}, where {name} gives most ({part}{origin})"
 
 
@@ -139,7 +144,7 @@ def sum_words(panel: Panel) -> str:
         return f"Each step by itself; relative residual at most {panel.residual:.1g}."
     levels = sum(panel.sums.values())
     sign = "−" if panel.bias < 0 else "+"
-    bias = f"{abs(round(panel.bias, 3)):.3g}"
+    bias = tidy(abs(panel.bias)).removeprefix("+")
     words = f"Levels {signed(levels)} {sign} bias {bias} = {signed(levels + panel.bias)} logits"
     if panel.side == Column.DIFFERENCE:
         return f"{words}, entry by entry."

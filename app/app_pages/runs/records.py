@@ -109,11 +109,11 @@ def sentence(records: Sequence[Record]) -> tuple[str, str]:
     first = ranked[0]
     says = f"Of {len(ranked)} recipes {first} has the highest median {name}, {spread(values[first])} %"
     if len(ranked) > 1:
-        says += f", before {ranked[1]}, {spread(values[ranked[1]])} %"
+        says += f", ahead of {ranked[1]}, {spread(values[ranked[1]])} %"
         apart = min(values[first]) > max(values[ranked[1]])
         says += "" if apart else "; their seeds overlap"
     images = sorted({one.images for one in records})
-    note = f"Median (least to greatest) over seeds, on {' or '.join(map(str, images))} validation images."
+    note = f"Median (minimum to maximum) over seeds, on {' or '.join(map(str, images))} validation images."
     return f"{says}.", f"{note} Differences within seeds, intervals and what was expected stand in docs/results.md."
 
 
@@ -134,16 +134,20 @@ def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     panoptic = _tells_things_apart(records)
     found = []
     for recipe, together in by_recipe(records).items():
-        row = {
-            "recipe": recipe,
-            "seeds": ", ".join(str(one.seed) for one in together),
-            "data": together[0].data,
-            "updates": f"{together[0].updates:,}",
-            "parameters, millions": f"{together[0].parameters / 1e6:.2f}",
-            "mIoU, %": spread([one.miou for one in together]),
-            "pixel accuracy, %": percent(median(one.pixel_accuracy for one in together), 1, unit=False),
-        }
-        found.append(row | {"PQ, %": spread([one.pq for one in together])} if panoptic else row)
+        # What came first, then what was trained: a narrow window has room for the first columns.
+        scores = {"PQ, %": spread([one.pq for one in together])} if panoptic else {}
+        found.append(
+            {
+                "recipe": recipe,
+                **scores,
+                "mIoU, %": spread([one.miou for one in together]),
+                "pixel accuracy, %": percent(median(one.pixel_accuracy for one in together), 1, unit=False),
+                "seeds": ", ".join(str(one.seed) for one in together),
+                "data": together[0].data,
+                "updates": f"{together[0].updates:,}",
+                "parameters, millions": f"{together[0].parameters / 1e6:.2f}",
+            }
+        )
     return found
 
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from app.app_pages.story import pictures
@@ -37,7 +36,8 @@ def parting(selection: Selection) -> Chapter:
     return Chapter(
         "parting",
         f"{_answers(selection)} {_truth(selection)}".strip(),
-        pictures.pair_html(selection, (layers[0], layers[1]), pictures.PHOTOGRAPH, "prediction on the photograph"),
+        pictures.pair_html(selection, (layers[0], layers[1]), pictures.PHOTOGRAPH, "prediction on the photograph")
+        + pictures.class_legend(selection),
         f"The predictions as a tint; ring: the pixel. The two differ on {percent(result.disagreeing_share)} of the "
         f"image.{outlined} From here on it is asked: {margin_words(selection.target)}, {selection.chosen}.",
         {"Largest logits at the pixel": _logits(selection, left, right)},
@@ -106,10 +106,10 @@ def looking(selection: Selection) -> Chapter:
     return Chapter(
         "looking",
         f"{'; '.join(dict.fromkeys(said))}.",
-        pictures.pair_html(selection, (layers[0], layers[1]), pictures.PHOTOGRAPH, "where context is taken from"),
-        "Frames: what a step can reach, in its level's colour and dash; filled: what it takes its context from, the "
-        "heaviest cell in full colour. A model that sums adds the cell under the pixel on each level. Exact: the "
-        "weights that the model computed.",
+        pictures.pair_html(selection, (layers[0], layers[1]), pictures.PHOTOGRAPH, "where context is taken from")
+        + _looking_legend(selection),
+        "Frames: what a step can reach; filled: what it takes its context from, the heavier the fuller its colour. A "
+        "model that sums adds the cell under the pixel on each level. Exact: the weights that the model computed.",
         numbers,
         (Way("relations", "Relations"), Way("key-query", "Key and query"), Way("flow", "Context flow")),
         ("own weight", "entropy", "peak"),
@@ -131,10 +131,20 @@ def _has_places(selection: Selection, side: int) -> bool:
     return bool(selection.result.grids[side]) or not selection.foreign[side]
 
 
+def _looking_legend(selection: Selection) -> str:
+    """Of the steps where either model has relations, else of the levels that a sum adds up."""
+    steps = {grid.step: None for grids in selection.result.grids for grid in grids}
+    if steps:
+        return pictures.step_legend(sorted(steps, reverse=True))
+    levels = {level for side, one in enumerate(selection.passes) if not selection.foreign[side] for level in one.head.q}
+    return pictures.level_legend(levels, selection) if levels else ""
+
+
 def _looked(selection: Selection, side: int) -> Layer:
     size, pixel = selection.shown.size, selection.result.pixel
     if grids := selection.result.grids[side]:
-        return pictures.window_layer(grids, size)
+        grid, row, column = main_step(grids)
+        return pictures.window_layer(grids, size, grid.box(row, column))
     boxes = {}
     for level, q in selection.passes[side].head.q.items():
         cells = q.shape[-2], q.shape[-1]
@@ -182,9 +192,3 @@ def _grid_rows(selection: Selection, side: int) -> list[dict[str, str]]:
             }
         )
     return rows
-
-
-def label_map(selection: Selection) -> Tensor:
-    """True labels where the image has them, else the right model's: they name what contributions come from."""
-    truth = selection.shown.labels_for(selection.loaded[0])
-    return torch.from_numpy(selection.views[1].labels).long() if truth is None else truth.long()

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
+from app.charts.legend import chip, dash_chip, legend_html, named_chip
 from app.charts.negative_hatch import hatch_uri
 from app.charts.on_image import photograph_uri, picture_uri, svg_uri
 from app.charts.signed_cells import SIDE, grey_uri
@@ -19,10 +20,12 @@ from app.store.results import results
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.data.labels import colour
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
+from rsp_lab.shapes import step_levels
 
 PHOTOGRAPH, GREY = "var(--rsp-photograph)", "var(--rsp-grey)"
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
+_CLASSES = 12
 
 
 def draw_grounds(selection: Selection) -> None:
@@ -69,6 +72,36 @@ def label_layer(selection: Selection, side: int) -> Layer:
     return Layer(results().get(key, lambda: picture_uri(colour(labels, table))), "tint")
 
 
+def class_legend(selection: Selection) -> str:
+    """The colours of the classes that either model predicts, the most frequent first."""
+    table = selection.loaded[0].table
+    found = np.bincount(np.concatenate([view.labels.ravel() for view in selection.views]), minlength=len(table.classes))
+    chips = []
+    for place in np.argsort(-found, kind="stable")[:_CLASSES]:
+        if found[place]:
+            red, green, blue = table.palette[place]
+            chips.append(chip(f"rgb({red},{green},{blue})", table.classes[place]))
+    more = int((found > 0).sum()) - len(chips)
+    return legend_html([*chips, *([f'<span class="rsp-quiet">and {more} more</span>'] if more > 0 else [])])
+
+
+def step_legend(steps: Iterable[str]) -> str:
+    """The lines of steps, coarse to fine, and the frame of the one cell that is named."""
+    chips = [
+        dash_chip(LEVEL_COLOURS[high], LEVEL_DASHES[high], f"step {high}{low}, from level {high} down to {low}")
+        for high, low in map(step_levels, steps)
+    ]
+    return legend_html([*chips, named_chip("heaviest cell away from the own place")])
+
+
+def level_legend(levels: Iterable[int], selection: Selection) -> str:
+    """The lines of levels, coarse to fine."""
+    return legend_html(
+        dash_chip(LEVEL_COLOURS.get(level, "#8A8A88"), LEVEL_DASHES.get(level, ()), selection.level_name(level))
+        for level in sorted(levels, reverse=True)
+    )
+
+
 def edge_layer(masks: dict[str, Tensor]) -> list[Layer]:
     """Outlines; none of nothing."""
     found = {name: mask for name, mask in masks.items() if bool(mask.any())}
@@ -82,8 +115,9 @@ def cell_layers(values: Tensor, end: float, size: Size) -> list[Layer]:
     return [*layers, Layer(hatch)] if (hatch := hatch_uri(cells, size, end)) else layers
 
 
-def window_layer(grids: Sequence[RelationGrid], size: Size) -> Layer:
-    """Where the weights of relations lie: windows outlined in their level's colour and dash, weights filled."""
+def window_layer(grids: Sequence[RelationGrid], size: Size, named: Box) -> Layer:
+    """Where the weights of relations lie: windows outlined in their level's colour and dash, weights filled; ``named``
+    is the cell with a white frame."""
     parts = []
     for grid in grids:
         shade = LEVEL_COLOURS[grid.high]
@@ -97,6 +131,11 @@ def window_layer(grids: Sequence[RelationGrid], size: Size) -> Layer:
                     )
     for grid in grids:
         parts += _framed(grid.footprint, grid.high, size)
+    unit = max(size) / 400
+    top, left, bottom, right = named
+    wide = (top - 2 * unit, left - 2 * unit, bottom + 2 * unit, right + 2 * unit)
+    for shade, width in (("#000", 3.4), ("#FFF", 1.8)):
+        parts.append(_rect(wide, f'fill="none" stroke="{shade}" stroke-width="{width * unit:.2f}"'))
     return Layer(svg_uri(parts, size))
 
 

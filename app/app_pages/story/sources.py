@@ -8,20 +8,19 @@ import pandas as pd
 
 from app.app_pages.story import pictures
 from app.app_pages.story.chapter import Chapter, Way
-from app.app_pages.story.decision import label_map
 from app.charts.bar_rows import rows_html
-from app.charts.level_rows import level_ends, level_parts, level_rows
+from app.charts.level_rows import level_ends, level_parts, level_rows, tidy
 from app.charts.signed_cells import in_fine_cells, scale_of
 from app.charts.small_pictures import Layer
 from app.shell import analyses, scenes
-from app.shell.region_target import margin_words
+from app.shell.region_target import cells_words, known_labels, label_map, margin_words
 from app.shell.selection import SIDES, Selection
 from app.store.results import results
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.ledger.selection import RejectionMap
 from rsp_lab.shapes import step_digits, step_levels
-from rsp_lab.text import signed, significant
+from rsp_lab.text import signed
 
 Ledgers = tuple[ContextLedger, ContextLedger]
 
@@ -64,7 +63,7 @@ def adding(selection: Selection) -> Chapter:
         "adding",
         _sentences(said),
         shown + pictures.columns_html(bars),
-        f"Red speaks for {selection.target.class_name}, blue and hatched for "
+        f"In the maps red speaks for {selection.target.class_name}, blue and hatched for "
         f"{selection.target.rival or 'what is against it'}; full colour "
         f"at {end:.2g} logits per 4 x 4 px{beyond}, the same left and right. Exact: levels and bias add up to each "
         f"model's own margin, off by at most {residual:.0e} of it; relation weights are held.",
@@ -82,13 +81,17 @@ def _adds(selection: Selection, found: ContextLedger, side: int) -> str:
     if sign * found.sums[level] <= 0:
         return f"{head}, by the bias alone: no level adds to it"
     source = _source(selection, found, side, level, sign)
-    origin = "" if source is None else f", {signed(source[1])} of it from cells on {source[0]}"
+    origin = (
+        ""
+        if source is None
+        else f", {signed(source[1])} of it from {cells_words(selection, known_labels(selection), source[0])}"
+    )
     return f"{head}, and {selection.level_name(level)} adds most to that, {signed(found.sums[level])}{origin}"
 
 
 def _source(selection: Selection, found: ContextLedger, side: int, level: int, sign: int) -> tuple[str, float] | None:
     key = selection.key(("story sources", side), target=found.target)
-    table = results().get(key, lambda: found.by_class(label_map(selection)))
+    table = results().get(key, lambda: found.by_class(label_map(selection, known_labels(selection))))
     row = table.values[table.levels.index(level)]
     best = int((sign * row).argmax())
     value = float(row[best])
@@ -152,10 +155,12 @@ def _refuses(selection: Selection, found: RejectionMap | None, side: int) -> str
         return f"{name} refuses nothing: it passes all context down"
     step = max(found.steps, key=lambda one: abs(one.refused))
     whole = "lower" if step.total < 0 else "higher"
+    took = tidy(-step.added).removeprefix("+")
     return (
-        f"At step {step_digits(step.step)} {name} refused context worth {significant(step.refused)} logits for "
-        f"{target.class_name} that lay at its own place, and took {significant(-step.added)} from elsewhere instead: "
-        f"had the step passed everything down, the margin would be {significant(abs(step.total))} {whole}"
+        f"At step {step_digits(step.step)} {name} refused context worth {tidy(step.refused).removeprefix('+')} logits "
+        f"for {target.class_name} that lay at its own place, and took {'nothing' if took == '0' else f'{took} logits'} "
+        f"from elsewhere instead: had the step passed everything down, the margin would be "
+        f"{tidy(abs(step.total)).removeprefix('+')} logits {whole}"
     )
 
 
@@ -167,10 +172,10 @@ def _refusal_table(selection: Selection, found: Sequence[RejectionMap | None]) -
                 {
                     "step": f"{step_digits(step.step)} {SIDES[side]}",
                     "from": selection.level_name(step_levels(step.step)[0]),
-                    "taken, logits": signed(float(step.taken.sum())),
-                    "refused": signed(step.refused),
-                    "added": signed(step.added),
-                    "passing all down would change": signed(step.total),
+                    "taken, logits": tidy(float(step.taken.sum())),
+                    "refused": tidy(step.refused),
+                    "added": tidy(step.added),
+                    "passing all down would change": tidy(step.total),
                 }
             )
     return pd.DataFrame(rows).set_index("step")

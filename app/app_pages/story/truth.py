@@ -37,7 +37,8 @@ def proof(selection: Selection) -> Chapter:
     control, numbers = _control(selection)
     measured = [_known(selection, side) for side in range(2)]
     tested = [_tested(selection, side, one) for side, one in ((1, measured[1]), (0, measured[0])) if one is not None]
-    rest = " ".join(dict.fromkeys(tested)) or "Whether its margin falls without these cells is not measured yet."
+    untested = "Whether a model's margin falls without these cells has not been tested yet."
+    rest = " ".join(dict.fromkeys(tested)) or untested
     return Chapter(
         "truth",
         " ".join(filter(None, (said, control, rest))),
@@ -69,8 +70,8 @@ def _control(selection: Selection) -> tuple[str, dict[str, pd.DataFrame]]:
     ]
     shares = dict.fromkeys(f"{percent(parts[side].magnitudes[CUE], 0)} in {selection.names[side]}" for side in (1, 0))
     return (
-        f"The cue, which alone decides here, holds {' and '.join(shares)} of all that is added; an account that falls "
-        f"anywhere alike would have {percent(parts[0].areas[CUE])} there.",
+        f"The cue, which alone decides here, holds {' and '.join(shares)} of all that is added; by chance, in "
+        f"proportion to its area, it would hold {percent(parts[0].areas[CUE])}.",
         numbers,
     )
 

@@ -34,7 +34,7 @@ def test_the_chosen_figure_alone_is_drawn(page: AppTest, monkeypatch: pytest.Mon
 
     said = run(page)
 
-    assert "12 figures for print of" in said
+    assert "12 figures for print, about" in said
     assert "at y 11, x 12" in said
     assert drawn == ["predictions"]
     # The offline file and the two records are written when pressed.

@@ -51,7 +51,7 @@ def test_it_opens_and_its_sentence_is_the_analysis(page: AppTest) -> None:
     apart = [one.step.removeprefix("step") for one in found if one.shuffled.p < 0.05]
     assert 0 < len(apart) < len(found)
     assert all(one.score < 0 for one in found)
-    assert f"agree at steps {', '.join(apart)}, and are as by chance at {4 - len(apart)} other step" in said
+    assert f"agree at steps {', '.join(apart)}, and do no more than by chance at {4 - len(apart)} other step" in said
     assert "n = 1 image, 32 middle channels a step, 2,000 shuffles." in said
     assert "The paper’s claim, that key and query complement each other, does not hold on this image:" in said
     assert any("scenes-baseline-tiny (left) has no relation" in as_read(one.value) for one in page.caption)
@@ -147,7 +147,7 @@ def test_a_stale_link_says_what_to_choose_instead(page: AppTest, name: str, valu
     run(page, **{name: value})
 
     assert len(page.warning) == 1
-    assert re.search("Choose one of: (by rule, strongest, mean over all|8, 19, 39)", page.warning[0].value)
+    assert re.search("Choose one of: (typical, strongest, mean over all|8, 19, 39)", page.warning[0].value)
 
 
 def test_the_line_stands_at_the_score_on_an_axis_that_holds_all_draws() -> None:

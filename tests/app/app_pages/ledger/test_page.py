@@ -112,8 +112,9 @@ def test_it_opens_and_its_sentence_is_the_ledger(page: AppTest) -> None:
         level = max(found.sums, key=lambda x: sign * found.sums[x])
         table = found.by_class(labels(1))
         source = max(table.columns, key=lambda kind: sign * table[level, kind])
-        part = f"level {level} gives most ({signed(found.sums[level])}, of which {signed(table[level, source])}"
-        assert f"{signed(found.total)} logits in {name}, where {part} from {source})" in said, side
+        part = f"level {level} gives most ({signed(found.sums[level])}, of which {signed(table[level, source])} from"
+        cells = f"cells that {NAMES[1]} labels {source}"
+        assert f"{signed(found.total)} logits in {name}, where {part} {cells})" in said, side
     check_sums(page, both)
     assert len(page.get("plotly_chart")) == 3
     bodies = [element.proto.body for element in page.get("html")]
@@ -286,7 +287,7 @@ def test_true_labels_name_the_sources(page: AppTest) -> None:
     level = max(found.sums, key=lambda x: sign * found.sums[x])
     table = found.by_class(label.long())
     source = max(table.columns, key=lambda kind: sign * table[level, kind])
-    assert f"of which {signed(table[level, source])} from {source}" in said
+    assert f"of which {signed(table[level, source])} from cells labelled {source}" in said
 
 
 def test_choices_stand_in_the_link_and_a_stale_one_is_said(page: AppTest) -> None:

@@ -6,18 +6,21 @@ import re
 from functools import cache as once
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.story import truth
 from app.app_pages.story.decision import main_step
+from app.charts.level_rows import tidy
 from app.charts.small_pictures import picture_html
 from app.shell.text import as_read
 from app.store import models
 from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.ledger.change import change_ledger
+from rsp_lab.analysis.passes.view import ModelView, view_model
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.panoptic.categories import THINGS
@@ -42,6 +45,11 @@ NAMES = ("scenes-baseline", "scenes-rsp4")
 @once
 def pair() -> tuple[models.Photograph, models.Photograph]:
     return models.cached_pair("car-bus", FIRST_SEED["test"] + 2, None)
+
+
+@once
+def views() -> tuple[ModelView, ...]:
+    return tuple(view_model(load(name).semantic, pair()[0].sample.image) for name in NAMES)
 
 
 def target() -> PixelTarget:
@@ -108,7 +116,8 @@ def test_the_steps_say_what_the_analyses_say(told: AppTest) -> None:
         assert f"{head} to that, {signed(account.ledger.sums[level])}" in said[QUESTIONS[2]]
     assert found.right.rejection is not None
     step = max(found.right.rejection.steps, key=lambda one: one.refused)
-    refused = f"At step {step.step[-2:]} scenes-rsp4 refused context worth {significant(step.refused)} logits for car"
+    worth = tidy(step.refused).removeprefix("+")
+    refused = f"At step {step.step[-2:]} scenes-rsp4 refused context worth {worth} logits for car"
     assert refused in said[QUESTIONS[3]]
     assert "scenes-baseline refuses nothing: it passes all context down." in said[QUESTIONS[3]]
     first, second = (one.sample.image for one in pair())
@@ -141,7 +150,7 @@ def test_every_step_has_its_numbers_and_its_instruments(told: AppTest) -> None:
 
 
 def test_the_test_of_truth_runs_on_request_and_is_kept(told: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "is not measured yet" in chapters(told)[QUESTIONS[5]]
+    assert "has not been tested yet" in chapters(told)[QUESTIONS[5]]
 
     told.button(key="story-go-test").click()
     told.run()
@@ -203,3 +212,21 @@ def test_a_picture_says_what_is_to_be_seen() -> None:
     assert "<b>name" not in html
     assert torch.tensor([1.5 / 4, 2.5 / 8]).mul(100).tolist() == [37.5, 31.25]
     assert "left:31.250%;top:37.500%" in html
+
+
+def test_colours_and_lines_of_the_first_pictures_have_a_key(told: AppTest) -> None:
+    bodies = [as_read(element.proto.body) for element in told.get("html") if "rsp-pair" in element.proto.body]
+    first, second = ([*re.findall(r"</i>([^<]*)</span>", body)] for body in bodies[:2])
+
+    predicted = [view.labels for view in views()]
+    most = [CITYSCAPES.classes[place] for place in np.argsort(-np.bincount(np.concatenate(predicted).ravel()))[:3]]
+    assert first[:3] == most
+    assert second == [
+        *(f"step {high}{high - 1}, from level {high} down to {high - 1}" for high in (7, 6, 5, 4)),
+        "heaviest cell away from the own place",
+    ]
+    assert "repeating-linear-gradient(90deg," in bodies[1]
+
+
+def test_a_number_is_rounded_once() -> None:
+    assert (tidy(5.3149), tidy(0.01249), tidy(-0.00049)) == ("+5.31", "+0.012", "0")
