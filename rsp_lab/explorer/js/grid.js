@@ -72,11 +72,31 @@ function drawGridCell(context, [x, y, width, height], value, { largest, colours,
   context.globalAlpha = Math.min(1, Math.abs(value) / (largest || 1));
   context.fillStyle = colours[value < 0 ? 0 : 1];
   context.fillRect(x, y, width, height);
+  if (value < 0 && !signed) hatchCell(context, [x, y, width, height], context.globalAlpha);
   if (value < 0 && signed) {
     context.globalAlpha = 1;
     context.fillStyle = ink;
     context.fillRect(x + width / 4, y + height / 2 - 0.75, width / 2, 1.5);
   }
+}
+
+// What blue says, a hatch says too: on paper and for eyes that tell no colours. What is nearly 0 has none.
+function hatchCell(context, [x, y, width, height], strength) {
+  if (strength < 0.08) return;
+  context.save();
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+  context.globalAlpha = 0.8;
+  context.strokeStyle = strength > 0.5 ? "#FFFFFF" : SIGNED[0];
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let at = -height; at < width; at += 5) {
+    context.moveTo(x + at, y);
+    context.lineTo(x + at + height, y + height);
+  }
+  context.stroke();
+  context.restore();
 }
 
 // An outline's colour and dash as the key to them, on the dark that its rim is made of.

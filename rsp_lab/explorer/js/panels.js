@@ -195,7 +195,7 @@ function described({ relation, scores }, kind, limit, spread) {
     if (!scores) return ["scores nothing", whole && "own cell 1"];
     const values = scores[kind].filter((_, i) => relation.positions[i].inside);
     const range = `${number(Math.min(...values))} to ${number(Math.max(...values))}`;
-    return [range, `of ±${number(limit)}`, whole && `mean ${number(scores.means[kind])}`];
+    return [range, `scale ±${number(limit)}`, whole && `mean ${number(scores.means[kind])}`];
   }
   if (relation.passes) return ["passes all down", whole && "own cell 1"];
   const entropy = Number.isNaN(relation.entropy) ? "not defined" : relation.entropy.toFixed(2);
