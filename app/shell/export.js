@@ -274,7 +274,8 @@ export default function ({ parentElement, data }) {
       }
       const box = panel.getBoundingClientRect();
       const bar = instance.bars.get(panel);
-      bar.style.top = `${box.top + 2}px`;
+      // Above the panel, where it covers no number of it; at the window's edge within it.
+      bar.style.top = `${Math.max(50, box.top - 26)}px`;
       bar.style.right = `${Math.max(2, document.documentElement.clientWidth - box.right + 2)}px`;
       bar.hidden = box.bottom < 50 || box.top > window.innerHeight;
     });
