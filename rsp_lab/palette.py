@@ -48,12 +48,16 @@ OUTLINE_WORDS: dict[str, str] = {
 
 VOID_COLOUR = (128, 128, 128)
 """Of pixels that belong to no segment, RGB; hatched as well, for grey may be a class's colour."""
-_SHADES = (0.46, 0.64, 0.36, 0.74, 0.54, 0.82)
-"""Lightness of the instances of a class, in turn: neighbours in the sequence are far apart."""
+_SHADES = (0.0, 0.04, -0.04)
+"""Lightness of the instances of a class in turn, over that of its colour: no more, for cars, trucks and motorcycles
+have one hue, and are told apart by lightness alone."""
 
 
 def instance_shade(colour: tuple[int, int, int], number: int) -> tuple[int, int, int]:
-    """A shade of a class's colour for its instance of a number, from 0: the same hue, another lightness."""
-    hue, _, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
-    shade = colorsys.hls_to_rgb(hue, _SHADES[number % len(_SHADES)], saturation)
+    """A shade of a class's colour for its instance of a number, from 0: the colour itself, then a little lighter and a
+    little darker, of the same hue."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
+    # Black and white leave room for both.
+    lightness = min(max(lightness, 0.04), 0.96) + _SHADES[number % len(_SHADES)]
+    shade = colorsys.hls_to_rgb(hue, lightness, saturation)
     return round(255 * shade[0]), round(255 * shade[1]), round(255 * shade[2])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 
+from rsp_lab.data.panoptic.categories import STREET_PANOPTIC, Category
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES, instance_shade
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
@@ -34,7 +35,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 def test_any_two_levels_are_told_apart(vision: str) -> None:
     places = [lab(VISION[vision] @ linear(colour)) for colour in LEVEL_COLOURS.values()]
 
-    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(places, 2)) > 24
+    assert min(np.linalg.norm(a - b) for a, b in combinations(places, 2)) > 24
 
 
 def test_lightness_rises_from_level_7_to_level_3() -> None:
@@ -48,10 +49,24 @@ def test_every_level_has_a_dash_pattern_of_its_own() -> None:
     assert len(set(LEVEL_DASHES.values())) == 5
 
 
-def test_instances_of_a_class_have_its_hue_and_neighbours_another_lightness() -> None:
-    shades = [instance_shade((0, 0, 142), number) for number in range(7)]
-    lightness = [lab(linear("#{:02x}{:02x}{:02x}".format(*shade)))[0] for shade in shades]
+def shades_of(colour: tuple[int, int, int]) -> list[tuple[int, int, int]]:
+    return [instance_shade(colour, number) for number in range(7)]
 
-    assert shades[0] == shades[6]
+
+def test_instances_of_a_class_have_its_hue_and_neighbours_another_lightness() -> None:
+    shades = shades_of((0, 0, 142))
+
+    assert shades[0] == (0, 0, 142)
     assert all(red == green < blue for red, green, blue in shades)
-    assert np.abs(np.diff(lightness)).min() > 5
+    assert all(one != other for one, other in pairwise(shades))
+    assert len(set(shades_of((0, 0, 0)))) == len(set(shades_of((255, 255, 255)))) == 3
+
+
+@pytest.mark.parametrize(("one", "other"), [*combinations(STREET_PANOPTIC.things, 2)], ids=lambda thing: thing.name)
+def test_no_instance_has_the_colour_of_another_class(one: Category, other: Category) -> None:
+    seen = [
+        [lab(linear("#{:02x}{:02x}{:02x}".format(*shade))) for shade in shades_of(thing.colour)]
+        for thing in (one, other)
+    ]
+
+    assert min(float(np.linalg.norm(mine - theirs)) for mine in seen[0] for theirs in seen[1]) > 10
