@@ -12,6 +12,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.disagreement import innermost
+from rsp_lab.analysis.panoptic.fates import InstanceFate
 from rsp_lab.analysis.panoptic.merge import Merged, merge
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.analysis.passes.pair import pair_names
@@ -42,6 +43,7 @@ class SegmentChange(Summarised):
         kind: see :data:`KINDS`.
         first, second: the segment's id in either, None where it has none.
         titles: what it is called in either; where it has no segment, what is there instead on most of its pixels.
+        words: the same in a sentence, which says what the percentage of a thing is, and what void is.
         iou: of both, 0 where one has none.
         mask: pixels that are the segment's in one and not in the other; of relabelled ones all of both.
     """
@@ -50,6 +52,7 @@ class SegmentChange(Summarised):
     first: int | None
     second: int | None
     titles: tuple[str, str]
+    words: tuple[str, str]
     iou: float
     mask: Bool[Tensor, "y x"]
 
@@ -64,8 +67,8 @@ class SegmentChange(Summarised):
         return innermost(self.mask.numpy(), 0, 0)
 
     def sentence(self) -> str:
-        """E.g. ``"car 87 % is lost: most of its 310 px are road"``."""
-        before, after = self.titles
+        """E.g. ``"car (score 87 %) is lost: most of its 310 px are road"``."""
+        before, after = self.words
         if self.kind == "lost":
             return f"{before} is lost: most of its {self.pixels:,} px are {after}"
         if self.kind == "new":
@@ -132,10 +135,19 @@ class SegmentChanges(Summarised):
     def words(self) -> str:
         """How much changed, as the end of a sentence that begins with whose segments these are."""
         share = percent(self.differing / (self.size[0] * self.size[1]))
-        same = {0: "no segment is", 1: "1 segment is"}.get(self.same, f"{self.same} segments are")
-        counts = [f"{count} {_WORDS[kind][count > 1]}" for kind, count in self.counts.items() if count]
-        first = "" if self.foremost is None else f" Chief change: {self.foremost.sentence()}."
-        return f"{share} of the pixels: {', '.join([f'{same} the same', *counts])}.{first}"
+        counts: dict[Kind | Literal["same"], int] = {"same": self.same, **self.counts}
+        new = counts.pop("new")
+        told = [f"{count} {_WORDS[kind][count > 1]}" for kind, count in counts.items() if count]
+        before = sum(counts.values())
+        parts = [f"of {before} segment{'s' * (before > 1)}, {', '.join(told)}"] if told else []
+        parts += [f"{new} {_WORDS['new'][new > 1]}"] if new else []
+        return f"{share} of the pixels{': ' * bool(parts)}{'; '.join(parts)}.{self._first()}"
+
+    def _first(self) -> str:
+        if self.foremost is None:
+            return ""
+        of = "The largest change" if self.foremost.kind == "extent" else "The largest change beyond outlines"
+        return f" {of}: {self.foremost.sentence()}."
 
     def _summary(self) -> tuple[str, Rows]:
         title = f"{len(self.changes)} changes from {self.names[0]} to {self.names[1]}"
@@ -155,8 +167,9 @@ class SegmentChanges(Summarised):
         }
 
 
-_WORDS: dict[Kind, tuple[str, str]] = {
-    "extent": ("covers other pixels", "cover other pixels"),
+_WORDS: dict[Kind | Literal["same"], tuple[str, str]] = {
+    "same": ("is the same", "are the same"),
+    "extent": ("differs in its outline alone", "differ in their outlines alone"),
     "relabelled": ("has another category", "have another category"),
     "lost": ("is lost", "are lost"),
     "new": ("is new", "are new"),
@@ -272,15 +285,20 @@ def segment_changes(
         mine, theirs = first.map.ids == one, second.map.ids == other
         mask = mine ^ theirs if equal else mine | theirs
         titles = first.title(one), second.title(other)
-        found.append(SegmentChange("extent" if equal else "relabelled", one, other, titles, iou, mask))
+        words = _words(first, one), _words(second, other)
+        found.append(SegmentChange("extent" if equal else "relabelled", one, other, titles, words, iou, mask))
     for segment in areas[0].keys() - {one for one, _ in pairs}:
-        instead = second.title(_most({o: n for (s, o), n in shared.items() if s == segment}))
+        instead = _most({o: n for (s, o), n in shared.items() if s == segment})
         mask = first.map.ids == segment
-        found.append(SegmentChange("lost", segment, None, (first.title(segment), instead), 0.0, mask))
+        titles = first.title(segment), second.title(instead)
+        words = _words(first, segment), _words(second, instead)
+        found.append(SegmentChange("lost", segment, None, titles, words, 0.0, mask))
     for segment in areas[1].keys() - {other for _, other in pairs}:
-        before = first.title(_most({s: n for (s, o), n in shared.items() if o == segment}))
+        before = _most({s: n for (s, o), n in shared.items() if o == segment})
         mask = second.map.ids == segment
-        found.append(SegmentChange("new", None, segment, (before, second.title(segment)), 0.0, mask))
+        titles = first.title(before), second.title(segment)
+        words = _words(first, before), _words(second, segment)
+        found.append(SegmentChange("new", None, segment, titles, words, 0.0, mask))
     found.sort(key=lambda change: (-change.pixels, list(KINDS).index(change.kind), change.first or change.second or 0))
     differing = sum(
         pixels
@@ -295,6 +313,14 @@ def _overlaps(first: Merged, second: Merged) -> dict[tuple[int, int], int]:
     pairs = torch.stack([first.map.ids.flatten(), second.map.ids.flatten()])
     both, counts = pairs.unique(dim=1, return_counts=True)
     return {(one, other): count for (one, other), count in zip(both.T.tolist(), counts.tolist(), strict=True)}
+
+
+def _words(merged: Merged, segment: int) -> str:
+    """What a sentence calls a segment: ``"car (score 87 %)"``, ``"road"``, ``"void, part of no segment"``."""
+    if segment == VOID:
+        return "void, part of no segment"
+    fate = merged.fate(segment)
+    return f"{fate.name} (score {percent(fate.score, 0)})" if isinstance(fate, InstanceFate) else fate.name
 
 
 def _most(pixels: dict[int, int]) -> int:

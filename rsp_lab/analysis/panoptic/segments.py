@@ -127,8 +127,8 @@ class SegmentStory(Summarised):
         first, share = next(iter(self.shares.items()))
         words = [
             f"{self.place.title}: {of}, it {kept}.",
-            f"The semantic branch calls {percent(share, 0)} of these pixels {first}; {self.margins()}, which the merge "
-            "does not use.",
+            f"The semantic branch calls {percent(share, 0)} of these pixels {first} ({self.margins()}); a detection "
+            "that is kept overrules it.",
         ]
         own = self.own_share
         if self.attribution is not None and own is not None:

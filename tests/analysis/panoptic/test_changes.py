@@ -65,7 +65,8 @@ def test_every_kind_of_change_by_hand() -> None:
     assert (found.same, found.differing) == (0, 8 + 6 + 2)
     assert [change.pixels for change in found.changes] == sorted((c.pixels for c in found.changes), reverse=True)
     assert found.foremost is told["relabelled"]
-    assert "no segment is the same, 3 cover other pixels, 1 has another category, 1 is new" in found.sentence()
+    assert ": of 4 segments, 3 differ in their outlines alone, 1 has another category; 1 is new." in found.sentence()
+    assert "The largest change beyond outlines: car (score 90 %) → truck (score 90 %) on 8 px" in found.sentence()
     assert found.at((0, 0)) is not None
     assert found.at((7, 5)) is None
 
@@ -74,7 +75,20 @@ def test_what_is_lost_says_what_is_there_instead() -> None:
     first, second = merged(street(), (CAR, slice(4, 6), slice(0, 4))), merged(street())
     (lost,) = (change for change in segment_changes(first, second).changes if change.kind == "lost")
 
-    assert lost.sentence() == "car 90 % is lost: most of its 8 px are road"
+    assert lost.titles == ("car 90 %", "road")
+    assert lost.sentence() == "car (score 90 %) is lost: most of its 8 px are road"
+
+
+def test_what_is_lost_to_void_says_what_void_is() -> None:
+    labels = street()
+    labels[4:6, :4] = 0
+    first, second = merged(labels, (CAR, slice(4, 6), slice(0, 4))), merged(labels)
+    found = segment_changes(first, second, ("a", "b"))
+
+    assert found.sentence() == (
+        "a and b differ on 10 % of the pixels: of 3 segments, 2 are the same, 1 is lost. The largest change beyond "
+        "outlines: car (score 90 %) is lost: most of its 8 px are void, part of no segment."
+    )
 
 
 def test_nothing_changed_is_said() -> None:

@@ -79,7 +79,7 @@ def test_a_thing_has_its_merge_record_and_an_attribution_of_its_class(seen: Pano
     assert story.attribution is not None
     assert torch.tensor(story.attribution.target_value).sigmoid() == pytest.approx(place.fate.score, abs=1e-5)
     assert f"keeps {place.fate.kept:,} of the {place.fate.area:,} px" in story.sentence()
-    assert "which the merge does not use" in story.sentence()
+    assert "a detection that is kept overrules it" in story.sentence()
     assert all(claim.fate.rank != place.fate.rank for claim in story.claims)
     assert explain_segment(seen, place.pixel, method=None).attribution is None
 
