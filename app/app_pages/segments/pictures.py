@@ -19,8 +19,9 @@ from app.charts.signed_cells import add_signed_cells, grey_uri, in_fine_cells
 from app.charts.theme import is_dark
 from app.shell.picker import enlarged, is_narrow
 from app.shell.text import escape
+from rsp_lab.analysis.ledger.extent import Box
 from rsp_lab.analysis.panoptic.merge import Merged
-from rsp_lab.analysis.panoptic.names import PlacedName, placed_names
+from rsp_lab.analysis.panoptic.names import PlacedName, placed_names, set_aside
 from rsp_lab.analysis.panoptic.places import Place
 from rsp_lab.data.labels import colour
 from rsp_lab.data.panoptic.categories import VOID
@@ -34,6 +35,8 @@ _NAMES_FOR = 500
 """Screen pixels that it has at least but on a telephone: names have room there."""
 _SIDE = 1024
 _FONT, _SMALL = 12, 11
+_RING = 17
+"""Screen pixels that the ring at the selected pixel takes up, with a little air."""
 _STRIPES, _STRIPE = 9, 3
 Pixel = tuple[int, int]
 
@@ -69,7 +72,7 @@ def panoptic_html(
     pictures = [picture_uri(_ground(image, merged, shown, times))]
     if chosen is not None:
         pictures.append(picture_uri(_outlined(chosen, times)))
-    placed = _place_names(merged, known) if shown == Shown.SEGMENTS else ()
+    placed = _place_names(merged, known, pixel) if shown == Shown.SEGMENTS else ()
     areas = merged.map.areas
     images = "".join(f'<img src="{uri}" alt="">' for uri in pictures)
     names = "".join(
@@ -93,13 +96,25 @@ def names_html(merged: Merged, placed: Sequence[PlacedName]) -> str:
     return legend_html(chip(shade, text) for shade, text in zip(shades, words, strict=True))
 
 
+def semantic_html(merged: Merged) -> str:
+    """The classes of the semantic map with their colours, most pixels first, and in words what has no tint there."""
+    table = merged.table.semantic
+    areas = merged.labels.flatten().long().bincount(minlength=256)
+    present = [int(label) for label in areas.argsort(descending=True, stable=True) if areas[label]]
+    shades = {label: "#{:02x}{:02x}{:02x}".format(*shade) for label, shade in enumerate(table.palette) if label}
+    chips = [chip(shades[label], table.classes[label]) for label in present if label in shades]
+    if 0 in present:
+        chips.append('<span class="rsp-quiet">not tinted: things, which this map does not tell apart</span>')
+    return legend_html(chips)
+
+
 def _at(place: tuple[float, float], size: tuple[int, int]) -> str:
     down, along = (100 * (at + 0.5) / side for at, side in zip(place, size, strict=True))
     return f"top:{down:.2f}%;left:{along:.2f}%"
 
 
-def score_figure(image: Tensor, values: Tensor, place: Place, end: float) -> go.Figure:
-    """What each pixel does for the class of a thing, around it; its pixels are outlined."""
+def score_figure(image: Tensor, values: Tensor, place: Place, window: Box, end: float) -> go.Figure:
+    """What each pixel of a window does for the class of a thing, whose pixels are outlined."""
     size = image.shape[-2], image.shape[-1]
     times = max(1, _SIDE // max(size))
     grounds = grey_uri(image, is_dark()), picture_uri(_outlined(place.mask, times))
@@ -107,7 +122,7 @@ def score_figure(image: Tensor, values: Tensor, place: Place, end: float) -> go.
     cells, unit = score_cells(values)
     if bool((cells != 0).any()):
         add_signed_cells(figure, cells, size, end, unit, most=FINE)
-    top, left, bottom, right = place.detail
+    top, left, bottom, right = window
     # It lies below words of any length, and so moves: nothing is selected here.
     figure.update_layout(meta={})
     figure.update_xaxes(range=[left, right])
@@ -126,8 +141,9 @@ def _ground(image: Tensor, merged: Merged, shown: Shown, times: int) -> np.ndarr
         return photo
     if shown == Shown.SEMANTIC:
         labels = np.kron(merged.labels.numpy(), np.ones((times, times), np.uint8)).astype(np.uint8)
-        over = colour(labels, merged.table.semantic)
-        return _rimmed((0.4 * photo + 0.6 * over).round().astype(np.uint8), labels, ())
+        tinted = (0.4 * photo + 0.6 * colour(labels, merged.table.semantic)).round().astype(np.uint8)
+        # Grey stands for things together, and for buildings: a tint would make them one.
+        return _rimmed(np.where((labels == 0)[..., None], photo, tinted), labels, ())
     ids = np.kron(merged.map.ids.numpy(), np.ones((times, times), np.int32)).astype(np.int32)
     picture = painted(photo, SegmentMap(torch.from_numpy(ids), merged.map.segments), merged.table)
     rows, columns = np.indices(ids.shape)
@@ -164,10 +180,12 @@ def _larger(image: Tensor, times: int) -> np.ndarray:
     return np.asarray(photo.resize((photo.width * times, photo.height * times), Image.Resampling.BICUBIC))
 
 
-def _place_names(merged: Merged, known: Mapping[int, int] | None) -> tuple[PlacedName, ...]:
+def _place_names(merged: Merged, known: Mapping[int, int] | None, pixel: Pixel) -> tuple[PlacedName, ...]:
     share = merged.size[1] / (PHONE if is_narrow() else enlarged(_NAMES_FOR))  # image pixels a screen pixel
 
     def box(font: int, words: str) -> tuple[float, float]:
         return 1.15 * font * share, (0.56 * font * len(words) + 4) * share
 
-    return placed_names(merged, lambda words: box(_FONT, words), lambda words: box(_SMALL, words), known)
+    placed = placed_names(merged, lambda words: box(_FONT, words), lambda words: box(_SMALL, words), known)
+    sizes = [box(_FONT if one.number is None else _SMALL, one.words) for one in placed]
+    return set_aside(placed, sizes, pixel, _RING * share, merged.size)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rsp_lab.analysis.panoptic.merge import Merged
 from rsp_lab.analysis.targets.room import roomiest
@@ -84,6 +84,36 @@ def placed_names(
         taken.append((centre, size))
         found.append(PlacedName(segment, merged.title(segment), number, centre))
     return tuple(sorted(found, key=lambda one: (one.number is not None, one.number or 0)))
+
+
+def set_aside(
+    placed: Sequence[PlacedName], sizes: Sequence[Size], pixel: tuple[int, int], ring: float, size: tuple[int, int]
+) -> tuple[PlacedName, ...]:
+    """The names, of which those under the ring at the selected pixel stand beside it.
+
+    The numbers are not given anew: a click moves a name and renames none.
+
+    Args:
+        placed: where they would stand.
+        sizes: height and width of each, in pixels of the image.
+        pixel: the selected one, (y, x).
+        ring: the ring's diameter in pixels of the image.
+        size: (y, x) of the image.
+    """
+    found = list(placed)
+    for number, (one, extent) in enumerate(zip(placed, sizes, strict=True)):
+        if one.centre is None or not _overlap(one.centre, extent, pixel, (ring, ring)):
+            continue
+        down, along = ((side + ring) / 2 for side in extent)
+        (y, x), (middle, centre) = pixel, one.centre
+        beside = [(y - down, centre), (y + down, centre), (middle, x - along), (middle, x + along)]
+        beside.sort(key=lambda at: abs(at[0] - middle) + abs(at[1] - centre))
+        inside = [at for at in beside if all(e / 2 <= a <= s - e / 2 for a, e, s in zip(at, extent, size, strict=True))]
+        others = [(at.centre, taken) for at, taken in zip(found, sizes, strict=True) if at.centre and at is not one]
+        free = [at for at in inside if not any(_overlap(at, extent, *other) for other in others)]
+        if free or inside:
+            found[number] = replace(one, centre=(free or inside)[0])
+    return tuple(found)
 
 
 def names_below(placed: tuple[PlacedName, ...]) -> list[str]:

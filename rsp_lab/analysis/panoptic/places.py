@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,16 +56,24 @@ class Place(Summarised):
     @property
     def detail(self) -> Box:
         """(top, left, bottom, right) of the part of the image with its pixels and as much around them."""
-        rows, columns = self.mask.shape
-        centre_y, centre_x = self.mask.nonzero().double().mean(0).tolist()
-        return contributing_box(
-            [self.mask.double()], (rows, columns), (centre_y, centre_x), least=_LEAST_DETAIL, margin=2.0
-        )
+        return window_around([self.mask])
 
     @property
     def pixel(self) -> tuple[int, int]:
         """(y, x), the innermost one."""
         return innermost(self.mask.numpy(), 0, 0)
+
+
+def window_around(masks: Sequence[Bool[Tensor, "y x"]]) -> Box:
+    """The part of an image with some regions of it and as much around them, in the image's proportions.
+
+    Args:
+        masks: at least one, all of one image.
+    """
+    rows, columns = masks[0].shape
+    centre_y, centre_x = masks[0].nonzero().double().mean(0).tolist()
+    sizes = [mask.double() for mask in masks]
+    return contributing_box(sizes, (rows, columns), (centre_y, centre_x), least=_LEAST_DETAIL, margin=2.0)
 
 
 def place_at(merged: Merged, pixel: tuple[int, int]) -> Place:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rsp_lab.analysis.panoptic.merge import Merged
-from rsp_lab.analysis.panoptic.names import PlacedName, names_below, placed_names
+from rsp_lab.analysis.panoptic.names import PlacedName, names_below, placed_names, set_aside
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 
 
@@ -55,3 +55,30 @@ def test_what_has_a_number_keeps_it_and_others_follow(merged: Merged) -> None:
 
     assert next(one.number for one in again if one.segment == first.segment) == 40
     assert all(one.number >= 40 for one in again if one.number is not None)
+
+
+@pytest.mark.parametrize("pixel", [(20, 30), (20, 0), (0, 59), (39, 59)])
+def test_what_the_ring_would_hide_stands_beside_it(pixel: tuple[int, int]) -> None:
+    hidden = PlacedName(1, "car 90 %", 1, (float(pixel[0]), float(pixel[1])))
+    elsewhere = PlacedName(2, "car 80 %", 2, (5.0, 20.0))
+    (aside, other) = set_aside([hidden, elsewhere], [(3, 2), (3, 2)], pixel, 6, (40, 60))
+
+    assert aside.centre is not None
+    y, x = aside.centre
+    assert abs(y - pixel[0]) >= 4.5 or abs(x - pixel[1]) >= 4
+    assert 0 <= y < 40
+    assert 0 <= x < 60
+    assert (aside.number, other) == (1, elsewhere)
+
+
+def test_what_is_set_aside_covers_no_other_name() -> None:
+    hidden, right = PlacedName(1, "car", 1, (20.0, 30.0)), PlacedName(2, "bus", None, (20.0, 35.0))
+    (aside, _) = set_aside([hidden, right], [(3, 2), (3, 4)], (20, 30), 6, (40, 60))
+
+    assert aside.centre == (20, 26)
+
+
+def test_what_lies_under_the_ring_s_edge_moves_no_farther_than_it_must() -> None:
+    (aside,) = set_aside([PlacedName(1, "car", None, (23.0, 31.0))], [(3, 12)], (20, 30), 6, (40, 60))
+
+    assert aside.centre == (24.5, 31)

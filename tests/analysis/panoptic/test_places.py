@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rsp_lab.analysis.panoptic.merge import Merged, MergeRule, merge
-from rsp_lab.analysis.panoptic.places import place_at, places, segment_place
+from rsp_lab.analysis.panoptic.places import place_at, places, segment_place, window_around
 from rsp_lab.data.panoptic.categories import STREET_PANOPTIC, VOID
 from rsp_lab.models.panoptic.detections import Detections
 
@@ -50,3 +50,16 @@ def test_the_places_cover_the_image_once_and_the_largest_comes_first(merged: Mer
 def test_a_pixel_outside_is_refused(merged: Merged) -> None:
     with pytest.raises(ValueError, match="outside the image of 4 x 5"):
         place_at(merged, (4, 0))
+
+
+def test_one_window_holds_several_regions() -> None:
+    near, far = torch.zeros(2, 40, 80, dtype=torch.bool)
+    near[4:8, 6:10] = True
+    far[20:24, 30:34] = True
+    top, left, bottom, right = window_around([near, far])
+
+    assert top <= 3.5
+    assert left <= 5.5
+    assert bottom >= 23.5
+    assert right >= 33.5
+    assert (right - left) / (bottom - top) == pytest.approx(2)
