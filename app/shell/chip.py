@@ -12,7 +12,7 @@ from app.shell.selection import SIDES, Selection
 from app.shell.sources import Source
 from app.shell.text import escape
 from app.store.models import Photograph
-from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
 
 CHANGE = "Change"
 
@@ -64,12 +64,19 @@ def without_image(source: Source, names: tuple[str, str]) -> str:
 
 
 def image_words(shown: Photograph) -> str:
-    """What the image is called, e.g. ``"scene 3 of person-rider, reading rider"``."""
+    """What the image is called, e.g. ``"scene 3 of person-rider, reading rider"``; with its size where that is not the
+    usual one, for a scene of another size is another picture."""
     scene = shown.scene
     if scene is None:
         return shown.sample.name
     case = scene.ambiguities[0].case
-    return f"scene {scene.seed - FIRST_SEED['test']} of {case}, reading {reading_names(case)[scene.reading]}"
+    size = "" if shown.size == SIZE else f", {size_words(shown.size)}"
+    return f"scene {scene.seed - FIRST_SEED['test']} of {case}, reading {reading_names(case)[scene.reading]}{size}"
+
+
+def size_words(size: tuple[int, int]) -> str:
+    """(y, x) in words, e.g. ``"128 x 256 px"``."""
+    return f"{size[0]} x {size[1]} px"
 
 
 def _models(names: tuple[str, str]) -> list[str]:

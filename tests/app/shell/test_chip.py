@@ -11,7 +11,7 @@ from app.shell.sources import Source
 from app.shell.text import as_read
 from app.store.models import Photograph, cached_pair
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL
 
 
 def test_a_scene_is_called_by_its_number_case_and_reading() -> None:
@@ -19,6 +19,12 @@ def test_a_scene_is_called_by_its_number_case_and_reading() -> None:
 
     assert chip.image_words(first) == "scene 7 of person-rider, reading person"
     assert chip.image_words(second) == "scene 7 of person-rider, reading rider"
+
+
+def test_a_scene_of_another_size_says_its_size() -> None:
+    small, _ = cached_pair("person-rider", FIRST_SEED["test"] + 7, None, SMALL)
+
+    assert chip.image_words(small) == "scene 7 of person-rider, reading person, 128 x 256 px"
 
 
 def test_a_photograph_is_called_by_its_name() -> None:
