@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.app_pages.segments import stories
-from app.app_pages.segments.pictures import Shown, names_html, panoptic_html
+from app.app_pages.segments.pictures import Shown, names_html, panoptic_html, semantic_html
+from app.shell.chip import size_words
 from app.shell.choices import choose, choose_number, control_columns, select
 from app.shell.heading import Heading
 from app.shell.link import set_pixel
 from app.shell.selection import SIDES, Selection
-from app.shell.text import draw_head, escape
-from app.store.models import segments_of
+from app.shell.text import draw_caption, draw_head, escape
+from app.store.models import Photograph, scene_size, segments_of
 from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.panoptic.changes import (
     KINDS,
@@ -60,7 +61,7 @@ class Choices:
 def draw(selection: Selection, heading: Heading) -> None:
     passes, problems = passes_of(selection, heading)
     if passes == (None, None):
-        draw_nothing(heading, problems[1] or problems[0] or "")
+        draw_nothing(heading, selection.shown, problems[1] or problems[0] or "")
         return
     choices = choose_all(heading)
     passes = (_merged_by(passes[0], choices.score), _merged_by(passes[1], choices.score))
@@ -96,13 +97,16 @@ def passes_of(selection: Selection, heading: Heading) -> tuple[Passes, tuple[str
     return (found[0], found[1]), (problems[0], problems[1])
 
 
-def draw_nothing(heading: Heading, problem: str) -> None:
+def draw_nothing(heading: Heading, shown: Photograph, problem: str) -> None:
     """Neither model finds segments: what is missing, and a way to models that have it."""
     heading.write("These models find no segments: they have no instance branch.")
     st.info(escape(problem))
     pair = shipped_panoptic()[:2]
     if len(pair) == 2:
         st.button(f"Take {pair[0]} and {pair[1]}", key="segments-pair", on_click=_take, args=(pair,))
+        size = scene_size(pair)
+        if shown.scene is not None and size != shown.size:
+            st.caption(escape(f"The picture changes with them: these models have scenes of {size_words(size)}."))
 
 
 def _take(pair: tuple[str, str]) -> None:
@@ -148,7 +152,7 @@ def _sentences(
     """The page's sentence, its note, and the line about the selected segment."""
     y, x = selection.result.pixel
     here = ", ".join(f"{story.place.title} in {story.name}" for story in told if story is not None)
-    below = (f"At y {y}, x {x}: {here}.", "")
+    below = (f"At y {y}, x {x}: {here}.", "A thing’s percentage is its score.")
     if compared is None:
         (seen,) = (one for one in passes if one is not None)
         areas = seen.merged.map.areas
@@ -183,7 +187,9 @@ def draw_pictures(
             )
             st.html(picture)
             with st.container(key=f"lines-3-segments-{side}"):
-                if seen.merged.map.segments:
+                if shown == Shown.SEMANTIC:
+                    st.html(semantic_html(seen.merged))
+                elif seen.merged.map.segments:
                     st.html(names_html(seen.merged, placed))
                 else:
                     st.caption("No segment at all: everything is void.")
@@ -198,9 +204,7 @@ def draw_changes(heading: Heading, compared: PanopticComparison) -> None:
     first.markdown("##### What changed, left to right")
     kind = choose(heading, second, "Show", "segments_kind", (ALL, *KINDS))
     picked = [change for change in compared.changes.changes if kind in (ALL, change.kind)]
-    if not picked:
-        st.info("No segment changed." if kind == ALL else f"No segment changed in this way: {kind}.")
-    with st.container(horizontal=True, gap="small", key="segments-changes"):
+    with st.container(key="segments-changes"):
         for number, change in enumerate(picked[:LISTED], 1):
             st.button(
                 escape(change_words(change)),
@@ -209,8 +213,13 @@ def draw_changes(heading: Heading, compared: PanopticComparison) -> None:
                 args=(change.pixel,),
                 help=escape(f"{change.sentence()} ({KINDS[change.kind]})"),
             )
+        if not picked:
+            st.caption("No segment changed." if kind == ALL else f"No segment changed in this way: {kind}.")
+        # The room of all of them: what stands below stays where it is.
+        for _ in range(min(LISTED, len(compared.changes.changes)) - max(1, len(picked[:LISTED]))):
+            st.html("<i></i>")
     more = f"And {len(picked) - LISTED} more with fewer pixels. " if len(picked) > LISTED else ""
-    st.caption(escape(f"{more}{compared.sentences()[1]}"))
+    draw_caption(f"{more}{compared.sentences()[1]}", "segments-changes", 3)
 
 
 def change_words(change: SegmentChange) -> str:

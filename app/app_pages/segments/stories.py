@@ -16,12 +16,12 @@ from app.charts.theme import draw as draw_chart
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable, may_start
 from app.shell.selection import SIDES, Selection
-from app.shell.text import draw_caption, escape
+from app.shell.text import draw_caption, draw_head, escape
 from app.store.private_models import private_copy
 from app.store.results import results
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.panoptic.fates import InstanceFate
-from rsp_lab.analysis.panoptic.places import place_at
+from rsp_lab.analysis.panoptic.places import place_at, window_around
 from rsp_lab.analysis.panoptic.score import SCORE_METHODS, attribute_score
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.analysis.panoptic.segments import SegmentStory, explain_segment
@@ -73,7 +73,7 @@ def _attributed(selection: Selection, side: int, seen: PanopticPass, story: Segm
 
 def draw_stories(selection: Selection, told: Stories) -> None:
     """Both stories side by side: in words, margins by level, the merge record, and what a thing's class rests on."""
-    st.markdown("##### Why it is what it is")
+    st.markdown("##### What decides the selected segment")
     _beside(told, _draw_words)
     ends = level_ends(
         (level_parts(ledger.sums, ledger.bias), ledger.total)
@@ -113,7 +113,7 @@ def _draw_ledger(side: str, story: SegmentStory, number: int, ends: tuple[float,
 
 
 def _draw_record(side: str, story: SegmentStory) -> None:
-    st.markdown("**In the merge**")
+    st.markdown("**How the pixels are shared out**")
     st.html(f'<ul class="rsp-record">{"".join(f"<li>{escape(line)}</li>" for line in story.record())}</ul>')
     left = story.merged.unaccounted
     st.caption(f"Pixels that the record does not account for: {left}.")
@@ -125,14 +125,17 @@ def _draw_scores(selection: Selection, told: Stories) -> None:
     end, most = scale_of(maps or [torch.zeros(1)])
     titles = {story.attribution.title for story in told if story is not None and story.attribution is not None}
     st.markdown(f"##### What the class rests on, by {escape(', '.join(titles))}")
+    st.caption("A part of the image around what is selected, the same left and right.")
+    window = window_around([one.place.mask for one in told if one is not None and one.attribution is not None])
 
     def draw(side: str, story: SegmentStory) -> None:
+        draw_head(story.name, side)
         attribution, fate = story.attribution, story.place.fate
         if attribution is None or not isinstance(fate, InstanceFate):
             st.caption("No thing is selected here: nothing has a score.")
             return
         image = selection.shown.sample.image
-        draw_chart(score_figure(image, attribution.values, story.place, end), f"segment-score-{side}")
+        draw_chart(score_figure(image, attribution.values, story.place, window, end), f"segment-score-{side}")
         own, gap = story.own_share, attribution.residual
         share = "" if own is None else f"{percent(own, 0)} of what speaks for {fate.name} lies on its own pixels. "
         missed = "" if gap is None else f" The pixels miss the change by a relative {significant(gap, 1)}."

@@ -50,6 +50,7 @@ def test_models_without_segments_are_told_what_is_missing(page: AppTest, monkeyp
 
     assert "These models find no segments: they have no instance branch" in said
     assert "scenes-rsp4 has no instance branch" in as_read(page.info[0].value)
+    assert "The picture changes with them: these models have scenes of 128 x 256 px." in captions(page)
 
 
 def test_a_button_takes_the_shipped_pair(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +108,8 @@ def test_changes_of_one_kind(page: AppTest, compared: PanopticComparison) -> Non
 
     shown = [as_read(one.label) for one in page.button if one.key.startswith("segments-change")]
     assert shown == wanted[: segments.LISTED]
+    room = min(segments.LISTED, len(compared.changes.changes))
+    assert len(shown) + sum(element.proto.body == "<i></i>" for element in page.get("html")) == room
 
 
 def test_nothing_found_is_an_honest_result(page: AppTest) -> None:
@@ -129,3 +132,23 @@ def test_a_picture_has_the_selected_pixel_and_its_names(compared: PanopticCompar
     assert '<b style="top:2.73%;left:1.76%">' in picture
     below = pictures.names_html(seen.merged, placed)
     assert below.count("<i ") == sum(one.number is not None or one.centre is None for one in placed)
+
+
+def test_the_semantic_map_names_its_classes_and_what_has_no_tint(compared: PanopticComparison) -> None:
+    merged = compared.left.merged
+    legend = as_read(pictures.semantic_html(merged))
+    names = merged.table.semantic.classes
+    present = {names[int(label)] for label in merged.labels.unique() if label}
+
+    assert legend.count("<i ") == len(present)
+    assert all(name in legend for name in present)
+    assert "not tinted: things" in legend
+
+
+def test_both_parts_of_the_image_have_their_model_s_name(page: AppTest, compared: PanopticComparison) -> None:
+    pixel = pixel_of(compared.right, "thing")
+    run(page, **LINK, pixel=f"{pixel[0]},{pixel[1]}", segments_method="gradient x input")
+    heads = [as_read(element.value) for element in page.markdown]
+
+    assert all(sum(head.startswith(f"**{name}**") for head in heads) == 2 for name in NAMES)
+    assert any("the same left and right" in caption for caption in captions(page))
