@@ -1,4 +1,4 @@
-"""Flips: where the two models part, strongest first, whichever is right, and what tipped each."""
+"""Flips: where the two models part, strongest first, whichever is correct, and what tipped each."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ LEAST = 30
 ORDERS: dict[str, Callable[[Flip], float]] = {
     "strength": lambda flip: flip.story.score,
     "size": lambda flip: flip.story.pixels,
-    "right margin": lambda flip: flip.story.margins[1],
-    "left margin": lambda flip: flip.story.margins[0],
+    "right model’s margin": lambda flip: flip.story.margins[1],
+    "left model’s margin": lambda flip: flip.story.margins[0],
 }
 
 WAYS: tuple[tuple[str, str, dict[str, str]], ...] = (
@@ -48,8 +48,8 @@ MEASURES = f"""
   the least size are mostly jitter of boundaries and are left out.
 - **Strength**, by which flips are numbered: {RANK_RULE}.
 - **Margin** of a model: its own class over the other model’s, mean over the region, in logits.
-- **Better**: the right model is right on more of the region’s labelled pixels than the left one; **neither**: both on
-  as many, often none; **unknown**: no pixel of it is labelled.
+- **Right model better**: it is correct on more of the region’s labelled pixels than the left model; **neither**: both
+  on as many, often none; **unknown**: no pixel of it is labelled.
 - **Tipped by**: {TIPPING_RULE}. Every number in a sentence is one of a ledger, whose sum is proven.
 """
 
@@ -63,11 +63,11 @@ def draw(selection: Selection, heading: Heading) -> None:
     try:
         stories = stories_of(selection, heading, int(count), least)
     except REFUSED as problem:
-        heading.write("The flips of these models cannot be told.")
+        heading.write("The flips of these models cannot be listed.")
         st.error(escape(str(problem)))
         return
     if stories is None:
-        heading.write("The flips were not told to the end.")
+        heading.write("The list of flips is not finished.")
         st.info("You stopped it. Press the button above, or choose fewer flips.")
         return
     flips = pictures.flips_of(stories.stories)
@@ -101,8 +101,8 @@ def stories_of(selection: Selection, heading: Heading, count: int, least: int) -
         ValueError, LedgerError: as :func:`rsp_lab.analysis.comparison.flips.flip_stories`.
     """
     key = selection.key(("flips", count, least))
-    text = "Telling what tipped each flip"
-    if key not in results() and not may_start(text, f"Tell the {count} strongest flips", "flips-go"):
+    text = "Finding what tipped each flip"
+    if key not in results() and not may_start(text, f"List the {count} strongest flips", "flips-go"):
         return None
 
     def work() -> FlipStories:
@@ -121,7 +121,7 @@ def stories_of(selection: Selection, heading: Heading, count: int, least: int) -
 
 
 def pixel_counts(selection: Selection) -> dict[Verdict, int]:
-    """Of all pixels that the models label differently, by who is right there."""
+    """Of all pixels that the models label differently, by who is correct there."""
     truth = selection.shown.labels_for(selection.loaded[0])
     left, right = (view.labels for view in selection.views)
     counts = verdict_pixels(left, right, selection.loaded[0].table.classes, truth=truth)
@@ -129,26 +129,26 @@ def pixel_counts(selection: Selection) -> dict[Verdict, int]:
 
 
 def sentence(selection: Selection, stories: FlipStories) -> str:
-    """How often they part, and how often each is right there."""
+    """How often they part, and how often each is correct there."""
     left, right = selection.names
     share = f"{100 * selection.result.disagreeing_share:.3g} % of the image"
     regions = f"{stories.regions:,} region{'' if stories.regions == 1 else 's'}"
     if not has_true_labels(selection):
-        return f"{right} and {left} part on {share}, in {regions}; without labels nobody can say which is right."
+        return f"{right} and {left} part on {share}, in {regions}; without labels nobody can say which is correct."
     ours, theirs, neither, _ = pixel_counts(selection).values()
     return (
-        f"{right} and {left} part on {share}, in {regions}: there {right} is right on {ours:,} px, {left} on "
+        f"{right} and {left} part on {share}, in {regions}: there {right} is correct on {ours:,} px, {left} on "
         f"{theirs:,} px, neither on {neither:,} px."
     )
 
 
 def _true_words(selection: Selection, stories: FlipStories) -> str:
-    told = f"The {len(stories.stories)} strongest are told; sources are named by {stories.source_rule}."
+    told = f"The {len(stories.stories)} strongest are listed; sources are named by {stories.source_rule}."
     return told if stories.stories else ""
 
 
 def draw_overview(selection: Selection, stories: FlipStories, flips: Sequence[Flip], picked: Sequence[Flip]) -> None:
-    """The flips on the photograph, and how many there are both ways."""
+    """The flips on the photograph, and on how many which model is correct."""
     ground, size = photograph_uri(selection), selection.shown.size
     first, second = st.columns([1.75 if size[1] > 1.6 * size[0] else 1.2, 1], gap="medium")
     with first:
@@ -156,18 +156,18 @@ def draw_overview(selection: Selection, stories: FlipStories, flips: Sequence[Fl
         draw_chart(figure, "flips-overview")
         st.html(pictures.verdict_legend())
     with second:
-        st.markdown("##### Both ways")
+        st.markdown("##### Who is correct")
         everywhere = pixel_counts(selection)
         rows = {
             verdict: {
-                "flips told": str(sum(flip.verdict == verdict for flip in flips)),
+                "flips listed": str(sum(flip.verdict == verdict for flip in flips)),
                 "their px": f"{sum(flip.story.pixels for flip in flips if flip.verdict == verdict):,}",
                 "px, all": f"{everywhere[verdict]:,}",
             }
             for verdict in Verdict
         }
         draw_table(pd.DataFrame(rows).T)
-        st.caption("Told: the strongest. All: every pixel that is labelled differently, by who is right at that pixel.")
+        st.caption("Listed: the strongest. All: every pixel that is labelled differently, by who is correct there.")
         _draw_groups(stories)
 
 
@@ -176,7 +176,7 @@ def _draw_groups(stories: FlipStories) -> None:
     groups = [(key, count) for key, count in stories.groups().most_common(5) if count > 1]
     st.markdown("##### The same story more than once")
     if not groups:
-        st.caption("No two of the flips told have the same classes and were tipped by the same.")
+        st.caption("No two of the listed flips have the same classes and are tipped by the same cells.")
         return
     rows = [
         {

@@ -20,16 +20,18 @@ from rsp_lab.analysis.comparison.flips import FlipStory
 
 
 class Verdict(StrEnum):
-    """Which model is right on more of a flip's labelled pixels."""
+    """Which model is correct on more of a flip's labelled pixels."""
 
-    RIGHT = "right better"
-    LEFT = "left better"
+    RIGHT = "right model better"
+    LEFT = "left model better"
     NEITHER = "neither"
     UNKNOWN = "unknown"
 
 
 # Okabe and Ito's, which differ under every kind of colour vision.
 COLOURS = {Verdict.RIGHT: "#0072B2", Verdict.LEFT: "#E69F00", Verdict.NEITHER: "#7A7A78", Verdict.UNKNOWN: "#CC79A7"}
+LETTERS = {Verdict.RIGHT: "R", Verdict.LEFT: "L", Verdict.NEITHER: "N", Verdict.UNKNOWN: "?"}
+"""Beside a flip's number: they say the same without any colour."""
 VERDICTS = {"better": Verdict.RIGHT, "worse": Verdict.LEFT, "neither": Verdict.NEITHER, None: Verdict.UNKNOWN}
 _LEAST, _WIDE = 64, 240
 # How much of the surroundings a close look shows, over the region's longer side.
@@ -64,7 +66,7 @@ def flips_of(stories: Sequence[FlipStory]) -> tuple[Flip, ...]:
 
 
 def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, pixel: tuple[int, int]) -> go.Figure:
-    """Every flip in the colour of its verdict, with its number; a click selects a pixel."""
+    """Every flip in the colour of its verdict, with its number and the verdict's letter; a click selects a pixel."""
     picture = np.zeros((*size, 4), np.uint8)
     for flip in flips:
         mask = flip.story.mask.numpy()
@@ -77,7 +79,7 @@ def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, p
             x=[flip.pixel[1] for flip in flips],
             y=[flip.pixel[0] for flip in flips],
             mode="text",
-            text=[f"<b>{flip.number}</b>" for flip in flips],
+            text=[f"<b>{flip.number}{LETTERS[flip.verdict]}</b>" for flip in flips],
             textfont={"size": 13, "color": "#FFFFFF", "shadow": "0 0 3px #000, 0 0 3px #000"},
             customdata=[
                 [escape(f.story.left_class), escape(f.story.right_class), f.story.pixels, f.verdict] for f in flips
@@ -112,5 +114,5 @@ def look_window(story: FlipStory, image: Tensor) -> Box:
 
 
 def verdict_legend() -> str:
-    """The verdicts' colours."""
-    return legend_html(chip(COLOURS[verdict], verdict) for verdict in Verdict)
+    """The verdicts' colours and letters."""
+    return legend_html(chip(COLOURS[verdict], f"{LETTERS[verdict]}: {verdict}") for verdict in Verdict)

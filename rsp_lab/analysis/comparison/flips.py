@@ -155,7 +155,7 @@ class FlipStory(Summarised):
         left, right = self.names
         y, x = (round(place) for place in self.right.target.centre)
         words = (
-            f"{right} says {self.right_class} around ({y}, {x}), where {left} says {self.left_class} "
+            f"{right} says {self.right_class} around y {y}, x {x}, where {left} says {self.left_class} "
             f"({self.pixels:,} px). What tips it is {first.describe()}: {signed(first.right)} logits in {right}, "
             f"{signed(first.left)} in {left}. In all, {self.right_class} over {self.left_class} is "
             f"{signed(self.right.total)} against {signed(self.left.total)} logits."
@@ -165,7 +165,9 @@ class FlipStory(Summarised):
             words += f" What speaks most against it is {last.describe()}: {against}."
         if self.correct is not None:
             ours, theirs = self.correct
-            words += f" {right} is right on {percent(theirs, 0)} of the labelled pixels, {left} on {percent(ours, 0)}."
+            words += (
+                f" {right} is correct on {percent(theirs, 0)} of the labelled pixels, {left} on {percent(ours, 0)}."
+            )
         return words
 
     def _summary(self) -> tuple[str, Rows]:
@@ -180,7 +182,7 @@ class FlipStory(Summarised):
 
     def _title(self) -> str:
         y, x = (round(place) for place in self.right.target.centre)
-        return f"{self.left_class} or {self.right_class} around ({y}, {x}), {self.pixels} pixels"
+        return f"{self.left_class} or {self.right_class} around y {y}, x {x}, {self.pixels} pixels"
 
     def to_dict(self) -> dict[str, Any]:
         return {

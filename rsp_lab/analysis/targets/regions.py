@@ -135,7 +135,7 @@ def connected_region(
     ids = _array(labels, None)
     pixel = checked_pixel(pixel, (ids.shape[0], ids.shape[1]))
     mask = label_regions(ids == ids[pixel]).around(pixel)
-    name = f"the region around ({pixel[0]}, {pixel[1]})"
+    name = f"the region around y {pixel[0]}, x {pixel[1]}"
     return RegionTarget(mask, class_name, rival, name=name, plain_logit=plain_logit)
 
 
@@ -168,7 +168,7 @@ def flipped_region(
         )
     mask = label_regions((ours == ours[pixel]) & (theirs == theirs[pixel])).around(pixel)
     own, other = class_names[int(theirs[pixel])], class_names[int(ours[pixel])]
-    return RegionTarget(mask, class_name or own, rival or other, name=f"the flip around ({y}, {x})")
+    return RegionTarget(mask, class_name or own, rival or other, name=f"the flip around y {y}, x {x}")
 
 
 def class_zone(

@@ -135,7 +135,7 @@ def test_who_is_right_and_the_filters() -> None:
         )
         assert story.correct == pytest.approx(shares)
         ours, theirs = (f"{100 * share:.0f} %" for share in shares)
-        assert f"B is right on {theirs} of the labelled pixels, A on {ours}." in story.sentence()
+        assert f"B is correct on {theirs} of the labelled pixels, A on {ours}." in story.sentence()
     better, worse = told().better().stories, told().worse().stories
     assert better
     assert worse

@@ -25,7 +25,7 @@ from rsp_lab.models.weights import load, shipped
 from tests.kit.pages import run, tables
 
 NAMES = "scenes-baseline", "scenes-rsp4"
-WORDS = {"better": "right better", "worse": "left better", "neither": "neither", None: "unknown"}
+WORDS = {"better": "right model better", "worse": "left model better", "neither": "neither", None: "unknown"}
 
 
 def sample() -> Sample:
@@ -70,16 +70,18 @@ def test_both_directions_are_counted(page: AppTest) -> None:
         if ours != theirs:
             known = 0 <= true < classes
             better, worse = known and theirs == true, known and ours == true
-            counts["right better" if better else "left better" if worse else "neither" if known else "unknown"] += 1
+            counts[
+                "right model better" if better else "left model better" if worse else "neither" if known else "unknown"
+            ] += 1
     table = tables(page)[0]
     for verdict, count in counts.items():
         of_them = [story for story in stories().stories if WORDS[story.verdict] == verdict]
         assert table.loc[verdict].tolist() == [str(len(of_them)), f"{sum(s.pixels for s in of_them):,}", f"{count:,}"]
-    assert counts["right better"]
-    assert counts["left better"]
+    assert counts["right model better"]
+    assert counts["left model better"]
     assert f"in {stories().regions:,} regions" in said
-    assert f"scenes-rsp4 is right on {counts['right better']:,} px" in said
-    assert f"scenes-baseline on {counts['left better']:,} px" in said
+    assert f"scenes-rsp4 is correct on {counts['right model better']:,} px" in said
+    assert f"scenes-baseline on {counts['left model better']:,} px" in said
 
 
 @pytest.mark.parametrize("verdict", ["better", "worse"])
@@ -88,7 +90,7 @@ def test_one_direction_alone(page: AppTest, verdict: str) -> None:
 
     wanted = [s.sentence() for s in (stories().better() if verdict == "better" else stories().worse()).stories]
     said = [as_read(element.value) for element in page.markdown]
-    assert [words for words in said if " around (" in words] == wanted
+    assert [words for words in said if " around y " in words] == wanted
     assert wanted
 
 
@@ -98,7 +100,7 @@ def test_sorted_by_size(page: AppTest) -> None:
     sizes = [s.pixels for s in stories().stories]
     said = [as_read(element.value) for element in page.markdown]
     shown = [
-        next(s.pixels for s in stories().stories if s.sentence() == words) for words in said if " around (" in words
+        next(s.pixels for s in stories().stories if s.sentence() == words) for words in said if " around y " in words
     ]
     assert shown == sorted(sizes, reverse=True)
 
@@ -135,8 +137,8 @@ def test_without_labels_nobody_knows(page: AppTest, small_camvid: Path, monkeypa
     said = run(page, source="CamVid", left="scenes-baseline", right="scenes-rsp4", flips_least="1")
 
     # CamVid's labels are not in these models' classes.
-    assert "without labels nobody can say which is right" in said
-    assert tables(page)[0].loc["right better"].tolist() == ["0", "0", "0"]
+    assert "without labels nobody can say which is correct" in said
+    assert tables(page)[0].loc["right model better"].tolist() == ["0", "0", "0"]
     assert all(words.value.endswith("unknown") for words in page.markdown if words.value.startswith("**"))
 
 
@@ -156,9 +158,9 @@ def test_an_empty_choice_says_so(page: AppTest) -> None:
 def test_after_a_stop_it_waits_for_its_own_button(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Results()
     monkeypatch.setattr(flips, "results", lambda: store)
-    page.session_state["stopped"] = "Telling what tipped each flip"
+    page.session_state["stopped"] = "Finding what tipped each flip"
     run(page)
-    assert "not told to the end" in next(e.proto.body for e in page.get("html") if "not told" in e.proto.body)
+    assert "not finished" in next(e.proto.body for e in page.get("html") if "not finished" in e.proto.body)
 
     page.button(key="flips-go").click()
     run(page)
@@ -185,7 +187,7 @@ def test_choices_stand_in_the_link_and_a_stale_one_is_said(page: AppTest) -> Non
 
     assert page.segmented_control(key="flips_show").value == "neither"
     assert page.segmented_control(key="flips_count").value == "20"
-    assert "Choose one of: strength, size, right margin, left margin." in page.warning[0].value
+    assert "Choose one of: strength, size, right model’s margin, left model’s margin." in page.warning[0].value
 
 
 def test_a_close_look_holds_the_whole_flip() -> None:
@@ -196,3 +198,14 @@ def test_a_close_look_holds_the_whole_flip() -> None:
         assert left <= inner[1] < inner[3] <= right <= 512
         assert flip.story.mask[flip.pixel]
         assert flip.story.left_class in pictures.close_look(sample().image, flip)
+
+
+def test_a_letter_says_what_a_colour_says() -> None:
+    told = pictures.flips_of(stories().stories)
+    figure = pictures.overview_figure(told, (256, 512), "", (0, 0))
+    written = next(trace.text for trace in figure.data if trace.mode == "text")
+
+    assert list(written) == [f"<b>{flip.number}{pictures.LETTERS[flip.verdict]}</b>" for flip in told]
+    assert len(set(pictures.LETTERS.values())) == len(pictures.Verdict)
+    legend = as_read(pictures.verdict_legend())
+    assert all(f"{letter}: {verdict}" in legend for verdict, letter in pictures.LETTERS.items())
