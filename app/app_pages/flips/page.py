@@ -55,7 +55,7 @@ MEASURES = f"""
 
 
 def draw(selection: Selection, heading: Heading) -> None:
-    first, second, third, fourth = control_columns([2.3, 1.1, 1, 1.4])
+    first, second, third, fourth = control_columns([2.9, 1.05, 0.9, 1])
     shown = choose(heading, first, "Show", "flips_show", (ALL, *Verdict))
     order = select(heading, second, "Sorted by", "flips_order", tuple(ORDERS))
     least = choose_number(heading, third, "Least size, px", "flips_least", (1, 9999), LEAST)

@@ -34,6 +34,8 @@ LETTERS = {Verdict.RIGHT: "R", Verdict.LEFT: "L", Verdict.NEITHER: "N", Verdict.
 """Beside a flip's number: they say the same without any colour."""
 VERDICTS = {"better": Verdict.RIGHT, "worse": Verdict.LEFT, "neither": Verdict.NEITHER, None: Verdict.UNKNOWN}
 _LEAST, _WIDE = 64, 240
+_SIDE = 0.04
+"""Share of the picture's width."""
 # How much of the surroundings a close look shows, over the region's longer side.
 _AROUND = 0.6
 
@@ -79,6 +81,7 @@ def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, p
             x=[flip.pixel[1] for flip in flips],
             y=[flip.pixel[0] for flip in flips],
             mode="text",
+            textposition=[_beside(flip.pixel[1], size[1]) for flip in flips],
             text=[f"<b>{flip.number}{LETTERS[flip.verdict]}</b>" for flip in flips],
             textfont={"size": 13, "color": "#FFFFFF", "shadow": "0 0 3px #000, 0 0 3px #000"},
             customdata=[
@@ -93,6 +96,11 @@ def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, p
     mark_pixel(figure, pixel)
     figure.update_layout(meta={"pick": list(size)}, hoverlabel_bgcolor=paper())
     return figure
+
+
+def _beside(x: int, columns: int) -> str:
+    """Where a number stands by its pixel: on it, but at the picture's sides towards the middle, to be whole."""
+    return "middle right" if x < _SIDE * columns else "middle left" if x > (1 - _SIDE) * columns else "middle center"
 
 
 def close_look(image: Tensor, flip: Flip) -> str:

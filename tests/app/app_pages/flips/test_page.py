@@ -209,3 +209,12 @@ def test_a_letter_says_what_a_colour_says() -> None:
     assert len(set(pictures.LETTERS.values())) == len(pictures.Verdict)
     legend = as_read(pictures.verdict_legend())
     assert all(f"{letter}: {verdict}" in legend for verdict, letter in pictures.LETTERS.items())
+
+
+def test_a_number_at_a_side_of_the_picture_stands_towards_its_middle() -> None:
+    told = pictures.flips_of(stories().stories)
+    figure = pictures.overview_figure(told, (256, 512), "", (0, 0))
+    written = next(trace for trace in figure.data if trace.mode == "text")
+
+    for x, position in zip(written.x, written.textposition, strict=True):
+        assert position == ("middle right" if x < 20.48 else "middle left" if x > 491.52 else "middle center")
