@@ -135,7 +135,7 @@ class SegmentChanges(Summarised):
     def words(self) -> str:
         """How much changed, as the end of a sentence that begins with whose segments these are."""
         share = percent(self.differing / (self.size[0] * self.size[1]))
-        counts: dict[Kind | Literal["same"], int] = {"same": self.same, **self.counts}
+        counts = {"same": self.same, **{str(kind): count for kind, count in self.counts.items()}}
         new = counts.pop("new")
         told = [f"{count} {_WORDS[kind][count > 1]}" for kind, count in counts.items() if count]
         before = sum(counts.values())
@@ -167,7 +167,7 @@ class SegmentChanges(Summarised):
         }
 
 
-_WORDS: dict[Kind | Literal["same"], tuple[str, str]] = {
+_WORDS: dict[str, tuple[str, str]] = {
     "same": ("is the same", "are the same"),
     "extent": ("differs in its outline alone", "differ in their outlines alone"),
     "relabelled": ("has another category", "have another category"),
