@@ -107,15 +107,18 @@ class Verdicts:
         if kind == "turned" and self.both == self.total:
             return f"Both models follow the cue in all {self.total:,} drawn scenes."
         if kind == "turned":
+            neither = f", neither in {self.neither:,}" if self.neither else ""
             return (
                 f"In {self.both:,} of {self.total:,} drawn scenes both models follow the cue; only {right} does in "
-                f"{self.right:,}, only {left} in {self.left:,}."
+                f"{self.right:,}, only {left} in {self.left:,}{neither}."
             )
         if self.total == self.unknown:
             return f"{right} and {left} part in {self.total:,} regions; without labels nobody can say which is right."
+        others = [f"; neither is right in {self.neither:,}"] if self.neither else []
+        others += [f"; the truth is not known in {self.unknown:,}"] if self.unknown else []
         return (
             f"{right} is right and {left} wrong in {self.right:,} of {self.total:,} regions; the reverse in "
-            f"{self.left:,}."
+            f"{self.left:,}{''.join(others)}."
         )
 
 
@@ -253,13 +256,20 @@ class ScanCard(Summarised):
     def reason(self) -> str:
         """What made the difference, by :data:`LEVEL_RULE` and :data:`CONTEXT_RULE`."""
         between = f"by which the cue moves {self.names[self.told]}" if self.kind == "turned" else "between them"
-        share = self.context_used
-        beyond = "none" if share <= 0 else percent(share, 0) if share <= 1 else "more than all"
         place = _source_words(self.source) + (f" on {self.level_name}" if self.level_name else "")
         return (
             f"Of the {significant(self.whole)} logits {between}, the largest part, {significant(self.part)}, comes "
-            f"from {place}; {beyond} of them come from beyond the region."
+            f"from {place}; {self._beyond()}."
         )
+
+    def _beyond(self) -> str:
+        """How much comes from beyond the region, by :data:`CONTEXT_RULE`; the rest of it can have the other sign."""
+        share = self.context_used
+        if share > 1:
+            return "context from beyond the region adds more than all of them, and the rest works against it"
+        if share < 0:
+            return "context from beyond the region, on balance, works against them"
+        return f"{percent(share, 0) if share else 'none'} of them come from beyond the region"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; the models' names are the scan's."""

@@ -15,10 +15,14 @@ def test_rates_are_of_all_or_of_a_pair_of_classes_whoever_says_which() -> None:
     assert SCAN.rate("turned", frozenset(("car", "bus"))) == Verdicts(both=1)
     assert SCAN.kinds == ("disagreement", "turned")
     first, second = SCAN.sentences()
-    assert first == "second is right and first wrong in 1 of 3 regions; the reverse in 1."
+    assert first == "second is right and first wrong in 1 of 3 regions; the reverse in 1; the truth is not known in 1."
     assert second == "Both models follow the cue in all 1 drawn scenes."
     some = small_scan(card(**TURNED), card(**{**TURNED, "right": "left"})).sentences()[0]
     assert some == "In 1 of 2 drawn scenes both models follow the cue; only second does in 0, only first in 1."
+    neither = small_scan(card(), card(right="neither", truth="tree")).sentences()[0]
+    assert neither == "second is right and first wrong in 1 of 2 regions; the reverse in 0; neither is right in 1."
+    turned = small_scan(card(**TURNED), card(**{**TURNED, "right": "neither"})).sentences()[0]
+    assert turned.endswith("only second does in 0, only first in 0, neither in 1.")
     unlabelled = small_scan(card(right=None, truth=None))
     assert "without labels nobody can say which is right" in unlabelled.sentences()[0]
 
@@ -30,8 +34,10 @@ def test_a_card_says_who_is_right_and_what_made_the_difference() -> None:
     assert said.endswith("61 % of them come from beyond the region.")
     assert "both are wrong, it is tree" in card(right="neither", truth="tree").sentence()
     assert card(right=None, truth=None).sentence().startswith("second says sky, first says road. Of")
-    assert "none of them come from beyond" in card(context_used=-0.2).sentence()
-    assert "more than all of them come from beyond" in card(context_used=1.2).sentence()
+    assert "none of them come from beyond the region." in card(context_used=0).sentence()
+    assert "context from beyond the region, on balance, works against them." in card(context_used=-0.2).sentence()
+    more = "context from beyond the region adds more than all of them, and the rest works against it."
+    assert more in card(context_used=1.2).sentence()
     assert "comes from the bias;" in card(level=None, level_name="", source="the bias").sentence()
 
 
