@@ -18,8 +18,8 @@ def chip(colour: str, text: str, note: str = "") -> str:
 
 
 def outline_chip(colour: str, text: str) -> str:
-    """An entry of what is outlined in a colour."""
-    return f'<span class="rsp-chip"><i class="rsp-outlined" style="border-color:{colour}"></i>{escape(text)}</span>'
+    """An entry of what is outlined in a colour: a line on the dark of its rim, as the explorer's key has it."""
+    return f'<span class="rsp-chip"><i class="rsp-outlined" style="color:{colour}"></i>{escape(text)}</span>'
 
 
 def named_chip(text: str) -> str:
