@@ -31,11 +31,14 @@ def main() -> None:
     st.html(HERE / "layout.css")
     drawn: list[tuple[Selection, Heading]] = []
     pages = {path: st.Page(_about(draw, drawn), title=title, url_path=path) for title, path, draw in PAGES}
-    first, *last = (
-        st.Page(draw, title=title, url_path=path, default=path == GALLERY[1])
-        for title, path, draw in (GALLERY, FILM, RUNS)
-    )
-    page = st.navigation([first, *pages.values(), *last], position="top")
+    title, own, draw = GALLERY
+    first = st.Page(draw, title=title, url_path="", default=True)
+    # The first page has no address but that of the workbench: its own name leads there.
+    named = st.Page(draw, title=title, url_path=own, visibility="hidden")
+    last = [st.Page(draw, title=title, url_path=path) for title, path, draw in (FILM, RUNS)]
+    page = st.navigation([first, named, *pages.values(), *last], position="top")
+    if page == named:
+        st.switch_page(first, query_params=st.query_params.to_dict())
     navigation.register(pages)
     elsewhere = page == first and link.opens_view((*history.WIDGETS, *history.PARAMETERS))
     link.keep(page.url_path, history.WIDGETS, kept=KEPT.get(page.url_path, link.KEPT))

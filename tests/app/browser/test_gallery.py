@@ -77,3 +77,13 @@ def test_a_link_to_a_view_without_a_page_opens_the_decision(page: Page, address:
 
     page.wait_for_url(lambda url: urlsplit(url).path == "/flow")
     expect(summary(page)).to_contain_text("at y 100, x 100")
+
+
+def test_its_own_name_in_the_address_leads_to_it_with_what_is_asked(page: Page, address: str) -> None:
+    page.goto(f"{address}/gallery?gallery_kind=disagreement")
+    settled(page)
+
+    expect(page.locator(CARD).first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    found = urlsplit(page.url)
+    assert (found.path, parse_qs(found.query)["gallery_kind"]) == ("/", ["disagreement"])
