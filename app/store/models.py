@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import streamlit as st
 from torch import Tensor
@@ -165,22 +166,47 @@ def _cached_model(name: str, identity: str, _file: str, *classes: Stamp) -> Load
 
 def scene_size(names: Sequence[str]) -> tuple[int, int]:
     """(y, x) in pixels of drawn scenes for models of these names: small where all were trained on small ones."""
-    files = model_files()
-    data = [_data_of(str(files[name]), stamp(Path(files[name]))) for name in names if _has_header(files.get(name))]
+    said = [_said_by(name) for name in names]
+    data = [one.data for one in said if one is not None]
     return SMALL if data and all(one.startswith("small-") for one in data) else SIZE
 
 
-def _has_header(file: Path | str | None) -> bool:
-    return file is not None and not names_a_function(file)
+def chooses_context(name: str) -> bool | None:
+    """Whether a model's head has relations, which choose where context comes from; None where that is not said."""
+    said = _said_by(name)
+    return None if said is None else said.relations
+
+
+def _said_by(name: str) -> _Header | None:
+    """What a model's weights say of it; None where there is no such file, or it is none of weights."""
+    file = model_files().get(name)
+    return None if file is None or names_a_function(file) else _header_of(str(file), stamp(Path(file)))
+
+
+class _Header(NamedTuple):
+    """What weights say of their model; nothing for a file that cannot be read, which says so later.
+
+    Attributes:
+        data: the data set that it was trained on.
+        relations: whether its head has any; None where that is not said.
+    """
+
+    data: str = ""
+    relations: bool | None = None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _data_of(file: str, changed: Stamp) -> str:
-    """The data set that weights say they were trained on; empty for a file that cannot be read, which says so later."""
+def _header_of(file: str, changed: Stamp) -> _Header:
     try:
-        return str(read_header(file)[1].get("data", ""))
+        said = read_header(file)[1]
     except ValueError:
-        return ""
+        return _Header()
+    data, run = str(said.get("data", "")), said.get("run")
+    model = run.get("model") if isinstance(run, dict) else None
+    if not isinstance(model, dict):
+        return _Header(data)
+    fusions = model.get("semantic", model).get("head", {}).get("fusions", ())
+    return _Header(data, any("window" in step for step in fusions) if fusions else None)
 
 
 # More than a page of the gallery shows, so that a card's decision has its scene already: some 2 MB each.

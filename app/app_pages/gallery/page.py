@@ -14,6 +14,7 @@ from app.shell.choices import control_columns
 from app.shell.heading import Heading
 from app.shell.navigation import first_of
 from app.shell.text import escape
+from app.store.models import chooses_context
 from app.store.scans import scan_problems, scans
 from rsp_lab.analysis.scan.scan import (
     CONTEXT_RULE,
@@ -29,7 +30,7 @@ from rsp_lab.palette import OUTLINE_COLOURS
 
 SHOWN = 12
 """Cards on a page."""
-OUTLINED = {"region": "the region", "cue": "the cue that decides it"}
+OUTLINED = {"region": "the region of a card", "cue": "the cue that decides it"}
 WIDTHS = 1.2, 1, 1.1, 1.3, 0.8, 1
 
 MEASURES = "\n".join(
@@ -48,6 +49,7 @@ MEASURES = "\n".join(
 
 
 def draw() -> None:
+    about = st.empty()
     top = st.container(key="words")
     heading = Heading(top, st.container(key="notices"))
     for problem in scan_problems():
@@ -59,12 +61,15 @@ def draw() -> None:
     name = choose_scan(heading, places[0], tuple(found))
     scan = found[name]
     filters = choose_filters(heading, places[1:], scan)
+    about.html(f'<p class="rsp-second">{escape(about_words(scan))}</p>')
     heading.write(*words(scan, filters))
     cards = [card for card in scan.cards if filters.take(card)]
     if not cards:
         st.info("No card of this scan has all of that. Choose “all” in one of the fields above.")
     pages = max(1, -(-len(cards) // SHOWN))
     shown = choose_page(heading, pages)
+    outlined = OUTLINED if "turned" in scan.kinds else {"region": OUTLINED["region"]}
+    st.html(legend_html(outline_chip(OUTLINE_COLOURS[name], word) for name, word in outlined.items()))
     _draw_cards(name, scan, cards[(shown - 1) * SHOWN : shown * SHOWN])
     _draw_foot(heading, scan, cards, shown, pages)
 
@@ -74,6 +79,16 @@ def prepare() -> None:
     for scan in list(scans().values())[:1]:
         for card in scan.cards[:SHOWN]:
             picture_html(scan, card)
+
+
+def about_words(scan: Scan) -> str:
+    """What a stranger sees here: what the two models are, as far as their weights say, and what a card is."""
+    left, right = scan.names
+    models = f", {left} and {right}"
+    if (chooses_context(left), chooses_context(right)) == (False, True):
+        models = f": {left} adds context up, {right} (RSP) chooses where to look for it"
+    turned = ", or where context turned a decision" if "turned" in scan.kinds else ""
+    return f"Two segmentation models{models}. A card shows where they differ{turned}."
 
 
 def words(scan: Scan, filters: Filters) -> tuple[str, str]:
@@ -109,8 +124,6 @@ def _draw_foot(heading: Heading, scan: Scan, cards: list[ScanCard], page: int, p
         if pages > 1:
             draw_pages(st.container(horizontal=True, vertical_alignment="center", width="content"), page, pages)
         st.caption(f"{len(cards)} card{'' if len(cards) == 1 else 's'} kept; the rates are over all images.")
-        outlined = OUTLINED if "turned" in scan.kinds else {"region": OUTLINED["region"]}
-        st.html(legend_html(outline_chip(OUTLINE_COLOURS[name], word) for name, word in outlined.items()))
         with st.popover("What these words mean"):
             st.markdown(MEASURES)
         draw_making(heading)

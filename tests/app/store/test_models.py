@@ -44,3 +44,10 @@ def test_segments_beside_a_semantic_fpn_branch_are_the_models_own(
     expected = panoptic(loaded.panoptic, shown.sample.image)
     assert torch.equal(found.merged.map.ids, expected.merged.map.ids)
     assert torch.equal(view.record["logits"], expected.output.logits)
+
+
+def test_weights_say_whether_a_model_chooses_its_context() -> None:
+    said = {name: models.chooses_context(name) for name in ("scenes-baseline", "scenes-rsp4", "scenes-panoptic-rsp4d")}
+
+    assert said == {"scenes-baseline": False, "scenes-rsp4": True, "scenes-panoptic-rsp4d": True}
+    assert models.chooses_context("gone") is None

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.gallery import pictures
 from app.app_pages.gallery.filters import Filters
-from app.app_pages.gallery.page import SHOWN, words
+from app.app_pages.gallery.page import SHOWN, about_words, words
 from app.shell.text import as_read
 from app.store.scans import scans
 from rsp_lab.analysis.scan.scan_file import write_scan
@@ -111,3 +111,20 @@ def test_a_file_that_is_no_scan_is_said(page: AppTest, tmp_path: Path) -> None:
     run(page)
 
     assert any("notes.json" in as_read(one.value) for one in page.warning)
+
+
+def test_a_stranger_is_told_what_the_models_and_cards_are(page: AppTest) -> None:
+    run(page)
+    shown = [as_read(one.proto.body) for one in page.get("html")]
+
+    assert about_words(scans()["scenes"]) == (
+        "Two segmentation models: scenes-baseline adds context up, scenes-rsp4 (RSP) chooses where to look for it. A "
+        "card shows where they differ, or where context turned a decision."
+    )
+    assert (
+        about_words(small_scan(card())) == "Two segmentation models, first and second. A card shows where they differ."
+    )
+    place = next(number for number, text in enumerate(shown) if about_words(scans()["scenes"]) in text)
+    legend = next(number for number, text in enumerate(shown) if "rsp-legend" in text)
+    first = next(number for number, text in enumerate(shown) if "rsp-missing" in text)
+    assert place < legend < first
