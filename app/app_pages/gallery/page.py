@@ -86,8 +86,8 @@ def about_words(scan: Scan) -> str:
     left, right = scan.names
     models = f", {left} and {right}"
     if (chooses_context(left), chooses_context(right)) == (False, True):
-        models = f": {left} adds context up, {right} (RSP) chooses where to look for it"
-    turned = ", or where context turned a decision" if "turned" in scan.kinds else ""
+        models = f": {left} adds context up, {right} (RSP) chooses where to look"
+    turned = " or context turned a decision" if "turned" in scan.kinds else ""
     return f"Two segmentation models{models}. A card shows where they differ{turned}."
 
 

@@ -118,8 +118,8 @@ def test_a_stranger_is_told_what_the_models_and_cards_are(page: AppTest) -> None
     shown = [as_read(one.proto.body) for one in page.get("html")]
 
     assert about_words(scans()["scenes"]) == (
-        "Two segmentation models: scenes-baseline adds context up, scenes-rsp4 (RSP) chooses where to look for it. A "
-        "card shows where they differ, or where context turned a decision."
+        "Two segmentation models: scenes-baseline adds context up, scenes-rsp4 (RSP) chooses where to look. A card "
+        "shows where they differ or context turned a decision."
     )
     assert (
         about_words(small_scan(card())) == "Two segmentation models, first and second. A card shows where they differ."
