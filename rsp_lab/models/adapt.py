@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import nn
@@ -17,7 +17,7 @@ from rsp_lab.models.subject import Subject
 def adapt(
     network: nn.Module,
     *,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
     cut: Sequence[str] | None = None,
     output: str | None = None,
     mean: Sequence[float] | None = None,
@@ -32,7 +32,8 @@ def adapt(
     Args:
         network: in eval mode. A model of ours is returned as it is, of a panoptic one its semantic branch; a subject
             too. What ``torch.compile`` or a parallel form put around a network is taken off.
-        class_names: in the order of the logits. Hugging Face's networks name their own; for others they are needed.
+        class_names: in the order of the logits, or by number from 0 (``id2label``); each its own. Hugging Face's
+            networks name their own; for others they are needed.
         cut: the tensors in which answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``. Found for smp (the
             encoder's maps), Hugging Face's SegFormer and networks with a backbone (its feature maps), and torchvision
             (the backbone's maps). Of Mask2Former and MaskFormer the logits are those of each query's mask, ``query 0``
@@ -50,8 +51,9 @@ def adapt(
         name: default: the network's class.
 
     Raises:
-        ValueError: for what is no network, where something is needed that the library does not say, or for a processor
-            that does not normalise RGB in [0, 1] channel by channel.
+        ValueError: for what is no network, where something is needed that the library does not say, for names of
+            classes that do not say which logit is whose, or for a processor that does not normalise RGB in [0, 1]
+            channel by channel.
     """
     if isinstance(network, nn.Module):
         network = unwrapped(network)
@@ -62,7 +64,7 @@ def adapt(
     library = type(network).__module__.partition(".")[0]
     known = _READERS.get(library, _anything)(network)
     pixels, categories = _normalisation(network, mean, std, processor, weights)
-    names = tuple(class_names) if class_names is not None else categories or known.get("class_names")
+    names = class_names if class_names is not None else categories or known.get("class_names")
     if names is None:
         raise ValueError(
             f"{type(network).__name__} does not name its classes: give class_names in the order of its logits."

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from rsp_lab.models.adapt import adapt
+from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.models.encoders import IMAGENET_MEAN, IMAGENET_STD
 from rsp_lab.models.pyramid import check_normalisation
 from rsp_lab.models.subject import Subject
@@ -47,8 +48,7 @@ class ForeignConfig:
     library: Literal["segmentation_models_pytorch"] = "segmentation_models_pytorch"
 
     def __post_init__(self) -> None:
-        if not self.class_names or len(set(self.class_names)) != len(self.class_names):
-            raise ValueError("class_names must be non-empty and unique: they name the logits.")
+        object.__setattr__(self, "class_names", checked_class_names(self.class_names))
         for name, _ in self.options:
             # Others say what weights to download, or what the config itself says.
             if not name.startswith("decoder_"):

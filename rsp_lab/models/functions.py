@@ -18,6 +18,7 @@ from torch import nn
 
 from rsp_lab.files import FileError, digest
 from rsp_lab.models.adapt import adapt
+from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 
@@ -143,6 +144,7 @@ class FunctionConfig:
     def __post_init__(self) -> None:
         if not names_a_function(self.function):
             raise ValueError(f"function must be FILE.py:function, got {self.function!r}.")
+        object.__setattr__(self, "class_names", checked_class_names(self.class_names))
 
     @property
     def encoder(self) -> str:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.models.heads import HeadConfig, TopDownConfig, build_head
 from rsp_lab.models.pyramid import FeaturePyramid, PyramidConfig
 from rsp_lab.rgb import ImageLike, network_input
@@ -36,8 +37,7 @@ class SegmenterConfig:
     label_table: str = ""
 
     def __post_init__(self) -> None:
-        if not self.class_names or len(set(self.class_names)) != len(self.class_names):
-            raise ValueError("class_names must be non-empty and unique: they name the logits.")
+        object.__setattr__(self, "class_names", checked_class_names(self.class_names))
         if self.head.levels[-1] > self.pyramid.top:
             raise ValueError(
                 f"the head reads level {self.head.levels[-1]} but the pyramid stops at {self.pyramid.top}: "

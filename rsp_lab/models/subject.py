@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.rgb import ImageLike, network_input
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -36,7 +37,7 @@ class Subject(nn.Module):
 
     Args:
         network: maps normalised images (b, 3, y, x) to logits (b, class, v, u), or to an object or a mapping with them.
-        class_names: as above.
+        class_names: as above, or by number from 0, as the ``id2label`` of Hugging Face.
         cut: as above.
         hold: as above.
         output: attribute or key of the logits in the network's answer; None where it answers logits.
@@ -44,6 +45,10 @@ class Subject(nn.Module):
         name: default: the network's class.
         normalisation: as above.
         multiple: as above.
+
+    Raises:
+        ValueError: for names of classes that are none, or not one for each
+            (:func:`~rsp_lab.models.class_names.checked_class_names`).
     """
 
     mean: Tensor
@@ -54,7 +59,7 @@ class Subject(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        class_names: Sequence[str],
+        class_names: Sequence[str] | Mapping[int, str],
         cut: Sequence[str],
         *,
         output: str | None = None,
@@ -67,7 +72,8 @@ class Subject(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.output = network, output
-        self.class_names, self.cut, self.hold = tuple(class_names), tuple(cut), tuple(hold)
+        self.class_names = checked_class_names(class_names)
+        self.cut, self.hold = tuple(cut), tuple(hold)
         self.name, self.normalisation, self.multiple = name or type(network).__name__, normalisation, multiple
         anchor = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
         mean, std = (0.0, 0.0, 0.0) if mean is None else mean, (1.0, 1.0, 1.0) if std is None else std
