@@ -28,7 +28,7 @@ from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import in_short, rounded
 
 
 @dataclass(frozen=True)
@@ -269,9 +269,16 @@ def predicted_change(frozen: FrozenPass, weights: Mapping[str, Tensor], target: 
 
 
 def _listed(operations: Operation | Sequence[Operation]) -> tuple[Operation, ...]:
-    listed = (operations,) if isinstance(operations, Operation) else tuple(operations)
+    given = operations if isinstance(operations, tuple | list) else (operations,)
+    listed = tuple(one for one in given if isinstance(one, Operation))
+    if len(listed) < len(given):
+        wrong = next(one for one in given if not isinstance(one, Operation))
+        raise ValueError(
+            f"got {in_short(wrong)} as an operation: give one of rl.surgery or several in a tuple, e.g. "
+            "rl.surgery.Uniform()."
+        )
     if not listed:
-        raise ValueError("operations is empty: give one or more, e.g. Uniform().")
+        raise ValueError("operations is empty: give one or more, e.g. rl.surgery.Uniform().")
     return listed
 
 

@@ -6,6 +6,7 @@ weights stay exactly 0 off the map; outside the cells and heads that it acts on 
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,7 @@ from rsp_lab.models.relation import RelationConfig, relation_modules, required_r
 from rsp_lab.relations.window import window_mask
 from rsp_lab.shapes import cell_under, checked_pixel, plain_mask, plain_pixel
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import in_short
 
 Where = tuple[int, int] | Tensor | None
 """A pixel (y, x): the cell it falls in; a bool mask (y, x) of the image's size: every cell that shares area with it;
@@ -71,10 +73,10 @@ class Operation(Summarised):
     name: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.steps == ():
-            raise ValueError("steps is empty: name one or more, or leave it out for all.")
-        if self.heads is not None and not self.heads:
-            raise ValueError("heads is empty: number one or more, or leave it out for all.")
+        if self.steps is not None:
+            object.__setattr__(self, "steps", _step_names(self.steps))
+        if self.heads is not None:
+            object.__setattr__(self, "heads", _head_numbers(self.heads))
         if self.where is not None:
             plain = plain_mask if isinstance(self.where, Tensor | np.ndarray) else plain_pixel
             object.__setattr__(self, "where", plain(self.where))
@@ -215,3 +217,29 @@ class Operation(Summarised):
             return touched
         rows, columns = (footprint_shares(n, of) for n, of in zip(cells, size, strict=True))
         return rows @ pixels.double() @ columns.T > 0
+
+
+def _step_names(given: object) -> str | tuple[str, ...]:
+    if isinstance(given, str):
+        return given
+    names = tuple(given) if isinstance(given, tuple | list) else (given,)
+    if not names:
+        raise ValueError("steps is empty: name one or more, or leave it out for all.")
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise ValueError(
+            f"steps has {in_short(wrong[0])}, which is no name: name steps as in 'step54' or ('step54', 'step43'), or "
+            "leave it out for all."
+        )
+    return names
+
+
+def _head_numbers(given: object) -> tuple[int, ...]:
+    try:
+        numbers = tuple(operator.index(number) for number in given)  # type: ignore[attr-defined]
+    except TypeError:
+        raise ValueError(
+            f"heads is {in_short(given)}: number them in a tuple, as in (0, 2), or leave it out for all."
+        ) from None
+    if not numbers:
+        raise ValueError("heads is empty: number one or more, or leave it out for all.")
+    return numbers

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,10 @@ from rsp_lab.attention.edits import attended, uniform_attention
 from rsp_lab.attention.layers import AttentionLayer, without_keys
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.shapes import plain_mask, step_levels
+from rsp_lab.text import in_short
+
+_WORDS = ("all", "all but centre")
+"""What stands for many positions at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,10 @@ class ZeroNeighbours(Operation):
 
     positions: tuple[tuple[int, int], ...] | Literal["all", "all but centre"] = "all but centre"
     renormalise: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "positions", _positions(self.positions))
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """Raises ValueError for a position outside the window, or where nothing is left to renormalise."""
@@ -119,8 +128,10 @@ class Temperature(Operation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (math.isfinite(self.t) and self.t > 0):
-            raise ValueError(f"a temperature is positive and finite, got {self.t}: take Centre or Uniform for limits.")
+        if not (isinstance(self.t, int | float) and math.isfinite(self.t) and self.t > 0):
+            raise ValueError(
+                f"a temperature is positive and finite, got {self.t!r}: take Centre or Uniform for limits."
+            )
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         """Raises ValueError for negative weights under softmax."""
@@ -264,6 +275,21 @@ class ZeroKeys(Operation):
             return "weight 0 on every key"
         kept = ", renormalised" if self.renormalise else ""
         return f"weight 0 on the keys in {int(self.region.sum())} pixels{kept}"
+
+
+def _positions(given: object) -> Any:
+    """Positions as pairs of ints, or a word for them."""
+    if isinstance(given, str) and given in _WORDS:
+        return given
+    try:
+        if isinstance(given, str):
+            raise TypeError
+        return tuple((operator.index(row), operator.index(column)) for row, column in given)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"positions is {in_short(given)}: give {' or '.join(map(repr, _WORDS))}, or offsets (rows, columns) from "
+            "the centre, as in ((0, -1), (0, 1))."
+        ) from None
 
 
 def transplantable_steps(frozen: FrozenHead, donor: FrozenHead) -> tuple[str, ...]:

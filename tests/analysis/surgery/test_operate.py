@@ -297,3 +297,31 @@ def test_wrong_requests() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             made()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ZeroNeighbours("al"), r"positions is 'al': give 'all' or 'all but centre', or offsets"),
+        (lambda: ZeroNeighbours((0, -1)), r"positions is \(0, -1\): .* as in \(\(0, -1\), \(0, 1\)\)"),
+        (lambda: ZeroNeighbours(None), r"positions is None"),
+        (lambda: Uniform(54), r"steps has 54, which is no name: name steps as in 'step54'"),
+        (lambda: Centre((54,)), r"steps has 54"),
+        (lambda: Shuffle(steps=0), r"steps has 0"),
+        (lambda: Uniform(heads=0), r"heads is 0: number them in a tuple, as in \(0, 2\)"),
+        (lambda: Temperature("2"), r"positive and finite, got '2'"),
+        (lambda: edited_weights(None, "uniform"), r"got 'uniform' as an operation: give one of rl\.surgery"),
+        (lambda: edited_weights(None, [Uniform(), 3]), r"got 3 as an operation"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_operation(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_steps_positions_and_heads_as_lists() -> None:
+    assert Uniform(["step54", "step43"], heads=[0, 2]).named == ("step54", "step43")
+    assert Uniform(heads=[0, 2]).heads == (0, 2)
+    assert ZeroNeighbours([[0, -1]]).positions == ((0, -1),)
