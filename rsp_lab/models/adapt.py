@@ -8,23 +8,23 @@ from typing import Any
 from torch import nn
 
 from rsp_lab.frozen.wrappers import unwrapped
-from rsp_lab.models.normalisation import ASSUMED, Normalisation, of_network, of_processor, of_weights
+from rsp_lab.models.normalisation import ASSUMED, GIVEN, Normalisation, of_network, of_processor, of_weights
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
-from rsp_lab.models.subject import Subject
+from rsp_lab.models.subject import Subject, checked_paths
 
 
 def adapt(
     network: nn.Module,
     *,
     class_names: Sequence[str] | Mapping[int, str] | None = None,
-    cut: Sequence[str] | None = None,
-    output: str | None = None,
+    cut: str | Sequence[str] | None = None,
+    output: str | int | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     processor: Any = None,
     weights: Any = None,
-    hold: Sequence[str] = (),
+    hold: str | Sequence[str] = (),
     name: str = "",
 ) -> Subject | Segmenter:
     """A network of segmentation_models_pytorch, Hugging Face or torchvision, or any other one, as a subject.
@@ -38,7 +38,8 @@ def adapt(
             encoder's maps), Hugging Face's SegFormer and networks with a backbone (its feature maps), and torchvision
             (the backbone's maps). Of Mask2Former and MaskFormer the logits are those of each query's mask, ``query 0``
             and so on; their score of a class, a sum of products over the queries, has no ledger and is refused.
-        output: attribute or key of the logits in the network's answer, where it is not known.
+        output: attribute or key of the logits in the network's answer, or their place in a tuple or list, where it is
+            not known.
         hold: modules whose answers are held as a whole: of a product of two branches that both depend on the cut, one
             has to be. Found for Mask2Former and MaskFormer: the embeddings of the queries' masks.
         mean, std: of the normalisation of RGB in [0, 1]. By default what ``processor`` or ``weights`` say, else what
@@ -52,8 +53,8 @@ def adapt(
 
     Raises:
         ValueError: for what is no network, where something is needed that the library does not say, for names of
-            classes that do not say which logit is whose, or for a processor that does not normalise RGB in [0, 1]
-            channel by channel.
+            classes that do not say which logit is whose, for what names no modules, for a mean or std that no colours
+            have, or for a processor that does not normalise RGB in [0, 1] channel by channel.
     """
     if isinstance(network, nn.Module):
         network = unwrapped(network)
@@ -69,7 +70,7 @@ def adapt(
         raise ValueError(
             f"{type(network).__name__} does not name its classes: give class_names in the order of its logits."
         )
-    found = tuple(cut) if cut is not None else known.get("cut", ())
+    found = checked_paths("cut", cut) if cut is not None else known.get("cut", ())
     if not found:
         raise ValueError(
             f"it is not known in which tensors a {type(network).__name__} is to be taken apart: give cut, paths of "
@@ -86,7 +87,7 @@ def adapt(
         names,
         found,
         output=output if output is not None else known.get("output"),
-        hold=(*known.get("hold", ()), *hold),
+        hold=(*known.get("hold", ()), *checked_paths("hold", hold)),
         mean=pixels.mean,
         std=pixels.std,
         name=name,
@@ -108,7 +109,7 @@ def _normalisation(
     if processor is not None:
         return of_processor(processor), None
     if mean is not None:
-        return Normalisation.of(mean, std, "given"), None
+        return Normalisation.of(mean, std, GIVEN), None
     return of_network(network) or ASSUMED, None
 
 

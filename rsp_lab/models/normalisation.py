@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from rsp_lab.files import read_json
 from rsp_lab.models.subject import IMAGENET
 
 _COLOURS = ((200, 30, 90), (15, 160, 240))
+GIVEN = "given"
+"""The source of a mean and std that the caller gives."""
 _GAP = 2e-3
 """How far what comes out may be from what is expected, in units of the network's input."""
 _REMEDY = "give mean and std of RGB in [0, 1], and let the network, or a module round it, do what goes beyond that"
@@ -42,15 +44,23 @@ class Normalisation:
         """Of numbers that are said for ``scale * RGB``, three each or one for all channels.
 
         Raises:
-            ValueError: for anything else, as a deviation of 0.
+            ValueError: for anything else, as a deviation of 0, or a mean that no colour has.
         """
         rows = []
         for name, given in (("mean", mean), ("std", std)):
             row = [given] * 3 if isinstance(given, int | float) else list(given) if _is_row(given) else []
             row = row * 3 if len(row) == 1 else row
-            if len(row) != 3 or not all(np.isfinite(value) for value in row) or (name == "std" and not all(row)):
-                raise ValueError(f"the {name} of {source} is {given!r}, expected a number for each of R, G and B.")
+            said = f"the {name} is {given!r}" if source == GIVEN else f"the {name} of {source} is {given!r}"
+            if len(row) != 3 or not all(isinstance(value, SupportsFloat) and np.isfinite(value) for value in row):
+                raise ValueError(f"{said}, expected a number for each of R, G and B, or one for all.")
             rows.append(tuple(float(value) / scale for value in row))
+            if name == "std" and min(rows[-1]) <= 0:
+                raise ValueError(f"{said}, expected positive numbers: pixels are divided by them.")
+            if name == "mean" and not all(0 <= value <= 1 for value in rows[-1]):
+                raise ValueError(
+                    f"{said}, expected numbers in [0, 1], as the image has: divide a mean and std of colours up to 255 "
+                    "by 255."
+                )
         return cls(rows[0], rows[1], source)
 
 
@@ -88,8 +98,8 @@ def of_processor(processor: Any) -> Normalisation:
         _prove(found, lambda picture: processor(torch.from_numpy(picture).permute(2, 0, 1)))
         return found
     raise ValueError(
-        f"a {name} does not say how pixels are normalised: give an image processor of Hugging Face, transforms of "
-        "torchvision's weights, a mapping with mean and std, or mean and std themselves."
+        f"a processor of type {name} does not say how pixels are normalised: give an image processor of Hugging "
+        "Face, transforms of torchvision's weights, a mapping with mean and std, or mean and std themselves."
     )
 
 

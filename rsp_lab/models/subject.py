@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.rgb import ImageLike, network_input
+from rsp_lab.text import in_short
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of RGB in [0, 1]."""
@@ -40,15 +41,16 @@ class Subject(nn.Module):
         class_names: as above, or by number from 0, as the ``id2label`` of Hugging Face.
         cut: as above.
         hold: as above.
-        output: attribute or key of the logits in the network's answer; None where it answers logits.
+        output: attribute or key of the logits in the network's answer, or their place in a tuple or list; None where it
+            answers logits.
         mean, std: of the normalisation of RGB in [0, 1]; None where the network normalises by itself.
         name: default: the network's class.
         normalisation: as above.
         multiple: as above.
 
     Raises:
-        ValueError: for names of classes that are none, or not one for each
-            (:func:`~rsp_lab.models.class_names.checked_class_names`).
+        ValueError: for names of classes that :func:`~rsp_lab.models.class_names.checked_class_names` refuses, or for
+            what names no modules, or no part of an answer.
     """
 
     mean: Tensor
@@ -60,20 +62,24 @@ class Subject(nn.Module):
         self,
         network: nn.Module,
         class_names: Sequence[str] | Mapping[int, str],
-        cut: Sequence[str],
+        cut: str | Sequence[str],
         *,
-        output: str | None = None,
+        output: str | int | None = None,
         mean: Sequence[float] | None = IMAGENET[0],
         std: Sequence[float] | None = IMAGENET[1],
-        hold: Sequence[str] = (),
+        hold: str | Sequence[str] = (),
         name: str = "",
         normalisation: str = "given",
         multiple: int = 1,
     ) -> None:
         super().__init__()
+        if not isinstance(output, str | int | None) or isinstance(output, bool):
+            raise ValueError(
+                f"output is {in_short(output)}: give a key or attribute, e.g. 'logits', or a place, e.g. 0."
+            )
         self.network, self.output = network, output
         self.class_names = checked_class_names(class_names)
-        self.cut, self.hold = tuple(cut), tuple(hold)
+        self.cut, self.hold = checked_paths("cut", cut), checked_paths("hold", hold)
         self.name, self.normalisation, self.multiple = name or type(network).__name__, normalisation, multiple
         anchor = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
         mean, std = (0.0, 0.0, 0.0) if mean is None else mean, (1.0, 1.0, 1.0) if std is None else std
@@ -114,14 +120,13 @@ class Subject(nn.Module):
         Raises:
             ValueError: if they are not there, or not one map for each class.
         """
-        found = answer
-        if self.output is not None:
-            found = answer.get(self.output) if isinstance(answer, Mapping) else getattr(answer, self.output, None)
+        found = _part(answer, self.output)
         if not isinstance(found, Tensor) or found.ndim != 4 or found.shape[1] != len(self.class_names):
-            what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+            place = "" if self.output is None else f" at output={self.output!r}"
             raise ValueError(
                 f"{self.name} must answer logits with the axes b class y x for {len(self.class_names)} classes, got "
-                f"{what}: name every class in the order of the logits, and where they are (output='logits')."
+                f"{_described(found if isinstance(found, Tensor) else answer)}{place}: name every class in the order "
+                "of the logits, and where they are (output='logits', or output=0 in a tuple)."
             )
         return self.inside(found, size)
 
@@ -143,6 +148,43 @@ class Subject(nn.Module):
     def answer(self, x: Float[Tensor, "b 3 y x"]) -> Float[Tensor, "b class v u"]:
         """The same of RGB in the network's dtype that may leave [0, 1], as a perturbed image does."""
         return self.logits_of(self.network(self.normalised(x)), (x.shape[-2], x.shape[-1]))
+
+
+def checked_paths(what: str, given: object) -> tuple[str, ...]:
+    """Paths of modules, of which one alone needs no tuple.
+
+    Raises:
+        ValueError: for anything else, as a module itself; the message calls it ``what``.
+    """
+    if isinstance(given, str):
+        return (given,)
+    paths = tuple(given) if isinstance(given, Sequence) else (given,)
+    if wrong := [path for path in paths if not isinstance(path, str)]:
+        got = type(wrong[0]).__name__ if isinstance(wrong[0], nn.Module) else in_short(wrong[0])
+        raise ValueError(
+            f"{what} has {got}, which is no path of a module: name modules as network.named_modules() does, e.g. "
+            f"{what}=('encoder.layer2',)."
+        )
+    return paths
+
+
+def _part(answer: Any, output: str | int | None) -> Any:
+    """The part of a network's answer that ``output`` says; None if it is not there."""
+    if output is None:
+        return answer
+    if isinstance(answer, Mapping):
+        return answer.get(output)
+    if isinstance(output, str):
+        return getattr(answer, output, None)
+    return answer[output] if isinstance(answer, tuple | list) and -len(answer) <= output < len(answer) else None
+
+
+def _described(answer: Any) -> str:
+    if isinstance(answer, Tensor):
+        return f"shape {tuple(answer.shape)}"
+    if isinstance(answer, Mapping):
+        return f"{type(answer).__name__} with the keys {', '.join(map(str, answer))}"
+    return type(answer).__name__ + (f" of {len(answer)}" if isinstance(answer, tuple | list) else "")
 
 
 def check_subject(model: object) -> None:

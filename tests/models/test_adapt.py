@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import rsp_lab as rl
 from rsp_lab.models.adapt import adapt
@@ -102,6 +104,72 @@ def test_what_is_held_must_run() -> None:
         subject = adapt(network, class_names=("a", "b"), cut=("0",), hold=(name,))
         with pytest.raises(rl.FrozenError, match=message):
             rl.freeze(subject, IMAGE)
+
+
+class Net(nn.Module):
+    """A network whose answer is its logits in a form of the caller's."""
+
+    def __init__(self, form: Callable[[Tensor], Any] = lambda logits: logits) -> None:
+        super().__init__()
+        self.enc, self.head, self.form = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.ReLU()), nn.Conv2d(4, 2, 1), form
+        self.eval()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.form(self.head(self.enc(x)))
+
+
+@pytest.mark.parametrize(
+    ("form", "output"),
+    [
+        (lambda logits: (logits, 0), 0),
+        (lambda logits: [0, logits], -1),
+        (lambda logits: {"out": logits}, "out"),
+        (lambda logits: SimpleNamespace(out=logits), "out"),
+    ],
+)
+def test_logits_are_read_where_output_says(form: Callable[[Tensor], Any], output: str | int) -> None:
+    subject = adapt(Net(form), class_names=("a", "b"), cut="enc", output=output)
+    assert subject(IMAGE).shape == (1, 2, 16, 24)
+    assert rl.check(subject, IMAGE).exact
+
+
+@pytest.mark.parametrize(
+    ("form", "output", "got"),
+    [
+        (lambda logits: (logits, 0), None, "got tuple of 2: "),
+        (lambda logits: (logits, 0), "0", "got tuple of 2 at output='0'"),
+        (lambda logits: (logits,), 1, "got tuple of 1 at output=1"),
+        (lambda logits: {"out": logits}, "logits", "got dict with the keys out at output='logits'"),
+        (lambda logits: logits[0], None, r"got shape \(2, 16, 24\)"),
+        (lambda logits: None, None, "got NoneType"),
+    ],
+)
+def test_an_answer_without_logits(form: Callable[[Tensor], Any], output: str | int | None, got: str) -> None:
+    subject = adapt(Net(form), class_names=("a", "b"), cut="enc", output=output)
+    with pytest.raises(ValueError, match=f"must answer logits .*{got}.*output=0 in a tuple"):
+        subject(IMAGE)
+
+
+def test_one_module_needs_no_tuple() -> None:
+    subject = adapt(Net(), class_names=("a", "b"), cut="enc", hold="head")
+    assert isinstance(subject, Subject)
+    assert (subject.cut, subject.hold) == (("enc",), ("head",))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"cut": (nn.ReLU(),)}, r"cut has ReLU, which is no path of a module: name modules as .* e\.g\. cut=\('enc"),
+        ({"cut": nn.Sequential(nn.ReLU())}, "cut has Sequential, which"),
+        ({"cut": "enc", "hold": 3}, "hold has 3, which is no path"),
+        ({"cut": {"enc"}}, r"cut has \{'enc'\}"),
+        ({"cut": "enc", "output": True}, "output is True: give a key or attribute"),
+        ({"cut": "enc", "output": ("out",)}, r"output is \('out',\)"),
+    ],
+)
+def test_what_names_no_module_and_no_part(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        adapt(Net(), class_names=("a", "b"), **words)
 
 
 def test_libraries_say_what_they_know_and_the_rest_is_asked() -> None:

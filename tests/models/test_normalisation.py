@@ -76,7 +76,7 @@ def test_weights_of_torchvision_say_pixels_and_classes() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 21, 1)).eval()
     subject = adapt(network, cut=("0",), weights=weights)
     assert subject.class_names == names
-    assert adapt(network, cut=("0",), weights=weights, class_names="abcdefghijklmnopqrstu").class_names[0] == "a"
+    assert adapt(network, cut=("0",), weights=weights, class_names=tuple("abcdefghijklmnopqrstu")).class_names[0] == "a"
     with pytest.raises(ValueError, match="member of an enumeration of torchvision"):
         of_weights("DEFAULT")
 
@@ -160,10 +160,28 @@ def test_a_processor_that_was_saved_beside_the_weights_is_read(transformers, tmp
 
 def test_what_says_nothing_and_what_says_it_twice_is_refused() -> None:
     network = nn.Conv2d(3, 2, 1).eval()
-    with pytest.raises(ValueError, match="a dict_keys does not say how pixels are normalised"):
+    with pytest.raises(ValueError, match="a processor of type dict_keys does not say how pixels are normalised"):
         of_processor({}.keys())
     with pytest.raises(ValueError, match="say the same thing: give one of them"):
         adapt(network, class_names=("a", "b"), cut=("",), mean=(0, 0, 0), std=(1, 1, 1), processor={})
     broken = SimpleNamespace(image_mean=[0, 0, 0], image_std=[1, 1, 1])
     with pytest.raises(ValueError, match="SimpleNamespace fails on a picture of 64 x 64 pixels: TypeError"):
         of_processor(broken)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"mean": (123.7, 116.3, 103.5), "std": (58.4, 57.1, 57.4)}, r"the mean is \(123.* divide .* by 255"),
+        ({"mean": (-0.5, 0.5, 0.5), "std": 0.5}, r"the mean is \(-0\.5, 0\.5, 0\.5\), expected numbers in \[0, 1\]"),
+        ({"mean": 0.5, "std": (0, 0.5, 0.5)}, r"the std is \(0, 0\.5, 0\.5\), expected positive numbers"),
+        ({"mean": 0.5, "std": -0.5}, r"the std is -0\.5, expected positive numbers"),
+        ({"mean": (0.5, 0.5), "std": 0.5}, r"the mean is \(0\.5, 0\.5\), expected a number for each of R, G and B, or"),
+        ({"mean": ("a", 0.5, 0.5), "std": 0.5}, r"expected a number for each"),
+        ({"processor": {"mean": [123.7] * 3, "std": [58.0] * 3}}, r"the mean of the parameters that were given is"),
+        ({"processor": 3}, r"a processor of type int does not say how"),
+    ],
+)
+def test_a_normalisation_that_no_pixels_have(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        adapt(nn.Conv2d(3, 2, 1).eval(), class_names=("a", "b"), cut=("",), **words)
