@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from rsp_lab.frozen.cut import CutPoint, Place, copied, detached, taken, with_part
 from rsp_lab.frozen.modules import answering, gradients_of, hooked
 from rsp_lab.frozen.recorder import HeldModule, PassRecorder
-from rsp_lab.frozen.rules import FrozenError
+from rsp_lab.frozen.rules import FrozenError, Held
 from rsp_lab.frozen.tape import Recording, Replay, Tape, Watch
 from rsp_lab.frozen.wrappers import uncompiled
 from rsp_lab.relations.precision import ALL_BITS
@@ -241,7 +241,7 @@ class FrozenNetwork:
         """Random signs on the answer, and the gradients of that functional; None where the answer does not depend."""
         leaves, output = self._graph
         if not output.requires_grad:
-            raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
+            raise FrozenError(self._why_not)
         draws = torch.Generator().manual_seed(0)
         signs = torch.randint(0, 2, output.shape, generator=draws, dtype=torch.int8).to(output) * 2 - 1
         with ALL_BITS:
@@ -255,8 +255,31 @@ class FrozenNetwork:
         reached = _leaves(output)
         found = frozenset(name for name, leaf in leaves.items() if id(leaf) in reached)
         if not found:
-            raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
+            raise FrozenError(self._why_not)
         return found
+
+    @property
+    def _why_not(self) -> str:
+        """Why the answer does not depend on the cut with the gates held, and the remedy."""
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = {name: value.detach().clone().requires_grad_() for name, value in self.cut.items()}
+            if _leaves(self.live(leaves)).isdisjoint(map(id, leaves.values())):
+                return "the answer does not depend on the cut: name modules that lead to it."
+        held = [
+            place
+            for place, (rule, kept) in enumerate(self.tape.gates)
+            if isinstance(rule, Held) and len(kept) == 1 and kept[0].is_floating_point()
+        ]
+        last = max(self.gates_behind(held), default=None)
+        if last is None:
+            return "all that leads from the cut to the answer is held: take a cut behind it, or hold less."
+        rule, (kept,) = self.tape.gates[last]
+        if kept.shape == self.output.shape and torch.equal(kept, self.output):
+            return f"the answer ends in {rule.kind}, which is held: let the network return the logits before it."
+        return (
+            f"all that leads from the cut to the answer is held, at last {rule.kind}: let the network return the "
+            "logits before it, or take a cut behind it."
+        )
 
     @cached_property
     def modules_behind(self) -> frozenset[str]:
@@ -294,6 +317,14 @@ class FrozenNetwork:
         gap = abs(bias + sum(float(part.sum()) for part in parts) - value)
         return gap / max(1.0, size) if math.isfinite(gap) else math.inf
 
+    @cached_property
+    def run_gap(self) -> float:
+        """How far the network's answer in another pass on the same inputs is from :attr:`output`, over the largest of
+        its values; more than rounding where the network draws numbers."""
+        with torch.no_grad(), self._alone():
+            again = self.read(self.network(*copied(self.inputs)))
+        return float((again - self.output).abs().max() / self.output.abs().max().clamp_min(1e-30))
+
     @property
     def recomputed(self) -> Tensor:
         """The frozen network's own answer to its cut: :attr:`output` up to rounding."""
@@ -307,7 +338,7 @@ class FrozenNetwork:
         """
         leaves, output = self._graph
         if not output.requires_grad:
-            raise FrozenError("the answer does not depend on the cut: name modules that lead to it.")
+            raise FrozenError(self._why_not)
         wanted = list(leaves.values())
         with ALL_BITS:
             found = torch.autograd.grad(output, wanted, weights.to(output), retain_graph=True, allow_unused=True)

@@ -396,7 +396,8 @@ RULES: dict[Any, Rule] = {
     **_methods(["hardsigmoid"], Held("sigmoid", inplace=1)),
     **_methods(["tanh"], Held("tanh")),
     **_methods(["logsigmoid", "softplus"], Held("activation of another form")),
-    **_methods(["softmax", "log_softmax", "softmin", "_softmax"], Held("softmax")),
+    **_methods(["softmax", "softmin", "_softmax"], Held("softmax")),
+    **_methods(["log_softmax"], Held("log-softmax")),
     **_methods(
         ["sqrt", "rsqrt", "exp", "log", "log1p", "reciprocal", "pow", "square", "norm", "vector_norm", "var", "std"],
         Held("normaliser"),

@@ -384,3 +384,47 @@ def test_what_is_compiled_runs_as_it_was_written() -> None:
         torch.testing.assert_close(net(x), expected)
     finally:
         torch.compiler.reset()
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (lambda y: y.softmax(1), "the answer ends in softmax, which is held: let the network return the logits before"),
+        (lambda y: y.log_softmax(1), "the answer ends in log-softmax, which"),
+        (lambda y: torch.sigmoid(y), "the answer ends in sigmoid, which"),
+        (lambda y: 2 * y.softmax(1), "to the answer is held, at last softmax: let the network .* or take a cut behind"),
+        (lambda y: y.detach(), "the answer does not depend on the cut: name modules that lead to it"),
+    ],
+)
+def test_the_operation_that_holds_the_whole_answer_is_named(end: Callable[[Tensor], Tensor], says: str) -> None:
+    class Ending(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return end(self.last(torch.relu(self.first(x))))
+
+    network = Ending().eval()
+    frozen = FrozenNetwork.record(network, (torch.rand(1, 3, 8, 9),), [CutPoint("first")])
+    for read in (lambda: frozen.used, lambda: frozen.residual, lambda: frozen.gradients(frozen.output)):
+        with pytest.raises(FrozenError, match=says):
+            read()
+
+
+def test_a_network_that_draws_numbers_answers_otherwise_in_another_pass() -> None:
+    class Noisy(nn.Module):
+        def __init__(self, size: float) -> None:
+            super().__init__()
+            self.layer, self.size = nn.Conv2d(3, 2, 3), size
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.layer(x)
+            return y + self.size * torch.randn_like(y)
+
+    gaps = [
+        FrozenNetwork.record(Noisy(size).eval(), (torch.rand(1, 3, 8, 9),), [CutPoint("layer")]).run_gap
+        for size in (0.0, 1.0)
+    ]
+    assert gaps[0] == 0
+    assert gaps[1] > 0.1

@@ -95,10 +95,7 @@ class FrozenSubject(FrozenPass):
             except (FrozenError, ValueError):
                 raise
             except Exception as error:  # whatever a network raises
-                raise ValueError(
-                    f"{subject.name} fails on an image of {given.shape[-2]} x {given.shape[-1]} pixels: "
-                    f"{type(error).__name__}: {error}. Take one of a size that it is made for."
-                ) from error
+                raise ValueError(_failure(subject.name, size, error)) from error
             check_finite_logits(network.output, subject.name)
             try:
                 used = network.used
@@ -222,6 +219,11 @@ class FrozenSubject(FrozenPass):
         """The operation that is not affine and what would have to be held, in words; empty where all is exact."""
         if self.network.residual <= self.tolerance:
             return ""
+        if (gap := self.network.run_gap) > self.tolerance:
+            return (
+                f"residual {self.network.residual:.1g}; two passes on the same image differ by {gap:.1g} of the "
+                "largest logit: the network draws numbers, as dropout or noise does; leave that out in evaluation mode"
+            )
         found = unknown_operation(self.network) or UnknownOperation("an operation that was not found")
         remedy = _NOT_SEEN if found.opaque else _TO_HOLD
         return f"residual {self.network.residual:.1g}; {found.words} is not affine with all gates held: {remedy}"
@@ -258,6 +260,22 @@ class FrozenSubject(FrozenPass):
             ("gates take", f"{self.network.tape.size / 1e6:.3g} MB"),
             ("logits", self.logits),
         ]
+
+
+_ABOUT_SIZES = ("size", "shape", "dimension", "divisible", "multiple", "match")
+
+
+def _failure(name: str, size: tuple[int, int], error: Exception) -> str:
+    """What is said of a network that fails on an image of ``size`` (y, x)."""
+    reason = f"{type(error).__name__}: {error}".rstrip(". \n")
+    if isinstance(error, RuntimeError | AssertionError | IndexError) and any(
+        word in str(error).lower() for word in _ABOUT_SIZES
+    ):
+        return (
+            f"{name} fails on an image of {size[0]} x {size[1]} pixels: {reason}. Take one of a size that it is made "
+            "for."
+        )
+    return f"the network's own forward failed, that of {name}: {reason}. Mend it, or what it needs, first."
 
 
 def _used(network: FrozenNetwork, name: str) -> frozenset[str]:

@@ -191,6 +191,45 @@ def test_a_network_that_fails_on_an_image_is_named() -> None:
         freeze(subject, torch.rand(3, 5, 9))
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (KeyError("weights.pt"), r"^the network's own forward failed, that of Own: KeyError: 'weights\.pt'\. Mend it"),
+        (RuntimeError("out of memory"), r"own forward failed, .*RuntimeError: out of memory\. Mend"),
+        (AssertionError("Input height (96) doesn't match model (224)."), r"\(224\)\. Take one of a size that it is"),
+    ],
+)
+def test_only_what_speaks_of_sizes_is_put_down_to_the_image(error: Exception, says: str) -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            raise error
+
+    with pytest.raises(ValueError, match=says):
+        freeze(rl.adapt(Own().eval(), class_names=NAMES, cut="layer"), image())
+
+
+def test_a_network_that_draws_numbers_is_told_so() -> None:
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(3, 3, 4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = self.layer(x)
+            return y + torch.randn_like(y)
+
+    subject = rl.adapt(Noisy().eval(), class_names=NAMES, cut="layer")
+    with pytest.raises(
+        rl.FrozenError, match=r"two passes on the same image differ .* draws numbers, as dropout or noise"
+    ):
+        context_ledger(subject, image(), TARGET)
+    assert "draws numbers" in rl.check(subject, image()).refused
+
+
 @pytest.mark.parametrize("name", ["FPN", "DeepLabV3Plus"])
 def test_an_image_of_another_size_is_padded_and_the_padding_held(name: str) -> None:
     """As a network sees it that is given the padded image, but for the cells that lie in the padding alone."""
