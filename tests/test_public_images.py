@@ -566,3 +566,12 @@ def test_an_array_that_is_not_writable_stays_the_callers() -> None:
     frozen = np.broadcast_to(array, array.shape)
 
     assert rl.context_ledger(model(), frozen, TARGET).total == rl.context_ledger(model(), array, TARGET).total
+
+
+@pytest.mark.parametrize("name", ["effective_field", "rejection_map", "selection_gain"])
+def test_a_subject_is_told_what_there_is_for_it(name: str) -> None:
+    subject = rl.adapt(nn.Conv2d(3, 3, 1).eval(), class_names=("a", "b", "c"), cut="")
+    with pytest.raises(
+        ValueError, match=r"a network of another make: of it ask rl\.context_ledger .* rl\.attention_gain"
+    ):
+        FOREIGN[name](subject)

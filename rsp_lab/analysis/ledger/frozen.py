@@ -28,6 +28,7 @@ from rsp_lab.models.heads import Head
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
+from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
@@ -441,6 +442,12 @@ def check_finite_logits(logits: Tensor, name: str) -> None:
 def check_affine(model: object) -> None:
     """Raises ValueError unless it is a model of ours, with a head that is known to be affine in its Q maps."""
     _check_one_branch(model)
+    if isinstance(model, Subject):
+        raise ValueError(
+            f"this asks what only a head of rsp_lab has, and {model.name} is a network of another make: of it ask "
+            "rl.context_ledger for the places of its maps, rl.attribute for pixels of the image, and rl.attention_gain "
+            "for what its attention adds."
+        )
     if not isinstance(model, Segmenter):
         raise ValueError(
             f"this needs a Segmenter, a model of rsp_lab whose head is known to be affine in its Q maps, got a "

@@ -80,6 +80,10 @@ class _Margin:
         return [class_index(name, class_names) for name in (self.class_name, self.rival) if name is not None]
 
     def _check_classes(self) -> None:
+        for what, name in (("class", self.class_name), ("rival", self.rival)):
+            if name is not None and not isinstance(name, str):
+                number = f": pass its name, model.class_names[{name}]" if isinstance(name, int) else ": pass its name"
+                raise ValueError(f"got {in_short(name)} as the {what} of the target{number}, e.g. 'road'.")
         if self.rival is not None and self.rival == self.class_name:
             raise ValueError(
                 f"class and rival are both {self.rival!r}, whose difference is 0: name two classes, or leave one open."

@@ -180,3 +180,17 @@ def test_regions_that_are_not_there() -> None:
         connected_region(LABELS, (3, 0))
     with pytest.raises(ValueError, match="integer train ids"):
         connected_region(LABELS.double(), (0, 0))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_class_is_given_by_its_name() -> None:
+    mask = torch.ones(4, 4, dtype=torch.bool)
+    for make in (lambda *names: PixelTarget(1, 1, *names), lambda *names: RegionTarget(mask, *names)):
+        with pytest.raises(
+            ValueError, match=r"got 3 as the class .*pass its name, model\.class_names\[3\], e\.g\. 'road'"
+        ):
+            make(3)
+        with pytest.raises(ValueError, match=r"got 0 as the rival .*model\.class_names\[0\]"):
+            make("car", 0)
+        with pytest.raises(ValueError, match=r"got b'car' as the class of the target: pass its name, e\.g\. 'road'"):
+            make(b"car")
