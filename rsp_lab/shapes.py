@@ -181,6 +181,27 @@ def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:
     return cell * scale - 0.5, (cell + 1) * scale - 0.5
 
 
+def checked_count(name: str, count: object, least: int, remedy: str) -> int:
+    """A number of things as an int.
+
+    Args:
+        name: of the argument, for the message.
+        count: as it was given.
+        least: of such things.
+        remedy: behind the message, e.g. ``"32 is the default"``.
+
+    Raises:
+        ValueError: unless it is a whole number, of whatever kind, and at least ``least``.
+    """
+    try:
+        found = operator.index(count)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, got {in_short(count)}: {remedy}.") from None
+    if found < least:
+        raise ValueError(f"{name} must be at least {least}, got {found}: {remedy}.")
+    return found
+
+
 def plain_pixel(pixel: object) -> tuple[int, int]:
     """A pixel (y, x) as two ints, of whatever kind of whole number it is.
 

@@ -24,7 +24,10 @@ Value = SupportsFloat | None
 def in_short(given: object) -> str:
     """What was given in the place of something else, e.g. ``"(40, 50)"`` or ``"a Tensor of shape (3, 4)"``."""
     shape = getattr(given, "shape", None)
-    return reprlib.repr(given) if shape is None else f"a {type(given).__name__} of shape {tuple(shape)}"
+    if shape is not None:
+        return f"a {type(given).__name__} of shape {tuple(shape)}"
+    words = reprlib.repr(given)
+    return f"a {type(given).__name__}" if "\n" in words else words  # a network's repr is a page
 
 
 def significant(value: Value, digits: int = 3) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from rsp_lab.shapes import (
     cell_edges,
     cell_to_pixel,
     cell_under,
+    checked_count,
     level_name,
     level_names,
     pixel_to_cell,
@@ -151,3 +154,19 @@ def test_a_tap_is_the_identity_and_knows_its_listeners() -> None:
         assert not tap.listening
     assert not list(tap.parameters())
     assert not tap.state_dict()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_counts_of_any_kind_of_whole_number() -> None:
+    assert [checked_count("n", given, 1, "1 is the default") for given in (3, np.int64(3), torch.tensor(3))] == [
+        3,
+        3,
+        3,
+    ]
+    for given, message in (
+        (0, "n must be at least 1, got 0: 1 is the default"),
+        (1.0, "n must be a whole number, got 1.0: 1 is"),
+        ("3", "n must be a whole number, got '3'"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            checked_count("n", given, 1, "1 is the default")

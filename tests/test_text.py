@@ -9,9 +9,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rsp_lab.text import (
     fixed,
+    in_short,
     markdown_table,
     percent,
     plain_table,
@@ -136,3 +138,9 @@ def test_rounding_walks_what_results_are_made_of() -> None:
     assert isinstance(rounded(value)["int"], int)
     assert type(rounded(np.float64(0.5))) is float
     json.dumps(rounded(value), allow_nan=False)
+
+
+def test_what_was_given_is_told_in_short() -> None:
+    assert in_short((40, 50)) == "(40, 50)"
+    assert in_short(torch.zeros(3, 4)) == "a Tensor of shape (3, 4)"
+    assert in_short(nn.Sequential(nn.ReLU())) == "a Sequential"

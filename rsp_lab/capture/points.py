@@ -156,10 +156,10 @@ def match(pattern: str, names: Iterable[str]) -> list[str]:
     return [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
 
 
-def suggest(name: str, existing: Iterable[str], kind: str) -> str:
+def suggest(name: object, existing: Iterable[str], kind: str) -> str:
     """Tail of an error message: the names most like a mistaken one, and what exists."""
     existing = list(existing)
-    close = difflib.get_close_matches(name.replace("*", ""), existing, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name).replace("*", ""), existing, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
     return hint + _listing(existing, kind)
 

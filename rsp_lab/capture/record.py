@@ -17,6 +17,7 @@ from torch import Tensor
 from rsp_lab.capture.points import match, suggest
 from rsp_lab.files import FileError, TensorFacts, parse_json, read_safetensors_header, write_atomic
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import in_short
 
 FORMAT = "rsp_lab.record"
 VERSION = 1
@@ -285,3 +286,12 @@ def _some(names: list[Any]) -> str:
 
 def _damaged(path: Path, why: str) -> FileError:
     return FileError(f"{path} is a damaged record: its header does not describe its tensors, {why}. {_REMEDY}")
+
+
+def check_record(record: object) -> None:
+    """Raises ValueError unless it is a :class:`Record`."""
+    if not isinstance(record, Record):
+        raise ValueError(
+            f"got {in_short(record)} as the record: capture one, as in output, record = rl.run_with_capture(model, "
+            "image, taps='step*')."
+        )

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from rsp_lab.summary import Summarised
+from rsp_lab.text import in_short
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +99,22 @@ class Sample(Summarised):
     def size(self) -> tuple[int, int]:
         """Rows and columns of the image."""
         return self.image.shape[1], self.image.shape[2]
+
+
+def check_samples(samples: object) -> None:
+    """Raises ValueError unless it is a data set or a list of samples; the first one is looked at."""
+    if isinstance(samples, Sample):
+        raise ValueError(f"got the sample {samples.name} alone: pass a list, as in [sample].")
+    if not isinstance(samples, SampleSet):
+        raise ValueError(
+            f"got {in_short(samples)} as samples: pass a data set or a list of its samples, e.g. of "
+            "rl.scenes.SceneSplit."
+        )
+    if len(samples) and not isinstance(samples[0], Sample):
+        raise ValueError(
+            f"got {in_short(samples[0])} as a sample: pass samples, which have a label, e.g. "
+            "rl.scenes.draw_scene(0).sample."
+        )
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ arena, film) are made from their results and stand beside it, in :mod:`rsp_lab.f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from jaxtyping import Integer
@@ -178,6 +179,8 @@ def draw_figure(
         LedgerError: if a ledger does not add up.
     """
     kind = figure_kind(name)
+    if not (isinstance(width, int | float) and 0 < width < math.inf):
+        raise ValueError(f"width must be a positive number of inches, got {width!r}: {DOUBLE:g} is the default.")
     chosen = (models,) if isinstance(models, nn.Module) else tuple(models)
     given = FigureInput(
         semantic_branches(chosen),

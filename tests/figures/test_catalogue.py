@@ -229,3 +229,10 @@ def test_the_papers_figures_come_first_in_its_order() -> None:
     assert list(PAPER) == ["fig1", "fig2", "fig3", "fig4", "fig5a", "fig5b"]
     assert figure_names()[: len(PAPER)] == tuple(PAPER.values())
     assert len({kind.title for kind in FIGURES.values()}) == len(FIGURES)
+
+
+@pytest.mark.parametrize("width", [0, -1.0, float("nan"), "wide"])
+@pytest.mark.usefixtures("unchecked")
+def test_a_figure_has_a_width(width: object) -> None:
+    with pytest.raises(ValueError, match=r"width must be a positive number of inches, got .*: 7\.16 is the default"):
+        draw_figure((), torch.zeros(3, 8, 8), "ledger", width=width)  # type: ignore[arg-type]

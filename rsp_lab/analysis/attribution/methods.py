@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Integer
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points, suggest, taps_of
 from rsp_lab.models.subject import Subject
+from rsp_lab.shapes import checked_count
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ class IntegratedGradients(AttributionMethod):
     complete = True
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}: 32 is the default.")
+        object.__setattr__(self, "steps", checked_count("steps", self.steps, 1, "32 is the default"))
 
     def passes(self, size: tuple[int, int]) -> int:
         return self.steps
@@ -201,8 +202,11 @@ class Occlusion(AttributionMethod):
     )
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise ValueError(f"the window must have 1 pixel or more, got {self.window}: 32 is the default.")
+        object.__setattr__(self, "window", checked_count("window", self.window, 1, "32 pixels is the default"))
+        if self.stride is not None:
+            object.__setattr__(
+                self, "stride", checked_count("stride", self.stride, 1, "half the window is the default")
+            )
         if not 1 <= self.pixels_apart <= self.window:
             raise ValueError(
                 f"the stride must be 1 to {self.window}, the window, got {self.stride}: a larger one leaves gaps."
@@ -279,6 +283,8 @@ class FeatureAblation(AttributionMethod):
     additive = True
 
     def __post_init__(self) -> None:
+        if isinstance(self.regions, np.ndarray):
+            object.__setattr__(self, "regions", torch.from_numpy(self.regions))
         if isinstance(self.regions, str):
             if self.regions not in REGIONS:
                 raise ValueError(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
@@ -23,8 +24,9 @@ from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_ord
 from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import checked_count
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import in_short, rounded
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def input_curves(
     model: nn.Module,
     image: ImageLike,
     target: Target,
-    maps: Mapping[str, Float[Tensor, "y x"]],
+    maps: Mapping[str, Float[Tensor, "y x"] | Float[np.ndarray, "y x"]],
     *,
     reference: str = "blur",
     steps: int = 10,
@@ -151,7 +153,7 @@ def input_curves(
         model: see :func:`~rsp_lab.analysis.attribution.attribute.attribute`; it is left as found.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: a class or rival that it leaves open is what the model predicts.
-        maps: signed values of the image's size, by name; only their order is used.
+        maps: signed values of the image's size, of torch or numpy, by name; only their order is used.
         reference: what replaces a block.
         steps: parts into which the blocks are divided.
         cell: side of a block in pixels.
@@ -167,7 +169,7 @@ def input_curves(
     with target_function(model, image, target, class_names, report) as function, torch.no_grad():
         size = function.size
         _check_settings(size, steps, cell, random_seeds)
-        _check_maps(maps, size)
+        maps = _checked_maps(maps, size)
         orders = {name: block_order(values, cell, seed) for name, values in maps.items()}
         blocks = len(next(iter(orders.values())))
         if not steps <= blocks:
@@ -245,21 +247,25 @@ def _check_settings(size: tuple[int, int], steps: int, cell: int, random_seeds: 
         raise ValueError(
             f"cell must be 1 to {min(size)} pixels on an image of {size[0]} x {size[1]}, got {cell}: 8 is the default."
         )
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}: 10 is the default.")
-    if random_seeds < 1:
-        raise ValueError(
-            f"random_seeds must be at least 1, got {random_seeds}: a curve means nothing without a random order's."
-        )
+    checked_count("steps", steps, 1, "10 is the default")
+    checked_count("random_seeds", random_seeds, 1, "a curve means nothing without a random order's")
 
 
-def _check_maps(maps: Mapping[str, Tensor], size: tuple[int, int]) -> None:
+def _checked_maps(maps: Mapping[str, Tensor | np.ndarray], size: tuple[int, int]) -> dict[str, Tensor]:
+    """The maps as tensors; raises ValueError for what ranks no pixels of an image of ``size`` (y, x)."""
     if not isinstance(maps, Mapping) or not maps:
         raise ValueError('maps must be one or more by name: give {"a name": values}.')
-    for name, values in maps.items():
+    found = {name: torch.from_numpy(one) if isinstance(one, np.ndarray) else one for name, one in maps.items()}
+    for name, values in found.items():
+        if not isinstance(values, Tensor):
+            raise ValueError(
+                f"the map {name!r} is {in_short(values)}: give a tensor or an array of numpy, with one value for each "
+                "pixel (y, x)."
+            )
         if tuple(values.shape) != size:
             raise ValueError(
                 f"the map {name!r} is {tuple(values.shape)}, the image {size}: give one value for each pixel (y, x)."
             )
         if not bool(values.isfinite().all()):
             raise ValueError(f"the map {name!r} has values that are not finite: it ranks nothing.")
+    return found

@@ -26,7 +26,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import cell_edges, cell_to_pixel, level_name, strides_dict
+from rsp_lab.shapes import cell_edges, cell_to_pixel, checked_count, level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded
 
@@ -161,8 +161,9 @@ class ContextLedger(Summarised):
         """The cells with the largest contributions of either sign, largest first; of one level or of all.
 
         Raises:
-            ValueError: for a level that the head does not read.
+            ValueError: for a level that the head does not read, or a negative count.
         """
+        count = checked_count("count", count, 0, f"{_LISTED} is the default")
         found: list[LedgerCell] = []
         for x in self._chosen(level):
             values = self._map(x)

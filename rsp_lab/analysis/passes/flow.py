@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rsp_lab.capture.record import Record
+from rsp_lab.capture.record import Record, check_record
 from rsp_lab.shapes import step_levels, step_name
 from rsp_lab.summary import Rows, Summarised, short
 
@@ -106,14 +106,18 @@ def context_flow(record: Record, index: int = 0) -> ContextFlow:
         index: of the image in the batch.
 
     Raises:
-        ValueError: if the record holds no whole step.
+        ValueError: if the record holds no whole step, or no image of that index.
     """
+    check_record(record)
     steps: dict[str, StepFlow] = {}
     for tap in record:
         name, _, part = tap.partition(".")
         if part != "fused" or not all(f"{name}.{p}" in record for p in _PARTS.values()):
             continue
         high, low = step_levels(name)
+        batch = len(record[tap])
+        if not -batch <= index < batch:
+            raise ValueError(f"the record is of {batch} images, got index {index}: count from 0 to {batch - 1}.")
         maps = {attribute: record[f"{name}.{p}"][index] for attribute, p in _PARTS.items()}
         relation = {p: record[f"{name}.{p}"][index] for p in _RELATION_PARTS if f"{name}.{p}" in record}
         steps[name] = StepFlow(high, low, **maps, **relation)

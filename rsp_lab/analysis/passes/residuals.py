@@ -16,7 +16,7 @@ from rsp_lab.analysis.ledger.levels import LEVEL_RESIDUAL_RULE
 from rsp_lab.analysis.passes.answer import pixel_answer
 from rsp_lab.analysis.passes.captured import capture_pass
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.capture.record import Record
+from rsp_lab.capture.record import Record, check_record
 from rsp_lab.data.sample import SampleSet
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
@@ -32,7 +32,11 @@ def context_residuals(model: nn.Module, record: Record) -> dict[str, float]:
 
     About 1e-6 in float32. Holds only for a record of this model without edits. Steps whose query, key, value or
     context were not captured are left out.
+
+    Raises:
+        ValueError: for what is no record.
     """
+    check_record(record)
     residuals = {}
     for name, module in relation_modules(model).items():
         taps = [f"{name}.{part}" for part in ("query", "key", "value", "context")]

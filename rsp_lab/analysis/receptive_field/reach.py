@@ -52,7 +52,15 @@ def context_reach(config: TopDownConfig) -> dict[int, LevelReach]:
     makes m cells in a row from at most ``n_{x+1} = floor(m / 2) + 2`` cells. So sums reach three cells of each level
     above 2: 24, 48, 96, 192, 384 pixels for Q_3..Q_7. RSP-4 with k = 7 reaches 24, 96, 256, 576, 1152. Dilation leaves
     holes inside the square. Which weights are large, and what a cell of Q_x saw of the image, is another question.
+
+    Raises:
+        ValueError: for what is no configuration of a top-down head.
     """
+    if not isinstance(config, TopDownConfig):
+        raise ValueError(
+            f"context_reach wants the configuration of a top-down head, got a {type(config).__name__}: pass "
+            "model.config.head of a model with one."
+        )
     side = 2
     reach = {2: LevelReach(2, side, 4 * side)}
     for level, fusion in zip(config.levels[1:], reversed(config.fusions), strict=True):

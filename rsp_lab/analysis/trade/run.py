@@ -14,7 +14,7 @@ from rsp_lab.analysis.trade.image import TRADE_RULE, ImageTrade, image_trade
 from rsp_lab.analysis.trade.matrix import TradeMatrix
 from rsp_lab.analysis.trade.statistics import TradeSum
 from rsp_lab.data.labels import checked_labels
-from rsp_lab.data.sample import Sample, SampleSet
+from rsp_lab.data.sample import Sample, SampleSet, check_samples
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.models.subject import Subject
 
@@ -67,6 +67,7 @@ def empty_sum(models: tuple[Model, Model], by: str, samples: SampleSet = ()) -> 
     for model in models:
         check_freezable(model)
     check_same_classes(*models)
+    check_samples(samples)
     levels = {level for model in models for level in _levels(model, samples)}
     return TradeSum.empty(models[0].class_names, tuple(sorted(levels)))
 

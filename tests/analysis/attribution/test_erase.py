@@ -104,3 +104,9 @@ def test_an_unknown_fill_and_a_missing_library_are_said(monkeypatch: pytest.Monk
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match="pip install scikit-image"):
         erase(image(), MASK, "inpaint")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_no_fill_is_no_name_of_one() -> None:
+    with pytest.raises(ValueError, match=r"no fill is named None\. Existing fills: blur, mean, inpaint"):
+        erase(torch.zeros(3, 8, 8), torch.ones(8, 8, dtype=torch.bool), None)  # type: ignore[arg-type]

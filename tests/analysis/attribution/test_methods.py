@@ -154,13 +154,16 @@ def test_connected_regions_are_those_of_the_prediction() -> None:
     ("make", "said"),
     [
         (lambda: IntegratedGradients(0), "steps must be at least 1"),
-        (lambda: Occlusion(0), "must have 1 pixel or more"),
+        (lambda: IntegratedGradients(1.5), r"steps must be a whole number, got 1\.5: 32 is the default"),
+        (lambda: Occlusion(0), "window must be at least 1, got 0"),
+        (lambda: Occlusion(1.5), r"window must be a whole number, got 1\.5"),
         (lambda: Occlusion(8, 9), "a larger one leaves gaps"),
-        (lambda: Occlusion(8, 0), "the stride must be 1 to 8"),
+        (lambda: Occlusion(8, 0), "stride must be at least 1, got 0"),
         (lambda: FeatureAblation(torch.zeros(3, 4)), "must be integers with the axes y x"),
         (lambda: FeatureAblation("connected"), "Did you mean 'connected regions'"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_settings_are_checked_when_they_are_given(make: object, said: str) -> None:
     assert callable(make)
     with pytest.raises(ValueError, match=said):

@@ -324,3 +324,21 @@ def test_maps_and_models_that_do_not_fit() -> None:
         )
     with pytest.raises(ValueError, match="does not name its classes"):
         curves_along(Weighted(torch.zeros(3, 3, *SIZE)).eval(), picture(), PIXEL, some_map())
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_maps_of_numpy_count_as_those_of_torch() -> None:
+    values = torch.rand(SIZE, generator=torch.Generator().manual_seed(2))
+    model, target = network(presets.rsp4()), PixelTarget(3, 5)
+    found = input_curves(
+        model,
+        noise_image(size=SIZE),
+        target,
+        {"torch": values, "numpy": values.numpy()},
+        steps=2,
+        cell=CELL,
+        random_seeds=1,
+    )
+    assert found["torch"].curves == found["numpy"].curves
+    with pytest.raises(ValueError, match=r"the map 'list' is \[1\]: give a tensor or an array of numpy"):
+        input_curves(model, noise_image(size=SIZE), target, {"list": [1]})  # type: ignore[dict-item]

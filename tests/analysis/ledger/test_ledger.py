@@ -262,3 +262,12 @@ def test_summary(pair: tuple[ContextLedger, ContextLedger]) -> None:
     assert summary["bias"] + sum(summary["levels"].values()) == pytest.approx(summary["total"], abs=1e-5)
     assert pair[0].sentence().startswith("rider over person at pixel (20, 31): ")
     assert " level 7 " in pair[0].sentence()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_count_of_cells_is_a_number_of_them() -> None:
+    ledger = context_ledger(network(presets.rsp4()), noise_image(), PixelTarget(1, 1))
+    assert ledger.strongest(0) == ()
+    for count, message in ((-1, "count must be at least 0, got -1"), (1.5, r"count must be a whole number, got 1\.5")):
+        with pytest.raises(ValueError, match=message):
+            ledger.strongest(count)  # type: ignore[arg-type]

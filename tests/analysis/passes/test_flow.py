@@ -12,6 +12,7 @@ from rsp_lab.capture.hooks import hooks
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
+from tests.kit.networks import noise_image
 
 NAMES = ("road", "rider", "person")
 
@@ -88,3 +89,14 @@ def test_the_proof_fails_for_an_edited_run(rsp4: Segmenter, image: torch.Tensor)
 
     assert residuals["step54"] > 1e-2
     assert residuals["step76"] < 1e-5
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_record_and_no_image_of_it(rsp4: Segmenter) -> None:
+    _, record = run_with_capture(rsp4, noise_image(), taps="step*")
+    for wrong, index, message in (
+        (record, 5, "the record is of 1 images, got index 5: count from 0 to 0"),
+        (rsp4, 0, r"got a Segmenter as the record: capture one, as in .* rl\.run_with_capture"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            context_flow(wrong, index)

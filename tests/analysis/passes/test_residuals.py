@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from rsp_lab.analysis.passes import residuals
-from rsp_lab.analysis.passes.residuals import ledger_residuals
+from rsp_lab.analysis.passes.residuals import context_residuals, ledger_residuals
 from rsp_lab.data.sample import Sample
 from rsp_lab.frozen.rules import FrozenError
-from rsp_lab.models.presets import tiny_rsp4
+from rsp_lab.models.presets import rsp4, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
 from tests.kit.arena import scene_subject
+from tests.kit.networks import network, noise_image
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,9 @@ def test_nothing_to_ask_about_is_refused(model, samples):
         ledger_residuals(model, [])
     with pytest.raises(ValueError, match="0 pixels"):
         ledger_residuals(model, samples, pixels=0)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_residuals_are_of_a_record() -> None:
+    with pytest.raises(ValueError, match="as the record: capture one, as in"):
+        context_residuals(network(rsp4()), noise_image())  # type: ignore[arg-type]

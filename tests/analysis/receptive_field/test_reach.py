@@ -37,6 +37,7 @@ from rsp_lab.models.presets import (
 from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, resize_logits
 from rsp_lab.shapes import Window
+from tests.kit.networks import network
 
 MIXED = TopDownConfig((AverageConfig(Window(5)), SumConfig(), RelationConfig(Window(3, 2)), AverageConfig(Window(3))))
 CONFIGS = [baseline(), baseline_q67(), rsp4(), rsp4_d(), rsp2_d(), self2(), context2(), MIXED]
@@ -282,3 +283,9 @@ def test_looking_distance_where_nothing_contributes() -> None:
     assert found.shares == {4: 0, 5: 1}
     assert found.to_dict()["levels"][0]["distance_pixels"] is None
     assert math.isnan(looking_distance({4: torch.zeros(2, 3)}, (0, 0), (32, 24)).distance)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_reach_is_of_a_head_that_is_described() -> None:
+    with pytest.raises(ValueError, match=r"got a Segmenter: pass model\.config\.head"):
+        context_reach(network(rsp4()))  # type: ignore[arg-type]

@@ -269,3 +269,20 @@ def test_shares_join_to_the_whole(block):
     for name in ("images", "blocks", "pixels"):
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
     assert (joined.seen, joined.residual) == (COUNT, whole.residual)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (
+            [torch.zeros(3, 64, 128, dtype=torch.uint8)],
+            r"got a Tensor of shape \(3, 64, 128\) as a sample: pass samples",
+        ),
+        (None, "got None as samples: pass a data set"),
+        (SAMPLES[0], r"alone: pass a list, as in \[sample\]"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_images_alone_are_no_samples(samples, message):
+    with pytest.raises(ValueError, match=message):
+        trade_matrix(*MODELS, samples)
