@@ -74,7 +74,7 @@ def short(value: Any) -> str:
         shape = " x ".join(map(str, value.shape))
         return f"{kind} {shape}" if shape else f"{kind} {value.item():.4g}"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value + 0.0:.4g}"  # no -0
     if isinstance(value, str):
         return " ".join(value.splitlines())
     if isinstance(value, nn.Module) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):

@@ -505,6 +505,8 @@ def results() -> dict[str, object]:
         rl.scenes.scene_changes(street, [rl.scenes.draw_scene_pair(3, 64, 128)])[0],
         rl.scenes.scene_sources(scene_ledger, scene),
         rl.ArenaResult(("rsp4",), {"rsp4": "relations"}, {}, (outcome,), {}),
+        rl.adapt(nn.Conv2d(3, 3, 1).eval(), class_names=("a", "b", "c"), cut=""),
+        rl.scenes.SceneSplit("val", (64, 128)),
         rl.zone_contributions(
             rl.FrozenHead.of(model(), photograph()), torch.ones(1, 16, 18), torch.tensor([[1.0, 0, 0, -1]])
         ),

@@ -119,3 +119,7 @@ def test_values_on_one_line() -> None:
     assert short({}) == "{}"
     assert short(()) == "()"
     assert short(Titled("another result", ())) == "another result"
+
+
+def test_what_is_0_has_no_sign() -> None:
+    assert short(-0.0) == "0"

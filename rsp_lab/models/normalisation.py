@@ -51,7 +51,9 @@ class Normalisation:
             row = [given] * 3 if isinstance(given, int | float) else list(given) if _is_row(given) else []
             row = row * 3 if len(row) == 1 else row
             said = f"the {name} is {given!r}" if source == GIVEN else f"the {name} of {source} is {given!r}"
-            if len(row) != 3 or not all(isinstance(value, SupportsFloat) and np.isfinite(value) for value in row):
+            if len(row) != 3 or not all(
+                isinstance(value, SupportsFloat) and np.isfinite(float(value)) for value in row
+            ):
                 raise ValueError(f"{said}, expected a number for each of R, G and B, or one for all.")
             rows.append(tuple(float(value) / scale for value in row))
             if name == "std" and min(rows[-1]) <= 0:

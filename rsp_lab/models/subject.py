@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.rgb import ImageLike, network_input
+from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import in_short
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Mean and standard deviation of RGB in [0, 1]."""
 
 
-class Subject(nn.Module):
+class Subject(nn.Module, Summarised):
     """A network of any library, as every analysis of this project reads it. It shares the network, and changes nothing.
 
     Attributes:
@@ -86,6 +87,16 @@ class Subject(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1).to(anchor), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1).to(anchor), persistent=False)
         self.training = network.training
+
+    def _summary(self) -> tuple[str, Rows]:
+        makes = f", a {type(self.network).__name__}" if self.name != type(self.network).__name__ else ""
+        return f"Subject {self.name}{makes}", [
+            (f"{len(self.class_names)} classes", self.class_names),
+            ("cut", self.cut),
+            *(("held", self.hold) for _ in self.hold[:1]),
+            ("normalisation", self.normalisation),
+            ("parameters", f"{sum(parameter.numel() for parameter in self.parameters()):,}"),
+        ]
 
     @property
     def semantic(self) -> Subject:

@@ -150,6 +150,13 @@ def test_an_answer_without_logits(form: Callable[[Tensor], Any], output: str | i
         subject(IMAGE)
 
 
+def test_a_subject_says_what_it_is_in_a_few_lines() -> None:
+    lines = repr(adapt(Net(), class_names=("a", "b"), cut="enc", name="Mine")).splitlines()
+    assert lines[0] == "Subject Mine, a Net"
+    assert [line.split("  ")[1] for line in lines[1:]] == ["2 classes", "cut", "normalisation", "parameters"]
+    assert lines[-1].endswith("206")
+
+
 def test_one_module_needs_no_tuple() -> None:
     subject = adapt(Net(), class_names=("a", "b"), cut="enc", hold="head")
     assert isinstance(subject, Subject)

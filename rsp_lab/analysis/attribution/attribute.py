@@ -83,11 +83,11 @@ class Attribution(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         return f"Attribution by {self.title}: {self.target.describe()}", [
             ("target", self.target_value),
-            (f"on the reference ({self.reference})", self.reference_value),
+            *_known(f"on the reference ({self.reference})", self.reference_value),
             ("values", f"{short(self.values)}, {float(self.values.min()):.3g} to {float(self.values.max()):.3g}"),
             ("sum of values", float(self.values.sum())),
             ("unit", self.unit),
-            ("residual", self.residual),
+            *_known("residual", self.residual),
             ("settings", self.settings),
             *(("strongest region", region) for region in self.regions[:1]),
         ]
@@ -215,3 +215,8 @@ def attribute_function(
         settings={**settings, "passes": function.passes},
         regions=output.regions,
     )
+
+
+def _known(name: str, value: float | None) -> Rows:
+    """A row of a summary, or none for what a method does not have."""
+    return [] if value is None else [(name, value)]

@@ -283,8 +283,9 @@ class FeatureAblation(AttributionMethod):
     additive = True
 
     def __post_init__(self) -> None:
-        if isinstance(self.regions, np.ndarray):
-            object.__setattr__(self, "regions", torch.from_numpy(self.regions))
+        given: Any = self.regions
+        if isinstance(given, np.ndarray):
+            object.__setattr__(self, "regions", torch.from_numpy(given))
         if isinstance(self.regions, str):
             if self.regions not in REGIONS:
                 raise ValueError(

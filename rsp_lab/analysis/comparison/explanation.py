@@ -13,6 +13,7 @@ from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_differen
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.ledger.selection import RejectionMap
 from rsp_lab.analysis.passes.answer import PixelAnswer
+from rsp_lab.analysis.passes.pair import with_sides
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.shapes import step_digits
 from rsp_lab.summary import Rows, Summarised
@@ -118,12 +119,19 @@ class Explanation(Summarised):
     def sentence(self) -> str:
         """What a colleague would say, with numbers from the ledgers."""
         left, right, apart = self.left.ledger, self.right.ledger, self.difference
-        level = max(apart.levels, key=lambda x: apart.sums[x] if apart.total >= 0 else -apart.sums[x])
+        sums = {x: (signed(right.sums.get(x, 0.0)), signed(left.sums.get(x, 0.0))) for x in apart.levels}
+        most = max(
+            (level for level, (ours, theirs) in sums.items() if ours != theirs),
+            key=lambda x: apart.sums[x] if apart.total >= 0 else -apart.sums[x],
+            default=None,
+        )
+        end = "Every level adds the same to both."
+        if most is not None:
+            end = f"What sets them apart most is {apart.level_name(most)}: {' and '.join(sums[most])}."
         return (
             f"At y {self.target.y}, x {self.target.x}, {self.right.name} says {self.right.answer.label} and "
             f"{self.left.name} {self.left.answer.label}: {self.target.class_name} over {self.target.rival} is "
-            f"{signed(right.total)} and {signed(left.total)} logits. What sets them apart most is "
-            f"{apart.level_name(level)}: {signed(right.sums.get(level, 0.0))} and {signed(left.sums.get(level, 0.0))}."
+            f"{signed(right.total)} and {signed(left.total)} logits. {end}"
         )
 
     def text(self) -> str:
@@ -148,7 +156,7 @@ class Explanation(Summarised):
             for x in apart.levels
         ]
         return f"Explanation of {self.target.describe()}", [
-            ("models", f"{self.left.name} (left), {self.right.name} (right)"),
+            ("models", ", ".join(with_sides((self.left.name, self.right.name)))),
             ("says", f"{self.left.answer.label} (left), {self.right.answer.label} (right)"),
             *reversed(levels),
             ("bias", f"{self.left.ledger.bias:+.3f}  {self.right.ledger.bias:+.3f}"),

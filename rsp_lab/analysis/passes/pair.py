@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.passes.captured import CapturedPass
@@ -16,7 +18,16 @@ def pair_names(left: Side, right: Side) -> tuple[str, str]:
     """Names of two models; where both have the same one, it says which side it is."""
     if left.name != right.name:
         return left.name, right.name
-    return f"{left.name} (left)", f"{right.name} (right)"
+    return with_sides((left.name, right.name))
+
+
+def with_sides(names: Sequence[str]) -> tuple[str, str]:
+    """Two names with their sides, each once: :func:`pair_names` may have told it already."""
+    left, right = (
+        name if name.endswith(f" ({side})") else f"{name} ({side})"
+        for name, side in zip(names, ("left", "right"), strict=True)
+    )
+    return left, right
 
 
 def check_comparable(left: Side, right: Side) -> None:

@@ -23,8 +23,8 @@ from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike, rgb_images
 from rsp_lab.shapes import step_levels
-from rsp_lab.summary import Summarised
-from rsp_lab.text import rounded
+from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import rounded, significant
 
 COMPLEMENTARITY_RULE = (
     "minus the mean over the middle channels of the correlation over the map of query channel c with key channel c"
@@ -51,6 +51,11 @@ class Null(Summarised):
     percentile: float
     p: float
     n: int
+
+    def _summary(self) -> tuple[str, Rows]:
+        low, high = significant(self.low), significant(self.high)
+        words = f"mean {significant(self.mean)}, middle 95 % {low} to {high}, p {significant(self.p)}, {self.n} draws"
+        return f"{self.name}: {words}", [("percentile", self.percentile)]
 
     def to_dict(self) -> dict[str, Any]:
         numbers = rounded({key: getattr(self, key) for key in ("mean", "low", "high", "percentile", "p")}, 4)
@@ -84,6 +89,17 @@ class Complementarity(Summarised):
     shuffled: Null
     random: Null | None = None
     same_source: float | None = None
+
+    def _summary(self) -> tuple[str, Rows]:
+        known = [("deviation", self.deviation), ("random", self.random), ("same source", self.same_source)]
+        return f"Complementarity of {self.step}", [
+            ("score", self.score),
+            *(("scores", self.scores) for _ in self.scores[1:2]),
+            ("covariance", self.covariance),
+            ("shuffled", self.shuffled),
+            # Over one image there is no deviation.
+            *((name, value) for name, value in known if value is not None and value == value),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {

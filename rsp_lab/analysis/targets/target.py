@@ -80,7 +80,8 @@ class _Margin:
         return [class_index(name, class_names) for name in (self.class_name, self.rival) if name is not None]
 
     def _check_classes(self) -> None:
-        for what, name in (("class", self.class_name), ("rival", self.rival)):
+        given: tuple[tuple[str, object], ...] = (("class", self.class_name), ("rival", self.rival))
+        for what, name in given:
             if name is not None and not isinstance(name, str):
                 number = f": pass its name, model.class_names[{name}]" if isinstance(name, int) else ": pass its name"
                 raise ValueError(f"got {in_short(name)} as the {what} of the target{number}, e.g. 'road'.")

@@ -11,6 +11,7 @@ from rsp_lab.data.labels import CITYSCAPES, ClassTable
 from rsp_lab.data.sample import Sample, SampleSet
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene, own_reading
+from rsp_lab.summary import Rows, Summarised
 
 FIRST_SEED = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 """Splits and the seed of their first scene; a split's scenes have consecutive seeds, so splits never meet."""
@@ -35,7 +36,7 @@ class DrawnSamples(SampleSet, Protocol):
         """The same scenes at another difficulty; itself at its own."""
 
 
-class SceneSplit(Dataset[Sample]):
+class SceneSplit(Dataset[Sample], Summarised):
     """One split of scenes whose deciding context is known (:mod:`rsp_lab.data.scenes`).
 
     In ``train`` each scene has the reading that its seed decides, in the other splits both: there every region comes
@@ -60,6 +61,12 @@ class SceneSplit(Dataset[Sample]):
             raise ValueError(f"{split!r} is no split of the drawn scenes; expected one of {', '.join(FIRST_SEED)}.")
         self.split, self.size, self.difficulty = split, size, difficulty
         self._kept: dict[tuple[int, int | None], Sample] | None = {} if cache else None
+
+    def _summary(self) -> tuple[str, Rows]:
+        return f"SceneSplit {self.split}: {len(self)} scenes of {self.size[0]} x {self.size[1]} pixels", [
+            ("cases", tuple(CASES)),
+            ("difficulty", repr(self.difficulty)),
+        ]
 
     def __len__(self) -> int:
         return _SCENES[self.split] * (1 if self.split == "train" else 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rsp_lab.analysis.comparison.pixel_view import PixelView
+from rsp_lab.analysis.passes.pair import with_sides
 
 
 def image_words(image_size: tuple[int, int], name: str) -> str:
@@ -14,7 +15,7 @@ def image_words(image_size: tuple[int, int], name: str) -> str:
 
 def model_words(names: Sequence[str]) -> str:
     """The models, with their sides where there are two."""
-    return f"{names[0]} (left) and {names[1]} (right)" if len(names) == 2 else " and ".join(names)
+    return " and ".join(with_sides(names) if len(names) == 2 else names)
 
 
 def view_words(result: PixelView, image_name: str) -> list[str]:

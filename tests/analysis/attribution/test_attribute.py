@@ -470,3 +470,9 @@ def test_grad_cam_refuses_a_layer_that_is_passed_twice_or_never() -> None:
     for layer, said in (("twice", "gives tensors 2 times"), ("never", "does not pass the layer 'never'")):
         with pytest.raises(ValueError, match=said):
             attribute(Odd().eval(), picture().float(), PIXEL, LayerGradCam(layer), class_names=NAMES)
+
+
+def test_a_summary_has_no_rows_for_what_a_method_does_not_have() -> None:
+    found = attribute(network(HEADS["rsp4"]), noise_image(), PixelTarget(20, 31, "rider", "person"), "gradient_x_input")
+    assert "None" not in repr(found)
+    assert "on the reference" not in repr(found)

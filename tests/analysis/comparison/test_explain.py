@@ -115,6 +115,14 @@ def test_what_is_left_open_follows_the_predictions(
     assert (found.left.answer.label, found.right.answer.label) == (left, right)
 
 
+def test_the_same_model_twice_is_said_to_be_the_same() -> None:
+    one = build("rsp")
+    found = explain(one, one, picture(), PixelTarget(*PIXEL))
+    assert found.sentence().endswith(" logits. Every level adds the same to both.")
+    assert "B (left), B (right)" in repr(found)
+    assert "(left) (left)" not in found.text()
+
+
 def test_the_other_direction_is_the_same_story_with_its_sign() -> None:
     back = explain(build("rsp"), build("sum"), picture(), PixelTarget(*PIXEL, "person", "rider"))
     assert back.difference.total == pytest.approx(told().difference.total, abs=1e-5)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.relation_weights.complementarity import (
+    Complementarity,
+    Null,
     RandomNetworks,
     channel_correlations,
     complementarity,
@@ -202,3 +204,19 @@ def test_refusals(images: list[Tensor]) -> None:
         complementarity(model, images, same_source=model)
     with pytest.raises(ValueError, match=r"no \+SELF model: it has no relation"):
         complementarity(model, images, same_source=Segmenter(tiny_baseline(NAMES)))
+
+
+def test_summaries_say_numbers_and_only_those_that_there_are() -> None:
+    null = Null("shuffled channels", -0.01, -0.2, 0.2, 97.5, 0.05, 200)
+    lines = repr(Complementarity("step54", 0.25, (0.25,), math.nan, 0.5, null)).splitlines()
+    assert lines == [
+        "Complementarity of step54",
+        "  score       0.25",
+        "  covariance  0.5",
+        "  shuffled    shuffled channels: mean −0.01, middle 95 % −0.2 to 0.2, p 0.05, 200 draws",
+    ]
+    both = repr(Complementarity("step54", -0.0, (0.5, -0.5), 0.7, 0.5, null, null, 0.1))
+    assert all(
+        word in both
+        for word in ("score        0\n", "scores       (0.5, -0.5)", "deviation    0.7", "same source  0.1")
+    )

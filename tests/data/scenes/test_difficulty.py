@@ -153,3 +153,9 @@ def test_the_hardest_setting_leaks_nothing(case: str) -> None:
     assert (proof.difficulty, proof.equal_regions, proof.equal_around) == (HARD, 1, 1)
     for accuracy in (proof.region_accuracy, proof.around_accuracy, proof.shuffled_accuracy):
         assert proof.chance[0] <= accuracy <= proof.chance[1]
+
+
+def test_a_split_says_what_it_is() -> None:
+    lines = repr(SceneSplit("val", (64, 128))).splitlines()
+    assert lines[0] == "SceneSplit val: 120 scenes of 64 x 128 pixels"
+    assert "difficulty" in lines[2]
