@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.shell import chip, history, link, scenes, sources
 from app.shell.errors import REFUSED
 from app.shell.export import draw_export
-from app.shell.heading import Heading
+from app.shell.heading import Heading, draw_places
 from app.shell.picker import draw_picker
 from app.shell.selection import Selection, result_key
 from app.shell.sources import Source
@@ -49,7 +49,7 @@ def draw_frame() -> tuple[Selection, Heading] | None:
     # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
     top = words if "drawn" in st.session_state else words.empty()
     bar = chip.draw_bar()
-    heading = Heading(top, st.container(key="notices"))
+    heading = draw_places(top)
     for problem in [*user_problems(), *stale_link()]:
         heading.warn(problem)
     # What follows from what: the source offers models, both decide how large a scene is drawn.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.shell.progress import Stoppable
 from app.shell.text import draw_sentence, escape
 
 
@@ -19,11 +20,13 @@ class Heading:
     Attributes:
         top: of the first sentence.
         notices: of warnings and of what is being computed.
+        progress: of work with a bar; it keeps what the page draws in its place while there is one.
         note: what a reader of any page about the selection must know; may be empty.
     """
 
     top: DeltaGenerator
     notices: DeltaGenerator
+    progress: DeltaGenerator
     note: str = ""
 
     def write(self, sentence: str, note: str = "", below: tuple[str, str] = ("", "")) -> None:
@@ -39,3 +42,12 @@ class Heading:
         """While something is worked out that takes no more than seconds."""
         with self.notices, st.spinner(escape(text), show_time=True):
             yield
+
+    def stoppable(self, text: str) -> Stoppable:
+        """While something is worked out that takes longer: its bar and the button that stops it."""
+        return Stoppable(text, self.progress)
+
+
+def draw_places(top: DeltaGenerator) -> Heading:
+    """The places above a page, ``top`` being that of its first sentence."""
+    return Heading(top, st.container(key="notices"), st.container(key="progress"))

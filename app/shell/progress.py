@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from types import TracebackType
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app.shell.text import escape
 
@@ -15,12 +15,16 @@ _STOPPED = "stopped"
 class Stoppable:
     """A bar with a button to stop; use its ``report`` as the callback of the work, inside a ``with`` block.
 
+    ``place`` is there in every run, whether anything is worked out or not (:attr:`app.shell.heading.Heading.progress`):
+    Streamlit tells elements of two runs apart by their places alone, so that what is drawn for one run only pushes
+    what the run before drew there out of its own place and into this one.
+
     A press of any button makes Streamlit run the script anew: the next report of the run before it ends the work.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, place: DeltaGenerator) -> None:
         # Over the page (layout.css), so that nothing moves while it is there.
-        self._place = st.container(key=f"progress-{zlib.crc32(text.encode())}").empty()
+        self._place = place.empty()
         columns = self._place.columns([6, 1], vertical_alignment="center")
         self._text = text
         self._bar = columns[0].progress(0.0, escape(text))

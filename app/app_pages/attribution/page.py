@@ -59,7 +59,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         if not ready(selection, request, "map", what, "Work out the maps"):
             heading.write(f"The maps of {request.title} are not worked out: they were stopped.")
             return
-        maps = attributions(selection, request, what)
+        maps = attributions(selection, heading, request, what)
     except ValueError as problem:
         heading.write("This attribution cannot be worked out here.")
         st.error(escape(str(problem)))
@@ -67,7 +67,7 @@ def draw(selection: Selection, heading: Heading) -> None:
     heading.write(*sentence(selection, request, maps))
     draw_maps(selection, maps, over)
     draw_known(selection, maps)
-    draw_faithfulness(selection, request, maps)
+    draw_faithfulness(selection, heading, request, maps)
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
 
@@ -210,14 +210,16 @@ def _union(zones: dict[str, Tensor]) -> Tensor:
     return together
 
 
-def draw_faithfulness(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> None:
+def draw_faithfulness(
+    selection: Selection, heading: Heading, request: Request, maps: tuple[Attribution, Attribution]
+) -> None:
     """Deletion and insertion of both models beside random orders."""
     st.markdown("##### Is the map true to the model?")
     text = f"Replacing in the order of {request.title}, at y {selection.target.y}, x {selection.target.x}"
     if not ready(selection, request, "curves", text, "Measure faithfulness"):
         st.caption("Not measured: it was stopped.")
         return
-    both = curves(selection, request, maps, text)
+    both = curves(selection, heading, request, maps, text)
     ends = charts.value_range(both)
     for side, name, faithfulness, place in zip(SIDES, selection.names, both, st.columns(2), strict=True):
         with place:

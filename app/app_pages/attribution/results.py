@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from app.shell.progress import Stoppable
+from app.shell.heading import Heading
 from app.shell.region_target import Labels, label_map
 from app.shell.selection import Selection
 from app.store.private_models import private_copy
@@ -63,24 +63,26 @@ def choices_of(selection: Selection, name: str) -> tuple[SettingChoices, ...]:
     return tuple(replace(one, values=(*one.values, LABELLED)) if one.setting == "regions" else one for one in choices)
 
 
-def attributions(selection: Selection, request: Request, text: str) -> tuple[Attribution, Attribution]:
+def attributions(
+    selection: Selection, heading: Heading, request: Request, text: str
+) -> tuple[Attribution, Attribution]:
     """The maps of both models, left and right; what is not held is worked out behind a bar that says ``text``."""
 
     def work(side: int) -> Callable[[Callable[[float], None]], Attribution]:
         return lambda report: _attribute(selection, side, request, report)
 
-    return _both(selection, (request, "map"), text, work)
+    return _both(selection, heading, (request, "map"), text, work)
 
 
 def curves(
-    selection: Selection, request: Request, maps: tuple[Attribution, Attribution], text: str
+    selection: Selection, heading: Heading, request: Request, maps: tuple[Attribution, Attribution], text: str
 ) -> tuple[Faithfulness, Faithfulness]:
     """Deletion and insertion along both maps."""
 
     def work(side: int) -> Callable[[Callable[[float], None]], Faithfulness]:
         return lambda report: _curves(selection, side, request, maps[side], report)
 
-    return _both(selection, (request, "curves"), text, work)
+    return _both(selection, heading, (request, "curves"), text, work)
 
 
 def held(selection: Selection, request: Request, what: str) -> bool:
@@ -94,6 +96,7 @@ def _key(selection: Selection, side: int, about: Hashable) -> Hashable:
 
 def _both(
     selection: Selection,
+    heading: Heading,
     about: Hashable,
     text: str,
     work: Callable[[int], Callable[[Callable[[float], None]], T]],
@@ -102,7 +105,7 @@ def _both(
     found = {key: results().find(key) for key in keys}
     missing = {key: side for side, key in reversed(tuple(enumerate(keys))) if found[key] is None}
     if missing:
-        with Stoppable(text) as bar:
+        with heading.stoppable(text) as bar:
             worked = side_by_side([work(side) for side in missing.values()], bar.report)
         for key, value in zip(missing, worked, strict=True):
             results().put(key, value)

@@ -10,7 +10,7 @@ from app.app_pages.figures import shelf
 from app.shell.choices import choose, control_columns, select
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
-from app.shell.progress import Stoppable, forget_stop, was_stopped
+from app.shell.progress import forget_stop, was_stopped
 from app.shell.selection import SIDES, Selection
 from app.shell.text import escape
 from app.store.models import LoadedModel
@@ -33,7 +33,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         "The one that is chosen is drawn from what is selected above, and kept until it is drawn anew.",
     )
     width = _draw_one(selection, heading, names)
-    _draw_all(selection, names, width)
+    _draw_all(selection, heading, names, width)
     _draw_explorer(selection)
     _draw_records(selection)
 
@@ -76,7 +76,7 @@ def _show(selection: Selection, heading: Heading, name: str, width: str, words: 
     st.code(figure.caption, language=None, wrap_lines=True)
 
 
-def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
+def _draw_all(selection: Selection, heading: Heading, names: tuple[str, ...], width: str) -> None:
     st.markdown("##### All of them")
     asked = st.button(f"Draw all {len(names)}", key="draw-all")
     if asked:
@@ -86,7 +86,7 @@ def _draw_all(selection: Selection, names: tuple[str, ...], width: str) -> None:
         if was_stopped(_ALL):
             st.caption("Stopped. What was drawn before is kept.")
         return
-    bar = Stoppable(_ALL)
+    bar = heading.stoppable(_ALL)
     figures, problems = {}, []
     for number, name in enumerate(names):
         bar.report(number / len(names))

@@ -13,7 +13,7 @@ from app.charts.decision_flow import draw_flow, identified
 from app.charts.legend import chip, legend_html
 from app.charts.theme import draw as draw_chart
 from app.shell import link
-from app.shell.heading import Heading
+from app.shell.heading import Heading, draw_places
 from app.shell.text import escape
 from app.store.films import film_problems, films, films_root, without_film
 from app.store.results import results
@@ -50,7 +50,7 @@ HOW = (
 
 def draw() -> None:
     top = st.container(key="words")
-    heading = Heading(top, st.container(key="notices"))
+    heading = draw_places(top)
     for problem in film_problems():
         heading.warn(problem)
     found = films()

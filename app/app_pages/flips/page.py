@@ -16,7 +16,7 @@ from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.link import set_pixel
 from app.shell.navigation import jump
-from app.shell.progress import Stoppable, may_start
+from app.shell.progress import may_start
 from app.shell.region_target import Labels, Mode, has_true_labels, label_map
 from app.shell.selection import Selection
 from app.shell.terms import draw_terms
@@ -106,7 +106,7 @@ def stories_of(selection: Selection, heading: Heading, count: int, least: int) -
         return None
 
     def work() -> FlipStories:
-        with Stoppable(text) as bar:
+        with heading.stoppable(text) as bar:
             return flip_stories(
                 selection.passes[0].frozen,
                 selection.passes[1].frozen,

@@ -9,7 +9,6 @@ import streamlit as st
 
 from app.shell.choices import select
 from app.shell.heading import Heading
-from app.shell.progress import Stoppable
 from app.shell.sources import DATA, PAIRS, Source
 from app.shell.text import escape
 from app.store.image_folders import FOLDERS
@@ -65,7 +64,7 @@ def draw_making(heading: Heading) -> None:
     if not asked:
         return
     try:
-        name = made(wanted)
+        name = made(heading, wanted)
     except ValueError as problem:
         st.error(escape(str(problem)))
         return
@@ -73,7 +72,7 @@ def draw_making(heading: Heading) -> None:
     st.rerun()
 
 
-def made(wanted: Request) -> str:
+def made(heading: Heading, wanted: Request) -> str:
     """Makes a scan, and keeps it; its name.
 
     Raises:
@@ -89,7 +88,7 @@ def made(wanted: Request) -> str:
         )
     left, right = map(_file_digest, (wanted.left, wanted.right))
     question = ScanQuestion((wanted.left, wanted.right), (left, right), data, samples.split, LEAST, __version__)
-    with Stoppable(_TEXT) as bar:
+    with heading.stoppable(_TEXT) as bar:
         found = scan(
             _copy(loaded[0]),
             _copy(loaded[1]),

@@ -13,7 +13,7 @@ from app.app_pages.key_query.charts import Pair
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose, control_columns, select
 from app.shell.heading import Heading
-from app.shell.progress import Stoppable, may_start
+from app.shell.progress import may_start
 from app.shell.selection import SIDES, Selection
 from app.shell.steps import no_relations, steps_with_relations
 from app.shell.terms import draw_terms
@@ -197,7 +197,7 @@ def with_random(
         return networks.scores(selection.passes[side].image, seed)
 
     def work() -> list[dict[str, float]]:
-        with Stoppable(text) as bar:
+        with heading.stoppable(text) as bar:
             return side_by_side([partial(draw, seed) for seed in range(models)], bar.report)
 
     drawn = results().get(key, work)

@@ -14,7 +14,7 @@ from app.charts.level_rows import level_ends, level_parts, level_rows
 from app.charts.signed_cells import scale_of, signed_scale_html
 from app.charts.theme import draw as draw_chart
 from app.shell.heading import Heading
-from app.shell.progress import Stoppable, may_start
+from app.shell.progress import may_start
 from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_caption, draw_head, escape
 from app.store.private_models import private_copy
@@ -46,11 +46,13 @@ def stories_of(selection: Selection, heading: Heading, passes: Passes, score: fl
                 return explain_segment(seen, selection.result.pixel, method=None)
 
         story = results().get(key, tell)
-        found.append(_attributed(selection, side, seen, story, method))
+        found.append(_attributed(selection, heading, side, seen, story, method))
     return found[0], found[1]
 
 
-def _attributed(selection: Selection, side: int, seen: PanopticPass, story: SegmentStory, method: str) -> SegmentStory:
+def _attributed(
+    selection: Selection, heading: Heading, side: int, seen: PanopticPass, story: SegmentStory, method: str
+) -> SegmentStory:
     """The story with what the class of a thing rests on, by a method that :data:`SCORE_METHODS` has; else as it is."""
     fate = story.place.fate
     known = {one.name for one in SCORE_METHODS}
@@ -63,7 +65,7 @@ def _attributed(selection: Selection, side: int, seen: PanopticPass, story: Segm
     loaded = selection.loaded[side]
 
     def work() -> Attribution:
-        with Stoppable(text) as bar:
+        with heading.stoppable(text) as bar:
             # A copy of its own: others may run the shared one meanwhile.
             own = replace(seen, model=private_copy(seen.model, loaded.lock))
             return attribute_score(own, fate.rank, method, report=bar.report)

@@ -45,7 +45,7 @@ def draw(selection: Selection, heading: Heading) -> None:
         if question == LAST:
             # The words say what the test below them found, so it is drawn first.
             with below:
-                draw_test(selection)
+                draw_test(selection, heading)
         with place:
             _draw_step(selection, heading, number, question, step)
     draw_notes()

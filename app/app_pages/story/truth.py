@@ -96,7 +96,7 @@ def _tested(selection: Selection, side: int, found: Curves) -> str:
     )
 
 
-def draw_test(selection: Selection) -> None:
+def draw_test(selection: Selection, heading: Heading) -> None:
     """The test and its curves, or the button that starts it."""
     text = "Taking cells away in the running head"
     known = [_known(selection, side) for side in range(2)]
@@ -110,7 +110,7 @@ def draw_test(selection: Selection) -> None:
                 st.caption("Stopped. What was measured is kept." if was_stopped(text) else "It takes some seconds.")
                 return
             forget_stop()
-            with Stoppable(text) as bar:
+            with heading.stoppable(text) as bar:
                 for place in range(2):
                     _measured(selection, place, bar)
             # The words above say what was found.

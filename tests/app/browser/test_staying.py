@@ -88,6 +88,22 @@ def test_nothing_that_is_clicked_moves(page: Page, address: str, path: str, widt
         assert resting(page) == boxes
 
 
+def test_the_maps_stay_while_others_are_worked_out(page: Page, address: str) -> None:
+    """The second run finds its maps, and so draws no bar: the bar of the third is to push nothing out of its place."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    for _ in range(2):
+        page.goto(f"{address}/attribution?{PICKERS['attribution']}")
+        settled(page)
+    boxes = resting(page)
+    page.get_by_label("Method").click()
+    page.get_by_role("option", name="Occlusion").click()
+    page.locator(".st-key-progress .stProgress").wait_for()
+    assert resting(page) == boxes
+    assert page.locator(".st-key-progress .stPlotlyChart").count() == 0
+    page.get_by_role("button", name="Stop").click()
+    settled(page)
+
+
 def test_an_upload_stays_through_pages_a_flips_ways_and_a_reload(page: Page, address: str, upload_png: bytes) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
 
