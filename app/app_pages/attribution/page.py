@@ -18,7 +18,8 @@ from app.shell.scenes import knows_region, outlined
 from app.shell.selection import SIDES, Selection
 from app.shell.terms import draw_terms
 from app.shell.text import draw_table, escape
-from rsp_lab.analysis.attribution.attribute import Attribution
+from rsp_lab.analysis.attribution.attribute import Attribution, reliability_warning
+from rsp_lab.analysis.attribution.interface import find_method
 from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
 from rsp_lab.analysis.attribution.methods import METHODS
 from rsp_lab.analysis.attribution.references import REFERENCES
@@ -30,8 +31,6 @@ from rsp_lab.text import fixed, percent, signed, significant
 
 OVER, MAP = "over the image", "alone"
 NOT_GIVEN = "not given"
-MUCH = 0.1
-"""A larger residual comes with advice."""
 REGION, CUE, DECOY = "region", "cue", "decoy"
 
 MEASURES = f"""
@@ -48,7 +47,7 @@ MEASURES = f"""
 - **Normalised**: (mean − reference) / (image − reference); not given where the image raises the target by less than
   {LEAST_CHANGE} logits over the reference.
 - **Half of the mass**: radius of the circle around the pixel that holds half of the map’s absolute mass.
-- **Share of mass** on what is planted: of the positive values alone; an even map gets the share of the area.
+- **Share of mass** on cue, decoy and region: of the positive values alone; an even map gets the share of the area.
 """
 
 
@@ -82,7 +81,9 @@ def choose_request(selection: Selection, heading: Heading) -> tuple[Request, boo
         values = {str(value): value for value in one.values}
         chosen = select(heading, second, one.label, f"attribution_{one.setting}", tuple(values))
         settings.append((one.setting, values[chosen]))
-    reference = choose(heading, third, "Reference", "attribution_reference", REFERENCES)
+    # A method without a reference image leaves it to deletion and insertion alone.
+    label = "Reference" if find_method(name, METHODS).relative_to is None else "Reference of the test"
+    reference = choose(heading, third, label, "attribution_reference", REFERENCES)
     drawn = choose(heading, fourth, "Drawn", "attribution_drawn", (OVER, MAP))
     return Request(name, reference, tuple(settings)), drawn == OVER
 
@@ -97,7 +98,16 @@ def _capital(title: str) -> str:
 
 
 def sentence(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> tuple[str, str]:
-    """How far each model looks by its map, or on a scene how much of it lies on the cue; and the logits."""
+    """How far each model looks by its map, or on a scene how much of it lies on the cue, and whether that is reliable.
+
+    With a quiet note.
+    """
+    said, note = _looks(selection, request, maps)
+    warning = reliability_warning(dict(zip(reversed(selection.names), reversed(maps), strict=True)))
+    return (f"{said} {warning}." if warning else said), note
+
+
+def _looks(selection: Selection, request: Request, maps: tuple[Attribution, Attribution]) -> tuple[str, str]:
     target = selection.target
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
     head = f"For {margin} at y {target.y}, x {target.x}, by {request.title}"
@@ -135,6 +145,8 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
         with place:
             st.markdown(f"**{escape(name)}** ({side}): {signed(attribution.target_value)} logits")
             draw_chart(charts.map_figure(attribution, end, pixel, ground, over, outlines), f"attribution-map-{side}")
+            if warning := reliability_warning({"": attribution}):
+                st.markdown(f"**{escape(warning)}.**")
             st.caption(f"{escape(_promise(attribution))} {_mass(attribution, selection)}")
     cell = charts.drawn_cell(maps[0].image_size)
     method = maps[0].method
@@ -153,18 +165,19 @@ def _promise(attribution: Attribution) -> str:
         assert attribution.reference_value is not None
         total = float(attribution.values.sum())
         change = attribution.target_value - attribution.reference_value
-        more = " More steps make it smaller." if attribution.residual > MUCH else ""
         return (
             f"The pixels add up to {signed(total)} logits; from the reference ({attribution.reference}) to the image "
-            f"the target changes by {signed(change)}: residual {attribution.residual:.2g}.{more}"
+            f"the target changes by {signed(change)}: residual {attribution.residual:.2g}."
         )
     if attribution.regions:
         first = attribution.regions[:3]
         effects = ", ".join(f"{region.name} {signed(region.effect)}" for region in first)
         return f"Fall of the target in logits, each of {len(attribution.regions)} regions replaced alone: {effects}."
-    settings = {"reference": attribution.reference, **attribution.settings}
-    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items() if name != "passes")
-    return f"{_capital(attribution.unit)}, {words}; no sum is promised."
+    settings = {name.replace("_", " "): value for name, value in attribution.settings.items() if name != "passes"}
+    words = ", ".join([_capital(attribution.unit), *(f"{name} {value}" for name, value in settings.items())])
+    reference = attribution.reference
+    referred = "it has no reference" if reference == "none" else f"its reference is {reference}"
+    return f"{words}. This method’s contributions need not add up; {referred}."
 
 
 def _mass(attribution: Attribution, selection: Selection) -> str:
@@ -180,7 +193,7 @@ def draw_known(selection: Selection, maps: tuple[Attribution, Attribution]) -> N
     zones = {name: mask for name, mask in outlined(scene).items() if mask.any()}
     zones["elsewhere"] = ~_union(zones)
     shares = [zone_shares(attribution.values, zones) for attribution in maps]
-    st.markdown("##### Share of the positive mass on what is planted")
+    st.markdown("##### Share of the positive mass on cue, decoy and region")
     order = [name for name in (CUE, DECOY, REGION, "elsewhere") if name in zones]
     rows = {
         name: {
@@ -246,13 +259,13 @@ def _orders(faithfulness: Faithfulness) -> str:
 
 
 def _verdict(faithfulness: Faithfulness) -> str:
+    """On one line, beside a model's name, in half of the page: the charts below stay level."""
     beats = faithfulness.beats_random
     if all(beats.values()):
-        return f"better than {_orders(faithfulness)}, both ways"
+        return "better than random, both ways"
     if not any(beats.values()):
-        return f"no better than {_orders(faithfulness)}"
-    ways = ("replaced", "put back") if beats["deletion"] else ("put back", "replaced")
-    return f"better than {_orders(faithfulness)} when {ways[0]}, not when {ways[1]}"
+        return "no better than random"
+    return f"better than random only when {'replaced' if beats['deletion'] else 'put back'}"
 
 
 def _rows(side: str, faithfulness: Faithfulness) -> list[dict[str, str]]:

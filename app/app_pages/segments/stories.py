@@ -19,7 +19,7 @@ from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_caption, draw_head, escape
 from app.store.private_models import private_copy
 from app.store.results import results
-from rsp_lab.analysis.attribution.attribute import Attribution
+from rsp_lab.analysis.attribution.attribute import Attribution, reliability_warning
 from rsp_lab.analysis.panoptic.fates import InstanceFate
 from rsp_lab.analysis.panoptic.places import place_at, window_around
 from rsp_lab.analysis.panoptic.score import SCORE_METHODS, attribute_score
@@ -140,7 +140,9 @@ def _draw_scores(selection: Selection, told: Stories) -> None:
         draw_chart(score_figure(image, attribution.values, story.place, window, end), f"segment-score-{side}")
         own, gap = story.own_share, attribution.residual
         share = "" if own is None else f"{percent(own, 0)} of what speaks for {fate.name} lies on its own pixels. "
+        warning = reliability_warning({"": attribution})
         missed = "" if gap is None else f" The pixels miss the change by a relative {significant(gap, 1)}."
+        missed = f" {warning}." if warning else missed
         reference = (
             ""
             if attribution.reference_value is None

@@ -6,7 +6,7 @@ logits that a ledger explains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +22,14 @@ from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised, short
+from rsp_lab.text import signed
 
 RESIDUAL_RULE = (
     "|sum of values - change| / max(1, |change|), change being the target's value on the image minus on the reference"
 )
+LARGE_RESIDUAL = 0.1
+"""Above this a sum has failed: more than a tenth of the change is in none of the values, as much as the parts of an
+image that a map is read for often hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +72,26 @@ class Attribution(Summarised):
         """Unit of the values."""
         return self.method.unit
 
+    @property
+    def failed_sum(self) -> str:
+        """What the values add up to where the promised sum has failed, by :data:`LARGE_RESIDUAL`; else empty.
+
+        E.g. ``"+17.5, not +8.29 logits"``.
+        """
+        if self.residual is None or self.reference_value is None or self.residual <= LARGE_RESIDUAL:
+            return ""
+        change = self.target_value - self.reference_value
+        return f"{signed(float(self.values.sum()))}, not {signed(change)} logits"
+
     def sentence(self) -> str:
         """The result in words, with what the values do and do not add up to."""
         head = f"{self.title} of {self.target.describe()}: {self.target_value:.2f} logits"
         if self.reference_value is not None:
             head += f", {self.reference_value:.2f} on the reference ({self.reference})"
         if self.residual is not None:
-            return f"{head}; the pixels add up to {float(self.values.sum()):.2f}, residual {self.residual:.2g}"
+            warning = reliability_warning({"": self})
+            words = f"{head}; the pixels add up to {float(self.values.sum()):.2f}, residual {self.residual:.2g}"
+            return f"{words}. {warning}" if warning else words
         if self.regions:
             first = self.regions[0]
             return f"{head}; largest effect of {len(self.regions)} regions: {first.name} {first.effect:+.2f}"
@@ -115,6 +132,20 @@ class Attribution(Summarised):
             },
             "regions": [region.to_dict() for region in self.regions],
         }
+
+
+def reliability_warning(attributions: Mapping[str, Attribution]) -> str:
+    """Which of some attributions, by the names of their models, have a sum that failed; empty where none has.
+
+    E.g. ``"Not reliable: the contributions add up to +17.5, not +8.29 logits for A; take more steps"``; one model may
+    go without a name.
+    """
+    failed = {name: one for name, one in attributions.items() if one.failed_sum}
+    if not failed:
+        return ""
+    sums = " and to ".join(f"{one.failed_sum}{f' for {name}' if name else ''}" for name, one in failed.items())
+    remedy = "; take more steps" if all("steps" in one.settings for one in failed.values()) else ""
+    return f"Not reliable: the contributions add up to {sums}{remedy}"
 
 
 def attribute(

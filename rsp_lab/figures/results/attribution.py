@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rsp_lab.analysis.attribution.attribute import Attribution
+from rsp_lab.analysis.attribution.attribute import Attribution, reliability_warning
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
 from rsp_lab.analysis.faithfulness.curves import Spread
 from rsp_lab.analysis.targets.target import RegionTarget
@@ -181,7 +181,8 @@ def _draw_map(axes: Axes, image: ImageLike, values: np.ndarray, scale: Scale, at
 
 def _promise(attribution: Attribution) -> str:
     if attribution.residual is not None:
-        return f"sum {significant(float(attribution.values.sum()))}, residual {attribution.residual:.1g}"
+        words = f"sum {significant(float(attribution.values.sum()))}, residual {attribution.residual:.1g}"
+        return ". ".join(filter(None, (words, reliability_warning({"": attribution}))))
     if attribution.regions:
         return ", ".join(f"{one.name} {significant(one.effect)}" for one in attribution.regions[:3])
     return "no sum is promised"

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from rsp_lab.analysis.attribution.attribute import reliability_warning
 from rsp_lab.analysis.ledger.extent import contributing_box
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.panoptic.fates import InstanceFate
@@ -215,8 +216,9 @@ def _draw_score(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float
     gap = (
         "" if attribution.residual is None else f"The pixels miss the change by a relative {attribution.residual:.1g}."
     )
-    sheet.text(_MARGIN, top - 0.03, fill(f"{share}{gap}", slot, SMALL), size=SMALL)
-    return top + 0.34
+    warning = reliability_warning({"": attribution})
+    words = f"{share}{f'{warning}.' if warning else gap}"
+    return top + max(0.34, sheet.text(_MARGIN, top - 0.03, fill(words, slot, SMALL), size=SMALL) + 0.03)
 
 
 def _show_attribution(axes: Axes, photo: np.ndarray, values: np.ndarray, scale: Scale) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torchvision.models.segmentation import lraspp_mobilenet_v3_large
 
 from rsp_lab.analysis.attribution import target_function
-from rsp_lab.analysis.attribution.attribute import Attribution, attribute
+from rsp_lab.analysis.attribution.attribute import LARGE_RESIDUAL, Attribution, attribute, reliability_warning
 from rsp_lab.analysis.attribution.interface import AttributionMethod
 from rsp_lab.analysis.attribution.methods import (
     REGIONS,
@@ -399,6 +399,25 @@ def test_edits_in_force_are_part_of_the_model() -> None:
     with hooks(model, {"step54.context": lambda context, _: torch.zeros_like(context)}):
         edited = attribute(model, image, PIXEL, "gradient_x_input")
     assert not torch.allclose(plain.values, edited.values)
+
+
+def test_a_sum_that_fails_is_said_and_one_that_holds_is_not() -> None:
+    def of(total: float, **settings: int) -> Attribution:
+        values = torch.full((2, 5), total / 10, dtype=torch.float64)
+        residual = abs(total - 8.0) / 8.0
+        return Attribution(IntegratedGradients(4), PIXEL, values, (2, 5), "", 9.0, "blur", 1.0, residual, {**settings})
+
+    failed, held = of(17.5, steps=4), of(8.0 * (1 + LARGE_RESIDUAL) - 1e-6, steps=4)
+    said = "Not reliable: the contributions add up to +17.5, not +8 logits"
+    assert reliability_warning({"": failed}) == f"{said}; take more steps"
+    assert failed.sentence().endswith(f". {said}; take more steps")
+    assert reliability_warning({"": of(17.5)}) == said
+    assert held.failed_sum == ""
+    assert "Not reliable" not in held.sentence()
+    assert reliability_warning({"a": failed, "b": held}) == f"{said} for a; take more steps"
+    both = reliability_warning({"a": failed, "b": of(-1.0, steps=4)})
+    assert both == f"{said} for a and to −1, not +8 logits for b; take more steps"
+    assert reliability_warning({"a": replace(failed, residual=None)}) == ""
 
 
 @each_method

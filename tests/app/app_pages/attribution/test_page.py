@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache as once
 from html import unescape
 from threading import Lock
@@ -72,6 +73,11 @@ def captions(page: AppTest) -> str:
     return " ".join(caption.value for caption in page.caption)
 
 
+def reference_label(page: AppTest) -> str:
+    (found,) = (group.label for group in page.get("button_group") if group.key == "attribution_reference")
+    return str(found)
+
+
 def signed(value: float) -> str:
     return f"{value:+.3g}".replace("-", "−")
 
@@ -116,7 +122,8 @@ def test_on_another_target_the_sentence_is_about_the_distance(page: AppTest) -> 
     assert names == ["as predicted", "as predicted"]
     assert "half of the mass lies within" in said
     assert "this target is another one" in captions(page)
-    assert "no sum is promised" in captions(page)
+    assert "This method’s contributions need not add up; its reference is black." in captions(page)
+    assert reference_label(page) == "Reference of the test"
 
 
 def test_feature_ablation_names_the_regions(page: AppTest) -> None:
@@ -138,7 +145,26 @@ def test_integrated_gradients_print_their_sum_and_residual(page: AppTest) -> Non
     said = captions(page)
     assert "The pixels add up to" in said
     assert "residual" in said
+    assert reference_label(page) == "Reference"
     assert f"y {y}, x {x}" in run(page)
+
+
+def test_a_sum_that_fails_is_said_in_the_sentence_and_beside_its_map(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = results.attribute
+
+    def failing(*given: object, **settings: object) -> Attribution:
+        found = real(*given, **settings)  # type: ignore[arg-type]
+        return replace(found, values=found.values + 1, residual=2.0)
+
+    monkeypatch.setattr(results, "attribute", failing)
+    said = run(page, attribution_steps="8", attribution_reference="mean")
+    assert "Not reliable: the contributions add up to " in said
+    assert all(f"logits for {name}" in said for name in MODELS)
+    beside = [text.value for text in page.markdown if "Not reliable" in text.value]
+    assert len(beside) == 2
+    assert all("take more steps" in text for text in beside)
 
 
 def test_a_second_run_works_nothing_out_again(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
