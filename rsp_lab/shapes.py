@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
-from rsp_lab.text import in_short
+from rsp_lab.text import in_short, listed
 
 
 class Tap(nn.Module):
@@ -137,6 +137,11 @@ def step_levels(name: str) -> tuple[int, int]:
 def step_digits(name: str) -> str:
     """The two levels of a step without the word, e.g. ``step_digits("step54") == "54"``."""
     return name.removeprefix("step")
+
+
+def steps_in_words(names: Sequence[str]) -> str:
+    """Steps after each other, e.g. ``"steps 76, 65 and 54"``."""
+    return f"step{'s' if len(names) > 1 else ''} {listed([step_digits(name) for name in names])}"
 
 
 def tap_step(tap: str) -> str:

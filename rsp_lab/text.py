@@ -79,6 +79,39 @@ def points(value: Value) -> str:
     return signed_fixed(None if value is None else 100 * float(value), 1)
 
 
+def aligned(values: Sequence[Value], *, sign: bool = False, least: int = 1, beside: Sequence[Value] = ()) -> list[str]:
+    """Numbers of a pair or a table with the same decimals: those that give the largest three significant digits.
+
+    There are ``least`` to three decimals. What is nothing is 0, and what would look like it is e.g. ``"< 0.001"``, of
+    either sign.
+
+    Args:
+        sign: of differences, a plus stands too.
+        beside: numbers that stand in the same table and have a say in the decimals.
+    """
+    sizes = [abs(float(one)) for one in (*values, *beside) if one is not None and math.isfinite(float(one))]
+    largest = float(f"{max(sizes, default=0.0):.2e}")  # 9.996 is written as 10
+    places = 2 - math.floor(math.log10(largest)) if largest else least
+    decimals = min(3, max(least, places))
+    form = signed_fixed if sign else fixed
+
+    def words(value: Value) -> str:
+        if value is None or math.isnan(float(value)):
+            return MISSING
+        if not float(value):
+            return "0"
+        too_small = abs(float(value)) < 0.5 * 10.0**-decimals
+        return f"< {fixed(10.0**-decimals, decimals)}" if too_small else form(value, decimals)
+
+    return [words(value) for value in values]
+
+
+def listed(names: Sequence[str]) -> str:
+    """E.g. ``"76, 65 and 54"``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def spread(values: Sequence[float], *, difference: bool = False) -> str:
     """Shares, or differences of them, in percent: median (minimum to maximum), or the one value alone."""
     form = signed_fixed if difference else fixed

@@ -22,6 +22,7 @@ from rsp_lab.shapes import (
     step_digits,
     step_levels,
     step_name,
+    steps_in_words,
     tap_step,
 )
 
@@ -170,3 +171,8 @@ def test_counts_of_any_kind_of_whole_number() -> None:
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             checked_count("n", given, 1, "1 is the default")
+
+
+def test_steps_in_words() -> None:
+    assert steps_in_words(("step76", "step65", "step54")) == "steps 76, 65 and 54"
+    assert steps_in_words(("step54",)) == "step 54"

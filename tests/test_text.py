@@ -12,8 +12,12 @@ import torch
 from torch import nn
 
 from rsp_lab.text import (
+    MINUS,
+    MISSING,
+    aligned,
     fixed,
     in_short,
+    listed,
     markdown_table,
     percent,
     plain_table,
@@ -144,3 +148,22 @@ def test_what_was_given_is_told_in_short() -> None:
     assert in_short((40, 50)) == "(40, 50)"
     assert in_short(torch.zeros(3, 4)) == "a Tensor of shape (3, 4)"
     assert in_short(nn.Sequential(nn.ReLU())) == "a Sequential"
+
+
+def test_a_pair_or_table_has_one_number_of_decimals() -> None:
+    assert aligned((48.6, 40.0)) == ["48.6", "40.0"]
+    assert aligned((12.7, 13.0)) == ["12.7", "13.0"]
+    assert aligned((0.000763, 1.07)) == ["< 0.01", "1.07"]
+    assert aligned((-1.86e-06, 0.25, -0.25), sign=True) == ["< 0.001", "+0.250", f"{MINUS}0.250"]
+    assert aligned((-1.86e-06, 12.3), sign=True, least=2) == ["< 0.01", "+12.30"]
+    assert aligned((1234.5, -0.06, None, 0.0)) == ["1234.5", f"{MINUS}0.1", MISSING, "0"]
+    assert aligned((9.996,)) == ["10.0"]
+    assert aligned((1e-9, math.nan)) == ["< 0.001", MISSING]
+    assert aligned((0.0,)) == ["0"]
+    assert aligned((0.2731,), sign=True, beside=(8.34, None)) == ["+0.27"]
+    assert aligned(()) == []
+
+
+@pytest.mark.parametrize(("names", "words"), [("a", "a"), ("ab", "a and b"), ("abc", "a, b and c")])
+def test_names_are_listed(names: str, words: str) -> None:
+    assert listed(tuple(names)) == words

@@ -70,14 +70,20 @@ class AttentionEdit:
     seed: int = 0
 
     @property
-    def words(self) -> str:
-        """What is done, and where in the network."""
-        done = {
-            AttentionEditName.TEMPERATURE: f"at temperature {self.temperature:g}",
-            AttentionEditName.SHUFFLE: "with its weights shuffled among the keys",
-        }.get(self.name, f"given {self.name}")
+    def does(self) -> str:
+        """What the edited network does then."""
+        return {
+            AttentionEditName.EQUAL: "weighs all keys equally",
+            AttentionEditName.ZERO: "gives every key weight 0",
+            AttentionEditName.TEMPERATURE: f"attends at temperature {self.temperature:g}",
+            AttentionEditName.SHUFFLE: "attends with weights shuffled among the keys",
+        }[self.name]
+
+    @property
+    def at(self) -> str:
+        """Where in the network."""
         head = "" if self.head is None else f", head {self.head}"
-        return f"{done} in {ALL_LAYERS if self.layer is None else self.layer.words}{head}"
+        return f"in {ALL_LAYERS if self.layer is None else self.layer.words}{head}"
 
 
 def layers_of(selection: Selection, side: int) -> tuple[Layer, ...]:

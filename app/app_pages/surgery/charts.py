@@ -14,7 +14,7 @@ from rsp_lab.analysis.ledger.difference import LedgerDifference
 from rsp_lab.analysis.surgery.operate import SurgeryResult
 from rsp_lab.data.labels import ClassTable, colour
 from rsp_lab.palette import LEVEL_COLOURS
-from rsp_lab.text import signed
+from rsp_lab.text import aligned
 
 Pixel = tuple[int, int]
 _WIDTH = 390
@@ -59,7 +59,7 @@ def legend(result: SurgeryResult, table: ClassTable) -> str:
     chips = []
     for name, (before, after) in sorted(result.label_shares().items(), key=lambda item: -sum(item[1])):
         red, green, blue = table.palette[result.class_names.index(name)]
-        first, second = f"{100 * before:.3g}", f"{100 * after:.3g}"
+        first, second = aligned((100 * before, 100 * after))
         shares = f"{first} %" if first == second else f"{first} → {second} %"
         chips.append(chip(f"rgb({red},{green},{blue})", name, shares))
     return legend_html(chips)
@@ -75,7 +75,7 @@ def levels_figure(predicted: LedgerDifference) -> go.Figure:
             y=[name for name, _, _ in rows],
             orientation="h",
             marker_color=[shade for _, _, shade in rows],
-            text=[signed(round(value, 6)) for _, value, _ in rows],
+            text=aligned([round(value, 6) for _, value, _ in rows], sign=True, least=2),
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:+.3g} logits<extra></extra>",

@@ -17,7 +17,7 @@ from rsp_lab.analysis.surgery.operations import Centre, Shuffle, Temperature, Tr
 from rsp_lab.analysis.surgery.presets import as_context, as_sum, without_context, without_placement, without_selection
 from rsp_lab.analysis.targets.regions import connected_region
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.shapes import step_digits
+from rsp_lab.shapes import steps_in_words
 
 Steps = tuple[str, ...]
 
@@ -28,6 +28,11 @@ class Place(StrEnum):
     WHOLE = "whole image"
     REGION = "region at the pixel"
     PIXEL = "pixel"
+
+    @property
+    def words(self) -> str:
+        """Behind the words of an edit; empty for the whole image."""
+        return {Place.REGION: " in the region at the pixel", Place.PIXEL: " at the pixel"}.get(self, "")
 
 
 class EditName(StrEnum):
@@ -67,6 +72,7 @@ class Positions(StrEnum):
     ALL = "all"
 
 
+_POSITIONS = {Positions.NEIGHBOURS: "all positions but the centre", Positions.ALL: "every position"}
 _INSIDE: dict[Positions, Callable[[int, int, int], bool]] = {
     Positions.RING: lambda y, x, half: max(abs(y), abs(x)) == half,
     Positions.UPPER: lambda y, x, half: y < 0,
@@ -96,16 +102,27 @@ class Edit:
     seed: int = 0
 
     @property
-    def words(self) -> str:
-        """What is done, and at which steps."""
-        done = {
-            EditName.ZERO: f"given weight 0 on {self.positions}",
-            EditName.TEMPERATURE: f"at temperature {self.temperature:g}",
-            EditName.SHUFFLE: "choosing shuffled places of its windows",
-            EditName.TRANSPLANT: "given the other model’s weights",
-        }.get(self.name, str(self.name) if self.name in PRESETS else f"given {self.name}")
-        steps = ", ".join(map(step_digits, self.steps))
-        return f"{done} at step{'s' if len(self.steps) > 1 else ''} {steps}"
+    def does(self) -> str:
+        """What the edited model does then."""
+        positions = _POSITIONS.get(self.positions, f"the {self.positions} of each window")
+        return {
+            EditName.AS_SUM: "just adds up",
+            EditName.AS_CONTEXT: "takes the plain average of each window",
+            EditName.WITHOUT_SELECTION: "no longer selects",
+            EditName.WITHOUT_CONTEXT: "takes no context",
+            EditName.WITHOUT_PLACEMENT: "selects at random places",
+            EditName.ZERO: f"gives weight 0 to {positions}",
+            EditName.EQUAL: "weighs all positions equally",
+            EditName.CENTRE: "puts all weight on the centre",
+            EditName.TEMPERATURE: f"selects at temperature {self.temperature:g}",
+            EditName.SHUFFLE: "selects shuffled places of each window",
+            EditName.TRANSPLANT: "takes the other model’s weights",
+        }[self.name]
+
+    @property
+    def at(self) -> str:
+        """Where in the model."""
+        return f"at {steps_in_words(self.steps)}"
 
 
 def place_of(selection: Selection, place: Place) -> Where:

@@ -11,7 +11,7 @@ from app.shell.heading import Heading
 from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_head, draw_table, escape
 from rsp_lab.analysis.surgery.knock_out import LevelKnockOuts
-from rsp_lab.text import percent, signed
+from rsp_lab.text import aligned, signed
 
 MEASURES = """
 - **A level taken away**: all its maps set to 0, and what lies behind them runs on. **Live**: what the target changes by
@@ -41,15 +41,15 @@ def draw_knock_outs(selection: Selection, heading: Heading) -> None:
             )
 
 
-def _rows(selection: Selection, found: LevelKnockOuts) -> list[dict[str, str]]:
-    rows = []
-    for level, one in reversed(found.levels.items()):
-        row = {
-            "without": selection.level_name(level),
-            "live": signed(one.live),
-            "held": signed(one.held),
-            "reaction": signed(one.reaction),
-            "labels changed": percent(one.labels_changed),
-        }
-        rows.append(row if one.flips is None else row | {"gates that flip": percent(one.flips)})
-    return rows
+def _rows(selection: Selection, found: LevelKnockOuts) -> dict[str, list[str]]:
+    levels = list(reversed(found.levels.items()))
+    columns = {"without": [selection.level_name(level) for level, _ in levels]}
+    for name in ("live", "held", "reaction"):
+        columns[name] = aligned([getattr(one, name) for _, one in levels], sign=True, least=2)
+    for name, shares in (
+        ("labels changed", [one.labels_changed for _, one in levels]),
+        ("gates that flip", [one.flips for _, one in levels if one.flips is not None]),
+    ):
+        if shares:
+            columns[name] = [f"{word} %" for word in aligned([100 * share for share in shares])]
+    return columns

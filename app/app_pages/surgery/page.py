@@ -36,7 +36,7 @@ from rsp_lab.analysis.surgery.operation import Where
 from rsp_lab.analysis.surgery.operations import transplantable_steps
 from rsp_lab.analysis.targets.target import PixelTarget, target_value
 from rsp_lab.shapes import step_digits
-from rsp_lab.text import percent, signed, significant
+from rsp_lab.text import aligned, percent, significant
 
 _NOTHING = """
 - **Nothing is retrained**: an edited model is the trained one, answering on context that it was never trained to get.
@@ -116,13 +116,13 @@ def draw_edit(selection: Selection, heading: Heading, sides: list[int]) -> None:
     edit = choose_edit(selection, heading, sides)
     try:
         if isinstance(edit, Edit) and edit.name == EditName.TRANSPLANT:
-            edit = transplanted(selection, edit, chosen=bool(st.session_state.get("surgery_steps")))
+            edit = transplanted(selection, edit, chosen=edit.steps != selection.passes[edit.side].steps)
         found = worked_out(selection, heading, edit)
     except REFUSED as problem:
         heading.write("This operation cannot be done here.")
         st.error(escape(str(problem)))
         return
-    heading.write(sentence(selection, edit, found), "Nothing is retrained.")
+    heading.write(sentence(selection, edit, found))
     draw_pictures(selection, edit, found.live)
     first, second, third = st.columns([1.15, 1.1, 0.9], gap="medium")
     with first:
@@ -163,14 +163,18 @@ def choose_relations(selection: Selection, heading: Heading, side: int, places: 
     steps = selection.passes[side].steps
     known = [step_digits(step) for step in steps]
     settle(heading, "surgery_steps", known)
+    if st.session_state.get("surgery_steps") == []:
+        # An edit is of one step at least: without the last one all are chosen again.
+        st.session_state["surgery_steps"] = known
     chosen = third.pills(
         "Steps",
         known,
         selection_mode="multi",
+        default=known,
         key="surgery_steps",
         bind="query-params",
         wrap=False,
-        help="All of them are edited until some are chosen.",
+        help="Those that are edited.",
     )
     place = choose(heading, fourth, "Where", "surgery_where", tuple(Place))
     # In the order of the steps, so that one choice has one result.
@@ -196,7 +200,7 @@ def _detailed(heading: Heading, edit: Edit) -> Edit:
 
 
 def transplanted(selection: Selection, edit: Edit, *, chosen: bool) -> Edit:
-    """A transplant at the steps that fit, unless the reader named steps.
+    """A transplant at the steps that fit, unless the reader chose some of the steps.
 
     Raises:
         ValueError: if no step fits.
@@ -244,12 +248,12 @@ def sentence(selection: Selection, edit: AnyEdit, found: Found) -> str:
     """What the edit does to the labels and to the decision at the pixel."""
     changed = float(found.live.changed.double().mean())
     target, name = selection.target, selection.names[edit.side]
-    labels = f"{100 * changed:.3g} % of the labels change" if changed else "no label changes"
-    where = {Place.WHOLE: "on the whole image", Place.REGION: "in the region", Place.PIXEL: "at the pixel"}[edit.place]
+    labels = f"{percent(changed)} of the labels change" if changed else "no label changes"
+    before, after = aligned((found.before, found.after), sign=True)
     margin = f"{target.class_name} over {target.rival}" if target.rival else str(target.class_name)
     return (
-        f"With {name} {edit.words} {where}, {labels}; at y {target.y}, x {target.x} {margin} goes from "
-        f"{signed(found.before)} to {signed(found.after)} logits."
+        f"When {name} {edit.does} {edit.at}{edit.place.words}, without retraining, {labels}; at y {target.y}, "
+        f"x {target.x} {margin} goes from {before} to {after} logits."
     )
 
 
@@ -269,14 +273,13 @@ def draw_pictures(selection: Selection, edit: AnyEdit, live: SurgeryResult) -> N
             draw_chart(figure, f"surgery-{name.partition(' ')[0]}")
     st.html(charts.legend(live, table))
     inside, outside = live.changed_inside, live.changed_outside
-    shares = (
-        ""
-        if inside is None or outside is None
-        else (
-            f" Labels changed on {100 * inside:.3g} % of the edited pixels and on {100 * outside:.3g} % of the others;"
-            " the white line on black is the edge of the edited pixels."
+    shares = ""
+    if inside is not None and outside is not None:
+        edited, others = aligned((100 * inside, 100 * outside))
+        shares = (
+            f" Labels changed on {edited} % of the edited pixels and on {others} % of the others; the white line on "
+            "black is the edge of the edited pixels."
         )
-    )
     st.caption(f"Changed pixels have the colour of their new label; shares are of the image.{shares}")
 
 
@@ -287,11 +290,14 @@ def draw_margin(selection: Selection, found: Found) -> None:
     rows = [(name, *pair) for name, pair in found.values.items()]
     if target.rival:
         rows.append(("margin", found.before, found.after))
-    table = [
-        {"": name, "before": significant(before), "after": significant(after), "change": signed(after - before)}
-        for name, before, after in rows
-    ]
-    draw_table(pd.DataFrame(table).set_index(""))
+    before, after = [row[1] for row in rows], [row[2] for row in rows]
+    changes = [new - old for old, new in zip(before, after, strict=True)]
+    columns = {
+        "before": aligned(before, least=2, beside=after),
+        "after": aligned(after, least=2, beside=before),
+        "change": aligned(changes, sign=True, least=2, beside=(*before, *after)),
+    }
+    draw_table(pd.DataFrame(columns, index=[row[0] for row in rows]))
     st.caption(f"{escape(selection.chosen)}.")
 
 
@@ -299,19 +305,17 @@ def draw_prediction(selection: Selection, edit: AnyEdit, found: Found) -> None:
     """The live change beside the ledger's prediction with everything else held."""
     st.markdown("##### Change of the margin, in logits")
     what = "lower steps" if isinstance(edit, Edit) else "what lies behind"
-    live = {f"live: {what} react{'' if isinstance(edit, Edit) else 's'}": signed(found.after - found.before)}
+    changes = {f"live: {what} react{'' if isinstance(edit, Edit) else 's'}": found.after - found.before}
     account = found.account
+    if account is not None:
+        changes |= {"predicted: all else held": account.predicted.total, f"reaction of {what}": account.reaction}
+    words = aligned(list(changes.values()), sign=True, least=2)
+    draw_table(pd.DataFrame({"logits": words}, index=list(changes)))
     if account is None:
-        draw_table(pd.DataFrame({"logits": live}))
         st.caption(escape(f"Not predicted: {found.not_held}"))
         return
-    held = {
-        "predicted: all else held": signed(account.predicted.total),
-        f"reaction of {what}": signed(account.reaction),
-    }
-    draw_table(pd.DataFrame({"logits": live | held}))
     others = "the other steps’ weights" if isinstance(edit, Edit) else "all gates"
-    st.caption(f"The prediction is off by {account.deviation:.1g} logits from a run with {others} held.")
+    st.caption(f"The prediction is off by {significant(account.deviation, 1)} logits from a run with {others} held.")
     draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
 
 
@@ -321,47 +325,59 @@ def draw_weights(selection: Selection, edit: AnyEdit, live: SurgeryResult) -> No
     foreign = isinstance(edit, AttentionEdit)
     words = {one.name: one.words for one in attention.layers_of(selection, edit.side)} if foreign else {}
     where = "layer" if foreign else "step"
-    rows = [
-        {
-            where: words.get(step, step_digits(step)),
-            "edited": "yes" if change.edited else "reacts",
-            "cells changed": f"{change.changed:,} of {change.cells:,}",
-            "moved": f"{100 * change.moved:.3g} %",
-        }
-        for step, change in live.weights.items()
-    ]
-    draw_table(pd.DataFrame(rows).set_index(where))
-    st.caption(f"Of {escape(selection.names[edit.side])}, live: {escape(live.operations[0].describe())}.")
+    changes = live.weights.values()
+    # In the order in which the network works: what comes before all edits has nothing to react to.
+    first = min(place for place, change in enumerate(changes) if change.edited)
+    before = "lies in front" if foreign else "lies above"
+    columns = {
+        "edited": [
+            "yes" if change.edited else before if place < first else "reacts" for place, change in enumerate(changes)
+        ],
+        "cells changed": [f"{change.changed:,} of {change.cells:,}" for change in changes],
+        "moved": [f"{share} %" for share in aligned([100 * change.moved for change in changes])],
+    }
+    names = [words.get(step, step_digits(step)) for step in live.weights]
+    draw_table(pd.DataFrame(columns, index=pd.Index(names, name=where)))
+    done = f"{live.operations[0].what()} {edit.at}{edit.place.words}"
+    st.caption(escape(f"Of {selection.names[edit.side]}, live: {done}."))
 
 
 def draw_iou(live: SurgeryResult) -> None:
     """Intersection over union before and after, where the image has labels in the model's classes."""
     st.markdown("##### IoU on this image")
-    before, after = live.before.iou, live.after.iou
-    if before is None or after is None:
+    old, new = live.before.iou, live.after.iou
+    if old is None or new is None:
         st.caption("Not known: the image has no label map in this model’s classes.")
         return
-    means = mean_iou(before), mean_iou(after)
-    columns = {"mean": means, **dict(zip(live.class_names, zip(before, after, strict=True), strict=True))}
-    rows = {
-        name: {"before": percent(pair[0]), "after": percent(pair[1]), "change, points": _points(*pair)}
-        for name, pair in columns.items()
-        if pair != (None, None)
-    }
-    first, rest = _changed_first(rows)
-    draw_table(pd.DataFrame(first).T)
-    if rest:
-        with st.expander(f"The other {len(rest)} classes"):
-            st.dataframe(pd.DataFrame(rest).T, height="content")
+    means = mean_iou(old), mean_iou(new)
+    columns = {"mean": means, **dict(zip(live.class_names, zip(old, new, strict=True), strict=True))}
+    pairs = {name: pair for name, pair in columns.items() if pair != (None, None)}
+    order = _changed_first(pairs)
+    before, after = [pairs[name][0] for name in order], [pairs[name][1] for name in order]
+    table = pd.DataFrame(
+        {
+            "before": _percents(before),
+            "after": _percents(after),
+            "change, points": aligned([_points(*pairs[name]) for name in order], sign=True),
+        },
+        index=order,
+    )
+    draw_table(table.head(1 + SHOWN_CLASSES))
+    if (rest := len(table) - 1 - SHOWN_CLASSES) > 0:
+        with st.expander(f"The other {rest} classes"):
+            st.dataframe(table.tail(rest), height="content")
 
 
-def _changed_first(rows: dict[str, dict[str, str]]) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
-    """The mean and the classes that changed most, and the others."""
-    size = {name: abs(float(row["change, points"].replace("−", "-").replace("–", "0"))) for name, row in rows.items()}
-    classes = sorted((name for name in rows if name != "mean"), key=lambda name: -size[name])
-    shown = ["mean", *classes[:SHOWN_CLASSES]]
-    return {name: rows[name] for name in shown if name in rows}, {name: rows[name] for name in classes[SHOWN_CLASSES:]}
+def _changed_first(pairs: dict[str, tuple[float | None, float | None]]) -> list[str]:
+    """The mean, and the classes by how much they changed."""
+    classes = sorted((name for name in pairs if name != "mean"), key=lambda name: -abs(_points(*pairs[name]) or 0))
+    return ["mean", *classes]
 
 
-def _points(before: float | None, after: float | None) -> str:
-    return signed(None if before is None or after is None else 100 * (after - before))
+def _percents(shares: Sequence[float | None]) -> list[str]:
+    words = aligned([None if share is None else 100 * share for share in shares])
+    return [word if share is None else f"{word} %" for word, share in zip(words, shares, strict=True)]
+
+
+def _points(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else 100 * (after - before)

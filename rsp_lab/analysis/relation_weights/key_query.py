@@ -17,7 +17,7 @@ from rsp_lab.analysis.relation_weights.complementarity import (
     null_of,
     shuffled_scores,
 )
-from rsp_lab.shapes import step_digits
+from rsp_lab.shapes import step_digits, steps_in_words
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded, signed_fixed
 
@@ -98,11 +98,5 @@ def verdict(name: str, pairs: Sequence[KeyQuery]) -> str:
         "agree": "agree, the opposite of it, at",
         "not told apart": "cannot be told apart from shuffled channels at",
     }
-    parts = [f"{words[kind]} {_steps(steps)}" for kind, steps in found.items() if steps]
+    parts = [f"{words[kind]} {steps_in_words(steps)}" for kind, steps in found.items() if steps]
     return f"The paper: key and query complement each other. In {name}, on this image, they {'; they '.join(parts)}."
-
-
-def _steps(steps: Sequence[str]) -> str:
-    return (
-        f"{'step' if len(steps) == 1 else 'steps'} {' and '.join([', '.join(steps[:-1]), steps[-1]][len(steps) < 2 :])}"
-    )

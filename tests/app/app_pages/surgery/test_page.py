@@ -36,6 +36,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.weights import load, shipped
 from rsp_lab.shapes import level_name
+from rsp_lab.text import aligned
 from tests.kit.pages import run, tables
 
 
@@ -61,15 +62,14 @@ def target_of(page: AppTest) -> PixelTarget:
     return PixelTarget(y, x, names[0], names[1])
 
 
-def signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "−")
-
-
 def expected_words(result: SurgeryResult) -> list[str]:
-    assert result.before.target_value is not None
-    assert result.after.target_value is not None
     changed = f"{100 * float(result.changed.double().mean()):.3g} % of the labels change"
-    return [changed, f"goes from {signed(result.before.target_value)} to {signed(result.after.target_value)} logits"]
+    return [changed, goes(result)]
+
+
+def goes(result: SurgeryResult) -> str:
+    before, after = aligned((result.before.target_value, result.after.target_value), sign=True)
+    return f"goes from {before} to {after} logits"
 
 
 @pytest.mark.parametrize("operation", [Centre(), Temperature(0.5, steps="step54"), Uniform(where=(100, 300))])
@@ -93,8 +93,10 @@ def test_it_opens_and_its_sentence_is_the_operation(page: AppTest) -> None:
     assert (target.y, target.x) == region_pixel(scene)
     for words in expected_words(directly(Centre(), target)):
         assert words in said
-    assert "scenes-rsp4 as the sum baseline (no retraining) at steps 76, 65, 54, 43 on the whole image" in said
-    assert "Nothing is retrained." in said
+    assert "When scenes-rsp4 just adds up at steps 76, 65, 54 and 43, without retraining, " in said
+    captions = [as_read(caption.value) for caption in page.caption]
+    assert "Of scenes-rsp4, live: all weight on the centre at steps 76, 65, 54 and 43." in captions
+    assert page.button_group(key="surgery_steps").value == ["76", "65", "54", "43"]
     assert page.selectbox(key="surgery_model").options == ["right: scenes-rsp4"]
     assert len(page.get("plotly_chart")) == 4
 
@@ -130,9 +132,7 @@ def test_the_place_is_chosen(page: AppTest, place: str) -> None:
     labels = directly(Centre()).before.labels.numpy()
     where = (150, 40) if place == "pixel" else connected_region(labels, (150, 40)).mask
     result = directly(Uniform(where=where), target_of(page))
-    assert result.before.target_value is not None
-    assert result.after.target_value is not None
-    assert f"goes from {signed(result.before.target_value)} to {signed(result.after.target_value)} logits" in said
+    assert goes(result) in said
     table = tables(page)[3]
     for step, change in result.weights.items():
         assert table.loc[step.removeprefix("step")]["cells changed"] == f"{change.changed:,} of {change.cells:,}"
@@ -148,10 +148,11 @@ def test_prediction_and_reaction_add_up_to_the_live_change(page: AppTest) -> Non
     assert live.after.target_value is not None
     assert live.before.target_value is not None
     change = live.after.target_value - live.before.target_value
-    assert rows["live: lower steps react"] == signed(change)
-    assert rows["predicted: all else held"] == signed(predicted)
-    assert float(rows["reaction of lower steps"].replace("−", "-")) == pytest.approx(change - predicted, rel=0.02)
+    words = aligned((change, predicted, change - predicted), sign=True, least=2)
+    assert list(rows) == words
+    assert list(rows.index) == ["live: lower steps react", "predicted: all else held", "reaction of lower steps"]
     assert abs(change - predicted) > 1e-3
+    assert dict(tables(page)[3]["edited"]) == {"76": "lies above", "65": "yes", "54": "reacts", "43": "reacts"}
 
 
 def test_iou_is_that_of_the_label_map(page: AppTest) -> None:
@@ -165,16 +166,16 @@ def test_iou_is_that_of_the_label_map(page: AppTest) -> None:
     for column, values in (("before", before), ("after", after)):
         mean = mean_iou(values)
         assert mean is not None
-        assert table.loc["mean"][column] == f"{100 * mean:.3g} %"
+        assert table.loc["mean"][column] == f"{100 * mean:.1f} %"
         road = values[CITYSCAPES.index("road")]
         assert road is not None
-        assert table.loc["road"][column] == f"{100 * road:.3g} %"
+        assert table.loc["road"][column] == f"{100 * road:.1f} %"
     known = {name for name, *values in zip(CITYSCAPES.classes, before, after, strict=True) if values != [None, None]}
     assert set(table.index) == {"mean", *known}
     assert shown.index[0] == "mean"
     assert len(known) < len(CITYSCAPES.classes)
     changes = table["change, points"].str.replace("−", "-").replace("–", "0")
-    moved = {name: abs(float(row)) for name, row in changes.items()}
+    moved = {name: abs(float(row.removeprefix("< "))) for name, row in changes.items()}
     assert min(moved[name] for name in shown.index[1:]) >= max(moved[name] for name in folded.index)
 
 
@@ -219,7 +220,7 @@ def test_no_edit_runs_the_encoder(page: AppTest, monkeypatch: pytest.MonkeyPatch
     page.segmented_control(key="surgery_where").set_value("region at the pixel")
     page.selectbox(key="surgery_edit").select("shuffle within each window")
 
-    assert "choosing shuffled places of its windows at steps 76, 65, 54, 43 in the region" in run(page)
+    assert "selects shuffled places of each window at steps 76, 65, 54 and 43 in the region" in run(page)
 
 
 def test_nothing_left_to_scale_is_an_error_with_a_remedy(page: AppTest) -> None:
@@ -231,7 +232,16 @@ def test_nothing_left_to_scale_is_an_error_with_a_remedy(page: AppTest) -> None:
     said = run(page)
 
     assert not page.error
-    assert "given weight 0 on all at steps" in said
+    assert "gives weight 0 to every position at steps" in said
+
+
+def test_without_the_last_step_all_are_chosen_again(page: AppTest) -> None:
+    said = run(page, surgery_steps="54")
+    assert "at step 54, without retraining" in said
+    page.button_group(key="surgery_steps").set_value([])
+
+    assert "at steps 76, 65, 54 and 43, without" in run(page)
+    assert page.button_group(key="surgery_steps").value == ["76", "65", "54", "43"]
 
 
 def test_a_transplant_needs_weights_that_fit(page: AppTest) -> None:
@@ -336,7 +346,7 @@ def test_attention_of_a_network_of_another_make_is_edited(
     said = run(page, right="looking", pixel="132,278", surgery_model="right: looking", **link)
 
     result = operate(own["looking"], photograph().sample.image, operation, target=target_of(page))
-    assert "With looking " in said
+    assert "When looking " in said
     for words in expected_words(result):
         assert words in said
     live, predicted, reaction = (_number(value) for value in tables(page)[2]["logits"])
@@ -372,7 +382,7 @@ def test_levels_are_taken_away_in_both_models(page: AppTest, own: dict[str, Subj
 
 
 def _number(text: str) -> float:
-    return float(as_read(text).replace("−", "-"))
+    return float(as_read(text).replace("−", "-").removeprefix("< "))
 
 
 def test_every_edit_has_an_operation_that_names_it() -> None:
@@ -381,6 +391,17 @@ def test_every_edit_has_an_operation_that_names_it() -> None:
         assert name.removesuffix(" (no retraining)") in operation.describe()
         assert "(no retraining)" in name
         assert "step54" in replace(operation, where=(1, 2)).describe()
+
+
+def test_every_edit_has_words_that_say_what_the_model_does() -> None:
+    words = [edits.Edit(1, name, ("step54",), edits.Place.PIXEL).does for name in edits.EditName]
+    assert len(set(words)) == len(words)
+    zero = [
+        edits.Edit(1, edits.EditName.ZERO, ("step54",), edits.Place.WHOLE, positions=positions).does
+        for positions in edits.Positions
+    ]
+    assert "gives weight 0 to the left half of each window" in zero
+    assert len(set(zero)) == len(zero)
 
 
 @pytest.mark.parametrize(("name", "count"), [("outer ring", 24), ("left half", 21), ("lower half", 21)])
