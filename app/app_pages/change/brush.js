@@ -26,12 +26,12 @@ function build(parent, tell) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "Photograph; drag to paint over what is to be erased.");
   const radius = make("input", { type: "range", min: 2, max: 60, value: 14 });
-  const undo = make("button", { type: "button", textContent: "Undo" });
+  const undo = make("button", { type: "button", textContent: "Undo stroke" });
   const clear = make("button", { type: "button", textContent: "Clear" });
   const row = make("div", {}, make("label", {}, "Brush", radius), undo, clear);
   const root = make("div", { className: "brush" }, make("style", { textContent: styles() }), canvas, row);
   parent.replaceChildren(root);
-  const state = { canvas, strokes: [], stroke: null, image: null, size: [1, 1], id: null };
+  const state = { canvas, strokes: [], stroke: null, image: null, size: [1, 1], pixel: null, id: null };
 
   const draw = () => {
     const [rows, columns] = state.size;
@@ -53,6 +53,15 @@ function build(parent, tell) {
     pen.globalAlpha = 0.6;
     pen.drawImage(layer, 0, 0);
     pen.globalAlpha = 1;
+    // As large on the screen as the ring of the picture beside it, whatever the photograph's size.
+    const unit = columns / (canvas.clientWidth || columns);
+    for (const [colour, wide] of [["#111111", 4], ["#FFFFFF", 2]]) {
+      if (!state.pixel) break;
+      Object.assign(pen, { strokeStyle: colour, lineWidth: wide * unit });
+      pen.beginPath();
+      pen.arc(state.pixel[1] + 0.5, state.pixel[0] + 0.5, 6.5 * unit, 0, 2 * Math.PI);
+      pen.stroke();
+    }
     undo.disabled = clear.disabled = !state.strokes.length;
   };
   const place = (event) => {
@@ -96,7 +105,12 @@ export default function ({ parentElement, data, setStateValue }) {
   }
   made.tell = (value) => setStateValue("painted", value);
   const { state, draw } = made;
-  if (state.id === data.id) return;
+  const moved = String(state.pixel) !== String(data.pixel);
+  state.pixel = data.pixel;
+  if (state.id === data.id) {
+    if (moved) draw();
+    return;
+  }
   // Another photograph starts without a stroke, or with those that were painted on it before.
   Object.assign(state, { id: data.id, size: data.size, strokes: data.strokes, stroke: null, image: null });
   const image = new Image();

@@ -26,6 +26,7 @@ def draw_brush(selection: Selection, heading: Heading) -> Bool[Tensor, "y x"] | 
     data = {
         "id": selection.shown.digest,
         "size": list(size),
+        "pixel": list(selection.result.pixel),
         "source": photograph_uri(selection),
         "strokes": [{"points": points, "radius": radius} for points, radius in strokes],
     }

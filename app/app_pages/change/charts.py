@@ -23,6 +23,11 @@ def picture(image: Tensor, pixel: Pixel) -> go.Figure:
     return figure
 
 
+def waiting(image: Tensor, pixel: Pixel) -> go.Figure:
+    """The photograph without colour, in the place of one that is not there yet."""
+    return map_figure(None, ground(image), pixel, 1.0, None)
+
+
 def shown_map(ledger: ChangeLedger, level: int | None) -> Tensor | None:
     """Content of the cells of one level, or of all in cells of 4 x 4 pixels; None where the model has no such level."""
     if level is not None:

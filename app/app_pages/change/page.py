@@ -70,7 +70,7 @@ def measures(foreign: Sequence[bool]) -> str:
 def draw(selection: Selection, heading: Heading) -> None:
     first, second, third = control_columns([1.3, 1.3, 2.4])
     offered = tuple(Change) if selection.shown.scene is not None else (Change.PAINT,)
-    how = choose(heading, first, "Change", "change_how", offered)
+    how = choose(heading, first, "What is changed", "change_how", offered)
     if how == Change.PAINT:
         fill = choose(heading, second, "Filled with", "change_fill", tuple(Fill))
         before, after = st.columns(2, gap="medium")
@@ -79,6 +79,9 @@ def draw(selection: Selection, heading: Heading) -> None:
             mask = draw_brush(selection, heading)
         if mask is None:
             heading.write("Paint over a part of the photograph to see what it did to both models.")
+            with after:
+                st.markdown("**After**: what you paint over is filled here")
+                draw_chart(charts.waiting(selection.shown.sample.image, selection.result.pixel), "change-after")
             return
     try:
         picture = changes.other_reading(selection) if how == Change.READING else erased(selection, mask, fill)
@@ -164,5 +167,5 @@ def draw_maps(selection: Selection, heading: Heading, place: DeltaGenerator, pic
             st.markdown(f"**{escape(name)}**: content, {words}")
             figure = charts.map_figure(values, grounds, selection.result.pixel, end, level)
             draw_chart(figure, f"change-map-{side}")
-    words = "content of a cell, the same scale left and right; no colour is 0"
+    words = "content of a cell, the same scale left and right; uncoloured means 0"
     st.html(signed_scale_html(end, most, "logits", words))

@@ -87,6 +87,10 @@ def test_a_photograph_waits_for_the_brush(page: AppTest, upload_png: bytes) -> N
 
     assert "Paint over a part of the photograph" in run(page)
     assert page.segmented_control(key="change_how").options == ["paint over"]
+    assert page.segmented_control(key="change_how").label == "What is changed"
+    # Where the changed picture is going to be the photograph waits, grey and with its pixel.
+    assert len(page.get("plotly_chart")) == 1
+    assert any("what you paint over is filled here" in one.value for one in page.markdown)
 
 
 def test_what_is_painted_over_is_accounted_for(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
