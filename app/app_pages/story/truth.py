@@ -16,6 +16,7 @@ from app.charts.on_image import ink
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import plain_figure
 from app.shell.errors import REFUSED
+from app.shell.heading import Heading
 from app.shell.progress import Stoppable, forget_stop, was_stopped
 from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_head, escape

@@ -217,8 +217,8 @@ def _draw_score(sheet: Sheet, photo: np.ndarray, story: SegmentStory, top: float
         "" if attribution.residual is None else f"The pixels miss the change by a relative {attribution.residual:.1g}."
     )
     warning = reliability_warning({"": attribution})
-    words = f"{share}{f'{warning}.' if warning else gap}"
-    return top + max(0.34, sheet.text(_MARGIN, top - 0.03, fill(words, slot, SMALL), size=SMALL) + 0.03)
+    told = f"{share}{f'{warning}.' if warning else gap}"
+    return top + max(0.34, sheet.text(_MARGIN, top - 0.03, fill(told, slot, SMALL), size=SMALL) + 0.03)
 
 
 def _show_attribution(axes: Axes, photo: np.ndarray, values: np.ndarray, scale: Scale) -> None:
