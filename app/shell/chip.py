@@ -12,7 +12,7 @@ from app.shell.selection import SIDES, Selection
 from app.shell.sources import Source
 from app.shell.text import escape
 from app.store.models import Photograph
-from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
+from rsp_lab.data.scenes.dataset import SIZE, scene_words
 
 CHANGE = "Change"
 
@@ -71,7 +71,7 @@ def image_words(shown: Photograph) -> str:
         return shown.sample.name
     case = scene.ambiguities[0].case
     size = "" if shown.size == SIZE else f", {size_words(shown.size)}"
-    return f"scene {scene.seed - FIRST_SEED['test']} of {case}, reading {reading_names(case)[scene.reading]}{size}"
+    return scene_words(scene.seed, case, reading_names(case)[scene.reading]) + size
 
 
 def size_words(size: tuple[int, int]) -> str:

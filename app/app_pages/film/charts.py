@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from app.charts.theme import is_dark, plain_figure
 from app.shell.text import escape
-from rsp_lab.analysis.film.curves import FilmCurve, FilmPanel
+from rsp_lab.analysis.film.curves import X_WORDS, FilmCurve, FilmPanel
 from rsp_lab.analysis.film.film import Film
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
 
@@ -52,13 +52,14 @@ def panel_figure(film: Film, panel: FilmPanel, place: int) -> go.Figure:
     shown = sorted({round(i * (len(x) - 1) / (_TICKS - 1)) for i in range(_TICKS)})
     ticks = {"tickvals": [x[i] for i in shown], "ticktext": [f"{film.updates[i]:,}" for i in shown]}
     figure.update_xaxes(type="log", gridcolor=grid, zeroline=False, fixedrange=True, **ticks)
+    figure.update_xaxes(title={"text": X_WORDS, "font": {"size": 11}, "standoff": 2})
     figure.update_yaxes(range=ends(panel), gridcolor=grid, zeroline=False, fixedrange=True, nticks=5)
     if panel.reference is not None:
         figure.add_hline(panel.reference, line={"color": _GREY, "width": 1}, layer="below")
     figure.add_vline(x[place], line={"color": _OTHERS[is_dark()][0], "width": 1.4})
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}, "itemwidth": 30}
     margin = {"l": 8, "r": 8, "t": 44, "b": 8}
-    return plain_figure(figure, HEIGHT + 36, margin=margin, legend=legend, showlegend=True, hovermode="closest")
+    return plain_figure(figure, HEIGHT + 52, margin=margin, legend=legend, showlegend=True, hovermode="closest")
 
 
 def ends(panel: FilmPanel) -> list[float]:

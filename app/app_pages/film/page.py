@@ -85,6 +85,7 @@ def _draw_states(film: Film, name: str, names: Sequence[str]) -> None:
         if film.steps:
             steps = ((step_levels(step)[0], step_digits(step)) for step in film.steps)
             st.html(legend_html(chip(LEVEL_COLOURS[level], f"step {digits}") for level, digits in steps))
+            st.caption("Dot: the mean of where a step looks. Circle: how far its weights spread. Ring: the pixel.")
         # As much room in every state: what stands below stays where it is.
         with st.container(key="film-words"):
             st.html(f'<p class="rsp-line">{escape(film.at(place))}</p>')

@@ -26,6 +26,16 @@ from rsp_lab.text import rounded, signed
 Shown = Segmenter | Subject | CapturedPass
 
 
+def verdict_words(label: str, truth: str | None, *, tell: bool = False) -> str:
+    """Behind what a model says, whether it is so, e.g. ``" (correct)"``; empty where the truth is not known.
+
+    Not "right", which is the side of a model. ``tell`` names the truth behind what is wrong.
+    """
+    if truth is None or label == truth:
+        return "" if truth is None else " (correct)"
+    return f" (wrong, it is {truth})" if tell else " (wrong)"
+
+
 @dataclass(frozen=True, eq=False)
 class FlowPicture(Summarised):
     """One decision in one or two models, as flows on one scale.
@@ -76,11 +86,9 @@ class FlowPicture(Summarised):
         return replace(self, flows=tuple(flow.merged(most, least) for flow in self.flows))
 
     def says(self, side: int) -> str:
-        """What a model says, and whether it is right where the truth is known, e.g. ``"says bus (right)"``."""
+        """What a model says, and whether it is correct where the truth is known, e.g. ``"says bus (correct)"``."""
         label = self.answers[side].label
-        if self.truth is None:
-            return f"says {label}"
-        return f"says {label} ({'right' if label == self.truth else 'wrong'})"
+        return f"says {label}{verdict_words(label, self.truth)}"
 
     def sentence(self) -> str:
         """What a colleague would say, with numbers from the flows."""

@@ -10,6 +10,9 @@ from rsp_lab.analysis.film.state import FilmGaze
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.summary import Summarised
 
+X_WORDS = "updates, logarithmic axis"
+"""Of the axis that all curves share."""
+
 
 @dataclass(frozen=True)
 class FilmCurve(Summarised):
@@ -62,9 +65,9 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
             (
                 FilmCurve("margin", tuple(state.margin for state in states)),
                 FilmCurve("bias", tuple(state.flow.ledger.bias for state in states), rank=1),
-                *(FilmCurve(str(level), tuple(one[level] for one in sums), level=level) for level in film.levels),
+                *(FilmCurve(f"level {level}", tuple(one[level] for one in sums), level=level) for level in film.levels),
             ),
-            note="levels by their numbers; bias and levels add up to the margin",
+            note="bias and levels add up to the margin",
         )
     ]
     changes = [state.change for state in states if state.change is not None]
@@ -98,14 +101,21 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
         )
     if film.steps:
         panels += [
-            _by_step(film, "shift of the gaze", lambda one: one.moved, "from where equal weights have it"),
-            _by_step(film, "spread of the gaze", lambda one: one.spread, "round the mean of its weights"),
+            _by_step(
+                film,
+                "shift of the gaze",
+                lambda one: one.moved,
+                "how far a step looks from where it would look with equal weights",
+            ),
+            _by_step(
+                film, "spread of the gaze", lambda one: one.spread, "how far the weights of a step lie from their mean"
+            ),
             FilmPanel(
                 "complementarity",
                 "score",
                 tuple(
                     FilmCurve(
-                        step_digits(step),
+                        f"step {step_digits(step)}",
                         tuple(state.complementarity[n].score for state in states),
                         level=step_levels(step)[0],
                         clear=tuple(state.complementarity[n].clear for state in states),
@@ -120,7 +130,11 @@ def film_panels(film: Film) -> tuple[FilmPanel, ...]:
 
 def _by_step(film: Film, title: str, value: Callable[[FilmGaze], float], note: str) -> FilmPanel:
     curves = (
-        FilmCurve(step_digits(step), tuple(value(state.gaze[n]) for state in film.states), level=step_levels(step)[0])
+        FilmCurve(
+            f"step {step_digits(step)}",
+            tuple(value(state.gaze[n]) for state in film.states),
+            level=step_levels(step)[0],
+        )
         for n, step in enumerate(film.steps)
     )
-    return FilmPanel(title, "input px", tuple(curves), note=f"{note}; steps by their numbers")
+    return FilmPanel(title, "input px", tuple(curves), note=note)

@@ -10,7 +10,7 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor
 
-from rsp_lab.analysis.comparison.flow_picture import FlowPicture
+from rsp_lab.analysis.comparison.flow_picture import FlowPicture, verdict_words
 from rsp_lab.analysis.film.state import GAZE_RULE, FilmState
 from rsp_lab.analysis.ledger.change import CHANGE_RESIDUAL_RULE
 from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE
@@ -158,20 +158,19 @@ class Film(FilmDecision, Summarised):
     def at(self, place: int) -> str:
         """One state in words."""
         state = self.states[place]
-        sums, judged = state.flow.ledger.sums, ""
+        sums, label = state.flow.ledger.sums, state.answer.label
         level = max(sums, key=lambda x: abs(sums[x]))
-        if self.truth is not None:
-            judged = " (right)" if state.answer.label == self.truth else f" (wrong, it is {self.truth})"
+        judged = verdict_words(label, self.truth, tell=True)
         words = [
-            f"After {state.updates:,} updates the model says {state.answer.label}{judged}: "
+            f"After {state.updates:,} updates the model says {label}{judged}: "
             f"{self.target.class_name} over {self.target.rival} is {signed(state.margin)} logits; the largest part, "
             f"{signed(sums[level])}, is that of {state.flow.level_name(level)}."
         ]
         if state.gaze:
             far = max(state.gaze, key=lambda one: one.moved)
             words.append(
-                f"Step {step_digits(far.step)} has moved its gaze most, {significant(far.moved)} pixels from where "
-                "equal weights have it."
+                f"Step {step_digits(far.step)} has moved its gaze most: it looks {significant(far.moved)} pixels away "
+                "from where it would look with equal weights."
             )
         if state.change is not None:
             words.append(

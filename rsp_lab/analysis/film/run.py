@@ -26,7 +26,7 @@ from rsp_lab.analysis.scenes.rates import SOLVED, ReadingRate, reading_rates
 from rsp_lab.analysis.streaming import check_question
 from rsp_lab.analysis.targets.target import PixelTarget, check_fit
 from rsp_lab.data.labels import CITYSCAPES
-from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE, SMALL, scene_words
 from rsp_lab.data.scenes.scene import draw_scene_pair
 from rsp_lab.files import FileError, StateMismatchError, digest, read_json, write_json
 from rsp_lab.models.run_state import KeptState, load_model
@@ -131,7 +131,7 @@ def scene_question(
         data=state.data,
         class_names=classes,
         image=scene.image,
-        image_name=f"drawn scene {seed}, {case}, reading {reading}",
+        image_name=scene_words(seed, case, truth),
         target=found,
         chosen=chosen if inside and found.class_name == truth else "as asked for",
         truth=classes[label] if label < len(classes) else None,

@@ -21,6 +21,18 @@ TERMS = "drawn by rsp_lab, no terms of their own"
 _SCENES = {"train": 1200, "val": 60, "test": 60}
 
 
+def scene_words(seed: int, case: str, reading: str) -> str:
+    """What a drawn scene is called, e.g. ``"scene 3 of person-rider, reading rider"``.
+
+    Args:
+        seed: of the scene; those of the split test are numbered from 0.
+        case: that it is drawn for.
+        reading: class of its region.
+    """
+    number = seed - FIRST_SEED["test"]
+    return f"scene {number if number >= 0 else f'with seed {seed}'} of {case}, reading {reading}"
+
+
 @runtime_checkable
 class DrawnSamples(SampleSet, Protocol):
     """Samples of drawn scenes, whose case and reading can be chosen."""

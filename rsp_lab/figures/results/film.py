@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from rsp_lab.analysis.film.curves import FilmCurve, FilmPanel, film_panels
+from rsp_lab.analysis.film.curves import X_WORDS, FilmCurve, FilmPanel, film_panels
 from rsp_lab.analysis.film.film import REGIONS_RULE, Film
 from rsp_lab.analysis.film.state import GAZE_RULE
 from rsp_lab.analysis.relation_weights.complementarity import COMPLEMENTARITY_RULE
@@ -60,7 +60,7 @@ def draw_film(film: Film, *, width: float = DOUBLE) -> Figure:
                 axes = sheet.axes(left + _AXIS, top + head, slot - _AXIS - 0.05, high, label=panel.title)
                 draw_panel(axes, film, panel)
             top += head + high + 0.2
-        sheet.text(width / 2, top - 0.03, "updates", size=SMALL, ha="center")
+        sheet.text(width / 2, top - 0.03, X_WORDS, size=SMALL, ha="center")
         top += line_height(SMALL)
         words = fill(film.sentence(), width - 2 * _MARGIN)
         top += sheet.text(_MARGIN, top, words) + 0.02

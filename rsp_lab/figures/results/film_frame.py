@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.patheffects import Normal, Stroke
 
-from rsp_lab.analysis.film.curves import FilmPanel, film_panels
+from rsp_lab.analysis.film.curves import X_WORDS, FilmPanel, film_panels
 from rsp_lab.analysis.film.film import Film
 from rsp_lab.figures.drawing.diagram import Diagram
 from rsp_lab.figures.drawing.panels import lightened, mark_pixel, rgb, show_picture
@@ -39,6 +39,8 @@ _PHOTO, _LOOK = 0.85, 1.35
 _AXIS, _HIGH = 0.32, 0.66
 _STANDS, _LAST_STANDS = 0.8, 3.0
 """Seconds."""
+LOOK_KEY = "dot: mean; circle: spread; ring: the pixel"
+"""What is drawn on the picture."""
 _SENTENCE = 4
 """Lines that a sentence has room for."""
 
@@ -116,7 +118,7 @@ def _look_height(film: Film) -> float:
 
 
 def _right_bottom(film: Film, panels: tuple[FilmPanel, ...], top: float) -> float:
-    return top + _look_height(film) + sum(_row_height(lines) for _, lines in _rows(panels)) + 0.06
+    return top + _look_height(film) + sum(_row_height(lines) for _, lines in _rows(panels)) + line_height(SMALL) + 0.06
 
 
 def _draw_right(diagram: Diagram, film: Film, place: int, panels: tuple[FilmPanel, ...], top: float) -> None:
@@ -134,11 +136,15 @@ def _draw_right(diagram: Diagram, film: Film, place: int, panels: tuple[FilmPane
             axes = diagram.axes(x + _AXIS, start, _SLOT - _AXIS - 0.04, _HIGH, label=panel.title)
             draw_panel(axes, film, panel, cursor=place)
         top += _row_height(lines)
+    diagram.text(left + wide / 2, top - 0.06, X_WORDS, size=SMALL, va="top", ha="center")
 
 
 def _draw_look(diagram: Diagram, film: Film, place: int, left: float, top: float, wide: float) -> None:
     high, broad = fit(film.image_size, wide, _LOOK)
-    diagram.text(left, top, "where the steps look from the pixel", size=SMALL, weight="bold", va="top")
+    title = "where the steps look"
+    diagram.text(left, top, title, size=SMALL, weight="bold", va="top")
+    after = left + text_width(title, SMALL, bold=True) + 0.1
+    diagram.text(after, top, LOOK_KEY, size=SMALL, va="top")
     x = left
     for step in film.steps:
         level, words = step_levels(step)[0], f"step {step_digits(step)}"

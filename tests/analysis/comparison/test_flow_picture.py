@@ -67,7 +67,7 @@ def test_the_sentence_says_the_pictures_own_numbers(picture: FlowPicture) -> Non
     expected = " and ".join(signed(a + b) for a, b in zip(brought, entered, strict=True))
     assert f"Context from above level 3 brings {expected} of it." in words
     for side, answer in enumerate(picture.answers):
-        assert f"({'right' if answer.label == 'person' else 'wrong'})" in picture.says(side)
+        assert f"({'correct' if answer.label == 'person' else 'wrong'})" in picture.says(side)
 
 
 def test_one_model_alone_and_one_of_another_make_have_sentences_of_their_own(passes) -> None:

@@ -15,12 +15,12 @@ def test_every_curve_has_the_numbers_of_its_states() -> None:
     first, last = made.states
     assert last.change
     assert panels["margin and its parts"]["margin"].values == (first.margin, last.margin)
-    assert panels["margin and its parts"]["5"].values == (first.flow.ledger.sums[5], last.flow.ledger.sums[5])
+    assert panels["margin and its parts"]["level 5"].values == (first.flow.ledger.sums[5], last.flow.ledger.sums[5])
     assert panels["what the change does"]["looking"].values[1] == sum(last.change.looking.values())
     assert panels["regions read right"]["car-bus"].values[0] == first.regions["car-bus"].share
-    assert panels["shift of the gaze"]["54"].values == (first.gaze[2].moved, last.gaze[2].moved)
-    assert panels["spread of the gaze"]["54"].level == 5
-    assert panels["complementarity"]["43"].clear == (first.complementarity[3].clear, last.complementarity[3].clear)
+    assert panels["shift of the gaze"]["step 54"].values == (first.gaze[2].moved, last.gaze[2].moved)
+    assert panels["spread of the gaze"]["step 54"].level == 5
+    assert panels["complementarity"]["step 43"].clear == (first.complementarity[3].clear, last.complementarity[3].clear)
 
 
 def test_what_was_not_asked_has_no_panel() -> None:

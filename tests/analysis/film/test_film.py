@@ -48,7 +48,7 @@ def test_a_state_says_who_is_right_and_what_it_read() -> None:
     made = replace(film(), states=(changed,), truth=state.answer.label)
 
     assert changed.all_regions == ReadingRate(4.5, 8)
-    assert f"says {state.answer.label} (right)" in made.at(0)
+    assert f"says {state.answer.label} (correct)" in made.at(0)
     assert "It reads 4.5 of 8 regions of drawn scenes right." in made.at(0)
     assert f"After {UPDATES[1]} updates" in made.at(0)
     assert "(wrong, it is sky)" in replace(made, truth="sky").at(0)

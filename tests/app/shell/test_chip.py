@@ -11,7 +11,7 @@ from app.shell.sources import Source
 from app.shell.text import as_read
 from app.store.models import Photograph, cached_pair
 from rsp_lab.data.sample import Sample
-from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL
+from rsp_lab.data.scenes.dataset import FIRST_SEED, SMALL, scene_words
 
 
 def test_a_scene_is_called_by_its_number_case_and_reading() -> None:
@@ -19,6 +19,7 @@ def test_a_scene_is_called_by_its_number_case_and_reading() -> None:
 
     assert chip.image_words(first) == "scene 7 of person-rider, reading person"
     assert chip.image_words(second) == "scene 7 of person-rider, reading rider"
+    assert scene_words(FIRST_SEED["val"], "car-bus", "bus") == "scene with seed 1000000 of car-bus, reading bus"
 
 
 def test_a_scene_of_another_size_says_its_size() -> None:

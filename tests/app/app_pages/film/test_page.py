@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.app_pages.film.charts import ends
+from app.app_pages.film.charts import ends, panel_figure
 from app.app_pages.film.look import look_html, look_words
 from app.shell.text import as_read
 from rsp_lab.analysis.film.curves import film_panels
@@ -90,6 +90,17 @@ def test_where_it_looks_is_drawn_at_its_place() -> None:
         y, x = one.centre
         assert f'cx="{x + 0.5:.2f}" cy="{y + 0.5:.2f}" r="{one.spread:.2f}"' in drawing
     assert look_words(made, 1) in as_read(html)
+
+
+def test_levels_and_steps_are_named_and_the_axis_says_what_it_is(page: AppTest) -> None:
+    run(page)
+    captions = [as_read(one.value) for one in page.caption]
+    assert "Dot: the mean of where a step looks. Circle: how far its weights spread. Ring: the pixel." in captions
+    made = film()
+    names = {curve.name for panel in film_panels(made) for curve in panel.curves}
+    assert {"level 7", "level 2", "step 76", "margin"} <= names
+    for panel in film_panels(made):
+        assert panel_figure(made, panel, 0).layout.xaxis.title.text == "updates, logarithmic axis"
 
 
 def test_axes_hold_every_value() -> None:
