@@ -16,13 +16,15 @@ from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
-from rsp_lab.cli.reports import report_facts, write_report
+from rsp_lab.cli.reports import ReportFiles, check_output, report_facts, write_report
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
-from rsp_lab.files import check_target, to_json, whole_folder, write_atomic
+from rsp_lab.files import is_ours, to_json, write_atomic
 from rsp_lab.interruption import kept
 from rsp_lab.models.load_any import load_any
+
+FILES = ReportFiles("arena.json", ("arena",), ("arena.csv", "arena.md"))
 
 
 def arena(
@@ -60,16 +62,19 @@ def arena(
         methods=methods or tuple(METHODS),
         seeds=seeds,
     )
+    # Where nothing can be written, it is better to know before the work.
+    out, state = results.out, results.out / "state"
+    FILES.check(out)
+    if page is not None:
+        check_output(page, ending=".md", option="--page")
+        # What the page shows was written with it.
+        check_output(_picture(page), vouched=is_ours(page, ".md"), option="--page")
     loaded = [load_any(name, device) for name in models]
     if len(set(models)) < len(models):
         raise ValueError("a model is named twice: name each once.")
     if len({model.name for model in loaded}) < len(loaded):
         for model, name in zip(loaded, models, strict=True):
             model.name = name
-    # Where nothing can be written, it is better to know before the work.
-    out, state = results.out, results.out / "state"
-    for path in (out / "arena.json", *(() if page is None else (page, page.parent / "images" / "arena.png"))):
-        check_target(path)
     say("Expected, before anything is measured:")
     for expectation in EXPECTATIONS:
         say(f"  {expectation.sentence()}: {expectation.reason}")
@@ -78,7 +83,7 @@ def arena(
             result = run_arena(loaded, settings, state, fresh=results.fresh, report=report)
         facts = _write(result, out)
         if page is not None:
-            save(draw_arena(result), page.parent / "images" / "arena.png", dpi=200)
+            save(draw_arena(result), _picture(page), dpi=200)
             write_atomic(page, arena_page(result, "images/arena.png"))
     if results.json:
         print(to_json(facts))
@@ -92,9 +97,13 @@ def arena(
     say(f"{expectation_counts(verdicts)}; wrote {out}")
 
 
+def _picture(page: Path) -> Path:
+    return page.parent / "images" / "arena.png"
+
+
 def _write(result: ArenaResult, out: Path) -> dict[str, Any]:
     facts = report_facts(result) | {"expectations": [verdict.to_dict() for verdict in judge(result)]}
-    with whole_folder(out) as folder:
+    with FILES.folder(out) as folder:
         with (folder / "arena.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.DictWriter(file, ["model", "method", "measure", "mean", "low", "high", "count"])
             table.writeheader()

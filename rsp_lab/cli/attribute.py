@@ -22,12 +22,14 @@ from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
-from rsp_lab.cli.reports import about_run, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, about_run, report_folder, write_report
 from rsp_lab.data.images import read_image
 from rsp_lab.figures.results.attribution import MethodRow, draw_attribution
 from rsp_lab.files import readable_name, to_json
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
+
+FILES = ReportFiles("attribution.json", ("attribution",))
 
 
 def attribute(
@@ -57,6 +59,8 @@ def attribute(
     chosen_methods = [find_method(method, METHODS) for method in methods]
     if not methods or len(set(methods)) < len(methods):
         raise ValueError("--methods must name one or more methods, each of them once.")
+    read = (image, *models.files)
+    FILES.check(results.out, read)
     picture, pair = read_image(image), models.load()
     check_explainable(*pair, picture, decision.target)
     names = pair_names(*pair)
@@ -64,7 +68,7 @@ def attribute(
         size = picture.shape[-2], picture.shape[-1]
         answers = [pixel_answer(m.coarse_logits(picture), decision.pixel, size, m.class_names) for m in pair]
     target, chosen = decision_target(decision.pixel, answers, names, decision.class_, decision.rival)
-    with report_folder(results.out, (image, *models.files)) as folder:
+    with report_folder(results.out, read, FILES) as folder:
         sides = [
             _attributed(model, name, picture, target, chosen_methods, reference, curves)
             for model, name in zip(pair, names, strict=True)

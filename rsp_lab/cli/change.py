@@ -12,7 +12,7 @@ from rsp_lab.analysis.ledger.change import FrozenPair
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, check_fit
 from rsp_lab.cli import arguments
-from rsp_lab.cli.reports import about_run, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, about_run, report_folder, write_report
 from rsp_lab.data.images import read_image
 from rsp_lab.data.masks import read_mask
 from rsp_lab.figures.results.change import NamedChange, change_caption, draw_change
@@ -25,6 +25,8 @@ Second = Annotated[
     tyro.conf.arg(metavar="AFTER", help="the changed image, of the same size; or --erase makes one"),
 ]
 MaskFile = Annotated[Path | None, tyro.conf.arg(metavar="MASK")]
+
+FILES = ReportFiles("change.json", ("change",), ("change.txt",))
 
 
 def change(
@@ -60,6 +62,8 @@ def change(
     if (pixel is None) == (region is None):
         raise ValueError("say where the decision is: --pixel Y X, or --region MASK, one of the two.")
     asked = (model,) if beside is None else (model, beside)
+    read = [before, *(one for one in (after, erase, region) if one), *map(model_file, asked)]
+    FILES.check(results.out, read)
     models = [load_any(name, device) for name in asked]
     if len(models) == 2:
         check_comparable(*models)
@@ -77,8 +81,7 @@ def change(
     elif region is not None:
         target = RegionTarget(read_mask(region, size), class_, rival)
     check_fit(target, size, models[0].class_names)
-    read = [before, *(one for one in (after, erase, region) if one), *map(model_file, asked)]
-    with report_folder(results.out, read) as folder:
+    with report_folder(results.out, read, FILES) as folder:
         changes = []
         for network, name in zip(models, names, strict=True):
             pair = FrozenPair.of(network, first, second)

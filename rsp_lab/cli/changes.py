@@ -15,10 +15,10 @@ from rsp_lab.analysis.scenes.changes import SceneChanges, scene_changes
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import Json, print_rows, say
 from rsp_lab.cli.progress import ReportProgress, progress_on_stderr
-from rsp_lab.cli.reports import about_run
+from rsp_lab.cli.reports import about_run, check_output
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair
-from rsp_lab.files import check_target, to_json, write_json
+from rsp_lab.files import to_json, write_json
 from rsp_lab.models.load_any import load_any
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -62,7 +62,7 @@ def changes(
     if unknown:
         raise ValueError(f"there is no case {unknown[0]!r}: choose of {', '.join(CASES)}.")
     if out is not None:
-        check_target(out)
+        check_output(out, ending=".json")
     found: list[SceneChanges] = []
     whole = n * len(cases)
     loaded = [load_any(name, device) for name in models]

@@ -12,7 +12,7 @@ from rsp_lab.analysis.comparison import compare as comparison
 from rsp_lab.cli import arguments
 from rsp_lab.cli.arguments import WIDTHS, Width
 from rsp_lab.cli.output import say
-from rsp_lab.cli.reports import report_facts, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, report_facts, report_folder, write_report
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
 from rsp_lab.data.tables import table_for
@@ -48,10 +48,14 @@ def compare(
         width: of the page (7.16 inches) or of one column (3.5).
     """
     began = time.perf_counter()
+    wanted = FIGURES if channel is None else (*FIGURES, RAW)
+    files = ReportFiles("summary.json", wanted, ("captions.txt",))
+    read = (image, *models.files, *([labels] if labels else []))
+    files.check(out, read)
     picture, pair, name = read_image(image), models.load(), readable_name(image.name)
     comparison.check_request(*pair, picture, pixel=pixel, channel=channel)
     rows, columns = picture.shape[-2:]
-    with report_folder(out, (image, *models.files, *([labels] if labels else []))) as folder:
+    with report_folder(out, read, files) as folder:
         assert folder is not None
         if rows * columns > _LARGE_PIXELS:
             say(f"{rows} x {columns} pixels: {comparison.expected_cost(*pair, picture)}")
@@ -61,7 +65,6 @@ def compare(
         last = pair[-1]
         truth = None if labels is None else read_label(labels, table_for(last.class_names, last.label_table))
         given = FigureInput(pair, picture, name, known=result, labels=truth, width=WIDTHS[width])
-        wanted = FIGURES if channel is None else (*FIGURES, RAW)
         drawn = {kind: figure_kind(kind).draw(given) for kind in wanted if figure_kind(kind).refusal(given) is None}
         write_atomic(
             folder / "captions.txt", "\n\n".join(f"{kind}: {one.caption}" for kind, one in drawn.items()) + "\n"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rsp_lab.analysis.comparison import explain as explanation
 from rsp_lab.cli import arguments
-from rsp_lab.cli.reports import report_facts, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, report_facts, report_folder, write_report
 from rsp_lab.data.images import read_image
 from rsp_lab.figures.results.ledger import draw_ledger
 from rsp_lab.files import readable_name, to_json
+
+FILES = ReportFiles("explain.json", ("explain",))
 
 
 def explain(
@@ -21,8 +23,9 @@ def explain(
 
     With -o, also writes explain.png, explain.pdf and explain.json.
     """
+    FILES.check(results.out, (image, *models.files))
     picture, pair = read_image(image), models.load()
-    with report_folder(results.out, (image, *models.files)) as folder:
+    with report_folder(results.out, (image, *models.files), FILES) as folder:
         story = explanation.explain(*pair, picture, decision.target)
         facts = report_facts(story, image=readable_name(image.name))
         if folder is not None:

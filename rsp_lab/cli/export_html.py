@@ -16,12 +16,13 @@ from rsp_lab.analysis.passes.view import view_model
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
+from rsp_lab.cli.reports import check_output
 from rsp_lab.data.images import read_image
 from rsp_lab.data.tables import table_for
 from rsp_lab.explorer.flow_picture import flow_page
 from rsp_lab.explorer.html import explorer_page, file_budget
 from rsp_lab.explorer.payload import build_payload
-from rsp_lab.files import check_target, readable_name, write_atomic
+from rsp_lab.files import readable_name, write_atomic
 from rsp_lab.interruption import kept
 
 
@@ -40,7 +41,7 @@ def export_html(
         flow: the decision flow at that pixel instead, whose ribbons can be cut.
     """
     read = (image, *models.files)
-    check_target(out, read)
+    check_output(out, read, ending=".html")
     picture, pair = read_image(image), models.load()
     check_request(*pair, picture, pixel=pixel)
     height, width = picture.shape[-2:]

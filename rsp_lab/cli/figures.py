@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ import tyro
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli.arguments import WIDTHS, Device, Width
 from rsp_lab.cli.output import Json, print_rows, say
+from rsp_lab.cli.reports import ReportFiles
 from rsp_lab.data.images import read_image
 from rsp_lab.data.label_files import read_label
 from rsp_lab.data.scenes.dataset import FIRST_SEED, SIZE
@@ -21,7 +22,7 @@ from rsp_lab.figures.catalogue import FIGURES, PAPER, figure_kind
 from rsp_lab.figures.figure_input import FigureInput, semantic_branches
 from rsp_lab.figures.paper.tables import latex_table, markdown_table
 from rsp_lab.figures.style import DOUBLE, save
-from rsp_lab.files import read_json, readable_name, to_json, whole_folder, write_atomic
+from rsp_lab.files import read_json, readable_name, to_json, write_atomic
 from rsp_lab.models.inspection.cost import PAPER_INPUT
 from rsp_lab.models.load_any import load_whole
 from rsp_lab.models.paper.printed import paired_tables
@@ -98,7 +99,8 @@ def figures(
     if doubled:
         raise ValueError(f"two images are called {doubled[0]!r}, and so would their figures: rename one.")
     records: list[dict[str, Any]] = []
-    with whole_folder(out, protect=[*image, *(path for path in (labels, scores) if path)]) as folder:
+    files = _files(names, [path.stem for path in image] if len(image) > 1 else [""], format_)
+    with files.folder(out, [*image, *(path for path in (labels, scores) if path)]) as folder:
         if TABLES in names:
             records.append(_write_tables(folder, scores))
         drawn = {name: grouped for name, grouped in names.items() if name != TABLES}
@@ -110,7 +112,7 @@ def figures(
             options["width"] = WIDTHS[width]
             for number, given in enumerate(_inputs(image, labels, chosen, device, options)):
                 stem = image[number].stem if len(image) > 1 else ""
-                wanted = {n: g for n, g in drawn.items() if figure_kind(n).about == "image" or not number}
+                wanted = {n: g for n, g in drawn.items() if _each(n) or not number}
                 records += _draw(folder, wanted, given, stem, format_)
     if json:
         print(to_json(records))
@@ -130,6 +132,23 @@ def _names(which: tuple[str, ...]) -> dict[str, bool]:
             twin = next((other for other in names if PAPER.get(other, other) == PAPER.get(name, name)), name)
             names[twin] = names.get(twin, True) and word in GROUPS
     return names
+
+
+def _files(names: Collection[str], stems: Sequence[str], formats: Sequence[Format]) -> ReportFiles:
+    """What may be written: of each figure, for every image where it is about images."""
+    drawn = [name for name in names if name != TABLES]
+    bases = tuple(dict.fromkeys(_base(name, stem) for name in drawn for stem in (stems if _each(name) else [""])))
+    tables = ("tables.md", "tables.tex") if TABLES in names else ()
+    return ReportFiles(None, bases, (*(f"{base}.txt" for base in bases), *tables), formats)
+
+
+def _each(name: str) -> bool:
+    """Whether there is one such figure of every image."""
+    return figure_kind(name).about == "image"
+
+
+def _base(name: str, stem: str) -> str:
+    return f"{name}-{stem}" if stem else name
 
 
 def _inputs(
@@ -160,10 +179,10 @@ def _draw(
             continue
         if given.width < DOUBLE and not kind.column:
             say(f"{name} has the width of a page only")
-        each = kind.about == "image"
+        each = _each(name)
         say(f"drawing {name}{f' of {stem}' if stem and each else ''}")
         figure, caption, data = kind.draw(given)
-        base = f"{name}-{stem}" if stem and each else name
+        base = _base(name, stem if each else "")
         files = [save(figure, folder / f"{base}.{ending}").name for ending in dict.fromkeys(formats)]
         write_atomic(folder / f"{base}.txt", caption + "\n")
         record = {"figure": name, "image": given.image_name if each else None, "models": [*given.names]}
@@ -175,7 +194,7 @@ def _write_tables(folder: Path, scores: Path | None) -> dict[str, Any]:
     say("counting the tables' costs")
     tables = paired_tables(_read_scores(scores))
     write_atomic(folder / "tables.md", "\n".join(map(markdown_table, tables)))
-    text = "\n".join(["% Needs \\usepackage{booktabs} in the preamble.", *map(latex_table, tables)])
+    text = "\n".join(["% Made by rsp_lab. Needs \\usepackage{booktabs} in the preamble.", *map(latex_table, tables)])
     write_atomic(folder / "tables.tex", text)
     data = [table.to_dict() for table in tables]
     return {"figure": TABLES, "image": None, "files": ["tables.md", "tables.tex"], "data": data}

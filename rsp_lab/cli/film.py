@@ -16,6 +16,7 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
+from rsp_lab.cli.reports import ReportFiles
 from rsp_lab.data.images import read_image
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES
@@ -24,11 +25,12 @@ from rsp_lab.figures.film_video import can_write_mp4, save_gif, save_mp4
 from rsp_lab.figures.results.film import draw_film, film_caption
 from rsp_lab.figures.results.film_frame import film_frames, film_seconds
 from rsp_lab.figures.style import save
-from rsp_lab.files import readable_name, to_json, whole_folder, write_atomic
+from rsp_lab.files import readable_name, to_json, write_atomic
 from rsp_lab.interruption import kept
 from rsp_lab.models.run_state import KeptState, kept_states
 
 FILM = "film.json"
+FILES = ReportFiles(FILM, ("film",), ("film.gif", "film.mp4", "film.txt"))
 
 
 def film(
@@ -78,6 +80,7 @@ def film(
         raise ValueError("say where the decision is: --pixel Y X.")
     out = results.out
     check_film_target(out / FILM)
+    FILES.check(out)
     every, place = kept_states(run), resolve_device(device)
     chosen = film_states(every, states)
     with kept(f"what is done is kept in {out}, and the same command goes on"):
@@ -98,7 +101,7 @@ def film(
                 device=place,
                 report=report,
             )
-        with whole_folder(out, protect=_read(chosen, image, after)) as folder:
+        with FILES.folder(out, _read(chosen, image, after)) as folder:
             missing = _write(folder, made, len(every))
     if results.json:
         print(to_json(made.to_dict()))

@@ -12,12 +12,14 @@ from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
-from rsp_lab.cli.reports import report_facts, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, report_facts, report_folder, write_report
 from rsp_lab.data import label_files
 from rsp_lab.data.images import read_image
 from rsp_lab.data.tables import table_for
 from rsp_lab.figures.results.flips import draw_flips
 from rsp_lab.files import readable_name, to_json
+
+FILES = ReportFiles("flips.json", ("flips",))
 
 
 def flips(
@@ -43,6 +45,8 @@ def flips(
         raise ValueError(f"-n must be at least 1, got {n}.")
     if verdict is not None and labels is None:
         raise ValueError("--verdict needs --labels: they say who is right.")
+    read = [image, *models.files, *([labels] if labels else [])]
+    FILES.check(results.out, read)
     picture, pair = read_image(image), models.load()
     check_comparable(*pair)
     table = table_for(pair[1].class_names, pair[1].label_table)
@@ -54,7 +58,7 @@ def flips(
     found = replace(found, stories=found.stories[:n])
     facts = report_facts(found, image=readable_name(image.name))
     wanted = results.out if found.stories else None
-    with report_folder(wanted, [image, *models.files, *([labels] if labels else [])]) as folder:
+    with report_folder(wanted, read, FILES) as folder:
         if folder is not None:
             write_report(folder, "flips", facts, {"flips": draw_flips(picture, found)})
     if wanted is not None:

@@ -9,13 +9,19 @@ import tyro
 
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
-from rsp_lab.data.panoptic.scene_files import write_coco_layout
+from rsp_lab.cli.reports import check_output
+from rsp_lab.data.panoptic.scene_files import check_coco_layout, write_coco_layout
 from rsp_lab.data.scenes import scene
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
-from rsp_lab.data.scenes.files import write_cityscapes_layout
+from rsp_lab.data.scenes.files import check_cityscapes_layout, write_cityscapes_layout
 from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
 from rsp_lab.figures.style import check_ending, save
-from rsp_lab.files import check_target
+from rsp_lab.files import check_folder
+
+LAYOUTS = {
+    "cityscapes": (check_cityscapes_layout, write_cityscapes_layout),
+    "coco": (check_coco_layout, write_coco_layout),
+}
 
 
 def scenes(
@@ -53,14 +59,16 @@ def scenes(
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
     if sheet is not None:
-        check_target(check_ending(sheet))
+        check_output(check_ending(sheet), option="--sheet")
+    check, write = LAYOUTS[layout]
+    check(range(seed, seed + n), check_folder(out), split, remedy="move it, or choose another place with -o.")
     drawn: list[scene.Scene] = []
     for number in range(seed, seed + n):
         if pairs:
             drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance, difficulty=difficulty)
         else:
             drawn.append(scene.draw_scene(number, *size, case=case, distance=distance, difficulty=difficulty))
-    {"cityscapes": write_cityscapes_layout, "coco": write_coco_layout}[layout](drawn, out, split)
+    write(drawn, out, split)
     say(f"{len(drawn)} scenes in {out}")
     if sheet is not None:
         say(f"sheet in {save(draw_contact_sheet(drawn), sheet, dpi=200)}")

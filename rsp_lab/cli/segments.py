@@ -18,7 +18,7 @@ from rsp_lab.analysis.panoptic.segments import SegmentStory, explain_segment
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
-from rsp_lab.cli.reports import about_run, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, about_run, report_folder, write_report
 from rsp_lab.data.images import read_image
 from rsp_lab.figures.results.segment_story import draw_segment_story, segment_story_caption
 from rsp_lab.figures.results.segments import draw_segments, segments_caption
@@ -28,6 +28,7 @@ from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.shapes import checked_pixel
 
 NO_METHOD = "none"
+FILES = ReportFiles("segments.json", ("segments", "why-*"), ("captions.txt",))
 PLACE_RULE = (
     "the largest thing, kind of stuff and void of the last model, and of two models the first change that is more than "
     "other pixels of the same segment"
@@ -66,12 +67,14 @@ def segments(
     """
     began = time.perf_counter()
     chosen = None if method == NO_METHOD else find_method(method, SCORE_METHODS)
+    words = (model,) if model is not None else (left, right)
+    read = (image, *map(model_file, words))
+    FILES.check(out, read)
     picture, name = read_image(image), readable_name(image.name)
     size = picture.shape[-2], picture.shape[-1]
     for place in pixel:
         checked_pixel(place, size)
-    words = (model,) if model is not None else (left, right)
-    with report_folder(out, (image, *map(model_file, words))) as folder:
+    with report_folder(out, read, FILES) as folder:
         assert folder is not None
         models = [load_panoptic(word, device) for word in words]
         rule = _rule(models[-1], size, score, overlap, stuff_area)

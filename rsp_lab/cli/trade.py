@@ -17,12 +17,13 @@ from rsp_lab.analysis.trade.run import TradeQuestion, run_trade
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
-from rsp_lab.cli.reports import report_facts, write_report
+from rsp_lab.cli.reports import ReportFiles, report_facts, write_report
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
-from rsp_lab.files import check_target, digest, to_json, whole_folder, write_atomic
+from rsp_lab.files import digest, to_json, write_atomic
 from rsp_lab.interruption import kept
 
+FILES = ReportFiles("trade.json", ("trade",), ("trade.csv", "trade.txt"))
 COLUMNS = ("side", "target", "source", "level", "mean", "low", "high", "images", "blocks")
 
 
@@ -53,6 +54,7 @@ def trade(
     for name, number in (("limit", limit), ("block", block)):
         if number is not None and number < 1:
             raise ValueError(f"--{name} must be at least 1, got {number}.")
+    FILES.check(results.out)
     shard = Shard.of_environment()
     samples = open_split(data, split, labels="required" if by == "labels" else "unread", things=False)
     pair, out = models.load(), results.out
@@ -67,7 +69,6 @@ def trade(
         class_index(target, pair[0].class_names)
     left, right = map(digest, models.files)
     question = TradeQuestion(names, (left, right), f"{data} {split}", by, block, __version__)
-    check_target(out / "trade.json")  # where nothing can be written, it is better to know before the work
     with kept(f"what is done is kept in {out}, and the same command goes on"):
         with progress_on_stderr("trade", "images", process=(shard.rank, shard.size)) as report:
             result = run_trade(
@@ -76,7 +77,7 @@ def trade(
         if result is None:
             return
         facts = report_facts(result, data=question.data)
-        with whole_folder(out) as folder:
+        with FILES.folder(out) as folder:
             write_csv(result, folder / "trade.csv")
             write_atomic(folder / "trade.txt", trade_caption(result, target=target) + "\n")
             write_report(folder, "trade", facts, {"trade": draw_trade(result, target=target)}, indent=None)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from rsp_lab.figures.fonts import font_families, quiet_weights
 from rsp_lab.figures.letters import warned_letters
-from rsp_lab.files import AnyPath, write_atomic
+from rsp_lab.files import MAKER, AnyPath, write_atomic
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
 
 Dash = Literal["solid"] | tuple[float, tuple[int, ...]]
@@ -73,11 +73,12 @@ RC: Mapping[str, Any] = {
     "svg.image_inline": True,
 }
 
-# What would make two files of one figure differ: the date, and the version of the library.
-_METADATA: Mapping[str, dict[str, None]] = {
-    ".png": {"Software": None},
-    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    ".svg": {"Date": None, "Creator": None},
+# Who made it, by which the command line knows what it may replace; and nothing that would make two files of one figure
+# differ: no date, and no version of a library.
+_METADATA: Mapping[str, dict[str, str | None]] = {
+    ".png": {"Software": MAKER},
+    ".pdf": {"CreationDate": None, "Creator": MAKER, "Producer": None},
+    ".svg": {"Date": None, "Creator": MAKER},
 }
 
 

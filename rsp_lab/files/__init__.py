@@ -9,6 +9,7 @@ from rsp_lab.files.headers import SafetensorsHeader, TensorFacts, read_safetenso
 from rsp_lab.files.json_data import parse_json, read_json, to_json, write_json
 from rsp_lab.files.json_documents import check_document_target, packaged_documents, typed, typed_list
 from rsp_lab.files.json_records import JsonRecords, scan_json
+from rsp_lab.files.ownership import MAKER, check_replaceable, is_ours
 from rsp_lab.files.paths import (
     AnyPath,
     FileError,
@@ -18,9 +19,10 @@ from rsp_lab.files.paths import (
     regular_file,
     special_kind,
 )
-from rsp_lab.files.writing import UNFINISHED, remove_unfinished, whole_folder, write_atomic
+from rsp_lab.files.writing import UNFINISHED, check_folder, remove_unfinished, whole_folder, write_atomic
 
 __all__ = [
+    "MAKER",
     "UNFINISHED",
     "AnyPath",
     "FileError",
@@ -29,8 +31,11 @@ __all__ = [
     "StateMismatchError",
     "TensorFacts",
     "check_document_target",
+    "check_folder",
+    "check_replaceable",
     "check_target",
     "digest",
+    "is_ours",
     "packaged_documents",
     "parse_json",
     "read_json",

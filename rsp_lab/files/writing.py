@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -56,7 +56,9 @@ def write_atomic(path: AnyPath, content: bytes | str, *, protect: Iterable[AnyPa
 
 
 @contextmanager
-def whole_folder(out: AnyPath, *, protect: Iterable[AnyPath] = ()) -> Iterator[Path]:
+def whole_folder(
+    out: AnyPath, *, protect: Iterable[AnyPath] = (), check: Callable[[Path], object] | None = None
+) -> Iterator[Path]:
     """A temporary folder that becomes ``out`` when the block ends well; otherwise nothing is there.
 
     A folder that is there already keeps its other files; those of the same name are replaced, in the order of their
@@ -65,15 +67,12 @@ def whole_folder(out: AnyPath, *, protect: Iterable[AnyPath] = ()) -> Iterator[P
     Args:
         out: the folder to write.
         protect: files that are being read, and so must not be replaced.
+        check: raises for a file in ``out`` that must not be replaced either; JSON files are written first then.
 
     Raises:
         FileError: if the folder cannot be written to, or a file in it may not be replaced; then none is.
     """
-    out, protect = Path(out), list(protect)
-    if os.path.lexists(out) and not out.is_dir():
-        raise FileError(f"{readable_name(out)} is {kind_of(out.lstat().st_mode)}, not a folder. Choose another place.")
-    if not out.exists():
-        check_place(out)
+    out, protect = check_folder(out), list(protect)
     remove_unfinished(out)
     home = out if out.is_dir() else out.parent
     with ExitStack() as stack:
@@ -90,6 +89,11 @@ def whole_folder(out: AnyPath, *, protect: Iterable[AnyPath] = ()) -> Iterator[P
         files = sorted(path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
         for name in files:
             check_target(out / name, protect)
+            if check is not None:
+                check(out / name)
+        if check is not None:
+            # A report vouches for what lies beside it: written first, it does so too where this is cut short.
+            files.sort(key=lambda name: (name.suffix != ".json", name))
         with path_errors(out):
             for name in files:
                 _sync(folder / name)
@@ -99,6 +103,20 @@ def whole_folder(out: AnyPath, *, protect: Iterable[AnyPath] = ()) -> Iterator[P
             for name in files:
                 (out / name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(folder / name, out / name)
+
+
+def check_folder(out: AnyPath) -> Path:
+    """A path at which :func:`whole_folder` would write, found out before the work whose result is to go there.
+
+    Raises:
+        FileError: if it is no folder, or none can be made there.
+    """
+    out = Path(out)
+    if os.path.lexists(out) and not out.is_dir():
+        raise FileError(f"{readable_name(out)} is {kind_of(out.lstat().st_mode)}, not a folder. Choose another place.")
+    if not out.exists():
+        check_place(out)
+    return out
 
 
 def remove_unfinished(folder: AnyPath) -> None:

@@ -104,3 +104,64 @@ def test_what_a_killed_command_left_is_gone_after_the_next(
     main.main(["compare", str(image), "-o", str(tmp_path / "out"), *models])
 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["captions.txt", "summary.json"]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["export-html", "{image}", "-o", "{out}/afile", "{models}"], "afile"),
+        (["changes", "{left}", "-n", "1", "-o", "{out}/notes.txt"], "notes.txt"),
+        (["explain", "{image}", "--pixel", "3", "4", "-o", "{out}", "{models}"], "explain.pdf"),
+        (["compare", "{image}", "-o", "{out}", "{models}"], "captions.txt"),
+        (["flips", "{image}", "-o", "{out}", "{models}"], "flips.json"),
+        (["attribute", "{image}", "--pixel", "3", "4", "-o", "{out}", "{models}"], "attribution.png"),
+        (["change", "{image}", "{image}", "--pixel", "3", "4", "-o", "{out}"], "change.txt"),
+        (["segments", "{image}", "-o", "{out}"], "why-1.png"),
+        (["figures", "predictions", "--image", "{image}", "-o", "{out}", "{models}"], "predictions.txt"),
+        (["figures", "tables", "-o", "{out}"], "tables.md"),
+        (["arena", "-o", "{out}"], "arena.csv"),
+        (["arena", "-o", "{out}/new", "--page", "{out}/page.md"], "page.md"),
+        (["trade", "small-scenes", "-o", "{out}"], "trade.csv"),
+        (["scenes", "-o", "{out}/new", "--sheet", "{out}/sheet.png"], "sheet.png"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else one[0],
+)
+def test_what_another_wrote_is_refused_before_any_model_is_read(
+    words: list[str],
+    name: str,
+    image: Path,
+    models: list[str],
+    tmp_path: Path,
+    fails: Fails,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All but scan replaced whatever had the name of what they write."""
+    monkeypatch.setattr(weights, "load", lambda *_, **__: pytest.fail("a model was read"))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("mine")
+    given = {"image": str(image), "out": str(out), "left": models[1]}
+    split = [one for word in words for one in (models if word == "{models}" else [word.format(**given)])]
+
+    said = fails(split)
+
+    assert f"{out / name} is there and was not written by rsp_lab, and would be replaced" in said
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [(name, "mine")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export-html", "{image}", "-o", "{out}/afile", "{models}"],
+        ["explain", "{image}", "--pixel", "3", "4", "-o", "{out}", "{models}"],
+        ["figures", "predictions", "tables", "--image", "{image}", "-o", "{out}", "{models}"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_a_command_wrote_it_replaces(words: list[str], image: Path, models: list[str], tmp_path: Path) -> None:
+    given = {"image": str(image), "out": str(tmp_path / "out")}
+    split = [one for word in words for one in (models if word == "{models}" else [word.format(**given)])]
+    for _ in range(2):
+        main.main(split)
+
+    assert list((tmp_path / "out").iterdir())

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from rsp_lab.cli import main
+from rsp_lab.cli import main, scenes
 
 
 def test_scenes_on_one_sheet(tmp_path: Path) -> None:
@@ -68,3 +69,23 @@ def test_scenes_in_coco_s_layout_are_the_same_every_time(tmp_path: Path) -> None
     ]
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize("layout", ["cityscapes", "coco"])
+def test_scenes_replace_their_like_and_nothing_else(
+    layout: str, tmp_path: Path, fails: Callable[[list[str]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of COCO itself, the panoptic file of all its pictures was replaced by that of a few scenes."""
+    words = ["scenes", "-n", "1", "--layout", layout, "--split", "val", "--size", "64", "128", "-o", str(tmp_path)]
+    foreign = '{"images": [{"file_name": "000000000139.jpg"}], "annotations": []}'
+    main.main(words)
+    main.main([*words, "--pairs"])
+    files = list(tmp_path.rglob("*.json"))
+    for path in files:
+        path.write_text(foreign)
+    monkeypatch.setattr(scenes.scene, "draw_scene", lambda *_, **__: pytest.fail("a scene was drawn"))
+
+    said = fails(words)
+
+    assert "is there and was not written by rsp_lab, and would be replaced: move it" in said
+    assert {path.read_text() for path in files} == {foreign}

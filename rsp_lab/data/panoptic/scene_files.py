@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -14,8 +16,10 @@ from rsp_lab.data.panoptic.files import write_into
 from rsp_lab.data.panoptic.instance_files import write_instances_into
 from rsp_lab.data.panoptic.masks import thing_annotations
 from rsp_lab.data.panoptic.street_scenes import scene_entry, scene_segments
-from rsp_lab.data.scenes.scene import Scene
-from rsp_lab.files import whole_folder
+from rsp_lab.data.scenes.scene import CASES, Scene
+from rsp_lab.files import FileError, check_replaceable, scan_json, whole_folder
+
+_PICTURE = re.compile(rf"({'|'.join(CASES)})-(?P<seed>[0-9]+)-[01]\.png")
 
 
 def write_coco_layout(scenes: Sequence[Scene], root: str | PathLike[str], split: str) -> list[Path]:
@@ -55,3 +59,36 @@ def write_coco_layout(scenes: Sequence[Scene], root: str | PathLike[str], split:
         things = ((e, thing_annotations(m, STREET_PANOPTIC, e.id)) for e, m in zip(entries, maps, strict=True))
         write_instances_into(paths.instances, things, STREET_PANOPTIC)
     return [final.images / entry.file_name for entry in entries]
+
+
+def check_coco_layout(seeds: Collection[int], root: str | PathLike[str], split: str, *, remedy: str) -> None:
+    """Refuses a folder in which :func:`write_coco_layout` would replace what it did not write.
+
+    Its JSON files are known by the names of their pictures, which only scenes have, and know the pictures for ours.
+
+    Args:
+        seeds: of the scenes, of whatever case and reading.
+        root: folder that holds or will hold the split's folder and ``annotations/``.
+        split: train, val or test.
+        remedy: end of the message.
+
+    Raises:
+        FileError: if so; the message names the file.
+    """
+    final = split_paths(root, split)
+    ours = _is_of_scenes(final.panoptic)
+    check_replaceable(final.panoptic, vouched=ours, remedy=remedy)
+    check_replaceable(final.instances, vouched=_is_of_scenes(final.instances), remedy=remedy)
+    for path in (*sorted(final.masks.glob("*")), *sorted(final.images.glob("*"))):
+        found = _PICTURE.fullmatch(path.name)
+        if found and int(found["seed"]) in seeds:
+            check_replaceable(path, vouched=ours, remedy=remedy)
+
+
+def _is_of_scenes(path: Path) -> bool:
+    names: list[Any] = []
+    try:
+        scan_json(path, "JSON file", {"images": lambda entry, _: names.append(entry.get("file_name"))})
+    except FileError:
+        return False
+    return bool(names) and all(_PICTURE.fullmatch(str(name)) for name in names)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from PIL import Image
 
 from rsp_lab.data.labels import CITYSCAPES, CITYSCAPES_LABEL_IDS, colour
 from rsp_lab.data.scenes.scene import Scene
-from rsp_lab.files import whole_folder, write_json
+from rsp_lab.files import FileError, check_replaceable, read_json, whole_folder, write_json
 
 SPLITS = ("train", "val", "test")
+_SCENE_FILE = re.compile(r"(?P<stem>(?P<city>[a-z-]+)_(?P<seed>[0-9]{6,})_[0-9]{6})_(gtFine|leftImg8bit).*")
 
 
 def write_cityscapes_layout(scenes: Sequence[Scene], root: str | PathLike[str], split: str) -> list[Path]:
@@ -43,6 +45,37 @@ def write_cityscapes_layout(scenes: Sequence[Scene], root: str | PathLike[str], 
         for scene in scenes:
             _write(scene, folder, split)
     return [root / _image_path(scene, split) for scene in scenes]
+
+
+def check_cityscapes_layout(seeds: Collection[int], root: str | PathLike[str], split: str, *, remedy: str) -> None:
+    """Refuses a folder in which :func:`write_cityscapes_layout` would replace what it did not write.
+
+    A scene's files are known by their facts beside the labels.
+
+    Args:
+        seeds: of the scenes, of whatever case and reading.
+        root: folder that holds or will hold leftImg8bit and gtFine.
+        split: train, val or test.
+        remedy: end of the message.
+
+    Raises:
+        FileError: if so; the message names the file.
+    """
+    truths = Path(root) / "gtFine" / split
+    for home in (truths, Path(root) / "leftImg8bit" / split):
+        for path in sorted(home.glob("*/*")):
+            found = _SCENE_FILE.fullmatch(path.name)
+            if found and int(found["seed"]) in seeds and found["city"] == path.parent.name:
+                facts = truths / path.parent.name / f"{found['stem']}_gtFine_facts.json"
+                check_replaceable(path, vouched=_is_facts(facts), remedy=remedy)
+
+
+def _is_facts(path: Path) -> bool:
+    """Whether a file holds the facts of a scene, as :meth:`Scene.to_dict` gives them."""
+    try:
+        return {"name", "seed", "reading", "ambiguities", "difficulty"} <= set(read_json(path, "facts of a scene"))
+    except FileError:
+        return False
 
 
 def _stem(scene: Scene) -> tuple[str, str]:
