@@ -97,15 +97,16 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def kept(note: str) -> Iterator[None]:
-    """A block whose interruption is told with a note: what is kept of the work, and how to go on."""
+def kept(note: str | Callable[[], str]) -> Iterator[None]:
+    """A block whose interruption is told with a note, made then where it is a function: what is kept of the work, and
+    how to go on."""
     try:
         yield
     except Interrupted:
         raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) or any(request.since is not None for request in _open):
-            raise Interrupted(f"interrupted; {note}") from None
+            raise Interrupted(f"interrupted; {note if isinstance(note, str) else note()}") from None
         raise
 
 

@@ -244,3 +244,15 @@ def test_handlers_are_given_back_and_left_alone_beside_the_main_thread() -> None
     work()
     assert inside[2:] != before
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_note_may_be_made_when_it_is_needed() -> None:
+    done: list[int] = []
+
+    def work() -> None:
+        with interruptible(), kept(lambda: f"{len(done)} are kept"):
+            done.extend([1, 2])
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=r"^interrupted; 2 are kept$"):
+        work()

@@ -16,7 +16,7 @@ from rsp_lab.analysis.arena.run import ArenaSettings, run_arena
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
-from rsp_lab.cli.reports import ReportFiles, check_output, report_facts, write_report
+from rsp_lab.cli.reports import ReportFiles, check_output, kept_state, report_facts, write_report
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.figures.results.arena import draw_arena
 from rsp_lab.figures.style import save
@@ -78,7 +78,7 @@ def arena(
     say("Expected, before anything is measured:")
     for expectation in EXPECTATIONS:
         say(f"  {expectation.sentence()}: {expectation.reason}")
-    with kept(f"what is done is kept in {state}, and the same command goes on"):
+    with kept(kept_state(state, state, "*.json")):
         with progress_on_stderr("arena", "pairs") as report:
             result = run_arena(loaded, settings, state, fresh=results.fresh, report=report)
         facts = _write(result, out)

@@ -16,7 +16,9 @@ from rsp_lab.models.subject import Subject
 
 Folder = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
 Image = Annotated[
-    Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 to 4096 x 4096")
+    Path,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="IMAGE", help="any readable image of 64 x 64 pixels or more, at most as many as 4096 x 4096"),
 ]
 Device = Annotated[str, tyro.conf.arg(metavar="DEVICE", help=DEVICE_HELP)]
 Model = Annotated[str, tyro.conf.arg(help="shipped name, path of a .safetensors file, or FILE.py:function")]
@@ -86,6 +88,20 @@ class KeptReport:
     out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR")]
     fresh: bool = False
     json: bool = False
+
+
+MOST_SEED = 2**32 - 1
+
+
+def checked_seed(seed: int) -> int:
+    """The seed of an option ``--seed``.
+
+    Raises:
+        ValueError: if it is one that some generator does not take.
+    """
+    if not 0 <= seed <= MOST_SEED:
+        raise ValueError(f"--seed must be from 0 to {MOST_SEED}, got {seed}.")
+    return seed
 
 
 Models = Annotated[ModelPair, tyro.conf.arg(name="")]

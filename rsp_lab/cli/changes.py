@@ -56,6 +56,7 @@ def changes(
     """
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
+    arguments.checked_seed(seed)
     if not models or not cases:
         raise ValueError("name one or more models, and one or more --cases.")
     unknown = [case for case in cases if case not in CASES]

@@ -16,7 +16,7 @@ from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
-from rsp_lab.cli.reports import ReportFiles
+from rsp_lab.cli.reports import ReportFiles, kept_state
 from rsp_lab.data.images import read_image
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import CASES
@@ -72,6 +72,7 @@ def film(
         raise ValueError(f"--states must be at least 2, got {states}.")
     if scenes < 0:
         raise ValueError(f"--scenes must not be negative, got {scenes}.")
+    arguments.checked_seed(seed)
     if case is not None and case not in CASES:
         raise ValueError(f"--case {case!r}: there are {', '.join(CASES)}.")
     if image is None and after is not None:
@@ -83,7 +84,7 @@ def film(
     FILES.check(out)
     every, place = kept_states(run), resolve_device(device)
     chosen = film_states(every, states)
-    with kept(f"what is done is kept in {out}, and the same command goes on"):
+    with kept(kept_state(out, out, f"film{STATE}")):
         with progress_on_stderr("film", "states") as report:
             made = film_of_run(
                 chosen,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rsp_lab.analysis.comparison.flips import flip_stories
+from rsp_lab.analysis.comparison.flips import LEAST, flip_stories
 from rsp_lab.analysis.passes.pair import check_comparable
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
@@ -69,4 +69,11 @@ def flips(
     for number, story in enumerate(found.stories, 1):
         print(f"{number}. {story.sentence()}")
     if not found.stories:
-        print(f"No such region of 30 pixels or more among {found.regions}; nothing was written.")
+        print(_nothing(found.regions, verdict))
+
+
+def _nothing(regions: int, verdict: str | None) -> str:
+    """Why there is no story."""
+    if not regions:
+        return f"The two models agree, but for regions of fewer than {LEAST} pixels if any; nothing was written."
+    return f"In none of the {regions} regions where the two part is the right model {verdict}; nothing was written."

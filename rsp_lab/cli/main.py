@@ -11,7 +11,7 @@ from typing import Any
 
 import tyro
 
-from rsp_lab.cli.output import say
+from rsp_lab.cli.output import open_closed_streams, say
 from rsp_lab.figures.letters import collected_letters, missing_notice
 from rsp_lab.files import StateMismatchError
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible
@@ -68,12 +68,15 @@ COMMANDS = {
 }
 """The first line of each command's docstring. A command is the function of its name in the module of its name."""
 
+_OPTION = re.compile(r"--?[a-zA-Z][\w.-]*")
 _PIXEL = re.compile(r"-?\d+,-?\d+")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of ``rsp-lab``."""
+    open_closed_streams()
     words = _pixels_in_two(sys.argv[1:] if arguments is None else arguments)
+    _check_no_empty_word(words)
     spell_out(sys.stdout)
     # Imported before a signal raises in the midst of it: not every import fails as it should.
     commands = _commands(words)
@@ -98,6 +101,19 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(EXIT_CODE) from None
     if letters:
         say(f"rsp-lab: {missing_notice(letters)}")
+
+
+def _check_no_empty_word(words: list[str]) -> None:
+    """Ends the process where a word is empty, as that of a shell's variable that is not set.
+
+    No option has a use for it, and as a path it would be the current folder.
+    """
+    for before, word in zip(["", *words], words, strict=False):
+        option = before if not word else word[:-1]
+        if not word or (word.endswith("=") and _OPTION.fullmatch(option)):
+            what = f"the value of {option}" if _OPTION.fullmatch(option) else f"the word after {before or 'rsp-lab'}"
+            say(f"rsp-lab: {what} is empty: give one, and see that the variable that it comes from is set.")
+            raise SystemExit(2)
 
 
 def _pixels_in_two(words: list[str]) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import tyro
 
@@ -11,6 +12,29 @@ from rsp_lab.files import to_json
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
 """Of a command that prints rows."""
+
+
+def open_closed_streams() -> None:
+    """Messages go nowhere where stderr is closed; where stdout is, the process ends: it could not answer.
+
+    What a shell closes by ``>&-`` is no stream in Python, and the next file that is opened would take its number: what
+    a library prints would go into that.
+    """
+    if sys.stderr is None:
+        sys.stderr = _nowhere(2)
+    if sys.stdout is None:
+        say("rsp-lab: the standard output is closed, so that no answer can be printed: send it to a file or /dev/null.")
+        raise SystemExit(2)
+
+
+def _nowhere(number: int) -> TextIO:
+    """A stream that drops what it is given, under the number of a closed one where that is still free."""
+    opened = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.fstat(number)
+    except OSError:
+        os.dup2(opened, number)
+    return os.fdopen(opened, "w")
 
 
 def say(text: str) -> None:
@@ -30,6 +54,8 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
     for name in rows[0]:
         table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
     for row in rows:
-        table.add_row(*("" if value is None else f"{value}" for value in row.values()))
+        # By name: rows need not have their cells in one order, nor all of them.
+        cells = (row.get(name) for name in rows[0])
+        table.add_row(*("" if value is None else f"{value}" for value in cells))
     # As wide as the content when the output is no terminal: a pipe must not cut columns.
     Console(width=None if sys.stdout.isatty() else 200).print(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +35,23 @@ def check_output(
     """
     check_target(path, read)
     check_replaceable(path, ending=ending, vouched=vouched, remedy=f"move it, or choose another place with {option}.")
+
+
+def kept_state(shown: Path, folder: Path, states: str) -> Callable[[], str]:
+    """The note of :func:`rsp_lab.interruption.kept` for work whose state is kept in files.
+
+    Args:
+        shown: the file or folder that the note names.
+        folder: in which the files are.
+        states: what they are called, as a pattern.
+    """
+
+    def note() -> str:
+        if not any(folder.glob(states)):
+            return "nothing was kept yet"
+        return f"what is done is kept in {shown}, and the same command goes on"
+
+    return note
 
 
 @dataclass(frozen=True)

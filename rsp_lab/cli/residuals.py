@@ -14,6 +14,14 @@ from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.models import weights
 from rsp_lab.models.load_any import load_any
 
+COLUMNS = {
+    "dtype": "computed in",
+    "median": "median over pixels",
+    "largest": "largest over pixels",
+    "largest_of_levels": "largest over levels",
+    "tolerance": "allowed",
+}
+"""Heads of the table by the names of the facts; residuals are shares of the largest part of a ledger."""
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -36,6 +44,9 @@ def residuals(
         pixels: in all, ten an image.
         seed: of images and pixels.
     """
+    if pixels < 1:
+        raise ValueError(f"--pixels must be at least 1, got {pixels}.")
+    arguments.checked_seed(seed)
     samples = open_split(data, split, labels="unread")
     known = {name: path for name, path in weights.shipped().items() if not name.endswith(weights.TINY)}
     names = models or tuple(name for name, path in known.items() if _trained_on(path) == data)
@@ -50,7 +61,8 @@ def residuals(
             rows.append({"model": name, "data": data, **found})
     if not json:
         rows = [
-            {k: f"{v:.2g}" if isinstance(v, float) else v for k, v in row.items() if "rule" not in k} for row in rows
+            {COLUMNS.get(k, k): f"{v:.2g}" if isinstance(v, float) else v for k, v in row.items() if "rule" not in k}
+            for row in rows
         ]
     print_rows(rows, json)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from rsp_lab.cli import arguments
 from rsp_lab.cli.arguments import CAMVID_PAIR, SCENE_PAIR, ModelPair
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
+from rsp_lab.cli.reports import kept_state
 from rsp_lab.data.scenes.dataset import SceneSplit
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.files import check_target, digest, to_json
@@ -80,7 +82,7 @@ def scan(
     ours, theirs = map(digest, models.files)
     question = ScanQuestion(pair_names(*pair), (ours, theirs), data, split, least, __version__)
     unit = "scenes" if isinstance(samples, SceneSplit) else "images"
-    with kept(f"what is done is kept in {state}, and the same command goes on"):
+    with kept(kept_state(state, state.parent, f"{escape(state.stem)}*{state.suffix}")):
         with progress_on_stderr("scan", unit, process=(shard.rank, shard.size)) as report:
             found = run_scan(*pair, samples, question, state, count=limit, shard=shard, fresh=fresh, report=report)
         if found is None:

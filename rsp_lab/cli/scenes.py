@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from rsp_lab.cli.output import say
 from rsp_lab.cli.reports import check_output
 from rsp_lab.data.panoptic.scene_files import check_coco_layout, write_coco_layout
 from rsp_lab.data.scenes import scene
-from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
+from rsp_lab.data.scenes.difficulty import Difficulty
 from rsp_lab.data.scenes.files import check_cityscapes_layout, write_cityscapes_layout
 from rsp_lab.figures.results.contact_sheet import draw_contact_sheet
 from rsp_lab.figures.style import check_ending, save
@@ -22,6 +23,25 @@ LAYOUTS = {
     "cityscapes": (check_cityscapes_layout, write_cityscapes_layout),
     "coco": (check_coco_layout, write_coco_layout),
 }
+
+
+@dataclass(frozen=True)
+class Knobs(Difficulty):
+    """The same as options, which are checked by the command: it knows what they are called there."""
+
+    def __post_init__(self) -> None:
+        """Takes whatever is given."""
+
+    def checked(self) -> Difficulty:
+        """The difficulty; raises ValueError, with the option's name, where a knob is out of its range."""
+        try:
+            return Difficulty(**self.to_dict())  # type: ignore[arg-type]
+        except ValueError as error:
+            name, _, rest = str(error).partition(" ")
+            raise ValueError(f"--difficulty.{name.replace('_', '-')} {rest}") from None
+
+
+KNOBS = Knobs()
 
 
 def scenes(
@@ -36,7 +56,7 @@ def scenes(
     pairs: bool = False,
     sheet: Path | None = None,
     layout: Literal["cityscapes", "coco"] = "cityscapes",
-    difficulty: Difficulty = DEFAULT,
+    difficulty: Knobs = KNOBS,
 ) -> None:
     """Draws street scenes in which the deciding context is known, in the folder layout of Cityscapes or COCO.
 
@@ -58,6 +78,8 @@ def scenes(
     """
     if n < 1:
         raise ValueError(f"-n must be at least 1, got {n}.")
+    arguments.checked_seed(seed)
+    hard = difficulty.checked()
     if sheet is not None:
         check_output(check_ending(sheet), option="--sheet")
     check, write = LAYOUTS[layout]
@@ -65,9 +87,9 @@ def scenes(
     drawn: list[scene.Scene] = []
     for number in range(seed, seed + n):
         if pairs:
-            drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance, difficulty=difficulty)
+            drawn += scene.draw_scene_pair(number, *size, case=case, distance=distance, difficulty=hard)
         else:
-            drawn.append(scene.draw_scene(number, *size, case=case, distance=distance, difficulty=difficulty))
+            drawn.append(scene.draw_scene(number, *size, case=case, distance=distance, difficulty=hard))
     write(drawn, out, split)
     say(f"{len(drawn)} scenes in {out}")
     if sheet is not None:

@@ -70,6 +70,11 @@ def segments(
     words = (model,) if model is not None else (left, right)
     read = (image, *map(model_file, words))
     FILES.check(out, read)
+    for bound, number in (("score", score), ("overlap", overlap)):
+        if number is not None and not 0 <= number <= 1:
+            raise ValueError(f"--{bound} must be from 0 to 1, got {number:g}.")
+    if stuff_area is not None and stuff_area < 0:
+        raise ValueError(f"--stuff-area must not be negative, got {stuff_area}.")
     picture, name = read_image(image), readable_name(image.name)
     size = picture.shape[-2], picture.shape[-1]
     for place in pixel:

@@ -17,7 +17,7 @@ from rsp_lab.analysis.trade.run import TradeQuestion, run_trade
 from rsp_lab.cli import arguments
 from rsp_lab.cli.output import say
 from rsp_lab.cli.progress import progress_on_stderr
-from rsp_lab.cli.reports import ReportFiles, report_facts, write_report
+from rsp_lab.cli.reports import ReportFiles, kept_state, report_facts, write_report
 from rsp_lab.data.sources import SOURCES, open_split
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
 from rsp_lab.files import digest, to_json, write_atomic
@@ -69,7 +69,7 @@ def trade(
         class_index(target, pair[0].class_names)
     left, right = map(digest, models.files)
     question = TradeQuestion(names, (left, right), f"{data} {split}", by, block, __version__)
-    with kept(f"what is done is kept in {out}, and the same command goes on"):
+    with kept(kept_state(out, out, "trade*.state.safetensors")):
         with progress_on_stderr("trade", "images", process=(shard.rank, shard.size)) as report:
             result = run_trade(
                 *pair, samples, question, out, count=limit, shard=shard, fresh=results.fresh, report=report

@@ -13,7 +13,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from rsp_lab.files import FileError, TensorFacts, digest, parse_json, read_safetensors_header
+from rsp_lab.files import FileError, TensorFacts, digest, parse_json, read_safetensors_header, readable_name
 from rsp_lab.models import weights
 from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.whole import WholeConfig, WholeModel
@@ -54,10 +54,12 @@ def kept_states(run: Path) -> tuple[KeptState, ...]:
     """
     files = sorted(run.glob(f"{STEP}*.safetensors"))
     if not files:
-        there = "holds no kept states" if run.is_dir() else "is no folder"
+        if not run.is_dir():
+            there = "this is a file" if run.exists() else "there is no such folder"
+            raise CheckpointError(f"{readable_name(run)}: {there}. Name the folder of a run.")
         raise CheckpointError(
-            f"{run}: {there}. A run keeps them with keep_every (updates from one to the next) and keep (how many "
-            "stay): train with both."
+            f"{readable_name(run)}: holds no kept states. A run keeps its states with keep_every (updates from one to "
+            "the next) and keep (how many stay): train with both."
         )
     states = [_kept_state(path) for path in files]
     if (run / LAST).is_file():

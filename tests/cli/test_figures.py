@@ -230,3 +230,13 @@ def test_endless_scores_are_refused(kind: str, tmp_path: Path, fails: Callable[[
     said = fails(["figures", "tables", "--scores", str(tmp_path / kind), "-o", str(tmp_path / "out")])
 
     assert "which may never end" in said
+
+
+def test_the_list_has_every_word_in_its_column(capsys: pytest.CaptureFixture[str]) -> None:
+    """What tables shows stood under their width."""
+    main.main(["figures", "--list"])
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    found = {row[0]: row for row in rows if row}
+
+    assert found["tables"][2:] == ["Tables I to VI, the paper's numbers and ours.", "", "no"]
+    assert found["fig5"][2:4] == ["fig5a, fig5b", ""]

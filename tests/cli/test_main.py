@@ -78,7 +78,19 @@ def test_a_word_that_is_no_command(words: list[str], capsys: pytest.CaptureFixtu
     ("arguments", "says"),
     [
         (["scenes", "-o", "out", "-n", "0"], "-n must be at least 1, got 0"),
-        (["scenes", "-o", "out", "--seed", "-1"], "a seed is 0 or more, got -1"),
+        (["scenes", "-o", "out", "--seed", "-1"], "--seed must be from 0 to 4294967295, got -1"),
+        (["scenes", "-o", "out", "--seed", "9" * 23], "--seed must be from 0 to 4294967295, got 999"),
+        (["scenes", "-o", "out", "--difficulty.hidden", "2"], "--difficulty.hidden must be from 0.0 to 0.8, got 2"),
+        (["scenes", "-o", "out", "--difficulty.decoy-gap", "9"], "--difficulty.decoy-gap must be from 0.4 to 2.0"),
+        (["changes", "--seed", "-1"], "--seed must be from"),
+        (["film", "run", "-o", "out", "--seed", "-1"], "--seed must be from"),
+        (["residuals", "small-scenes", "--seed", "-1"], "--seed must be from"),
+        (["residuals", "small-scenes", "--pixels", "0"], "--pixels must be at least 1, got 0"),
+        (["surgery", "a", "--pixel", "1", "1", "--edit", "shuffle", "--seed", "9" * 23], "--seed must be from 0 to"),
+        (["segments", "a", "-o", "out", "--score", "2"], "--score must be from 0 to 1, got 2"),
+        (["segments", "a", "-o", "out", "--overlap", "nan"], "--overlap must be from 0 to 1, got nan"),
+        (["segments", "a", "-o", "out", "--stuff-area", "-3"], "--stuff-area must not be negative, got -3"),
+        (["surgery", "a", "--pixel", "1", "1", "--edit", "temperature", "--temperature", "0"], "--temperature must be"),
         (["bench", "relation", "--threads", "0"], "--threads must be at least 1, got 0"),
     ],
 )
@@ -105,3 +117,37 @@ def test_a_pixel_is_written_as_in_a_link_or_as_two_words(pixel: list[str], monke
 
     decision = next(one for one in asked if isinstance(one, Decision))
     assert (decision.pixel, decision.rival) == ((3, 5), "7,8")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["explain", "a.png", "--pixel", "1", "1", "-o", ""], "the value of -o is empty"),
+        (["explain", "a.png", "--pixel", "1", "1", "--out="], "the value of --out is empty"),
+        (["explain", "", "--pixel", "1", "1"], "the word after explain is empty"),
+    ],
+)
+def test_an_empty_word_is_not_the_current_folder(
+    words: list[str], says: str, fails: Callable[[list[str]], str]
+) -> None:
+    """``-o "$UNSET"`` wrote into the current folder."""
+    assert f"{says}: give one, and see that the variable that it comes from is set." in fails(words)
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "out", "err"),
+    [
+        (">&-", 2, "", "rsp-lab: the standard output is closed"),
+        ("2>&-", 0, "scenes-rsp4", ""),
+        ("2>&- >&-", 2, "", ""),
+    ],
+)
+def test_a_closed_stream_is_no_traceback(closed: str, code: int, out: str, err: str) -> None:
+    command = f"'{sys.executable}' -m rsp_lab models {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=1500)
+
+    assert done.returncode == code
+    assert out in done.stdout
+    assert (done.stdout == "") == (out == "")
+    assert done.stderr.startswith(err)
+    assert done.stderr.count("\n") == bool(err)

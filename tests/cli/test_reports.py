@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from rsp_lab import __version__
-from rsp_lab.cli.reports import ReportFiles, check_output, report_facts, report_folder, write_report
+from rsp_lab.cli.reports import ReportFiles, check_output, kept_state, report_facts, report_folder, write_report
 from rsp_lab.files import FileError
 from rsp_lab.interruption import Interrupted, interruptible
 
@@ -115,3 +115,12 @@ def test_another_place_is_chosen_by_the_option_that_named_this_one(tmp_path: Pat
     (tmp_path / "sheet.png").write_text("mine")
     with pytest.raises(FileError, match=r"choose another place with --sheet\.$"):
         check_output(tmp_path / "sheet.png", option="--sheet")
+
+
+def test_an_interruption_before_anything_is_kept_says_so(tmp_path: Path) -> None:
+    """scan named a state that was not there."""
+    note = kept_state(tmp_path / "a.state.json", tmp_path, "a.state*.json")
+    assert note() == "nothing was kept yet"
+
+    (tmp_path / "a.state.p1.json").touch()
+    assert note() == f"what is done is kept in {tmp_path / 'a.state.json'}, and the same command goes on"

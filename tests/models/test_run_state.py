@@ -40,7 +40,7 @@ def test_a_run_without_kept_states_says_how_to_keep_them(tmp_path: Path) -> None
 
     with pytest.raises(CheckpointError, match=r"holds no kept states.* keep_every .* keep "):
         kept_states(tmp_path)
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="there is no such folder"):
         kept_states(tmp_path / "none")
 
 

@@ -46,7 +46,8 @@ class MergeRule:
     def __post_init__(self) -> None:
         if not (0 <= self.score <= 1 and 0 <= self.overlap <= 1 and self.stuff_area >= 0):
             raise ValueError(
-                f"score and overlap must lie between 0 and 1 and stuff_area must not be negative, got {self}."
+                "score and overlap must lie between 0 and 1 and stuff_area must not be negative, got "
+                f"{self.score:g}, {self.overlap:g} and {self.stuff_area}."
             )
 
     @classmethod

@@ -56,7 +56,7 @@ def test_what_cannot_be_asked(tmp_path: Path) -> None:
         film_of_run(())
     with pytest.raises(ValueError, match="a film needs 2 states at least, got 1"):
         film_of_run(run, states=1)
-    with pytest.raises(CheckpointError, match="is no folder"):
+    with pytest.raises(CheckpointError, match="there is no such folder"):
         film_states(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="keeps one state alone"):
         film_states(kept_run(tmp_path / "one", UPDATES[:1]))
