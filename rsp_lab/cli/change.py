@@ -34,7 +34,7 @@ def change(
     after: Second = None,
     *,
     erase: MaskFile = None,
-    fill: Literal["blur", "mean", "inpaint"] = "blur",
+    fill: Literal["blur", "mean", "inpaint"] | None = None,
     pixel: tuple[int, int] | None = None,
     region: MaskFile = None,
     class_: Annotated[str | None, tyro.conf.arg(name="class")] = None,
@@ -50,7 +50,8 @@ def change(
 
     Args:
         erase: a picture of the image's size, white on black where the image is erased.
-        fill: what takes the place of what is erased; the result lies outside what a model was trained on.
+        fill: what takes the place of what is erased, by default blur; the result lies outside what a model was trained
+            on.
         pixel: row and column of the decision.
         region: instead of a pixel, a mask as for --erase, over which margins are averaged.
         class_: whose logit; default: what the model says before.
@@ -61,6 +62,9 @@ def change(
         raise ValueError("name the changed image, or give --erase MASK, which makes one of the first: one of the two.")
     if (pixel is None) == (region is None):
         raise ValueError("say where the decision is: --pixel Y X, or --region MASK, one of the two.")
+    if fill is not None and erase is None:
+        raise ValueError("--fill is of --erase: give --erase MASK with it.")
+    filled = fill or "blur"
     asked = (model,) if beside is None else (model, beside)
     read = [before, *(one for one in (after, erase, region) if one), *map(model_file, asked)]
     FILES.check(results.out, read)
@@ -74,7 +78,7 @@ def change(
     if after is not None:
         second = read_image(after)
     elif erase is not None:
-        second = erased(first, read_mask(erase, size), fill)
+        second = erased(first, read_mask(erase, size), filled)
     target: Target
     if pixel is not None:
         target = PixelTarget(*pixel, class_, rival)
@@ -89,7 +93,7 @@ def change(
             # What the first model filled in is asked of the second.
             target = ledger.target
             changes.append(NamedChange(name, ledger))
-        images = {"before": readable_name(before.name), "after": _after_words(after, erase, fill)}
+        images = {"before": readable_name(before.name), "after": _after_words(after, erase, filled)}
         facts = about_run(images=images, model=names[0]) | changes[0].ledger.to_dict()
         if beside:
             facts["beside"] = {"model": names[1]} | changes[1].ledger.to_dict()
@@ -102,7 +106,7 @@ def change(
     for one in changes:
         print(f"{one.name}: {one.ledger.sentence()}; residual {one.ledger.residual:.1g}")
     if erase:
-        print(f"The second picture is the first without the marked part ({fill}); no model was trained on such ones.")
+        print(f"The second picture is the first without the marked part ({filled}); no model was trained on such ones.")
 
 
 def _after_words(after: Path | None, erase: Path | None, fill: str) -> str:

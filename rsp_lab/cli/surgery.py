@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -37,8 +38,8 @@ def surgery(
     at: tuple[str, ...] = (),
     heads: tuple[int, ...] = (),
     here: bool = False,
-    temperature: float = 2.0,
-    seed: int = 0,
+    temperature: float | None = None,
+    seed: int | None = None,
     device: arguments.Device = "auto",
     json: Json = False,
 ) -> None:
@@ -56,15 +57,25 @@ def surgery(
         at: relation steps, as step54, or layers of attention by path; default: all.
         heads: numbers of the heads of attention; default: all.
         here: edit the cells under the pixel alone.
-        temperature: of --edit temperature; below 1 sharpens.
-        seed: of --edit shuffle.
+        temperature: of --edit temperature, by default 2; below 1 sharpens.
+        seed: of --edit shuffle, by default 0.
     """
     if edit is None and (at or heads or here):
         raise ValueError("--at, --heads and --here are of an edit: give --edit.")
+    for name, number in (("temperature", temperature), ("seed", seed)):
+        of = "shuffle" if name == "seed" else name
+        if number is not None and edit != of:
+            raise ValueError(f"--{name} is of --edit {of}: give that with it.")
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(
+            f"--temperature must be positive and finite, got {temperature:g}: ever higher ones lead to --edit uniform."
+        )
+    drawn = arguments.checked_seed(0 if seed is None else seed)
+    strength = 2.0 if temperature is None else temperature
     network, picture = load_any(model, device), read_image(image)
     frozen = freeze(network, picture)
     knocked = knock_out_levels(frozen, frozen.image, PixelTarget(*pixel, class_, rival))
-    operation = None if edit is None else _operation(edit, at, heads, pixel if here else None, temperature, seed)
+    operation = None if edit is None else _operation(edit, at, heads, pixel if here else None, strength, drawn)
     edited = None if operation is None else _edited(frozen, operation, knocked)
     if json:
         print(to_json(about_run(image=readable_name(image.name)) | knocked.to_dict() | {"edit": edited}))

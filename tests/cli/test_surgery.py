@@ -82,3 +82,15 @@ def test_what_it_refuses(picture: Path, foreign: Path, fails: Callable[[list[str
     assert "has no attention on this image" in fails([*command, "--model", f"{foreign}:other", "--edit", "uniform"])
     assert "no relation step of this head" in fails([*command, "--edit", "uniform", "--at", "step99"])
     assert "outside" in fails(["surgery", str(picture), "--pixel", "300", "4"])
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--temperature", "3"], "--temperature is of --edit temperature: give that with it."),
+        (["--edit", "uniform", "--temperature", "3"], "--temperature is of --edit temperature"),
+        (["--seed", "0"], "--seed is of --edit shuffle"),
+    ],
+)
+def test_an_option_of_another_edit_is_refused(words: list[str], says: str, fails: Callable[[list[str]], str]) -> None:
+    assert says in fails(["surgery", "a.png", "--pixel", "1", "1", *words])
