@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
 import warnings
@@ -22,6 +23,7 @@ from rsp_lab.files import (
     SafetensorsHeader,
     parse_json,
     read_safetensors_header,
+    readable_name,
     regular_file,
     to_json,
     write_atomic,
@@ -160,12 +162,34 @@ def resolve(name_or_path: str | Path) -> Path:
     if str(name_or_path) in names:
         return names[str(name_or_path)]
     path = Path(name_or_path)
+    if path.is_file() and path.suffix == ".py":
+        known = ", ".join(f"{path.name}:{name}" for name in _functions_in(path))
+        raise WeightsError(
+            f"{readable_name(path)} is a Python file: name a function of it too, as FILE.py:function."
+            + (f" It has {known}." if known else " It has none without arguments.")
+        )
     if path.is_file():
         return path
     close = difflib.get_close_matches(str(name_or_path), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     what = "is a folder" if path.is_dir() else "is neither a shipped model nor a file"
     raise WeightsError(f"{str(name_or_path)!r} {what}.{hint} Shipped: {', '.join(names) or 'none'}.")
+
+
+def _functions_in(file: Path) -> list[str]:
+    """Functions of a Python file that can be called without arguments, without running it."""
+    try:
+        parts = ast.parse(file.read_bytes()).body
+    except (SyntaxError, ValueError, RecursionError, OSError):
+        return []
+    return [
+        part.name
+        for part in parts
+        if isinstance(part, ast.FunctionDef)
+        and not part.name.startswith("_")
+        and len(part.args.defaults) == len(part.args.posonlyargs) + len(part.args.args)
+        and None not in part.args.kw_defaults
+    ]
 
 
 def raw_header(name_or_path: str | Path) -> SafetensorsHeader:

@@ -515,3 +515,14 @@ def test_shipped_names_are_files_that_load() -> None:
     for name, path in weights.shipped().items():
         assert weights.resolve(name) == path
         assert weights.load(name).config == weights.read_header(name)[0]
+
+
+def test_a_python_file_without_its_function_names_those_that_it_has(tmp_path: Path) -> None:
+    """It was called damaged, and was to be downloaded again."""
+    file = tmp_path / "mine.py"
+    file.write_text("raise SystemExit\ndef one(): ...\ndef two(x=1, *, y=2): ...\ndef no(x): ...\ndef _own(): ...\n")
+    with pytest.raises(WeightsError, match=r"mine.py is a Python file: .* It has mine.py:one, mine.py:two\.$"):
+        weights.load(file)
+    file.write_text("def broken(")
+    with pytest.raises(WeightsError, match=r"as FILE.py:function. It has none without arguments\.$"):
+        weights.load(file)
