@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,10 @@ from rsp_lab.files import readable_name, special_kind
 
 MIN_SIDE = 64
 MAX_PIXELS = 4096 * 4096
+"""Of an image in all, whatever its sides."""
+_MOST = f"{MAX_PIXELS:,} pixels in all, as 4096 x 4096 has"
 
+_ADDRESS = re.compile(r"(https?|ftp):/", re.IGNORECASE)
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -91,6 +95,9 @@ def opened_image(source: Source) -> Iterator[tuple[Image.Image, str]]:
             warnings.simplefilter("ignore")
             image = Image.open(source)  # type: ignore[arg-type]
     except FileNotFoundError:
+        # As a path, the // of an address is one /.
+        if _ADDRESS.match(name):
+            raise ImageError(f"{name}: this is an address. Download the image first, and give the file.") from None
         raise ImageError(f"{name}: there is no such file. Check the path.") from None
     except IsADirectoryError:
         raise ImageError(f"{name}: this is a folder. Give one image file.") from None
@@ -100,7 +107,7 @@ def opened_image(source: Source) -> Iterator[tuple[Image.Image, str]]:
             raise ImageError(f"{name}: this is a folder. Give one image file.") from None
         raise ImageError(f"{name}: no permission to read this file. Change its access rights.") from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{name}: the image declares far too many pixels. Give one of at most 4096 x 4096.") from None
+        raise ImageError(f"{name}: the image declares far too many pixels. Give one of at most {_MOST}.") from None
     except UnidentifiedImageError:
         raise ImageError(
             f"{name}: not an image, one without pixels, or of a format that is not supported. Give a PNG or JPEG."
@@ -125,7 +132,7 @@ def check_size(image: Image.Image, name: str, max_pixels: int, min_side: int) ->
         side = int(max_pixels**0.5)
         raise ImageError(
             f"{name}: the image is too large, {height} x {width} pixels (rows x columns). "
-            f"Scale it down to at most {max_pixels:,} pixels, e.g. {side} x {side}."
+            f"Scale it down to at most {max_pixels:,} pixels in all, e.g. {side} x {side}."
         )
     if min(height, width) < min_side:
         raise ImageError(

@@ -62,7 +62,7 @@ class SegmentMap(Summarised):
             if numbers
         ]
         if wrong:
-            raise ValueError(f"{'; '.join(wrong)}.")
+            raise ValueError(f"{'; '.join(wrong)}. Give each segment one entry, and each entry its pixels.")
 
     @property
     def areas(self) -> dict[int, int]:
