@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from rsp_lab.text import significant
+
 LINES = 12
 """Lines of a summary at the most, its title among them."""
 COLUMNS = 100
@@ -65,6 +67,10 @@ def as_html(title: str, rows: Rows) -> str:
     return f"<table><caption>{html.escape(title)}</caption><tbody>{body}</tbody></table>"
 
 
+def _number(value: float) -> str:
+    return "nan" if value != value else significant(value, 4)
+
+
 def short(value: Any) -> str:
     """A value on one line: numbers to four digits, tensors as dtype and shape, results as their title."""
     if isinstance(value, Summarised):
@@ -72,9 +78,9 @@ def short(value: Any) -> str:
     if isinstance(value, (Tensor, np.ndarray)):
         kind = str(value.dtype).removeprefix("torch.")
         shape = " x ".join(map(str, value.shape))
-        return f"{kind} {shape}" if shape else f"{kind} {value.item():.4g}"
+        return f"{kind} {shape}" if shape else f"{kind} {_number(value.item())}"
     if isinstance(value, float):
-        return f"{value + 0.0:.4g}"  # no -0
+        return _number(value)
     if isinstance(value, str):
         return " ".join(value.splitlines())
     if isinstance(value, nn.Module) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):

@@ -112,6 +112,7 @@ def test_what_comes_from_outside_is_text() -> None:
 
 def test_values_on_one_line() -> None:
     assert short(float("nan")) == "nan"
+    assert (short(-1.5), short(-0.0), short(float("-inf"))) == ("−1.5", "0", "−inf")
     assert short(None) == "None"
     assert short(torch.float16) == "torch.float16"
     assert short(torch.ones(2, 3).numpy()) == "float32 2 x 3"

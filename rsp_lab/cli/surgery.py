@@ -22,7 +22,7 @@ from rsp_lab.cli.reports import about_run
 from rsp_lab.data.images import read_image
 from rsp_lab.files import readable_name, to_json
 from rsp_lab.models.load_any import load_any
-from rsp_lab.text import percent
+from rsp_lab.text import percent, signed_fixed
 
 Edit = Literal["uniform", "zero", "shuffle", "temperature"]
 
@@ -80,14 +80,17 @@ def surgery(
     if json:
         print(to_json(about_run(image=readable_name(image.name)) | knocked.to_dict() | {"edit": edited}))
         return
-    print(f"{knocked.name}, {knocked.target.describe()}: {knocked.value:+.4f} logits.")
+    print(f"{knocked.name}, {knocked.target.describe()}: {signed_fixed(knocked.value, 4)} logits.")
     print_rows([_row(knocked, level) for level in reversed(knocked.levels)], as_json=False)
     print(f"A level taken away: {KNOCK_OUT_RULE}.")
     if knocked.refused:
         print(f"Nothing can be held: {knocked.refused}.")
     if edited is not None:
-        held = edited["not_held"] or f"{edited['predicted']:+.4f} of it with all else held, the rest is the reaction"
-        print(f"{edited['operation']}: {edited['change']:+.4f} logits in the running network; {held}.")
+        held = (
+            edited["not_held"]
+            or f"{signed_fixed(edited['predicted'], 4)} of it with all else held, the rest is the reaction"
+        )
+        print(f"{edited['operation']}: {signed_fixed(edited['change'], 4)} logits in the running network; {held}.")
 
 
 def _operation(
@@ -130,7 +133,7 @@ def _row(knocked: LevelKnockOuts, level: int) -> dict[str, Any]:
     one = knocked.levels[level]
 
     def logits(value: float | None) -> str | None:
-        return None if value is None else f"{value:+.4f}"
+        return None if value is None else signed_fixed(value, 4)
 
     return {
         "without level": knocked.level_name(level).partition(" ")[2],

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from rsp_lab.cli import compare, main, reports
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.data.sample import Sample
+from rsp_lab.figures.style import save
 from rsp_lab.models import weights
 from rsp_lab.models.presets import semantic_fpn, tiny_baseline, tiny_rsp4
 from rsp_lab.models.pyramid import PyramidConfig
@@ -204,11 +206,12 @@ def test_a_failure_while_drawing_leaves_the_old_results(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / "predictions.png").write_text("old")
+    save(Figure(), out / "predictions.png")
+    old = (out / "predictions.png").read_bytes()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(reports, "save", full)
     assert "No space left" in fails(["compare", str(scene), "-o", str(out), *models])
-    assert [(p.name, p.read_text()) for p in out.iterdir()] == [("predictions.png", "old")]
+    assert [(p.name, p.read_bytes()) for p in out.iterdir()] == [("predictions.png", old)]

@@ -14,6 +14,7 @@ from rsp_lab.analysis.arena.methods import RANDOM
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult
 from rsp_lab.intervals import Estimate
 from rsp_lab.summary import Rows, Summarised
+from rsp_lab.text import fixed
 
 TAU_RULE = (
     "Kendall's tau-b between the orders that two networks give the methods that all have, the random control left out: "
@@ -123,8 +124,8 @@ class RankAgreement(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"RankAgreement of {len(self.models)} networks by {MEASURES[self.measure].title}", [
-            ("Kendall's tau", f"{self.of_means:.2f} of means over {self.pairs} pairs of readings"),
-            ("on one pair", f"{self.between} between networks, {self.within:.2f} between pairs in one network"),
+            ("Kendall's tau", f"{fixed(self.of_means)} of means over {self.pairs} pairs of readings"),
+            ("on one pair", f"{self.between} between networks, {fixed(self.within)} between pairs in one network"),
             ("methods", ", ".join(self.methods)),
         ]
 

@@ -22,7 +22,7 @@ from rsp_lab.analysis.ledger.frozen import image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised, short
-from rsp_lab.text import signed
+from rsp_lab.text import fixed, signed, signed_fixed, significant
 
 RESIDUAL_RULE = (
     "|sum of values - change| / max(1, |change|), change being the target's value on the image minus on the reference"
@@ -85,23 +85,23 @@ class Attribution(Summarised):
 
     def sentence(self) -> str:
         """The result in words, with what the values do and do not add up to."""
-        head = f"{self.title} of {self.target.describe()}: {self.target_value:.2f} logits"
+        head = f"{self.title} of {self.target.describe()}: {fixed(self.target_value)} logits"
         if self.reference_value is not None:
-            head += f", {self.reference_value:.2f} on the reference ({self.reference})"
+            head += f", {fixed(self.reference_value)} on the reference ({self.reference})"
         if self.residual is not None:
             warning = reliability_warning({"": self})
-            words = f"{head}; the pixels add up to {float(self.values.sum()):.2f}, residual {self.residual:.2g}"
+            words = f"{head}; the pixels add up to {fixed(self.values.sum())}, residual {self.residual:.2g}"
             return f"{words}. {warning}" if warning else words
         if self.regions:
             first = self.regions[0]
-            return f"{head}; largest effect of {len(self.regions)} regions: {first.name} {first.effect:+.2f}"
+            return f"{head}; largest effect of {len(self.regions)} regions: {first.name} {signed_fixed(first.effect)}"
         return f"{head}; the pixels promise no sum ({self.unit})"
 
     def _summary(self) -> tuple[str, Rows]:
         return f"Attribution by {self.title}: {self.target.describe()}", [
             ("target", self.target_value),
             *_known(f"on the reference ({self.reference})", self.reference_value),
-            ("values", f"{short(self.values)}, {float(self.values.min()):.3g} to {float(self.values.max()):.3g}"),
+            ("values", f"{short(self.values)}, {significant(self.values.min())} to {significant(self.values.max())}"),
             ("sum of values", float(self.values.sum())),
             ("unit", self.unit),
             *_known("residual", self.residual),

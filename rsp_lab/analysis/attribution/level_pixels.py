@@ -28,7 +28,7 @@ from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import MINUS, rounded, signed_fixed
 
 LEVEL_PIXELS_RULE = (
     "|sum of a level's row - (its contribution on the image - on the reference)|, the largest over levels, / max(1, "
@@ -71,7 +71,11 @@ class LevelPixels(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         return f"LevelPixels: {self.target.describe()}", [
             *(
-                (f"level {x}", f"{row:+.4f} of {self.contributions[x]:+.4f} - ({self.on_reference[x]:+.4f})")
+                (
+                    f"level {x}",
+                    f"{signed_fixed(row, 4)} of {signed_fixed(self.contributions[x], 4)} "
+                    f"{MINUS} ({signed_fixed(self.on_reference[x], 4)})",
+                )
                 for x, row in reversed(self.sums.items())
             ),
             ("reference", f"{self.reference}, {self.steps} steps"),

@@ -20,7 +20,7 @@ from rsp_lab.analysis.targets.regions import flipped_region
 from rsp_lab.analysis.targets.target import PixelTarget, Target, target_value
 from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 PATHS_RULE = (
     "offered: derivative of the target with respect to a cell's context, times what lies at the cell's own position "
@@ -110,7 +110,11 @@ class ContextPaths(Summarised):
         return f"ContextPaths of {self.name}: {self.target.describe()}", [
             ("target", self.target_value),
             *(
-                (one.name, f"offered {float(one.offered.sum()):+.3f}, taken {float(one.taken.sum()):+.3f} logits")
+                (
+                    one.name,
+                    f"offered {signed_fixed(float(one.offered.sum()), 3)}, "
+                    f"taken {signed_fixed(float(one.taken.sum()), 3)} logits",
+                )
                 for one in self.steps
             ),
             ("residual", self.residual),

@@ -71,7 +71,10 @@ class PixelAccount(Summarised):
             ("answer", self.answer),
             ("ledger", self.ledger),
             ("rejection", self.rejection),
-            *((f"gaze at {one.step}", f"{one.gaze[0]:+.1f} down, {one.gaze[1]:+.1f} right") for one in self.gaze),
+            *(
+                (f"gaze at {one.step}", f"{signed_fixed(one.gaze[0], 1)} down, {signed_fixed(one.gaze[1], 1)} right")
+                for one in self.gaze
+            ),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +154,7 @@ class Explanation(Summarised):
         levels = [
             (
                 apart.level_name(x),
-                f"{self.left.ledger.sums.get(x, 0.0):+.3f}  {self.right.ledger.sums.get(x, 0.0):+.3f}",
+                "  ".join(signed_fixed(one.ledger.sums.get(x, 0.0), 3) for one in (self.left, self.right)),
             )
             for x in apart.levels
         ]
@@ -159,8 +162,8 @@ class Explanation(Summarised):
             ("models", ", ".join(with_sides((self.left.name, self.right.name)))),
             ("says", f"{self.left.answer.label} (left), {self.right.answer.label} (right)"),
             *reversed(levels),
-            ("bias", f"{self.left.ledger.bias:+.3f}  {self.right.ledger.bias:+.3f}"),
-            ("total", f"{self.left.ledger.total:+.3f}  {self.right.ledger.total:+.3f}"),
+            ("bias", f"{signed_fixed(self.left.ledger.bias, 3)}  {signed_fixed(self.right.ledger.bias, 3)}"),
+            ("total", f"{signed_fixed(self.left.ledger.total, 3)}  {signed_fixed(self.right.ledger.total, 3)}"),
         ]
 
     def to_dict(self) -> dict[str, Any]:

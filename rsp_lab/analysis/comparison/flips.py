@@ -29,7 +29,7 @@ from rsp_lab.models.segmenter import Segmenter, labels_from_logits, resize_logit
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import percent, rounded, signed
+from rsp_lab.text import percent, rounded, signed, significant
 
 RANK_RULE = (
     "pixels times the mean of both models' margins, each the model's own class over the other model's, averaged over "
@@ -173,9 +173,12 @@ class FlipStory(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         first, left, right = self.tipping, self.left.total, self.right.total
         return f"FlipStory: {self._title()}", [
-            ("margins", f"{self.margins[0]:.3g} in {self.names[0]}, {self.margins[1]:.3g} in {self.names[1]}"),
-            (f"{self.right_class} over {self.left_class}", f"{left:+.3g} (left), {right:+.3g} (right)"),
-            ("tipped by", f"{first.describe()}, {first.left:+.3g} (left), {first.right:+.3g} (right)"),
+            (
+                "margins",
+                f"{significant(self.margins[0])} in {self.names[0]}, {significant(self.margins[1])} in {self.names[1]}",
+            ),
+            (f"{self.right_class} over {self.left_class}", f"{signed(left)} (left), {signed(right)} (right)"),
+            ("tipped by", f"{first.describe()}, {signed(first.left)} (left), {signed(first.right)} (right)"),
             ("box", self.box),
             ("right model is", self.verdict or "without true labels"),
         ]

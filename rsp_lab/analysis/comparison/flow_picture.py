@@ -21,7 +21,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike, rgb_pixels
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded, signed
+from rsp_lab.text import rounded, signed, signed_fixed
 
 Shown = Segmenter | Subject | CapturedPass
 
@@ -126,7 +126,10 @@ class FlowPicture(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         return f"FlowPicture of {' and '.join(self.names)}: {self.target.describe()}", [
             ("truth", self.truth or "not known"),
-            *((flow.name, f"{self.says(side)}; {flow.total:+.4f} logits") for side, flow in enumerate(self.flows)),
+            *(
+                (flow.name, f"{self.says(side)}; {signed_fixed(flow.total, 4)} logits")
+                for side, flow in enumerate(self.flows)
+            ),
             ("residual", self.residual),
         ]
 

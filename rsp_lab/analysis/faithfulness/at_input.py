@@ -26,7 +26,7 @@ from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import checked_count
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import in_short, rounded
+from rsp_lab.text import fixed, in_short, rounded
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,11 @@ class Faithfulness(Summarised):
         deletion, insertion = self.control.deletion_area, self.control.insertion_area
         return (
             f"{self.name}, {self.target.describe()}: replaced in its order the target is "
-            f"{self.curves.deletion_area:.2f} logits in the mean over the shares (random orders {deletion}, lower is "
-            f"better), put back {self.curves.insertion_area:.2f} (random orders {insertion}, higher is better); "
-            f"{self.target_value:.2f} on the image, {self.reference_value:.2f} on the reference ({self.reference})"
+            f"{fixed(self.curves.deletion_area)} logits in the mean "
+            f"over the shares (random orders {deletion}, lower is "
+            f"better), put back {fixed(self.curves.insertion_area)} (random orders {insertion}, higher is better); "
+            f"{fixed(self.target_value)} on the image, "
+            f"{fixed(self.reference_value)} on the reference ({self.reference})"
         )
 
     def _summary(self) -> tuple[str, Rows]:
@@ -103,8 +105,14 @@ class Faithfulness(Summarised):
         return f"Faithfulness of {self.name}: {self.target.describe()}", [
             ("target", self.target_value),
             (f"on the reference ({self.reference})", self.reference_value),
-            ("area under deletion", f"{self.curves.deletion_area:.3f}, random orders {deletion}; lower is better"),
-            ("area under insertion", f"{self.curves.insertion_area:.3f}, random orders {insertion}; higher is better"),
+            (
+                "area under deletion",
+                f"{fixed(self.curves.deletion_area, 3)}, random orders {deletion}; lower is better",
+            ),
+            (
+                "area under insertion",
+                f"{fixed(self.curves.insertion_area, 3)}, random orders {insertion}; higher is better",
+            ),
             ("beats random", self.beats_random),
             ("blocks", f"{self.blocks} of {self.cell} x {self.cell} pixels"),
         ]

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rsp_lab.summary import Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import fixed, rounded
 
 LEAST_CHANGE = 0.1
 """Areas are normalised where the image raises the target by at least this many logits over the reference."""
@@ -95,7 +95,7 @@ class Spread:
         return cls(median(values), min(values), max(values))
 
     def __str__(self) -> str:
-        return f"{self.median:.2f}, {self.least:.2f} to {self.largest:.2f}"
+        return f"{fixed(self.median)}, {fixed(self.least)} to {fixed(self.largest)}"
 
     def to_dict(self) -> dict[str, float]:
         numbers: dict[str, float] = rounded(asdict(self))

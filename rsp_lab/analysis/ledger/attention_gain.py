@@ -18,7 +18,7 @@ from rsp_lab.attention.edits import uniform_attention
 from rsp_lab.models.subject import Subject, check_subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 GAIN_RULE = (
     "value of the target with the layer's weights as they are, minus that with equal weights on all keys that are not "
@@ -50,9 +50,9 @@ class AttentionGain(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"AttentionGain of {self.name}: {self.target.describe()}", [
-            ("value", f"{self.value:+.4f}"),
-            ("all layers", f"{self.together:+.4f}"),
-            *((layer, f"{gain:+.4f}") for layer, gain in self.gains.items()),
+            ("value", signed_fixed(self.value, 4)),
+            ("all layers", signed_fixed(self.together, 4)),
+            *((layer, signed_fixed(gain, 4)) for layer, gain in self.gains.items()),
         ]
 
     def to_dict(self) -> dict[str, Any]:

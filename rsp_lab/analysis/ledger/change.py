@@ -30,7 +30,7 @@ from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import level_name, step_digits, step_levels, strides_dict
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import MINUS, fixed, rounded, signed_fixed
 
 CHANGE_RESIDUAL_RULE = (
     "|sum of content + sum of looking - the change of the model's margin| / max(1, sum of |cells| + sum of |looking|)"
@@ -126,19 +126,24 @@ class ChangeLedger(Summarised):
 
     def sentence(self) -> str:
         """The account in words, e.g. ``"bus over car at ...: +7.62 logits = content 7.09 (level 7 ...) ..."``."""
-        levels = ", ".join(f"{self.level_name(x)} {value:+.2f}" for x, value in reversed(self.content.items()))
-        steps = ", ".join(f"{step} {value:+.2f}" for step, value in self.looking.items())
-        looking = f" + looking {sum(self.looking.values()):.2f} ({steps})" if self.looking else ""
+        levels = ", ".join(f"{self.level_name(x)} {signed_fixed(value)}" for x, value in reversed(self.content.items()))
+        steps = ", ".join(f"{step} {signed_fixed(value)}" for step, value in self.looking.items())
+        looking = f" + looking {fixed(sum(self.looking.values()))} ({steps})" if self.looking else ""
         if GATES in self.looking:
-            looking = f" + all gates {self.looking[GATES]:.2f}"
+            looking = f" + all gates {fixed(self.looking[GATES])}"
         content = sum(self.content.values())
-        return f"{self.target.describe()}: {self.total:+.2f} logits = content {content:.2f} ({levels}){looking}"
+        parts = f"content {fixed(content)} ({levels}){looking}"
+        return f"{self.target.describe()}: {signed_fixed(self.total)} logits = {parts}"
 
     def _summary(self) -> tuple[str, Rows]:
         return f"ChangeLedger: {self.target.describe()}", [
-            *((self.level_name(x), f"{value:+.4f}") for x, value in reversed(self.content.items())),
-            *((_words(step), f"{value:+.4f}") for step, value in self.looking.items()),
-            ("total", f"{self.total:+.4f} = {self.after:+.4f} - ({self.before:+.4f}), residual {self.residual:.1g}"),
+            *((self.level_name(x), signed_fixed(value, 4)) for x, value in reversed(self.content.items())),
+            *((_words(step), signed_fixed(value, 4)) for step, value in self.looking.items()),
+            (
+                "total",
+                f"{signed_fixed(self.total, 4)} = {signed_fixed(self.after, 4)} "
+                f"{MINUS} ({signed_fixed(self.before, 4)}), residual {self.residual:.1g}",
+            ),
         ]
 
     def to_dict(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import strides_dict
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 SHARE = 0.05
 """A cell stands alone where it holds, or adds, at least this share of the largest that any cell of the picture does."""
@@ -254,8 +254,8 @@ class DecisionFlow(Summarised):
         rows: list[tuple[str, object]] = [
             (
                 self.level_name(level),
-                f"{len(nodes)} nodes, own {sum(node.own for node in nodes):+.3f}"
-                + (f", hands on {float(self._through(level).sum()):+.3f}" if level in self.chain else ""),
+                f"{len(nodes)} nodes, own {signed_fixed(sum(node.own for node in nodes), 3)}"
+                + (f", hands on {signed_fixed(float(self._through(level).sum()), 3)}" if level in self.chain else ""),
             )
             for level, nodes in self.nodes.items()
         ]

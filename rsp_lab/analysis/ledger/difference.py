@@ -15,7 +15,7 @@ from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.targets.target import same_target
 from rsp_lab.shapes import level_name
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import MINUS, rounded, signed_fixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +88,13 @@ class LedgerDifference(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"LedgerDifference: {self.a.target.describe()}", [
-            *((self.level_name(x), f"{value:+.4f}") for x, value in reversed(self.sums.items())),
-            ("bias", f"{self.bias:+.4f}"),
-            ("total", f"{self.total:+.4f} = {self.a.total:+.4f} - ({self.b.total:+.4f})"),
+            *((self.level_name(x), signed_fixed(value, 4)) for x, value in reversed(self.sums.items())),
+            ("bias", signed_fixed(self.bias, 4)),
+            (
+                "total",
+                f"{signed_fixed(self.total, 4)} = {signed_fixed(self.a.total, 4)} "
+                f"{MINUS} ({signed_fixed(self.b.total, 4)})",
+            ),
         ]
 
     def to_dict(self) -> dict[str, Any]:

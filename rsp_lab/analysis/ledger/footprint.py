@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 FOOTPRINT_RULE = (
     "a map's cells cover the image evenly; a cell's value is spread over the pixels under it in proportion to the area "
@@ -84,7 +84,7 @@ class LevelTable(Summarised):
         order = self.values.sum(0).abs().argsort(descending=True).tolist()
         found = [(self.columns[i], float(self.values[:, i].sum())) for i in order]
         title = f"LevelTable of {len(self.levels)} levels by {len(self.columns)} kinds of pixels, logits"
-        return title, [*((name, f"{value:+.4f}") for name, value in found[:8]), ("rule", self.rule)]
+        return title, [*((name, signed_fixed(value, 4)) for name, value in found[:8]), ("rule", self.rule)]
 
     def to_dict(self) -> dict[str, Any]:
         return {

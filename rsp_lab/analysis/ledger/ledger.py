@@ -28,7 +28,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import cell_edges, cell_to_pixel, checked_count, level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import MINUS, fixed, rounded, signed_fixed
 
 RING_EDGES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 RESIDUAL_RULE = "|bias + sum of contributions - the model's logit| / max(1, |bias| + sum of |contributions|)"
@@ -187,14 +187,16 @@ class ContextLedger(Summarised):
 
     def sentence(self) -> str:
         """The account in words, e.g. ``"rider over person at pixel (40, 12): 5.60 logits = bias 0.10 + ..."``."""
-        parts = " ".join(f"{'-' if v < 0 else '+'} {self.level_name(x)} {abs(v):.2f}" for x, v in self.sums.items())
-        return f"{self.target.describe()}: {self.total:.2f} logits = bias {self.bias:.2f} {parts}"
+        parts = " ".join(
+            f"{MINUS if v < 0 else '+'} {self.level_name(x)} {fixed(abs(v))}" for x, v in self.sums.items()
+        )
+        return f"{self.target.describe()}: {fixed(self.total)} logits = bias {fixed(self.bias)} {parts}"
 
     def _summary(self) -> tuple[str, Rows]:
         return f"ContextLedger: {self.target.describe()}", [
-            *((self.level_name(x), f"{total:+.4f}") for x, total in reversed(self.sums.items())),
-            ("bias", f"{self.bias:+.4f}"),
-            ("total", f"{self.total:+.4f}, residual {self.residual:.1g}"),
+            *((self.level_name(x), signed_fixed(total, 4)) for x, total in reversed(self.sums.items())),
+            ("bias", signed_fixed(self.bias, 4)),
+            ("total", f"{signed_fixed(self.total, 4)}, residual {self.residual:.1g}"),
             ("strongest", "; ".join(map(self._cell_words, self.strongest(3)))),
         ]
 
@@ -216,7 +218,7 @@ class ContextLedger(Summarised):
         }
 
     def _cell_words(self, cell: LedgerCell) -> str:
-        return f"{self.level_name(cell.level)} ({cell.y}, {cell.x}) {cell.value:+.3f}"
+        return f"{self.level_name(cell.level)} ({cell.y}, {cell.x}) {signed_fixed(cell.value, 3)}"
 
     def _chosen(self, level: int | None) -> tuple[int, ...]:
         return self.levels if level is None else (level,)

@@ -23,7 +23,7 @@ from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import step_levels
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 GAIN_RULE = (
     "ledger with the learnt relation weights minus the ledger with equal weights on the window positions on the map, "
@@ -81,10 +81,10 @@ class SelectionGain(Summarised):
     def _summary(self) -> tuple[str, Rows]:
         return f"SelectionGain: {self.learnt.target.describe()}", [
             ("steps", ", ".join(self.steps)),
-            ("total, learnt", f"{self.learnt.total:+.4f}"),
-            ("total, uniform", f"{self.uniform.total:+.4f}"),
-            *((f"gain on level {x}", f"{gain:+.4f}") for x, gain in reversed(self.sums.items())),
-            ("total gain", f"{self.total:+.4f}"),
+            ("total, learnt", signed_fixed(self.learnt.total, 4)),
+            ("total, uniform", signed_fixed(self.uniform.total, 4)),
+            *((f"gain on level {x}", signed_fixed(gain, 4)) for x, gain in reversed(self.sums.items())),
+            ("total gain", signed_fixed(self.total, 4)),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -172,7 +172,10 @@ class RejectionMap(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"RejectionMap: {self.target.describe()}", [
-            *((one.step, f"refused {one.refused:+.4f}, added {one.added:+.4f} logits") for one in self.steps),
+            *(
+                (one.step, f"refused {signed_fixed(one.refused, 4)}, added {signed_fixed(one.added, 4)} logits")
+                for one in self.steps
+            ),
             ("residual", self.residual),
         ]
 

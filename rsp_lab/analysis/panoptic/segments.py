@@ -28,7 +28,7 @@ from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.targets.target import RegionTarget, cell_weights
 from rsp_lab.data.panoptic.categories import THINGS
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import percent, rounded, significant
+from rsp_lab.text import percent, rounded, signed_fixed, significant
 
 _TAKERS = 3
 _CLAIMS = 3
@@ -205,7 +205,7 @@ class SegmentStory(Summarised):
         return f"SegmentStory of {self.place.title} in {self.name}", [
             ("why", self.sentence()),
             ("semantic branch", shares),
-            *((f"over {ledger.target.rival}", f"{ledger.total:+.4f}") for ledger in self.ledgers),
+            *((f"over {ledger.target.rival}", signed_fixed(ledger.total, 4)) for ledger in self.ledgers),
             ("residual", f"{self.residual:.1g}"),
         ]
 

@@ -27,7 +27,7 @@ from rsp_lab.relations.window import relative_offsets, window_mask
 from rsp_lab.rgb import ImageLike, rgb_batch
 from rsp_lab.shapes import Window, cell_under
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import fixed, rounded, signed_fixed
 
 COUNTERFACTUALS = ("content", "position", "uniform")
 """What weights could come from instead of the whole score: one part of it alone, or no preference at all."""
@@ -209,10 +209,13 @@ class StepGaze(Summarised):
         readings, arrow = self.readings["full"], self.arrow.mean((1, 2)).tolist()
         return f"StepGaze of {self.step}, {self.window.describe()}, {self.normalisation}", [
             ("cells", f"{self.gaze.shape[-2]} x {self.gaze.shape[-1]}"),
-            ("mean gaze", f"{arrow[0]:+.2f} pixels down, {arrow[1]:+.2f} right"),
+            ("mean gaze", f"{signed_fixed(arrow[0])} pixels down, {signed_fixed(arrow[1])} right"),
             ("mean reach", f"{float(readings.reach.mean()):.2f} pixels"),
             ("mean entropy", f"{float(readings.normalised_entropy.mean()):.3f} of that of equal weights"),
-            ("explained by", f"content {self.explained('content'):.2f}, position {self.explained('position'):.2f}"),
+            (
+                "explained by",
+                f"content {fixed(self.explained('content'))}, position {fixed(self.explained('position'))}",
+            ),
             ("residuals", f"scores {self.score_residual:.1g}, weights {self.weight_residual:.1g}"),
         ]
 

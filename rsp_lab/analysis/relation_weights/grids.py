@@ -19,7 +19,7 @@ from rsp_lab.relations.window import window_mask
 from rsp_lab.rgb import ImageLike, one_image
 from rsp_lab.shapes import Window, cell_edges, cell_under, checked_pixel, step_levels
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 Box = tuple[float, float, float, float]
 
@@ -99,7 +99,11 @@ class RelationGrid(Summarised):
         return f"RelationGrid of {self.step} at pixel {self.pixel}", [
             ("window", self.window.describe()),
             ("cell", f"{self.cell} of {self.cells[0]} x {self.cells[1]}"),
-            ("largest weight", f"{float(np.nanmax(self.weights)):.4g}, {row:+d} rows and {column:+d} columns away"),
+            (
+                "largest weight",
+                f"{float(np.nanmax(self.weights)):.4g}, {signed_fixed(row, 0)} "
+                f"rows and {signed_fixed(column, 0)} columns away",
+            ),
             ("own weight", self.centre),
             ("entropy", self.entropy),
         ]

@@ -27,7 +27,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import rounded
+from rsp_lab.text import rounded, signed_fixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +67,11 @@ class SurgeryAccount(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"SurgeryAccount: {self.target.describe()}", [
-            ("before", f"{self.before:+.4f}"),
-            ("after", f"{self.after:+.4f}"),
-            ("change", f"{self.change:+.4f}"),
-            ("predicted", f"{self.predicted.total:+.4f}"),
-            ("reaction", f"{self.reaction:+.4f}"),
+            ("before", signed_fixed(self.before, 4)),
+            ("after", signed_fixed(self.after, 4)),
+            ("change", signed_fixed(self.change, 4)),
+            ("predicted", signed_fixed(self.predicted.total, 4)),
+            ("reaction", signed_fixed(self.reaction, 4)),
             ("deviation", self.deviation),
         ]
 

@@ -21,7 +21,7 @@ from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
-from rsp_lab.text import percent, rounded
+from rsp_lab.text import percent, rounded, signed_fixed
 
 KNOCK_OUT_RULE = "all maps of the level set to 0, behind which the network runs on; nothing is retrained"
 
@@ -87,7 +87,7 @@ class LevelKnockOuts(Summarised):
 
     def _summary(self) -> tuple[str, Rows]:
         return f"LevelKnockOuts of {self.name}: {self.target.describe()}", [
-            ("value", f"{self.value:+.4f}"),
+            ("value", signed_fixed(self.value, 4)),
             *((f"without {self.level_name(x)}", _words(one)) for x, one in reversed(self.levels.items())),
             *((("refused", self.refused),) if self.refused else ()),
         ]
@@ -107,9 +107,9 @@ class LevelKnockOuts(Summarised):
 
 
 def _words(one: LevelKnockOut) -> str:
-    held = "" if one.held is None else f", held {one.held:+.4f}"
+    held = "" if one.held is None else f", held {signed_fixed(one.held, 4)}"
     flips = "" if one.flips is None else f", {percent(one.flips, 1)} of the gates flip"
-    return f"{one.live:+.4f} live{held}, {percent(one.labels_changed, 1)} of the labels change{flips}"
+    return f"{signed_fixed(one.live, 4)} live{held}, {percent(one.labels_changed, 1)} of the labels change{flips}"
 
 
 def knock_out_levels(model: Segmenter | Subject | FrozenPass, image: ImageLike, target: Target) -> LevelKnockOuts:
