@@ -14,7 +14,10 @@ from rsp_lab.models.load_any import load_any, model_file
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 
-Folder = Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to; made if missing")]
+Folder = Annotated[
+    Path,
+    tyro.conf.arg(aliases=("-o",), metavar="DIR", help="folder to write to, made if missing; files of others stay"),
+]
 Image = Annotated[
     Path,
     tyro.conf.Positional,

@@ -28,7 +28,10 @@ from rsp_lab.interruption import kept
 
 def export_html(
     image: arguments.Image,
-    out: Annotated[Path, tyro.conf.arg(aliases=("-o",), metavar="FILE", help="the file to write, e.g. x.html")],
+    out: Annotated[
+        Path,
+        tyro.conf.arg(aliases=("-o",), metavar="FILE", help="the page to write, e.g. x.html; replaces no other file"),
+    ],
     *,
     models: arguments.Models = arguments.CAMVID_PAIR,
     pixel: tuple[int, int] | None = None,

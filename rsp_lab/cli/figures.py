@@ -139,7 +139,7 @@ def _files(names: Collection[str], stems: Sequence[str], formats: Sequence[Forma
     drawn = [name for name in names if name != TABLES]
     bases = tuple(dict.fromkeys(_base(name, stem) for name in drawn for stem in (stems if _each(name) else [""])))
     tables = ("tables.md", "tables.tex") if TABLES in names else ()
-    return ReportFiles(None, bases, (*(f"{base}.txt" for base in bases), *tables), formats)
+    return ReportFiles(None, bases, (*(f"{base}.txt" for base in bases), *tables), tuple(formats))
 
 
 def _each(name: str) -> bool:

@@ -120,7 +120,12 @@ def test_an_interruption_says_how_to_go_on(
     with pytest.raises(SystemExit) as stopped:
         run(tmp_path / "found.json")
     assert stopped.value.code == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert capsys.readouterr().err == "rsp-lab: interrupted; nothing was kept yet\n"
+
+    (tmp_path / "found.state.p0.json").touch()
+    with pytest.raises(SystemExit):
+        run(tmp_path / "found.json")
+    assert f"kept in {tmp_path / 'found.state.json'}, and the same command goes on" in capsys.readouterr().err
 
 
 def test_drawn_scenes_have_their_own_weights_and_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,7 @@ FIRST_SEED = 4_000_000
 """Seed of the arena's first scene; no split of the data set and no sweep reaches it."""
 _FORMAT = "rsp_lab.arena/2"
 _QUESTION = "question.json"
+_OUTCOME_NAME = re.compile(r"[A-Za-z0-9_-]*-[0-9a-f]{16}-[a-z-]+-[0-9]+-[0-9]+\.json")
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,10 @@ def _check_question(folder: Path, question: dict[str, Any]) -> None:
 
 
 def _forget(folder: Path) -> None:
+    """Removes what :func:`_keep` wrote; other files of a reader may lie beside it."""
     for path in folder.glob("*.json"):
-        path.unlink()
+        if path.name == _QUESTION or _OUTCOME_NAME.fullmatch(path.name):
+            path.unlink()
 
 
 def _keep(folder: Path, question: dict[str, Any], path: Path, outcome: PairOutcome) -> None:

@@ -112,7 +112,10 @@ def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
     assert len(asked) == 2 + 6
     assert len(set(asked)) == 4
     assert all(pair in more.pairs for pair in first.pairs)
+    (tmp_path / "mine.json").write_text("{}")
     run_arena(models, SETTINGS, tmp_path, fresh=True)
+    assert (tmp_path / "mine.json").read_text() == "{}"  # all JSON files of the folder were removed
+    (tmp_path / "mine.json").unlink()
     assert len(asked) == 2 + 6 + 2
     renamed = scene_network(presets.baseline()).double()
     renamed.name = "renamed"
