@@ -23,7 +23,7 @@ MAX_PIXELS = 4096 * 4096
 """Of an image in all, whatever its sides."""
 _MOST = f"{MAX_PIXELS:,} pixels in all, as 4096 x 4096 has"
 
-_ADDRESS = re.compile(r"(https?|ftp):/", re.IGNORECASE)
+_ADDRESS = re.compile(r"^(https?|ftp):/+", re.IGNORECASE)
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -95,9 +95,10 @@ def opened_image(source: Source) -> Iterator[tuple[Image.Image, str]]:
             warnings.simplefilter("ignore")
             image = Image.open(source)  # type: ignore[arg-type]
     except FileNotFoundError:
-        # As a path, the // of an address is one /.
         if _ADDRESS.match(name):
-            raise ImageError(f"{name}: this is an address. Download the image first, and give the file.") from None
+            # As a path, the // of an address is one /.
+            address = _ADDRESS.sub(r"\1://", name)
+            raise ImageError(f"{address}: this is an address. Download the image first, and give the file.") from None
         raise ImageError(f"{name}: there is no such file. Check the path.") from None
     except IsADirectoryError:
         raise ImageError(f"{name}: this is a folder. Give one image file.") from None

@@ -163,7 +163,7 @@ def resolve(name_or_path: str | Path) -> Path:
         return names[str(name_or_path)]
     path = Path(name_or_path)
     if path.is_file() and path.suffix == ".py":
-        known = ", ".join(f"{path.name}:{name}" for name in _functions_in(path))
+        known = ", ".join(_functions_in(path))
         raise WeightsError(
             f"{readable_name(path)} is a Python file: name a function of it too, as FILE.py:function."
             + (f" It has {known}." if known else " It has none without arguments.")

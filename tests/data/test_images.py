@@ -246,5 +246,5 @@ def test_names_that_are_no_text_are_readable(tmp_path):
 
 @pytest.mark.parametrize("address", ["http://x/y.png", "HTTPS://x/y.png", "ftp://x/y.png"])
 def test_an_address_is_to_be_downloaded_first(address: str) -> None:
-    with pytest.raises(ImageError, match=r"this is an address\. Download the image first"):
+    with pytest.raises(ImageError, match=rf"{address}: this is an address\. Download the image first"):
         read_image(address.replace("//", "/"))

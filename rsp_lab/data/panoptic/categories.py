@@ -100,8 +100,8 @@ class PanopticTable:
             place = f"{where}: " if where else ""
             raise ValueError(
                 f"{place}unknown category {', '.join(map(str, unknown[:8]))}; {self.name!r} has {len(self.categories)} "
-                f"categories with ids {self.categories[0].id} to {self.categories[-1].id}. Write one of them, "
-                "or take the table that has it."
+                f"categories with ids {self.categories[0].id} to {self.categories[-1].id}. Give "
+                "each segment the id of one of them."
             )
 
 

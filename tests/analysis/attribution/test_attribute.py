@@ -32,6 +32,7 @@ from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.text import fixed
 from tests.kit.networks import NAMES, network, noise_image, rectangle
 
 pytestmark = pytest.mark.usefixtures("one_thread", "unchecked_module")
@@ -431,7 +432,7 @@ def test_to_dict_and_sentence(method: AttributionMethod) -> None:
     assert data["rule"] == method.rule
     assert data["settings"].items() >= method.settings().items()
     assert found.sentence().startswith(
-        f"{found.title} of rider over person at pixel (20, 31): {found.target_value:.2f} logits"
+        f"{found.title} of rider over person at pixel (20, 31): {fixed(found.target_value)} logits"
     )
 
 

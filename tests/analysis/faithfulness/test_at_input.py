@@ -17,6 +17,7 @@ from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models import presets
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.text import fixed
 from tests.kit.networks import NAMES, network, noise_image
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -270,8 +271,8 @@ def test_to_dict_and_sentence_say_the_figures() -> None:
     for said in (
         "a map",
         "rider over person",
-        f"{found.curves.deletion_area:.2f}",
-        f"{found.target_value:.2f} on the image",
+        fixed(found.curves.deletion_area),
+        f"{fixed(found.target_value)} on the image",
     ):
         assert said in sentence
 
