@@ -444,9 +444,9 @@ def check_affine(model: object) -> None:
     _check_one_branch(model)
     if isinstance(model, Subject):
         raise ValueError(
-            f"this asks what only a head of rsp_lab has, and {model.name} is a network of another make: of it ask "
-            "rl.context_ledger for the places of its maps, rl.attribute for pixels of the image, and rl.attention_gain "
-            "for what its attention adds."
+            f"this needs a Segmenter, a model of rsp_lab, for what only its head has, and {model.name} is a network of "
+            "another make: of it ask rl.context_ledger for the places of its maps, rl.attribute for pixels of the "
+            "image, and rl.attention_gain for what its attention adds."
         )
     if not isinstance(model, Segmenter):
         raise ValueError(
