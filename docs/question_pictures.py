@@ -190,10 +190,10 @@ PICTURES: dict[str, Callable[[], Figure]] = {
 
 # Of a thumbnail: the picture, and the part that is shown: left, top, right and bottom as shares of its sides.
 CUTS: dict[str, tuple[str, float, float, float, float]] = {
-    "worth_a_look": ("workbench-gallery.png", 0.02, 0.2, 0.74, 0.63),
+    "worth_a_look": ("workbench-gallery.png", 0.02, 0.268, 0.74, 0.698),
     "relation_grids": ("question_relation_grids.jpg", 0.49, 0.12, 1, 0.87),
     "ledger": ("question_ledger.jpg", 0.47, 0, 1, 0.4),
-    "decision_flow": ("question_decision_flow.jpg", 0.55, 0.545, 0.97, 0.915),
+    "decision_flow": ("question_decision_flow.jpg", 0.6, 0.545, 0.97, 0.87),
     "refused": ("question_refused.jpg", 0, 0.08, 0.71, 0.83),
     "what_if": ("question_what_if.jpg", 0, 0, 1, 0.9),
     "change": ("question_change.jpg", 0.33, 0, 1, 0.51),
