@@ -102,7 +102,8 @@ class Sample(Summarised):
 
 
 def check_samples(samples: object) -> None:
-    """Raises ValueError unless it is a data set or a list of samples; the first one is looked at."""
+    """Raises ValueError unless it is a data set or a list of samples. Of a list the first is looked at; of a data set
+    none, which may have to be read from files."""
     if isinstance(samples, Sample):
         raise ValueError(f"got the sample {samples.name} alone: pass a list, as in [sample].")
     if not isinstance(samples, SampleSet):
@@ -110,7 +111,7 @@ def check_samples(samples: object) -> None:
             f"got {in_short(samples)} as samples: pass a data set or a list of its samples, e.g. of "
             "rl.scenes.SceneSplit."
         )
-    if len(samples) and not isinstance(samples[0], Sample):
+    if isinstance(samples, list | tuple) and samples and not isinstance(samples[0], Sample):
         raise ValueError(
             f"got {in_short(samples[0])} as a sample: pass samples, which have a label, e.g. "
             "rl.scenes.draw_scene(0).sample."

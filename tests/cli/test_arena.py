@@ -65,7 +65,7 @@ def test_it_goes_on_and_prints_json_alone(tmp_path, capsys, asked):
     assert len(asked) == 12
 
 
-def test_interrupted_it_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+def test_interrupted_before_the_first_pair_it_says_so(tmp_path, capsys, monkeypatch):
     def stopped(*a, **k):
         raise KeyboardInterrupt
 
@@ -73,7 +73,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main.main(words(tmp_path))
     assert ended.value.code == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "nothing was kept yet" in capsys.readouterr().err
 
 
 def test_a_function_of_a_file_makes_a_model_of_any_make(tmp_path, capsys, monkeypatch, foreign):

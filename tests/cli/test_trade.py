@@ -105,7 +105,7 @@ def test_it_goes_on_where_it_was(written, tmp_path, capsys, monkeypatch):
     assert json.loads((tmp_path / "trade.json").read_text())["images"] == 1
 
 
-def test_an_interruption_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+def test_an_interruption_before_the_first_image_says_so(tmp_path, capsys, monkeypatch):
     def interrupted(self, index):
         raise KeyboardInterrupt
 
@@ -113,7 +113,7 @@ def test_an_interruption_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         main.main(["trade", "camvid", "-o", str(tmp_path)])
     assert stopped.value.code == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "nothing was kept yet" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -180,6 +180,6 @@ def test_states_and_folders_in_the_way(written, tmp_path, fails, monkeypatch):
     assert "(-o names another place, --fresh starts over)" in refused
     file = tmp_path / "file"
     file.write_text("")
-    assert f"{file} is not a folder" in fails(["trade", "camvid", "-o", str(file)])
+    assert f"{file} is a file, not a folder" in fails(["trade", "camvid", "-o", str(file)])
     monkeypatch.setenv("RANK", "4")
     assert "torchrun" in fails(["trade", "camvid", "-o", str(tmp_path)])

@@ -218,5 +218,5 @@ def test_summaries_say_numbers_and_only_those_that_there_are() -> None:
     both = repr(Complementarity("step54", -0.0, (0.5, -0.5), 0.7, 0.5, null, null, 0.1))
     assert all(
         word in both
-        for word in ("score        0\n", "scores       (0.5, -0.5)", "deviation    0.7", "same source  0.1")
+        for word in ("score        0\n", "scores       (0.5, −0.5)", "deviation    0.7", "same source  0.1")
     )

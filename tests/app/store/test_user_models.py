@@ -149,7 +149,7 @@ def test_answers_at_other_places_are_set_against_each_other(level: str) -> None:
     [
         ("flow", "squared says"),
         ("ledger", "cannot be put in a ledger"),
-        ("flips", "cannot be told"),
+        ("flips", "cannot be listed"),
         ("change", "cannot be worked out"),
     ],
 )
