@@ -22,11 +22,6 @@ def outline_chip(colour: str, text: str) -> str:
     return f'<span class="rsp-chip"><i class="rsp-outlined" style="color:{colour}"></i>{escape(text)}</span>'
 
 
-def named_chip(text: str) -> str:
-    """An entry of what has a white frame of its own."""
-    return outline_chip("#FFFFFF", text)
-
-
 def dash_chip(colour: str, dash: Sequence[int], text: str) -> str:
     """An entry of what a line of a colour and a dash stands for; ``dash`` is in units of the line's width, 3 px."""
     ends = np.cumsum([0, *dash]) * 3

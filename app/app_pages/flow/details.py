@@ -15,6 +15,7 @@ from app.shell.text import draw_table, escape
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.shapes import step_digits
+from rsp_lab.text import MINUS, share
 
 TOP = 5
 
@@ -115,8 +116,8 @@ def _relation_row(grid: RelationGrid, side: str, both: bool) -> dict[str, str]:
         "step": f"{step_digits(grid.step)} {side}" if both else step_digits(grid.step),
         "window": grid.window.describe(),
         "entropy": "not defined" if math.isnan(grid.entropy) else f"{grid.entropy:.2f}",
-        "own weight": f"{grid.centre:.2g}",
-        "peak, cells": f"{grid.peak[0]:+d}, {grid.peak[1]:+d}",
+        "own weight": share(grid.centre),
+        "peak, cells": f"{grid.peak[0]:+d}, {grid.peak[1]:+d}".replace("-", MINUS),
     }
 
 

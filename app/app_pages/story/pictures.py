@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from torch import Tensor
 
-from app.charts.legend import chip, dash_chip, legend_html, named_chip
+from app.charts.legend import chip, dash_chip, legend_html, outline_chip
 from app.charts.negative_hatch import hatch_uri
 from app.charts.on_image import photograph_uri, picture_uri, svg_uri
 from app.charts.signed_cells import SIDE, grey_uri
@@ -91,7 +91,7 @@ def step_legend(steps: Iterable[str]) -> str:
         dash_chip(LEVEL_COLOURS[high], LEVEL_DASHES[high], f"step {high}{low}, from level {high} down to {low}")
         for high, low in map(step_levels, steps)
     ]
-    return legend_html([*chips, named_chip("heaviest cell away from the own place")])
+    return legend_html([*chips, outline_chip("#FFFFFF", "heaviest cell away from the own place")])
 
 
 def level_legend(levels: Iterable[int], selection: Selection) -> str:

@@ -106,7 +106,7 @@ class Edit:
         """What the edited model does then."""
         positions = _POSITIONS.get(self.positions, f"the {self.positions} of each window")
         return {
-            EditName.AS_SUM: "just adds up",
+            EditName.AS_SUM: "takes each cell’s own position alone",
             EditName.AS_CONTEXT: "takes the plain average of each window",
             EditName.WITHOUT_SELECTION: "no longer selects",
             EditName.WITHOUT_CONTEXT: "takes no context",

@@ -226,7 +226,3 @@ def test_colours_and_lines_of_the_first_pictures_have_a_key(told: AppTest) -> No
         "heaviest cell away from the own place",
     ]
     assert "repeating-linear-gradient(90deg," in bodies[1]
-
-
-def test_a_number_is_rounded_once() -> None:
-    assert (tidy(5.3149), tidy(0.01249), tidy(-0.00049)) == ("+5.31", "+0.012", "0")

@@ -93,7 +93,9 @@ def test_it_opens_and_its_sentence_is_the_operation(page: AppTest) -> None:
     assert (target.y, target.x) == region_pixel(scene)
     for words in expected_words(directly(Centre(), target)):
         assert words in said
-    assert "When scenes-rsp4 just adds up at steps 76, 65, 54 and 43, without retraining, " in said
+    assert (
+        "When scenes-rsp4 takes each cell’s own position alone at steps 76, 65, 54 and 43, without retraining, " in said
+    )
     captions = [as_read(caption.value) for caption in page.caption]
     assert "Of scenes-rsp4, live: all weight on the centre at steps 76, 65, 54 and 43." in captions
     assert page.button_group(key="surgery_steps").value == ["76", "65", "54", "43"]
