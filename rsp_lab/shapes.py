@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rsp_lab.text import in_short, listed
@@ -178,6 +179,16 @@ def cell_under(pixel: tuple[int, int], cells: tuple[int, ...], image_size: tuple
     """
     y, x = checked_pixel(pixel, image_size)
     return pixel_to_cell(y, cells[0], image_size[0]), pixel_to_cell(x, cells[1], image_size[1])
+
+
+def resizing_shares(cells: int, pixels: int, dtype: torch.dtype = torch.float64) -> Float[Tensor, "cells pixels"]:
+    """With what share each cell enters each pixel when a map is resized bilinearly along one axis; columns sum to 1.
+
+    They are torch's own, as rounded in ``dtype``: what they make of a map is what ``F.interpolate`` without aligned
+    corners makes of it, up to the rounding of the products.
+    """
+    alone = torch.eye(cells, dtype=dtype)
+    return F.interpolate(alone[None], size=pixels, mode="linear", align_corners=False)[0]
 
 
 def cell_edges(cell: float, cells: int, pixels: int) -> tuple[float, float]:

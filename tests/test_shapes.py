@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from rsp_lab.shapes import (
     Tap,
@@ -19,6 +20,7 @@ from rsp_lab.shapes import (
     level_name,
     level_names,
     pixel_to_cell,
+    resizing_shares,
     step_digits,
     step_levels,
     step_name,
@@ -68,6 +70,17 @@ def test_the_cell_centre_is_what_bilinear_resizing_means() -> None:
     for pixel in range(pixels):
         if 0 <= resized[pixel] <= cells - 1 and cell_to_pixel(0, cells, pixels) <= pixel <= cell_to_pixel(4, 5, 17):
             assert cell_to_pixel(resized[pixel].item(), cells, pixels) == pytest.approx(pixel)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [(37, 53), (40, 56), (4, 6), (1, 1)])
+def test_shares_along_both_axes_are_bilinear_resizing(size: tuple[int, int], dtype: torch.dtype) -> None:
+    values = torch.randn(1, 1, 10, 14, dtype=dtype)
+    rows, columns = resizing_shares(10, size[0], dtype), resizing_shares(14, size[1], dtype)
+    expected = F.interpolate(values, size=size, mode="bilinear", align_corners=False)[0, 0]
+
+    torch.testing.assert_close(rows.T @ values[0, 0] @ columns, expected)
+    torch.testing.assert_close(rows.sum(0), torch.ones(size[0], dtype=dtype))
 
 
 def test_the_rim_of_the_image_belongs_to_the_outermost_cells() -> None:

@@ -33,7 +33,8 @@ def bench_analysis(
     """What analysis costs beside plain work of the same model: the shipped CamVid pair, and an untrained ResNet-50.
 
     Objects with ``model``, ``height``, ``width``, ``levels``; ``forward_ms``, a plain pass; ``ledger_ms``, one pixel's
-    ledger of a head that is already frozen; ``context_ledger_ms``, the same from the image, its captured pass included;
+    ledger of a head that is already frozen; ``channels_ms``, the derivative that it needs by a backward pass through
+    all channels of that head instead; ``context_ledger_ms``, the same from the image, its captured pass included;
     ``flow_ms``, one pixel's decision flow of such a head; ``change_ms``, one pixel's change ledger of two pictures
     whose heads are frozen already; ``head_ms``, the model's own head on its pyramid; ``level_ledger_ms``, all pixels
     and classes of a frozen head, the bias included; ``plain_images_per_s``, plain inference from uint8 image to labels;
@@ -72,6 +73,7 @@ def analysis_case(model: Segmenter, size: tuple[int, int], rounds: int) -> dict[
         "context_ledger": partial(context_ledger, model, image, target),
         "change": lambda: pair.ledgers([target]),
         "ledger": partial(context_ledger, frozen, frozen.image, target),
+        "channels": lambda: frozen.pulled_back(frozen.target_weights(target)),
         "flow": partial(decision_flow, frozen, frozen.image, target),
         "head": partial(model.head, pyramid),
         "level_ledger": partial(_whole_level_ledger, frozen),

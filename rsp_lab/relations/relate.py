@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -89,6 +90,19 @@ def propagate(
     by_cell = _cells_last(weights.flatten(1, 2))
     context = window_sum(by_cell, _cells_last(value), window)
     return context.permute(0, 3, 1, 2).to(value.dtype)
+
+
+def propagate_back(
+    weights: Float[Tensor, "b wy wx y x"], derivative: Float[Tensor, "b y x"], window: Window
+) -> Float[Tensor, "b y x"]:
+    """What :func:`propagate` makes of a derivative on its way back, for one channel: ``sum_i w_ij d_i``.
+
+    It is the derivative with respect to each position j of the value map, from that with respect to the context of each
+    cell i. Differentiable.
+    """
+    drawn = (weights * derivative[:, None, None]).flatten(3).flatten(1, 2)
+    options = {"dilation": window.dilation, "padding": window.radius}
+    return F.fold(drawn, derivative.shape[1:], window.kernel_size, **options)[:, 0]
 
 
 def relate(

@@ -17,6 +17,7 @@ from rsp_lab.relations.relate import (
     gaze,
     normalise,
     propagate,
+    propagate_back,
     relate,
     relation_scores,
 )
@@ -83,6 +84,17 @@ def test_equals_plain_loops(
     torch.testing.assert_close(
         way(*operands, window, normalisation), expected.double(), rtol=1e-5, atol=1e-5, check_dtype=False
     )
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_derivative_goes_back_as_it_came(window: Window, draw: Callable[..., Any]) -> None:
+    _, _, value, _ = draw(c=1)
+    weights = torch.randn(2, *[window.kernel_size] * 2, 11, 13, dtype=torch.float64)
+    value.requires_grad_()
+    derivative = torch.randn(2, 11, 13, dtype=torch.float64)
+    (expected,) = torch.autograd.grad(propagate(weights, value, window), value, derivative[:, None])
+
+    torch.testing.assert_close(propagate_back(weights, derivative, window), expected[:, 0])
 
 
 @pytest.mark.parametrize("window", WINDOWS)

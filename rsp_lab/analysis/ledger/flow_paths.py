@@ -38,7 +38,8 @@ class FlowPaths:
 
     def __init__(self, frozen: FrozenHead, target: Target) -> None:
         self.frozen = frozen
-        self.gradients = frozen.gradients(target)
+        # Through all channels: what is worked out without them is held against it.
+        self.gradients = frozen.pulled_back(frozen.target_weights(target))
         self.fused: dict[int, Tensor] = {frozen.levels[-1]: frozen.q[frozen.levels[-1]]}
         self.steps: dict[int, TopDownStep] = {}
         self.entering: dict[int, Tensor] = {}

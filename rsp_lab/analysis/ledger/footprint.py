@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rsp_lab.summary import Rows, Summarised
@@ -32,15 +34,35 @@ def footprint_shares(cells: int, pixels: int) -> Float[Tensor, "cells pixels"]:
 
 def on_pixels(values: Float[Tensor, "v u"], size: tuple[int, int]) -> Float[Tensor, "y x"]:
     """A map at image size by :data:`FOOTPRINT_RULE`; float64, the same sum up to rounding."""
-    rows = footprint_shares(values.shape[0], size[0]).to(values.device)
-    columns = footprint_shares(values.shape[1], size[1]).to(values.device)
-    return rows.T @ values.double() @ columns
+    spread = values.double()
+    for axis, pixels in enumerate(size):
+        cells = spread.shape[axis]
+        if pixels % cells == 0:
+            stride = pixels // cells
+            spread = (spread / stride).repeat_interleave(stride, axis)
+        else:
+            shares = footprint_shares(cells, pixels).to(spread.device)
+            spread = shares.T @ spread if axis == 0 else spread @ shares
+    return spread
 
 
-def cells_touching(mask: Bool[Tensor, "y x"], cells: tuple[int, int]) -> Bool[Tensor, "v u"]:
-    """Which cells of a map (v, u) over an image have some of a mask's pixels under them."""
-    rows, columns = (footprint_shares(n, pixels) > 0 for n, pixels in zip(cells, mask.shape, strict=True))
-    return (rows.double() @ mask.cpu().double() @ columns.double().T) > 0
+def sum_away_from(mask: Bool[Tensor, "y x"], maps: Mapping[int, Float[Tensor, "_ _"]]) -> float:
+    """Sum of maps by level over all cells that have none of a mask's pixels under them."""
+    height, width = mask.shape
+    # Pixels of the mask above and left of each corner: what lies under a cell is counted by its four corners.
+    counted = F.pad(mask.cpu().cumsum(0, dtype=torch.int32).cumsum(1, dtype=torch.int32), (1, 0, 1, 0))
+    total = 0.0
+    for values in maps.values():
+        (top, bottom), (left, right) = _pixels_under(values.shape[0], height), _pixels_under(values.shape[1], width)
+        rows = counted[bottom] - counted[top]
+        total += float(values[rows[:, right] == rows[:, left]].sum())
+    return total
+
+
+def _pixels_under(cells: int, pixels: int) -> tuple[Int[Tensor, " cells"], Int[Tensor, " cells"]]:
+    """The first pixel under each cell along one axis, and the first one beyond it."""
+    edges = torch.arange(cells + 1, dtype=torch.float64) * pixels / cells
+    return edges[:-1].floor().long(), edges[1:].ceil().long()
 
 
 @dataclass(frozen=True, eq=False)

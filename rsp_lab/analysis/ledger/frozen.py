@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.head_derivative import HeadDerivative, head_derivative, is_separable
 from rsp_lab.analysis.ledger.residual import check_residual
 from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
 from rsp_lab.capture.capture import run_with_capture
@@ -177,16 +178,30 @@ class FrozenPass(Summarised, ABC):
         """
         return self.pulled_back(self.target_weights(target))
 
+    def contributions(self, target: Target) -> dict[int, Tensor]:
+        """The target's derivative times the maps, summed over channels: what each cell contributes; (v, u) by level,
+        float64 on the CPU.
+
+        Raises:
+            ValueError: if the target does not fit the image or the classes.
+        """
+        gradients = self.gradients(target)
+        return {x: torch.einsum("bcyx,bcyx->yx", gradients[x], self.q[x]).double().cpu() for x in self.levels}
+
     def target_weights(self, target: Target) -> Float[Tensor, "1 class v u"]:
         """The target's functional at image size as weights of the coarse logits.
 
         Raises:
             ValueError: if the target does not fit the image or the classes.
         """
+        direction, place = self._direction_and_place(target)
+        return direction[None, :, None, None] * place
+
+    def _direction_and_place(self, target: Target) -> tuple[Float[Tensor, " class"], Float[Tensor, "v u"]]:
+        """The target as weights of classes and of cells of the logits."""
         cells = (self.logits.shape[-2], self.logits.shape[-1])
         place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
-        direction = target.direction(self.class_names).to(self.logits)
-        return direction[None, :, None, None] * place
+        return target.direction(self.class_names).to(self.logits), place
 
     def check_sum(self, residual: float, what: str) -> None:
         """Raises LedgerError if parts of ``what`` leave a residual above :attr:`tolerance`."""
@@ -332,6 +347,24 @@ class FrozenHead(FrozenPass):
     def live(self, q: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class v u"]:
         with full_precision(self.logits.device, grad=torch.is_grad_enabled()):
             return self.head.from_q(q)
+
+    def gradients(self, target: Target) -> dict[int, Tensor]:
+        derivative = self._derivative(target)
+        return super().gradients(target) if derivative is None else derivative.whole()
+
+    def contributions(self, target: Target) -> dict[int, Tensor]:
+        derivative = self._derivative(target)
+        if derivative is None:
+            return super().contributions(target)
+        return {x: values.double().cpu() for x, values in derivative.times(self.q).items()}
+
+    def _derivative(self, target: Target) -> HeadDerivative | None:
+        """The target's derivative without its channels; None for a head in which they do not come apart."""
+        if not is_separable(self.head):
+            return None
+        sizes = {x: (q.shape[-2], q.shape[-1]) for x, q in self.q.items()}
+        with full_precision(self.logits.device):
+            return head_derivative(self.head, self.weights, sizes, *self._direction_and_place(target))
 
     def value(self, step: TopDownStep, high: Float[Tensor, "b c y x"]) -> Float[Tensor, "b c y x"]:
         """What a step chooses from: f_v of the resized map above where there is a relation, else that map itself."""

@@ -251,8 +251,7 @@ def context_ledger(model: Segmenter | Subject | FrozenPass, image: ImageLike, ta
     """
     frozen, target = frozen_for(model, image, target)
     with full_precision(frozen.logits.device):
-        gradients = frozen.gradients(target)
-        maps = {x: torch.einsum("bcyx,bcyx->yx", gradients[x], frozen.q[x]).double().cpu() for x in frozen.levels}
+        maps = frozen.contributions(target)
         bias, total = (
             target_value(logits[0], target, frozen.image_size, frozen.class_names)
             for logits in (frozen.bias_map, frozen.logits)

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.head_derivative import is_separable
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.relations.precision import full_precision
@@ -50,8 +51,8 @@ def zone_contributions(
     """The ledger of every target ``sum over places and classes of places * directions * logit``.
 
     Args:
-        frozen: a model on one image. Of a head of ours all targets share one backward pass, of a subject each has its
-            own.
+        frozen: a model on one image. Of a head of ours, as far as it is made of its own parts, all targets share one
+            backward pass; of a subject each has its own.
         places: weight of each cell of the logits (stride 4) in a target's mean; see
             :func:`rsp_lab.analysis.targets.target.cell_weights`.
         directions: weight of each class's logit, e.g. 1 at a class and -1 at its rival.
@@ -63,7 +64,7 @@ def zone_contributions(
     _check(frozen, places, directions)
     dtype, device = frozen.logits.dtype, frozen.logits.device
     places, directions = places.to(device, dtype), directions.to(device, dtype)
-    if isinstance(frozen, FrozenHead):
+    if isinstance(frozen, FrozenHead) and is_separable(frozen.head):
         maps, bias = _of_a_head(frozen, places, directions)
     else:
         maps, bias = _one_by_one(frozen, places, directions)

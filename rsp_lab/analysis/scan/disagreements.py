@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.disagreement import Disagreement
 from rsp_lab.analysis.comparison.flips import flip_story, ranked_flips
-from rsp_lab.analysis.ledger.footprint import cells_touching
+from rsp_lab.analysis.ledger.footprint import sum_away_from
 from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import Kind, Right, ScanCard, SceneReading
@@ -97,10 +97,7 @@ def _told(
 ) -> ScanCard:
     story = flip_story(flip, heads, says if truth is None else [truth, truth], truth, names)
     whole = story.difference.total
-    beyond = [
-        sum(float(values[~cells_touching(story.mask, (values.shape[0], values.shape[1]))].sum()) for values in maps)
-        for maps in (story.left.maps.values(), story.right.maps.values())
-    ]
+    beyond = [sum_away_from(story.mask, ledger.maps) for ledger in (story.left, story.right)]
     tipping = story.tipping
     return ScanCard(
         rank=0,

@@ -8,7 +8,7 @@ import torch
 
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, player_level
-from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, cells_touching, table_by_kind
+from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, sum_away_from, table_by_kind
 from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.scan.disagreements import Found
@@ -60,10 +60,7 @@ def _told(
     told = 0 if right == "left" else 1
     ledger = FrozenPair(*heads[told]).ledgers([target])[0]
     level, name, source, part = _largest(ledger, scene)
-    beyond = sum(
-        float(cells[~cells_touching(ambiguity.region, (cells.shape[0], cells.shape[1]))].sum())
-        for cells in ledger.maps.values()
-    ) + sum(ledger.looking.values())
+    beyond = sum_away_from(ambiguity.region, ledger.maps) + sum(ledger.looking.values())
     rows, columns = ambiguity.region.any(1).nonzero(), ambiguity.region.any(0).nonzero()
     box = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
     classes = heads[0][0].class_names

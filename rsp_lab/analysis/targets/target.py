@@ -9,6 +9,7 @@ was filled in. Pixels are (y, x).
 from __future__ import annotations
 
 import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,9 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rsp_lab.models.segmenter import resize_logits
-from rsp_lab.relations.precision import full_precision
-from rsp_lab.shapes import checked_pixel, plain_mask, plain_pixel
+from rsp_lab.shapes import checked_pixel, plain_mask, plain_pixel, resizing_shares
 from rsp_lab.summary import Summarised
 from rsp_lab.text import in_short
 
@@ -39,7 +38,7 @@ def class_index(name: str, class_names: Sequence[str]) -> int:
         raise ValueError(f"no class is named {name!r}.{hint} Classes: {', '.join(class_names)}.") from None
 
 
-class _Margin:
+class _Margin(ABC):
     """What both kinds of target say about classes."""
 
     class_name: str | None
@@ -50,6 +49,20 @@ class _Margin:
     def resolved(self) -> bool:
         """Whether neither class nor rival is left open."""
         return self.class_name is not None and (self.rival is not None or self.plain_logit)
+
+    @abstractmethod
+    def boxed_weights(self, size: tuple[int, int]) -> tuple[Float[Tensor, "h w"], slice, slice]: ...
+
+    def weights(self, size: tuple[int, int]) -> Float[Tensor, "y x"]:
+        """Weight of each pixel of an image of ``size`` (y, x) in the mean; float64, sums to 1.
+
+        Raises:
+            ValueError: if the target does not fit the image.
+        """
+        inside, rows, columns = self.boxed_weights(size)
+        weights = torch.zeros(size, dtype=torch.float64)
+        weights[rows, columns] = inside
+        return weights
 
     def check_classes(self, class_names: Sequence[str]) -> None:
         """Raises ValueError for a class or rival that ``class_names`` lacks, or where one stays open for want of it."""
@@ -138,16 +151,10 @@ class PixelTarget(_Margin):
         """Raises ValueError unless the pixel lies on an image of ``size`` (y, x)."""
         checked_pixel((self.y, self.x), size)
 
-    def weights(self, size: tuple[int, int]) -> Float[Tensor, "y x"]:
-        """Weight of each pixel of an image of ``size`` (y, x) in the mean; float64, sums to 1.
-
-        Raises:
-            ValueError: if the pixel lies outside the image.
-        """
+    def boxed_weights(self, size: tuple[int, int]) -> tuple[Float[Tensor, "h w"], slice, slice]:
+        """See :meth:`RegionTarget.boxed_weights`; the box is the pixel."""
         self.check(size)
-        weights = torch.zeros(size, dtype=torch.float64)
-        weights[self.y, self.x] = 1
-        return weights
+        return torch.ones(1, 1, dtype=torch.float64), slice(self.y, self.y + 1), slice(self.x, self.x + 1)
 
     def describe(self) -> str:
         """E.g. ``"rider over person at pixel (40, 12)"``."""
@@ -199,14 +206,17 @@ class RegionTarget(_Margin, Summarised):
                 f"{size[0]} x {size[1]}: make the mask at the image's size."
             )
 
-    def weights(self, size: tuple[int, int]) -> Float[Tensor, "y x"]:
-        """Weight of each pixel of an image of ``size`` (y, x) in the mean; float64, sums to 1.
+    def boxed_weights(self, size: tuple[int, int]) -> tuple[Float[Tensor, "h w"], slice, slice]:
+        """:meth:`weights` on the smallest box that holds the target, beyond which they are 0, and its rows and columns.
 
         Raises:
-            ValueError: if the mask has another size.
+            ValueError: if the target does not fit an image of ``size`` (y, x).
         """
         self.check(size)
-        return self.mask.double() / self.pixels
+        mask = self.mask.cpu()
+        (top, bottom), (left, right) = (np.flatnonzero(mask.numpy().any(axis))[[0, -1]].tolist() for axis in (1, 0))
+        rows, columns = slice(top, bottom + 1), slice(left, right + 1)
+        return mask[rows, columns].double() / self.pixels, rows, columns
 
     def describe(self) -> str:
         """E.g. ``"rider over person in region (210 pixels)"``."""
@@ -265,8 +275,10 @@ def target_value(
     """
     direction = _checked(target).direction(class_names)
     used = direction.nonzero()[:, 0]
-    resized = resize_logits(logits[None, used.to(logits.device)], size)[0].double().cpu()
-    return float(direction[used] @ (resized * target.weights(size).cpu()).sum((1, 2)))
+    weights, rows, columns = _on_box(target, size, (logits.shape[-2], logits.shape[-1]), logits.dtype)
+    # Resized where the target has pixels, and nowhere else.
+    resized = rows.T @ logits[used.to(logits.device)].detach().double().cpu() @ columns
+    return float(direction[used] @ (resized * weights).sum((1, 2)))
 
 
 def cell_weights(
@@ -280,11 +292,23 @@ def cell_weights(
     Raises:
         ValueError: if the target does not fit the image.
     """
-    weights = _checked(target).weights(size).to(dtype)
-    with full_precision(weights.device, grad=True):
-        coarse = torch.zeros(1, 1, *cells, dtype=dtype, device=weights.device, requires_grad=True)
-        (gradient,) = torch.autograd.grad(resize_logits(coarse, size), coarse, weights.clone()[None, None])
-    return gradient[0, 0]
+    # Outside the caller's inference mode, or it could take no part in a gradient.
+    with torch.inference_mode(False):
+        weights, rows, columns = _on_box(_checked(target), size, cells, dtype)
+        return (rows @ weights @ columns.T).to(dtype)
+
+
+def _on_box(
+    target: Target, size: tuple[int, int], cells: tuple[int, int], dtype: torch.dtype
+) -> tuple[Float[Tensor, "h w"], Float[Tensor, "v h"], Float[Tensor, "u w"]]:
+    """The target's weights on the smallest box that holds its pixels, and with what share each cell's row and column
+    enters the box's rows and columns; float64 on the CPU, the shares as rounded in ``dtype``."""
+    weights, *box = target.boxed_weights(size)
+    rows, columns = (
+        resizing_shares(count, pixels, dtype)[:, part].double()
+        for count, pixels, part in zip(cells, size, box, strict=True)
+    )
+    return weights, rows, columns
 
 
 def resolved_target(

@@ -158,7 +158,7 @@ def test_small_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_derivative_is_one_map_times_one_vector(kind: str) -> None:
     frozen = frozen_head(kind)
-    for level, derivative in frozen.gradients(PIXEL).items():
+    for level, derivative in frozen.pulled_back(frozen.target_weights(PIXEL)).items():
         cells, vector = parted(derivative)
         torch.testing.assert_close(cells[:, None] * vector, derivative, msg=lambda text, x=level: f"level {x}: {text}")
 

@@ -1,4 +1,4 @@
-"""Many zones at once against the ordinary ledger of each zone, which goes through every channel of the head."""
+"""Many zones at once against the ledger of each zone, and against backward passes through every channel."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_every_zone_has_its_ordinary_ledger(name):
         ledger = context_ledger(frozen, frozen.image, target)
         assert float(found.total[place]) == pytest.approx(ledger.total, abs=1e-12)
         assert float(found.bias[place]) == pytest.approx(ledger.bias, abs=1e-12)
-        for level, values in ledger.maps.items():
+        for level, derivative in frozen.pulled_back(frozen.target_weights(target)).items():
+            values = (derivative * frozen.q[level]).sum((0, 1))
+            torch.testing.assert_close(ledger.maps[level], values, rtol=0, atol=1e-12)
             torch.testing.assert_close(found.maps[level][place], values, rtol=0, atol=1e-12)
 
 
