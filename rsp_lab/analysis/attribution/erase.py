@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from rsp_lab.analysis.attribution.references import blurred
+from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.capture.points import suggest
 from rsp_lab.rgb import ImageLike, one_image
 
@@ -54,12 +55,12 @@ def erase(image: ImageLike, mask: Tensor | np.ndarray, fill: str = "blur") -> Te
             # Far from all others the quotient of two vanishing sums says nothing.
             filled = torch.where(near > 1e-6, blurred(given * seen) / near.clamp(min=1e-6), mean)
     found = torch.where(hidden, filled.clamp(0, 1), given)[0]
-    in_bytes = not (isinstance(image, Tensor | np.ndarray) and "float" in str(image.dtype))
-    return (found * 255).round().to(torch.uint8) if in_bytes else found
+    kind = str(image.dtype).removeprefix("torch.") if isinstance(image, Tensor | np.ndarray) else "uint8"
+    return (found * 255).round().to(torch.uint8) if kind == "uint8" else found.to(getattr(torch, kind))
 
 
 def _checked(mask: Tensor | np.ndarray, size: tuple[int, int]) -> Bool[Tensor, "y x"]:
-    given = torch.as_tensor(mask).cpu()
+    given = torch.as_tensor(own_tensor(mask)).cpu()
     if given.dtype != torch.bool or given.shape != size:
         raise ValueError(
             f"the mask is of {given.dtype} with the shape {tuple(given.shape)}, expected booleans of the image's "

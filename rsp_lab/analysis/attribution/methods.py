@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Integer
 from torch import Tensor, nn
@@ -28,11 +27,13 @@ from rsp_lab.analysis.attribution.interface import (
     SettingChoices,
 )
 from rsp_lab.analysis.attribution.target_function import ImageFunction, images_at_once
+from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points, suggest, taps_of
 from rsp_lab.models.subject import Subject
 from rsp_lab.shapes import checked_count
+from rsp_lab.text import in_short
 
 
 @dataclass(frozen=True)
@@ -283,18 +284,17 @@ class FeatureAblation(AttributionMethod):
     additive = True
 
     def __post_init__(self) -> None:
-        given: Any = self.regions
-        if isinstance(given, np.ndarray):
-            object.__setattr__(self, "regions", torch.from_numpy(given))
+        object.__setattr__(self, "regions", own_tensor(self.regions))
         if isinstance(self.regions, str):
             if self.regions not in REGIONS:
                 raise ValueError(
                     f"no regions are called {self.regions!r}.{suggest(self.regions, REGIONS, 'kinds of regions')}"
                 )
-        elif self.regions.is_floating_point() or self.regions.ndim != 2:
+        elif not isinstance(self.regions, Tensor) or self.regions.is_floating_point() or self.regions.ndim != 2:
+            kind = f"{self.regions.dtype}, " if isinstance(self.regions, Tensor) else ""
             raise ValueError(
-                f"regions must be integers with the axes y x, got {self.regions.dtype} of shape "
-                f"{tuple(self.regions.shape)}: give a map of labels."
+                f"regions must be integers with the axes y x, got {kind}{in_short(self.regions)}: give a map of "
+                "labels, as a tensor or an array of numpy."
             )
 
     def settings(self) -> dict[str, Setting]:

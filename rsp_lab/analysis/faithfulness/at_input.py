@@ -22,6 +22,7 @@ from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once, target_function
 from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_order, random_order
 from rsp_lab.analysis.ledger.frozen import image_digest
+from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import checked_count
@@ -251,9 +252,10 @@ def _first(order: Int[Tensor, " block"], count: int) -> Bool[Tensor, " block"]:
 
 
 def _check_settings(size: tuple[int, int], steps: int, cell: int, random_seeds: int) -> None:
-    if not 1 <= cell <= min(size):
+    if checked_count("cell", cell, 1, "8 is the default") > min(size):
         raise ValueError(
-            f"cell must be 1 to {min(size)} pixels on an image of {size[0]} x {size[1]}, got {cell}: 8 is the default."
+            f"cell must be 1 to {min(size)} pixels on an image of {size[0]} x {size[1]}, got {cell}: give "
+            "one that fits."
         )
     checked_count("steps", steps, 1, "10 is the default")
     checked_count("random_seeds", random_seeds, 1, "a curve means nothing without a random order's")
@@ -263,8 +265,9 @@ def _checked_maps(maps: Mapping[str, Tensor | np.ndarray], size: tuple[int, int]
     """The maps as tensors; raises ValueError for what ranks no pixels of an image of ``size`` (y, x)."""
     if not isinstance(maps, Mapping) or not maps:
         raise ValueError('maps must be one or more by name: give {"a name": values}.')
-    found = {name: torch.from_numpy(one) if isinstance(one, np.ndarray) else one for name, one in maps.items()}
-    for name, values in found.items():
+    found: dict[str, Tensor] = {}
+    for name, given in maps.items():
+        values = own_tensor(given)
         if not isinstance(values, Tensor):
             raise ValueError(
                 f"the map {name!r} is {in_short(values)}: give a tensor or an array of numpy, with one value for each "
@@ -276,4 +279,5 @@ def _checked_maps(maps: Mapping[str, Tensor | np.ndarray], size: tuple[int, int]
             )
         if not bool(values.isfinite().all()):
             raise ValueError(f"the map {name!r} has values that are not finite: it ranks nothing.")
+        found[name] = values
     return found

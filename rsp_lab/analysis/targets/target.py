@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.shapes import checked_pixel, plain_mask, plain_pixel, resizing_shares
 from rsp_lab.summary import Summarised
 from rsp_lab.text import in_short
@@ -168,7 +169,7 @@ class RegionTarget(_Margin, Summarised):
     ``RegionTarget(mask)`` asks for the class with the highest mean logit there, over the next one.
 
     Attributes:
-        mask: (y, x) of the image's size, True on the region; of a numpy array, a tensor of it is kept.
+        mask: (y, x) of the image's size, True on the region; a copy is kept, of a numpy array as a tensor.
         class_name: whose logit counts; None leaves it to the model: the class with the highest mean logit.
         rival: class whose logit is subtracted; None leaves it to the model: the strongest of the other classes.
         name: of the region, for titles.
@@ -182,7 +183,7 @@ class RegionTarget(_Margin, Summarised):
     plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mask", plain_mask(self.mask))
+        object.__setattr__(self, "mask", plain_mask(own_tensor(self.mask)))
         if not self.mask.any():
             raise ValueError(f"the mask of {self.name!r} has no pixel: give a region with at least one.")
         self._check_classes()

@@ -77,6 +77,21 @@ def test_every_kind_of_image_and_mask() -> None:
     assert torch.equal(found, erase(pixels.numpy(), np.asarray(MASK)))
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_the_answer_has_the_image_s_own_floating_point(kind: str) -> None:
+    picture = image().to(getattr(torch, kind))
+    found = erase(picture, MASK)
+
+    assert found.dtype == picture.dtype
+    assert torch.equal(found, erase(picture.numpy(), MASK))
+    assert torch.equal(found[:, ~MASK], picture[:, ~MASK])
+
+
+def test_a_mirrored_mask() -> None:
+    mirrored = MASK.numpy()[::-1, ::-1]
+    assert torch.equal(erase(image(), mirrored), erase(image(), mirrored.copy()))
+
+
 @pytest.mark.parametrize(
     ("mask", "says"),
     [

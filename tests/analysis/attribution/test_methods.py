@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -176,3 +177,18 @@ def test_no_module_waits_for_captum() -> None:
     code = "import sys; sys.modules.pop('captum', None)"
     code += "; import rsp_lab.analysis.arena.methods, rsp_lab.cli.attribute; sys.exit('captum' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_regions_are_kept_as_they_were_given() -> None:
+    numbers = np.arange(12).reshape(3, 4)
+    mirrored = FeatureAblation(numbers[::-1])  # type: ignore[arg-type]
+    own = FeatureAblation(torch.from_numpy(numbers))
+    expected = torch.from_numpy(numbers[::-1].copy()), torch.from_numpy(numbers.copy())
+    numbers[:] = 0
+    assert torch.equal(mirrored.regions, expected[0])  # type: ignore[arg-type]
+    assert torch.equal(own.regions, expected[1])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"regions must be integers with the axes y x, got \[\[0, 1\]\]: give a map"):
+        FeatureAblation([[0, 1]])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"got torch\.float32, a Tensor of shape \(2, 2\)"):
+        FeatureAblation(torch.zeros(2, 2))

@@ -288,7 +288,7 @@ def test_blocks_that_are_cut_off_count_by_their_mean() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"cell": 0}, "cell must be 1 to 35"),
+        ({"cell": 0}, "cell must be at least 1, got 0"),
         ({"cell": 36}, "cell must be 1 to 35"),
         ({"steps": 0}, "steps must be at least 1"),
         ({"steps": 36}, "steps must be 1 to 35, the blocks of the image"),
@@ -335,11 +335,13 @@ def test_maps_of_numpy_count_as_those_of_torch() -> None:
         model,
         noise_image(size=SIZE),
         target,
-        {"torch": values, "numpy": values.numpy()},
+        {"torch": values, "numpy": values.numpy(), "mirrored": values.numpy()[::-1].copy()[::-1]},
         steps=2,
         cell=CELL,
         random_seeds=1,
     )
-    assert found["torch"].curves == found["numpy"].curves
+    assert found["torch"].curves == found["numpy"].curves == found["mirrored"].curves
+    with pytest.raises(ValueError, match=r"cell must be a whole number, got 8\.5"):
+        curves_along(build(), picture(), PIXEL, some_map(), cell=8.5)
     with pytest.raises(ValueError, match=r"the map 'list' is \[1\]: give a tensor or an array of numpy"):
         input_curves(model, noise_image(size=SIZE), target, {"list": [1]})  # type: ignore[dict-item]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,25 @@ def test_descriptions_and_centres() -> None:
     assert blob().describe() == "rider over person in blob (67 pixels)"
     assert PixelTarget(36, 7, "rider").centre == (36, 7)
     assert RegionTarget(LABELS == 2, "road").centre == (2, 1)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("kind", ["tensor", "array", "mirrored", "read-only"])
+def test_a_region_keeps_a_mask_of_its_own(kind: str) -> None:
+    marked = np.zeros(SIZE, dtype=bool)
+    marked[3:9, 11:22] = True
+    given = {"tensor": torch.from_numpy(marked), "mirrored": marked[::-1, ::-1]}.get(kind, marked)
+    marked.flags.writeable = kind != "read-only"
+    expected = torch.from_numpy(np.ascontiguousarray(given).copy())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        target = RegionTarget(given, "rider", "person")  # type: ignore[arg-type]
+    marked.flags.writeable = True
+    marked[:] = False
+
+    assert torch.equal(target.mask, expected)
+    assert target.pixels == 66
 
 
 def test_what_does_not_fit_is_refused() -> None:
