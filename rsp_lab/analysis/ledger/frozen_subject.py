@@ -296,7 +296,7 @@ def _level(subject: Subject, name: str, value: Tensor, size: tuple[int, int]) ->
             "another tensor in its cut."
         )
     cells = value.shape[-2], value.shape[-1]
-    measured = sum(math.log2(pixels / count) for pixels, count in zip(size, cells, strict=True)) / 2
+    measured = math.log2(_pixels_per_cell(size, cells))
     # Sides that strides do not divide are rounded, mostly up; those of small images by so much that the size of a cell
     # says little: 67 pixels in 3 rows are 22 to a cell of stride 32.
     near = sorted(range(max(0, math.floor(measured) - 1), math.ceil(measured) + 2), key=lambda x: abs(x - measured))
@@ -318,7 +318,18 @@ def _fits(
 
 def _stride(level: int, size: tuple[int, int], cells: tuple[int, int]) -> int:
     """2^level where a map's cells are so large, else what they measure."""
-    return 2**level if _fits(level, size, cells) else round(size[0] / cells[0])
+    return 2**level if _fits(level, size, cells) else round(_pixels_per_cell(size, cells))
+
+
+def likely_stride(size: tuple[int, int], cells: tuple[int, int]) -> int:
+    """Pixels from one cell of a map (y, x) to the next on an image of ``size`` (y, x): a power of two where it fits."""
+    return _stride(max(0, round(math.log2(_pixels_per_cell(size, cells)))), size, cells)
+
+
+def _pixels_per_cell(size: tuple[int, int], cells: tuple[int, int]) -> float:
+    """Along the side with more cells: the fewer there are, the more the last one, which is cut off, makes of it."""
+    pixels, count = max(zip(size, cells, strict=True), key=lambda side: side[1])
+    return pixels / count
 
 
 def _joined(subject: Subject, maps: list[Tensor]) -> Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from rsp_lab.analysis.ledger.frozen import TOLERANCES
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
@@ -101,28 +103,30 @@ class SubjectCheck(Summarised):
 def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
     """What holds for a network on an image: run this first on one of your own.
 
-    The network is put into double precision for one of the passes and back, which changes no number.
+    The network is put into double precision for one of the passes; then it has the very tensors back that it had.
 
     Args:
         subject: of :func:`~rsp_lab.models.adapt.adapt`, in eval mode and float32 or float64.
         image: RGB; see :mod:`rsp_lab.rgb`.
 
     Raises:
-        ValueError: for a model of ours, whose ledgers need no check beyond their residual, or what
-            :meth:`FrozenSubject.of` refuses.
+        ValueError: for a model of ours, whose ledgers need no check beyond their residual, for what is no network that
+            :func:`~rsp_lab.models.adapt.adapt` gives, or what :meth:`FrozenSubject.of` refuses.
         FrozenError: for a cut that does not fit, or a network that takes another way on each run.
     """
     if isinstance(subject, Segmenter):
         raise ValueError("a model of rsp_lab is exact by its structure: each of its ledgers states its residual.")
+    if not isinstance(subject, Subject):
+        raise ValueError(
+            f"got a {type(subject).__name__} to check: pass a network as rl.adapt(network, class_names=...) gives it."
+        )
     frozen = FrozenSubject.of(subject, image)
     residuals = {_name(frozen.logits.dtype): frozen.network.residual}
     if frozen.logits.dtype == torch.float32:
-        try:
-            double = FrozenSubject.of(subject.double(), frozen.image.double())
+        with _in_double(subject):
+            double = FrozenSubject.of(subject, frozen.image.double())
             residuals["float64"] = double.network.residual
             refused = double.refused
-        finally:
-            subject.float()
     else:
         refused = frozen.refused
     allowed = {_name(dtype): value for dtype, value in TOLERANCES.items()}
@@ -148,6 +152,23 @@ def check(subject: Subject | Segmenter, image: ImageLike) -> SubjectCheck:
         normalisation=subject.normalisation,
         refused=refused,
     )
+
+
+@contextmanager
+def _in_double(network: nn.Module) -> Iterator[None]:
+    """The network in double precision; afterwards it has its own tensors again, each in the precision that it had."""
+    parameters = list(network.parameters())
+    values = [one for one in (*parameters, *(p.grad for p in parameters)) if one is not None]
+    kept = [(one, one.data) for one in values]
+    buffers = [(module, dict(module._buffers)) for module in network.modules()]
+    try:
+        network.double()
+        yield
+    finally:
+        for one, data in kept:
+            one.data = data
+        for module, own in buffers:
+            module._buffers.update(own)
 
 
 def counts(kinds: Mapping[str, int]) -> str:

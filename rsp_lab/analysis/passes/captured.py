@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, captured_record
-from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
+from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject, likely_stride
 from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
 from rsp_lab.capture.record import Entry, Record
@@ -145,9 +145,9 @@ def capture_pass(model: Segmenter | Subject | CapturedPass, image: ImageLike) ->
 
 
 def _record_of(held: FrozenSubject) -> Record:
-    axes, height = ("b", "c", "y", "x"), held.image_size[0]
+    axes, cells = ("b", "c", "y", "x"), (held.logits.shape[-2], held.logits.shape[-1])
     maps = {f"q{x}": Entry(q, axes, held.strides[x]) for x, q in held.q.items()}
-    logits = Entry(held.logits, ("b", "class", "y", "x"), round(height / held.logits.shape[-2]))
+    logits = Entry(held.logits, ("b", "class", "y", "x"), likely_stride(held.image_size, cells))
     return Record({**maps, "logits": logits}, held.image_size, {"model": held.name})
 
 

@@ -20,6 +20,7 @@ from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.ledger.subject_check import check
 from rsp_lab.analysis.ledger.zones import zone_contributions
+from rsp_lab.analysis.passes.captured import capture_pass
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value
 from rsp_lab.analysis.trade.matrix import TOTAL
 from rsp_lab.data.sample import Sample
@@ -354,6 +355,57 @@ def test_check_says_what_holds() -> None:
     assert {p.dtype for p in subject.parameters()} == {torch.float32}
     with pytest.raises(ValueError, match="exact by its structure"):
         check(network(presets.rsp2()), image())  # type: ignore[arg-type]
+
+
+def test_check_leaves_tensors_of_any_precision_as_they_are() -> None:
+    network = Home()
+    network.register_buffer("table", torch.rand(8, dtype=torch.float64))
+    network.register_buffer("short", torch.rand(8).half())
+    next(network.parameters()).grad = torch.ones_like(next(network.parameters()))
+    gradient = next(network.parameters()).grad
+
+    def tensors() -> list[tuple[int, torch.dtype, int]]:
+        return [(id(one), one.dtype, one.data_ptr()) for one in (*network.parameters(), *network.buffers(), gradient)]
+
+    before = tensors()
+    check(adapt(network.eval(), class_names=NAMES, cut=("low", "high"), output="scores"), image())
+
+    assert tensors() == before
+    assert next(network.parameters()).grad is gradient
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_check_says_what_it_wants() -> None:
+    subject = home()
+    for given, says in ((subject.network, "a Home"), (freeze(subject, image()), "a FrozenSubject")):
+        with pytest.raises(ValueError, match=rf"got {says} to check: pass a network as rl\.adapt"):
+            check(given, image())  # type: ignore[arg-type]
+
+
+class Patches(nn.Module):
+    """Cells of one size, the last of a row or column cut off."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.cells, self.classes = nn.Conv2d(3, 4, side, side), nn.Conv2d(4, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = self.cells.kernel_size[0]
+        padded = nn.functional.pad(x, (0, -x.shape[-1] % side, 0, -x.shape[-2] % side))
+        return self.classes(self.cells(padded).relu())
+
+
+@pytest.mark.parametrize("size", [(1, 300), (300, 2), (3, 700), (64, 96)])
+@pytest.mark.parametrize(("side", "level"), [(4, 2), (8, 3), (14, 4), (16, 4), (32, 5)])
+def test_levels_of_thin_images(side: int, level: int, size: tuple[int, int]) -> None:
+    subject = adapt(Patches(side).eval(), class_names=NAMES, cut=("cells",))
+    assert freeze(subject, image(size=size)).strides == {level: side}
+    assert capture_pass(subject, image(size=size)).record.stride("logits") == side
+
+
+def test_a_head_without_steps_on_a_thin_image() -> None:
+    model = network(presets.semantic_fpn())
+    assert context_ledger(model, image(size=(1, 300)), PixelTarget(0, 299)).strides == {2: 4, 3: 8, 4: 16, 5: 32}
 
 
 def test_a_product_of_live_branches_is_refused_by_name() -> None:
