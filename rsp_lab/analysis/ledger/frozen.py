@@ -498,6 +498,12 @@ def _check_one_branch(model: object) -> None:
         )
 
 
+def check_evaluating(model: nn.Module) -> None:
+    """Raises ValueError if any part of a model is in training mode."""
+    if any(module.training for module in model.modules()):
+        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
+
+
 def explainable_input(model: nn.Module, image: ImageLike) -> Float[Tensor, "1 3 y x"]:
     """One image in the model's dtype, on its device and in memory of its own, for a pass that is to be explained.
 
@@ -512,8 +518,7 @@ def explainable_input(model: nn.Module, image: ImageLike) -> Float[Tensor, "1 3 
             f"the model computes in {anchor.dtype}, too coarse for sums and differences: use model.float() or "
             "model.double()."
         )
-    if any(module.training for module in model.modules()):
-        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
+    check_evaluating(model)
     return one_image(image) if anchor is None else one_image(image, dtype=anchor.dtype, device=anchor.device)
 
 

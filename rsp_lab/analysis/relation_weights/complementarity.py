@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.frozen import check_affine, check_evaluating
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.redrawn import Redrawn
@@ -212,6 +213,7 @@ def complementarity(
     averaged over them. Equal arguments give equal results; the global random state is left alone.
 
     Args:
+        model: in eval mode.
         images: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`): one image, a batch, or several of any sizes.
         draws: permutations of the channels.
         random_models: models with random weights; 0 leaves this null out.
@@ -219,9 +221,11 @@ def complementarity(
         seed: of the permutations; the random models use ``seed``, ``seed + 1``, ...
 
     Raises:
-        ValueError: for no image, for fewer than one draw, or if ``same_source`` has a relation that is not +SELF or
-            has none.
+        ValueError: for no image, for fewer than one draw, for what is no model of ours or is in training mode, or if
+            ``same_source`` has a relation that is not +SELF or has none.
     """
+    check_affine(model)
+    check_evaluating(model)
     anchor = next(model.parameters())
     given = rgb_images(images, dtype=anchor.dtype, device=anchor.device)
     if not given or draws < 1 or random_models < 0:
@@ -231,6 +235,7 @@ def complementarity(
         )
     if same_source is not None:
         _check_same_source(same_source)
+        check_evaluating(same_source)
     found = _correlations(model, given)
     twins = RandomNetworks(model)
     random = [twins.correlations(given, seed + i) for i in range(random_models if found else 0)]

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.frozen import check_evaluating
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import RelationalSemanticsExtractor, required_relations
@@ -245,14 +246,14 @@ def gaze_steps(model: nn.Module, image: ImageLike | Record, index: int = 0) -> t
     CPU, wherever the model is.
 
     Args:
-        model: with relations.
+        model: with relations, in eval mode where the image is no record.
         image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); or the record of a pass of this model that was
             captured already, with the taps query, key, scores and weights of every relation, e.g. captured with
             ``taps="step*"``.
-        index: of the image in the batch.
+        index: of the image in the batch; below 0 it counts from the end.
 
     Raises:
-        ValueError: for a model without relations.
+        ValueError: for a model without relations or in training mode, or if the batch has no image of that index.
         NotCapturedError: if the record lacks one of these taps.
     """
     modules = required_relations(model)
@@ -260,15 +261,26 @@ def gaze_steps(model: nn.Module, image: ImageLike | Record, index: int = 0) -> t
     with full_precision(anchor.device):
         if isinstance(image, Record):
             return tuple(_take_apart(name, module, image, index) for name, module in modules.items())
+        check_evaluating(model)
         taps = [f"{step}.{part}" for step in modules for part in _PARTS]
         batch = rgb_batch(image, dtype=anchor.dtype, device=anchor.device)
-        _, record = run_with_capture(model, batch[index : index + 1], taps=taps)
+        place = _checked_index(index, len(batch))
+        _, record = run_with_capture(model, batch[place : place + 1], taps=taps)
         return tuple(_take_apart(name, module, record, 0) for name, module in modules.items())
+
+
+def _checked_index(index: int, batch: int) -> int:
+    """The place of an image in a batch, counted from 0; raises ValueError if there is none."""
+    if not -batch <= index < batch:
+        raise ValueError(f"a batch of {batch} has no image of the index {index}: count from 0 to {batch - 1}.")
+    return index % batch
 
 
 def _take_apart(step: str, module: RelationalSemanticsExtractor, record: Record, index: int) -> StepGaze:
     def captured(part: str) -> Tensor:
-        values = record[f"{step}.{part}"][index : index + 1].detach().cpu()
+        batch = record[f"{step}.{part}"]
+        place = _checked_index(index, len(batch))
+        values = batch[place : place + 1].detach().cpu()
         return values.to(torch.promote_types(values.dtype, torch.float32))
 
     query, key, scores, weights = map(captured, _PARTS)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.frozen import check_evaluating
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import required_relations
@@ -151,13 +152,13 @@ def relation_grids(model: nn.Module, image: ImageLike | Record, pixel: tuple[int
     """The grids of one pixel (y, x) on every level, coarse to fine.
 
     Args:
-        model: with relations.
+        model: with relations, in eval mode where the image is no record.
         image: RGB, uint8 or float in [0, 1] (see :mod:`rsp_lab.rgb`); or the record of a pass of this model that was
             captured already, with the weights of every relation.
         pixel: (y, x).
 
     Raises:
-        ValueError: for a model without relations, or a pixel outside the image.
+        ValueError: for a model without relations or in training mode, or a pixel outside the image.
         NotCapturedError: if the record lacks a relation's weights.
     """
     modules = required_relations(model)
@@ -169,6 +170,7 @@ def relation_grids(model: nn.Module, image: ImageLike | Record, pixel: tuple[int
 
 
 def _captured_weights(model: nn.Module, image: ImageLike, steps: Iterable[str]) -> Record:
+    check_evaluating(model)
     anchor = next(model.parameters())
     with full_precision(anchor.device):
         given = one_image(image, dtype=anchor.dtype, device=anchor.device)

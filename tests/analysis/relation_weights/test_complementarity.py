@@ -27,6 +27,7 @@ from rsp_lab.models.presets import tiny, tiny_baseline, top_down
 from rsp_lab.models.relation import RelationConfig, relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.shapes import Window
+from tests.kit.arena import scene_subject
 
 NAMES = ("road", "rider", "person")
 
@@ -204,6 +205,21 @@ def test_refusals(images: list[Tensor]) -> None:
         complementarity(model, images, same_source=model)
     with pytest.raises(ValueError, match=r"no \+SELF model: it has no relation"):
         complementarity(model, images, same_source=Segmenter(tiny_baseline(NAMES)))
+
+
+def test_what_a_pass_would_change_is_left_alone(images: list[Tensor]) -> None:
+    model = small().train()
+    with pytest.raises(ValueError, match=r"in training mode.*call model\.eval"):
+        complementarity(model, images, draws=9, random_models=0)
+    source = Segmenter(tiny(top_down(top=5, at=(54,), fusion=RelationConfig(query_from="high")), NAMES)).train()
+    with pytest.raises(ValueError, match=r"in training mode.*call model\.eval"):
+        complementarity(model.eval(), images, draws=9, random_models=0, same_source=source)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_network_of_another_make_is_refused(images: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match="needs a Segmenter"):
+        complementarity(scene_subject(), images)  # type: ignore[arg-type]
 
 
 def test_summaries_say_numbers_and_only_those_that_there_are() -> None:

@@ -280,6 +280,23 @@ def test_steps_without_a_relation_are_absent() -> None:
         gaze_steps(model, run_with_capture(model, image, taps="step*.weights")[1])
 
 
+def test_an_image_of_a_batch_by_its_place_from_either_end() -> None:
+    model, record = captured(FUSIONS["rsp"])
+    batch = torch.rand(2, 3, 67, 91, dtype=torch.float64)
+    for given in (record, batch):
+        last, again = gaze_steps(model, given, index=-1), gaze_steps(model, given, index=1)
+        assert all(torch.equal(a.content, b.content) for a, b in zip(last, again, strict=True))
+        for index in (2, -3):
+            with pytest.raises(ValueError, match=rf"a batch of 2 has no image of the index {index}"):
+                gaze_steps(model, given, index=index)
+
+
+def test_a_model_in_training_is_refused_before_it_runs() -> None:
+    model = Segmenter(tiny_rsp4(NAMES)).train()
+    with pytest.raises(ValueError, match=r"in training mode.*call model\.eval"):
+        gaze_steps(model, torch.rand(1, 3, 91, 141))
+
+
 def test_inside_autocast_and_inference_mode() -> None:
     model, image = Segmenter(tiny_rsp4(NAMES)).eval(), torch.rand(1, 3, 91, 141)
     expected = gaze_steps(model, image)

@@ -74,6 +74,12 @@ def test_a_model_that_only_sums_has_no_grids() -> None:
         relation_grids(model, record, (1, 2))
 
 
+def test_a_model_in_training_is_refused_before_it_runs() -> None:
+    model = Segmenter(tiny_rsp4(("a", "b"))).train()
+    with pytest.raises(ValueError, match=r"in training mode.*call model\.eval"):
+        relation_grids(model, torch.rand(1, 3, 64, 64), (1, 2))
+
+
 @torch.no_grad()
 def test_grids_of_a_model_sum_to_one_on_every_level() -> None:
     torch.manual_seed(0)
