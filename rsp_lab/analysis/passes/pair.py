@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from rsp_lab.analysis.ledger.freeze import check_freezable
 from rsp_lab.analysis.ledger.frozen import FrozenPass
@@ -41,8 +42,12 @@ def check_comparable(left: Side, right: Side) -> None:
 def check_same_classes(left: Side, right: Side) -> None:
     """Raises ValueError unless both models know the same classes in the same order."""
     if left.class_names != right.class_names:
+        pairs = zip_longest(left.class_names, right.class_names)
+        place, names = next((place, pair) for place, pair in enumerate(pairs) if pair[0] != pair[1])
         known = [
-            f"{name} has {len(side.class_names)} classes ({side.class_names[0]}, ...)"
-            for name, side in zip(pair_names(left, right), (left, right), strict=True)
+            f"{name} has {len(side.class_names)} classes ({'none' if own is None else repr(own)} as number {place})"
+            for name, side, own in zip(pair_names(left, right), (left, right), names, strict=True)
         ]
-        raise ValueError(f"{' and '.join(known)}: compare models that were trained on the same classes.")
+        raise ValueError(
+            f"{' and '.join(known)}: compare models that were trained on the same classes, in the same order."
+        )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, context_ledger
 from rsp_lab.analysis.ledger.levels import LEVEL_RESIDUAL_RULE
 from rsp_lab.analysis.passes.answer import pixel_answer
-from rsp_lab.analysis.passes.captured import capture_pass
+from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.record import Record, check_record
 from rsp_lab.data.sample import SampleSet
@@ -22,6 +22,7 @@ from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.relate import relate
+from rsp_lab.shapes import checked_count
 from rsp_lab.summary import Summarised
 
 PIXELS_PER_IMAGE = 10
@@ -90,7 +91,8 @@ def ledger_residuals(
     """Ledgers of the predicted class over the runner-up, :data:`PIXELS_PER_IMAGE` random pixels per image.
 
     Args:
-        model: of any make, in eval mode; left as it was found: a copy computes in ``dtype``.
+        model: of any make, in eval mode; left as it was found: a copy computes in ``dtype``. Of one with a single class
+            the ledgers are of its own logit.
         samples: images are drawn from these, without replacement as far as they reach.
         pixels: how many in all.
         dtype: float32 or float64.
@@ -101,8 +103,9 @@ def ledger_residuals(
         FrozenError: the same of a network of another make, by the name of the operation.
         ValueError: without samples or pixels.
     """
-    if not len(samples) or pixels < 1:
-        raise ValueError(f"residuals need images and pixels, got {len(samples)} images and {pixels} pixels.")
+    pixels = checked_count("pixels", pixels, 1, "100 is the default")
+    if not len(samples):
+        raise ValueError("residuals need images, got none: give samples with one or more.")
     rng, twin = np.random.default_rng(seed), copy.deepcopy(model).to(dtype)
     count = min(len(samples), -(-pixels // PIXELS_PER_IMAGE))
     found: list[float] = []
@@ -113,9 +116,14 @@ def ledger_residuals(
         share = pixels * (number + 1) // count - pixels * number // count
         for _ in range(share):
             y, x = (int(rng.integers(side)) for side in sample.size)
-            answer = pixel_answer(looked.record["logits"], (y, x), sample.size, twin.class_names)
-            target = PixelTarget(y, x, answer.label, answer.runner_up)
-            found.append(context_ledger(looked.frozen, looked.image, target).residual)
+            found.append(context_ledger(looked.frozen, looked.image, _target(looked, (y, x))).residual)
         of_levels.append(looked.level_ledger.residual)
     name = str(dtype).removeprefix("torch.")
     return Residuals(name, count, len(found), median(found), max(found), max(of_levels), looked.frozen.tolerance)
+
+
+def _target(looked: CapturedPass, pixel: tuple[int, int]) -> PixelTarget:
+    answer = pixel_answer(looked.record["logits"], pixel, looked.record.image_size, looked.class_names)
+    if len(looked.class_names) == 1:
+        return PixelTarget(*pixel, answer.label, plain_logit=True)
+    return PixelTarget(*pixel, answer.label, answer.runner_up)

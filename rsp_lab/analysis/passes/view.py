@@ -13,6 +13,7 @@ from rsp_lab.analysis.passes.flow import ContextFlow, context_flow
 from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.key_query import KeyQuery, key_query
 from rsp_lab.capture.record import Record
+from rsp_lab.data.labels import IGNORE_INDEX
 from rsp_lab.models.segmenter import Segmenter, labels_from_logits
 from rsp_lab.models.stepless import stepless_as_subject
 from rsp_lab.models.subject import Subject
@@ -49,10 +50,16 @@ class ModelView(Summarised):
 
 def check_viewable(model: object) -> None:
     """Raises ValueError unless it is a subject, or a model of ours with a step above level 3 or with Semantic FPN's
-    head, see :func:`~rsp_lab.models.stepless.stepless_as_subject`."""
+    head, see :func:`~rsp_lab.models.stepless.stepless_as_subject`; and for more classes than a label map has."""
     form = stepless_as_subject(model) if isinstance(model, Segmenter) else model
     if not isinstance(form, Subject):
         check_top_down(form)
+    assert isinstance(form, Segmenter | Subject)
+    if len(form.class_names) > IGNORE_INDEX:
+        raise ValueError(
+            f"{form.name} has {len(form.class_names)} classes, and a label map tells {IGNORE_INDEX} apart, as its "
+            f"number {IGNORE_INDEX} means that nothing is known: ask for one decision instead, by rl.context_ledger."
+        )
 
 
 def check_top_down(model: object) -> None:
@@ -76,7 +83,7 @@ def view_model(model: Segmenter | Subject, image: ImageLike) -> ModelView:
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
 
     Raises:
-        ValueError: if the model has no step above level 3, or for an image that is none.
+        ValueError: if the model has no step above level 3 or too many classes, or for an image that is none.
     """
     check_viewable(model)
     looked = capture_pass(model, image)

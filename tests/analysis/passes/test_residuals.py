@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from rsp_lab.analysis.passes import residuals
 from rsp_lab.analysis.passes.residuals import context_residuals, ledger_residuals
 from rsp_lab.data.sample import Sample
 from rsp_lab.frozen.rules import FrozenError
+from rsp_lab.models.adapt import adapt
 from rsp_lab.models.presets import rsp4, tiny_rsp4
 from rsp_lab.models.segmenter import Segmenter
 from tests.kit.arena import scene_subject
@@ -49,6 +51,15 @@ def test_networks_of_another_make_are_asked_as_well(samples, dtype, tolerance):
         ledger_residuals(scene_subject("gated", gated=True), samples, pixels=4, dtype=dtype)
 
 
+def test_a_single_class_is_asked_for_its_own_logit(samples):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 6, 4, 4), nn.ReLU(), nn.Conv2d(6, 1, 1)).eval()
+    for model in (adapt(network, class_names=("road",), cut=("0",)), Segmenter(tiny_rsp4(("road",))).eval()):
+        found = ledger_residuals(model, samples, pixels=3)
+        assert (found.images, found.pixels) == (1, 3)
+        assert 0 < found.largest <= found.tolerance
+
+
 def test_more_pixels_than_images_reach_are_spread_over_all(model, samples, monkeypatch):
     monkeypatch.setattr(residuals, "PIXELS_PER_IMAGE", 2)
     found = ledger_residuals(model, samples, pixels=11)
@@ -67,11 +78,13 @@ def test_one_seed_asks_about_the_same_pixels(model, samples, monkeypatch):
     assert all(target.class_name != target.rival for target in asked)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_nothing_to_ask_about_is_refused(model, samples):
-    with pytest.raises(ValueError, match="0 images"):
+    with pytest.raises(ValueError, match="need images, got none"):
         ledger_residuals(model, [])
-    with pytest.raises(ValueError, match="0 pixels"):
-        ledger_residuals(model, samples, pixels=0)
+    for pixels, says in ((0, "at least 1, got 0"), (2.5, r"a whole number, got 2\.5")):
+        with pytest.raises(ValueError, match=f"pixels must be {says}"):
+            ledger_residuals(model, samples, pixels=pixels)
 
 
 @pytest.mark.usefixtures("unchecked")
