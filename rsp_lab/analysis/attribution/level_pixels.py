@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.attribution.references import check_reference, reference_image
-from rsp_lab.analysis.ledger.freeze import check_freezable, frozen_for, frozen_source
+from rsp_lab.analysis.ledger.freeze import check_runnable, frozen_for, frozen_source
 from rsp_lab.analysis.ledger.frozen import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import Target
@@ -27,6 +27,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
+from rsp_lab.shapes import checked_count
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import MINUS, rounded, signed_fixed
 
@@ -125,10 +126,9 @@ def level_pixels(
             :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
         FrozenError: for a network whose ledgers do not add up.
     """
-    check_freezable(model)
+    check_runnable(model)
     check_reference(reference)
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}: 16 is the default.")
+    steps = checked_count("steps", steps, 1, "16 is the default")
     if isinstance(image, FrozenPass):
         if image.source is not frozen_source(model):
             raise ValueError("the frozen pass is of another model: make it of this one.")

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.freeze import check_freezable, freeze, frozen_source
+from rsp_lab.analysis.ledger.freeze import check_runnable, freeze, frozen_source
 from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.ledger.settings import Readings, all_settings
@@ -196,6 +196,7 @@ class FrozenPair(Summarised):
         Raises:
             ValueError: for a model or picture that :meth:`FrozenHead.of` refuses, or what does not fit together.
         """
+        check_runnable(model)
         first, second = (one if isinstance(one, FrozenPass) else freeze(model, one) for one in (before, after))
         source = frozen_source(model)
         if first.source is not source or second.source is not source:
@@ -336,7 +337,7 @@ def change_ledger(
         ValueError: for a target that does not fit, pictures of two sizes, or what :meth:`FrozenHead.of` refuses.
         LedgerError: if the parts do not add up to the change of the model's own answer.
     """
-    check_freezable(model)
+    check_runnable(model)
     if not isinstance(before, FrozenPass):
         # Nothing runs for a target that does not fit.
         given = explainable_input(model, before)
@@ -359,7 +360,7 @@ def change_ledgers(
     Raises:
         ValueError, LedgerError: as :func:`change_ledger`.
     """
-    check_freezable(model)
+    check_runnable(model)
     heads: dict[str, FrozenPass] = {}
 
     def head_of(image: ImageLike) -> FrozenPass:

@@ -28,7 +28,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import strides_dict
+from rsp_lab.shapes import checked_count, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import rounded, signed_fixed
 
@@ -197,10 +197,9 @@ class DecisionFlow(Summarised):
             least: logits that a cell must hold or add, either sign, to stay alone.
 
         Raises:
-            ValueError: if ``most`` is negative.
+            ValueError: if ``most`` is negative or no whole number.
         """
-        if most < 0:
-            raise ValueError(f"most must be 0 or more, got {most}.")
+        most = _checked_most(most)
         groups = {level: kept_alone(nodes, most, least) for level, nodes in self.nodes.items()}
         if all(len(found) == len(self.nodes[level]) for level, found in groups.items()):
             return self
@@ -316,8 +315,9 @@ def decision_flow(
             :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
         LedgerError: if the parts do not add up.
     """
-    if not 0 <= share <= 1 or most < 0:
-        raise ValueError(f"share must lie in [0, 1] and most be 0 or more, got {share:g} and {most}.")
+    most = _checked_most(most)
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must lie in [0, 1], got {share:g}: {SHARE:g} is the default.")
     frozen, target = frozen_for(model, image, target)
     ledger = context_ledger(frozen, frozen.image, target)
     name = name or frozen.name
@@ -329,6 +329,10 @@ def decision_flow(
     else:
         flow = _direct(ledger, name, most)
     return flow.merged(most, share * flow.largest)
+
+
+def _checked_most(most: int) -> int:
+    return checked_count("most", most, 0, f"{MOST} is the default")
 
 
 def _direct(ledger: ContextLedger, name: str, most: int) -> DecisionFlow:

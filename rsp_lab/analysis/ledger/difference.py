@@ -66,10 +66,16 @@ class LedgerDifference(Summarised):
 
     @property
     def ledger(self) -> ContextLedger:
-        """The difference as a ledger of its own, to be split and ranked as one, with the larger of both residuals."""
-        residual = max(self.a.residual, self.b.residual)
+        """The difference as a ledger of its own, to be split and ranked as one, with the larger of both residuals and
+        of what they were held to."""
         return replace(
-            self.a, maps=self.maps, bias=self.bias, total=self.total, residual=residual, strides=self.strides
+            self.a,
+            maps=self.maps,
+            bias=self.bias,
+            total=self.total,
+            residual=max(self.a.residual, self.b.residual),
+            tolerance=max(self.a.tolerance, self.b.tolerance),
+            strides=self.strides,
         )
 
     def on_image(self, level: int | None = None) -> Float[Tensor, "y x"]:

@@ -56,6 +56,16 @@ def check_freezable(model: object) -> None:
         check_affine(model)
 
 
+def check_runnable(model: object) -> None:
+    """Raises ValueError unless any image can go through it: for what :func:`freeze` refuses, and for a frozen pass."""
+    if isinstance(model, FrozenPass):
+        raise ValueError(
+            f"got a frozen pass of {model.name} in the place of the model, through which another image has to go: pass "
+            "the model itself first, and its frozen pass in the place of the image that it is of."
+        )
+    check_freezable(model)
+
+
 @overload
 def frozen_for(model: FrozenHead, image: ImageLike, target: TargetT) -> tuple[FrozenHead, TargetT]: ...
 @overload

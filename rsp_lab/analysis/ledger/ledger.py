@@ -144,8 +144,9 @@ class ContextLedger(Summarised):
         Raises:
             ValueError: for edges that are not positive and increasing.
         """
-        if not edges or min(edges) <= 0 or any(b <= a for a, b in pairwise(edges)):
-            raise ValueError(f"edges must be positive and increase, got {tuple(edges)}: e.g. (16, 64, 256).")
+        edges = tuple(map(float, edges))
+        if not edges or not all(a < b for a, b in pairwise((0.0, *edges))):
+            raise ValueError(f"edges must be positive and increase, got {edges}: e.g. (16, 64, 256).")
         height, width = self.image_size
         centre_y, centre_x = self.target.centre
         rows = torch.arange(height, dtype=torch.float64) - centre_y

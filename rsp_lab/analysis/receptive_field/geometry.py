@@ -12,7 +12,7 @@ from typing import Any
 from rsp_lab.analysis.receptive_field.reach import Cells, LevelReach, context_reach, reached_cells, upsampled_from
 from rsp_lab.models.fusion import FusionConfig, SumConfig
 from rsp_lab.models.heads import TopDownConfig
-from rsp_lab.shapes import Window, cell_to_pixel, step_levels, step_name
+from rsp_lab.shapes import Window, cell_to_pixel, checked_pixel, step_levels, step_name
 from rsp_lab.summary import Summarised
 from rsp_lab.text import rounded
 
@@ -111,6 +111,7 @@ def reach_geometry(config: TopDownConfig, image_size: tuple[int, int], pixel: tu
     Raises:
         ValueError: if the pixel lies outside the image.
     """
+    pixel = checked_pixel(pixel, image_size)
     sizes = {x: (-(-image_size[0] // 2**x), -(-image_size[1] // 2**x)) for x in config.levels}
     reached = reached_cells(config, sizes, pixel, image_size)
     # Towards the corner with the most room; the extremes of both axes are independent, as reach is their product.

@@ -300,7 +300,7 @@ class LookingDistance(Summarised):
             {"level": level, "distance_pixels": distance, "share": self.shares[level]}
             for level, distance in self.by_level.items()
         ]
-        return {"point": list(self.point), **rounded({"distance_pixels": self.distance, "levels": levels}, 4)}
+        return rounded({"point": self.point, "distance_pixels": self.distance, "levels": levels}, 4)
 
 
 def looking_distance(

@@ -17,7 +17,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from rsp_lab.analysis.targets.target import RegionTarget, class_index
-from rsp_lab.data.labels import checked_labels
+from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Summarised
 
@@ -157,10 +157,17 @@ def flipped_region(
         rival: class whose logit is subtracted; default: the left model's class.
 
     Raises:
-        ValueError: if the pixel lies outside the label maps, or both models say the same there.
+        ValueError: if the label maps differ in size, the pixel lies outside them, or both models say the same there, or
+            one of them nothing.
     """
     ours, theirs = _array(left, class_names), _array(right, class_names)
+    if ours.shape != theirs.shape:
+        raise ValueError(f"the label maps are {ours.shape} and {theirs.shape}: give two of one image.")
     y, x = pixel = checked_pixel(pixel, (ours.shape[0], ours.shape[1]))
+    if IGNORE_INDEX in (ours[pixel], theirs[pixel]):
+        raise ValueError(
+            f"y {y}, x {x} is unlabelled in one of the label maps: take a pixel on which both say a class."
+        )
     if ours[pixel] == theirs[pixel]:
         raise ValueError(
             f"both models say {class_names[int(ours[pixel])]} at y {y}, x {x}: there is no flip. Take a pixel on which "

@@ -107,3 +107,11 @@ def test_what_does_not_fit_is_refused(model: Segmenter, image: torch.Tensor) -> 
         level_pixels(model, image, TARGET, reference="white")
     with pytest.raises(ValueError, match="of another model"):
         level_pixels(network(presets.rsp2()), FrozenHead.of(model, image), TARGET)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_model_and_no_number_of_steps(model: Segmenter, image: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="a frozen pass of Segmenter in the place of the model"):
+        level_pixels(FrozenHead.of(model, image), image, TARGET)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"steps must be a whole number, got 2\.5"):
+        level_pixels(model, image, TARGET, steps=2.5)  # type: ignore[arg-type]

@@ -194,6 +194,18 @@ def test_what_does_not_fit_is_said() -> None:
         change_ledger(model, BEFORE, wrong, PIXEL)
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_a_frozen_pass_is_no_model_for_another_picture() -> None:
+    frozen = FrozenHead.of(network(presets.rsp4()), BEFORE)
+    for ask in (
+        lambda: change_ledger(frozen, BEFORE, AFTER, PIXEL),  # type: ignore[arg-type]
+        lambda: change_ledgers(frozen, [(BEFORE, AFTER, PIXEL)]),  # type: ignore[arg-type]
+        lambda: FrozenPair.of(frozen, BEFORE, AFTER),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ValueError, match=r"a frozen pass of Segmenter in the place of the model.*pass the model"):
+            ask()
+
+
 def test_its_summary_is_json_and_a_few_lines() -> None:
     ledger = change_ledger(network(presets.rsp4()), BEFORE, AFTER, PIXEL)
     answer = json.loads(json.dumps(ledger.to_dict()))

@@ -142,7 +142,7 @@ def test_merging_loses_nothing(case: tuple[FrozenHead, DecisionFlow]) -> None:
         assert alone.brought(level) == pytest.approx(flow.brought(level), abs=1e-9)
     assert flow.merged(9) is flow
     assert flow.merged(2, least=1e9).to_dict() == alone.to_dict()
-    with pytest.raises(ValueError, match="most must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match="most must be at least 0, got -1"):
         flow.merged(-1)
 
 
@@ -223,6 +223,16 @@ def test_what_is_asked_in_vain_is_refused() -> None:
         decision_flow(model, noise_image(), PIXEL, share=2)
     with pytest.raises(ValueError, match="no class is named 'moon'"):
         decision_flow(model, noise_image(), PixelTarget(1, 1, "moon"))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_number_of_cells_is_a_whole_one() -> None:
+    model = network(TOP_DOWN_HEADS["rsp2"])
+    flow = decision_flow(model, noise_image(), PIXEL)
+    for most, says in ((-1, "at least 0, got -1"), (2.5, r"a whole number, got 2\.5")):
+        for ask in (lambda count: decision_flow(model, noise_image(), PIXEL, most=count), flow.merged):
+            with pytest.raises(ValueError, match=f"most must be {says}"):
+                ask(most)
 
 
 def test_data_are_plain_and_say_their_unit_and_rule() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -219,8 +220,12 @@ def test_breakdowns_keep_the_sums(pair: tuple[ContextLedger, ContextLedger]) -> 
         by_class[8, "road"]
     with pytest.raises(ValueError, match="nearest neighbour"):
         ledger.by_class(labels[:4])
-    with pytest.raises(ValueError, match="increase"):
-        ledger.by_ring((8, 4))
+    rings = ledger.by_ring(np.array([5.0, 17.0]))  # type: ignore[arg-type]
+    assert rings.columns == by_ring.columns
+    assert torch.equal(rings.values, by_ring.values)
+    for edges in ((8, 4), (8, 8), (0, 8), (-1, 8), (8, math.nan), (math.nan,), ()):
+        with pytest.raises(ValueError, match="positive and increase"):
+            ledger.by_ring(edges)
 
 
 def test_strongest_cells(pair: tuple[ContextLedger, ContextLedger]) -> None:
@@ -252,6 +257,16 @@ def test_difference(pair: tuple[ContextLedger, ContextLedger]) -> None:
         ledger_difference(a, context_ledger(model, noise_image(), PixelTarget(20, 32, "rider", "person")))
     with pytest.raises(ValueError, match="neither ledger has level 8"):
         difference.on_image(8)
+
+
+def test_a_difference_is_held_to_the_coarser_precision() -> None:
+    fine, coarse = (
+        context_ledger(network(HEADS["rsp2"], dtype=dtype), noise_image(), PIXEL)
+        for dtype in (torch.float64, torch.float32)
+    )
+    for difference in (ledger_difference(fine, coarse), ledger_difference(coarse, fine)):
+        found = difference.ledger
+        assert fine.residual < found.residual == coarse.residual <= found.tolerance == 1e-5
 
 
 def test_summary(pair: tuple[ContextLedger, ContextLedger]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -274,6 +275,13 @@ def test_looking_distance_by_hand() -> None:
             {"level": 5, "distance_pixels": 8.0, "share": 0.5},
         ],
     }
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_point_of_numpy_integers_is_json_able() -> None:
+    point = (np.int64(3), np.int64(4))
+    found = looking_distance({4: torch.ones(2, 3)}, point, (32, 24))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(found.to_dict()))["point"] == [3, 4]
 
 
 def test_looking_distance_where_nothing_contributes() -> None:

@@ -82,3 +82,9 @@ def test_the_flipped_region_is_where_both_models_say_what_they_say_at_the_pixel(
         flipped_region(LABELS, right, (0, 0), NAMES)
     with pytest.raises(ValueError, match="outside the image of 4 x 6"):
         flipped_region(LABELS, right, (4, 0), NAMES)
+    with pytest.raises(ValueError, match=r"are \(4, 6\) and \(4, 5\): give two of one image"):
+        flipped_region(LABELS, right[:, 1:], (0, 3), NAMES)
+    right[0] = 255
+    for left, other in ((LABELS, right), (right, LABELS), (right, right)):
+        with pytest.raises(ValueError, match="y 0, x 3 is unlabelled in one of the label maps"):
+            flipped_region(left, other, (0, 3), NAMES)
