@@ -6,6 +6,7 @@ Everything follows from the configuration and the sizes: no weights and no image
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +51,8 @@ class ReachGeometry(Summarised):
         pixel: (y, x), the paper's D.
         sizes: (y, x) of each level's map.
         reached: by level, rows and columns of Q_x that the pixel can see.
-        chain: by level, the seen cell farthest towards the far corner of the image; each is looked at from the window
-            of the one below, so that together they are the longest way context can take.
+        chain: by level, a cell of the longest way context can take: of the highest level the seen cell farthest towards
+            the far corner of the image, and below it, of the cells whose windows look at the one above, the farthest.
         windows: by low level, rows and columns of the upsampled map in the window around that level's chain cell.
         kinds: by low level, whether the step down to it is a ``"sum"`` or looks at a window (``"window"``).
         side: by level, reach away from the border.
@@ -114,10 +115,13 @@ def reach_geometry(config: TopDownConfig, image_size: tuple[int, int], pixel: tu
     pixel = checked_pixel(pixel, image_size)
     sizes = {x: (-(-image_size[0] // 2**x), -(-image_size[1] // 2**x)) for x in config.levels}
     reached = reached_cells(config, sizes, pixel, image_size)
-    # Towards the corner with the most room; the extremes of both axes are independent, as reach is their product.
-    ends = [0 if 2 * p >= n else -1 for p, n in zip(pixel, image_size, strict=True)]
-    chain = {x: (rows[ends[0]], columns[ends[1]]) for x, (rows, columns) in reached.items()}
     fusions = dict(zip(config.levels[:-1], reversed(config.fusions), strict=True))
+    # Towards the corner with the most room; both axes are independent, as reach is their product.
+    ways = [
+        _way(fusions, {x: (cells[axis], sizes[x][axis]) for x, cells in reached.items()}, 0 if 2 * p >= n else -1)
+        for axis, (p, n) in enumerate(zip(pixel, image_size, strict=True))
+    ]
+    chain = {x: (ways[0][x], ways[1][x]) for x in config.levels}
     windows = {
         low: (_positions(fusion, chain[low][0], sizes[low][0]), _positions(fusion, chain[low][1], sizes[low][1]))
         for low, fusion in fusions.items()
@@ -126,6 +130,25 @@ def reach_geometry(config: TopDownConfig, image_size: tuple[int, int], pixel: tu
     return ReachGeometry(
         image_size, pixel, sizes, reached, chain, windows, kinds, context_reach(config), local_region(config)
     )
+
+
+def _way(fusions: Mapping[int, FusionConfig], seen: Mapping[int, tuple[Cells, int]], end: int) -> dict[int, int]:
+    """The chain along one axis, by level.
+
+    Args:
+        fusions: by low level.
+        seen: by level, the cells seen, ascending, and how many the map has.
+        end: place of the farthest of some cells, 0 or -1.
+    """
+    top = max(seen)
+    way = {top: seen[top][0][end]}
+    # Downwards: near the border, a dilated window of the farthest cell need not hold the farthest cell seen above.
+    for low in sorted(fusions, reverse=True):
+        cells, size = seen[low]
+        above, coarse = way[low + 1], seen[low + 1][1]
+        looking = [c for c in cells if above in upsampled_from(_positions(fusions[low], c, size), size, coarse)]
+        way[low] = looking[end]
+    return {x: way[x] for x in sorted(way)}
 
 
 def local_region(config: TopDownConfig, step: str | None = None) -> LocalRegion:
