@@ -124,7 +124,8 @@ class ContextLedger(Summarised):
         """Contributions by what lies where they come from: each cell split by the labels of the pixels under it.
 
         Args:
-            labels: (y, x) of the image's size, integer ids; 255 counts as ``"unlabelled"``.
+            labels: (y, x) of the image's size, integer ids; 255 counts as ``"unlabelled"``, or, beside a class of that
+                name, as ``"unlabelled (255)"``.
             class_names: of the ids; default: the model's own.
 
         Raises:
@@ -133,7 +134,9 @@ class ContextLedger(Summarised):
         names = tuple(self.class_names if class_names is None else class_names)
         ids = checked_labels(labels, names, self.image_size)
         kinds = ids.masked_fill(ids == IGNORE_INDEX, len(names))
-        return table_by_kind(self.maps, kinds, (*names, UNLABELLED), self.image_size, f"label; {FOOTPRINT_RULE}")
+        # Columns go by name, and data sets have classes that are called so.
+        unknown = f"{UNLABELLED} ({IGNORE_INDEX})" if UNLABELLED in names else UNLABELLED
+        return table_by_kind(self.maps, kinds, (*names, unknown), self.image_size, f"label; {FOOTPRINT_RULE}")
 
     def by_ring(self, edges: Sequence[float] = RING_EDGES) -> LevelTable:
         """Contributions by Euclidean distance of the pixels they come from to the target's centre.

@@ -228,6 +228,19 @@ def test_breakdowns_keep_the_sums(pair: tuple[ContextLedger, ContextLedger]) -> 
             ledger.by_ring(edges)
 
 
+def test_what_has_no_label_is_told_from_a_class_that_is_called_so(pair: tuple[ContextLedger, ContextLedger]) -> None:
+    names = (*NAMES[:-1], "unlabelled")
+    labels = torch.full(SIZE, 255)
+    labels[:, :20] = len(names) - 1
+    plain, table = pair[0].by_class(labels), pair[0].by_class(labels, names)
+
+    assert table.columns == (*names, "unlabelled (255)")
+    for level in pair[0].levels:
+        assert table[level, "unlabelled"] == plain[level, NAMES[-1]]
+        assert table[level, "unlabelled (255)"] == plain[level, "unlabelled"]
+    assert table[7, "unlabelled"] != table[7, "unlabelled (255)"] != 0
+
+
 def test_strongest_cells(pair: tuple[ContextLedger, ContextLedger]) -> None:
     values = torch.cat([v.flatten() for v in pair[0].maps.values()]).abs().sort(descending=True).values
     found = pair[0].strongest(5)
