@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, captured_record
+from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, captured_record, check_affine
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject, likely_stride
 from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps
@@ -32,7 +33,8 @@ class CapturedPass(Summarised):
         model: in eval mode.
         image: RGB in [0, 1], in the model's dtype.
         record: Q maps, logits at stride 4, and every tap of the steps above level 3; the step 32 is the same sum in
-            every head and is left out, as in Fig. 5. Of a subject its logits and the maps of its cut.
+            every head of the paper and is left out, as in Fig. 5, unless it is a relation. Of a subject its logits and
+            the maps of its cut.
         held: a subject's pass with its gates held; None for a model of ours.
     """
 
@@ -141,7 +143,8 @@ def capture_pass(model: Segmenter | Subject | CapturedPass, image: ImageLike) ->
     if isinstance(model, Subject):
         held = FrozenSubject.of(model, image)
         return CapturedPass(model, held.image, _record_of(held), held)
-    return CapturedPass(model, *captured_record(model, image, _wanted))
+    check_affine(model)
+    return CapturedPass(model, *captured_record(model, image, partial(_wanted, relations=relation_modules(model))))
 
 
 def _record_of(held: FrozenSubject) -> Record:
@@ -151,6 +154,7 @@ def _record_of(held: FrozenSubject) -> Record:
     return Record({**maps, "logits": logits}, held.image_size, {"model": held.name})
 
 
-def _wanted(tap: Tap) -> bool:
+def _wanted(tap: Tap, relations: Container[str]) -> bool:
     step = tap_step(tap.name)
-    return tap.name == "logits" or tap.name.startswith("q") or (step.startswith("step") and step != "step32")
+    shown = step.startswith("step") and (step != "step32" or step in relations)
+    return tap.name == "logits" or tap.name.startswith("q") or shown

@@ -9,10 +9,15 @@ from rsp_lab.analysis.ledger.frozen import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.passes.captured import capture_pass
+from rsp_lab.analysis.passes.residuals import context_residuals
 from rsp_lab.analysis.relation_weights.gaze import gaze_steps
 from rsp_lab.analysis.targets.target import PixelTarget
+from rsp_lab.models.heads import TopDownConfig
 from rsp_lab.models.presets import tiny_baseline, tiny_rsp4
+from rsp_lab.models.relation import RelationConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from rsp_lab.shapes import Window
+from tests.kit.networks import network
 
 NAMES = ("road", "sky", "tree")
 
@@ -50,6 +55,22 @@ def test_everything_is_as_from_a_pass_of_its_own(preset, image):
         assert looked.step_gaze(step.step) is step
         assert torch.equal(step.gaze, again.gaze)
         assert torch.equal(step.weights["content"], again.weights["content"])
+
+
+@pytest.mark.parametrize("steps", [3, 1])
+def test_a_relation_at_step_32_is_captured_too(steps, image):
+    model = network(TopDownConfig((RelationConfig(Window(3)),) * steps), selective=True)
+    looked, alone = capture_pass(model, image), FrozenHead.of(model, image)
+
+    assert looked.frozen.steps == alone.steps == ("step54", "step43", "step32")[-steps:]
+    assert all(torch.equal(weights, alone.weights[step]) for step, weights in looked.head.weights.items())
+    assert [step.step for step in looked.gaze] == list(alone.steps)
+    assert set(context_residuals(model, looked.record)) == set(alone.steps)
+    assert torch.equal(looked.level_ledger.contributions, level_ledger(model, image).contributions)
+
+
+def test_a_step_32_that_sums_is_left_out(image):
+    assert not any(tap.startswith("step32") for tap in capture_pass(build(tiny_rsp4(NAMES)), image).record)
 
 
 def test_nothing_runs_the_model_a_second_time(image, monkeypatch):
