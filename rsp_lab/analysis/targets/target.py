@@ -183,7 +183,10 @@ class RegionTarget(_Margin, Summarised):
     plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mask", plain_mask(own_tensor(self.mask)))
+        own = own_tensor(self.mask)
+        # What is no mask is refused as it was given.
+        is_mask = isinstance(own, Tensor) and own.dtype == torch.bool
+        object.__setattr__(self, "mask", plain_mask(own if is_mask else self.mask))
         if not self.mask.any():
             raise ValueError(f"the mask of {self.name!r} has no pixel: give a region with at least one.")
         self._check_classes()
