@@ -21,6 +21,7 @@ from rsp_lab.analysis.scenes.answers import sweep_distances
 from rsp_lab.analysis.scenes.known_answer import check_scene_classes
 from rsp_lab.data.scenes.scene import CASES, MIN_DISTANCE, check_size, max_distance
 from rsp_lab.files import FileError, StateMismatchError, digest, parse_json, read_json, to_json, write_json
+from rsp_lab.models.config_json import config_to_json
 from rsp_lab.models.relation import relation_modules
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.stepless import stepless_as_subject
@@ -65,6 +66,10 @@ class ArenaSettings:
         unknown = [case for case in self.cases if case not in CASES]
         if unknown or not self.cases:
             raise ValueError(f"cases must name some of {', '.join(CASES)}, got {', '.join(self.cases) or 'none'}.")
+        for name, given in (("cases", self.cases), ("distances", self.distances)):
+            if len(set(given)) < len(given):
+                # A pair of readings that counts twice would make every interval too narrow.
+                raise ValueError(f"{name} must differ, got {', '.join(map(str, given))}: give each once.")
         check_reference(self.reference)
         if not set(self.by_name) - {RANDOM.name}:
             raise ValueError("methods names no method beside the random control: name one or more.")
@@ -253,10 +258,13 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _model_digest(model: Segmenter | Subject) -> str:
-    """Digest of the parameters and buffers, whatever precision they are kept in, and of what is taken apart how."""
+    """Digest of the parameters and buffers, whatever precision they are kept in, of what parameters do not tell of a
+    network, such as the dilation of its windows, and of what is taken apart how."""
     parts: list[Any] = []
     for name, value in sorted(model.state_dict().items()):
         parts += [name, value.detach().float()]
+    if isinstance(model, Segmenter):
+        parts.append(to_json(config_to_json(model.config)))
     if isinstance(model, Subject):
         taken_apart = to_json([model.cut, model.hold, model.output])
         parts += [model.mean.detach().float(), model.std.detach().float(), taken_apart]

@@ -19,6 +19,8 @@ from rsp_lab.analysis.attribution.interface import AttributionMethod, MethodOutp
 from rsp_lab.analysis.attribution.methods import Occlusion
 from rsp_lab.files import StateMismatchError
 from rsp_lab.models import presets
+from rsp_lab.models.relation import RelationConfig
+from rsp_lab.shapes import Window
 from tests.kit.arena import HEADS, scene_network, scene_subject
 from tests.kit.networks import network
 
@@ -121,6 +123,19 @@ def test_fresh_measures_anew_and_more_scenes_only_add(models, tmp_path, asked):
     renamed.name = "renamed"
     run_arena(renamed, SETTINGS, tmp_path)
     assert len(asked) == 2 + 6 + 2 + 1
+
+
+@pytest.mark.parametrize("other", [RelationConfig(Window(7, 2)), RelationConfig(normalisation="none")])
+def test_the_same_parameters_in_another_network_are_measured_anew(tmp_path, asked, other):
+    one, two = scene_network(presets.rsp2()), scene_network(presets.rsp2(other))
+    two.load_state_dict(one.state_dict())
+    two.name = one.name
+
+    run_arena(one, SETTINGS, tmp_path)
+    run_arena(two, SETTINGS, tmp_path)
+    assert len(asked) == 2
+    run_arena(one, SETTINGS, tmp_path)
+    assert len(asked) == 2
 
 
 def test_methods_of_ones_own_take_part_under_their_words(models, tmp_path):
@@ -280,6 +295,8 @@ def test_errors(models, tmp_path, asked):
     for wrong, says in (
         ({"scenes": 0}, "scenes must be at least 1"),
         ({"cases": ("cat-dog",)}, "cases must name some of"),
+        ({"cases": ("car-bus", "car-bus")}, "cases must differ, got car-bus, car-bus: give each once"),
+        ({"distances": (4, 8, 4)}, "distances must differ, got 4, 8, 4: give each once"),
         ({"methods": ("random",)}, "no method beside the random control"),
         ({"methods": ("guess",)}, "no method is named 'guess'"),
         ({"size": (1, 1)}, "a drawn scene has 64 x 128 to 2048 x 4096 pixels"),
