@@ -166,9 +166,11 @@ def rank_agreement(result: ArenaResult, measure: str) -> RankAgreement:
 
 
 def _taus(values: np.ndarray) -> np.ndarray:
-    """(row, row) of (row, method); NaN for a row without any order."""
-    # Which of two methods is above: 0 where they are equal, or one has no value.
-    signs = np.nan_to_num(np.sign(values[:, :, None] - values[:, None, :])).reshape(len(values), -1)
-    size = np.square(signs).sum(1)
+    """(row, row) of (row, method), each over the methods that have a value in both rows; NaN without any order in one
+    of them."""
+    # Which of two methods is above: 0 where they are equal, NaN where one has no value.
+    above = np.sign(values[:, :, None] - values[:, None, :]).reshape(len(values), -1)
+    known, signs = (~np.isnan(above)).astype(float), np.nan_to_num(above)
+    size = np.square(signs) @ known.T
     with np.errstate(invalid="ignore", divide="ignore"):
-        return signs @ signs.T / np.sqrt(size[:, None] * size[None])
+        return signs @ signs.T / np.sqrt(size * size.T)

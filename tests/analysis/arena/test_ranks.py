@@ -96,3 +96,13 @@ def test_it_says_what_it_is() -> None:
     assert facts["pairs"] == 4
     assert facts["tau"][0][0] == 1
     assert "RankAgreement of 2 networks by pixels, whole model" in repr(found)
+
+
+def test_methods_without_a_value_on_a_pair_are_left_out_of_its_order() -> None:
+    whole, part = [1.0, 3.0, 2.0, 4.0, 9.0], [2.0, None, 3.0, 5.0, 9.0]
+    found = rank_agreement(arena({"a": [whole, whole], "b": [part, whole]}), "input_score")
+
+    assert found.methods == NAMES[:-1]
+    # Where both have a value, on three methods of the first pair, the orders are the same.
+    assert found.between.mean == pytest.approx(1)
+    assert found.within == pytest.approx(1)
