@@ -71,6 +71,11 @@ def class_selectivity(maps: Float[Tensor, "c y x"], inside: Bool[Tensor, "y x"])
     return (within.mean(1) - without.mean(1)) / pooled.clamp_min(1e-6)
 
 
+def _deviation(maps: Float[Tensor, "c y x"]) -> Float[Tensor, " c"]:
+    """Standard deviation of every channel over its map; 0 for a map of one cell, as of a small image."""
+    return maps.flatten(1).std(1, correction=0)
+
+
 def class_cells(coarse_logits: Float[Tensor, "class v u"], index: int, size: tuple[int, int]) -> Bool[Tensor, "y x"]:
     """Cells of a map of ``size`` that the model labels with class ``index``, from its stride-4 logits."""
     resized = F.interpolate(coarse_logits[None], size=size, mode="bilinear", align_corners=False)[0]
@@ -133,7 +138,7 @@ def rank_channels(
         measures = torch.stack([class_selectivity(left, inside_left), class_selectivity(right, inside_right)])
         rules = {"selectivity": SELECTIVITY_RULE, "difference": DIFFERENCE_RULE}
     except ValueError:
-        measures = torch.stack([left.flatten(1).std(1), right.flatten(1).std(1)])
+        measures = torch.stack([_deviation(left), _deviation(right)])
         rules = {"selectivity": VARIANCE_RULE, "difference": VARIANCE_DIFFERENCE_RULE}
     sizes = measures.abs()
     scores = sizes.amin(0) if by == "selectivity" else (sizes[1] - sizes[0]).abs()
@@ -181,6 +186,6 @@ def choose_channel_alone(
     try:
         measure, rule = class_selectivity(maps, inside), ALONE_RULE
     except ValueError:
-        measure, rule = maps.flatten(1).std(1), VARIANCE_ALONE_RULE
+        measure, rule = _deviation(maps), VARIANCE_ALONE_RULE
     best = int(measure.abs().argmax())
     return ChannelChoice(best, rule.format(step=step, name=name), round(float(measure[best]), 4))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsp_lab.analysis.comparison.channels import choose_channel, rank_channels
+from rsp_lab.analysis.comparison.channels import choose_channel, choose_channel_alone, rank_channels
 
 SHAPE = (5, 4, 6)
 
@@ -77,3 +77,13 @@ def test_heads_of_different_widths_have_no_ranking(unchecked: None) -> None:
 
     with pytest.raises(ValueError, match="4 and 5 channels"):
         rank_channels(left[:4], right, inside, other, step="step43", name="rider")
+
+
+def test_a_map_of_one_cell_has_no_spread() -> None:
+    maps, inside = torch.randn(5, 1, 1), torch.ones(1, 1, dtype=torch.bool)
+
+    both = choose_channel(maps, -maps, inside, inside, step="step32", name="rider")
+    alone = choose_channel_alone(maps, inside, step="step32", name="rider")
+
+    assert (both.channel, both.left, both.right) == (0, 0, 0)
+    assert (alone.channel, alone.left) == (0, 0)
