@@ -141,7 +141,8 @@ class Temperature(Operation):
             return weights / self.t
         if bool((weights < 0).any()):
             raise ValueError(f"{site.step} has negative weights, which are no softmax's: they have no temperature.")
-        scaled = (weights.log() / self.t).flatten(1, 2).softmax(1).view_as(weights)
+        scores = _below_highest(weights.log().flatten(1, 2), 1)
+        scaled = (scores / self.t).softmax(1).view_as(weights)
         return torch.where(weights.amax((1, 2), keepdim=True) > 0, scaled, weights)
 
     def change_attention(
@@ -151,7 +152,7 @@ class Temperature(Operation):
             return weights
         # A mask of -100 leaves weights that a high temperature would bring back.
         scores = weights.log().masked_fill(~attended(weights), -torch.inf)
-        return (scores / self.t).softmax(-1)
+        return (_below_highest(scores, -1) / self.t).softmax(-1)
 
     def what(self) -> str:
         return f"temperature {self.t:g}"
@@ -208,11 +209,14 @@ class Transplant(Operation):
     index: int = 0
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
-        """Raises ValueError for a step that the source lacks, another size, or weights where this map has no cell."""
+        """Raises ValueError for a step or an image that the source lacks, another size, or weights where this map has
+        no cell."""
         whole = self.source.get(f"{site.step}.weights", self.source.get(site.step))
         if whole is None:
             known = ", ".join([name for name in self.source if name.endswith(".weights")] or self.source)
             raise ValueError(f"the source has no weights of {site.step}; it has {known}. Name its steps.")
+        if not 0 <= self.index < len(whole):
+            raise ValueError(f"index is {self.index}, but the source's batch has the images 0 to {len(whole) - 1}.")
         given = whole[self.index : self.index + 1].to(weights)
         if given.shape != weights.shape:
             raise ValueError(
@@ -275,6 +279,12 @@ class ZeroKeys(Operation):
             return "weight 0 on every key"
         kept = ", renormalised" if self.renormalise else ""
         return f"weight 0 on the keys in {int(self.region.sum())} pixels{kept}"
+
+
+def _below_highest(scores: Tensor, axis: int) -> Tensor:
+    """Scores minus their highest, which a softmax does not see: divided by a tiny temperature, one of them stays
+    finite."""
+    return scores - scores.amax(axis, keepdim=True)
 
 
 def _positions(given: object) -> Any:

@@ -272,6 +272,7 @@ def test_wrong_requests() -> None:
         ("it has step76, step65, step54, step43", [Uniform(steps="step32")]),
         (r"shape \(1, 7, 7, 1, 3\), expected \(1, 7, 7, 2, 3\)", [Transplant(small.weights)]),
         ("it has step54.weights. Name its steps", [Transplant(one)]),
+        ("index is -1, but the source's batch has the images 0 to 0", [Transplant(frozen.weights, index=-1)]),
         ("offsets go from -3 to 3", [ZeroNeighbours(((0, 4),))]),
         ("no weight left to renormalise", [ZeroNeighbours("all")]),
         ("make it of that size", [Centre(where=torch.ones(4, 4, dtype=torch.bool))]),
@@ -325,3 +326,11 @@ def test_steps_positions_and_heads_as_lists() -> None:
     assert Uniform(["step54", "step43"], heads=[0, 2]).named == ("step54", "step43")
     assert Uniform(heads=[0, 2]).heads == (0, 2)
     assert ZeroNeighbours([[0, -1]]).positions == ((0, -1),)
+
+
+def test_however_low_a_temperature_all_weight_is_on_the_largest() -> None:
+    frozen = FrozenHead.of(network(HEADS["rsp4"], selective=True).float(), noise_image())
+
+    for step, weights in edited_weights(frozen, Temperature(1e-40)).items():
+        largest = frozen.weights[step] == frozen.weights[step].amax((1, 2), keepdim=True)
+        assert torch.equal(weights, largest / largest.sum((1, 2), keepdim=True))
