@@ -98,8 +98,8 @@ def scene_question(
         case: of the scene; default: by :data:`CASE_RULE`, the state given being the last.
         seed: of the scene; default: the first test scene, which no run learns from.
         reading: 0 or 1.
-        target: pixel, and class and rival if they are others than those of the two readings; default: the innermost
-            pixel of the region.
+        target: pixel, and class and rival if they are others than those of the two readings, of which one takes the
+            place that is left open; default: the innermost pixel of the region.
         scenes: of each case, read at each state.
         device: where the state's network runs.
 
@@ -122,7 +122,12 @@ def scene_question(
     y, x = innermost(ambiguity.region.numpy())
     asked = PixelTarget(y, x) if target is None else target
     check_fit(asked, size, classes, one_pixel=True)
-    found = replace(asked, class_name=asked.class_name or truth, rival=asked.rival or alternative)
+    _check_margin(asked)
+    found = replace(
+        asked,
+        class_name=asked.class_name or (truth if asked.rival != truth else alternative),
+        rival=asked.rival or (alternative if asked.class_name != alternative else truth),
+    )
     inside = bool(ambiguity.region[found.y, found.x])
     label = int(scene.label[found.y, found.x])
     chosen = f"the region's class over that of the other reading, {'at' if target else 'innermost'} pixel of the region"
@@ -133,7 +138,7 @@ def scene_question(
         image=scene.image,
         image_name=scene_words(seed, case, truth),
         target=found,
-        chosen=chosen if inside and found.class_name == truth else "as asked for",
+        chosen=chosen if inside and (found.class_name, found.rival) == (truth, alternative) else "as asked for",
         truth=classes[label] if label < len(classes) else None,
         changed=other.image,
         change_name=f"the cue of the other reading ({alternative})",
@@ -141,6 +146,11 @@ def scene_question(
         size=size,
         version=version,
     )
+
+
+def _check_margin(target: PixelTarget) -> None:
+    if target.plain_logit:
+        raise ValueError("a film sets a class against a rival: leave out plain_logit.")
 
 
 def film_case(rates: Mapping[str, ReadingRate]) -> str:
@@ -189,8 +199,7 @@ def photo_question(
         )
     classes = state.config.semantic.class_names
     check_fit(target, size, classes, one_pixel=True)
-    if target.plain_logit:
-        raise ValueError("a film sets a class against a rival: leave out plain_logit.")
+    _check_margin(target)
     found, chosen = target, "as asked for"
     if not target.resolved:
         looked = capture_pass(_model(state, device), pixels)

@@ -124,3 +124,23 @@ def test_a_run_on_photographs_needs_one() -> None:
 )
 def test_the_case_is_the_worst_that_is_solved_or_else_the_best(right: tuple[float, ...], case: str) -> None:
     assert film_case({name: ReadingRate(one, 16) for name, one in zip("abc", right, strict=True)}) == case
+
+
+def test_of_a_scene_what_is_open_is_one_of_its_readings() -> None:
+    state, (y, x) = KeptState(Path("none"), 8, CONFIG, "small-scenes"), (question().target.y, question().target.x)
+
+    def asked(class_name: str | None = None, rival: str | None = None) -> run.FilmQuestion:
+        return scene_question(state, "a run", "0", case=CASE, target=PixelTarget(y, x, class_name, rival))
+
+    told = "the region's class over that of the other reading, at pixel of the region"
+    for given, class_name, rival, chosen in (
+        ((None, None), "car", "bus", told),
+        (("bus", None), "bus", "car", "as asked for"),
+        ((None, "car"), "bus", "car", "as asked for"),
+        ((None, "truck"), "car", "truck", "as asked for"),
+        (("truck", None), "truck", "bus", "as asked for"),
+    ):
+        found = asked(*given)
+        assert (found.target.class_name, found.target.rival, found.chosen) == (class_name, rival, chosen)
+    with pytest.raises(ValueError, match="a film sets a class against a rival: leave out plain_logit"):
+        scene_question(state, "a run", "0", case=CASE, target=PixelTarget(y, x, plain_logit=True))
