@@ -128,7 +128,8 @@ class TradeMatrix(Summarised):
         entries = Estimates(*(x[which, targets, -1, :-1] for x in (self.values.mean, self.values.half_width)))
         # What a class takes from its own pixels is hardly context.
         other = targets[:, None] != np.arange(len(self.sources))
-        return self.targets[targets[(np.abs(entries.mean) * (entries.clear + 1e-3) * other).max(1).argmax()]]
+        clear = other & entries.clear
+        return self.targets[targets[(np.abs(entries.mean) * (clear if clear.any() else other)).max(1).argmax()]]
 
     def clear_entries(self) -> tuple[int, int]:
         """Differences on one level from one source whose interval excludes 0, and how many there are; about 5 % of
@@ -152,13 +153,15 @@ class TradeMatrix(Summarised):
             said.append(
                 f"{self.targets[target]} from {self.sources[source]}: {signed(right)} logits in {self.names[1]}, "
                 f"{signed(left)} in {self.names[0]} (difference {signed(apart)} ± {reach}, "
-                f"{self.images[2, target]} images), most of it on level {self._most(int(target), int(source), apart)}."
+                f"{self.images[2, target]} images), {self._most(int(target), int(source), apart)}."
             )
         return said
 
-    def _most(self, target: int, source: int, apart: float) -> int:
-        by_level = self.values.mean[2, target, :-1, source]
-        return self.levels[int((by_level * np.sign(apart)).argmax())]
+    def _most(self, target: int, source: int, apart: float) -> str:
+        """Which level has the largest part of a difference."""
+        parts = self.values.mean[2, target, :-1, source] / apart
+        place = int(parts.argmax())
+        return f"{'most of it' if parts[place] > 0.5 else 'the largest part'} on level {self.levels[place]}"
 
     def _summary(self) -> tuple[str, Rows]:
         clear, tested = self.clear_entries()
