@@ -99,7 +99,8 @@ def _told(
 
 
 def _largest(ledger: ChangeLedger, scene: Scene) -> tuple[int | None, str, str, float]:
-    """Level, its name, source and logits of the largest entry, by :data:`rsp_lab.analysis.scan.scan.LEVEL_RULE`."""
+    """Level, its name, source and logits of the largest entry, by :data:`rsp_lab.analysis.scan.scan.LEVEL_RULE`: of the
+    sign of the change, which is below 0 where a model turns against the cue."""
     table = table_by_kind(
         ledger.maps, part_map(scene), PARTS, ledger.image_size, f"part of the drawn scene; {FOOTPRINT_RULE}"
     )
@@ -109,4 +110,5 @@ def _largest(ledger: ChangeLedger, scene: Scene) -> tuple[int | None, str, str, 
     for player, value in ledger.looking.items():
         where = "" if player == GATES else f" in step {step_digits(player)}"
         entries.append((player_level(player), "", f"{LOOKING}{where}", value))
-    return max(entries, key=lambda entry: entry[3])
+    way = -1 if ledger.total < 0 else 1
+    return max(entries, key=lambda entry: way * entry[3])

@@ -107,3 +107,15 @@ def test_what_turns_in_no_model_counts_and_has_no_card() -> None:
 
     assert (found.kind, found.right, found.tell) == ("turned", "neither", None)
     assert {found.left_class, found.right_class} == {"car", "bus"}
+
+
+def test_one_that_turns_against_the_cue_names_what_turned_it() -> None:
+    against = (heads(NAMES[1])[1], heads(NAMES[1])[0])
+    found = found_turn((against, against), scenes(), NAMES)
+
+    assert found.right == "neither"
+    assert found.tell is not None
+    told = found.tell()
+    assert told.whole == pytest.approx(-ledger().total, abs=1e-3)
+    # Every entry has the opposite sign of that of a model that follows: the largest part stays where it was.
+    assert (told.part, told.source, told.level) == (pytest.approx(-card().part, abs=1e-3), card().source, card().level)
