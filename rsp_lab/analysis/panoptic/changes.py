@@ -17,6 +17,7 @@ from rsp_lab.analysis.panoptic.merge import Merged, merge
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.data.panoptic.categories import VOID
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import fixed, percent
 
@@ -42,10 +43,12 @@ class SegmentChange(Summarised):
     Attributes:
         kind: see :data:`KINDS`.
         first, second: the segment's id in either, None where it has none.
-        titles: what it is called in either; where it has no segment, what is there instead on most of its pixels.
+        titles: what it is called in either; where it has no segment, what is there instead on more of its pixels than
+            anything else.
         words: the same in a sentence, which says what the percentage of a thing is, and what void is.
         iou: of both, 0 where one has none.
         mask: pixels that are the segment's in one and not in the other; of relabelled ones all of both.
+        instead: of a lost or new one, pixels with what is there instead; None of others.
     """
 
     kind: Kind
@@ -55,6 +58,7 @@ class SegmentChange(Summarised):
     words: tuple[str, str]
     iou: float
     mask: Bool[Tensor, "y x"]
+    instead: int | None = None
 
     @property
     def pixels(self) -> int:
@@ -69,10 +73,12 @@ class SegmentChange(Summarised):
     def sentence(self) -> str:
         """E.g. ``"car (score 87 %) is lost: most of its 310 px are road"``."""
         before, after = self.words
+        most = self.instead is not None and 2 * self.instead > self.pixels
+        of = f"{'most' if most else 'the largest part'} of its {self.pixels:,} px"
         if self.kind == "lost":
-            return f"{before} is lost: most of its {self.pixels:,} px are {after}"
+            return f"{before} is lost: {of} {'are' if most else 'is'} {after}"
         if self.kind == "new":
-            return f"{after} is new: most of its {self.pixels:,} px were {before}"
+            return f"{after} is new: {of} {'were' if most else 'was'} {before}"
         both = before if before == after else f"{before} → {after}"
         if self.kind == "relabelled":
             return f"{both} on {self.pixels:,} px, IoU {fixed(self.iou)}"
@@ -117,7 +123,8 @@ class SegmentChanges(Summarised):
         return {kind: found[kind] for kind in KINDS}
 
     def at(self, pixel: tuple[int, int]) -> SegmentChange | None:
-        """The change with most pixels that a pixel (y, x) is part of."""
+        """The change with most pixels that a pixel (y, x) is part of; raises ValueError for one outside the image."""
+        pixel = checked_pixel(pixel, self.size)
         return next((change for change in self.changes if change.mask[pixel]), None)
 
     @property
@@ -288,17 +295,17 @@ def segment_changes(
         words = _words(first, one), _words(second, other)
         found.append(SegmentChange("extent" if equal else "relabelled", one, other, titles, words, iou, mask))
     for segment in areas[0].keys() - {one for one, _ in pairs}:
-        instead = _most({o: n for (s, o), n in shared.items() if s == segment})
+        instead, count = _most({o: n for (s, o), n in shared.items() if s == segment})
         mask = first.map.ids == segment
         titles = first.title(segment), second.title(instead)
         words = _words(first, segment), _words(second, instead)
-        found.append(SegmentChange("lost", segment, None, titles, words, 0.0, mask))
+        found.append(SegmentChange("lost", segment, None, titles, words, 0.0, mask, count))
     for segment in areas[1].keys() - {other for _, other in pairs}:
-        before = _most({s: n for (s, o), n in shared.items() if o == segment})
+        before, count = _most({s: n for (s, o), n in shared.items() if o == segment})
         mask = second.map.ids == segment
         titles = first.title(before), second.title(segment)
         words = _words(first, before), _words(second, segment)
-        found.append(SegmentChange("new", None, segment, titles, words, 0.0, mask))
+        found.append(SegmentChange("new", None, segment, titles, words, 0.0, mask, count))
     found.sort(key=lambda change: (-change.pixels, list(KINDS).index(change.kind), change.first or change.second or 0))
     differing = sum(
         pixels
@@ -323,5 +330,6 @@ def _words(merged: Merged, segment: int) -> str:
     return f"{fate.name} (score {percent(fate.score, 0)})" if isinstance(fate, InstanceFate) else fate.name
 
 
-def _most(pixels: dict[int, int]) -> int:
-    return max(pixels, key=lambda segment: (pixels[segment], -segment))
+def _most(pixels: dict[int, int]) -> tuple[int, int]:
+    """The segment with most pixels, and how many."""
+    return max(pixels.items(), key=lambda one: (one[1], -one[0]))

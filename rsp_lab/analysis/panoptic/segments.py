@@ -27,6 +27,7 @@ from rsp_lab.analysis.panoptic.segmentation import PanopticPass
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.targets.target import RegionTarget, cell_weights
 from rsp_lab.data.panoptic.categories import THINGS
+from rsp_lab.shapes import checked_pixel
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import percent, rounded, signed_fixed, significant
 
@@ -258,6 +259,7 @@ def explain_segment(
         ValueError: if the pixel lies outside the image, or for a method that does not fit.
         LedgerError: if a ledger does not add up.
     """
+    pixel = checked_pixel(pixel, seen.image_size)
     place = place_at(seen.merged, pixel)
     labels = seen.merged.labels[place.mask].bincount(minlength=len(seen.model.class_names)).double() / place.area
     ranked = [int(label) for label in labels.argsort(descending=True, stable=True) if labels[label]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -155,3 +156,24 @@ def test_passes_of_two_images_or_tables_are_refused(panoptic_pair: tuple[Panopti
     with pytest.raises(ValueError, match="of one image and one table"):
         segment_changes(left.merged, merged(street()))
     assert kit.THINGS
+
+
+def test_what_is_there_instead_is_most_of_it_or_its_largest_part() -> None:
+    labels = street()
+    labels[4:6, 1:4] = torch.tensor([SIDEWALK, BUILDING, 0])
+    found = segment_changes(merged(street(), (CAR, slice(4, 6), slice(0, 4))), merged(labels))
+    told = {change.kind: change for change in found.changes}
+
+    assert told["lost"].instead == 2
+    assert told["lost"].sentence().startswith("car (score 90 %) is lost: the largest part of its 8 px is ")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_change_is_at_a_pixel_of_the_image() -> None:
+    first, second = merged(street(), (CAR, slice(4, 6), slice(0, 4))), merged(street())
+    found = segment_changes(first, second)
+
+    assert found.at((np.int64(4), np.int64(0))) is found.changes[0]
+    for outside in ((-1, 0), (0, found.size[1])):
+        with pytest.raises(ValueError, match="outside the image"):
+            found.at(outside)

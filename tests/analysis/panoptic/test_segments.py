@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -82,6 +83,14 @@ def test_a_thing_has_its_merge_record_and_an_attribution_of_its_class(seen: Pano
     assert "a detection that is kept overrules it" in story.sentence()
     assert all(claim.fate.rank != place.fate.rank for claim in story.claims)
     assert explain_segment(seen, place.pixel, method=None).attribution is None
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_pixel_of_numpy_is_a_pixel(seen: PanopticPass) -> None:
+    place = place_of(seen, "stuff")
+    found = explain_segment(seen, tuple(np.array(place.pixel)), method=None)
+
+    assert json.loads(json.dumps(found.to_dict()))["pixel"] == list(place.pixel)
 
 
 def test_void_says_what_it_would_have_been_and_the_rule_that_dropped_it(seen: PanopticPass) -> None:
