@@ -278,10 +278,12 @@ def flip_stories(
         report: called with the share of the stories told so far, 0 to 1; what it raises ends the work.
 
     Raises:
-        ValueError: for models of different classes, heads of another image, or labels that
+        ValueError: for models of different classes, heads of another image, a negative count, or labels that
             :func:`~rsp_lab.data.labels.checked_labels` refuses.
         LedgerError: if a ledger does not add up.
     """
+    if count < 0:
+        raise ValueError(f"count must be 0 or more, got {count}.")
     check_comparable(left, right)
     names = pair_names(left, right)
     heads = [freeze(side, image) for side in (left, right)]

@@ -181,6 +181,8 @@ def test_no_disagreement_is_no_error() -> None:
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
+    with pytest.raises(ValueError, match="count must be 0 or more, got -1"):
+        flip_stories(build("sum"), build("rsp"), picture(), count=-1)
     with pytest.raises(ValueError, match="same classes"):
         flip_stories(build("sum"), build("rsp", (*NAMES[:3], "tree")), picture())
     with pytest.raises(ValueError, match="of another image"):
