@@ -67,6 +67,8 @@ def image_trade(frozen: FrozenPass, labels: Int[Tensor, "y x"]) -> ImageTrade:
     present, sources = pixels[:classes].nonzero()[:, 0], pixels.nonzero()[:, 0]
     values = np.zeros((classes, len(frozen.levels), classes + 1))
     bias, total, residual = np.zeros(classes), np.zeros(classes), 0.0
+    # An array: a tensor of one class would be taken for a number.
+    known = present.numpy()
     if len(present):
         with torch.inference_mode(False):
             # In inference mode it would be of no use to autograd.
@@ -77,8 +79,8 @@ def image_trade(frozen: FrozenPass, labels: Int[Tensor, "y x"]) -> ImageTrade:
         shares = areas_under_cells(masks, [tuple(found.maps[x].shape[1:]) for x in frozen.levels])
         for number, (x, area) in enumerate(zip(frozen.levels, shares, strict=True)):
             table = found.maps[x].flatten(1) @ area.flatten(1).T
-            values[present.numpy()[:, None], number, sources.numpy()] = table.numpy()
-        bias[present], total[present], residual = found.bias.numpy(), found.total.numpy(), found.residual
+            values[known[:, None], number, sources.numpy()] = table.numpy()
+        bias[known], total[known], residual = found.bias.numpy(), found.total.numpy(), found.residual
     counts = pixels[:classes].numpy()
     return ImageTrade(frozen.levels, counts > 0, counts, values, bias, total, residual)
 
