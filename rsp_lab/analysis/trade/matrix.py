@@ -150,10 +150,13 @@ class TradeMatrix(Summarised):
                 break
             left, right, apart = mean[:, target, source]
             reach = significant(half[2, target, source], 2)
+            counts = self.images[:, target]
+            # By predictions, a class occurs in other images in either model, and the means are over those.
+            both = "" if (counts == counts[2]).all() else " that have it in both"
             said.append(
                 f"{self.targets[target]} from {self.sources[source]}: {signed(right)} logits in {self.names[1]}, "
                 f"{signed(left)} in {self.names[0]} (difference {signed(apart)} ± {reach}, "
-                f"{self.images[2, target]} images), {self._most(int(target), int(source), apart)}."
+                f"{counts[2]} images{both}), {self._most(int(target), int(source), apart)}."
             )
         return said
 

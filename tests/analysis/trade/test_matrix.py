@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,12 @@ def test_a_sentence_names_the_level_of_the_largest_part(parts, words):
     (sentence,) = found.sentences()
     assert sentence.startswith("rider from road: ")
     assert sentence.endswith(words)
+
+
+def test_a_sentence_says_where_the_means_are_over_other_images():
+    found = matrix({(1, 0, 0): (0.5, 0.05)})
+    images = found.images.copy()
+    images[0] = 7
+
+    (sentence,) = replace(found, images=images).sentences()
+    assert "(difference +0.5 ± 0.05, 4 images that have it in both), most of it" in sentence
