@@ -62,7 +62,7 @@ class RankAgreement(Summarised):
     @property
     def of_means(self) -> float:
         """By :data:`OF_MEANS_RULE`."""
-        return float(np.nanmean(self.tau[np.triu_indices(len(self.models), 1)]))
+        return _mean(self.tau[np.triu_indices(len(self.models), 1)])
 
     def ranks(self, model: str) -> tuple[float, ...]:
         """Of the methods by their means, 1 for the best; equal ones share the mean of their ranks."""
@@ -88,14 +88,9 @@ class RankAgreement(Summarised):
 
     def _each(self, networks: Sequence[tuple[str, str]], *, keep: bool = False) -> list[float]:
         """One a pair of readings; without an order in it there is none, which is NaN or left out."""
-        first, second = ([self.models.index(one) for one in side] for side in zip(*networks, strict=True))
-        found = []
-        for number in range(self.pairs):
-            taus = _taus(self.values[:, number])[first, second]
-            known = taus[~np.isnan(taus)]
-            if keep or known.size:
-                found.append(float(known.mean()) if known.size else float("nan"))
-        return found
+        first, second = ([self.models.index(one[side]) for one in networks] for side in (0, 1))
+        means = [_mean(_taus(self.values[:, number])[first, second]) for number in range(self.pairs)]
+        return means if keep else [mean for mean in means if not np.isnan(mean)]
 
     @cached_property
     def within(self) -> float:
@@ -103,7 +98,7 @@ class RankAgreement(Summarised):
         if self.pairs < 2:
             return float("nan")
         above = np.triu_indices(self.pairs, 1)
-        return float(np.nanmean([_taus(values)[above] for values in self.values]))
+        return _mean(np.asarray([_taus(values)[above] for values in self.values]))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -163,6 +158,12 @@ def rank_agreement(result: ArenaResult, measure: str) -> RankAgreement:
         raise ValueError(f"fewer than two methods were measured by {measure} in every network: ask more.")
     table = [[[value(model, place, method) for method in methods] for place in places] for model in result.models]
     return RankAgreement(measure, result.models, tuple(methods), np.asarray(table, dtype=float))
+
+
+def _mean(values: np.ndarray) -> float:
+    """Of those that there are; NaN without any."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def _taus(values: np.ndarray) -> np.ndarray:

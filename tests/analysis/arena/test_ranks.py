@@ -106,3 +106,14 @@ def test_methods_without_a_value_on_a_pair_are_left_out_of_its_order() -> None:
     # Where both have a value, on three methods of the first pair, the orders are the same.
     assert found.between.mean == pytest.approx(1)
     assert found.within == pytest.approx(1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_an_order_or_other_networks_there_is_no_number() -> None:
+    same, up = [1.0, 1.0, 1.0, 1.0, 9.0], [1.0, 2.0, 3.0, 4.0, 9.0]
+    tied = rank_agreement(arena({"a": [same, same], "b": [up, up]}), "input_score")
+    alone = rank_agreement(arena({"a": [up, up], "b": [up, up]}), "input_score")
+
+    assert math.isnan(tied.of_means)
+    assert (tied.between.count, tied.within) == (0, 1)
+    assert (alone.of_means, alone.closer([("a", "b")]).count) == (1, 0)
