@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxtyping import UInt8
 from torch import Tensor
 
+from rsp_lab.analysis.comparison.flips import BIAS
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.ledger.selection import RejectionMap
@@ -121,16 +122,8 @@ class Explanation(Summarised):
 
     def sentence(self) -> str:
         """What a colleague would say, with numbers from the ledgers."""
-        left, right, apart = self.left.ledger, self.right.ledger, self.difference
-        sums = {x: (signed(right.sums.get(x, 0.0)), signed(left.sums.get(x, 0.0))) for x in apart.levels}
-        most = max(
-            (level for level, (ours, theirs) in sums.items() if ours != theirs),
-            key=lambda x: apart.sums[x] if apart.total >= 0 else -apart.sums[x],
-            default=None,
-        )
-        end = "Every level adds the same to both."
-        if most is not None:
-            end = f"What sets them apart most is {apart.level_name(most)}: {' and '.join(sums[most])}."
+        left, right, gap = self.left.ledger, self.right.ledger, widest_gap(self.difference)
+        end = SAME if gap is None else f"What sets them apart most is {gap.name}: {gap.right} and {gap.left}."
         return (
             f"At y {self.target.y}, x {self.target.x}, {self.right.name} says {self.right.answer.label} and "
             f"{self.left.name} {self.left.answer.label}: {self.target.class_name} over {self.target.rival} is "
@@ -181,6 +174,35 @@ class Explanation(Summarised):
             "right": self.right.to_dict(),
             "right_minus_left": rounded({"total": apart.total, "bias": apart.bias, "levels": levels}),
         }
+
+
+SAME = "Every level adds the same to both."
+"""Where there is no :func:`widest_gap`."""
+
+
+class Gap(NamedTuple):
+    """A part of two ledgers in words: a level or the bias, and its logits in either."""
+
+    name: str
+    right: str
+    left: str
+
+
+def widest_gap(apart: LedgerDifference) -> Gap | None:
+    """What brings most of a difference of two ledgers, right minus left; None where every part reads alike in both."""
+    right, left = apart.a, apart.b
+    parts = {apart.level_name(x): (right.sums.get(x, 0.0), left.sums.get(x, 0.0)) for x in apart.levels}
+    parts[BIAS] = right.bias, left.bias
+    way = 1 if apart.total >= 0 else -1
+    gaps = [(way * (ours - theirs), Gap(name, signed(ours), signed(theirs))) for name, (ours, theirs) in parts.items()]
+    unlike = [one for one in gaps if one[1].right != one[1].left]
+    return max(unlike, key=lambda one: one[0])[1] if unlike else None
+
+
+def largest_part(ledger: ContextLedger) -> tuple[str, float]:
+    """The level with the largest sum, or the bias, by name and in logits."""
+    parts = {**{ledger.level_name(x): value for x, value in ledger.sums.items()}, BIAS: ledger.bias}
+    return max(parts.items(), key=lambda part: abs(part[1]))
 
 
 def _answers(accounts: Sequence[PixelAccount]) -> str:

@@ -10,6 +10,8 @@ from jaxtyping import Integer, UInt8
 from torch import Tensor
 
 from rsp_lab.analysis.comparison.explain import decision_target
+from rsp_lab.analysis.comparison.explanation import SAME, largest_part, widest_gap
+from rsp_lab.analysis.comparison.flips import BIAS
 from rsp_lab.analysis.ledger.decision_flow import MOST, SHARE, DecisionFlow, decision_flow
 from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
@@ -115,13 +117,13 @@ class FlowPicture(Summarised):
     def _strongest(self) -> str:
         ledgers = [flow.ledger for flow in self.flows]
         if len(ledgers) == 1:
-            sums = ledgers[0].sums
-            level = max(sums, key=lambda x: abs(sums[x]))
-            return f"The largest part, {signed(sums[level])}, is that of {ledgers[0].level_name(level)}."
-        apart = ledger_difference(ledgers[1], ledgers[0])
-        level = max(apart.levels, key=lambda x: apart.sums[x] if apart.total >= 0 else -apart.sums[x])
-        right, left = (signed(ledger.sums.get(level, 0.0)) for ledger in reversed(ledgers))
-        return f"What sets the two apart most is added on {apart.level_name(level)}: {right} and {left}."
+            name, value = largest_part(ledgers[0])
+            return f"The largest part, {signed(value)}, is that of {name}."
+        gap = widest_gap(ledger_difference(ledgers[1], ledgers[0]))
+        if gap is None:
+            return SAME
+        part = BIAS if gap.name == BIAS else f"added on {gap.name}"
+        return f"What sets the two apart most is {part}: {gap.right} and {gap.left}."
 
     def _summary(self) -> tuple[str, Rows]:
         return f"FlowPicture of {' and '.join(self.names)}: {self.target.describe()}", [

@@ -10,6 +10,7 @@ from typing import Any
 from jaxtyping import UInt8
 from torch import Tensor
 
+from rsp_lab.analysis.comparison.explanation import largest_part
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, verdict_words
 from rsp_lab.analysis.film.state import GAZE_RULE, FilmState
 from rsp_lab.analysis.ledger.change import CHANGE_RESIDUAL_RULE
@@ -158,13 +159,12 @@ class Film(FilmDecision, Summarised):
     def at(self, place: int) -> str:
         """One state in words."""
         state = self.states[place]
-        sums, label = state.flow.ledger.sums, state.answer.label
-        level = max(sums, key=lambda x: abs(sums[x]))
+        (name, part), label = largest_part(state.flow.ledger), state.answer.label
         judged = verdict_words(label, self.truth, tell=True)
         words = [
             f"After {state.updates:,} updates the model says {label}{judged}: "
             f"{self.target.class_name} over {self.target.rival} is {signed(state.margin)} logits; the largest part, "
-            f"{signed(sums[level])}, is that of {state.flow.level_name(level)}."
+            f"{signed(part)}, is that of {name}."
         ]
         if state.gaze:
             far = max(state.gaze, key=lambda one: one.moved)

@@ -12,11 +12,13 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
 from rsp_lab.analysis.comparison.flips import flip_stories
+from rsp_lab.analysis.comparison.flow_picture import flow_picture
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.relation_weights.gaze import gaze_steps
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.models.presets import tiny, top_down
 from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.text import signed
 
 NAMES = ("road", "rider", "person")
 PIXEL = (20, 31)
@@ -119,8 +121,24 @@ def test_the_same_model_twice_is_said_to_be_the_same() -> None:
     one = build("rsp")
     found = explain(one, one, picture(), PixelTarget(*PIXEL))
     assert found.sentence().endswith(" logits. Every level adds the same to both.")
+    assert flow_picture((one, one), picture(), found.target).sentence().endswith(" Every level adds the same to both.")
     assert "B (left), B (right)" in repr(found)
     assert "(left) (left)" not in found.text()
+
+
+def test_what_sets_two_models_apart_may_be_their_bias() -> None:
+    # The bias of one class of the classifier is all that differs.
+    one = explain(build("rsp"), biased("rsp", "person"), picture(), PixelTarget(*PIXEL, "person", "road"))
+    apart = one.difference
+    assert apart.bias > 1
+    assert apart.sums == pytest.approx(dict.fromkeys(apart.levels, 0), abs=1e-5)
+
+    gap = f"the bias: {signed(one.right.ledger.bias)} and {signed(one.left.ledger.bias)}."
+    assert one.sentence().endswith(f"What sets them apart most is {gap}")
+    picture_of_both = flow_picture((build("rsp"), biased("rsp", "person")), picture(), one.target)
+    assert picture_of_both.sentence().endswith(f"What sets the two apart most is {gap}")
+    alone = flow_picture(biased("rsp", "person"), picture(), one.target)
+    assert alone.sentence().endswith(f"The largest part, {signed(one.right.ledger.bias)}, is that of the bias.")
 
 
 def test_the_other_direction_is_the_same_story_with_its_sign() -> None:

@@ -77,9 +77,10 @@ def test_one_model_alone_and_one_of_another_make_have_sentences_of_their_own(pas
     alone = flow_picture(passes[1], noise_image(), PIXEL)
     pair = flow_picture((subject, passes[1]), noise_image(), PIXEL)
 
-    sums = alone.flows[0].ledger.sums
-    level = max(sums, key=lambda x: abs(sums[x]))
-    assert f"The largest part, {signed(sums[level])}, is that of level {level}." in alone.sentence()
+    ledger = alone.flows[0].ledger
+    parts = {**{f"level {x}": value for x, value in ledger.sums.items()}, "the bias": ledger.bias}
+    name = max(parts, key=lambda one: abs(parts[one]))
+    assert f"The largest part, {signed(parts[name])}, is that of {name}." in alone.sentence()
     assert "truth" not in alone.sentence()
     assert "brings" not in pair.sentence()
     assert pair.flows[0].direct

@@ -54,6 +54,9 @@ def test_a_state_says_who_is_right_and_what_it_read() -> None:
     assert "(wrong, it is sky)" in replace(made, truth="sky").at(0)
     bare = replace(changed, gaze=(), complementarity=(), change=None, regions={})
     assert "gaze" not in replace(made, states=(bare,)).at(0)
+    ledger = replace(state.flow.ledger, bias=-99.0)
+    biased = replace(changed, flow=replace(state.flow, ledger=ledger))
+    assert "the largest part, −99, is that of the bias." in replace(made, states=(biased,)).at(0)
 
 
 @pytest.mark.parametrize("other", [{"gaze": ()}, {"complementarity": ()}, {"regions": {}}])
