@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Int32
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
 from rsp_lab.analysis.panoptic.merge import Merged, merge
 from rsp_lab.analysis.panoptic.quality import CategoryQuality, GroupQuality, Quality, quality_of
 from rsp_lab.analysis.panoptic.segmentation import panoptic
@@ -27,6 +28,7 @@ from rsp_lab.data.panoptic.segments import SegmentMap
 from rsp_lab.models.load_any import check_panoptic
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import labels_from_logits
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import fixed, percent, plain_table, points, rounded, signed_fixed
 
@@ -262,7 +264,8 @@ def semantic_effect(
         report: takes how many images are done, and of how many.
 
     Raises:
-        ValueError: for models that find no segments, or have other categories.
+        ValueError: for models that find no segments, have other categories, or are what
+            :func:`~rsp_lab.analysis.panoptic.segmentation.panoptic` refuses.
         ImportError: without hotcoco; the message says what to install.
     """
     for model in (first, second):
@@ -276,10 +279,12 @@ def semantic_effect(
     def images() -> Iterable[tuple[str, SegmentMap, Merged, Merged]]:
         for index in range(len(samples)):
             sample = samples[index]
-            with torch.inference_mode():
-                seen = panoptic(first, sample.image)
-                logits = second.semantic.coarse_logits(seen.image)
-                labels = labels_from_logits(logits, seen.image_size).cpu()
+            seen = panoptic(first, sample.image)
+            image = explainable_input(second.semantic, sample.image)
+            with full_precision(image.device):
+                logits = second.semantic.coarse_logits(image)
+            check_finite_logits(logits, second.name)
+            labels = labels_from_logits(logits, seen.image_size).cpu()
             one = seen.merged
             yield sample.name, samples.segment_map(index), one, merge(labels, one.detections, one.table, one.rule)
             if report is not None:

@@ -200,6 +200,17 @@ def test_models_that_cannot_be_compared_are_refused() -> None:
         semantic_effect(first, other, TwoScenes())
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_neither_model_is_asked_in_training_mode(place: int) -> None:
+    models = street_model(0), street_model(1)
+    models[place].train()
+    before = {name: value.clone() for name, value in models[place].state_dict().items()}
+
+    with pytest.raises(ValueError, match="the model is in training mode"):
+        semantic_effect(*models, TwoScenes())
+    assert all(torch.equal(before[name], value) for name, value in models[place].state_dict().items())
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_other_detections_are_refused() -> None:
     one, two = merged(perfect(), detected()), merged(perfect(), detected())
