@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import check_finite_logits
+from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
+from rsp_lab.analysis.scenes.known_answer import check_scene_classes
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance
-from rsp_lab.rgb import rgb_batch
+from rsp_lab.models.segmenter import Segmenter
+from rsp_lab.models.subject import Subject
+from rsp_lab.relations.precision import full_precision
 from rsp_lab.summary import Summarised
 
 SWEEP_SEED = 3_000_000
@@ -75,14 +77,25 @@ def region_answer(logits: Float[Tensor, "class y x"], scene: Scene, number: int 
 
 
 def region_answers(model: nn.Module, scenes: Iterable[Scene]) -> list[RegionAnswer]:
-    """The answers of a model in evaluation mode, one scene at a time."""
-    device = next(model.parameters()).device
+    """The answers of a model, one scene at a time.
+
+    Args:
+        model: of Cityscapes' classes, in eval mode; it is left as it was found.
+        scenes: each about its first ambiguity.
+
+    Raises:
+        ValueError: for a model that says that its classes are others, is in training mode, or computes in too coarse
+            a dtype, or whose logits are not finite.
+    """
+    if isinstance(model, Segmenter | Subject):
+        check_scene_classes(model)
     answers = []
-    with torch.inference_mode():
-        for scene in scenes:
-            logits = model(rgb_batch(scene.image, device=device))[0]
-            check_finite_logits(logits, str(getattr(model, "name", type(model).__name__)))
-            answers.append(region_answer(logits.cpu(), scene))
+    for scene in scenes:
+        image = explainable_input(model, scene.image)
+        with full_precision(image.device):
+            logits = model(image)[0]
+        check_finite_logits(logits, str(getattr(model, "name", type(model).__name__)))
+        answers.append(region_answer(logits.cpu(), scene))
     return answers
 
 

@@ -59,6 +59,9 @@ def distance_curves(
         names: of the models.
         size: (y, x) of the scenes, pixels.
         scenes: seeds of each case and distance; both readings of each are drawn.
+
+    Raises:
+        ValueError: as :func:`~rsp_lab.analysis.scenes.answers.region_answers`.
     """
     distances, curves = sweep_distances(*size), []
     for case in CASES:

@@ -63,7 +63,7 @@ def reading_rates(
         report: called with the number of scenes done.
 
     Raises:
-        ValueError: if ``scenes`` is less than 1.
+        ValueError: if ``scenes`` is less than 1, or as :func:`~rsp_lab.analysis.scenes.answers.region_answers`.
     """
     if scenes < 1:
         raise ValueError(f"scenes must be at least 1, got {scenes}.")
