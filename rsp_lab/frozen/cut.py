@@ -67,7 +67,7 @@ def taken(answer: Any, point: CutPoint) -> Tensor:
         try:
             if isinstance(answer, Tensor):
                 raise TypeError("a tensor has no parts")
-            answer = answer[part]
+            answer = answer[_key(answer, part)]
         except (KeyError, IndexError, TypeError) as error:
             raise FrozenError(
                 f"the answer of {point.module} has no part {point}: it is a {type(answer).__name__}."
@@ -81,9 +81,20 @@ def with_part(answer: Any, place: Place, tensor: Tensor) -> Any:
     """A module's answer with one tensor replaced; containers of the same type, the given ones stay as they are."""
     if not place:
         return tensor
-    first, rest = place[0], place[1:]
+    first, rest = _key(answer, place[0]), place[1:]
     if isinstance(answer, Mapping):
         changed = {key: with_part(value, rest, tensor) if key == first else value for key, value in answer.items()}
         return type(answer)(**changed) if hasattr(answer, "to_tuple") else type(answer)(changed)  # type: ignore[call-arg]
     parts = [with_part(value, rest, tensor) if index == first else value for index, value in enumerate(answer)]
     return type(answer)(*parts) if hasattr(answer, "_fields") else type(answer)(parts)
+
+
+def _key(answer: Any, part: str | int) -> str | int:
+    """What a container calls a part of a place: one index counts from its start, and of a mapping it is a key."""
+    if isinstance(answer, Mapping):
+        # Keys may be numbers as texts, as those of torchvision's pyramids; answers of Hugging Face take indices too.
+        named = [key for key in (part, str(part)) if key in answer]
+        if named:
+            return named[0]
+        return [*answer][part] if isinstance(part, int) and hasattr(answer, "to_tuple") else part
+    return part + len(answer) if isinstance(part, int) and part < 0 else part

@@ -178,19 +178,26 @@ class GroupNorm(Rule):
         return answer if bias is None else answer + bias.reshape(along)
 
 
+def _of_input(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether an instance norm takes its statistics from its input, and not those that it has kept."""
+    return bool(argument(args, kwargs, 5, "use_input_stats", True))
+
+
 class InstanceNorm(Rule):
     """The mean stays live, one over the spread is held."""
 
     kind = "instance norm"
 
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        if not argument(args, kwargs, 5, "use_input_stats", True):
-            raise FrozenError("an instance norm with running statistics is not known: put it into training statistics.")
+        if not _of_input(args, kwargs):  # by running statistics it is affine as it is
+            return func(*args, **kwargs), ()
         x, eps = _input(args, kwargs).detach(), argument(args, kwargs, 7, "eps", 1e-5)
         dims = tuple(range(2, x.ndim))
         return func(*args, **kwargs), (torch.rsqrt(x.var(dims, unbiased=False, keepdim=True) + eps),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
+        if not _of_input(args, kwargs):
+            return func(*args, **kwargs)
         x = _input(args, kwargs)
         weight, bias = argument(args, kwargs, 3, "weight"), argument(args, kwargs, 4, "bias")
         along = (1, -1, *(1,) * (x.ndim - 2))
@@ -271,16 +278,20 @@ class Extremum(Rule):
 
     kind = "maximum over axes"
 
+    def _dims(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int, ...]:
+        dims = argument(args, kwargs, 1, "dim", ())
+        dims = (dims,) if isinstance(dims, int) else tuple(dims)
+        return dims or tuple(range(_input(args, kwargs).ndim))
+
     def keep(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Any, Kept]:
-        x, dims = _input(args, kwargs).detach(), argument(args, kwargs, 1, "dim", ())
+        x, dims = _input(args, kwargs).detach(), self._dims(args, kwargs)
         top = func(x, dims, True)
         where = (x == top).to(x.dtype)
-        return func(*args, **kwargs), (where / where.sum(dims or None, keepdim=True),)
+        return func(*args, **kwargs), (where / where.sum(dims, keepdim=True),)
 
     def play(self, func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kept: Kept) -> Any:
-        dims = argument(args, kwargs, 1, "dim", ())
         keepdim = bool(argument(args, kwargs, 2, "keepdim", False))
-        return (_input(args, kwargs) * kept[0]).sum(dims or None, keepdim=keepdim)
+        return (_input(args, kwargs) * kept[0]).sum(self._dims(args, kwargs), keepdim=keepdim)
 
 
 class Chosen(Rule):

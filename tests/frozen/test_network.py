@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,9 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "layer norm, weights": lambda x: F.layer_norm(x, (24,), torch.arange(24.0).double(), torch.ones(24).double()),
     "group norm": lambda x: F.group_norm(x, 4, torch.arange(8.0).double(), torch.ones(8).double()),
     "instance norm": F.instance_norm,
+    "instance norm, running statistics": lambda x: F.instance_norm(
+        x, torch.arange(8.0).double(), torch.arange(1.0, 9.0).double(), use_input_stats=False
+    ),
     "RMS norm": lambda x: F.rms_norm(x, (24,)),
     "home-made norm": home_made_norm,
     "normalised": lambda x: F.normalize(x, dim=1),
@@ -96,6 +100,8 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "average pooling": lambda x: x + F.adaptive_avg_pool2d(x, 1),
     "maximum along": lambda x: x + x.max(1, keepdim=True).values,
     "amax": lambda x: x + x.amax((2, 3), keepdim=True),
+    "amax along the first": lambda x: x + x[0].amax(0),
+    "amin over all": lambda x: x + x.amin(),
     "maximum of two": lambda x: torch.maximum(x, x.flip(1)),
     "where": lambda x: torch.where(x > 0, 2 * x, x.flip(1)),
     "clamp": lambda x: x.clamp(0.1, 0.4),
@@ -311,6 +317,62 @@ def test_parts_of_answers_are_cut_and_named() -> None:
     assert residual(frozen) < 1e-12
     assert frozen.tape.kinds() == {"ReLU": 2}
     assert 0 < frozen.tape.size == 4 * 64 + 4 * 16
+
+
+class Output(OrderedDict[str, Tensor]):
+    """As an answer of Hugging Face: made of keywords, and its parts are taken by index too."""
+
+    def to_tuple(self) -> tuple[Tensor, ...]:
+        return tuple(self.values())
+
+    def __getitem__(self, part: Any) -> Any:
+        return super().__getitem__(part) if isinstance(part, str) else self.to_tuple()[part]
+
+
+@pytest.mark.parametrize(
+    ("answer", "plain", "other"),
+    [
+        (lambda maps: list(maps), ("maps[0]", "maps[1]"), ("maps[-2]", "maps[-1]")),
+        (lambda maps: tuple(maps), ("maps[0]", "maps[1]"), ("maps[0]", "maps[-1]")),
+        (lambda maps: {"0": maps[0], "pool": maps[1]}, ("maps[0]", "maps[pool]"), ("maps[0]", "maps[pool]")),
+        (lambda maps: Output(a=maps[0], b=maps[1]), ("maps[a]", "maps[b]"), ("maps[0]", "maps[-1]")),
+    ],
+    ids=["list", "tuple", "keys that are numbers", "answer of Hugging Face"],
+)
+def test_a_part_is_the_same_however_it_is_counted(
+    answer: Callable[[Any], Any], plain: tuple[str, str], other: tuple[str, str]
+) -> None:
+    class Maps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fine, self.coarse = nn.Conv2d(3, 4, 1), nn.Conv2d(3, 4, 2, stride=2)
+
+        def forward(self, x: Tensor) -> Any:
+            return answer((self.fine(x), self.coarse(x)))
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.maps, self.last = Maps(), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found = self.maps(x)
+            fine, coarse = found.values() if isinstance(found, dict) else found
+            return self.last(F.relu(fine + F.interpolate(coarse, fine.shape[-2:])))
+
+    torch.manual_seed(0)
+    model, image = Net().eval().double(), torch.rand(1, 3, 8, 8).double()
+
+    def contributions(cut: tuple[str, str]) -> list[Tensor]:
+        frozen = FrozenNetwork.record(model, (image,), [CutPoint.parse(words) for words in cut])
+        assert residual(frozen) < 1e-12
+        gradients = frozen.gradients(torch.ones_like(frozen.output))
+        return [gradients[words] * frozen.cut[words] for words in cut]
+
+    expected = contributions(plain)
+    assert all(bool(part.any()) for part in expected)
+    for one, same in zip(contributions(other), expected, strict=True):
+        torch.testing.assert_close(one, same)
 
 
 @pytest.mark.parametrize(
