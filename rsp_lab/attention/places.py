@@ -34,16 +34,17 @@ class PlaceTracer(TorchFunctionMode):
 
     Args:
         size: of the image (y, x), in pixels.
+        padded: of what the network sees of it, with padding on the right and below; default: the image alone.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], padded: tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.padded = size, padded or size
         self._shadows: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
     def start(self, image: Tensor) -> None:
         """Tells the places of an image's pixels, (b, c, y, x)."""
-        self._shadows[image] = self._grid(image)
+        self._shadows[image] = grid_places(*self.size, self.size).expand(image.shape)
 
     def of(self, x: Tensor) -> Tensor | None:
         """Places ``y + i x`` of a tensor's numbers, of its shape; None where they are not known."""
@@ -102,7 +103,13 @@ class PlaceTracer(TorchFunctionMode):
         return func(*(shadow(value) for value in args), **{name: shadow(value) for name, value in kwargs.items()})
 
     def _grid(self, x: Tensor) -> Tensor:
-        return grid_places(x.shape[-2], x.shape[-1], self.size).expand(x.shape)
+        """Of a map: the cells that lie on the image, if only in part, cover it evenly; padding alone lies nowhere."""
+        cells = (x.shape[-2], x.shape[-1])
+        sides = zip(cells, self.size, self.padded, strict=True)
+        rows, columns = (-(-count * side // padded) for count, side, padded in sides)
+        places = torch.full(cells, NOWHERE)
+        places[:rows, :columns] = grid_places(rows, columns, self.size)
+        return places.expand(x.shape)
 
 
 def _padded(places: Tensor, pad: Sequence[int], mode: str) -> Tensor:

@@ -33,7 +33,8 @@ def record_attention(subject: Subject, image: ImageLike, layers: Sequence[str] |
     """
     check_subject(subject)
     x = one_image(image, dtype=subject.mean.dtype, device=subject.mean.device)
-    tracer = PlaceTracer((x.shape[-2], x.shape[-1]))
+    size = (x.shape[-2], x.shape[-1])
+    tracer = PlaceTracer(size, subject.padded_size(size))
     watch = _Recorder(subject, tracer, None if layers is None else frozenset(layers))
     with torch.no_grad(), tracer:
         tracer.start(x)
@@ -86,7 +87,7 @@ class _Recorder(AttentionWatch):
     def seen_sampled(self, call: SampledCall, context: Tensor) -> None:
         if not self._wanted(call.layer):
             return
-        height, width = self.tracer.size
+        height, width = self.tracer.padded
         weights = call.weights.detach()
         points = torch.cat(
             [

@@ -112,6 +112,38 @@ def test_padding_lies_nowhere_and_its_weight_is_said() -> None:
     assert torch.all(inside.elsewhere == 0)
 
 
+def test_what_the_image_is_padded_by_lies_nowhere() -> None:
+    """An image of 40 x 60 for a network that takes multiples of 32: 64 x 64, of which 5 x 8 of 8 x 8 cells show it."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.last = nn.Conv2d(3, 8, 8, 8), nn.Conv2d(8, 3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found = self.embed(x)
+            tokens = found.flatten(2).transpose(1, 2)[:, None]
+            looked = nn.functional.scaled_dot_product_attention(tokens, tokens, tokens)
+            return self.last(looked[:, 0].transpose(1, 2).reshape(found.shape))
+
+    subject = subject_of(Net(), ("embed",))
+    subject.multiple = 32
+    layer = record_attention(subject, noise_image((40, 60)))[""]
+
+    assert isinstance(layer, DenseAttention)
+    shown = subject.inside(torch.arange(64.0).reshape(1, 1, 8, 8), (40, 60))[0, 0].long()
+    assert layer.grid == tuple(shown.shape) == (5, 8)
+    assert layer.stride == "8"
+    expected = torch.full((8, 8), complex("nan+nanj"))
+    expected[:5] = grid_places(5, 8, (40, 60))
+    torch.testing.assert_close(layer.query_places.reshape(8, 8), expected, equal_nan=True)
+    look = layer.look(39, 59)
+    assert look.cell == (35.5, 55.75)
+    weights = layer.weights[0, :, 4 * 8 + 7]
+    torch.testing.assert_close(look.weights, weights[:, shown.flatten()])
+    torch.testing.assert_close(look.elsewhere, 1 - weights[:, shown.flatten()].sum(-1))
+
+
 def test_a_class_token_lies_nowhere() -> None:
     layer = layers("ViT of timm")[0]
     assert isinstance(layer, DenseAttention)
