@@ -8,7 +8,15 @@ from typing import Any
 from torch import nn
 
 from rsp_lab.frozen.wrappers import unwrapped
-from rsp_lab.models.normalisation import ASSUMED, GIVEN, Normalisation, of_network, of_processor, of_weights
+from rsp_lab.models.normalisation import (
+    ASSUMED,
+    GIVEN,
+    Normalisation,
+    library_of,
+    of_network,
+    of_processor,
+    of_weights,
+)
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject, checked_paths
@@ -31,7 +39,8 @@ def adapt(
 
     Args:
         network: in eval mode. A model of ours is returned as it is, of a panoptic one its semantic branch; a subject
-            too. What ``torch.compile`` or a parallel form put around a network is taken off.
+            too, and both with nothing else given. A class that is derived from a library's is one of that library.
+            What ``torch.compile`` or a parallel form put around a network is taken off.
         class_names: in the order of the logits, or by number from 0 (``id2label``); each its own. Hugging Face's
             networks name their own; for others they are needed.
         cut: the tensors in which answers are taken apart, e.g. ``("encoder[2]", "encoder[3]")``. Found for smp (the
@@ -59,11 +68,17 @@ def adapt(
     if isinstance(network, nn.Module):
         network = unwrapped(network)
     if isinstance(network, Segmenter | PanopticSegmenter | Subject):
+        given = {"class_names": class_names, "cut": cut, "output": output, "mean": mean, "std": std}
+        given |= {"processor": processor, "weights": weights, "hold": hold or None, "name": name or None}
+        if said := [word for word, value in given.items() if value is not None]:
+            raise ValueError(
+                f"{network.name} says all this itself, so {', '.join(said)} would change nothing: "
+                + ("adapt its network, subject.network." if isinstance(network, Subject) else "leave it out.")
+            )
         return network.semantic
     if not isinstance(network, nn.Module):
         raise ValueError(f"a network must be a torch.nn.Module, got {type(network).__name__}.")
-    library = type(network).__module__.partition(".")[0]
-    known = _READERS.get(library, _anything)(network)
+    known = _known(network)
     pixels, categories = _normalisation(network, mean, std, processor, weights)
     names = class_names if class_names is not None else categories or known.get("class_names")
     if names is None:
@@ -113,28 +128,40 @@ def _normalisation(
     return of_network(network) or ASSUMED, None
 
 
-def _anything(network: nn.Module) -> dict[str, Any]:
-    return {}
+def _known(network: nn.Module) -> dict[str, Any]:
+    """What is known of a network of a library, or of a class that was derived from one of its classes."""
+    library = library_of(network)
+    found = _READERS[library](network) if library else {}
+    own = next(cls for cls in type(network).__mro__ if "forward" in vars(cls))
+    if not own.__module__.startswith(library):
+        # A forward pass of the class's own may answer something else than the library's.
+        found.pop("output", None)
+    return found
 
 
 def _smp(network: Any) -> dict[str, Any]:
     """The encoder answers a list of maps, the image itself first; most networks take multiples of its stride only."""
+    if not hasattr(network, "encoder"):
+        return {}
     depth = len(network.encoder.out_channels)
     multiple = network.encoder.output_stride if network.requires_divisible_input_shape else 1
     return {"cut": tuple(f"encoder[{index}]" for index in range(1, depth)), "multiple": multiple}
 
 
 def _torchvision(network: Any) -> dict[str, Any]:
+    if not hasattr(network, "backbone") or not hasattr(network, "classifier"):  # for other tasks
+        return {}
     # Of LRASPP: low and high; of the others: out, and aux, which leads elsewhere.
     keys = ("low", "high") if hasattr(network.classifier, "low_classifier") else ("out",)
     return {"cut": tuple(f"backbone[{key}]" for key in keys), "output": "out"}
 
 
 def _hugging_face(network: Any) -> dict[str, Any]:
-    if hasattr(network.config, "mask_feature_size"):
+    config = getattr(network, "config", None)
+    if hasattr(config, "mask_feature_size"):
         return _mask_classifier(network)
     found: dict[str, Any] = {"output": "logits"}
-    labels = getattr(network.config, "id2label", None)
+    labels = getattr(config, "id2label", None)
     if labels:
         found["class_names"] = tuple(labels[index] for index in sorted(labels))
     modules = dict(network.named_modules())
@@ -150,7 +177,9 @@ def _mask_classifier(network: Any) -> dict[str, Any]:
     """Mask2Former and MaskFormer: a mask is the product of a query's embedding, which is held, and the pixels'."""
     config, modules = network.config, dict(network.named_modules())
     queries = getattr(config, "num_queries", None) or config.decoder_config.num_queries
-    encoder = next(path for path in modules if path.endswith("pixel_level_module.encoder"))
+    encoder = next((path for path in modules if path.endswith("pixel_level_module.encoder")), None)
+    if encoder is None:  # a part of one
+        return {}
     return {
         "output": "masks_queries_logits",
         "class_names": tuple(f"query {number}" for number in range(queries)),

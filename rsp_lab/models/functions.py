@@ -19,6 +19,7 @@ from torch import nn
 from rsp_lab.files import FileError, digest
 from rsp_lab.models.adapt import adapt
 from rsp_lab.models.class_names import checked_class_names
+from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 
@@ -173,7 +174,8 @@ class FunctionConfig:
         Raises:
             ValueError: if it is none of another make, or not of these classes.
         """
-        own = network if isinstance(network, Subject) else adapt(network, class_names=self.class_names)
+        ours = isinstance(network, Subject | Segmenter | PanopticSegmenter)
+        own = adapt(network) if ours else adapt(network, class_names=self.class_names)
         if isinstance(own, Segmenter):
             raise ValueError(f"{self.function} makes a model of rsp_lab: give its configuration, a SegmenterConfig.")
         if own.class_names != self.class_names:

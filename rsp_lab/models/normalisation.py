@@ -18,12 +18,20 @@ from torch import Tensor, nn
 from rsp_lab.files import read_json
 from rsp_lab.models.subject import IMAGENET
 
+LIBRARIES = ("segmentation_models_pytorch", "torchvision", "transformers")
+"""Whose networks say something of themselves."""
 _COLOURS = ((200, 30, 90), (15, 160, 240))
 GIVEN = "given"
 """The source of a mean and std that the caller gives."""
 _GAP = 2e-3
 """How far what comes out may be from what is expected, in units of the network's input."""
 _REMEDY = "give mean and std of RGB in [0, 1], and let the network, or a module round it, do what goes beyond that"
+
+
+def library_of(network: nn.Module) -> str:
+    """The first of :data:`LIBRARIES` that a network's class is of or derived from; empty for any other."""
+    modules = (cls.__module__.partition(".")[0] for cls in type(network).__mro__)
+    return next((module for module in modules if module in LIBRARIES), "")
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ def of_network(network: nn.Module) -> Normalisation | None:
     Raises:
         ValueError: for what is said and does not normalise RGB in [0, 1] channel by channel.
     """
-    library = type(network).__module__.partition(".")[0]
+    library = library_of(network)
     config: Any = getattr(network, "config", None)
     if library == "transformers":
         saved = _saved_json(str(getattr(config, "_name_or_path", "") or ""), "preprocessor_config.json")
@@ -167,7 +175,8 @@ def _of_saved_processor(saved: Mapping[str, Any]) -> Normalisation:
     source = f"the saved image processor {saved.get('image_processor_type', '')}".rstrip()
     if wrong := [flag for flag in ("do_flip_channel_order", "rescale_offset", "do_grayscale") if saved.get(flag)]:
         raise ValueError(f"{source} does more than normalise RGB channel by channel ({wrong[0]}): {_REMEDY}.")
-    factor = float(saved.get("rescale_factor", 1 / 255)) if saved.get("do_rescale", True) else 1.0
+    given = saved.get("rescale_factor")
+    factor = (1 / 255 if given is None else float(given)) if saved.get("do_rescale", True) else 1.0
     mean, std = (saved["image_mean"], saved["image_std"]) if saved.get("do_normalize", True) else (0.0, 1.0)
     return Normalisation.of(mean, std, source, scale=255 * factor)
 

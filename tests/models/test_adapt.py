@@ -179,6 +179,71 @@ def test_what_names_no_module_and_no_part(words: dict[str, Any], message: str) -
         adapt(Net(), class_names=("a", "b"), **words)
 
 
+def small_segformer(library: Any) -> Any:
+    return library.SegformerConfig(
+        depths=[1] * 4, hidden_sizes=[8, 16, 16, 32], num_attention_heads=[1, 2, 2, 4], id2label={0: "road", 1: "car"}
+    )
+
+
+def test_a_class_derived_from_a_librarys_is_one_of_it() -> None:
+    smp: Any = pytest.importorskip("segmentation_models_pytorch", reason="smp, of the extra foreign, is not installed")
+    transformers: Any = pytest.importorskip("transformers", reason="transformers, of the extra foreign, is missing")
+
+    class Pyramid(smp.FPN):
+        pass
+
+    class Plain(transformers.SegformerForSemanticSegmentation):
+        pass
+
+    class Enlarged(transformers.SegformerForSemanticSegmentation):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.interpolate(super().forward(x).logits, x.shape[-2:])
+
+    pyramids = [cls("resnet18", encoder_weights=None, classes=2).eval() for cls in (smp.FPN, Pyramid)]
+    config = small_segformer(transformers)
+    networks = [cls(config).eval() for cls in (transformers.SegformerForSemanticSegmentation, Plain, Enlarged)]
+    fpn, pyramid = (adapt(network, class_names=("a", "b")) for network in pyramids)
+    segformer, plain, enlarged = map(adapt, networks)
+
+    assert (
+        (pyramid.cut, pyramid.multiple) == (fpn.cut, fpn.multiple) == (tuple(f"encoder[{i}]" for i in range(1, 6)), 32)
+    )
+    for subject in (segformer, plain, enlarged):
+        assert subject.class_names == ("road", "car")
+        assert subject.cut == tuple(f"segformer.stages.{stage}" for stage in range(4))
+    assert [tuple(one(IMAGE).shape[-2:]) for one in (segformer, plain, enlarged)] == [(16, 24), (16, 24), (64, 96)]
+    assert pyramid(noise_image((33, 40))).shape[-2:] == (33, 40)
+
+
+def test_networks_for_other_tasks_and_parts_of_networks_ask_for_their_cut() -> None:
+    from torchvision.models import resnet18
+
+    smp: Any = pytest.importorskip("segmentation_models_pytorch", reason="smp, of the extra foreign, is not installed")
+    parts = [resnet18(num_classes=2), smp.encoders.get_encoder("resnet18", weights=None)]
+    transformers: Any = pytest.importorskip("transformers", reason="transformers, of the extra foreign, is missing")
+    whole = transformers.SegformerForSemanticSegmentation(small_segformer(transformers))
+    decoder = next(
+        m for name, m in mask_classifier("Mask2Former").named_modules() if name.endswith("pixel_level_module")
+    )
+    parts += [whole.decode_head, whole.decode_head.linear_fuse, decoder]
+    for part in parts:
+        with pytest.raises(ValueError, match="give cut, paths of modules"):
+            adapt(part.eval(), class_names=("a", "b"))
+
+
+def test_what_would_change_nothing_of_a_subject_or_a_model_of_ours_is_refused() -> None:
+    subject = adapt(nn.Conv2d(3, 2, 1), class_names=("a", "b"), cut=("",))
+    model = rl.load("scenes-rsp4-tiny")
+    assert adapt(subject) is subject
+    assert adapt(model) is model
+    with pytest.raises(
+        ValueError, match=r"so class_names, cut would change nothing: adapt its network, subject\.network"
+    ):
+        adapt(subject, class_names=("c", "d"), cut="x")
+    with pytest.raises(ValueError, match=r"scenes-rsp4-tiny says all this itself, so mean, std .* leave it out"):
+        adapt(model, mean=(0, 0, 0), std=(1, 1, 1))
+
+
 def test_libraries_say_what_they_know_and_the_rest_is_asked() -> None:
     with pytest.raises(ValueError, match="does not name its classes"):
         adapt(nn.Conv2d(3, 2, 1))

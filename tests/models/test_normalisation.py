@@ -152,6 +152,14 @@ def test_a_processor_that_was_saved_beside_the_weights_is_read(transformers, tmp
     by_hand = adapt(network, processor=processor)
     assert torch.allclose(subject.mean, by_hand.mean)
     assert torch.allclose(subject.std, by_hand.std)
+
+    class Derived(transformers.SegformerForSemanticSegmentation):
+        pass
+
+    assert torch.equal(adapt(Derived.from_pretrained(tmp_path).eval()).mean, subject.mean)
+    saved = tmp_path / "preprocessor_config.json"
+    saved.write_text(json.dumps(json.loads(saved.read_text()) | {"rescale_factor": None}))
+    assert torch.allclose(adapt(network).mean.flatten(), torch.tensor([0.1, 0.2, 0.3]))
     transformers.MobileViTImageProcessor().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"more than normalise RGB channel by channel \(do_flip_channel_order\)"):
         adapt(network)
