@@ -27,7 +27,8 @@ def read_label(source: Source, table: ClassTable, max_pixels: int = MAX_PIXELS) 
     - a palette of colours: the index;
     - a palette of grey values only: the grey value. Image programs permute the indices when they make a palette of a
       grey picture, and the picture is what they keep;
-    - grey of less than 8 bits: the number as stored or as scaled up to 255, whichever the table declares.
+    - grey of less than 8 bits, and black and white of a palette: the number as stored or as scaled up to 255, whichever
+      the table declares.
 
     Raises:
         ImageError: if the file cannot be read, has a format that changes ids, holds colours instead of ids, can be read
@@ -49,7 +50,7 @@ def read_label(source: Source, table: ClassTable, max_pixels: int = MAX_PIXELS) 
     labels = [to_train.astype(np.uint8)[raw] for raw in declared]
     if any((other != labels[0]).any() for other in labels[1:]):
         raise ImageError(
-            f"{name}: grey of less than 8 bits can be read in two ways here, as ids {_few(declared[0])} or "
+            f"{name}: so few grey values can be read in two ways here, as ids {_few(declared[0])} or "
             f"{_few(declared[1])}. Save the ids as PNG, grey, 8 bits."
         )
     return torch.from_numpy(labels[0])
@@ -60,7 +61,7 @@ def _readings(image: Image.Image, name: str) -> tuple[list[np.ndarray], str]:
     bits, stored = _grey_bits(image), stored_as(image)
     image = decoded(image, name)
     if image.mode == "P":
-        return _of_palette(image)
+        return _of_palette(image, name)
     values = np.array(image)
     if bits is not None:
         top = 2**bits - 1
@@ -78,14 +79,23 @@ def _readings(image: Image.Image, name: str) -> tuple[list[np.ndarray], str]:
     return [raw], ""
 
 
-def _of_palette(image: Image.Image) -> tuple[list[np.ndarray], str]:
+def _of_palette(image: Image.Image, name: str) -> tuple[list[np.ndarray], str]:
     indices = np.array(image)
     colours = np.zeros((256, 3), dtype=np.int64)
     palette = np.array(image.getpalette("RGB"), dtype=np.int64).reshape(-1, 3)
     colours[: len(palette)] = palette
     if (palette != palette[:, :1]).any():
         return [indices.astype(np.int64)], ""
-    return [colours[indices, 0]], " Its palette is grey, so its grey values are its ids, not the palette's indices."
+    used = np.unique(indices)
+    if len(np.unique(colours[used, 0])) < len(used):
+        raise ImageError(
+            f"{name}: its palette has one grey for several of the indices {_few(used)}, so that neither say the ids. "
+            "Save the ids as PNG, grey, 8 bits."
+        )
+    greys = colours[indices, 0]
+    if np.isin(greys, (0, 255)).all() and (greys != indices).any():  # the picture that one bit of grey makes
+        return [greys // 255, greys], ""
+    return [greys], " Its palette is grey, so its grey values are its ids, not the palette's indices."
 
 
 def _of_channels(values: np.ndarray, image: Image.Image, stored: str, name: str) -> np.ndarray:

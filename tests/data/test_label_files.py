@@ -176,6 +176,28 @@ def test_few_bits_of_grey_that_can_be_read_in_two_ways_are_refused() -> None:
     assert "two ways" in refusal(stored(Image.new("1", (4, 4), 1)), with_void)
 
 
+def test_black_and_white_is_one_bit_of_grey_in_a_palette_too() -> None:
+    """Programs store one and the same picture either way, and in either order of the two colours."""
+    mask = np.array([[0, 1, 1], [1, 0, 0]], np.uint8)
+    plain = ClassTable("t", ("a", "b"), ((0, 0, 0), (9, 9, 9)), raw_ids=((0, 0), (1, 1)))
+    scaled = ClassTable("t", ("a", "b"), ((0, 0, 0), (9, 9, 9)), raw_ids=((0, 0), (255, 1)))
+    with_void = ClassTable("t", ("a", "b"), ((0, 0, 0), (9, 9, 9)), raw_ids=((0, 0), (1, 1), (255, 255)))
+    black_first, white_first = [0, 0, 0, 255, 255, 255], [255, 255, 255, 0, 0, 0]
+    for image in (Image.fromarray(mask > 0), palette(mask, black_first), palette(1 - mask, white_first)):
+        for table in (plain, scaled):
+            np.testing.assert_array_equal(read_label(stored(image), table).numpy(), mask)
+        assert "two ways here, as ids 0, 1 or 0, 255" in refusal(stored(image), with_void)
+    # All greys, each under its own index: black and white among them are ids 0 and 255.
+    ramp = palette(255 * mask, [value for value in range(256) for _ in range(3)])
+    np.testing.assert_array_equal(read_label(stored(ramp), with_void).numpy(), 255 * mask)
+
+
+@pytest.mark.parametrize("entries", [[0] * 36, [0, 0, 0, 255, 255, 255] + [0] * 30], ids=["black", "black and white"])
+def test_a_grey_palette_that_shows_indices_alike_is_refused(entries: list[int]) -> None:
+    said = refusal(stored(palette(IDS, entries)))
+    assert "one grey for several of the indices 0 to 3, 5, 7 to 11" in said
+
+
 def test_unknown_class_ids_are_named(tmp_path: Path) -> None:
     path = tmp_path / "label.png"
     Image.fromarray(np.array([[0, 12], [254, 3]], np.uint8)).save(path)
