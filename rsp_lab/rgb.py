@@ -139,7 +139,12 @@ def _as_tensor(image: object) -> Tensor:
 def _of_pil(image: Image.Image) -> Tensor:
     if image.mode != "RGB":
         raise ValueError(f"got a PIL image of mode {image.mode!r}, expected RGB: pass image.convert('RGB').")
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    try:
+        pixels = np.array(image)
+    except Exception as error:  # of an opened file they are read now, and decoders raise whatever damage leads them to
+        why = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise ValueError(f"the PIL image cannot be read to its end ({why}). Copy or download it again.") from error
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
 def _of_array(image: np.ndarray) -> Tensor:

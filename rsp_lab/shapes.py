@@ -239,7 +239,9 @@ def plain_mask(mask: object) -> Bool[Tensor, "y x"]:
     Raises:
         ValueError: unless it is bool with the axes y x.
     """
-    given = torch.from_numpy(mask) if isinstance(mask, np.ndarray) and mask.dtype == np.bool_ else mask
+    is_array = isinstance(mask, np.ndarray) and mask.dtype == np.bool_
+    # A copy: an array may be read-only, or mirrored by negative strides.
+    given = torch.from_numpy(np.array(mask, order="C")) if is_array else mask
     if isinstance(given, Tensor) and given.dtype == torch.bool and given.ndim == 2:
         return given
     kind, shape = (getattr(given, name, None) for name in ("dtype", "shape"))

@@ -149,6 +149,14 @@ def test_what_is_no_image_is_refused_with_its_remedy(name: str) -> None:
         assert len(str(refused.value).splitlines()) == 1
 
 
+def test_a_pil_image_whose_file_is_cut_short_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(256, size=(40, 50, 3), dtype=np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:3000])
+    with Image.open(file) as image, pytest.raises(ValueError, match=r"cannot be read to its end .* Copy or download"):
+        rgb_batch(image)
+
+
 def test_one_image_is_no_batch() -> None:
     assert len(rgb_batch(torch.rand(2, 3, 4, 5))) == 2
     for border in (one_image, rgb_pixels):

@@ -20,6 +20,7 @@ from rsp_lab.shapes import (
     level_name,
     level_names,
     pixel_to_cell,
+    plain_mask,
     resizing_shares,
     step_digits,
     step_levels,
@@ -184,6 +185,16 @@ def test_counts_of_any_kind_of_whole_number() -> None:
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             checked_count("n", given, 1, "1 is the default")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_mask_of_numpy_is_taken_however_it_lies_in_memory() -> None:
+    mask = np.arange(12).reshape(3, 4) % 5 == 0
+    expected = torch.from_numpy(mask.copy())
+    kept = mask.copy()
+    kept.flags.writeable = False
+    for one in (mask, kept, np.asfortranarray(mask), mask[::-1, ::-1].copy()[::-1, ::-1]):
+        assert torch.equal(plain_mask(one), expected)
 
 
 def test_steps_in_words() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from rsp_lab.capture.hooks import PointHook, attached
@@ -155,11 +157,11 @@ def run_with_capture(
         output = model(*inputs, **kwargs)
     recorder.check_reached(selected)
     recorder.check_unchanged()
-    given = _tensors((inputs, kwargs))
     if detach:
+        given = _tensors((inputs, kwargs))
         recorder.own_memory(chain(given, _tensors(output), model.parameters(), model.buffers()))
-    image = next(((tensor.shape[-2], tensor.shape[-1]) for tensor in given if tensor.ndim >= 2), None)
-    return output, Record(recorder.entries, image, {"model": type(model).__name__, "training": mode})
+    size = _image_size((inputs, kwargs))
+    return output, Record(recorder.entries, size, {"model": type(model).__name__, "training": mode})
 
 
 def _disjoint(sites: Iterable[Site]) -> list[Site]:
@@ -180,6 +182,16 @@ def _tensors(value: Any) -> list[Tensor]:
 
     map_tensors(value, visit)
     return found
+
+
+def _image_size(given: Any) -> tuple[int, int] | None:
+    """Rows and columns of the first image, or of whatever else has two axes, in nested arguments; None without one."""
+    if isinstance(given, Image.Image):
+        return given.height, given.width
+    if isinstance(given, Tensor | np.ndarray):
+        return (given.shape[-2], given.shape[-1]) if given.ndim >= 2 else None
+    parts = given.values() if isinstance(given, Mapping) else given if isinstance(given, tuple | list) else ()
+    return next((size for part in parts if (size := _image_size(part)) is not None), None)
 
 
 def _address(tensor: Tensor) -> int | None:

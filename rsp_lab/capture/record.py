@@ -113,13 +113,15 @@ class Record(Mapping[str, Tensor], Summarised):
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(y, x) of the input image in pixels: the last two axes of the first input tensor.
+        """(y, x) of the input image in pixels: the last two axes of the first tensor or array, or of a PIL image.
 
         Raises:
-            ValueError: if the network was not given a tensor with two or more axes.
+            ValueError: if the network was given nothing with two or more axes.
         """
         if self._image_size is None:
-            raise ValueError("this record has no image size: no input of the run was a tensor with axes y and x.")
+            raise ValueError(
+                "this record has no image size: no input of the run was an image, or a tensor with axes y and x."
+            )
         return self._image_size
 
     def select(self, *patterns: str) -> Record:

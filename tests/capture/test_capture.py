@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torchvision.models.segmentation import deeplabv3_resnet50
 
 from rsp_lab.capture.capture import run_with_capture
+from rsp_lab.models.weights import load
 from rsp_lab.shapes import Tap
 
 
@@ -24,6 +27,15 @@ def test_record_holds_what_flowed_in_order_of_computation(toy, image):
     assert record.stride("p2") == 2
     assert record.image_size == (22, 26)
     assert record.meta == {"model": "Toy", "training": False}
+
+
+@pytest.mark.parametrize("given", ["tensor", "numpy", "PIL", "by name"])
+def test_the_size_of_an_image_is_known_whatever_kind_it_is(given):
+    pixels = np.random.default_rng(0).integers(256, size=(3, 64, 80), dtype=np.uint8)
+    image = {"tensor": torch.from_numpy(pixels), "PIL": Image.fromarray(pixels.transpose(1, 2, 0))}.get(given, pixels)
+    arguments, words = ((), {"image": image}) if given == "by name" else ((image,), {})
+    _, record = run_with_capture(load("scenes-rsp4-tiny"), *arguments, taps="step43.weights", **words)
+    assert record.image_size == (64, 80)
 
 
 def test_a_selected_tap_listens_and_others_do_not(toy, image):
