@@ -138,7 +138,7 @@ class HubSegmenter(Segmenter, ModelHubMixin):
         if not isinstance(model, Segmenter):
             raise ValueError(f"{path} holds a network of another make: read it with rl.load.")
         model.name = Path(model_id).name
-        return cls.of(model, weights.read_header(path)[1])
+        return cls.of(model, weights.read_header(path)[1], dtype=weights.stored_dtype(path))
 
 
 def card_text(model: HubSegmenter) -> str:

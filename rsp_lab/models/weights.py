@@ -47,6 +47,8 @@ _METADATA: dict[str, type] = {
     "seed": int,
 }
 """Types of the facts that programs read; others are free."""
+_DTYPES = {"F16": torch.float16, "BF16": torch.bfloat16, "F32": torch.float32, "F64": torch.float64}
+"""Of floating-point tensors, as safetensors calls them."""
 _WRAPPERS = ("module", "_orig_mod", "ema_model")
 """Attributes under which wrappers of torch and of common libraries hold the network."""
 
@@ -110,11 +112,11 @@ def _plain_name(name: str) -> str:
 
 
 def _stored(name: str, value: Tensor, dtype: torch.dtype) -> Tensor:
-    if not value.is_floating_point():
-        return value.detach().cpu().contiguous()
+    """On the CPU in memory of its own, which tied weights share and safetensors does not take."""
     check_finite(name, value)
-    stored = value.detach().to("cpu", dtype).contiguous()
-    if not bool(stored.isfinite().all()):
+    kept = dtype if value.is_floating_point() else value.dtype
+    stored = value.detach().to("cpu", kept, copy=True, memory_format=torch.contiguous_format)
+    if value.is_floating_point() and not bool(stored.isfinite().all()):
         largest = float(value.abs().max())
         raise WeightsError(f"{name}: values up to {largest:.3g} do not fit {dtype}. Save with dtype=torch.float32.")
     return stored
@@ -207,6 +209,12 @@ def raw_header(name_or_path: str | Path) -> SafetensorsHeader:
         return read_safetensors_header(path, "weights file")
     except FileError as error:
         raise WeightsError(str(error)) from error
+
+
+def stored_dtype(name_or_path: str | Path) -> torch.dtype:
+    """Of the floating-point tensors of a weights file, the first of them; raises as :func:`raw_header`."""
+    dtypes = (facts.dtype for facts in raw_header(name_or_path).tensors.values())
+    return next((_DTYPES[dtype] for dtype in dtypes if dtype in _DTYPES), torch.float32)
 
 
 def read_header(name_or_path: str | Path) -> tuple[WholeConfig, dict[str, Any]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from rsp_lab.models import weights
+from rsp_lab.models.adapt import adapt
 from rsp_lab.models.functions import FunctionConfig, called, file_functions, made_network
 from rsp_lab.models.subject import Subject
 from tests.kit.networks import noise_image
@@ -44,6 +46,7 @@ def _private():
     return None
 """
 CLASSES = ("a", "b")
+IMAGE = noise_image((8, 12))
 
 
 @pytest.fixture
@@ -105,6 +108,25 @@ def test_its_weights_need_the_network_and_run_no_code(file: Path, tmp_path: Path
         weights.load(path, made_network(f"{file}:wider"))
     with pytest.raises(weights.WeightsError, match="describes its whole network: give none"):
         weights.load("scenes-rsp4-tiny", other)
+
+
+def test_tied_weights_are_kept_in_any_precision(tmp_path: Path) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+            self.last.weight = self.first.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.first(x))
+
+    names = ("a", "b", "c")
+    config = FunctionConfig("mine.py:tied", names)
+    for dtype in (torch.float32, torch.float16):
+        model = config.fitted(adapt(Tied().to(dtype).float().eval(), class_names=names, cut="first"))
+        weights.save(model, tmp_path / "tied.safetensors", {}, dtype)
+        again = adapt(Tied().eval(), class_names=names, cut="first")
+        assert torch.equal(weights.load(tmp_path / "tied.safetensors", again)(IMAGE), model(IMAGE))
 
 
 def test_what_is_no_network_of_these_classes_is_refused(file: Path) -> None:

@@ -45,8 +45,12 @@ def test_full_precision_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
     model = weights.load("camvid-rsp4-tiny")
     with torch.no_grad():
         next(model.parameters()).mul_(1.0001)
-    hub.HubSegmenter.of(model, dtype=torch.float32).save_pretrained(tmp_path)
-    assert torch.equal(hub.HubSegmenter.from_pretrained(tmp_path)(noise_image()), model(noise_image()))
+    hub.HubSegmenter.of(model, dtype=torch.float32).save_pretrained(tmp_path / "first")
+    again = hub.HubSegmenter.from_pretrained(tmp_path / "first")
+    assert torch.equal(again(noise_image()), model(noise_image()))
+    again.save_pretrained(tmp_path / "second")
+    assert torch.equal(hub.HubSegmenter.from_pretrained(tmp_path / "second")(noise_image()), model(noise_image()))
+    assert "Weights are in\nfloat32." in (tmp_path / "second" / "README.md").read_text()
 
 
 def test_a_card_of_the_readers_stays_and_another_librarys_model_too(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from rsp_lab.data.panoptic.segments import MOST_SEGMENTS
 
 OWN = "own-panoptic"
 """The name of tables whose categories are those of a file and of no table that is known here."""
+_LONGEST_SIDE = 2**31 - 1
+"""Of an image in pixels: what the formats of pictures can say."""
 Box = tuple[float, float, float, float]
 """Left and top edge, width and height, in pixels."""
 
@@ -81,6 +83,8 @@ def parsed_image(entry: dict[str, Any]) -> ImageEntry:
     number = integer(entry, "id", "an image")
     what = f"image {number}"
     size = integer(entry, "height", what, least=1), integer(entry, "width", what, least=1)
+    if max(size) > _LONGEST_SIDE:
+        raise ValueError(f"{what} has {size[0]:,} x {size[1]:,} pixels (rows x columns), which no picture has")
     return ImageEntry(number, file_name(entry, what), size)
 
 

@@ -78,6 +78,8 @@ class InstanceFile:
         rest = scan_json(path, WHAT, {"annotations": add}, remedy=REMEDY)
         if "annotations" not in rest:
             raise FileError(f"{readable_name(path)} is damaged or no {WHAT}: it has no 'annotations'. {REMEDY}")
+        if renamed := _renamed(rest.get("categories"), table):
+            report(renamed)
         if unknown:
             report(
                 f"it has annotations of {len(unknown)} image(s) that the panoptic file does not have: "
@@ -143,6 +145,19 @@ class InstanceFile:
         parsed_box(entry.get("bbox"), what)
         if not is_number(entry.get("area")):
             raise ValueError(f"{what} has no 'area', a number")
+
+
+def _renamed(entries: Any, table: PanopticTable) -> str:
+    """What is wrong with a file's categories if some have the ids of others in the table; empty if nothing is.
+
+    A name that the table does not have may be another word for the same thing.
+    """
+    ids = {category.name: category.id for category in table.categories}
+    for entry in entries if isinstance(entries, list) else ():
+        number, name = (entry.get("id"), entry.get("name")) if isinstance(entry, dict) else (None, None)
+        if isinstance(name, str) and ids.get(name, number) != number:
+            return f"it calls category {number} {name!r}, which is category {ids[name]} of the panoptic file"
+    return ""
 
 
 def write_instances_into(

@@ -39,6 +39,7 @@ def test_a_prediction_says_no_more_than_it_must():
         ({"id": True}, "an image has no 'id'"),
         ({"height": 0}, "image 7 has no 'height', a whole number of at least 1"),
         ({"width": 2.5}, "image 7 has no 'width'"),
+        ({"height": 1 << 31}, r"image 7 has 2,147,483,648 x \d+ pixels \(rows x columns\), which no picture has"),
         ({"file_name": ""}, "image 7 has no 'file_name'"),
         ({"file_name": "../a.jpg"}, "lies outside the data set's folder"),
         ({"file_name": "/a.jpg"}, "lies outside the data set's folder"),

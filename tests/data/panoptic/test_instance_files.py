@@ -66,6 +66,10 @@ def test_an_instance_whose_mask_has_no_pixel_is_left_out(file):
             lambda data: data["annotations"][0].update(image_id=7),
             r"1 image\(s\) that the panoptic file does not have: 7",
         ),
+        (
+            lambda data: data.update(categories=[{"id": 1, "name": "human"}, {"id": 2, "name": "dog"}]),
+            f"it calls category 2 'dog', which is category {DOG} of the panoptic file",
+        ),
     ],
 )
 def test_files_that_make_no_sense_are_not_opened(file, edit, message):
