@@ -8,9 +8,11 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -61,8 +63,9 @@ def called(name: str | Path) -> Any:
         known = ", ".join(functions) or "none"
         raise ValueError(f"{file} has no function {function!r} without arguments. Functions in it: {known}.")
     try:
-        return functions[function]()
-    except Exception as error:  # whatever a file of the reader's raises
+        with _at_home(file):
+            return functions[function]()
+    except (Exception, SystemExit) as error:  # whatever a file of the reader's raises
         raise ValueError(f"{function} of {file} failed: {type(error).__name__}: {error}") from error
 
 
@@ -105,23 +108,64 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
 def _module_of(file: Path) -> ModuleType:
     """The file as a module of its own name, with its folder first where it looks for others; run once a content."""
     name = f"rsp_lab_models_{digest(str(file.resolve()), file.read_bytes())}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    folder = str(file.resolve().parent)
-    sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever a file of the reader's raises
-        del sys.modules[name]
-        raise ValueError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.remove(folder)
-    return module
+    with _at_home(file):
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException as error:
+            # What ran in part only is not found again.
+            del sys.modules[name]
+            if not isinstance(error, Exception | SystemExit):
+                raise
+            raise ValueError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+        return module
+
+
+_RUNNING = RLock()
+"""Held while a file runs: modules, and where they are looked for, are those of all threads."""
+_NEIGHBOURS: dict[Path, dict[str, ModuleType]] = {}
+"""Modules that files have imported from their own folder, by that folder and their names."""
+
+
+@contextmanager
+def _at_home(file: Path) -> Iterator[None]:
+    """In force, imports find what lies beside a file, and not what lies under the same name beside another one."""
+    folder = file.resolve().parent
+    with _RUNNING:
+        own = _NEIGHBOURS.setdefault(folder, {})
+        others = {
+            name: module
+            for home, found in _NEIGHBOURS.items()
+            for name, module in found.items()
+            if home != folder and sys.modules.get(name) is module
+        }
+        for name in others:
+            del sys.modules[name]
+        sys.modules.update(own)
+        before = set(sys.modules)
+        sys.path.insert(0, str(folder))
+        try:
+            yield
+        finally:
+            sys.path.remove(str(folder))
+            for name in sys.modules.keys() - before:
+                package = name.partition(".")[0]
+                if (package in own or package not in before) and _lies_in(folder, package):
+                    own[name] = sys.modules[name]
+            sys.modules.update(others)
+
+
+def _lies_in(folder: Path, package: str) -> bool:
+    """Whether a module that is part of no other one is a file or a folder in this folder."""
+    module = sys.modules.get(package)
+    file, inside = getattr(module, "__file__", None), getattr(module, "__path__", ())
+    return (file is not None and Path(file).parent == folder) or folder / package in map(Path, inside)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +73,62 @@ def test_what_cannot_be_called_is_said(file: Path) -> None:
             called(name)
     with pytest.raises(ValueError, match=r"nothing of .* answers a int, expected a network"):
         made_network(f"{file}:nothing")
+
+
+@pytest.fixture
+def neighbours(tmp_path: Path) -> Iterator[list[Path]]:
+    """Two versions of one project: files of the same names, in folders of their own."""
+    files = []
+    for version, kernel in (("one", 1), ("two", 3)):
+        package = tmp_path / version / "neighbour"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "layers.py").write_text(f"from torch.nn import Conv2d\ndef layer(): return Conv2d(3, 2, {kernel})\n")
+        (package.parent / "alone.py").write_text("from neighbour.layers import layer\n")
+        files.append(package.parent / "models.py")
+        files[-1].write_text(
+            "from alone import layer\n\ndef net():\n    return layer()\n\n"
+            "def late():\n    from neighbour import layers\n    import later\n    return layers.layer()\n"
+        )
+        (package.parent / "later.py").touch()
+    path, modules = list(sys.path), set(sys.modules)
+    yield files
+    assert sys.path == path
+    for name in set(sys.modules) - modules:
+        if name.partition(".")[0] in ("alone", "later", "neighbour"):
+            del sys.modules[name]
+
+
+def test_a_file_finds_what_lies_beside_it_and_not_what_lies_beside_another(neighbours: list[Path]) -> None:
+    for function in ("net", "late"):
+        for file, kernel in zip((*neighbours, *neighbours), (1, 3, 1, 3), strict=True):
+            made = made_network(f"{file}:{function}")
+            assert isinstance(made, nn.Conv2d)
+            assert made.kernel_size == (kernel, kernel)
+
+
+def test_threads_find_a_file_that_has_run_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "slow.py"
+    file.write_text("import time\ntime.sleep(0.3)\n\ndef answer():\n    return 7\n")
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(called, [f"{file}:answer"] * 3)) == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [("SystemExit(3)", ValueError, "cannot be run: SystemExit: 3"), ("KeyboardInterrupt", KeyboardInterrupt, None)],
+)
+def test_a_file_that_ran_in_part_is_not_found_again(
+    tmp_path: Path, error: str, raised: type[BaseException], words: str | None
+) -> None:
+    file = tmp_path / "ends.py"
+    file.write_text(f"def answer():\n    return 7\n\nraise {error}\n")
+    for _ in range(2):
+        with pytest.raises(raised, match=words):
+            called(f"{file}:answer")
+    file.write_text("import sys\n\ndef answer():\n    sys.exit(2)\n")
+    with pytest.raises(ValueError, match=r"answer of .* failed: SystemExit: 2"):
+        called(f"{file}:answer")
 
 
 def test_a_network_is_made_anew_from_the_seed(file: Path) -> None:
