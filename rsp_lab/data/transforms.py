@@ -168,7 +168,7 @@ def draw_box(size: tuple[int, int], config: AugmentConfig, rng: np.random.Genera
     shorter = min(size)
     least, greatest = (round(bound * shorter) for bound in config.scale)
     side = least + config.scale_step * int(rng.integers((greatest - least) // config.scale_step + 1))
-    scaled = (round(size[0] * side / shorter), round(size[1] * side / shorter))
+    scaled = (max(1, round(size[0] * side / shorter)), max(1, round(size[1] * side / shorter)))
     spare = [whole - part for whole, part in zip(scaled, config.crop, strict=True)]
     top, left = (int(rng.integers(min(0, room), max(0, room) + 1)) for room in spare)
     return CropBox(scaled, top, left)

@@ -143,9 +143,14 @@ def _smp(network: Any) -> dict[str, Any]:
     """The encoder answers a list of maps, the image itself first; most networks take multiples of its stride only."""
     if not hasattr(network, "encoder"):
         return {}
-    depth = len(network.encoder.out_channels)
-    multiple = network.encoder.output_stride if network.requires_divisible_input_shape else 1
-    return {"cut": tuple(f"encoder[{index}]" for index in range(1, depth)), "multiple": multiple}
+    encoder, count = network.encoder, len(network.encoder.out_channels)
+    multiple = encoder.output_stride if network.requires_divisible_input_shape else 1
+    # With a classifier of whole images beside it, it answers both.
+    found = {"output": 0} if getattr(network, "classification_head", None) is not None else {}
+    if hasattr(encoder, "has_prefix_tokens"):
+        # DPT's transformer answers its maps and its other tokens, and the decoder halves the last map and doubles it.
+        return found | {"cut": tuple(f"encoder[0][{index}]" for index in range(count)), "multiple": 2 * multiple}
+    return found | {"cut": tuple(f"encoder[{index}]" for index in range(1, count)), "multiple": multiple}
 
 
 def _torchvision(network: Any) -> dict[str, Any]:

@@ -75,6 +75,12 @@ def test_outside_the_image_is_padding_that_is_ignored():
     assert torch.allclose(pixels[:, ~inside], torch.tensor(PADDING_RGB)[:, None] / 255)
 
 
+def test_the_smallest_image_scaled_down_is_one_pixel():
+    assert draw_box((1, 3), AugmentConfig(crop=(8, 8), scale=(0.3, 0.4)), sample_rng(0, 0, 0)).scaled == (1, 1)
+    small = Sample("s", torch.zeros(3, 1, 3, dtype=torch.uint8), torch.zeros(1, 3, dtype=torch.uint8))
+    assert augment(small, AugmentConfig(crop=(8, 8), scale=(0.3, 0.4)), sample_rng(0, 0, 0)).image.shape == (3, 8, 8)
+
+
 def test_scales_of_the_paper():
     config = AugmentConfig(crop=(512, 1024))
     sides = {draw_box((1024, 2048), config, sample_rng(0, step, 0)).scaled for step in range(2000)}

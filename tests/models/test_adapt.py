@@ -215,6 +215,24 @@ def test_a_class_derived_from_a_librarys_is_one_of_it() -> None:
     assert pyramid(noise_image((33, 40))).shape[-2:] == (33, 40)
 
 
+def test_answers_of_smp_that_are_no_single_tensor_are_known() -> None:
+    """A classifier beside the decoder, and the transformer of DPT with its class token."""
+    smp: Any = pytest.importorskip("segmentation_models_pytorch", reason="smp, of the extra foreign, is not installed")
+    torch.manual_seed(0)
+    beside = smp.FPN("resnet18", encoder_weights=None, classes=2, aux_params={"classes": 4})
+    transformer = smp.DPT("tu-vit_tiny_patch16_224", encoder_weights=None, classes=2, dynamic_img_size=True)
+    image = noise_image((40, 70))
+    for network in (beside, transformer):
+        subject = adapt(network.eval(), class_names=("a", "b"))
+        assert subject.padded_size((40, 70)) == (64, 96)
+        ledger = rl.context_ledger(subject, image, rl.PixelTarget(30, 50))
+        assert ledger.residual < 1e-5
+        with torch.no_grad():
+            answer = network(subject.normalised(image))
+        expected = (answer[0] if isinstance(answer, tuple) else answer)[..., :40, :70]
+        torch.testing.assert_close(subject(image), expected)
+
+
 def test_networks_for_other_tasks_and_parts_of_networks_ask_for_their_cut() -> None:
     from torchvision.models import resnet18
 
