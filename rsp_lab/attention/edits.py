@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from torch import Tensor
 
 from rsp_lab.attention.watch import AttentionCall, AttentionWatch, SampledCall
+from rsp_lab.frozen.modules import answering
 from rsp_lab.models.subject import Subject, check_subject
 
 WeightsEdit = Callable[[Tensor], Tensor]
@@ -47,7 +48,8 @@ def edited_attention(subject: Subject, edits: Mapping[str, WeightsEdit]) -> Iter
             logits = subject(image)
 
     Args:
-        subject: any network; what is compiled in it runs as it was written. Blocks may lie in each other.
+        subject: any network; what is compiled in it runs as it was written. Blocks may lie in each other. Passes on
+            other threads take their own weights.
         edits: by layer, as :func:`~rsp_lab.attention.record.record_attention` names them.
 
     Raises:
@@ -58,20 +60,13 @@ def edited_attention(subject: Subject, edits: Mapping[str, WeightsEdit]) -> Iter
     if not edits:
         raise ValueError("no edit is given: name a layer, and what its weights become.")
     watch = _Editor(subject, edits)
-    plain = subject.answer
 
     def answer(x: Tensor) -> Tensor:
         with watch.pass_of_network():
             return plain(x)
 
-    before = subject.__dict__.get("answer")
-    subject.__dict__["answer"] = answer
-    try:
+    with answering(subject, answer, "answer") as plain:
         yield
-    finally:
-        del subject.__dict__["answer"]
-        if before is not None:
-            subject.__dict__["answer"] = before
     unused = [layer for layer in edits if layer not in watch.ran]
     if unused:
         seen = f"attention was seen in {', '.join(watch.names[:6])}" if watch.names else "no attention was seen"

@@ -6,6 +6,7 @@ import builtins
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -55,14 +56,20 @@ def operation_name(func: Callable[..., Any]) -> str:
     return resolve_name(func) or getattr(func, "__name__", repr(func))
 
 
+def on_this_thread(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """A hook that other threads, which may run the same network, do not call."""
+    home = get_ident()
+    return lambda *given: hook(*given) if get_ident() == home else None
+
+
 @contextmanager
 def module_paths(network: nn.Module) -> Iterator[Callable[[], str]]:
-    """In force, a function that gives the path of the module in which the pass is."""
+    """In force, a function that gives the path of the module in which this thread's pass is."""
     stack: list[str] = []
     with ExitStack() as held:
         for name, module in network.named_modules():
-            entering = module.register_forward_pre_hook(lambda *_, name=name: stack.append(name))
-            leaving = module.register_forward_hook(lambda *_: (stack.pop(), None)[1], always_call=True)
+            entering = module.register_forward_pre_hook(on_this_thread(lambda *_, name=name: stack.append(name)))
+            leaving = module.register_forward_hook(on_this_thread(lambda *_: (stack.pop(), None)[1]), always_call=True)
             held.callback(entering.remove)
             held.callback(leaving.remove)
         yield lambda: stack[-1] if stack else ""

@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from threading import RLock
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rsp_lab.frozen.cut import CutPoint, Place, copied, detached, taken, with_part
-from rsp_lab.frozen.modules import answering, gradients_of, hooked
+from rsp_lab.frozen.modules import answering, gradients_of, hooked, lock_of
 from rsp_lab.frozen.recorder import HeldModule, PassRecorder
 from rsp_lab.frozen.rules import FrozenError, Held
 from rsp_lab.frozen.tape import Recording, Replay, Tape, Watch
@@ -64,8 +63,6 @@ class FrozenNetwork:
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     held: dict[str, HeldModule] = field(default_factory=dict)
-    # While the network runs on what is held, its modules answer otherwise: one thread at a time.
-    _lock: RLock = field(default_factory=RLock, repr=False)
 
     @classmethod
     def record(
@@ -191,7 +188,7 @@ class FrozenNetwork:
     @contextmanager
     def _alone(self, *, parameters: bool = False) -> Iterator[None]:
         """In force, the network runs for this thread alone and as it was written; parameters are in graphs, or not."""
-        with ALL_BITS, self._lock, uncompiled(self.network), gradients_of(self.network, parameters):
+        with ALL_BITS, lock_of(self.network), uncompiled(self.network), gradients_of(self.network, parameters):
             yield
 
     def _by_module(self, cut: Mapping[str, Tensor]) -> dict[str, dict[Place, Tensor]]:
@@ -390,7 +387,7 @@ def _live(frozen: FrozenNetwork, cut: Mapping[str, Tensor]) -> Tape:
 
     with ExitStack() as stack:
         stack.enter_context(ALL_BITS)
-        stack.enter_context(frozen._lock)
+        stack.enter_context(lock_of(frozen.network))
         stack.enter_context(uncompiled(frozen.network))
         for module in {point.module for point in frozen.points.values()}:
             stack.enter_context(hooked(modules[module], after=putting(module)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -175,6 +176,20 @@ def test_a_block_inside_another_leaves_the_outer_one_in_force() -> None:
 
 
 @pytest.mark.usefixtures("unchecked")
+def test_other_threads_take_their_own_weights() -> None:
+    subject, image = family("ViT of timm"), noise_image(SIZE)
+    layers = list(record_attention(subject, image))
+    with torch.no_grad(), ThreadPoolExecutor(1) as pool:
+        plain = subject(image)
+        with edited_attention(subject, dict.fromkeys(layers, uniform_attention)):
+            edited = subject(image)
+            assert not torch.equal(edited, plain)
+            meanwhile = pool.submit(torch.no_grad()(subject), image)
+            assert torch.equal(meanwhile.result(), plain)
+            assert list(pool.submit(record_attention, subject, image).result()) == layers
+        assert torch.equal(subject(image), plain)
+
+
 def test_a_model_of_ours_is_refused_by_what_it_has_instead() -> None:
     model = network(presets.rsp2(), dtype=torch.float32)
     for ask in (

@@ -6,6 +6,8 @@ import copy
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -270,6 +272,36 @@ def test_nothing_of_the_network_changes() -> None:
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert hooks == [(m._forward_hooks, m._forward_pre_hooks, set(vars(m))) for m in model.modules()]
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_other_threads_may_run_the_network_meanwhile() -> None:
+    """Behind the cut the network waits for a thread that runs it on another image."""
+    model, image = written("relu")
+    other, here = 1 - image, get_ident()
+    with torch.no_grad():
+        expected = model(other)
+    seen: list[Tensor] = []
+
+    def meanwhile() -> None:
+        with torch.no_grad():
+            seen.append(model(other))
+        seen.append(FrozenNetwork.record(model, (other,), [CutPoint("first")]).output)
+
+    def function(x: Tensor) -> Tensor:
+        if get_ident() == here:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(meanwhile).result()
+        return F.relu(x)
+
+    model.function = function
+    frozen = FrozenNetwork.record(model, (image,), [CutPoint("first")])
+    assert torch.equal(frozen.output, FrozenNetwork.record(written("relu")[0], (image,), [CutPoint("first")]).output)
+    assert torch.allclose(frozen.recomputed, frozen.output, atol=1e-12)
+    assert torch.equal(frozen.cut_of(image)["first"], frozen.cut["first"])
+    assert unknown_operation(frozen) is None
+    assert residual(frozen) < 1e-12
+    assert len(seen) >= 10
+    assert all(torch.equal(one, expected) for one in seen)
 
 
 def test_nothing_stays_in_force_after_an_error() -> None:
