@@ -81,7 +81,7 @@ def run_repeats(
     scenes: list[Scene] = []
     for seed in seeds:
         for config in configs:
-            updates = steps or config.steps
+            updates = config.steps if steps is None else steps
             own = replace(
                 config, seed=seed, num_threads=num_threads, device=str(place), steps=updates, eval_every=updates
             )

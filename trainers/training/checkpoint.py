@@ -86,11 +86,14 @@ def save_last(run: Path, config: RunConfig, progress: Progress, learner: Learner
     # One key only: safetensors writes several in an order of its own, and equal states should be equal files.
     header = {HEADER: to_json(facts, indent=None)}
     content = save({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, header)
-    write_atomic(run / LAST, content)
+    # The last state comes last: what was killed before it is there repeats the update, and with it what is kept.
     if config.keep_every and progress.step % config.keep_every == 0:
-        write_atomic(run / f"{STEP}{progress.step:08d}.safetensors", content)
-        for old in sorted(run.glob(f"{STEP}*.safetensors"))[: -config.keep]:
+        kept = run / f"{STEP}{progress.step:08d}.safetensors"
+        write_atomic(kept, content)
+        # Later ones are of another run in this folder: they neither go nor take this one's place.
+        for old in sorted(path for path in run.glob(f"{STEP}*.safetensors") if path <= kept)[: -config.keep]:
             old.unlink()
+    write_atomic(run / LAST, content)
 
 
 def resume(run: Path, config: RunConfig, learner: Learner) -> Progress:

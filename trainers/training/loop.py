@@ -38,7 +38,8 @@ def train(
 ) -> Progress:
     """Trains ``model`` in place up to ``config.steps`` updates, from the run's last state if there is one.
 
-    On a CPU an interrupted and resumed run ends with the same weights, bit for bit, as one without a break.
+    On a CPU an interrupted and resumed run ends with the same weights, bit for bit, as one without a break. Of one that
+    is finished nothing is written anew.
 
     Args:
         model: of the kind that the configuration's task trains, images being [b, 3, y, x] in [0, 1].
@@ -56,6 +57,8 @@ def train(
     task = build_task(config, train_set)
     learner = Learner.build(model, config, task.network(model))
     progress = resume(run, config, learner)
+    if progress.step == config.steps:
+        return progress
     batches = iter(training_batches(train_set, config, start=progress.step))
     with open_log(run, config, progress.step) as log, StopSignal() as stop:
         if progress.step:

@@ -54,10 +54,11 @@ def test_every_recipe_and_seed_has_a_run(root: Path) -> None:
 
 
 def test_what_is_finished_is_left_alone(root: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("best.safetensors")}
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
 
+    assert {"best.safetensors", "last.safetensors", "config.json", "log.jsonl"} <= {path.name for path in before}
     assert repeat(root, "--seeds", "0", "1") == 0
-    assert before == {path: path.stat().st_mtime_ns for path in root.rglob("best.safetensors")}
+    assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
 
 
 def test_runs_that_compare_nothing_are_refused(tmp_path: Path) -> None:
@@ -68,6 +69,8 @@ def test_runs_that_compare_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no finished run"):
         read_repeats(tmp_path)
     assert main(["repeat", "camvid", "-o", str(tmp_path)]) == 2
+    with pytest.raises(ValueError, match="steps must be at least 1"):
+        run_repeats(tmp_path, [study("rsp4")], (0,), steps=0)
 
 
 def test_another_budget_in_the_folder_is_refused(root: Path, tmp_path: Path) -> None:

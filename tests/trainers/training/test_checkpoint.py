@@ -23,7 +23,8 @@ from rsp_lab.models.run_state import LAST, CheckpointError, load_model
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
 from tests.trainers import small
 from trainers.config.run import RunConfig
-from trainers.training.checkpoint import Progress, resume, save_last
+from trainers.training import checkpoint
+from trainers.training.checkpoint import BEST, Progress, resume, save_last
 from trainers.training.learner import Learner
 
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], object]
@@ -217,6 +218,49 @@ def test_states_are_kept_by_number(tmp_path: Path) -> None:
         "step-00000006.safetensors",
     ]
     assert (tmp_path / "step-00000006.safetensors").read_bytes() == (tmp_path / LAST).read_bytes()
+
+
+class Killed(BaseException):
+    """Ends a run where a file was just to be written, or has just been."""
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_killed_at_any_of_its_writes_ends_with_the_files_of_one_left_alone(
+    after: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small.config(steps=4, keep_every=1, keep=2, eval_every=2, ema=0.9)
+    write, written = checkpoint.write_atomic, []
+
+    def run_until(folder: Path, number: int | None) -> dict[str, bytes]:
+        def write_or_die(path: Path, content: bytes) -> None:
+            written.append(path)
+            if len(written) == number and not after:
+                raise Killed
+            write(path, content)
+            if len(written) == number:
+                raise Killed
+
+        written.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "write_atomic", write_or_die)
+            small.run(settings, folder)
+        return {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
+
+    whole = run_until(tmp_path / "whole", None)
+    assert sorted(whole) == [BEST, LAST, "step-00000003.safetensors", "step-00000004.safetensors"]
+    for number in range(1, len(written) + 1):
+        folder = tmp_path / f"{number}"
+        with pytest.raises(Killed):
+            run_until(folder, number)
+        assert run_until(folder, None) == whole, number
+
+
+def test_states_of_a_longer_run_do_not_take_the_place_of_a_new_one(tmp_path: Path) -> None:
+    stale = tmp_path / "step-00000900.safetensors"
+    stale.write_bytes(b"of another run")
+    small.run(small.config(keep_every=1, keep=1), tmp_path)
+
+    assert sorted(tmp_path.glob("step-*")) == [tmp_path / "step-00000006.safetensors", stale]
 
 
 @pytest.mark.parametrize("ema", [None, 0.5])
