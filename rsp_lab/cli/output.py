@@ -12,6 +12,8 @@ from rsp_lab.files import to_json
 
 Json = Annotated[bool, tyro.conf.arg(name="json", help="print JSON instead of a table")]
 """Of a command that prints rows."""
+_WIDEST = 10_000
+"""Columns of letters of a table that goes into a pipe or a file, at the most."""
 
 
 def open_closed_streams() -> None:
@@ -49,13 +51,15 @@ def print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     for name in rows[0]:
-        table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
+        # What has no room goes on in the next line instead of being cut.
+        table.add_column(Text(name), justify="left" if isinstance(rows[0][name], str) else "right", overflow="fold")
     for row in rows:
-        # By name: rows need not have their cells in one order, nor all of them.
+        # By name: rows need not have their cells in one order, nor all of them. As text: a name may hold brackets.
         cells = (row.get(name) for name in rows[0])
-        table.add_row(*("" if value is None else f"{value}" for value in cells))
-    # As wide as the content when the output is no terminal: a pipe must not cut columns.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+        table.add_row(*(Text("" if value is None else f"{value}") for value in cells))
+    # As wide as the content when the output is no terminal: a pipe must not break lines.
+    Console(width=None if sys.stdout.isatty() else _WIDEST).print(table)

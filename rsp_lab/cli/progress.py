@@ -31,9 +31,11 @@ def progress_on_stderr(command: str, unit: str, *, process: tuple[int, int] = (0
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn(command), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn()
+    # As they are: names of models may hold brackets and braces.
+    words = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[unit]}", markup=False)
+    columns = words[0], BarColumn(), MofNCompleteColumn(), words[1], TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(command, total=None)
+        task = bar.add_task(command, total=None, unit=unit)
         yield lambda done, count: bar.update(task, completed=done, total=count)
 
 

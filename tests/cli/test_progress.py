@@ -40,10 +40,12 @@ def test_what_an_earlier_call_has_done_takes_no_time(clock: list[float], capsys:
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
-    with progress_on_stderr("arena", "pairs") as report:
+    # Of a model whose name would mean something to the bar.
+    with progress_on_stderr("net[v2] {0}", "pairs of {x}") as report:
         report(3, 7)
         report(7, 7)
 
     shown = capsys.readouterr().err
-    assert "arena" in shown
+    assert "net[v2] {0}" in shown
+    assert "pairs of {x}" in shown
     assert "7/7" in shown

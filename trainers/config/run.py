@@ -71,7 +71,7 @@ class OneCycle:
         peak = self.warm_share * (steps - 1)
         if step < peak:
             return _cosine(1 / self.start_divisor, 1.0, step / peak)
-        return _cosine(1.0, 1 / self.end_divisor, (step - peak) / max(steps - 1 - peak, 1))
+        return _cosine(1.0, 1 / self.end_divisor, (step - peak) / (steps - 1 - peak) if steps > 1 else 0.0)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ def test_one_cycle() -> None:
     assert rates[:26] == sorted(rates[:26])
     assert rates[25:] == sorted(rates[25:], reverse=True)
     assert OneCycle(warm_share=0).factor(0, 1) == 1
+    for steps, warm_share in ((2, 0.1), (2, 0.0), (10, 0.95), (5, 0.99)):
+        cycle = OneCycle(warm_share=warm_share)
+        assert cycle.factor(steps - 1, steps) == pytest.approx(1 / cycle.end_divisor), (steps, warm_share)
 
 
 @pytest.mark.parametrize("name", ["start_divisor", "end_divisor"])
