@@ -44,7 +44,7 @@ def reach(given: FigureInput) -> DrawnFigure:
     size = given.geometry or given.image_size
     # The default has room towards the opposite corner.
     pixel = given.pixel if size == given.image_size else None
-    pixel = pixel or (round(0.68 * size[0]), round(0.73 * size[1]))
+    pixel = pixel or (min(round(0.68 * size[0]), size[0] - 1), min(round(0.73 * size[1]), size[1] - 1))
     reaches = [reach_geometry(config, size, pixel) for config in configs if isinstance(config, TopDownConfig)]
     figure = draw_reach(given.image, reaches, given.names, width=given.width)
     caption = reach_caption(reaches, given.names, given.image_name)

@@ -8,18 +8,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import CAMVID
 from rsp_lab.figures import style
 from rsp_lab.figures.catalogue import FIGURES, PAPER, DrawnFigure, draw_figure, figure_kind, figure_names
 from rsp_lab.figures.figure_input import FigureInput
-from rsp_lab.models.presets import semantic_fpn
+from rsp_lab.models.presets import semantic_fpn, tiny, top_down
 from rsp_lab.models.pyramid import PyramidConfig
 from rsp_lab.models.segmenter import Segmenter, SegmenterConfig
+from tests.kit.figures import check_words, shown_texts
 
 CASES = [
     ("sum", "rsp4"),
@@ -33,6 +31,7 @@ CASES = [
     ("unnormalised", None, 180, 40),
     ("average", None, 65, 97),
 ]
+THINGS = ("furniture and equipment", "vegetation beside the road", "vehicles that stand", "people who walk")
 RELATIONS = {"key_query", "relation_grids", "gaze"}
 # Of a comparison or view: pictures of the whole image, in its proportions.
 WHOLE = ("predictions", "context_flow", "key_query", "relation_grids", "gaze")
@@ -46,10 +45,6 @@ def case(request: pytest.FixtureRequest, given, every) -> Case:
     return given(*request.param), every(*request.param)
 
 
-def shown_texts(figure: Figure) -> list[Text]:
-    return [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
-
-
 def test_every_figure_is_drawn_but_those_that_cannot_exist(case: Case) -> None:
     given, figures = case
     missing: set[str] = {"distance", "segments"}
@@ -61,27 +56,10 @@ def test_every_figure_is_drawn_but_those_that_cannot_exist(case: Case) -> None:
     assert set(figures) == set(figure_names()) - missing
 
 
-def check_words(name: str, figure: Figure, width: float) -> None:
-    """No word is smaller than 7 pt, leaves the sheet or lies on another one."""
-    assert figure.get_size_inches()[0] == width, name
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    wide, high = (inches * figure.dpi for inches in figure.get_size_inches())
-    with style.plot_style():
-        for text in shown_texts(figure):
-            box = text.get_window_extent(renderer)
-            assert text.get_fontsize() >= 7, (name, text)
-            assert -1 < box.x0 < box.x1 < wide + 1, (name, text)
-            assert -1 < box.y0 < box.y1 < high + 1, (name, text)
-        boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
-    for index, (text, box) in enumerate(boxes):
-        for other, other_box in boxes[index + 1 :]:
-            assert not box.overlaps(other_box), (name, text, other)
-
-
 def test_words_of_a_page_are_legible_and_have_room(case: Case) -> None:
     _, figures = case
     for name, drawn in figures.items():
-        check_words(name, drawn.figure, style.DOUBLE)
+        check_words(drawn.figure, name=name)
 
 
 @pytest.mark.parametrize("kinds", [("sum", "rsp4"), ("rsp4", "rsp2", 40, 180), ("unnormalised", None, 180, 40)])
@@ -91,8 +69,23 @@ def test_so_are_those_of_a_column_which_fits_on_a_page(kinds: tuple[object, ...]
     for name, kind in FIGURES.items():
         if kind.column and kind.about != "scenes" and kind.refusal(narrow) is None:
             figure = kind.draw(narrow).figure
-            check_words(name, figure, style.SINGLE)
+            check_words(figure, style.SINGLE, name=name)
             assert figure.get_size_inches()[1] < 10.5, name
+
+
+@pytest.mark.parametrize("space", [" ", "_"])
+def test_long_names_of_models_and_classes_have_room_too(space: str, given) -> None:
+    classes = tuple(f"{what} of every kind, as table {n} says".replace(" ", space) for n, what in enumerate(THINGS))
+    config = tiny(top_down(top=7, at=(76, 54), channels=64), classes)
+    name = "my network with RSP, trained for 100 epochs, seed 3".replace(" ", space)
+    torch.manual_seed(1)
+    models = tuple(Segmenter(config, name=name).eval() for _ in range(2))
+    subject = FigureInput(models, given("sum", "rsp4").image, "a street.png")
+    for width in (style.DOUBLE, style.SINGLE):
+        sized = replace(subject, width=width, known=subject.view)
+        for figure, kind in FIGURES.items():
+            if kind.about != "scenes" and (kind.column or width == style.DOUBLE) and kind.refusal(sized) is None:
+                check_words(kind.draw(sized).figure, width, name=figure)
 
 
 def test_pictures_have_the_photographs_proportions(case: Case) -> None:
@@ -236,3 +229,11 @@ def test_the_papers_figures_come_first_in_its_order() -> None:
 def test_a_figure_has_a_width(width: object) -> None:
     with pytest.raises(ValueError, match=r"width must be a positive number of inches, got .*: 7\.16 is the default"):
         draw_figure((), torch.zeros(3, 8, 8), "ledger", width=width)  # type: ignore[arg-type]
+
+
+def test_an_image_of_one_pixel_has_a_reach(given) -> None:
+    subject = FigureInput(given("rsp4").models, torch.full((3, 1, 1), 90, dtype=torch.uint8))
+    drawn = FIGURES["reach"].draw(subject)
+
+    assert drawn.data["models"][0]["pixel"] == [0, 0]
+    check_words(drawn.figure, name="reach")

@@ -110,12 +110,22 @@ def wrap(items: Sequence[str], width: float, size: float = TEXT, *, extra: float
 
 
 def fill(words: str, width: float, size: float = TEXT, *, bold: bool = False) -> str:
-    """The words broken into lines that fit."""
+    """The words broken into lines that fit, within a word where it is longer than a line."""
     lines: list[str] = []
     for word in legible(words).split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and text_width(longer, size, bold=bold) <= width:
             lines[-1] = longer
-        else:
-            lines.append(word)
+            continue
+        while len(word) > 1 and text_width(word, size, bold=bold) > width:
+            piece = _beginning(word, width, size, bold)
+            lines.append(word[:piece])
+            word = word[piece:]
+        lines.append(word)
     return "\n".join(lines)
+
+
+def _beginning(word: str, width: float, size: float, bold: bool) -> int:
+    """How many letters of a word fit on a line, at least one."""
+    fitting = (count for count in range(len(word) - 1, 1, -1) if text_width(word[:count], size, bold=bold) <= width)
+    return next(fitting, 1)

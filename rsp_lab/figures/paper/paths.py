@@ -51,6 +51,10 @@ _ABOVE = 0.2
 _WIDEST = 0.11
 """Width of the widest path, inches."""
 _TALLEST = 1.15
+_PHOTO = 2.2, 0.98
+"""Width and height of the photograph at the most, inches."""
+_SCALE = 0.36
+"""Height of the maps' scale with its numbers and the gaps around it, below its words."""
 
 
 def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figure:
@@ -76,11 +80,14 @@ def draw_context_paths(result: PixelView, paths: Sequence[ContextPaths]) -> Figu
         slot = (block - _LABEL - 2 * _GAP) / 3
         panel = fit(result.image_size, slot, _TALLEST)
         levels = _levels(result)
-        head = 1.12
+        photo = fit(result.image_size, *_PHOTO)
+        title = fill(f"{paths[0].target.describe()}, logits:", _beside(photo)[1], TEXT, bold=True)
+        high = (title.count("\n") + 1) * line_height(TEXT) + (models + 1) * line_height(SMALL)
+        head = max(1.12, _MARGIN + high + _SCALE)
         pitch = panel[0] + _BETWEEN
         diagram = Diagram(DOUBLE, head + 0.26 + panel[0] + (len(levels) - 1) * pitch + 0.38)
         scale = flow_scale(result)
-        _draw_head(diagram, result, paths, scale, head)
+        _draw_head(diagram, result, paths, scale, photo, title)
         widest = _widest(paths)
         for number, (side, view, path) in enumerate(zip(sides(models), result.views, paths, strict=True)):
             left = _MARGIN + number * (block + _GAP)
@@ -128,19 +135,29 @@ def _widest(paths: Sequence[ContextPaths]) -> float:
     return max([*sums, 1e-9])
 
 
-def _draw_head(diagram: Diagram, result: PixelView, paths: Sequence[ContextPaths], scale: Scale, head: float) -> None:
+def _beside(photo: tuple[float, float]) -> tuple[float, float]:
+    """Where the words beside the photograph begin, and how wide they may be."""
+    start = _MARGIN + photo[1] + 0.16
+    return start, DOUBLE - _MARGIN - start
+
+
+def _draw_head(
+    diagram: Diagram,
+    result: PixelView,
+    paths: Sequence[ContextPaths],
+    scale: Scale,
+    photo: tuple[float, float],
+    title: str,
+) -> None:
     """The photograph with what is asked about, the decision in each model, and the scale of the maps."""
-    high, wide = fit(result.image_size, 2.2, head - 0.14)
+    high, wide = photo
     axes = diagram.axes(_MARGIN, _MARGIN, wide, high, label="image")
     show_picture(axes, rgb(result.image))
     target = paths[0].target
     if isinstance(target, RegionTarget):
         outline(axes, target.mask, "white", result.image_size, 1.0, casing="#101010")
     mark_pixel(axes, result.pixel)
-    start = _MARGIN + wide + 0.16
-    room = DOUBLE - _MARGIN - start
-    where = target.describe()
-    title = fill(f"{where}, logits:", room, TEXT, bold=True)
+    start, room = _beside(photo)
     diagram.text(start, _MARGIN, title, size=TEXT, va="top", weight="bold")
     top = _MARGIN + (title.count("\n") + 1) * line_height(TEXT) + 0.02
     for path in paths:

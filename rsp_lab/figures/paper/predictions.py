@@ -207,18 +207,23 @@ def _draw_classes(sheet: Sheet, result: PixelView, table: ClassTable, top: float
 def _draw_entries(
     sheet: Sheet, entries: list[str], top: float, *, extra: float, colours: list[str] | None = None
 ) -> float:
-    """Entries in lines, each with a swatch where colours are given; returns where the next thing may start."""
+    """Entries in lines, each with a swatch where colours are given; returns where the next thing may start.
+
+    One that is longer than a line has several, and no other beside it.
+    """
     if not entries:
         return top
-    for line in wrap(entries, sheet.width - 2 * _MARGIN, SMALL, extra=extra):
-        left = _MARGIN
+    room, start = sheet.width - 2 * _MARGIN, 0.0 if colours is None else _SWATCH + 0.04
+    for line in wrap(entries, room, SMALL, extra=extra):
+        left, high = _MARGIN, 0.0
         for index in line:
             if colours is not None:
                 swatch = sheet.axes(left, top + 0.015, _SWATCH, 0.085, label=f"class {entries[index]}")
                 swatch.set_facecolor(colours[index])
                 swatch.set_xticks([])
                 swatch.set_yticks([])
-            sheet.text(left + (_SWATCH + 0.04 if colours is not None else 0), top, entries[index], size=SMALL)
+            words = entries[index] if len(line) > 1 else fill(entries[index], room - start, SMALL)
+            high = max(high, sheet.text(left + start, top, words, size=SMALL))
             left += text_width(entries[index], SMALL) + extra
-        top += line_height(SMALL) + 0.01
+        top += high + 0.01
     return top

@@ -78,7 +78,7 @@ def draw_reach(
     half = 0.58 * width if two else width
     sizes = _plane_sizes(shown.image_size, half - _BESIDE, _DEEPEST if two else 0.6 * _DEEPEST)
     tall_c = _TOP + sizes.step * rows + sizes.depth + 0.36
-    tall_d, tall_bars = 2.5, 0.5 + rows * max(_BARS, 0.12 * len(reaches))
+    tall_d, tall_bars = 2.5, 0.5 + len(_bar_levels(reaches)) * max(_BARS, 0.12 * len(reaches))
     height = max(tall_c, tall_d + tall_bars) if two else tall_c + tall_d + tall_bars
     with plot_style():
         diagram = Diagram(width, height)
@@ -294,7 +294,7 @@ def _draw_bars(
     marks = "□■" if len(reaches) == 2 else "■" * len(reaches)
     legend = "   ".join(f"{mark} {name}" for mark, name in zip(marks, names, strict=True))
     diagram.text(left, top + 0.22, shorten(legend, width, SMALL), size=SMALL, color=QUIET)
-    levels = sorted({level for reach in reaches for level in reach.levels if level > 2}, reverse=True)
+    levels = _bar_levels(reaches)
     most = max(reach.side[level].pixels for reach in reaches for level in reach.levels)
     start, room, row = left + 0.42, width - 1.0, (height - 0.42) / len(levels)
     for number, level in enumerate(levels):
@@ -311,3 +311,8 @@ def _draw_bars(
             gid = f"reach {level} {index}"
             diagram.polygon(box, facecolor=fill, edgecolor=level_colour(level), linewidth=THIN, zorder=2, gid=gid)
             diagram.text(end + 0.05, y + 0.42 * thick, str(reach.side[level].pixels), size=SMALL, color=QUIET)
+
+
+def _bar_levels(reaches: Sequence[ReachGeometry]) -> list[int]:
+    """Levels of any of the heads that have bars, coarse to fine."""
+    return sorted({level for reach in reaches for level in reach.levels if level > 2}, reverse=True)

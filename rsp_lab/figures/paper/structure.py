@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from rsp_lab.figures.drawing.diagram import FIRM, Diagram, level_edge, tint
 from rsp_lab.figures.drawing.panels import symbol
-from rsp_lab.figures.drawing.sheet import fill, shorten
+from rsp_lab.figures.drawing.sheet import fill, line_height, shorten
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SINGLE, SMALL, TEXT, level_colour, plot_style
 from rsp_lab.models.inspection.structure import HeadStructure, StepStructure
 from rsp_lab.shapes import step_digits
@@ -58,15 +58,18 @@ def draw_structure(heads: Sequence[HeadStructure], *, names: Sequence[str] = (),
     across = max(1, min(len(heads), int(width / panel + 0.01)))
     rows = [heads[start : start + across] for start in range(0, len(heads), across)]
     highest = [max(head.levels[-1] for head in row) for row in rows]
-    head_room = _TOP + (0.16 if half else 0)
-    tall = [head_room + (level - 1) * _ROW + _BELOW for level in highest]
+    letters = [f"({'abcdefghijklmnopqrstuvwxyz'[i % 26]}) " if len(heads) > 1 else "" for i in range(len(heads))]
+    titles = [f"{letter}{title}" for letter, title in zip(letters, titles, strict=True)]
     with plot_style():
+        titles = [fill(t, panel - 0.1, bold=True) if half else shorten(t, panel - 0.1, TEXT, bold=True) for t in titles]
+        lines = max(title.count("\n") + 1 for title in titles)
+        head_room = _TOP + (0.16 + max(0, lines - 2) * line_height(TEXT) if half else 0)
+        tall = [head_room + (level - 1) * _ROW + _BELOW for level in highest]
         diagram, slot = Diagram(width, sum(tall)), width / across
         for number, (head, title) in enumerate(zip(heads, titles, strict=True)):
             row, column = divmod(number, across)
             left, top = column * slot + (slot - panel) / 2, sum(tall[:row])
-            letter = f"({'abcdefghijklmnopqrstuvwxyz'[number % 26]}) " if len(heads) > 1 else ""
-            _Panel(diagram, head, left, top + head_room, highest[row], panel).draw(f"{letter}{title}")
+            _Panel(diagram, head, left, top + head_room, highest[row], panel).draw(title)
         return diagram.figure
 
 
@@ -100,11 +103,13 @@ class _Panel:
         return self.left + column
 
     def draw(self, title: str) -> None:
+        """The panel under its title, whose lines fit."""
         head, diagram = self.head, self.diagram
         above = self.row(head.levels[-1])
         wide = self.columns is _WIDE
-        words = shorten(title, self.width - 0.1, TEXT, bold=True) if wide else fill(title, self.width - 0.1, bold=True)
-        diagram.text(self.left + 0.04, above - (0.68 if wide else 0.78), words, size=TEXT, weight="bold")
+        # Lines beyond the second stand above the others.
+        middle = 0.68 if wide else 0.78 + max(0, title.count("\n") - 1) * line_height(TEXT) / 2
+        diagram.text(self.left + 0.04, above - middle, title, size=TEXT, weight="bold")
         if wide:
             self.words(self.columns.p, f"pyramid\n{head.inputs} channels")
         for level in head.levels:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rsp_lab.analysis.arena.result import MEASURES, ArenaResult
-from rsp_lab.figures.drawing.sheet import Sheet, fill, text_width
+from rsp_lab.figures.drawing.sheet import Sheet, fill, shorten, text_width
 from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
 from rsp_lab.intervals import Estimate
 
@@ -124,7 +124,8 @@ def _short(estimate: Estimate) -> tuple[float, ...]:
 def _legend(sheet: Sheet, models: Sequence[str], top: float) -> float:
     """Rows of marks and names; their height."""
     left, height = _MARGIN, 0.2
-    for which, model in enumerate(models):
+    for which, name in enumerate(models):
+        model = shorten(name, DOUBLE - 2 * _MARGIN - 0.18, SMALL)
         wide = 0.18 + text_width(model, SMALL) + 0.25
         if left > _MARGIN and left + wide > DOUBLE - _MARGIN:
             left, height = _MARGIN, height + 0.17

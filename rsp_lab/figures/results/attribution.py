@@ -30,14 +30,17 @@ from rsp_lab.figures.drawing.panels import (
     show_picture,
 )
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit, line_height, shorten
-from rsp_lab.figures.fonts import legible
-from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, TEXT, plot_style
+from rsp_lab.figures.style import DOUBLE, FAINT, INK, QUIET, SMALL, plot_style
 from rsp_lab.negative_cells import FINE
 from rsp_lab.rgb import ImageLike
 from rsp_lab.text import significant
 
 PERCENTILE = 99.5
 _MARGIN, _GAP, _CURVES, _CELLS = 0.08, 0.1, 1.7, 128
+_NARROWEST = 3.0
+"""Of the maps of a row together with the words below them, inches."""
+_LEAST_CURVES = 0.5
+"""Height of a model's curves, inches; maps of wide images are lower."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -73,7 +76,8 @@ def draw_attribution(image: ImageLike, rows: Sequence[MethodRow]) -> Figure:
         room = DOUBLE - 2 * _MARGIN - (_CURVES + _GAP) * bool(rows[0].curves) - _GAP * (models - 1)
         high, wide = fit(rows[0].maps[0].image_size, room / models, 2.0)
         first = rows[0].maps[0]
-        top += sheet.text(_MARGIN, top, f"{first.target.describe()}", size=TEXT, weight="bold") + 0.04
+        title = fill(first.target.describe(), DOUBLE - 2 * _MARGIN, bold=True)
+        top += sheet.text(_MARGIN, top, title, weight="bold") + 0.04
         top = _draw_photo(sheet, image, first, top, (high, wide)) + 0.08
         for row in rows:
             top = _draw_row(sheet, image, row, top, (high, wide))
@@ -107,14 +111,15 @@ _OF_CELLS = (
 
 def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel: tuple[float, float]) -> float:
     high, wide = panel
+    slot = max(wide, _NARROWEST / len(row.maps))
     first = row.maps[0]
     top += sheet.text(_MARGIN, top, first.title, size=SMALL, weight="bold") + 0.02
     maps = [_cells(attribution) for attribution in row.maps]
     scale = shared_scale(maps, PERCENTILE)
     for place, (name, attribution, values) in enumerate(zip(row.names, row.maps, maps, strict=True)):
-        left = _MARGIN + place * (wide + _GAP)
+        left = _MARGIN + place * (slot + _GAP)
         sheet.text(
-            left, top, shorten(f"{name}: {significant(attribution.target_value)} logits", wide, SMALL), size=SMALL
+            left, top, shorten(f"{name}: {significant(attribution.target_value)} logits", slot, SMALL), size=SMALL
         )
         _draw_map(
             sheet.axes(left, top + 0.15, wide, high, label=f"{attribution.method.name} {place}"),
@@ -123,13 +128,16 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
             scale,
             attribution,
         )
-        words = fill(_promise(attribution), wide, SMALL)
+        words = fill(_promise(attribution), slot, SMALL)
         sheet.text(left, top + 0.15 + high + 0.03, words, size=SMALL, color=QUIET)
-    lines = max(fill(_promise(attribution), wide, SMALL).count("\n") + 1 for attribution in row.maps)
-    right = _MARGIN + len(row.maps) * (wide + _GAP)
+    lines = max(fill(_promise(attribution), slot, SMALL).count("\n") + 1 for attribution in row.maps)
+    right = _MARGIN + len(row.maps) * (slot + _GAP)
+    below = top
     if row.curves:
         sheet.text(right + 0.28, top - line_height(SMALL) - 0.02, "target, logits", size=SMALL, color=QUIET)
-        each = (high - 0.12 * (len(row.curves) - 1)) / len(row.curves)
+        apart = 0.12 * (len(row.curves) - 1)
+        tall = max(high, _LEAST_CURVES * len(row.curves) + apart)
+        each = (tall - apart) / len(row.curves)
         ends = _ends(row.curves)
         for place, along in enumerate(row.curves):
             axes = sheet.axes(
@@ -140,9 +148,9 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
                 label=f"curves {first.method.name} {place}",
             )
             _draw_curves(axes, along, ends, last=place == len(row.curves) - 1)
-            axes.set_title(legible(row.names[place]), fontsize=SMALL, pad=1.5, loc="left")
-        middle = right + 0.28 + (_CURVES - 0.45) / 2
-        sheet.text(middle, top + 0.15 + high + 0.19, "share of blocks replaced", size=SMALL, ha="center")
+            axes.set_title(shorten(row.names[place], _CURVES - 0.3, SMALL), fontsize=SMALL, pad=1.5, loc="left")
+        middle, below = right + 0.28 + (_CURVES - 0.45) / 2, top + 0.15 + tall + 0.19
+        below += sheet.text(middle, below, "share of blocks replaced", size=SMALL, ha="center") + 0.04
     top += 0.15 + high + 0.05 + line_height(SMALL) * lines
     factor, power = _power(scale.limit)
     bar = sheet.axes(_MARGIN, top + 0.04, 1.6, 0.06, label=f"scale {first.method.name}")
@@ -151,7 +159,7 @@ def _draw_row(sheet: Sheet, image: ImageLike, row: MethodRow, top: float, panel:
     hatch_scale(bar)
     words = f"{power}{first.method.unit_of('pixel')}, the row's scale; {scale.words}"
     room = (right if row.curves else DOUBLE - _MARGIN) - _MARGIN - 1.7
-    return top + max(0.36, sheet.text(_MARGIN + 1.7, top, fill(words, room, SMALL), size=SMALL) + 0.08)
+    return max(below, top + max(0.36, sheet.text(_MARGIN + 1.7, top, fill(words, room, SMALL), size=SMALL) + 0.08))
 
 
 def _power(limit: float) -> tuple[float, str]:

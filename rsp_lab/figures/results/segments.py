@@ -112,7 +112,7 @@ class _Panel:
         for line in wrap(words, self.slot, SMALL, extra=0.12):
             across = left
             for index in line:
-                self.sheet.text(across, top, words[index], size=SMALL)
+                self.sheet.text(across, top, shorten(words[index], self.slot, SMALL), size=SMALL)
                 across += text_width(words[index], SMALL) + 0.12
             top += line_height(SMALL) if line else 0.0
         return top, {one.segment: one.number for one in placed if one.number is not None}

@@ -24,7 +24,8 @@ _AXIS = 0.34
 _SOURCES = 4
 """Of the row that is shown level by level."""
 _PRINTED = 0.05
-_NUMBER = 6.0
+_MOST = 27
+"""Rows, and columns, that have room for their names."""
 _NAME = 0.9
 """Inches of a class's name at the most."""
 
@@ -35,7 +36,8 @@ class _Shown:
 
     Attributes:
         sides: places of the sides that are drawn: all three, or that of one model.
-        targets, sources: their places in the result.
+        targets, sources: their places in the result; of many, those with the largest entries.
+        of: how many of either there are.
         values: (side, target, source), summed over levels.
         scales: of the models, and of the difference.
     """
@@ -44,6 +46,7 @@ class _Shown:
     sides: tuple[int, ...]
     targets: list[int]
     sources: list[int]
+    of: tuple[int, int]
     values: Estimates
     scales: tuple[Scale, Scale]
 
@@ -61,6 +64,17 @@ class _Shown:
     def titles(self) -> tuple[str, str, str]:
         return (*self.result.names, "right minus left")
 
+    @property
+    def left_out(self) -> str:
+        """What of the matrix has no room, in a sentence with a space before it; empty where all is shown."""
+        shown = len(self.targets), len(self.sources)
+        if shown == self.of:
+            return ""
+        return (
+            f" Shown are {shown[0]} of {self.of[0]} targets and {shown[1]} of {self.of[1]} sources, those with the "
+            "largest entries."
+        )
+
 
 def draw_trade(result: TradeMatrix, *, target: str | None = None, side: str | None = None) -> Figure:
     """Targets by sources, summed over levels, and one target level by level.
@@ -73,8 +87,7 @@ def draw_trade(result: TradeMatrix, *, target: str | None = None, side: str | No
     Raises:
         ValueError: if no class occurs in the models' zones, or not this one; for another side.
     """
-    shown = _shown(result, side)
-    place = _place(shown, target)
+    shown, place = _shown(result, side, target)
     with plot_style():
         sheet = Sheet(DOUBLE)
         names = max(text_width(row, SMALL) for row in shown.rows) + 0.06
@@ -96,6 +109,7 @@ def draw_trade(result: TradeMatrix, *, target: str | None = None, side: str | No
         words = (
             f"Rows: target (images in which it occurs). Columns: what lies where contributions come from. Printed: "
             f"entries of {_PRINTED:g} and more whose 95 % interval over images excludes 0. Bars: mean, 95 % interval."
+            f"{shown.left_out}"
         )
         top += sheet.text(_MARGIN, top, fill(words, DOUBLE - 2 * _MARGIN, SMALL), size=SMALL, color=QUIET)
         return sheet.finish(top + _MARGIN)
@@ -103,8 +117,8 @@ def draw_trade(result: TradeMatrix, *, target: str | None = None, side: str | No
 
 def trade_caption(result: TradeMatrix, *, target: str | None = None, side: str | None = None) -> str:
     """The caption of :func:`draw_trade`, as plain text; arguments and errors are the same."""
-    shown = _shown(result, side)
-    name = result.targets[_place(shown, target)]
+    shown, place = _shown(result, side, target)
+    name = result.targets[place]
     models = model_words([result.names[which] for which in shown.sides if which < 2])
     labels = "true labels" if result.by == "labels" else "the predictions of each model"
     scales = f"colour scales to ±{significant(shown.scales[0].limit)} logits for the models, to ±"
@@ -115,7 +129,7 @@ def trade_caption(result: TradeMatrix, *, target: str | None = None, side: str |
         f"Matrices: summed over levels; {scales}."
         if len(shown.sides) > 1
         else f"Matrix: summed over levels; colour scale to ±{significant(shown.scales[0].limit)} logits.",
-        f"Bars: {name}, level by level, the sources with the largest entries.",
+        f"Bars: {name}, level by level, the sources with the largest entries.{shown.left_out}",
     ]
     if len(shown.sides) > 1:
         clear, tested = result.clear_entries()
@@ -126,28 +140,35 @@ def trade_caption(result: TradeMatrix, *, target: str | None = None, side: str |
     return " ".join([*words, f"Largest relative residual of a ledger: {result.residual:.1g}."])
 
 
-def _shown(result: TradeMatrix, side: str | None) -> _Shown:
+def _shown(result: TradeMatrix, side: str | None, target: str | None) -> tuple[_Shown, int]:
+    """What is drawn, and the place in the result of the target whose levels are."""
     if side not in (None, *SIDES[:2]):
         raise ValueError(f"{side!r} is no model's side: name {SIDES[0]!r} or {SIDES[1]!r}, or none for both.")
     sides = (0, 1, 2) if side is None else (SIDES.index(side),)
     targets = np.flatnonzero(result.images[sides[-1]]).tolist()
     if not targets:
         raise ValueError("no class occurs in the zones of the models drawn: there is nothing to draw.")
-    mean, half = (x[:, targets, -1, :-1] for x in (result.values.mean, result.values.half_width))
-    sources = np.flatnonzero(np.abs(mean[list(sides)]).max((0, 1)) > 0).tolist()
-    values = Estimates(mean[..., sources], half[..., sources])
-    models = [values.mean[which] for which in sides if which < 2]
-    return _Shown(result, sides, targets, sources, values, (shared_scale(models), shared_scale([values.mean[2]])))
-
-
-def _place(shown: _Shown, target: str | None) -> int:
-    """Place in the result of the target whose levels are drawn."""
-    result = shown.result
-    names = [result.targets[t] for t in shown.targets]
-    name = target if target is not None else result.strongest_target(SIDES[shown.sides[-1]])
+    names = [result.targets[t] for t in targets]
+    name = target if target is not None else result.strongest_target(SIDES[sides[-1]])
     if name not in names:
         raise ValueError(f"{name!r} has no row here; the rows are {', '.join(names)}.")
-    return shown.targets[names.index(name)]
+    place = targets[names.index(name)]
+    sizes = np.abs(result.values.mean[list(sides), :, -1, :-1]).max(0)
+    sources = np.flatnonzero(sizes[targets].max(0) > 0).tolist()
+    of = len(targets), len(sources)
+    targets = _strongest(targets, sizes[:, sources].max(1, initial=0.0), place)
+    sources = _strongest(sources, sizes[targets].max(0))
+    mean, half = (x[:, targets, -1, :-1][..., sources] for x in (result.values.mean, result.values.half_width))
+    values = Estimates(mean, half)
+    models = [values.mean[which] for which in sides if which < 2]
+    scales = shared_scale(models), shared_scale([values.mean[2]])
+    return _Shown(result, sides, targets, sources, of, values, scales), place
+
+
+def _strongest(places: list[int], sizes: np.ndarray, always: int | None = None) -> list[int]:
+    """The places that have room, in their order: those of the largest sizes, and ``always``."""
+    ranked = sorted(places, key=lambda place: (place != always, -sizes[place]))
+    return sorted(ranked[:_MOST])
 
 
 def _draw_matrix(sheet: Sheet, shown: _Shown, side: int, left: float, top: float, wide: float) -> float:
@@ -162,7 +183,7 @@ def _draw_matrix(sheet: Sheet, shown: _Shown, side: int, left: float, top: float
     axes.set_xticks(range(len(shown.columns)), shown.columns, rotation=90)
     axes.tick_params(length=0, top=True, bottom=False, labeltop=True, labelbottom=False, pad=2)
     clear = Estimates(values, shown.values.half_width[side]).clear
-    if wide / len(shown.columns) >= text_width("−0.0", _NUMBER):
+    if wide / len(shown.columns) >= text_width("−0.0", SMALL):
         _print_numbers(axes, values, clear & (np.abs(values) >= _PRINTED), scale)
     return top + high
 
@@ -172,7 +193,7 @@ def _print_numbers(axes: Axes, values: np.ndarray, printed: np.ndarray, scale: S
         value = float(values[row, column])
         words = fixed(value, 1 if abs(value) < 9.95 else 0)
         colour = "white" if abs(value) > 0.6 * scale.limit else INK
-        axes.text(column, row, words, fontsize=_NUMBER, ha="center", va="center", color=colour)
+        axes.text(column, row, words, fontsize=SMALL, ha="center", va="center", color=colour)
 
 
 def _draw_scale(sheet: Sheet, scale: Scale, left: float, top: float, words: str) -> None:

@@ -12,7 +12,7 @@ from rsp_lab.analysis.arena.result import MEASURES, ArenaResult, PairOutcome
 from rsp_lab.data.scenes.scene import draw_scene
 from rsp_lab.figures.results.arena import PANELS, draw_arena
 from rsp_lab.figures.results.arena_maps import draw_arena_maps
-from tests.kit.figures import axes_of, words_of
+from tests.kit.figures import axes_of, check_words, words_of
 
 NAMES = ("ledger", "occlusion", "random")
 
@@ -54,6 +54,11 @@ def test_what_was_not_measured_is_said_and_one_pair_is_drawn():
     figure = draw_arena(result(measures=("live_score",), count=1))
     axes = axes_of(figure, "input_score")
     assert [text.get_text() for text in axes.texts] == ["not measured"]
+
+
+def test_a_name_longer_than_the_sheet_is_shortened():
+    figure = draw_arena(result(models=("short", "a network whose name says all that was done to it, " * 4)))
+    check_words(figure)
 
 
 def test_many_models_are_told_apart_and_named_in_rows():

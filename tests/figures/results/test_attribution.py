@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.attribution.interface import AttributionMethod, RegionEffect
@@ -15,19 +15,19 @@ from rsp_lab.analysis.attribution.methods import METHODS, FeatureAblation, Integ
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness
 from rsp_lab.analysis.faithfulness.curves import Control, Curves
 from rsp_lab.analysis.targets.target import PixelTarget
-from rsp_lab.figures import style
 from rsp_lab.figures.results.attribution import PERCENTILE, MethodRow, draw_attribution
+from tests.kit.figures import check_words, shown_texts
 
 SIZE = (48, 96)
 TARGET = PixelTarget(20, 31, "rider", "person")
 NAMES = ("left-model-of-a-long-name", "right-model")
 
 
-def one(method: AttributionMethod, seed: int) -> Attribution:
-    values = torch.randn(SIZE, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+def one(method: AttributionMethod, seed: int, size: tuple[int, int] = SIZE) -> Attribution:
+    values = torch.randn(size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     effects = (RegionEffect(1, "road", 4, -1.5),) if isinstance(method, FeatureAblation) else ()
     residual = 0.0123 if isinstance(method, IntegratedGradients) else None
-    return Attribution(method, TARGET, values, SIZE, "", 1.25, "blur", -0.5, residual, {}, effects)
+    return Attribution(method, TARGET, values, size, "", 1.25, "blur", -0.5, residual, {}, effects)
 
 
 def along(seed: int) -> Faithfulness:
@@ -36,10 +36,18 @@ def along(seed: int) -> Faithfulness:
     return Faithfulness("x", TARGET, curves[0], Control((0, 1, 2), tuple(curves[1:])), "blur", 8, 72, SIZE, "")
 
 
-def drawn(*, curves: bool = True, methods: tuple[AttributionMethod, ...] = METHODS) -> Figure:
-    image = torch.randint(0, 256, (3, *SIZE), dtype=torch.uint8)
+def drawn(
+    *,
+    curves: bool = True,
+    methods: tuple[AttributionMethod, ...] = METHODS,
+    size: tuple[int, int] = SIZE,
+    names: tuple[str, ...] = NAMES,
+) -> Figure:
+    image = torch.randint(0, 256, (3, *size), dtype=torch.uint8)
+    seeds = range(1, len(names) + 1)
     rows = [
-        MethodRow(NAMES, (one(method, 1), one(method, 2)), (along(1), along(2)) if curves else ()) for method in methods
+        MethodRow(names, tuple(one(method, i, size) for i in seeds), tuple(along(i) for i in seeds) if curves else ())
+        for method in methods
     ]
     return draw_attribution(image, rows)
 
@@ -70,20 +78,8 @@ def test_curves_are_drawn_as_they_are_on_one_scale() -> None:
 @pytest.mark.parametrize("curves", [True, False])
 def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) -> None:
     figure = drawn(curves=curves)
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    width, height = (inches * figure.dpi for inches in figure.get_size_inches())
-    texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
-    with style.plot_style():
-        for text in texts:
-            box = text.get_window_extent(renderer)
-            assert text.get_fontsize() >= 6, text
-            assert -1 < box.x0 < box.x1 < width + 1, text
-            assert -1 < box.y0 < box.y1 < height + 1, text
-        boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
-    for index, (text, box) in enumerate(boxes):
-        for other, its in boxes[index + 1 :]:
-            assert not box.overlaps(its), (text, other)
-    said = " ".join(text.get_text() for text in texts)
+    check_words(figure)
+    said = " ".join(text.get_text() for text in shown_texts(figure))
     for words in (
         "rider over person at pixel (20, 31)",
         "residual 0.01",
@@ -93,6 +89,28 @@ def test_words_are_legible_on_the_sheet_and_say_unit_and_residual(curves: bool) 
     ):
         assert words in said
     assert ("Curves:" in said) is curves
+
+
+@pytest.mark.parametrize("size", [(64, 2048), (1024, 64), (1, 1)])
+@pytest.mark.parametrize("names", [NAMES, ("a model alone",)])
+@pytest.mark.parametrize("curves", [True, False])
+def test_words_and_curves_have_room_beside_images_of_any_shape(
+    size: tuple[int, int], names: tuple[str, ...], curves: bool
+) -> None:
+    figure = drawn(size=size, names=names, curves=curves, methods=(Occlusion(), IntegratedGradients()))
+    check_words(figure)
+    high = figure.get_size_inches()[1]
+    assert high < 10.5
+    tall = [axes.get_position().height * high for axes in figure.axes if axes.get_label().startswith("curves")]
+    assert len(tall) == 2 * len(names) * curves
+    assert all(inches >= 0.5 for inches in tall)
+
+
+def test_long_names_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    what = " of every kind that stands beside the road"
+    monkeypatch.setattr(sys.modules[__name__], "TARGET", PixelTarget(20, 31, f"things{what}", f"people{what}"))
+    figure = drawn(names=tuple(f"{side} network, trained for a hundred epochs" for side in ("the left", "the right")))
+    check_words(figure)
 
 
 def test_no_row() -> None:

@@ -43,7 +43,7 @@ def test_maps_and_bars_are_the_ledgers(seen: PanopticPass, kind: Kind) -> None:
             assert -shown.norm.vmin == shown.norm.vmax > 0
     assert ("attribution" in [axes.get_label() for axes in figure.axes]) == (kind == "thing")
     assert story.sentence().split(" ")[0] in " ".join(words)
-    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()) >= 6.5
+    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()) >= 7
     caption = segment_story_caption(story, "x.png")
     assert story.sentence() in caption
     assert ("no ledger" in caption) == (kind == "thing")

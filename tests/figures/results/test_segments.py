@@ -47,7 +47,7 @@ def test_two_models_stand_below_the_photograph_with_what_changed(passes: list[Pa
 
     assert [axes.get_label() for axes in figure.axes] == ["image", "left", "right"]
     assert compared.changes.changes[0].sentence()[:20] in words
-    assert least_text(figure) >= 6.5
+    assert least_text(figure) >= 7
     left, right = (axes_of(figure, side).get_position() for side in ("left", "right"))
     assert (left.y0, left.width) == pytest.approx((right.y0, right.width))
     caption = segments_caption(passes, "x.png")

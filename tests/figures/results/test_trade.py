@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
 
 from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
 from rsp_lab.figures import style
 from rsp_lab.figures.results.trade import draw_trade, trade_caption
-from tests.kit.figures import axes_of, words_of
+from tests.kit.figures import axes_of, check_words, words_of
 
 LEVELS = (2, 3, 4, 5, 6, 7)
 
@@ -152,20 +150,29 @@ def test_the_row_of_one_model_is_that_of_its_largest_clear_entry_from_another_cl
 @pytest.mark.parametrize("side", [None, "right"])
 def test_words_are_legible_and_on_the_sheet(result, side):
     figure = draw_trade(result, side=side)
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    width, height = (inches * figure.dpi for inches in figure.get_size_inches())
-    assert figure.get_size_inches()[0] == style.DOUBLE
-    with style.plot_style():
-        for text in figure.findobj(Text):
-            if text.get_text().strip() and text.get_visible():
-                box = text.get_window_extent(renderer)
-                assert text.get_fontsize() >= 6
-                assert -1 < box.x0 < box.x1 < width + 1, text
-                assert -1 < box.y0 < box.y1 < height + 1, text
-        boxes = [(text, text.get_window_extent(renderer).padded(-1)) for text in figure.texts]
-    for index, (text, box) in enumerate(boxes):
-        for other, other_box in boxes[index + 1 :]:
-            assert not box.overlaps(other_box), (text, other)
+    check_words(figure)
+
+
+def test_of_many_classes_those_with_the_largest_entries_are_shown_and_the_target_asked_about():
+    names = tuple(f"class {i:03d}" for i in range(60))
+    result = matrix(names)
+    sizes = np.abs(result.values.mean[:, :, -1, :-1]).max(0)
+    weakest = names[int(sizes.max(1).argmin())]
+    figure = draw_trade(result, target=weakest)
+    axes = axes_of(figure, "matrix right")
+    rows = [tick.get_text().removesuffix(" (12)") for tick in axes_of(figure, "matrix left").get_yticklabels()]
+    columns = [tick.get_text() for tick in axes.get_xticklabels()]
+    places = [names.index(name) for name in rows], [names.index(name) for name in columns]
+
+    assert rows == sorted(rows)
+    assert set(rows) == {weakest, *(names[i] for i in np.argsort(-sizes.max(1))[:26])}
+    assert columns == [names[i] for i in np.sort(np.argsort(-sizes[places[0]].max(0))[:27])]
+    np.testing.assert_array_equal(axes.images[0].get_array(), result.values.mean[1, :, -1][np.ix_(*places)])
+    note = "Shown are 27 of 60 targets and 27 of 60 sources, those with the largest entries."
+    assert note in trade_caption(result, target=weakest)
+    assert note in " ".join(words_of(figure))
+    assert "Shown are" not in trade_caption(matrix(NAMES))
+    check_words(figure)
 
 
 def test_the_caption_says_how_and_how_sure():
