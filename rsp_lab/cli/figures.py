@@ -38,6 +38,15 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Names that stand for several; what a group holds and these models do not have is left out."""
 
+_OF: dict[str, tuple[str, ...]] = {
+    "step": ("dataflow",),
+    "channel": ("context_flow", "context_paths"),
+    "labels": ("predictions", "decision_flow", "flips"),
+    "scenes": ("distance",),
+    "scores": (TABLES,),
+}
+"""Of each option that not every figure looks at: those that do."""
+
 Format = Literal["pdf", "svg", "png"]
 Which = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FIGURE", help="see --list")]
 
@@ -57,7 +66,7 @@ def figures(
     format_: Annotated[tuple[Format, ...], tyro.conf.arg(name="format")] = ("pdf", "png"),
     width: Width = "page",
     scores: Annotated[Path | None, tyro.conf.arg(metavar="JSON")] = None,
-    scenes: int = 8,
+    scenes: int | None = None,
     device: Device = "auto",
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False,
     json: Json = False,
@@ -80,7 +89,7 @@ def figures(
         format_: of the figures, one or more.
         width: of the page (7.16 inches) or of one column (3.5) where the figure has that form.
         scores: our scores for tables, a JSON object such as {"I/RSP-4, ResNet-50-FPN": 77.1}, in per cent.
-        scenes: of each case and distance, for distance.
+        scenes: of each case and distance, for distance; default: 8.
         list_: say what there is, and draw nothing.
     """
     if list_:
@@ -93,7 +102,8 @@ def figures(
         raise ValueError("--model draws one model alone: give it, or --left and --right.")
     if labels is not None and len(image) != 1:
         raise ValueError(f"--labels are of one image, got {len(image)}: give one --image with it.")
-    if scenes < 1:
+    _check_used(names, step=step, channel=channel, labels=labels, scenes=scenes, scores=scores)
+    if scenes is not None and scenes < 1:
         raise ValueError(f"--scenes must be at least 1, got {scenes}.")
     doubled = [stem for stem, count in Counter(path.stem for path in image).items() if count > 1]
     if doubled:
@@ -107,7 +117,7 @@ def figures(
         if drawn:
             kind = "camvid" if image else "scenes"
             chosen = (model,) if model else (left or f"{kind}-baseline", right or f"{kind}-rsp4")
-            options: dict[str, Any] = {"channel": channel, "step": step, "scenes": scenes}
+            options: dict[str, Any] = {"channel": channel, "step": step, "scenes": 8 if scenes is None else scenes}
             options["target"] = None if pixel is None else PixelTarget(*pixel)
             options["width"] = WIDTHS[width]
             for number, given in enumerate(_inputs(image, labels, chosen, device, options)):
@@ -132,6 +142,14 @@ def _names(which: tuple[str, ...]) -> dict[str, bool]:
             twin = next((other for other in names if PAPER.get(other, other) == PAPER.get(name, name)), name)
             names[twin] = names.get(twin, True) and word in GROUPS
     return names
+
+
+def _check_used(names: Collection[str], **options: object) -> None:
+    """Refuses an option that none of the figures looks at."""
+    drawn = {PAPER.get(name, name) for name in names}
+    for option, given in options.items():
+        if given is not None and not drawn & set(_OF[option]):
+            raise ValueError(f"--{option} is of {' or '.join(_OF[option])}: name one of them, or leave it off.")
 
 
 def _files(names: Collection[str], stems: Sequence[str], formats: Sequence[Format]) -> ReportFiles:

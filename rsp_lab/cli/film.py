@@ -79,6 +79,10 @@ def film(
         raise ValueError("--after changes a photograph: give it by --image too.")
     if image is not None and pixel is None:
         raise ValueError("say where the decision is: --pixel Y X.")
+    if pixel is None and (class_ is not None or rival is not None):
+        raise ValueError("--class and --rival are of a pixel: give --pixel Y X with them.")
+    if image is not None and (case is not None or seed != FIRST_SEED["test"] or reading):
+        raise ValueError("--case, --seed and --reading are of a drawn scene: leave them off, or --image.")
     out = results.out
     check_film_target(out / FILM)
     FILES.check(out)

@@ -28,6 +28,7 @@ from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.shapes import checked_pixel
 
 NO_METHOD = "none"
+PAIR = ("scenes-panoptic-baseline", "scenes-panoptic-rsp4d")
 FILES = ReportFiles("segments.json", ("segments", "why-*"), ("captions.txt",))
 PLACE_RULE = (
     "the largest thing, kind of stuff and void of the last model, and of two models the first change that is more than "
@@ -39,8 +40,8 @@ def segments(
     image: arguments.Image,
     out: arguments.Folder,
     *,
-    left: str = "scenes-panoptic-baseline",
-    right: str = "scenes-panoptic-rsp4d",
+    left: str | None = None,
+    right: str | None = None,
     model: str | None = None,
     pixel: Annotated[tuple[tuple[int, int], ...], tyro.conf.arg(metavar="Y X [Y X ...]")] = (),
     score: float | None = None,
@@ -56,8 +57,8 @@ def segments(
     Writes segments.png and segments.pdf, a figure of each why (why-1-left.png, ...), captions.txt and segments.json.
 
     Args:
-        left: weights of the model on the left.
-        right: weights of the model on the right.
+        left: weights of the model on the left; default: scenes-panoptic-baseline.
+        right: weights of the model on the right; default: scenes-panoptic-rsp4d.
         model: weights of one model that is shown alone, in place of left and right.
         pixel: rows and columns of the segments to explain, in pairs; default: the largest ones and the first change.
         score: a detection with a lower score is dropped; default 0.5.
@@ -67,7 +68,9 @@ def segments(
     """
     began = time.perf_counter()
     chosen = None if method == NO_METHOD else find_method(method, SCORE_METHODS)
-    words = (model,) if model is not None else (left, right)
+    if model is not None and (left is not None or right is not None):
+        raise ValueError("--model shows one model alone: give it, or --left and --right.")
+    words = (model,) if model is not None else (left or PAIR[0], right or PAIR[1])
     read = (image, *map(model_file, words))
     FILES.check(out, read)
     for bound, number in (("score", score), ("overlap", overlap)):

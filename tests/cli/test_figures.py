@@ -156,6 +156,15 @@ def test_wrong_requests_write_nothing(
     assert "-o DIR" in fails(["figures", "fig2"])
     assert "two images are called 'scene1'" in fails(["figures", "fig1", *image, str(twin), *models, *out])
     assert "--labels are of one image, got 0" in fails(["figures", "fig5a", "--labels", str(twin), *models, *out])
+    for option, value, of in (
+        ("--step", "step54", "dataflow"),
+        ("--channel", "3", "context_flow or context_paths"),
+        ("--scenes", "3", "distance"),
+        ("--scores", str(twin), "tables"),
+        ("--labels", str(twin), "predictions or decision_flow or flips"),
+    ):
+        said = fails(["figures", "fig2", *image, *models, option, value, *out])
+        assert f"{option} is of {of}: name one of them, or leave it off" in said
     assert "'step98' is no step" in fails(["figures", "fig3", *image, *models, "--step", "step98", *out])
     assert "drawn scenes' classes" in fails(["figures", "distance", *models, *out])
     assert "one model alone" in fails(["figures", "fig2", *models, "--model", models[1], *out])

@@ -57,6 +57,11 @@ def test_what_it_refuses(folder: Path, tmp_path: Path, fails: Fails) -> None:
     assert "--states must be at least 2" in fails(["film", str(folder), *out, "--states", "1"])
     assert "--case 'none': there are person-rider" in fails(["film", str(folder), *out, "--case", "none"])
     assert "--pixel Y X" in fails(["film", str(folder), *out, "--image", "a.png"])
+    for word in ("--class", "--rival"):
+        assert "--class and --rival are of a pixel: give --pixel" in fails(["film", str(folder), *out, word, "car"])
+    photo = ["--image", "a.png", "--pixel", "1", "2"]
+    for words in (["--case", "car-bus"], ["--seed", "3"], ["--reading", "1"]):
+        assert "are of a drawn scene: leave them off" in fails(["film", str(folder), *out, *photo, *words])
     assert "give it by --image" in fails(["film", str(folder), *out, "--after", "a.png"])
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "film.json").write_text("{}")

@@ -95,6 +95,7 @@ def test_an_image_in_which_nothing_is_found_has_void_alone(
         (["--pixel", "64", "3"], r"pixel (y, x) = (64, 3) lies outside the image of 64 x 96"),
         (["--method", "magic"], "no method is named 'magic'"),
         (["--method", "layer_gradcam"], "no method is named 'layer_gradcam'"),
+        (["--model", "PLAIN", "--right", "PLAIN"], "--model shows one model alone: give it, or --left and --right"),
         (["--overlap", "2"], "--overlap must be from 0 to 1, got 2"),
         (["--model", "PLAIN"], "plain has no instance branch, so it finds no segments"),
     ],

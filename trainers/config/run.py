@@ -333,6 +333,14 @@ class RunConfig:
             )
         if isinstance(self.model, PanopticConfig) and self.loss.region_weight != 1:
             raise ValueError("a panoptic network has no regions to weigh: leave loss.region_weight at 1.")
+        alone = LossConfig()
+        if not isinstance(self.model, PanopticConfig) and (
+            (self.loss.instances, self.loss.semantic) != (alone.instances, alone.semantic)
+        ):
+            raise ValueError(
+                "loss.instances and loss.semantic weigh the losses of a panoptic network, and this one has one loss: "
+                f"leave them at {alone.instances:g} and {alone.semantic:g}."
+            )
 
     @property
     def torch_device(self) -> torch.device:

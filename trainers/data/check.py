@@ -31,6 +31,8 @@ def check_data(dataset: str, root: Path, coarse: bool = False) -> list[SplitRepo
     """
     if dataset not in (*FILE_SETS, "coco"):
         raise ValueError(f"{dataset!r} is no data set here; expected {', '.join((*FILE_SETS, 'coco'))}.")
+    if coarse and dataset != "cityscapes":
+        raise ValueError(f"coarse labels are of cityscapes, and {dataset} has none: leave coarse off.")
     if not root.is_dir():
         raise ValueError(f"{root}: there is no such folder. Give the data set's folder.")
     if dataset == "coco":

@@ -30,7 +30,7 @@ class TrainingImages(Dataset[Crop | Picture]):
     both readings of its scenes, cut and flipped alike, and the cases take turns.
 
     Raises:
-        ValueError: if such an option is set and the samples are no drawn scenes.
+        ValueError: if such an option, or a weight of regions, is set and the samples are no drawn scenes.
     """
 
     def __init__(self, samples: SampleSet, config: RunConfig) -> None:
@@ -43,6 +43,10 @@ class TrainingImages(Dataset[Crop | Picture]):
                     "scenes.pairs and scenes.even_cases are for drawn scenes: take --data scenes, or leave them off."
                 )
             self.cases = samples.cases
+        if config.loss.region_weight != 1 and not isinstance(samples, DrawnSamples):
+            raise ValueError(
+                "loss.region_weight is of the regions of drawn scenes: take --data scenes, or leave it at 1."
+            )
 
     def sample(self, place: Place) -> Sample:
         """The sample from which the image of this place is made."""

@@ -43,6 +43,8 @@ class Inference:
             raise ValueError(f"window must be two positive numbers (rows, columns), got {self.window}.")
         if not 0 <= self.overlap < 1:
             raise ValueError(f"overlap is a share from 0 to below 1, got {self.overlap}.")
+        if self.window is None and self.overlap != Inference.overlap:
+            raise ValueError("overlap is that of windows, and the image is taken whole: give window with it.")
         if not self.scales or not all(0 < scale <= _LARGEST_SCALE for scale in self.scales):
             raise ValueError(
                 f"scales must be one or more numbers above 0 and at most {_LARGEST_SCALE:g}, got {self.scales}."

@@ -90,6 +90,8 @@ def test_all_else_is_in_the_fingerprint_at_its_default_too() -> None:
         *({name: -1} for name in ("seed", "workers", "num_threads", "keep_every")),
         *({name: 10**400} for name in ("steps", "batch_size", "seed", "workers", "num_threads", "keep")),
         {"accumulate": 3},
+        {"loss": LossConfig(instances=2.0)},
+        {"loss": LossConfig(semantic=1.0)},
         {"encoder_weights": ""},
         {"ema": 1.0},
         {"ema": math.nan},

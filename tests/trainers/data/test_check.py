@@ -202,3 +202,8 @@ def test_camvid_and_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureF
     write(own / "labels" / "b.png", np.full((H, W), 7, np.uint8))
     (report,) = check_data("folder", own)
     assert report.problems == [f"{own}/labels/b.png: has no image"]
+
+
+def test_coarse_labels_are_of_cityscapes_alone(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="coarse labels are of cityscapes, and camvid has none"):
+        check_data("camvid", tmp_path, coarse=True)

@@ -122,6 +122,7 @@ def test_predictions_replace_no_file_of_the_data_set(tmp_path: Path) -> None:
     [
         {"window": (0, 5)},
         {"overlap": 1.0},
+        {"overlap": 0.5},
         {"scales": ()},
         {"scales": (0.0,)},
         *({"scales": (1.0, scale)} for scale in (-1.0, 17.0, float("inf"), float("nan"))),
