@@ -82,7 +82,21 @@ def main(arguments: list[str] | None = None) -> int:
     except (ImportError, ValueError, OSError) as error:  # an optional package that is missing names its remedy
         print(f"error: {' '.join(reason(error).split())}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _lacks_memory(error):
+            raise
+        print(
+            "error: there is not enough memory: take a smaller --batch-size or --augment.crop or more --accumulate "
+            "parts in training, windows (--window) in evaluation, or another --device.",
+            file=sys.stderr,
+        )
+        return 2
     return 0
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Whether memory, of a GPU or not, is what an error is about; torch has no class of its own for the latter."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _commands(words: list[str]) -> dict[str, Callable[..., None]]:

@@ -23,6 +23,7 @@ from rsp_lab.models import timm_encoder, weights
 from rsp_lab.models.presets import tiny_baseline
 from rsp_lab.models.run_state import LAST
 from rsp_lab.models.segmenter import Segmenter
+from trainers import commands
 from trainers.commands import main
 from trainers.config.recipes import camvid_tiny_baseline, camvid_tiny_rsp4
 from trainers.training.checkpoint import BEST
@@ -200,3 +201,26 @@ def test_a_signal_saves_and_the_same_command_resumes(root: Path, tmp_path: Path)
         assert ("resumes" in said.splitlines()[0]) == before
         assert "Traceback" not in said
         assert (run / LAST).exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_too_little_memory_is_one_line_and_other_errors_are_not_hidden(
+    error: Exception, pair: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(commands, "load_model", fail)
+    assert main(["evaluate", str(pair / PAIR[0])]) == 2
+    assert capsys.readouterr().err.startswith("error: there is not enough memory: take a smaller --batch-size")
+
+    error = RuntimeError("a fault of the program")
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        main(["evaluate", str(pair / PAIR[0])])
