@@ -167,6 +167,7 @@ def computed(left: str, right: str, shown: cache.Photograph, heading: Heading) -
         with heading.spinner("Loading the models"):
             loaded = cache.loaded_model(left), cache.loaded_model(right)
         check_comparable(loaded[0].model, loaded[1].model)
+        _check_rivals(loaded)
         names = list(dict.fromkeys(model.name for model in loaded))
         look = "look" if len(names) > 1 else "looks"
         with heading.spinner(f"{' and '.join(names)} {look} at {shown.size[0]} x {shown.size[1]} pixels"):
@@ -177,6 +178,18 @@ def computed(left: str, right: str, shown: cache.Photograph, heading: Heading) -
     finally:
         skeleton.empty()
     return loaded, (views[loaded[0].identity], views[loaded[1].identity])
+
+
+def _check_rivals(loaded: Models) -> None:
+    """Raises ValueError for models of a single class: every page asks about one class over another."""
+    only, *others = loaded[0].model.class_names
+    if not others:
+        names = list(dict.fromkeys(model.name for model in loaded))
+        know = "know" if len(names) > 1 else "knows"
+        raise ValueError(
+            f"{' and '.join(names)} {know} the class {only} alone, and none to hold against it. Choose models of two "
+            "classes or more."
+        )
 
 
 def compared(loaded: Models, views: Views, shown: cache.Photograph, heading: Heading) -> Comparison:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from app.shell.selection import Selection
+from rsp_lab.analysis.ledger.ledger import UNLABELLED
 from rsp_lab.analysis.targets.regions import class_border, class_zone, connected_region, flipped_region
 from rsp_lab.analysis.targets.target import PixelTarget, Target
 
@@ -65,6 +66,8 @@ def known_labels(selection: Selection) -> Labels:
 
 def cells_words(selection: Selection, source: Labels, class_name: str) -> str:
     """Cells over a class, and by whose labels, e.g. ``"cells labelled fence"``."""
+    if class_name == UNLABELLED:
+        return "cells without a label"
     if source == Labels.TRUE:
         return f"cells labelled {class_name}"
     return f"cells that {selection.names[1 if source == Labels.RIGHT else 0]} labels {class_name}"

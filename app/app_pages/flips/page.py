@@ -135,10 +135,13 @@ def sentence(selection: Selection, stories: FlipStories) -> str:
     regions = f"{stories.regions:,} region{'' if stories.regions == 1 else 's'}"
     if not has_true_labels(selection):
         return f"{right} and {left} part on {share}, in {regions}; without labels nobody can say which is correct."
-    ours, theirs, neither, _ = pixel_counts(selection).values()
+    ours, theirs, neither, unknown = pixel_counts(selection).values()
+    parted = f"{right} and {left} part on {share}, in {regions}"
+    if unknown and not ours + theirs + neither:
+        return f"{parted}; no pixel of them is labelled, so nobody can say which is correct."
+    rest = f"; {unknown:,} px are not labelled" if unknown else ""
     return (
-        f"{right} and {left} part on {share}, in {regions}: there {right} is correct on {ours:,} px, {left} on "
-        f"{theirs:,} px, neither on {neither:,} px."
+        f"{parted}: there {right} is correct on {ours:,} px, {left} on {theirs:,} px, neither on {neither:,} px{rest}."
     )
 
 

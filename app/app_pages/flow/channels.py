@@ -16,6 +16,7 @@ from app.shell.text import draw_head, escape
 from app.store.results import results
 from rsp_lab.analysis.comparison.channels import ChannelRanking
 from rsp_lab.analysis.comparison.compare import flow_channels
+from rsp_lab.text import fixed, significant
 
 By = Literal["selectivity", "difference"]
 RANKED_BY: dict[str, By] = {"class selectivity": "selectivity", "difference between models": "difference"}
@@ -68,12 +69,12 @@ def _list_channels(selection: Selection, by: By) -> None:
     shown = selection.result.flow_channel.channel
     for one in ranking.channels[:LISTED]:
         row.button(
-            f"{one.channel} ({one.score:.2f})",
+            f"{one.channel} ({fixed(one.score)})",
             key=f"channel-{by}-{one.channel}",
             type="primary" if one.channel == shown else "secondary",
             on_click=_set_channel,
             args=(one.channel,),
-            help=f"Shows channel {one.channel}. Left {one.left:.3g}, right {one.right:.3g}.",
+            help=f"Shows channel {one.channel}. Left {significant(one.left)}, right {significant(one.right)}.",
         )
     with row.popover("The rule"):
         chosen = selection.result.flow_channel
@@ -82,8 +83,8 @@ def _list_channels(selection: Selection, by: By) -> None:
             st.markdown("The channel shown was chosen by hand.")
         else:
             st.markdown(
-                f"The channel shown was chosen {BY_RULE}: {escape(chosen.rule)}. The measure is {chosen.left:.3g} in "
-                f"the left model and {chosen.right:.3g} in the right one."
+                f"The channel shown was chosen {BY_RULE}: {escape(chosen.rule)}. The measure is "
+                f"{significant(chosen.left)} in the left model and {significant(chosen.right)} in the right one."
             )
         st.markdown("Channels of separately trained models need not mean the same thing.")
 

@@ -15,7 +15,7 @@ from app.shell.text import draw_table, escape
 from rsp_lab.analysis.comparison.compare import Comparison
 from rsp_lab.analysis.relation_weights.grids import RelationGrid
 from rsp_lab.shapes import step_digits
-from rsp_lab.text import MINUS, share
+from rsp_lab.text import MINUS, share, significant
 
 TOP = 5
 
@@ -44,7 +44,7 @@ def draw_answers(result: Comparison) -> None:
     for side, view, answer in zip(SIDES, (result.left, result.right), result.answers, strict=True):
         ranked = sorted(answer.logits.items(), key=lambda item: -item[1])[:TOP]
         columns[f"{side}: {view.name}"] = [name for name, _ in ranked]
-        columns[f"logit {side}"] = [f"{value:.3g}" for _, value in ranked]
+        columns[f"logit {side}"] = [significant(value) for _, value in ranked]
     with st.container(key="answers"):
         draw_table(pd.DataFrame(columns, index=pd.RangeIndex(1, len(next(iter(columns.values()))) + 1)))
     left, right = result.answers

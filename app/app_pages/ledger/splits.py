@@ -17,7 +17,6 @@ from app.shell.region_target import Labels, label_map
 from app.shell.selection import Selection
 from app.store.results import results
 from rsp_lab.analysis.ledger.footprint import LevelTable
-from rsp_lab.analysis.ledger.ledger import UNLABELLED
 from rsp_lab.analysis.scenes.sources import SceneSources, scene_sources
 from rsp_lab.text import percent, signed
 
@@ -109,8 +108,7 @@ def _ranked(tables: tuple[LevelTable | None, ...]) -> Split:
     """Classes by the largest magnitude that any level of any panel has from them."""
     columns = _any(tables).columns
     sizes = np.max([one.values.abs().sum(0).numpy() for one in tables if one is not None], axis=0)
-    order = [columns[i] for i in np.argsort(-sizes, kind="stable").tolist() if sizes[i] > 0]
-    kinds = [name for name in order if name != UNLABELLED or sizes[columns.index(name)] > 0]
+    kinds = [columns[i] for i in np.argsort(-sizes, kind="stable").tolist() if sizes[i] > 0]
     # One class more costs no more room than a row for it alone.
     return (
         Split(tables, tuple(kinds), ()) if len(kinds) <= MOST + 1 else Split(tables, (*kinds[:MOST],), (*kinds[MOST:],))

@@ -112,8 +112,8 @@ def note(sides: Sides) -> str:
             said.append(f"{one.name} has equal weights everywhere: there is nothing to explain.")
         else:
             said.append(
-                f"Over the whole map content alone explains {100 * content:.0f} % of {one.name}’s selection, "
-                f"position alone {100 * position:.0f} %."
+                f"Over the whole map content alone explains {percent(content, 0)} of {one.name}’s selection, position "
+                f"alone {percent(position, 0)}."
             )
     return " ".join(dict.fromkeys(said))
 
@@ -180,9 +180,9 @@ def _window_words(step: StepGaze, pixel: tuple[int, int], scales: tuple[tuple[fl
     content, position = (float(step.variation[part][y, x]) for part in ("content", "position"))
     return (
         f"{step.window.describe()} around cell y {y}, x {x} (framed); empty positions lie off the map. Weights "
-        f"{scales[0][0]:.3g} to {scales[0][1]:.3g}, scores ±{scales[1]:.3g}, the same left and right; {HATCHED}. "
-        f"Gaze, where position alone would take it from: {way_words(down, right)}. Total variation from the full "
-        f"weights: content alone {content:.2f}, position alone {position:.2f}."
+        f"{significant(scales[0][0])} to {significant(scales[0][1])}, scores ±{scales[1]:.3g}, the same left and "
+        f"right; {HATCHED}. Gaze, where position alone would take it from: {way_words(down, right)}. Total "
+        f"variation from the full weights: content alone {content:.2f}, position alone {position:.2f}."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -67,6 +67,8 @@ _REST = """
 SHOWN_CLASSES = 5
 """Whose IoU is shown beside the mean: those that changed most."""
 AnyEdit = Edit | AttentionEdit
+Pair = tuple[float | None, float | None]
+"""Before and after."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,17 +352,19 @@ def draw_iou(live: SurgeryResult) -> None:
         st.caption("Not known: the image has no label map in this model’s classes.")
         return
     means = mean_iou(old), mean_iou(new)
-    columns = {"mean": means, **dict(zip(live.class_names, zip(old, new, strict=True), strict=True))}
-    pairs = {name: pair for name, pair in columns.items() if pair != (None, None)}
-    order = _changed_first(pairs)
-    before, after = [pairs[name][0] for name in order], [pairs[name][1] for name in order]
+    if means == (None, None):
+        st.caption("Not known: no pixel of the image is labelled.")
+        return
+    # The mean comes first by its place: a class may have its name.
+    pairs = [("mean", means), *_changed_first(zip(live.class_names, zip(old, new, strict=True), strict=True))]
+    before, after = [pair[0] for _, pair in pairs], [pair[1] for _, pair in pairs]
     table = pd.DataFrame(
         {
             "before": _percents(before),
             "after": _percents(after),
-            "change, points": aligned([_points(*pairs[name]) for name in order], sign=True),
+            "change, points": aligned([_points(*pair) for _, pair in pairs], sign=True),
         },
-        index=order,
+        index=[name for name, _ in pairs],
     )
     draw_table(table.head(1 + SHOWN_CLASSES))
     if (rest := len(table) - 1 - SHOWN_CLASSES) > 0:
@@ -368,10 +372,10 @@ def draw_iou(live: SurgeryResult) -> None:
             st.dataframe(table.tail(rest), height="content")
 
 
-def _changed_first(pairs: dict[str, tuple[float | None, float | None]]) -> list[str]:
-    """The mean, and the classes by how much they changed."""
-    classes = sorted((name for name in pairs if name != "mean"), key=lambda name: -abs(_points(*pairs[name]) or 0))
-    return ["mean", *classes]
+def _changed_first(classes: Iterable[tuple[str, Pair]]) -> list[tuple[str, Pair]]:
+    """The classes that occur or are predicted, by how much they changed."""
+    known = [(name, pair) for name, pair in classes if pair != (None, None)]
+    return sorted(known, key=lambda one: -abs(_points(*one[1]) or 0))
 
 
 def _percents(shares: Sequence[float | None]) -> list[str]:

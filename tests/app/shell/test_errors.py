@@ -154,6 +154,15 @@ def test_models_that_do_not_fit_each_other_say_so(page: AppTest) -> None:
     assert "compare models that were trained on the same classes" in said(page.error)
 
 
+def test_models_of_a_single_class_say_that_there_is_no_other(page: AppTest, root: Path) -> None:
+    kept(root, "one", presets.tiny_rsp4(("road",)))
+
+    run(page, left="runs: one/best", right="runs: one/best")
+
+    assert "runs: one/best knows the class road alone" in said(page.error)
+    assert "Choose models of two classes or more." in said(page.error)
+
+
 def test_heads_of_different_widths_are_shown_without_a_ranking(page: AppTest, root: Path) -> None:
     config = tiny()
     assert isinstance(config.head, TopDownConfig)

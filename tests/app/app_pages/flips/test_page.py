@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.flips import page as flips
@@ -140,6 +141,22 @@ def test_without_labels_nobody_knows(page: AppTest, small_camvid: Path, monkeypa
     assert "without labels nobody can say which is correct" in said
     assert tables(page)[0].loc["right model better"].tolist() == ["0", "0", "0"]
     assert all(words.value.endswith("unknown") for words in page.markdown if words.value.startswith("**"))
+
+
+def test_pixels_without_a_label_are_counted(page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = small_camvid / "valannot" / "val_1.png"
+    label = np.array(Image.open(path))
+    monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
+    label[:, ::2] = 11
+    Image.fromarray(label).save(path)
+    said = run(page, source="CamVid", file="val/val_1")
+    counts = tables(page)[0]["px, all"].str.replace(",", "").astype(int)
+    assert counts["unknown"] > 0
+    assert f"neither on {counts['neither']:,} px; {counts['unknown']:,} px are not labelled." in said
+
+    label[:] = 11
+    Image.fromarray(label).save(path)
+    assert "no pixel of them is labelled, so nobody can say which is correct." in run(page)
 
 
 def test_the_same_model_twice_has_none(page: AppTest) -> None:

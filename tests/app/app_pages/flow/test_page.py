@@ -17,7 +17,7 @@ from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.models.segmenter import labels_from_logits
 from rsp_lab.models.weights import load, shipped
-from tests.kit.pages import run
+from tests.kit.pages import run, tables
 
 RAW = {"raw_channel": "true"}
 
@@ -49,6 +49,23 @@ def test_the_best_channels_are_a_list_and_one_click_shows_another(page: AppTest)
     page.session_state["channel_by"] = "difference between models"
     run(page)
     assert len(buttons(page, "difference")) == 10
+
+
+def _answers() -> None:
+    from types import SimpleNamespace
+
+    from app.app_pages.flow.details import draw_answers
+
+    answer = SimpleNamespace(logits={"road": 1.5, "car": -0.1741}, margin=1.6741)
+    view = SimpleNamespace(name="mine")
+    draw_answers(SimpleNamespace(left=view, right=view, answers=(answer, answer)))
+
+
+def test_logits_below_0_have_a_true_minus() -> None:
+    page = AppTest.from_function(_answers).run()
+
+    assert not page.exception
+    assert tables(page)[0]["logit right"].tolist() == ["1.5", "−0.174"]
 
 
 def test_the_channel_by_rule_speaks_about_the_class_that_is_explained(page: AppTest) -> None:

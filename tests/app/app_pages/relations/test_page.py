@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 from functools import cache as once
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.relations import charts
+from app.app_pages.relations.page import note
 from app.charts.on_image import cell_map
 from app.shell.scenes import region_pixel
 from app.shell.steps import StepSide
@@ -189,6 +192,13 @@ def test_a_step_without_a_relation_has_the_weights_of_its_rule() -> None:
     assert sums.fixed_weights(window).tolist() == [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
     assert averages.fixed_weights(window).shape == (5, 5)
     assert averages.fixed_weights(window).sum() == pytest.approx(1)
+
+
+def test_what_explains_less_than_equal_weights_has_a_true_minus() -> None:
+    gaze = SimpleNamespace(explained=lambda part: -0.21 if part == "content" else -0.001)
+    side = cast("StepSide", SimpleNamespace(name="mine", gaze=gaze))
+
+    assert "content alone explains −21 % of mine’s selection, position alone 0 %." in note((side, side))
 
 
 def test_both_models_share_one_scale() -> None:

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.surgery import edits
 from app.app_pages.surgery.charts import _edged, legend
+from app.app_pages.surgery.page import _changed_first
 from app.shell.scenes import region_pixel
 from app.shell.text import as_read
 from app.store import models
@@ -202,6 +204,25 @@ def test_an_image_without_labels_has_no_iou(page: AppTest, upload_png: bytes) ->
     run(page)
 
     assert any("no label map in this model’s classes" in caption.value for caption in page.caption)
+
+
+def test_an_image_without_a_labelled_pixel_has_no_iou(
+    page: AppTest, small_camvid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    void = np.full((96, 128), 11, np.uint8)
+    Image.fromarray(void).save(small_camvid / "valannot" / "val_1.png")
+    monkeypatch.setenv("CAMVID_ROOT", str(small_camvid))
+
+    said = run(page, source="CamVid", file="val/val_1")
+
+    assert "camvid-rsp4" in said
+    assert any("no pixel of the image is labelled" in caption.value for caption in page.caption)
+
+
+def test_classes_that_changed_most_come_first_and_those_without_iou_are_left_out() -> None:
+    classes = [("car", (0.5, 0.4)), ("mean", (0.2, 0.6)), ("bus", (None, None)), ("sky", (None, 0.0))]
+
+    assert _changed_first(classes) == [classes[1], classes[0], classes[3]]
 
 
 def test_a_new_pixel_reads_the_same_answer(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
