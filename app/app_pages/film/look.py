@@ -8,15 +8,16 @@ from app.charts.on_image import picture_uri
 from app.shell.text import escape
 from app.store.results import results
 from rsp_lab.analysis.film.film import Film
+from rsp_lab.files import digest
 from rsp_lab.palette import LEVEL_COLOURS, LEVEL_DASHES
 from rsp_lab.shapes import step_digits, step_levels
 from rsp_lab.text import significant
 
 
-def look_html(film: Film, name: str, place: int) -> str:
+def look_html(film: Film, place: int) -> str:
     """Each step's centre as a dot and its spread as a circle; the ring is the pixel."""
     height, width = film.image_size
-    ground = results().get(("film ground", name, film.states[0].digest), lambda: _ground(film))
+    ground = results().get(("film ground", digest(film.image)), lambda: _ground(film))
     unit = width / 480
     marks = []
     for one in film.states[place].gaze:

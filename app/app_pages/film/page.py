@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from rsp_lab.analysis.film.film import REGIONS_RULE, Film
 from rsp_lab.analysis.film.state import GAZE_RULE
 from rsp_lab.analysis.relation_weights.complementarity import COMPLEMENTARITY_RULE
 from rsp_lab.explorer.flow_picture import FlowFrame, flow_data
+from rsp_lab.files import digest
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
 
@@ -69,7 +71,7 @@ def draw() -> None:
         with st.popover("A film of your own"):
             st.markdown(HOW)
             for run, folder in list(without_film().items())[:5]:
-                st.code(f"rsp-lab film {folder} -o {folder}/film", language=None)
+                st.code(shlex.join(["rsp-lab", "film", str(folder), "-o", str(folder / "film")]), language=None)
                 st.caption(f"{escape(run)} kept states and has no film yet.")
         st.caption(f"Largest relative residual of a ledger: {film.residual:.1g}.")
 
@@ -77,11 +79,14 @@ def draw() -> None:
 @st.fragment
 def _draw_states(film: Film, name: str, names: Sequence[str]) -> None:
     """All that depends on the state; the slider draws nothing else anew."""
+    if (asked := st.query_params.get(FILM, name)) != name and asked in names:
+        # A fragment is drawn anew with the film that it was given: another one is the whole page's to give.
+        st.rerun()
     place = _state(film, name, names)
     panels = film_panels(film)
     left, right = st.columns([5, 6], gap="medium")
     with left:
-        st.html(look_html(film, name, place))
+        st.html(look_html(film, place))
         if film.steps:
             steps = ((step_levels(step)[0], step_digits(step)) for step in film.steps)
             st.html(legend_html(chip(LEVEL_COLOURS[level], f"step {digits}") for level, digits in steps))
@@ -92,17 +97,19 @@ def _draw_states(film: Film, name: str, names: Sequence[str]) -> None:
         for panel in panels[:BESIDE]:
             _draw_panel(film, panel, place)
     with right:
-        draw_flow(_flow(film, name, place), "film_flow")
+        draw_flow(_flow(film, place), "film_flow")
     if below := panels[BESIDE:]:
         for column, panel in zip(st.columns(len(below), gap="medium"), below, strict=True):
             with column:
                 _draw_panel(film, panel, place)
 
 
-def _flow(film: Film, name: str, place: int) -> dict[str, Any]:
+def _flow(film: Film, place: int) -> dict[str, Any]:
+    """The state's flow, kept: a film that is made anew in the place of another has pictures of its own."""
     state = film.states[place]
     frame = FlowFrame(film.nodes, *film.busiest)
-    key = ("film flow", name, state.digest, film.target)
+    shown = digest(film.image), film.target, film.chosen, film.truth
+    key = ("film flow", state.flow.name, state.digest, frame, *shown)
     return results().get(key, lambda: identified(flow_data(film.picture(place), frame=frame)))
 
 

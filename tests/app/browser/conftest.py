@@ -10,8 +10,10 @@ import pytest
 from PIL import Image
 
 from app.tools.serving import running_workbench
+from rsp_lab.analysis.film.film_file import write_film
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.data.sample import Sample
+from tests.kit.films import film
 from tests.kit.forked_python import forked_processes
 from tests.kit.runs import write_run
 
@@ -23,10 +25,11 @@ SMALL_PHOTOGRAPH = urlencode(
 
 @pytest.fixture(scope="package")
 def address(tmp_path_factory: pytest.TempPathFactory, street: Callable[[int, int, int], Sample]) -> Iterator[str]:
-    """Of a workbench of its own, with two runs, and a folder of one small photograph without labels."""
+    """Of a workbench of its own, with two runs, the first with a film, and a folder of one small photograph."""
     root, data = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("data")
     for name in ("one", "a-run-whose-name-is-longer-than-a-telephone-is-wide"):
         write_run(root, name)
+    write_film(root / "one" / "film.json", film())
     (data / "images").mkdir()
     Image.fromarray(street(1, 128, 256).image.permute(1, 2, 0).numpy()).save(data / "images" / "street.png")
     (data / "classes.csv").write_text("\n".join(["name", *CITYSCAPES.classes]))

@@ -21,6 +21,7 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from app.tools.screenshots import TIMEOUT_MS
 from app.tools.waiting import IDLE, open_view, until, until_ready
 from rsp_lab.capture.record import Record
+from tests.kit.films import film
 from tests.kit.selectors import close_selectors, expect_pixel, open_selectors, summary, type_pixel
 
 pytestmark = pytest.mark.browser
@@ -37,6 +38,7 @@ PAGES = {
     "Surgery": "surgery",
     "Attribution": "attribution",
     "Figures": "figures",
+    "Film": "film",
     "Runs": "runs",
     "Gallery": "",
     "Context flow": "flow",
@@ -187,6 +189,19 @@ def test_another_model_is_another_sentence(page: Page) -> None:
     expect(page.locator(".rsp-sentence").first).not_to_contain_text("scenes-baseline")
     pick(page, "Left model", "scenes-baseline")
     expect(page.locator(".rsp-sentence").first).to_contain_text("scenes-baseline")
+
+
+def test_another_film_is_shown_when_it_is_chosen(page: Page) -> None:
+    go(page, "Film")
+    sentence = page.locator(".rsp-sentence").first
+    expect(sentence).not_to_contain_text(film().sentence())
+
+    page.get_by_role("combobox", name="Film").click()
+    page.get_by_role("option", name="runs: one", exact=True).click()
+
+    expect(sentence).to_contain_text(film().sentence())
+    expect(page.get_by_role("combobox", name="Film")).to_have_value("runs: one")
+    go(page, "Context flow")
 
 
 @pytest.mark.parametrize("title", ["Relations", "Key and query", "Surgery", "Attribution"])

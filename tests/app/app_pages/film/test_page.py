@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,13 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.film.charts import ends, panel_figure
 from app.app_pages.film.look import look_html, look_words
+from app.charts.on_image import picture_uri
 from app.shell.text import as_read
 from rsp_lab.analysis.film.curves import film_panels
 from rsp_lab.analysis.film.film_file import read_film, shipped_films, write_film
-from tests.kit.films import film
+from tests.kit.films import film, kept_run
 from tests.kit.pages import run
+from tests.kit.runs import write_run
 
 
 def _script() -> None:
@@ -42,6 +46,13 @@ def flow(page: AppTest) -> dict:
     components = page.get("bidi_component")
     (shown,) = [one for one in components if one.proto.component_name == "rsp_lab.decision_flow"]
     return dict(json.loads(shown.proto.json)["picture"])
+
+
+def ground(page: AppTest) -> str:
+    """The photograph under where the steps look."""
+    html = next(one.proto.body for one in page.get("html") if "rsp-film-look" in one.proto.body)
+    (source,) = re.findall(r"base64,([^\"]+)", html)
+    return re.findall(r'href="([^"]+)"', base64.b64decode(source).decode())[0]
 
 
 def words(page: AppTest) -> str:
@@ -73,6 +84,20 @@ def test_a_link_names_film_and_state(page: AppTest) -> None:
     assert not page.warning
 
 
+def test_a_film_that_takes_the_place_of_another_shows_its_own_picture(page: AppTest, tmp_path: Path) -> None:
+    made = film()
+    other = 255 - made.image
+    run(page, film="films: mine")
+    before = flow(page)["image"]
+    assert ground(page) == picture_uri(made.image.permute(1, 2, 0).numpy(), "JPEG")
+
+    write_film(tmp_path / "films" / "mine.json", replace(made, image=other))
+    run(page)
+
+    assert flow(page)["image"] != before
+    assert ground(page) == picture_uri(other.permute(1, 2, 0).numpy(), "JPEG")
+
+
 def test_a_link_to_what_is_not_there_shows_the_first(page: AppTest) -> None:
     run(page, film="none", film_updates="x")
 
@@ -80,9 +105,22 @@ def test_a_link_to_what_is_not_there_shows_the_first(page: AppTest) -> None:
     assert flow(page)["sides"][0]["name"] == "scenes-rsp4"
 
 
+def test_the_command_for_a_film_of_a_run_is_one_for_a_shell(page: AppTest, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "my run; $1"
+    kept_run(folder)
+    write_run(tmp_path / "other", "one")
+    for name in ("log.jsonl", "config.json"):
+        (folder / name).write_bytes((tmp_path / "other" / "one" / name).read_bytes())
+
+    run(page)
+
+    (command,) = [one.value for one in page.code]
+    assert shlex.split(command) == ["rsp-lab", "film", str(folder), "-o", str(folder / "film")]
+
+
 def test_where_it_looks_is_drawn_at_its_place() -> None:
     made = film()
-    html = look_html(made, "a film", 1)
+    html = look_html(made, 1)
     (source,) = re.findall(r"base64,([^\"]+)", html)
     drawing = base64.b64decode(source).decode()
 
