@@ -16,6 +16,8 @@ PAGE = tuple(f"surgery_{name}" for name in _SURGERY.split())
 """Keys of a page's own widgets whose last change can be undone too: they are there only while their page is."""
 PARAMETERS = (link.PIXEL, link.UPLOAD)
 """Of the selection, without a selector."""
+CARDS = (link.SCAN, link.CARD)
+"""Which card of which scan the selection is: on the page Story they stand in the address, on others they are known."""
 MOST = 40
 _PAST = "selections before"
 State = dict[str, Any]
@@ -67,6 +69,8 @@ def undo() -> None:
             link.forget(name)
         else:
             st.query_params[name] = before[name]
+    for name in CARDS:
+        link.recall(name, before[name])
 
 
 def _past() -> list[State]:
@@ -78,4 +82,5 @@ def _now() -> State:
     return {
         **{name: st.session_state.get(name) for name in (*WIDGETS, *PAGE)},
         **{name: st.query_params.get(name) for name in PARAMETERS},
+        **{name: st.query_params.get(name, link.remembered(name)) for name in CARDS},
     }

@@ -13,7 +13,7 @@ BY_RULE = "by rule"
 PIXEL, UPLOAD, PAINT, NOTE = KEPT = ("pixel", "upload", "paint", "note")
 """Parameters that no widget holds, which go along from page to page."""
 SCAN, CARD = "scan", "card"
-"""Which card of which scan a decision is; see :mod:`app.store.scans`."""
+"""Which card of which scan a decision is; see :mod:`app.shell.cards`."""
 _PAGE = "page shown"
 
 _PIXEL = re.compile(r"([0-9]{1,5}),([0-9]{1,5})")
@@ -80,6 +80,15 @@ def remember(name: str) -> None:
 def remembered(name: str) -> str | None:
     value = st.session_state.get(f"{name} kept")
     return None if value is None else str(value)
+
+
+def recall(name: str, value: str | None) -> None:
+    """A parameter as it was before is what the next page gets, and the address where it has one."""
+    st.session_state[f"{name} kept"] = value
+    if value is None:
+        forget(name)
+    elif name in st.query_params:
+        st.query_params[name] = value
 
 
 def kept_parameters() -> dict[str, str]:

@@ -4,6 +4,8 @@ sets it."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from rsp_lab.models.functions import file_functions
@@ -17,17 +19,25 @@ def user_files() -> list[Path]:
 
 def user_models() -> dict[str, str]:
     """Each function by the name it is chosen by: its own, e.g. ``"segformer"``, with the file's before it where another
-    one has the same, as in ``"mine: segformer"``. Files that cannot be run have none."""
+    one has the same, as in ``"mine: segformer"``, and a number where files of one name do, as in ``"mine 2:
+    segformer"``. Files that cannot be run have none."""
     found: dict[str, str] = {}
+    taken = shipped()
     for file in user_files():
         try:
             functions = file_functions(file) if file.is_file() else {}
         except ValueError:
             continue
         for name in functions:
-            taken = name in found or name in shipped()
-            found[f"{file.stem}: {name}" if taken else name] = f"{file}:{name}"
+            found[next(one for one in _names(file, name) if one not in taken and one not in found)] = f"{file}:{name}"
     return found
+
+
+def _names(file: Path, name: str) -> Iterator[str]:
+    """What a function may be called, the shortest first."""
+    yield name
+    yield f"{file.stem}: {name}"
+    yield from (f"{file.stem} {number}: {name}" for number in count(2))
 
 
 def user_problems() -> list[str]:

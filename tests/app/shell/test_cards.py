@@ -82,6 +82,24 @@ def test_next_and_previous_lead_from_story_to_story(page: AppTest) -> None:
     assert page.button(key="undo").disabled is False
 
 
+def test_undo_leads_back_to_the_card_too(page: AppTest) -> None:
+    for name, value in {"case": "car-bus", "scene": "18", "class": "car", "rival": "bus"}.items():
+        page.query_params[name] = value
+    page.query_params["scan"], page.query_params["card"] = "scenes", "2"
+    page.run()
+    first = asked(page)
+    page.button(key="story-card-above-1").click().run()
+    assert asked(page) != first
+
+    page.button(key="undo").click().run()
+
+    assert not page.exception
+    assert asked(page) == first
+    assert page.query_params["card"] in ("2", ["2"])
+    assert any("Card 2 of " in as_read(one.value) for one in page.caption)
+    assert page.button(key="undo").disabled
+
+
 @pytest.mark.parametrize(("scan", "card"), [("none", "1"), ("scenes", "0"), ("scenes", "9999999"), ("scenes", "x")])
 def test_a_link_that_names_no_card_has_no_neighbours(page: AppTest, scan: str, card: str) -> None:
     page.query_params["scan"], page.query_params["card"] = scan, card

@@ -43,6 +43,19 @@ def test_functions_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytes
     assert user_models() == {"net": f"{first}:net", "second: net": f"{second}:net"}
 
 
+def test_functions_of_one_name_in_files_of_one_name_are_all_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / folder / "model.py" for folder in "abcd"]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("def net():\n    pass\n")
+    monkeypatch.setenv("RSP_LAB_MODELS", ":".join(map(str, files)))
+
+    names = ["net", "model: net", "model 2: net", "model 3: net"]
+    assert user_models() == {name: f"{file}:net" for name, file in zip(names, files, strict=True)}
+
+
 def test_what_is_wrong_with_a_file_is_said(page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, empty = tmp_path / "broken.py", tmp_path / "empty.py"
     broken.write_text("import no_such_module_at_all")
