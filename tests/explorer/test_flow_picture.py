@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.ledger.decision_flow import Ribbon
@@ -87,6 +87,22 @@ def test_a_click_cuts_a_ribbon_and_the_answer_is_the_frozen_heads(picture: FlowP
 
     page.get_by_role("button", name="Undo").click()
     assert words(page).startswith("Click a ribbon to cut it")
+    assert said == []
+
+
+def test_a_link_leads_to_its_cuts_and_what_is_none_is_left_out(picture: FlowPicture, opened: Any) -> None:
+    page, said = opened
+    one = ribbon_key(strongest(picture, 1))
+
+    for address, cut in ((f";{one},9/9/9", 1), ("nonsense;<b>;more", 0), (f";{one}", 1), ("%", 0)):
+        # The page as it stands, and the page opened anew.
+        for reload in (False, True):
+            page.evaluate("(text) => (location.hash = text)", address)
+            if reload:
+                page.reload()
+            page.locator(".rsp-flow-svg").wait_for()
+            there = f"{picture.flows[1].name} without 1 ribbon" if cut else "Click a ribbon to cut it"
+            expect(page.locator(".rsp-flow-words")).to_contain_text(there)
     assert said == []
 
 

@@ -2,9 +2,18 @@
 const decoded = () => Uint8Array.from(atob(document.getElementById("rsp-picture").textContent), (c) => c.charCodeAt(0));
 const picture = JSON.parse(new TextDecoder().decode(decoded()));
 const cutsOf = (text) => text.split(";").map((side) => side.split(",").filter(Boolean));
-const address = () => decodeURIComponent(window.location.hash.slice(1));
-mountFlow(document.getElementById("rsp-root"), picture, {
-  cuts: address() ? cutsOf(address()) : picture.cuts,
+// A link may hold what is no text at all.
+function address() {
+  try {
+    return decodeURIComponent(window.location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+const asked = () => (address() ? cutsOf(address()) : picture.cuts);
+const flow = mountFlow(document.getElementById("rsp-root"), picture, {
+  cuts: asked(),
   alone: true,
   onCuts: (cuts) => window.history.replaceState(null, "", `#${cuts.map((side) => side.join()).join(";")}`),
 });
+window.addEventListener("hashchange", () => flow.update(picture, asked()));

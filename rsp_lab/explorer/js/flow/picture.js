@@ -2,7 +2,7 @@
 // flows along the other ways, exactly the frozen head's answer; nothing is asked of a server.
 import { make } from "../make.js";
 import { measures, placeSide } from "./layout.js";
-import { flowWithout, readSides } from "./paths.js";
+import { flowWithout, readSides, ribbonKey } from "./paths.js";
 import { definitions, drawHead, drawNode, drawPixel, drawRibbon, fixed, svg, text } from "./svg.js";
 import { FLOW_STYLE } from "./style.js";
 
@@ -50,11 +50,17 @@ export function mountFlow(root, picture, { cuts = [], onCuts = () => {}, alone =
 function show(view, picture, cuts) {
   view.picture = picture;
   view.sides = readSides(picture);
-  view.cuts = view.sides.map((_, i) => new Set(cuts[i] ?? []));
+  view.cuts = view.sides.map((side, i) => ribbonsOf(side, cuts[i] ?? []));
   view.past = [];
   view.names = Object.fromEntries(["photo", "hatch"].map((name) => [name, `rsp-flow-${name}-${view.number}`]));
   view.width = 0;
   resized(view);
+}
+
+// What a link cuts in vain is left out.
+function ribbonsOf(side, keys) {
+  const known = new Set(side.ribbons.map(ribbonKey));
+  return new Set(keys.filter((key) => known.has(key)));
 }
 
 function resized(view) {
