@@ -27,34 +27,28 @@ class Filters:
 
     Attributes:
         right: see :func:`right_words`.
-        classes: two names with " or " between them, the first in the alphabet before.
+        pair: of two classes, whichever model says which; None for all.
         level: name of a level, or :data:`NO_LEVEL`.
         context: a key of :data:`CONTEXT`.
     """
 
     kind: str = ALL
     right: str = ALL
-    classes: str = ALL
+    pair: frozenset[str] | None = None
     level: str = ALL
     context: str = ALL
 
     def take(self, card: ScanCard) -> bool:
         """Whether a card is shown."""
-        return all(
+        return self.pair in (None, frozenset(card.classes)) and all(
             wanted in (ALL, found)
             for wanted, found in (
                 (self.kind, card.kind),
                 (self.right, card.right or "unknown"),
-                (self.classes, pair_words(card)),
                 (self.level, card.level_name or NO_LEVEL),
                 (self.context, _context(card)),
             )
         )
-
-    @property
-    def pair(self) -> frozenset[str] | None:
-        """The two classes; None for all."""
-        return None if self.classes == ALL else frozenset(self.classes.split(" or "))
 
 
 def pair_words(card: ScanCard) -> str:
@@ -90,20 +84,20 @@ def choose_filters(heading: Heading, places: Sequence[DeltaGenerator], scan: Sca
     kinds = {key: word for key, word in KINDS.items() if key in (ALL, *scan.kinds)}
     found = {ALL, *(card.right or "unknown" for card in cards)}
     rights = {key: word for key, word in right_words(scan.names).items() if key in found}
-    pairs = sorted({pair_words(card) for card in cards})
+    pairs = {pair_words(card): frozenset(card.classes) for card in cards}
     levels = sorted({(card.level or 0, card.level_name or NO_LEVEL) for card in cards}, reverse=True)
     asked: list[tuple[str, str, dict[str, str], str]] = [
         ("Kind", "gallery_kind", kinds, "; ".join(f"{KINDS[kind]}: {rule}" for kind, rule in KIND_RULES.items())),
         ("Who is right", "gallery_right", rights, "; ".join(f"{KINDS[k]}: {rule}" for k, rule in RIGHT_RULES.items())),
-        ("Classes", "gallery_classes", {one: one for one in (ALL, *pairs)}, "Whichever model says which"),
+        ("Classes", "gallery_classes", {one: one for one in (ALL, *sorted(pairs))}, "Whichever model says which"),
         ("Level", "gallery_level", {one: one for one in (ALL, *dict.fromkeys(name for _, name in levels))}, LEVEL_RULE),
         ("Context used", "gallery_context", CONTEXT, CONTEXT_RULE),
     ]
-    chosen = [
+    kind, right, classes, level, context = (
         _choose(heading, place, label, key, words, f"{rule[:1].upper()}{rule[1:]}.")
         for place, (label, key, words, rule) in zip(places, asked, strict=True)
-    ]
-    return Filters(*chosen)
+    )
+    return Filters(kind, right, pairs.get(classes), level, context)
 
 
 def choose_page(heading: Heading, count: int) -> int:

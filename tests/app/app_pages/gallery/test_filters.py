@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.app_pages.gallery.filters import ALL, NO_LEVEL, Filters, pair_words, right_words
 from tests.kit.scans import NAMES, TURNED, card
 
@@ -14,7 +16,7 @@ CARDS = (
 )
 
 
-def taken(**wanted: str) -> list[int]:
+def taken(**wanted: Any) -> list[int]:
     filters = Filters(**wanted)
     return [place for place, one in enumerate(CARDS) if filters.take(one)]
 
@@ -24,8 +26,8 @@ def test_each_filter_asks_for_one_thing() -> None:
     assert taken(kind="turned") == [4]
     assert taken(right="left") == [1]
     assert taken(right="unknown") == [2]
-    assert taken(classes="road or sky") == [0, 1, 3]
-    assert taken(classes="bus or car") == [4]
+    assert taken(pair=frozenset({"road", "sky"})) == [0, 1, 3]
+    assert taken(pair=frozenset({"bus", "car"})) == [4]
     assert taken(level="level 6") == [1]
     assert taken(level=NO_LEVEL) == [3]
     assert taken(context="used") == [0, 4]
@@ -36,8 +38,7 @@ def test_each_filter_asks_for_one_thing() -> None:
 
 def test_a_pair_of_classes_is_one_whoever_says_which() -> None:
     assert pair_words(card()) == pair_words(card(left_class="sky", right_class="road")) == "road or sky"
-    assert Filters(classes="road or sky").pair == {"road", "sky"}
-    assert Filters().pair is None
+    assert taken(pair=frozenset({"sky", "road"})) == taken(pair=frozenset({"road", "sky"}))
 
 
 def test_who_is_right_is_said_by_the_models_names() -> None:

@@ -87,7 +87,7 @@ def test_many_cards_are_turned_over_and_other_filters_begin_at_the_first(page: A
 def test_rates_follow_the_classes_and_never_the_cards() -> None:
     scan = scans()["scenes"]
     every, _ = words(scan, Filters())
-    pair, note = words(scan, Filters(classes="road or sidewalk"))
+    pair, note = words(scan, Filters(pair=frozenset({"road", "sidewalk"})))
     level, _ = words(scan, Filters(level="level 5", context="used"))
 
     assert every == level
@@ -95,6 +95,16 @@ def test_rates_follow_the_classes_and_never_the_cards() -> None:
     assert "road and sidewalk alone" in note
     assert scan.rate("turned", frozenset(("road", "sidewalk"))).total == 20
     assert words(scan, Filters(kind="turned"))[0] == scan.sentences()[1]
+
+
+def test_a_class_whose_name_holds_an_or_is_one_class(page: AppTest, tmp_path: Path) -> None:
+    write_scan(tmp_path / "or.json", small_scan(card(), card(left_class="car or truck")))
+
+    said = run(page, gallery_scan="scans: or", gallery_classes="car or truck or sky")
+
+    assert "part nowhere" not in said
+    assert "car or truck and sky alone" in said
+    assert titles(page) == ["2. sky or car or truck?"]
 
 
 def test_a_card_leads_to_its_decision_where_a_page_is_there(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
