@@ -28,6 +28,8 @@ function panels() {
 }
 
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+// What no XML may hold, which a file's name may.
+const readable = (text) => text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff\p{Surrogate}]/gu, "");
 const clear = (colour) => !colour || colour === "transparent" || /, 0\)$/.test(colour);
 
 // What is to be seen of an element as an SVG drawing: grounds, borders, pictures, drawings, and letters where they stand.
@@ -93,9 +95,10 @@ async function drawing(panel, about) {
   return {
     width,
     height,
-    text:
+    text: readable(
       `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">` +
-      `<desc>${escaped(said(about))}</desc><rect width="100%" height="100%" fill="${paper}"/>${parts.join("")}</svg>`,
+        `<desc>${escaped(said(about))}</desc><rect width="100%" height="100%" fill="${paper}"/>${parts.join("")}</svg>`,
+    ),
   };
 }
 
@@ -221,7 +224,7 @@ function csv(rows, about) {
   // formula stays a text.
   const plain = (value) => {
     const line = String(value ?? "").replaceAll("\u2060", "").replaceAll("\u00a0", " ");
-    const text = line.replace(/^[+\u2212](?=[\d.])/, (sign) => (sign === "+" ? "" : "-"));
+    const text = line.replace(/^\+(?=[\d.])/, "").replace(/\u2212(?=[\d.])/g, "-");
     return /^[=+@\t]|^-(?![\d.])/.test(text) ? `'${text}` : text;
   };
   const cell = (value) => (/[",\n]/.test(plain(value)) ? `"${plain(value).replaceAll('"', '""')}"` : plain(value));

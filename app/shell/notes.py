@@ -9,12 +9,19 @@ from app.shell import link
 MOST = 500
 """Characters of a note: a link is to stay one that can be sent."""
 _KEY = "typed_note"
+_UNSEEN = "\n\u200c\u200d"
+"""Ends of lines, and what parts and joins letters in some scripts, and makes one picture of several."""
 
 
 def note() -> str:
     """The note of the link, on as many lines as it was written; empty without one."""
-    text = "".join(sign for sign in st.query_params.get(link.NOTE, "") if sign.isprintable() or sign == "\n")
-    return text[:MOST].strip()
+    text = st.query_params.get(link.NOTE, "").replace("\r\n", "\n")
+    return "".join(map(_kept, text))[:MOST].strip()
+
+
+def _kept(sign: str) -> str:
+    """What is neither seen nor part of a letter is left out; spaces of any kind, as this page's own, stay spaces."""
+    return sign if sign.isprintable() or sign in _UNSEEN else " " if sign.isspace() else ""
 
 
 def draw_notes() -> None:
