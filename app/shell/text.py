@@ -14,6 +14,8 @@ NO_BREAK = "\u00a0"
 """A space at which no line ends: between a number and its unit, and within a size such as 32 x 64."""
 JOINER = "\u2060"
 """Of no width: it parts the signs, addresses and icons that Markdown's plugins look for after escapes are gone."""
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""Bytes of a file's name that are no text, as Python holds them: no browser can be sent them."""
 _UNIT = re.compile(r"(?<=\d) (?=%|px\b|x \d)|(?<=\d x) (?=\d)")
 _PARTED = re.compile(r"(?<=[-<>=~])(?=[-<>=~])|(?<=[:@])(?! )|(?<=[wW]{3})(?=\.)")
 # A dash, a plus or a number with a dot is a list at the start of a line only, and a row of dashes a rule.
@@ -24,8 +26,10 @@ def escape(text: str) -> str:
     """Text as itself, on one line, wherever the page reads markup: Streamlit's Markdown, HTML, and plotly's labels.
 
     Names of models, classes, runs and files, and every sentence with one in it, reach the screen through here: a
-    character reference is its character and nothing else in all three.
+    character reference is its character and nothing else in all three. Bytes of a file's name that are no text are
+    written as such.
     """
+    text = _NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
     line = _UNIT.sub(NO_BREAK, _PARTED.sub(JOINER, " ".join(text.split())))
     return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", line)
 

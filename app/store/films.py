@@ -16,6 +16,7 @@ from app.store.run_folders import run_folders, runs_root
 from app.store.stamps import Stamp, stamp
 from rsp_lab.analysis.film.film import Film
 from rsp_lab.analysis.film.film_file import STATE, read_film, shipped_films
+from rsp_lab.files import readable_name
 from rsp_lab.models.run_state import STEP
 
 _MOST = 50
@@ -30,13 +31,13 @@ def films_root() -> Path:
 def films() -> dict[str, Film]:
     """All films by name, e.g. ``"study-rsp4"`` for a shipped one, ``"films: mine"`` for one of the folder, ``"runs:
     mine"`` for one beside a run; files that are no film are left out, see :func:`film_problems`."""
-    found = {name: _read(str(path), stamp(path)) for name, path in _files().items()}
+    found = {name: _read(os.fsencode(path), stamp(path)) for name, path in _files().items()}
     return {name: one for name, one in found.items() if isinstance(one, Film)}
 
 
 def film_problems() -> list[str]:
     """What is wrong with the files, a sentence each."""
-    found = (_read(str(path), stamp(path)) for path in _files().values())
+    found = (_read(os.fsencode(path), stamp(path)) for path in _files().values())
     return [one for one in found if isinstance(one, str)]
 
 
@@ -57,13 +58,13 @@ def _files() -> dict[str, Path]:
         for name, folder in run_folders(runs_root()).items()
         if (path := next((folder / one for one in _NAMES if (folder / one).is_file()), None)) is not None
     }
-    return {**shipped_films(), **{f"films: {path.stem}": path for path in own[:_MOST]}, **beside}
+    return {**shipped_films(), **{f"films: {readable_name(path.stem)}": path for path in own[:_MOST]}, **beside}
 
 
 @st.cache_resource(max_entries=2 * _MOST, show_spinner=False)
-def _read(path: str, changed: Stamp) -> Film | str:
+def _read(path: bytes, changed: Stamp) -> Film | str:
     """The film of a file, or what is wrong with it."""
     try:
-        return read_film(path)
+        return read_film(os.fsdecode(path))
     except ValueError as problem:
         return str(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class _CocoFolder(ImageFolder):
         return {split: split_paths(root, split).images for split in _ordered(coco.SPLITS)}
 
     def is_listed(self, split: str, images: Path) -> bool:
-        return images.is_dir() and _image_count(str(images), stamp(images)) <= MOST_LISTED
+        return images.is_dir() and _image_count(os.fsencode(images), stamp(images)) <= MOST_LISTED
 
     def files(self, root: Path, split: str) -> Iterable[FilePair]:
         samples = self._samples(root, split)
@@ -135,13 +136,13 @@ class _CocoFolder(ImageFolder):
         return Photograph(sample, None if sample.label is None else samples.table)
 
     def _samples(self, root: Path, split: str) -> CocoPanoptic:
-        return _coco_samples(str(root), split, *(stamp(path) for path in split_paths(root, split)))
+        return _coco_samples(os.fsencode(root), split, *(stamp(path) for path in split_paths(root, split)))
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _coco_samples(root: str, split: str, *changed: Stamp) -> CocoPanoptic:
+def _coco_samples(root: bytes, split: str, *changed: Stamp) -> CocoPanoptic:
     """One JSON file says the labels of all pictures: it is read once."""
-    return CocoPanoptic(root, split, "optional", things=False)
+    return CocoPanoptic(os.fsdecode(root), split, "optional", things=False)
 
 
 FOLDERS: dict[str, ImageFolder] = {
@@ -172,7 +173,8 @@ def folder_photograph(data: str, name: str) -> Photograph:
         ValueError: if there is no such image, or it cannot be read; the message says what to do.
     """
     files, root = _named(data, name), FOLDERS[data].root()
-    return _photograph(data, str(root), name, files, *_stamps(files), *FOLDERS[data].stamps(root))
+    changed = *_stamps(files), *FOLDERS[data].stamps(root)
+    return _photograph(data, os.fsencode(root), name, os.fsencode(files.image), files, *changed)
 
 
 def folder_stamp(data: str, name: str) -> Hashable:
@@ -200,12 +202,12 @@ def _named(data: str, name: str) -> FilePair:
 def _files(data: str) -> dict[str, FilePair]:
     """The files of each image by its name ``split/image``."""
     root = FOLDERS[data].root()
-    return _listing(data, str(root), *FOLDERS[data].stamps(root))
+    return _listing(data, os.fsencode(root), *FOLDERS[data].stamps(root))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _listing(data: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
-    folder, place = FOLDERS[data], Path(root)
+def _listing(data: str, root: bytes, *changed: Stamp) -> dict[str, FilePair]:
+    folder, place = FOLDERS[data], Path(os.fsdecode(root))
     splits = folder.splits(place)
     if not any(images.is_dir() for images in splits.values()):
         first = next(iter(splits.values()))
@@ -221,13 +223,13 @@ def _listing(data: str, root: str, *changed: Stamp) -> dict[str, FilePair]:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _photograph(data: str, root: str, name: str, files: FilePair, *changed: Stamp) -> Photograph:
-    return FOLDERS[data].photograph(Path(root), name.partition("/")[0], files)
+def _photograph(data: str, root: bytes, name: str, image: bytes, _files: FilePair, *changed: Stamp) -> Photograph:
+    return FOLDERS[data].photograph(Path(os.fsdecode(root)), name.partition("/")[0], _files)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _image_count(images: str, changed: Stamp) -> int:
-    return len(image_files(Path(images)))
+def _image_count(images: bytes, changed: Stamp) -> int:
+    return len(image_files(Path(os.fsdecode(images))))
 
 
 def _ordered(splits: Iterable[str]) -> list[str]:

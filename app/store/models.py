@@ -6,6 +6,7 @@ their file, so that weights replaced on disk are read again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -180,7 +181,7 @@ def chooses_context(name: str) -> bool | None:
 def _said_by(name: str) -> _Header | None:
     """What a model's weights say of it; None where there is no such file, or it is none of weights."""
     file = model_files().get(name)
-    return None if file is None or names_a_function(file) else _header_of(str(file), stamp(Path(file)))
+    return None if file is None or names_a_function(file) else _header_of(os.fsencode(file), stamp(Path(file)))
 
 
 class _Header(NamedTuple):
@@ -196,9 +197,9 @@ class _Header(NamedTuple):
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _header_of(file: str, changed: Stamp) -> _Header:
+def _header_of(file: bytes, changed: Stamp) -> _Header:
     try:
-        said = read_header(file)[1]
+        said = read_header(os.fsdecode(file))[1]
     except ValueError:
         return _Header()
     data, run = str(said.get("data", "")), said.get("run")

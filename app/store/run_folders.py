@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rsp_lab.files import readable_name
+
 LOG, CONFIG = "log.jsonl", "config.json"
 """What a run writes into its folder, beside its weights."""
 _MOST = 200
@@ -25,14 +27,19 @@ def run_weights(root: Path) -> dict[str, Path]:
     """Weights files below ``root`` by name, e.g. ``"runs: tiny/best"``, newest first; no links that lead out."""
     files = [path for path in _files(root, "*.safetensors") if not path.name.startswith(_STATES)]
     files.sort(key=lambda path: -_changed(path))
-    return {f"runs: {path.relative_to(root).with_suffix('').as_posix()}": path for path in files[:_MOST]}
+    return {f"runs: {_name(path.with_suffix(''), root)}": path for path in files[:_MOST]}
 
 
 def run_folders(root: Path) -> dict[str, Path]:
     """Folders below ``root`` with a log or a configuration by name, e.g. ``"tiny"``; the newest log first."""
     found = {path.parent for name in (LOG, CONFIG) for path in _files(root, name)}
     newest = sorted(found, key=lambda folder: (-max(_changed(folder / LOG), _changed(folder / CONFIG)), folder))
-    return {folder.relative_to(root).as_posix(): folder for folder in newest[:_MOST]}
+    return {_name(folder, root): folder for folder in newest[:_MOST]}
+
+
+def _name(path: Path, root: Path) -> str:
+    """What the page and a link call it: a name on the disk need not be text."""
+    return readable_name(path.relative_to(root).as_posix())
 
 
 def _files(root: Path, pattern: str) -> list[Path]:

@@ -15,6 +15,7 @@ import streamlit as st
 from app.store.stamps import Stamp, stamp
 from rsp_lab.analysis.scan.scan import Scan
 from rsp_lab.analysis.scan.scan_file import STATE, read_scan, shipped_scans
+from rsp_lab.files import readable_name
 
 _MOST = 50
 _MADE = 8
@@ -28,27 +29,27 @@ def scans_root() -> Path:
 def scans() -> dict[str, Scan]:
     """All scans by name, e.g. ``"camvid"`` for a shipped one, ``"scans: mine"`` for one of the folder, ``"made: ..."``
     for one that was made here; files that are no scan are left out, see :func:`scan_problems`."""
-    found = {name: _read(str(path), stamp(path)) for name, path in _files().items()}
+    found = {name: _read(os.fsencode(path), stamp(path)) for name, path in _files().items()}
     return {**{name: one for name, one in found.items() if isinstance(one, Scan)}, **made_scans().all()}
 
 
 def scan_problems() -> list[str]:
     """What is wrong with the files, a sentence each."""
-    found = (_read(str(path), stamp(path)) for path in _files().values())
+    found = (_read(os.fsencode(path), stamp(path)) for path in _files().values())
     return [one for one in found if isinstance(one, str)]
 
 
 def _files() -> dict[str, Path]:
     root = scans_root()
     own = [path for path in sorted(root.glob("*.json")) if not path.name.endswith(STATE) and path.is_file()]
-    return {**shipped_scans(), **{f"scans: {path.stem}": path for path in own[:_MOST]}}
+    return {**shipped_scans(), **{f"scans: {readable_name(path.stem)}": path for path in own[:_MOST]}}
 
 
 @st.cache_resource(max_entries=2 * _MOST, show_spinner=False)
-def _read(path: str, changed: Stamp) -> Scan | str:
+def _read(path: bytes, changed: Stamp) -> Scan | str:
     """The scan of a file, or what is wrong with it."""
     try:
-        return read_scan(path)
+        return read_scan(os.fsdecode(path))
     except ValueError as problem:
         return str(problem)
 

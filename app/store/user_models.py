@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+from rsp_lab.files import readable_name
 from rsp_lab.models.functions import file_functions
 from rsp_lab.models.weights import shipped
 
@@ -36,8 +37,8 @@ def user_models() -> dict[str, str]:
 def _names(file: Path, name: str) -> Iterator[str]:
     """What a function may be called, the shortest first."""
     yield name
-    yield f"{file.stem}: {name}"
-    yield from (f"{file.stem} {number}: {name}" for number in count(2))
+    yield f"{readable_name(file.stem)}: {name}"
+    yield from (f"{readable_name(file.stem)} {number}: {name}" for number in count(2))
 
 
 def user_problems() -> list[str]:
@@ -45,11 +46,15 @@ def user_problems() -> list[str]:
     problems = []
     for file in user_files():
         if not file.is_file():
-            problems.append(f"RSP_LAB_MODELS names {file}, which is no file: name Python files that make models.")
+            problems.append(
+                f"RSP_LAB_MODELS names {readable_name(file)}, which is no file: name Python files that make models."
+            )
             continue
         try:
             if not file_functions(file):
-                problems.append(f"{file} has no function without arguments, so it makes no model: write one.")
+                problems.append(
+                    f"{readable_name(file)} has no function without arguments, so it makes no model: write one."
+                )
         except ValueError as problem:
             problems.append(str(problem))
     return problems

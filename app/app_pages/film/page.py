@@ -23,7 +23,7 @@ from rsp_lab.analysis.film.film import REGIONS_RULE, Film
 from rsp_lab.analysis.film.state import GAZE_RULE
 from rsp_lab.analysis.relation_weights.complementarity import COMPLEMENTARITY_RULE
 from rsp_lab.explorer.flow_picture import FlowFrame, flow_data
-from rsp_lab.files import digest
+from rsp_lab.files import digest, readable_name
 from rsp_lab.palette import LEVEL_COLOURS
 from rsp_lab.shapes import step_digits, step_levels
 
@@ -58,7 +58,7 @@ def draw() -> None:
     found = films()
     if not found:
         heading.write("There is no film to look at yet.")
-        st.info(f"{HOW} It is {escape(str(films_root()))} now.")
+        st.info(f"{HOW} It is {escape(readable_name(films_root()))} now.")
         return
     names = tuple(found)
     name = _chosen(heading, names)
@@ -71,7 +71,8 @@ def draw() -> None:
         with st.popover("A film of your own"):
             st.markdown(HOW)
             for run, folder in list(without_film().items())[:5]:
-                st.code(shlex.join(["rsp-lab", "film", str(folder), "-o", str(folder / "film")]), language=None)
+                path = readable_name(folder)
+                st.code(shlex.join(["rsp-lab", "film", path, "-o", f"{path}/film"]), language=None)
                 st.caption(f"{escape(run)} kept states and has no film yet.")
         st.caption(f"Largest relative residual of a ledger: {film.residual:.1g}.")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.store.run_folders import CONFIG, LOG
-from rsp_lab.files import FileError, parse_json, read_json, regular_file
+from rsp_lab.files import FileError, parse_json, read_json, readable_name, regular_file
 
 LOG_BYTES, CONFIG_BYTES = 64_000_000, 1_000_000
 TRAINING = {"loss": "loss", "lr": "learning rate", "images_per_s": "images/s"}
@@ -142,17 +142,23 @@ def read_run(name: str, folder: Path) -> RunFacts:
 
 def _config(folder: Path) -> tuple[dict[str, Any], list[str]]:
     path = folder / CONFIG
-    remedy = f"{folder.name}: {CONFIG} {{}}, so its settings are unknown. Start the run again to have it written."
     try:
         if path.stat().st_size > CONFIG_BYTES:
-            return {}, [remedy.format("is far too large")]
+            return {}, [_without_settings(folder, "is far too large")]
         facts = read_json(path, "configuration", most=CONFIG_BYTES)
         parts = {"": facts["config"], **{key: facts.get(key) for key in ("versions", "git", "processes")}}
         return flat({key: value for key, value in parts.items() if value is not None}), []
     except FileNotFoundError:
-        return {}, [remedy.format("is missing")]
+        return {}, [_without_settings(folder, "is missing")]
     except (OSError, FileError, KeyError):
-        return {}, [remedy.format("is damaged")]
+        return {}, [_without_settings(folder, "is damaged")]
+
+
+def _without_settings(folder: Path, why: str) -> str:
+    return (
+        f"{readable_name(folder.name)}: {CONFIG} {why}, so its settings are unknown. Start the run again to have it "
+        "written."
+    )
 
 
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:

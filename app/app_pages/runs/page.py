@@ -17,6 +17,7 @@ from app.shell.text import draw_sentence, draw_table, escape
 from app.store.results import results
 from app.store.run_folders import CONFIG, LOG, run_folders, runs_root
 from app.store.stamps import stamp
+from rsp_lab.files import readable_name
 from rsp_lab.text import percent, points
 
 KEY = "runs"
@@ -43,7 +44,7 @@ def draw() -> None:
         if not draw_records(top):
             draw_sentence(top, "There is no run to look at yet.")
         st.info(
-            f"Runs of your own are shown here: folders with a {LOG} below {escape(str(root))}. Make one with "
+            f"Runs of your own are shown here: folders with a {LOG} below {escape(readable_name(root))}. Make one with "
             "`make train RECIPE=scenes_tiny_rsp4`, which needs no data, or set RSP_LAB_RUNS to the folder that holds "
             "yours and start the workbench again."
         )

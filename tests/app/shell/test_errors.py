@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,24 @@ def test_a_local_checkpoint_is_a_model_like_any_other(page: AppTest, root: Path)
     assert not page.warning
     assert not page.error
     assert "runs: mine/best says" in first_sentence(page)
+
+
+def test_a_folder_whose_name_is_no_text_stands_beside_the_others(page: AppTest, root: Path) -> None:
+    whole = kept(root)
+    bad = root / os.fsdecode(b"bad\xff")
+    bad.mkdir()
+    shutil.copy(whole, bad)
+
+    run(page, right="runs: mine/best")
+
+    assert not page.error
+    assert "runs: mine/best says" in first_sentence(page)
+    assert "runs: bad\\xff/best" in page.selectbox(key="right").options
+
+    # The library that reads weights takes no such path.
+    page.selectbox(key="right").select("runs: bad\\xff/best")
+    run(page)
+    assert "bad\\xff/best.safetensors" in said(page.error)
 
 
 def test_a_checkpoint_that_vanished_is_said_and_another_shown(page: AppTest, root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import random
 import re
 import xml.etree.ElementTree as ET
@@ -66,6 +67,10 @@ def test_markdown_and_html_make_text_of_it(text: str) -> None:
 def test_no_plugin_finds_an_address_an_icon_or_a_sign_to_replace(text: str) -> None:
     """What Streamlit's plugins look for, they look for in the text after all escapes are gone."""
     assert not re.search(rf"[:@][^ {JOINER}]|www\.|->|<-|--|>=|<=|~=", html.unescape(escape(text)), re.IGNORECASE)
+
+
+def test_bytes_that_are_no_text_are_written_as_such() -> None:
+    assert as_read(escape(os.fsdecode(b"a\xffb\x80"))) == "a\\xffb\\x80"
 
 
 def test_no_line_ends_between_a_number_and_its_unit() -> None:

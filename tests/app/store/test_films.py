@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_films_of_folder_and_runs_stand_behind_the_shipped_ones(root: Path) -> N
 
     assert list(films()) == [*shipped_films(), "films: mine", "runs: one"]
     assert film_problems() == []
+
+
+def test_names_that_are_no_text_are_written_with_their_bytes(root: Path) -> None:
+    write_film(root / "films" / os.fsdecode(b"mine\xff.json"), film())
+    write_film(run_folder(root, os.fsdecode(b"one\xfe")) / "film.json", film())
+
+    assert list(films()) == [*shipped_films(), "films: mine\\xff", "runs: one\\xfe"]
 
 
 def test_what_is_no_film_is_left_out_and_said(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_a_file_of_labels_that_is_written_anew_is_read_again(coco: Path) -> None
     assert before is not None
     assert after is not None
     assert not torch.equal(before, after)
+
+
+def test_a_picture_whose_name_is_no_text_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / os.fsdecode(b"data\xfe")
+    (root / "images").mkdir(parents=True)
+    (root / "classes.csv").write_text("name\nroad\ncar\n")
+    Image.new("RGB", (80, 70), (1, 2, 3)).save(root / "images" / os.fsdecode(b"bad\xff.png"))
+    monkeypatch.setenv("FOLDER_ROOT", str(root))
+
+    (name,) = file_names("folder")
+
+    assert name == "all/bad\\xff"
+    assert folder_photograph("folder", name).size == (70, 80)
 
 
 def test_pictures_alone_are_shown_without_labels(coco: Path) -> None:

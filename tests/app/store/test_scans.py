@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_a_folder_is_read_as_it_is_now(root: Path) -> None:
 
     write_scan(path, small_scan(card(), card()))
     assert len(scans()["scans: mine"].cards) == 2
+
+
+def test_names_that_are_no_text_are_written_with_their_bytes(root: Path) -> None:
+    write_scan(root / os.fsdecode(b"mine\xff.json"), small_scan(card()))
+    (root / os.fsdecode(b"other\xff.json")).write_text("{}")
+
+    assert "scans: mine\\xff" in scans()
+    assert ["other\\xff.json" in problem for problem in scan_problems()] == [True]
 
 
 def test_what_is_no_scan_is_left_out_and_said(root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from statistics import median
@@ -243,6 +244,17 @@ def test_names_are_text_and_never_markup(page: AppTest, root: Path) -> None:
     assert not any("<img" in body for body in bodies)
     figure = page.get("plotly_chart")[0].proto.spec
     assert "<img" not in figure
+
+
+def test_a_run_of_any_name_is_shown(page: AppTest, root: Path) -> None:
+    folder = write_run(root, os.fsdecode(b"bad\xff{0}"))
+    (folder / "config.json").unlink()
+
+    page.run()
+
+    assert not page.exception
+    assert page.multiselect(key="runs").value == ["bad\\xff{0}"]
+    assert ["bad\\xff{0}: config.json is missing" in as_read(one.value) for one in page.warning] == [True]
 
 
 def test_no_link_leads_out_of_the_root(root: Path) -> None:
