@@ -71,7 +71,7 @@ def curve_figure(
                 f"<extra>{escape(run.name)}</extra>",
             )
         )
-    title = f"{name}, {unit}" if unit else name
+    title = escape(f"{name}, {unit}" if unit else name)
     grid = "rgba(255,255,255,0.12)" if is_dark() else "rgba(0,0,0,0.09)"
     figure.update_xaxes(title="updates", rangemode="tozero", gridcolor=grid, zeroline=False)
     figure.update_yaxes(title=title, gridcolor=grid, zeroline=False, exponentformat="power")

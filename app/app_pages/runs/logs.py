@@ -246,7 +246,7 @@ def sentence(runs: Sequence[RunFacts]) -> tuple[str, str]:
     note = f"Best of each run's own evaluations on val ({' or '.join(map(str, counts))} images), so rather too high."
     if len({run.data for run, _ in ranked}) > 1:
         note += " The data differ: scores of different runs are not comparable."
-    seeds = {run.config.get("seed") for run, _ in ranked}
+    seeds = {str(run.config.get("seed")) for run, _ in ranked}
     if len(ranked) > 1 and len(seeds) == 1:
         note += " One seed each: a difference of a point may be chance."
     return f"{'; '.join(said)}{more}.", note

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.app_pages.runs import charts, records
 from app.app_pages.runs.charts import curve_figure, thinned
-from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run
+from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run, sentence
 from app.shell.text import as_read
 from app.store.run_folders import run_folders
 from tests.kit.pages import run, tables
@@ -235,15 +235,28 @@ def test_a_folder_without_a_log_says_so(page: AppTest, root: Path) -> None:
 
 def test_names_are_text_and_never_markup(page: AppTest, root: Path) -> None:
     name = "<img src=x onerror=alert(1)> *b*"
-    write_run(root, name)
+    folder = write_run(root, name)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"step": 50, "loss": 1.0, "losses": {"<img src=y>": 0.5}}) + "\n")
 
     said = run(page)
 
     assert name in said
     bodies = [element.proto.body for element in page.get("html")]
     assert not any("<img" in body for body in bodies)
-    figure = page.get("plotly_chart")[0].proto.spec
-    assert "<img" not in figure
+    figures = [chart.proto.spec for chart in page.get("plotly_chart")]
+    assert not any("<img" in figure for figure in figures)
+    assert any("src=y" in as_read(figure) for figure in figures)
+
+
+def test_settings_of_another_kind_stop_no_sentence(root: Path) -> None:
+    folders = [write_run(root, name) for name in ("one", "two")]
+    for folder in folders:
+        facts = json.loads((folder / "config.json").read_text())
+        facts["config"]["seed"] = [1]
+        (folder / "config.json").write_text(json.dumps(facts))
+
+    assert "One seed each" in sentence([read_run(folder.name, folder) for folder in folders])[1]
 
 
 def test_a_run_of_any_name_is_shown(page: AppTest, root: Path) -> None:
