@@ -9,6 +9,7 @@ import math
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from rsp_lab.text import in_short, listed
+
+T = TypeVar("T")
 
 
 class Tap(nn.Module):
@@ -233,19 +236,32 @@ def plain_pixel(pixel: object) -> tuple[int, int]:
     return y, x
 
 
+def own_tensor(values: T) -> T | Tensor:
+    """A tensor or an array as a tensor in memory of its own; anything else as it is.
+
+    What is kept must not change when the caller writes into theirs. torch takes no array that is mirrored by negative
+    strides or of another machine, and warns of one that is read-only.
+    """
+    if isinstance(values, np.ndarray):
+        try:
+            return torch.from_numpy(values.astype(values.dtype.newbyteorder("="), order="C"))
+        except TypeError:  # torch has no such type
+            return values
+    return values.clone() if isinstance(values, Tensor) else values
+
+
 def plain_mask(mask: object) -> Bool[Tensor, "y x"]:
-    """A mask of pixels, of torch or numpy, as a tensor.
+    """A mask of pixels, of torch or numpy, as a tensor in memory of its own.
 
     Raises:
         ValueError: unless it is bool with the axes y x.
     """
-    is_array = isinstance(mask, np.ndarray) and mask.dtype == np.bool_
-    # A copy: an array may be read-only, or mirrored by negative strides.
-    given = torch.from_numpy(np.array(mask, order="C")) if is_array else mask
-    if isinstance(given, Tensor) and given.dtype == torch.bool and given.ndim == 2:
-        return given
-    kind, shape = (getattr(given, name, None) for name in ("dtype", "shape"))
-    got = type(given).__name__ if shape is None else f"{kind} of shape {tuple(shape)}"
+    own = own_tensor(mask)
+    if isinstance(own, Tensor) and own.dtype == torch.bool and own.ndim == 2:
+        return own
+    # What is no mask is refused as it was given.
+    kind, shape = (getattr(mask, name, None) for name in ("dtype", "shape"))
+    got = type(mask).__name__ if shape is None else f"{kind} of shape {tuple(shape)}"
     raise ValueError(
         f"the mask must be bool with the axes y x, got {got}: compare labels with a class id, as in labels == 3."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from rsp_lab.shapes import (
     checked_count,
     level_name,
     level_names,
+    own_tensor,
     pixel_to_cell,
     plain_mask,
     resizing_shares,
@@ -200,3 +202,25 @@ def test_a_mask_of_numpy_is_taken_however_it_lies_in_memory() -> None:
 def test_steps_in_words() -> None:
     assert steps_in_words(("step76", "step65", "step54")) == "steps 76, 65 and 54"
     assert steps_in_words(("step54",)) == "step 54"
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int64", "float32", ">f8", "<i4"])
+def test_every_array_that_torch_has_a_type_for(kind: str) -> None:
+    base = np.arange(12).reshape(3, 4).astype(kind)
+    base.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for array in (base, base[::-1, ::-1], base.T, base[:, ::2]):
+            found = own_tensor(array)
+            assert isinstance(found, torch.Tensor)
+            assert found.tolist() == array.tolist()
+            assert not np.shares_memory(found.numpy(), base)
+
+
+def test_a_tensor_is_copied_and_the_rest_stays() -> None:
+    values = torch.arange(3)
+    found = own_tensor(values)
+    assert torch.equal(found, values)
+    assert found.data_ptr() != values.data_ptr()
+    for given in ("classes", None, [1, 2], np.array(["a"])):
+        assert own_tensor(given) is given

@@ -8,9 +8,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from rsp_lab.analysis.attribution.references import blurred
-from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.capture.points import suggest
 from rsp_lab.rgb import ImageLike, one_image
+from rsp_lab.shapes import own_tensor
 
 FILLS = ("blur", "mean", "inpaint")
 

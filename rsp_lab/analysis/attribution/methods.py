@@ -27,12 +27,11 @@ from rsp_lab.analysis.attribution.interface import (
     SettingChoices,
 )
 from rsp_lab.analysis.attribution.target_function import ImageFunction, images_at_once
-from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.analysis.targets.regions import connected_regions
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.capture.points import find_points, suggest, taps_of
 from rsp_lab.models.subject import Subject
-from rsp_lab.shapes import checked_count
+from rsp_lab.shapes import checked_count, own_tensor
 from rsp_lab.text import in_short
 
 

@@ -22,10 +22,9 @@ from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once, target_function
 from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_order, random_order
 from rsp_lab.analysis.ledger.frozen import image_digest
-from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
-from rsp_lab.shapes import checked_count
+from rsp_lab.shapes import checked_count, own_tensor
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import fixed, in_short, rounded
 

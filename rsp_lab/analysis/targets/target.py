@@ -19,7 +19,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rsp_lab.analysis.targets.arrays import own_tensor
 from rsp_lab.shapes import checked_pixel, plain_mask, plain_pixel, resizing_shares
 from rsp_lab.summary import Summarised
 from rsp_lab.text import in_short
@@ -183,10 +182,7 @@ class RegionTarget(_Margin, Summarised):
     plain_logit: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        own = own_tensor(self.mask)
-        # What is no mask is refused as it was given.
-        is_mask = isinstance(own, Tensor) and own.dtype == torch.bool
-        object.__setattr__(self, "mask", plain_mask(own if is_mask else self.mask))
+        object.__setattr__(self, "mask", plain_mask(self.mask))
         if not self.mask.any():
             raise ValueError(f"the mask of {self.name!r} has no pixel: give a region with at least one.")
         self._check_classes()
