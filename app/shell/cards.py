@@ -83,6 +83,12 @@ def open_card(name: str, place: int) -> None:
     st.query_params[link.SCAN], st.query_params[link.CARD] = name, str(place + 1)
 
 
+def is_selected(scan: Scan, card: ScanCard) -> bool:
+    """Whether the selectors and the link still hold what a card selects, the pixel included."""
+    same = all(st.session_state.get(key, value) == value for key, value in selected(scan, card).items())
+    return same and st.query_params.get(link.PIXEL) == f"{card.pixel[0]},{card.pixel[1]}"
+
+
 def selected(scan: Scan, card: ScanCard) -> dict[str, Any]:
     """What the selectors hold for a card, by their keys."""
     class_name, rival = card.classes

@@ -110,7 +110,8 @@ def checked_labels(
         what: what to call them in a message.
 
     Raises:
-        ValueError: for floats, another size, or ids that are no train ids; the message says which.
+        ValueError: for floats, another size, ids that are no train ids, or more classes than label maps tell apart; the
+            message says which.
     """
     if not isinstance(labels, Tensor | np.ndarray):
         # A picture among them: its pixels may be a palette's indices, or colours.
@@ -132,6 +133,11 @@ def checked_labels(
     ids = ids.long()
     if classes is not None:
         count = classes if isinstance(classes, int) else len(classes)
+        if count > IGNORE_INDEX:
+            raise ValueError(
+                f"a label map tells {IGNORE_INDEX} classes apart, since {IGNORE_INDEX} says that nothing is known; the "
+                f"model has {count}: ask without labels."
+            )
         wrong = ids[((ids < 0) | (ids >= count)) & (ids != IGNORE_INDEX)]
         if wrong.numel():
             raise ValueError(

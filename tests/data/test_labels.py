@@ -128,6 +128,13 @@ def test_integers_of_any_kind_are_labels(labels):
     assert checked.tolist() == [[255, 2, 0]]
 
 
+def test_more_classes_than_a_label_map_tells_apart_are_refused():
+    labels = np.array([[254, 255]])
+    assert checked_labels(labels, 255).tolist() == [[254, 255]]
+    with pytest.raises(ValueError, match=r"255 classes apart, since 255 says that nothing is known; the model has 256"):
+        checked_labels(labels, 256)
+
+
 def test_an_array_that_must_not_be_written_to_is_copied():
     fixed = np.zeros((2, 3), np.int64)
     fixed.flags.writeable = False

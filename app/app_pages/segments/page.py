@@ -158,9 +158,14 @@ def _sentences(
         areas = seen.merged.map.areas
         void = sum(seen.merged.void.values()) / (seen.image_size[0] * seen.image_size[1])
         things = sum(fate.segment is not None for fate in seen.merged.instances)
-        words = f"{seen.name} finds {things} things and {len(areas) - things} kinds of stuff; {percent(void)} is void."
+        found = f"{_counted(things, 'thing')} and {_counted(len(areas) - things, 'kind')} of stuff"
+        words = f"{seen.name} finds {found}; {percent(void)} is void."
         return words, "", below
     return compared.changes.sentence(), "", below
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def draw_pictures(

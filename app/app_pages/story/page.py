@@ -84,7 +84,8 @@ def _draw_cards(card: tuple[str, Scan, int] | None, where: str) -> None:
                 disabled=other is None,
                 help=None if other is None else escape(_title(scan, other)),
             )
-        st.caption(f"Card {place + 1} of {len(scan.cards)}, scan {escape(name)}")
+        same = cards.is_selected(scan, scan.cards[place])
+        st.caption(f"{'Card' if same else 'Changed since card'} {place + 1} of {len(scan.cards)}, scan {escape(name)}")
 
 
 def _title(scan: Scan, place: int) -> str:

@@ -64,6 +64,11 @@ class LedgerCell(Summarised):
         }
 
 
+def unlabelled_beside(class_names: Sequence[str]) -> str:
+    """What pixels without a label are called beside classes of these names."""
+    return f"{UNLABELLED} ({IGNORE_INDEX})" if UNLABELLED in class_names else UNLABELLED
+
+
 @dataclass(frozen=True, eq=False)
 class ContextLedger(Summarised):
     """What a decision is made of, in logits.
@@ -135,8 +140,9 @@ class ContextLedger(Summarised):
         ids = checked_labels(labels, names, self.image_size)
         kinds = ids.masked_fill(ids == IGNORE_INDEX, len(names))
         # Columns go by name, and data sets have classes that are called so.
-        unknown = f"{UNLABELLED} ({IGNORE_INDEX})" if UNLABELLED in names else UNLABELLED
-        return table_by_kind(self.maps, kinds, (*names, unknown), self.image_size, f"label; {FOOTPRINT_RULE}")
+        return table_by_kind(
+            self.maps, kinds, (*names, unlabelled_beside(names)), self.image_size, f"label; {FOOTPRINT_RULE}"
+        )
 
     def by_ring(self, edges: Sequence[float] = RING_EDGES) -> LevelTable:
         """Contributions by Euclidean distance of the pixels they come from to the target's centre.

@@ -17,7 +17,7 @@ from rsp_lab.analysis.surgery.operation import Operation, RelationSite, Steps
 from rsp_lab.attention.edits import attended, uniform_attention
 from rsp_lab.attention.layers import AttentionLayer, without_keys
 from rsp_lab.models.relation import relation_modules
-from rsp_lab.shapes import plain_mask, step_levels
+from rsp_lab.shapes import checked_count, plain_mask, step_levels
 from rsp_lab.text import in_short
 
 _WORDS = ("all", "all but centre")
@@ -171,6 +171,10 @@ class Shuffle(Operation):
     """
 
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "seed", checked_count("seed", self.seed, 0, "0 is the default"))
 
     def change(self, weights: Float[Tensor, "1 wy wx y x"], site: RelationSite) -> Float[Tensor, "1 wy wx y x"]:
         generator = torch.Generator().manual_seed(10 * self.seed + step_levels(site.step)[0])

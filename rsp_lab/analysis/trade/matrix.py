@@ -43,7 +43,7 @@ class TradeMatrix(Summarised):
     Attributes:
         names: of the left and the right model.
         targets: classes.
-        sources: classes, then "unlabelled".
+        sources: classes, then pixels without a label, "unlabelled" or, beside a class of that name, "unlabelled (255)".
         levels: of either model, lowest first; a level that a model lacks counts as 0 there.
         images, blocks: (side, target), images and blocks in which the class occurs; sides as :data:`SIDES`.
         pixels: (target), of the class over all images, by the left model's label map.

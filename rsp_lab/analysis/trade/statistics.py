@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from rsp_lab.analysis.ledger.ledger import UNLABELLED
+from rsp_lab.analysis.ledger.ledger import unlabelled_beside
 from rsp_lab.analysis.streaming import check_question
 from rsp_lab.analysis.trade.image import ImageTrade
 from rsp_lab.analysis.trade.matrix import SIDES, Estimates, TradeMatrix
@@ -149,7 +149,7 @@ class TradeSum:
         return TradeMatrix(
             names=names,
             targets=self.class_names,
-            sources=(*self.class_names, UNLABELLED),
+            sources=(*self.class_names, unlabelled_beside(self.class_names)),
             levels=self.levels,
             images=self.images,
             blocks=self.moments.count,

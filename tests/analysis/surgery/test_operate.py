@@ -309,6 +309,7 @@ def test_wrong_requests() -> None:
         (lambda: Uniform(54), r"steps has 54, which is no name: name steps as in 'step54'"),
         (lambda: Centre((54,)), r"steps has 54"),
         (lambda: Shuffle(steps=0), r"steps has 0"),
+        (lambda: Shuffle(seed=0.5), r"seed must be a whole number"),
         (lambda: Uniform(heads=0), r"heads is 0: number them in a tuple, as in \(0, 2\)"),
         (lambda: Temperature("2"), r"positive and finite, got '2'"),
         (lambda: edited_weights(None, "uniform"), r"got 'uniform' as an operation: give one of rl\.surgery"),

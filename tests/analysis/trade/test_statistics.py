@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rsp_lab.analysis.trade.statistics import Moments
+from rsp_lab.analysis.trade.statistics import Moments, TradeSum
 
 ROWS, QUANTITIES = (2, 3), 4
 
@@ -64,3 +64,9 @@ def test_another_image_leaves_the_old_object_alone(stream):
     moments.joined(moments)
     for now, then in zip((moments.count, moments.mean, moments.m2), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+def test_pixels_without_a_label_are_told_from_a_class_that_is_called_so():
+    for names, last in (("road", "car"), "unlabelled"), (("road", "unlabelled"), "unlabelled (255)"):
+        matrix = TradeSum.empty(names, (2, 3)).result(("a", "b"), "labels")
+        assert matrix.sources == (*names, last)

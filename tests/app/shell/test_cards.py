@@ -11,6 +11,7 @@ from app.shell import cards
 from app.shell.sources import Source
 from app.shell.text import as_read
 from app.store.scans import scans
+from rsp_lab.data.scenes.dataset import FIRST_SEED
 from tests.kit.pages import first_sentence
 
 
@@ -60,12 +61,35 @@ def test_the_neighbour_is_one_that_can_be_opened() -> None:
     assert cards.neighbour(replace(scan, names=("gone", "too")), 1, -1) is None
 
 
-def test_next_and_previous_lead_from_story_to_story(page: AppTest) -> None:
-    scan = scans()["scenes"]
-    page.query_params["scan"], page.query_params["card"] = "scenes", "2"
-    for name, value in {"case": "car-bus", "scene": "18", "class": "car", "rival": "bus"}.items():
+def show(page: AppTest, number: int) -> None:
+    """A card of the shipped scan, as its link opens it."""
+    card = scans()["scenes"].cards[number - 1]
+    assert card.scene is not None
+    scene = {"case": card.scene.case, "scene": str(card.scene.seed - FIRST_SEED["test"])}
+    question = dict(zip(("class", "rival"), card.classes, strict=True))
+    link = {"scan": "scenes", "card": str(number), "pixel": f"{card.pixel[0]},{card.pixel[1]}"}
+    for name, value in {**scene, "reading": str(card.scene.reading), **question, **link}.items():
         page.query_params[name] = value
     page.run()
+
+
+def test_what_was_changed_since_is_no_card_any_more(page: AppTest) -> None:
+    show(page, 2)
+    assert any(as_read(one.value).startswith("Card 2 of ") for one in page.caption)
+
+    y, x = scans()["scenes"].cards[1].pixel
+    page.query_params["pixel"] = f"{y + 1},{x}"
+    page.run()
+
+    assert not page.exception
+    assert any(as_read(one.value).startswith("Changed since card 2 of ") for one in page.caption)
+    page.button(key="story-card-above-1").click().run()
+    assert any(as_read(one.value).startswith("Card 3 of ") for one in page.caption)
+
+
+def test_next_and_previous_lead_from_story_to_story(page: AppTest) -> None:
+    scan = scans()["scenes"]
+    show(page, 2)
     assert not page.exception
     assert any(f"Card 2 of {len(scan.cards)}, scan scenes" in as_read(one.value) for one in page.caption)
 
@@ -83,10 +107,7 @@ def test_next_and_previous_lead_from_story_to_story(page: AppTest) -> None:
 
 
 def test_undo_leads_back_to_the_card_too(page: AppTest) -> None:
-    for name, value in {"case": "car-bus", "scene": "18", "class": "car", "rival": "bus"}.items():
-        page.query_params[name] = value
-    page.query_params["scan"], page.query_params["card"] = "scenes", "2"
-    page.run()
+    show(page, 2)
     first = asked(page)
     page.button(key="story-card-above-1").click().run()
     assert asked(page) != first
