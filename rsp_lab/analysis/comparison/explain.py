@@ -94,11 +94,20 @@ def check_explainable(
     """Raises ValueError for what :func:`explain` would refuse, before anything is computed."""
     check_comparable(left, right)
     pixels = rgb_pixels(image)
-    if target is None:
-        target = PixelTarget(0, 0)
-    check_fit(target, (pixels.shape[-2], pixels.shape[-1]), left.class_names, one_pixel=True)
+    asked = PixelTarget(0, 0) if target is None else target
+    check_decision(asked, (pixels.shape[-2], pixels.shape[-1]), left.class_names)
+
+
+def check_decision(target: PixelTarget, size: tuple[int, int], class_names: Sequence[str]) -> None:
+    """Raises ValueError unless it is one pixel of an image of ``size`` (y, x), and a class against another one."""
+    if len(class_names) < 2:
+        raise ValueError(
+            f"a decision sets a class against a rival, and {class_names[0]!r} is the model's only class: take "
+            f"rl.context_ledger with PixelTarget(y, x, {class_names[0]!r}, plain_logit=True)."
+        )
+    check_fit(target, size, class_names, one_pixel=True)
     if target.plain_logit:
-        raise ValueError("an explanation sets a class against a rival: leave out plain_logit.")
+        raise ValueError("a decision sets a class against a rival: leave out plain_logit.")
 
 
 def decision_target(

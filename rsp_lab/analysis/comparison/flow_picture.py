@@ -9,7 +9,7 @@ from typing import Any
 from jaxtyping import Integer, UInt8
 from torch import Tensor
 
-from rsp_lab.analysis.comparison.explain import decision_target
+from rsp_lab.analysis.comparison.explain import check_decision, decision_target
 from rsp_lab.analysis.comparison.explanation import SAME, largest_part, widest_gap
 from rsp_lab.analysis.comparison.flips import BIAS
 from rsp_lab.analysis.ledger.decision_flow import MOST, SHARE, DecisionFlow, decision_flow
@@ -17,7 +17,7 @@ from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.pair import check_same_classes, pair_names
-from rsp_lab.analysis.targets.target import PixelTarget, check_fit
+from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.labels import IGNORE_INDEX, checked_labels
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
@@ -189,9 +189,7 @@ def flow_picture(
     pixels = rgb_pixels(image)
     size, class_names = (pixels.shape[-2], pixels.shape[-1]), passes[0].class_names
     asked = PixelTarget(size[0] // 2, size[1] // 2) if target is None else target
-    check_fit(asked, size, class_names, one_pixel=True)
-    if asked.plain_logit:
-        raise ValueError("a flow picture sets a class against a rival: leave out plain_logit.")
+    check_decision(asked, size, class_names)
     pixel = asked.y, asked.x
     answers = tuple(pixel_answer(one.record["logits"], pixel, size, class_names) for one in passes)
     resolved, chosen = decision_target(

@@ -13,6 +13,7 @@ from rsp_lab.analysis.comparison.explain import explain
 from rsp_lab.analysis.comparison.explanation import Explanation
 from rsp_lab.analysis.comparison.flips import flip_stories
 from rsp_lab.analysis.comparison.flow_picture import flow_picture
+from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.relation_weights.gaze import gaze_steps
 from rsp_lab.analysis.targets.target import PixelTarget
@@ -166,6 +167,16 @@ def test_wrong_requests_are_refused_before_anything_runs(monkeypatch: pytest.Mon
         explain(*pair, picture(), PixelTarget(*PIXEL, "road", plain_logit=True))
     with pytest.raises(ValueError, match="same classes"):
         explain(build("sum"), build("rsp", ("a", "b")), picture(), PixelTarget(*PIXEL))
+
+
+def test_a_network_of_one_class_has_no_decision() -> None:
+    pair = build("sum", ("road",)), build("rsp", ("road",))
+    for ask in (lambda: explain(*pair, picture()), lambda: flow_picture(pair, picture())):
+        with pytest.raises(ValueError, match=r"'road' is the model's only class: take rl.context_ledger with Pix"):
+            ask()
+    # As the message says.
+    ledger = context_ledger(pair[1], picture(), PixelTarget(*PIXEL, "road", plain_logit=True))
+    assert ledger.residual <= ledger.tolerance
 
 
 def test_without_a_target_it_is_where_the_models_differ_most() -> None:
