@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,6 +69,22 @@ def resolve_device(name: str = "auto", *, float64: bool = False) -> torch.device
         why = "it has no float64, in which contributions are added up" if float64 else "processes cannot share it"
         raise ValueError(f"device {name}: {why}. Take {_listed(fit)}.")
     return torch.device(name)
+
+
+@contextmanager
+def seeded(seed: int, devices: Iterable[torch.device] = ()) -> Iterator[None]:
+    """In force, random numbers of the CPU and of some GPUs begin from a seed; then they go on where they were.
+
+    Unlike ``torch.manual_seed``, which starts those of every GPU anew.
+    """
+    import torch
+
+    gpus = sorted({device.index or 0 for device in devices if device.type == "cuda"})
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            torch.cuda.default_generators[gpu].manual_seed(seed)
+        yield
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

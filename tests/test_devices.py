@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rsp_lab.devices import DEVICES, check_device, devices_there, resolve_device
+from rsp_lab.devices import DEVICES, check_device, devices_there, resolve_device, seeded
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +95,28 @@ def test_processes_do_not_share_mps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_device("auto") == torch.device("cpu")
     with pytest.raises(ValueError, match=r"mps: processes cannot share it\. Take cpu"):
         resolve_device("mps")
+
+
+def test_a_seed_is_the_cpus_alone_and_what_it_was_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("every GPU begins anew"))
+    torch.default_generator.manual_seed(3)
+    before = torch.get_rng_state()
+    with seeded(7):
+        found = torch.rand(4)
+
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(found, torch.rand(4, generator=torch.Generator().manual_seed(7)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: tests use one where CUDA_VISIBLE_DEVICES names it")
+def test_a_gpu_begins_from_the_seed_and_goes_on_where_it_was() -> None:
+    torch.rand(2, device="cuda")
+    before = torch.cuda.get_rng_state()
+    with seeded(7, [torch.device("cuda", 0)]):
+        first = torch.rand(4, device="cuda")
+    with seeded(7):
+        pass
+
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    with seeded(7, [torch.device("cuda", 0)]):
+        assert torch.equal(torch.rand(4, device="cuda"), first)

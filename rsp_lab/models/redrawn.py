@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
+from rsp_lab.devices import seeded
 from rsp_lab.models.undrawn import DRAWING
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -57,8 +58,7 @@ class Redrawn(Generic[ModuleT]):
         return self.network
 
     def _built(self, seed: int) -> ModuleT:
-        with _BUILDING, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with _BUILDING, seeded(seed):
             return self._build()
 
 

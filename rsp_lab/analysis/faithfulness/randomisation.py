@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
+from rsp_lab.devices import seeded
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject
 from rsp_lab.rgb import ImageLike
@@ -49,8 +50,7 @@ def randomised(model: ModelT, part: str, seed: int, *, image: ImageLike | None =
         raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}.")
     changed = copy.deepcopy(model)
     changed.eval()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, {parameter.device for parameter in changed.parameters()}):
         _draw_part(changed, part, image)
     return changed
 
