@@ -246,7 +246,7 @@ class ContextLedger(Summarised):
 
 
 def context_ledger(model: Segmenter | Subject | FrozenPass, image: ImageLike, target: Target) -> ContextLedger:
-    """The ledger of one decision of a model on an image: one forward pass, and one backward pass of the head alone.
+    """The ledger of one decision of a model on an image: one forward pass, and one way back through the head alone.
 
     Args:
         model: in eval mode, float32 or float64; it is left as it was found. For several targets on one image pass the
