@@ -129,6 +129,8 @@ def _curves(
     selection: Selection, side: int, request: Request, attribution: Attribution, report: Callable[[float], None]
 ) -> Faithfulness:
     loaded = selection.loaded[side]
+    # The random control does not depend on the map: a second method is held against that of the first.
+    control = _key(selection, side, (request.reference, "control"))
     curves = input_curves(
         private_copy(loaded.model, loaded.lock),
         selection.passes[side].image,
@@ -138,6 +140,9 @@ def _curves(
         steps=STEPS,
         cell=CELL,
         random_seeds=SEEDS,
+        beside=cast("Faithfulness | None", results().find(control)),
         report=report,
     )
-    return curves[attribution.title]
+    found = curves[attribution.title]
+    results().put(control, found)
+    return found

@@ -22,11 +22,14 @@ from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once, target_function
 from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_order, random_order
 from rsp_lab.analysis.ledger.frozen import image_digest
-from rsp_lab.analysis.targets.target import Target
+from rsp_lab.analysis.targets.target import Target, same_target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import checked_count, own_tensor
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import fixed, in_short, rounded
+
+_SAME = 1e-4
+"""What rounding may change of a target where images go through a network in other batches, of its size."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ def input_curves(
     cell: int = 8,
     seed: int = 0,
     random_seeds: int = 3,
+    beside: Faithfulness | None = None,
     class_names: Sequence[str] | None = None,
     report: Callable[[float], None] | None = None,
 ) -> dict[str, Faithfulness]:
@@ -167,12 +171,14 @@ def input_curves(
         cell: side of a block in pixels.
         seed: of the random orders, the first is drawn with it and the next with the numbers that follow.
         random_seeds: how many random orders.
+        beside: of the same model, image, target and settings, along another map: its random control is taken over,
+            which is more than half of the work.
         class_names: in the order of the logits; default: a segmenter's own.
         report: called after each batch with the share that is done; what it raises ends the call.
 
     Raises:
-        ValueError: for no map, one of another size or not finite, settings that do not fit the image, or what
-            :func:`~rsp_lab.analysis.attribution.attribute.attribute` refuses.
+        ValueError: for no map, one of another size or not finite, settings that do not fit the image, a result beside
+            that is of another question, or what :func:`~rsp_lab.analysis.attribution.attribute.attribute` refuses.
     """
     with target_function(model, image, target, class_names, report) as function, torch.no_grad():
         size = function.size
@@ -182,14 +188,18 @@ def input_curves(
         blocks = len(next(iter(orders.values())))
         if not steps <= blocks:
             raise ValueError(f"steps must be 1 to {blocks}, the blocks of the image, got {steps}: give fewer.")
-        shuffled = [random_order(blocks, seed + i) for i in range(random_seeds)]
+        seeds = tuple(range(seed, seed + random_seeds))
         counts = [round(step * blocks / steps) for step in range(steps + 1)]
+        target, digest = function.target, image_digest(function.image)
+        if beside is not None:
+            asked = (digest, reference, cell, blocks, seeds, _shares(counts))
+            _check_same_question(beside, target, asked)
+        shuffled = [random_order(blocks, one) for one in seeds] if beside is None else []
         probe = _Probe(function, reference_image(function.image, reference), cell)
         # A random order is inserted backwards: as random, and mostly the very images that its deletion meets.
         walks = [(order, order) for order in orders.values()] + [(order, order.flip(0)) for order in shuffled]
         curves = _curves(probe, walks, counts)
-        target, digest = function.target, image_digest(function.image)
-    control = Control(tuple(range(seed, seed + random_seeds)), tuple(curves[len(orders) :]))
+    control = Control(seeds, tuple(curves[len(orders) :])) if beside is None else _taken_over(beside, curves[0])
     return {
         name: Faithfulness(name, target, along, control, reference, cell, blocks, size, digest)
         for name, along in zip(orders, curves, strict=False)
@@ -238,10 +248,34 @@ def _curves(probe: _Probe, walks: Sequence[tuple[Tensor, Tensor]], counts: Seque
     for deleted, inserted in walks:
         present += [~_first(deleted, count) for count in counts] + [_first(inserted, count) for count in counts]
     values = probe.values(present)
-    shares = tuple(count / counts[-1] for count in counts)
+    shares = _shares(counts)
     points = len(counts)
     parts = [tuple(values[start : start + points]) for start in range(0, len(values), points)]
     return [Curves(shares, *pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def _shares(counts: Sequence[int]) -> tuple[float, ...]:
+    return tuple(count / counts[-1] for count in counts)
+
+
+def _check_same_question(beside: Faithfulness, target: Target, asked: tuple[object, ...]) -> None:
+    found = (beside.image_digest, beside.reference, beside.cell, beside.blocks, beside.control.seeds, beside.shares)
+    if not same_target(beside.target, target) or found != asked:
+        raise ValueError(
+            f"the result beside is of another image, target or settings ({beside.target.describe()}, reference "
+            f"{beside.reference}, cell {beside.cell}): leave it out."
+        )
+
+
+def _taken_over(beside: Faithfulness, along: Curves) -> Control:
+    """The control of another result, whose ends are the image and its reference in the same model."""
+    for ours, theirs in ((along.deletion[0], beside.target_value), (along.deletion[-1], beside.reference_value)):
+        if abs(ours - theirs) > _SAME * max(1.0, abs(ours)):
+            raise ValueError(
+                f"the result beside is of another model: the target is {fixed(theirs)} there and {fixed(ours)} here. "
+                "Leave it out."
+            )
+    return beside.control
 
 
 def _first(order: Int[Tensor, " block"], count: int) -> Bool[Tensor, " block"]:

@@ -221,6 +221,43 @@ def test_no_photograph_goes_through_the_network_twice() -> None:
     assert seen == 2 + 2 * 2 * 4 + 3 * 4
 
 
+def test_a_second_map_takes_over_the_control_of_the_first() -> None:
+    model, image, seen = build(), picture(), []
+    first = curves_along(model, image, PIXEL, some_map(1), steps=4)
+    with hooks(model, {"logits": lambda logits, _: seen.append(len(logits))}):
+        second = curves_along(model, image, PIXEL, some_map(2), steps=4, beside=first)
+
+    assert sum(seen) == 2 + 2 * 3
+    assert second.control is first.control
+    alone = curves_along(model, image, PIXEL, some_map(2), steps=4)
+    assert second.deletion == pytest.approx(alone.deletion, abs=1e-12)
+    assert second.beats_random == alone.beats_random
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"reference": "black"}, {"cell": 4}, {"seed": 1}, {"random_seeds": 2}, {"steps": 5}, {"target": region()}],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_control_of_another_question_is_refused(other: dict[str, Any]) -> None:
+    first = curves_along(build(), picture(), PIXEL, some_map(), steps=4)
+    with pytest.raises(ValueError, match=r"of another image, target or settings \(rider over person at"):
+        curves_along(
+            build(), picture(), **{"target": PIXEL, "values": some_map(), "steps": 4, "beside": first, **other}
+        )
+
+
+def test_a_control_of_another_image_or_model_is_refused() -> None:
+    first = curves_along(build(), picture(), PIXEL, some_map(), steps=4)
+    with pytest.raises(ValueError, match="of another image"):
+        curves_along(build(), picture().flip(-1), PIXEL, some_map(), steps=4, beside=first)
+    other = build()
+    with torch.no_grad():
+        other.head.classifier.weight += 1e-2 * torch.randn_like(other.head.classifier.weight)
+    with pytest.raises(ValueError, match="of another model: the target is"):
+        curves_along(other, picture(), PIXEL, some_map(), steps=4, beside=first)
+
+
 def test_progress_rises_to_one_and_can_end_the_call() -> None:
     shares: list[float] = []
     curves_along(build(), picture(), PIXEL, some_map(), steps=3, report=shares.append)

@@ -21,7 +21,7 @@ from rsp_lab.analysis.attribution.attribute import Attribution, attribute
 from rsp_lab.analysis.attribution.interface import AttributionMethod
 from rsp_lab.analysis.attribution.mass import half_radius, zone_shares
 from rsp_lab.analysis.attribution.methods import METHODS, IntegratedGradients, Occlusion
-from rsp_lab.analysis.faithfulness.at_input import input_curves
+from rsp_lab.analysis.faithfulness.at_input import Faithfulness, input_curves
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.data.scenes.dataset import FIRST_SEED
 from rsp_lab.data.scenes.scene import LEAST, Scene
@@ -176,6 +176,24 @@ def test_a_second_run_works_nothing_out_again(page: AppTest, monkeypatch: pytest
     monkeypatch.setattr(results, "attribute", refuse)
     monkeypatch.setattr(results, "input_curves", refuse)
     run(page)
+
+
+def test_a_second_method_is_held_against_the_same_random_orders(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Faithfulness | None] = []
+    real = results.input_curves
+
+    def watch(*given: object, **settings: object) -> dict[str, Faithfulness]:
+        asked.append(settings["beside"])  # type: ignore[arg-type]
+        return real(*given, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(results, "input_curves", watch)
+    y, x = region_pixel(scene())
+    run(page, attribution_method="Layer Grad-CAM", pixel=f"{y},{x - 1}")
+    assert asked == [None, None]
+    page.selectbox(key="attribution_method").select("Gradient x input")
+    run(page)
+
+    assert [one.name for one in asked[2:] if one is not None] == ["layer Grad-CAM"] * 2
 
 
 def test_one_model_on_both_sides_is_worked_out_once(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
