@@ -30,7 +30,7 @@ class TrainingImages(Dataset[Crop | Picture]):
     both readings of its scenes, cut and flipped alike, and the cases take turns.
 
     Raises:
-        ValueError: if such an option, or a weight of regions, is set and the samples are no drawn scenes.
+        ValueError: if such an option is set and the samples are no drawn scenes.
     """
 
     def __init__(self, samples: SampleSet, config: RunConfig) -> None:
@@ -43,10 +43,6 @@ class TrainingImages(Dataset[Crop | Picture]):
                     "scenes.pairs and scenes.even_cases are for drawn scenes: take --data scenes, or leave them off."
                 )
             self.cases = samples.cases
-        if config.loss.region_weight != 1 and not isinstance(samples, DrawnSamples):
-            raise ValueError(
-                "loss.region_weight is of the regions of drawn scenes: take --data scenes, or leave it at 1."
-            )
 
     def sample(self, place: Place) -> Sample:
         """The sample from which the image of this place is made."""
@@ -63,11 +59,17 @@ class TrainingImages(Dataset[Crop | Picture]):
         """The augmented image of a place.
 
         Raises:
-            ValueError: for a sample without a label, or with ids that are none of the network's classes.
+            ValueError: for a sample without a label, with ids that are none of the network's classes, or without a
+                region where regions are weighted.
         """
         sample = self.sample(place)
         if sample.label is not None:
             checked_labels(sample.label, self.config.model.class_names, what=f"the labels of {sample.name}")
+        if self.config.loss.region_weight != 1 and sample.region is None:
+            raise ValueError(
+                f"{sample.name} has no region, and loss.region_weight is of regions, which drawn scenes have: take "
+                "--data scenes, or leave it at 1."
+            )
         step, index = place
         # The readings of a pair share the random numbers of their crop.
         draw = index // 2 if self.config.scenes.pairs else index

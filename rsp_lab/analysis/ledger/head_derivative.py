@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ class HeadDerivative:
     """A target's derivative with respect to every Q map, (c, y, x) as a vector times a map.
 
     Attributes:
-        vectors: over channels, (c,) by level.
+        vectors: over channels, (1, c) by level.
         cells: over cells, (y, x) by level.
     """
 
@@ -36,11 +37,11 @@ class HeadDerivative:
 
     def whole(self) -> dict[int, Tensor]:
         """(1, c, y, x) by level."""
-        return {x: (vector[:, None, None] * self.cells[x])[None] for x, vector in self.vectors.items()}
+        return {x: vector[:, :, None, None] * self.cells[x] for x, vector in self.vectors.items()}
 
     def times(self, q: Mapping[int, Float[Tensor, "1 c _ _"]]) -> dict[int, Tensor]:
         """The derivative times maps of its levels, summed over channels; (y, x) by level."""
-        return {x: self.cells[x] * torch.einsum("c,cyx->yx", vector, q[x][0]) for x, vector in self.vectors.items()}
+        return {x: self.cells[x] * F.conv2d(q[x], v[:, :, None, None])[0, 0] for x, v in self.vectors.items()}
 
 
 def is_separable(head: Head) -> bool:
@@ -83,7 +84,7 @@ def head_derivative(
         direction: weight of each class, in the head's dtype.
         place: weight of each cell of the logits, in the head's dtype.
     """
-    vector = direction @ _matrix(head.classifier)
+    vector = direction[None] @ _matrix(head.classifier)
     if isinstance(head, SemanticFPNHead):
         levels = head.config.levels
         return HeadDerivative(dict.fromkeys(levels, vector), dict.fromkeys(levels, place))

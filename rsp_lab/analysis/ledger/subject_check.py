@@ -160,15 +160,18 @@ def _in_double(network: nn.Module) -> Iterator[None]:
     parameters = list(network.parameters())
     values = [one for one in (*parameters, *(p.grad for p in parameters)) if one is not None]
     kept = [(one, one.data) for one in values]
-    buffers = [(module, dict(module._buffers)) for module in network.modules()]
+    # Some kinds of tensors are not changed in place, and their modules get others.
+    held: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (own, dict(own)) for module in network.modules() for own in (module._parameters, module._buffers)
+    ]
     try:
         network.double()
         yield
     finally:
         for one, data in kept:
             one.data = data
-        for module, own in buffers:
-            module._buffers.update(own)
+        for own, before in held:
+            own.update(before)
 
 
 def counts(kinds: Mapping[str, int]) -> str:

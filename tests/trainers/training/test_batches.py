@@ -18,7 +18,7 @@ from rsp_lab.data.scenes.scene import CASES, LEAST
 from rsp_lab.data.transforms import AugmentConfig
 from tests.trainers.small import NetConfig, config, samples
 from trainers.config.run import LossConfig, RunConfig, SceneSampling
-from trainers.training.batches import _order, batch_names, reason, training_batches
+from trainers.training.batches import TrainingImages, _order, batch_names, reason, training_batches
 
 
 def test_batches_do_not_depend_on_workers_or_start() -> None:
@@ -112,8 +112,9 @@ def test_cases_are_those_of_the_scenes() -> None:
 def test_options_of_scenes_are_for_scenes(option: str) -> None:
     with pytest.raises(ValueError, match=r"scenes.pairs and scenes.even_cases are for drawn scenes: take --data"):
         training_batches(samples(), config(scenes=SceneSampling(**{option: True})), 0)
-    with pytest.raises(ValueError, match=r"loss.region_weight is of the regions of drawn scenes"):
-        training_batches(samples(), config(loss=LossConfig(region_weight=2.0)), 0)
+    images = TrainingImages(samples(), config(loss=LossConfig(region_weight=2.0)))
+    with pytest.raises(ValueError, match=r"has no region, and loss.region_weight is of regions"):
+        images[0, 0]
     if option == "pairs":
         with pytest.raises(ValueError, match="pairs of readings need an even batch_size, got 3"):
             config(scenes=SceneSampling(pairs=True), batch_size=3)
