@@ -1,7 +1,8 @@
 """Draws the pictures of these pages again: ``python docs/question_pictures.py [NAME ...]`` in the checkout.
 
 All are about one decision: drawn scene 12 is of the case person or rider, a barrier hides all but the upper body, and
-both models read it right. ``thumbnails`` cuts the small pictures of the README and the landing page out of the others.
+both models read it right. ``training`` draws the shipped film of a training, and ``thumbnails`` cuts the small
+pictures of the README and the landing page out of the others.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from matplotlib.patches import Circle, Rectangle
 from PIL import Image
 
 import rsp_lab as rl
+from rsp_lab.analysis.film.film_file import read_film, shipped_films
 from rsp_lab.figures import save
 from rsp_lab.figures.drawing.panels import lightened, mark_pixel, rgb, show_picture
 from rsp_lab.figures.drawing.sheet import Sheet, fill, fit
+from rsp_lab.figures.film_video import save_gif
 from rsp_lab.figures.results.attribution import MethodRow
 from rsp_lab.figures.results.change import NamedChange
+from rsp_lab.figures.results.film import draw_film
+from rsp_lab.figures.results.film_frame import film_frames, film_seconds
 from rsp_lab.figures.style import DOUBLE, INK, QUIET, SMALL, level_colour, level_dash, plot_style
 from rsp_lab.models import presets
 from rsp_lab.palette import FOR
@@ -33,6 +38,8 @@ SEED, SIZE, PIXEL = 12, (256, 512), (134, 421)
 TARGET = rl.PixelTarget(*PIXEL, "rider", "person")
 WIDTH = 1100
 """Of a picture, pixels."""
+TRAINING_DPI = 150
+"""Of the figure of a training."""
 SMALL_SIZE = 480, 270
 """Of a thumbnail, (width, height) in pixels."""
 MARGIN = 0.05
@@ -206,6 +213,14 @@ CUTS: dict[str, tuple[str, float, float, float, float]] = {
 }
 
 
+def draw_training() -> None:
+    """The film of ``scenes-rsp4``, as an animation and as a figure."""
+    film = read_film(shipped_films()["scenes-rsp4"])
+    frames = list(film_frames(film))
+    save_gif(frames, IMAGES / "training_film.gif", film_seconds(len(frames)))
+    save(draw_film(film), IMAGES / "training_film.png", dpi=TRAINING_DPI)
+
+
 def cut_thumbnails() -> None:
     for name, (source, *sides) in CUTS.items():
         picture = Image.open(IMAGES / source).convert("RGB")
@@ -219,8 +234,10 @@ def cut_thumbnails() -> None:
 
 
 if __name__ == "__main__":
-    for asked in sys.argv[1:] or (*PICTURES, "thumbnails"):
+    for asked in sys.argv[1:] or (*PICTURES, "training", "thumbnails"):
         if asked == "thumbnails":
             cut_thumbnails()
+        elif asked == "training":
+            draw_training()
         else:
             keep(PICTURES[asked](), asked)
