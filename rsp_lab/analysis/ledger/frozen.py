@@ -186,7 +186,8 @@ class FrozenPass(Summarised, ABC):
             ValueError: if the target does not fit the image or the classes.
         """
         gradients = self.gradients(target)
-        return {x: torch.einsum("bcyx,bcyx->yx", gradients[x], self.q[x]).double().cpu() for x in self.levels}
+        with full_precision(self.logits.device):
+            return {x: torch.einsum("bcyx,bcyx->yx", gradients[x], self.q[x]).double().cpu() for x in self.levels}
 
     def target_weights(self, target: Target) -> Float[Tensor, "1 class v u"]:
         """The target's functional at image size as weights of the coarse logits.
@@ -356,7 +357,8 @@ class FrozenHead(FrozenPass):
         derivative = self._derivative(target)
         if derivative is None:
             return super().contributions(target)
-        return {x: values.double().cpu() for x, values in derivative.times(self.q).items()}
+        with full_precision(self.logits.device):
+            return {x: values.double().cpu() for x, values in derivative.times(self.q).items()}
 
     def _derivative(self, target: Target) -> HeadDerivative | None:
         """The target's derivative without its channels; None for a head in which they do not come apart."""
