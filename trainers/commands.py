@@ -41,9 +41,9 @@ from trainers.runs.export import (
     check_classes,
     check_things,
     check_whole,
-    data_of,
     export_half,
     score,
+    split_for,
 )
 from trainers.runs.records import write_records
 from trainers.runs.repeats import run_repeats
@@ -163,7 +163,7 @@ def evaluate_command(
         torch.set_num_threads(num_threads)
     place, path = resolve_device(device), best_weights(checkpoint)
     model = load_model(path, _made(network)).to(place)
-    samples = open_split(data, split) if data else as_trained(open_split(data_of(path, model), split), path)
+    samples = split_for(path, model, split, data)
     scores = score(model, samples, inference)
     facts = scores.details() if isinstance(scores, PanopticEvaluation) else scores.to_dict()
     print(to_json(facts, indent=2) if json_output else scores.table())
@@ -190,8 +190,7 @@ def predict_command(
     """
     place, path = resolve_device(device), best_weights(checkpoint)
     model = load_model(path, _made(network)).to(place)
-    samples = open_split(data or data_of(path, model), split, labels="unread")
-    samples = samples if data else as_trained(samples, path)
+    samples = split_for(path, model, split, data, labels="unread")
     check_classes(model.class_names, samples)
     protect = [path, *(samples.sources if isinstance(samples, FileSamples | CocoPanoptic) else ())]
     if isinstance(model, PanopticSegmenter) and isinstance(samples, PanopticSamples):
@@ -394,7 +393,7 @@ def effect_command(
         if not isinstance(model, PanopticSegmenter):
             raise ValueError(f"{given}: tells no things apart. Give the weights of a panoptic network.")
         model.name = given.stem
-    samples = open_split(data, split) if data else as_trained(open_split(data_of(paths[0], models[0]), split), paths[0])
+    samples = split_for(paths[0], models[0], split, data)
     if not isinstance(samples, PanopticSamples):
         raise ValueError(f"the data set {samples.table.name} has no things told apart: take --data panoptic-scenes.")
     if output is not None:

@@ -11,10 +11,11 @@ from torch import nn
 from tqdm import tqdm
 
 from rsp_lab.analysis.scenes.rates import SCENES, reading_rates
+from rsp_lab.data.pairs import LabelUse
 from rsp_lab.data.panoptic.samples import PanopticSamples
 from rsp_lab.data.scenes.dataset import DrawnSamples, SceneSplit
 from rsp_lab.data.scenes.scene import CASES
-from rsp_lab.data.sources import SOURCES, Samples
+from rsp_lab.data.sources import SOURCES, Samples, open_split
 from rsp_lab.files import check_target
 from rsp_lab.models import weights
 from rsp_lab.models.encoder_weights import encoder_weights_terms
@@ -89,6 +90,18 @@ def data_of(path: Path, model: WholeModel) -> str:
 def as_trained(samples: Samples, path: Path) -> Samples:
     """Drawn scenes as difficult as those that the weights in ``path`` were trained on; other samples as they are."""
     return samples.with_difficulty(named_difficulty(path)) if isinstance(samples, DrawnSamples) else samples
+
+
+def split_for(path: Path, model: WholeModel, split: str, data: str | None, labels: LabelUse = "required") -> Samples:
+    """A split of the data set that is named, or else of that on which the weights in ``path`` were trained, drawn
+    scenes as difficult as they were there.
+
+    Raises:
+        ValueError: for weights that do not say on which data they were trained, or what there is no such split of.
+    """
+    if data:
+        return open_split(data, split, labels=labels)
+    return as_trained(open_split(data_of(path, model), split, labels=labels), path)
 
 
 def check_classes(classes: tuple[str, ...], *data: Samples) -> None:
