@@ -22,7 +22,6 @@ from rsp_lab.data.transforms import AugmentConfig
 from rsp_lab.devices import DEVICE_HELP, resolve_device
 from rsp_lab.files import check_target, to_json, write_atomic, write_json
 from rsp_lab.interruption import EXIT_CODE, Interrupted, interruptible, kept
-from rsp_lab.models import weights
 from rsp_lab.models.functions import made_network, names_a_function
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.run_state import load_model
@@ -36,7 +35,6 @@ from trainers.data.crops import check_picture, crop_sheet, write_picture
 from trainers.reports.card import model_card
 from trainers.reports.write import write_results
 from trainers.runs.export import (
-    as_trained,
     best_weights,
     check_classes,
     check_things,
@@ -268,8 +266,9 @@ def export_command(
         output: the file to write.
     """
     best = best_weights(run)
-    samples = as_trained(open_split(weights.read_header(best)[1].get("data", "camvid"), "val"), best)
-    scores = export_half(run, output, name, samples, _made(network), resolve_device(device))
+    made = _made(network)
+    samples = split_for(best, load_model(best, made), "val")
+    scores = export_half(run, output, name, samples, made, resolve_device(device))
     print(scores.table())
     print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 

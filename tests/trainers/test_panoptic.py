@@ -14,8 +14,8 @@ from rsp_lab.models import weights
 from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.run_state import LAST, load_model
 from tests.trainers.small_panoptic import config, few
-from trainers import commands
 from trainers.commands import main
+from trainers.runs import export
 from trainers.runs import run as runs
 from trainers.training.checkpoint import BEST
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "open_split", lambda _data, split, **_: few(split, 2))
+    monkeypatch.setattr(export, "open_split", lambda _data, split, **_: few(split, 2))
 
 
 def test_evaluate_agrees_with_the_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,21 +87,19 @@ def data_of(path: Path, model: WholeModel) -> str:
     raise ValueError(f"{path}: does not say on which data it was trained. Name it: --data {' | '.join(SOURCES)}.")
 
 
-def as_trained(samples: Samples, path: Path) -> Samples:
-    """Drawn scenes as difficult as those that the weights in ``path`` were trained on; other samples as they are."""
-    return samples.with_difficulty(named_difficulty(path)) if isinstance(samples, DrawnSamples) else samples
-
-
-def split_for(path: Path, model: WholeModel, split: str, data: str | None, labels: LabelUse = "required") -> Samples:
+def split_for(
+    path: Path, model: WholeModel, split: str, data: str | None = None, labels: LabelUse = "required"
+) -> Samples:
     """A split of the data set that is named, or else of that on which the weights in ``path`` were trained, drawn
     scenes as difficult as they were there.
 
     Raises:
         ValueError: for weights that do not say on which data they were trained, or what there is no such split of.
     """
-    if data:
-        return open_split(data, split, labels=labels)
-    return as_trained(open_split(data_of(path, model), split, labels=labels), path)
+    samples = open_split(data or data_of(path, model), split, labels=labels)
+    if data or not isinstance(samples, DrawnSamples):
+        return samples
+    return samples.with_difficulty(named_difficulty(path))
 
 
 def check_classes(classes: tuple[str, ...], *data: Samples) -> None:
