@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, decision_flow
     from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
     from rsp_lab.analysis.ledger.freeze import freeze
-    from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+    from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+    from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
     from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
     from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
     from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
@@ -101,7 +102,8 @@ else:
         "rsp_lab.analysis.ledger.decision_flow": ("DecisionFlow", "decision_flow"),
         "rsp_lab.analysis.ledger.difference": ("LedgerDifference", "ledger_difference"),
         "rsp_lab.analysis.ledger.freeze": ("freeze",),
-        "rsp_lab.analysis.ledger.frozen": ("FrozenHead", "FrozenPass"),
+        "rsp_lab.analysis.ledger.frozen_head": ("FrozenHead",),
+        "rsp_lab.analysis.ledger.frozen_pass": ("FrozenPass",),
         "rsp_lab.analysis.ledger.frozen_subject": ("FrozenSubject",),
         "rsp_lab.analysis.ledger.subject_check": ("SubjectCheck", "check"),
         "rsp_lab.frozen.rules": ("FrozenError",),

@@ -14,7 +14,7 @@ from app.store.results import results
 from app.store.side_by_side import Report, side_by_side
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.files import digest
 
 Pair = tuple[ChangeLedger, ChangeLedger]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.change import FrozenPair
 from rsp_lab.analysis.ledger.decision_flow import decision_flow
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.targets.target import PixelTarget

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.held_attention import NotHeldError
 from rsp_lab.analysis.surgery.account import run_surgery
 from rsp_lab.analysis.surgery.knock_out import KNOCK_OUT_RULE, LevelKnockOuts, knock_out_levels

@@ -15,8 +15,8 @@ from rsp_lab.analysis.comparison.explanation import PixelAccount
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
 from rsp_lab.analysis.comparison.flow_picture import FlowPicture, flow_picture
 from rsp_lab.analysis.comparison.pixel_view import PixelView, view_pixel
+from rsp_lab.analysis.ledger.explainable import check_affine
 from rsp_lab.analysis.ledger.freeze import check_freezable
-from rsp_lab.analysis.ledger.frozen import check_affine
 from rsp_lab.analysis.panoptic.segmentation import PanopticPass, panoptic
 from rsp_lab.analysis.passes.pair import pair_names
 from rsp_lab.analysis.targets.target import PixelTarget, check_fit

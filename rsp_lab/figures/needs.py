@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rsp_lab.analysis.comparison.compare import Comparison
-from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.ledger.explainable import check_affine
 from rsp_lab.analysis.passes.view import check_top_down, check_viewable
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.figures.drawing.captions import no_relations

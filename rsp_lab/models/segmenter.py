@@ -14,7 +14,7 @@ from rsp_lab.models.class_names import checked_class_names
 from rsp_lab.models.heads import HeadConfig, TopDownConfig, build_head
 from rsp_lab.models.pyramid import FeaturePyramid, PyramidConfig
 from rsp_lab.rgb import ImageLike, network_input
-from rsp_lab.shapes import Tap
+from rsp_lab.shapes import Tap, resizing_shares
 
 # Logits of this many pixels are resized at a time when only the labels are wanted.
 _LABEL_STRIP = 1 << 20
@@ -210,16 +210,7 @@ def first_largest(scores: Float[Tensor, "class y x"]) -> Int[Tensor, "y x"]:
 def logits_at(
     logits: Float[Tensor, "1 class v u"], pixel: tuple[int, int], size: tuple[int, int]
 ) -> Float[Tensor, " class"]:
-    """Logits of one pixel (y, x) of an image of ``size``, as :func:`resize_logits` would give them."""
-    top, bottom, down = _neighbours(torch.tensor(pixel[0]), logits.shape[-2], size[0])
-    left, right, along = _neighbours(torch.tensor(pixel[1]), logits.shape[-1], size[1])
-    corners = logits[0][:, torch.stack([top, bottom])][..., torch.stack([left, right])]
-    rows = torch.lerp(corners[..., 0], corners[..., 1], along.to(logits))
-    return torch.lerp(rows[..., 0], rows[..., 1], down.to(logits))
-
-
-def _neighbours(pixels: Tensor, cells: int, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The two cells whose centres enclose each pixel along one axis, and the second one's share."""
-    place = ((pixels + 0.5) * cells / size - 0.5).clamp(0, cells - 1)
-    low = place.floor().long()
-    return low, (low + 1).clamp(max=cells - 1), place - low
+    """Logits of one pixel (y, x) of an image of ``size``, as :func:`resize_logits` would give them; differentiable."""
+    axes = zip(pixel, logits.shape[-2:], size, strict=True)
+    rows, columns = (resizing_shares(cells, pixels, logits.dtype)[:, place] for place, cells, pixels in axes)
+    return torch.einsum("cvu,v,u->c", logits[0], rows.to(logits.device), columns.to(logits.device))

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.targets.target import PixelTarget, cell_weights
 from rsp_lab.frozen.cut import CutPoint
 from rsp_lab.frozen.diagnosis import unknown_operation

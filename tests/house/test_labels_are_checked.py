@@ -19,7 +19,7 @@ from rsp_lab.analysis.comparison.compare import compare
 from rsp_lab.analysis.comparison.disagreement import Disagreement, verdict_pixels
 from rsp_lab.analysis.comparison.flips import flip_stories, flip_story
 from rsp_lab.analysis.comparison.flow_picture import flow_picture
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.metrics import confusion_matrix
 from rsp_lab.analysis.panoptic.merge import merge

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.targets.target import RegionTarget
 from rsp_lab.data.labels import CITYSCAPES
 from rsp_lab.models import presets

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from rsp_lab.models import presets, segmenter
 from rsp_lab.models.heads import HeadConfig
-from rsp_lab.models.segmenter import first_largest, labels_from_logits, resize_logits
+from rsp_lab.models.segmenter import first_largest, labels_from_logits, logits_at, resize_logits
 from tests.kit.networks import network, noise_image
 
 SIZES = [
@@ -75,3 +75,11 @@ def test_the_first_of_equal_scores_is_the_label(dtype: torch.dtype) -> None:
 def test_it_exports(head: HeadConfig) -> None:
     model, image = network(head, dtype=torch.float32), noise_image((32, 48))
     torch.testing.assert_close(torch.export.export(model, (image,)).module()(image), model(image))
+
+
+@pytest.mark.parametrize(("cells", "pixels"), SIZES)
+def test_logits_of_a_pixel_are_those_of_the_resized_map(cells: tuple[int, int], pixels: tuple[int, int]) -> None:
+    logits = torch.randn(1, 4, *cells, dtype=torch.float64)
+    whole = resize_logits(logits, pixels)[0]
+    for y, x in ((0, 0), (pixels[0] // 2, pixels[1] // 3), (pixels[0] - 1, pixels[1] - 1)):
+        torch.testing.assert_close(logits_at(logits, (y, x), pixels), whole[:, y, x], rtol=0, atol=1e-13)

@@ -29,7 +29,8 @@ from rsp_lab.analysis.attribution.methods import (
 )
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.head_paths import Path, paths
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import Target, cell_weights

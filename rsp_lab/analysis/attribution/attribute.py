@@ -18,7 +18,7 @@ from rsp_lab.analysis.attribution.interface import AttributionMethod, RegionEffe
 from rsp_lab.analysis.attribution.methods import METHODS
 from rsp_lab.analysis.attribution.references import blur_pixels, check_reference, reference_image
 from rsp_lab.analysis.attribution.target_function import Described, ImageFunction, target_function
-from rsp_lab.analysis.ledger.frozen import image_digest
+from rsp_lab.analysis.ledger.explainable import image_digest
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.summary import Rows, Summarised, short

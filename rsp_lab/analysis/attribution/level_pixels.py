@@ -20,7 +20,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.attribution.references import check_reference, reference_image
 from rsp_lab.analysis.ledger.freeze import check_runnable, frozen_for, frozen_source
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.models.segmenter import Segmenter

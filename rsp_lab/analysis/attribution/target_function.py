@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_finite_logits, explainable_input
 from rsp_lab.analysis.targets.target import Target, cell_weights, check_fit, resolved_target
 from rsp_lab.frozen.wrappers import uncompiled, unwrapped
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter, labels_from_logits

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rsp_lab.analysis.comparison.compare import telling_pixel
 from rsp_lab.analysis.comparison.disagreement import disagreements
 from rsp_lab.analysis.comparison.explanation import Explanation, Pixel, PixelAccount, PixelGaze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.selection import rejection_map
 from rsp_lab.analysis.passes.answer import PixelAnswer, pixel_answer

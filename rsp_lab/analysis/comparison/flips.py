@@ -20,7 +20,7 @@ from rsp_lab.analysis.comparison.disagreement import Disagreement, disagreements
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.footprint import LevelTable
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.passes.pair import check_comparable, pair_names
 from rsp_lab.analysis.targets.target import RegionTarget

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from rsp_lab.analysis.attribution.references import reference_image
 from rsp_lab.analysis.attribution.target_function import TargetFunction, images_at_once, target_function
 from rsp_lab.analysis.faithfulness.curves import Control, Curves, descending_order, random_order
-from rsp_lab.analysis.ledger.frozen import image_digest
+from rsp_lab.analysis.ledger.explainable import image_digest
 from rsp_lab.analysis.targets.target import Target, same_target
 from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import checked_count, own_tensor

@@ -19,9 +19,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rsp_lab.analysis.ledger.explainable import explainable_input, image_digest
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import check_runnable, freeze, frozen_source
-from rsp_lab.analysis.ledger.frozen import FrozenPass, explainable_input, image_digest
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.ledger.settings import Readings, all_settings
 from rsp_lab.analysis.targets.target import Target, check_fit, target_value

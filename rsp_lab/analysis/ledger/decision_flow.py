@@ -20,7 +20,8 @@ from torch import Tensor
 from rsp_lab.analysis.ledger.flow_nodes import FlowNode, by_node, kept_alone, merged_node, nodes_of
 from rsp_lab.analysis.ledger.flow_paths import FlowPaths
 from rsp_lab.analysis.ledger.freeze import frozen_for
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.ledger import RESIDUAL_RULE, ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.models.heads import TopDownHead

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.flow_nodes import by_node
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.targets.target import Target
 from rsp_lab.models.fusion import TopDownStep, resize
 from rsp_lab.relations.precision import full_precision

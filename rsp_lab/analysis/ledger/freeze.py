@@ -6,7 +6,9 @@ from typing import overload
 
 from torch import nn
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, check_affine, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_affine, explainable_input
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.targets.target import TargetT, check_fit
 from rsp_lab.models.segmenter import Segmenter

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import FrozenPass, check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.frozen.cut import CutPoint
 from rsp_lab.frozen.diagnosis import UnknownOperation, unknown_operation
 from rsp_lab.frozen.network import GATE_BYTES, FrozenNetwork

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.models.fusion import TopDownStep, resize
 from rsp_lab.models.heads import SemanticFPNHead
 from rsp_lab.relations.precision import full_precision

@@ -11,9 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.difference import LedgerDifference, map_differences
+from rsp_lab.analysis.ledger.explainable import check_affine
 from rsp_lab.analysis.ledger.footprint import on_pixels
 from rsp_lab.analysis.ledger.freeze import frozen_for
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_affine
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.ledger.residual import check_residual
 from rsp_lab.analysis.targets.target import Target, target_value

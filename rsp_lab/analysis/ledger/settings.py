@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.targets.target import Target, target_value
 from rsp_lab.models.fusion import TopDownStep, resize
 from rsp_lab.models.heads import TopDownHead

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rsp_lab.analysis.ledger.frozen import TOLERANCES
+from rsp_lab.analysis.ledger.explainable import TOLERANCES
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.attention.layers import RESIDUAL_RULE as ATTENTION_RULE
 from rsp_lab.attention.record import record_attention

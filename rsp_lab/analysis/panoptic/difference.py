@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int32
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_finite_logits, explainable_input
 from rsp_lab.analysis.panoptic.merge import Merged, merge
 from rsp_lab.analysis.panoptic.quality import CategoryQuality, GroupQuality, Quality, quality_of
 from rsp_lab.analysis.panoptic.segmentation import panoptic

@@ -8,7 +8,8 @@ from functools import cached_property
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.panoptic.merge import Merged, MergeRule, merge
 from rsp_lab.data.panoptic.categories import PanopticTable, panoptic_table_for
 from rsp_lab.models.load_any import check_panoptic

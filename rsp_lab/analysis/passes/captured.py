@@ -9,7 +9,9 @@ from functools import cached_property, partial
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass, captured_record, check_affine
+from rsp_lab.analysis.ledger.explainable import check_affine
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead, captured_record
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject, likely_stride
 from rsp_lab.analysis.ledger.levels import LevelLedger, level_ledger
 from rsp_lab.analysis.relation_weights.gaze import StepGaze, gaze_steps

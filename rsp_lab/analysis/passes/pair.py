@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from rsp_lab.analysis.ledger.freeze import check_freezable
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.passes.captured import CapturedPass
 from rsp_lab.models.segmenter import Segmenter
 from rsp_lab.models.subject import Subject

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rsp_lab.analysis.ledger.frozen import check_affine
+from rsp_lab.analysis.ledger.explainable import check_affine
 from rsp_lab.analysis.passes.captured import CapturedPass, capture_pass
 from rsp_lab.analysis.passes.flow import ContextFlow, context_flow
 from rsp_lab.analysis.passes.residuals import context_residuals

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import check_affine, check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_affine, check_finite_logits, explainable_input
 from rsp_lab.analysis.targets.target import class_index
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.fusion import FusionConfig, SumConfig

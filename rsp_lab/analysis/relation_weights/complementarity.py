@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import check_affine, check_evaluating
+from rsp_lab.analysis.ledger.explainable import check_affine, check_evaluating
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.models.heads import TopDownHead
 from rsp_lab.models.redrawn import Redrawn

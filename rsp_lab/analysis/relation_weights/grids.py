@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import check_evaluating
+from rsp_lab.analysis.ledger.explainable import check_evaluating
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
 from rsp_lab.models.relation import required_relations

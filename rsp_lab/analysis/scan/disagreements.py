@@ -12,7 +12,7 @@ from torch import Tensor
 from rsp_lab.analysis.comparison.disagreement import Disagreement
 from rsp_lab.analysis.comparison.flips import flip_story, ranked_flips
 from rsp_lab.analysis.ledger.footprint import sum_away_from
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.scan.masks import mask_text
 from rsp_lab.analysis.scan.scan import Kind, Right, ScanCard, SceneReading
 from rsp_lab.data.labels import checked_labels

@@ -9,7 +9,7 @@ import torch
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, player_level
 from rsp_lab.analysis.ledger.footprint import FOOTPRINT_RULE, sum_away_from, table_by_kind
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import GATES
 from rsp_lab.analysis.scan.disagreements import Found
 from rsp_lab.analysis.scan.masks import mask_text

@@ -10,7 +10,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rsp_lab.analysis.ledger.frozen import check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.explainable import check_finite_logits, explainable_input
 from rsp_lab.analysis.scenes.known_answer import check_scene_classes
 from rsp_lab.data.scenes.difficulty import DEFAULT, Difficulty
 from rsp_lab.data.scenes.scene import CASES, Scene, draw_scene_pair, max_distance

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.difference import LedgerDifference, ledger_difference
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.surgery.operate import SurgeryResult, edited_weights, operate, reweighted
 from rsp_lab.analysis.surgery.operation import Operation

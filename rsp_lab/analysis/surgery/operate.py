@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Int, Int64
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.metrics import class_iou, confusion_matrix, mean_iou
 from rsp_lab.analysis.surgery.attention import attentions, held_weights, run_live, share_moved

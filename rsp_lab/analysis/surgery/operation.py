@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.footprint import footprint_shares
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.attention.layers import AttentionLayer, AttentionRecord
 from rsp_lab.models.relation import RelationConfig, relation_modules, required_relations
 from rsp_lab.relations.window import window_mask

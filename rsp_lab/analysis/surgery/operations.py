@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.surgery.operation import Operation, RelationSite, Steps
 from rsp_lab.attention.edits import attended, uniform_attention
 from rsp_lab.attention.layers import AttentionLayer, without_keys

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenHead, FrozenPass
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.targets.target import target_value
 from rsp_lab.capture.hooks import hooks
 from rsp_lab.models.fusion import TopDownStep, resize

@@ -22,7 +22,7 @@ from rsp_lab.analysis.arena.methods import (
 from rsp_lab.analysis.attribution.interface import Method
 from rsp_lab.analysis.attribution.methods import IntegratedGradients, Occlusion
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.head_paths import paths
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, cell_weights
 from rsp_lab.models import presets

@@ -7,7 +7,7 @@ import torch
 
 from rsp_lab.analysis.attribution.level_pixels import LevelPixels, level_pixels
 from rsp_lab.analysis.attribution.references import reference_image
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.frozen_subject import FrozenSubject
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget

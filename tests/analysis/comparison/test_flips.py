@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.flips import BIAS, ITSELF, FlipStories, flip_stories
 from rsp_lab.analysis.ledger.footprint import on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.targets.target import target_value
 from rsp_lab.models.fusion import SumConfig
 from rsp_lab.models.heads import TopDownConfig

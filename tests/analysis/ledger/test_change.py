@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rsp_lab.analysis.ledger.change import ChangeLedger, FrozenPair, change_ledger, change_ledgers
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target, target_value
 from rsp_lab.models import presets

@@ -13,7 +13,7 @@ import rsp_lab as rl
 from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon, decision_flow
 from rsp_lab.analysis.ledger.flow_nodes import FlowNode
 from rsp_lab.analysis.ledger.flow_paths import parted
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, target_value
 from rsp_lab.models import presets

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.head_derivative import is_separable
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.ledger.difference import ledger_difference
 from rsp_lab.analysis.ledger.footprint import footprint_shares, on_pixels
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target
 from rsp_lab.capture.capture import run_with_capture

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.selection import rejection_map, selection_gain
 from rsp_lab.analysis.targets.regions import whole_image
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget, Target

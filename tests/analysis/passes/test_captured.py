@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.passes.captured import capture_pass

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsp_lab.analysis.comparison.flips import FlipStories, flip_stories
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.ledger import ContextLedger
 from rsp_lab.analysis.scan.disagreements import Found, found_disagreements
 from rsp_lab.data.sample import Sample

@@ -8,7 +8,7 @@ import pytest
 
 from rsp_lab.analysis.ledger.change import ChangeLedger, change_ledger
 from rsp_lab.analysis.ledger.freeze import freeze
-from rsp_lab.analysis.ledger.frozen import FrozenPass
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.scan.scan import ScanCard
 from rsp_lab.analysis.scan.turned import found_turn
 from rsp_lab.analysis.scenes.answers import region_answers

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.surgery.account import SurgeryRuns, run_surgery
 from rsp_lab.analysis.surgery.operate import operate
 from rsp_lab.analysis.surgery.operation import Operation

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.metrics import mean_iou
 from rsp_lab.analysis.surgery import presets as surgery_presets
 from rsp_lab.analysis.surgery.operate import edited_weights, operate, predicted_change

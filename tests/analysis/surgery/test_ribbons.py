@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import rsp_lab as rl
 from rsp_lab.analysis.ledger.decision_flow import DecisionFlow, Ribbon, decision_flow
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.surgery.ribbons import cut_ribbons
 from rsp_lab.analysis.targets.target import PixelTarget, target_value

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from rsp_lab.analysis.ledger.footprint import footprint_shares
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.targets.target import PixelTarget, RegionTarget
 from rsp_lab.analysis.trade.image import areas_under_cells, image_trade

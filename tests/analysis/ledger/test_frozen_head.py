@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from rsp_lab.analysis.comparison.flips import flip_stories
-from rsp_lab.analysis.ledger.frozen import FrozenHead
+from rsp_lab.analysis.ledger.frozen_head import FrozenHead
 from rsp_lab.analysis.ledger.ledger import context_ledger
 from rsp_lab.analysis.ledger.levels import level_ledger
 from rsp_lab.analysis.ledger.residual import LedgerError

@@ -7,39 +7,30 @@ without weights. What is held fixed is not explained: why the weights, and the Q
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rsp_lab.analysis.ledger.explainable import check_affine, check_finite_logits, explainable_input
+from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
 from rsp_lab.analysis.ledger.head_derivative import HeadDerivative, head_derivative, is_separable
-from rsp_lab.analysis.ledger.residual import check_residual
-from rsp_lab.analysis.targets.target import Target, TargetT, cell_weights, resolved_target
+from rsp_lab.analysis.targets.target import Target
 from rsp_lab.capture.capture import run_with_capture
 from rsp_lab.capture.record import Record
-from rsp_lab.files import digest
 from rsp_lab.models.fusion import TopDownStep
 from rsp_lab.models.heads import Head
-from rsp_lab.models.panoptic.segmenter import PanopticSegmenter
 from rsp_lab.models.relation import RelationalSemanticsExtractor, relation_modules
 from rsp_lab.models.segmenter import CoarseSegmenter, Segmenter
-from rsp_lab.models.subject import Subject
 from rsp_lab.relations.precision import full_precision
 from rsp_lab.relations.relate import propagate
 from rsp_lab.relations.window import window_mask
-from rsp_lab.rgb import ImageLike, one_image
+from rsp_lab.rgb import ImageLike
 from rsp_lab.shapes import Tap
 from rsp_lab.summary import Rows, Summarised
-
-TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
-"""Largest relative residual that rounding explains, by the model's dtype."""
-PassT = TypeVar("PassT", bound="FrozenPass")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,193 +44,6 @@ class StepValues(Summarised):
 
     value: Float[Tensor, "1 c y x"]
     context: Float[Tensor, "1 c y x"]
-
-
-class FrozenPass(Summarised, ABC):
-    """A network on one image with everything held that is not affine, and what is shared by all that is held so.
-
-    Attributes:
-        class_names: in the order of the logits.
-        image: RGB in [0, 1], in the network's dtype.
-        q: the maps in which the answer is taken apart, by level, (1, c, y, x), of a normal forward pass.
-        logits: (1, class, v, u), of the same pass.
-        name: of the network.
-    """
-
-    class_names: tuple[str, ...]
-    image: Tensor
-    q: dict[int, Tensor]
-    logits: Tensor
-    name: str
-
-    @property
-    @abstractmethod
-    def source(self) -> nn.Module:
-        """The module that is held; two frozen passes of one network share it."""
-
-    @property
-    @abstractmethod
-    def players(self) -> tuple[str, ...]:
-        """What is held and can be held as on another image instead, by name; empty if nothing ever differs."""
-
-    @property
-    def strides(self) -> dict[int, int]:
-        """Pixels from one cell to the next, by level, by which levels are named; none of a model of ours, whose levels
-        are the paper's."""
-        return {}
-
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """Steps with relation weights that are held, highest first; none of what is no head of ours."""
-        return ()
-
-    @abstractmethod
-    def moved(self: PassT, other: PassT, players: Collection[str]) -> PassT:
-        """The same pass, with some players held as in another pass of the network."""
-
-    @property
-    @abstractmethod
-    def levels(self) -> tuple[int, ...]:
-        """Lowest first."""
-
-    @abstractmethod
-    def forward(
-        self, q: Mapping[int, Float[Tensor, "1 c _ _"]], *, classes: Sequence[int] | None = None
-    ) -> Float[Tensor, "1 class v u"]:
-        """Logits from maps by level; affine in them. Differentiable once.
-
-        Args:
-            q: of every level, each of the size it has in :attr:`q`.
-            classes: only these places in the order of the logits; None gives all.
-
-        Raises:
-            ValueError: for missing, unknown or wrongly sized levels.
-        """
-
-    @abstractmethod
-    def live(self, q: Mapping[int, Float[Tensor, "b c _ _"]]) -> Float[Tensor, "b class v u"]:
-        """The network's own logits from maps by level, nothing held behind them; differentiable.
-
-        Args:
-            q: of every level, each of the size it has in :attr:`q`.
-        """
-
-    @property
-    def refused(self) -> str:
-        """Why no ledger of the pass adds up, in words; empty where they do, as of any head of ours."""
-        return ""
-
-    def check_image(self, image: ImageLike) -> None:
-        """Raises ValueError unless the frozen head is of this image, in any kind that is accepted as one."""
-        if image is self.image:
-            return
-        given = one_image(image)
-        if given.shape != self.image.shape or image_digest(given) != self.image_digest:
-            raise ValueError(
-                "the frozen head is of another image: pass the one it was made of, frozen.image, or make a frozen head "
-                "of this image."
-            )
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        """(y, x) in pixels."""
-        return self.image.shape[-2], self.image.shape[-1]
-
-    @cached_property
-    def image_digest(self) -> str:
-        """Tells images apart; the same in either precision."""
-        return image_digest(self.image)
-
-    @property
-    def tolerance(self) -> float:
-        return TOLERANCES[self.logits.dtype]
-
-    @cached_property
-    def bias_map(self) -> Float[Tensor, "1 class v u"]:
-        """Answer to Q = 0. It depends on the place where a step's weights do not sum to 1 (no normalisation)."""
-        with torch.no_grad():
-            return self.forward({x: torch.zeros_like(q) for x, q in self.q.items()})
-
-    def resolved(self, target: TargetT) -> TargetT:
-        """The target with a class and rival that it leaves open filled in by the head's own logits.
-
-        Raises:
-            ValueError: as :func:`~rsp_lab.analysis.targets.target.resolved_target`.
-        """
-        return resolved_target(target, self.logits[0], self.image_size, self.class_names)
-
-    def gradients(self, target: Target) -> dict[int, Tensor]:
-        """Derivative of the target's functional at image size with respect to each Q map, (1, c, y, x) by level.
-
-        ``T_x = Q_x + context``, so it is that with respect to the context taken at level x as well.
-
-        Raises:
-            ValueError: if the target does not fit the image or the classes.
-        """
-        return self.pulled_back(self.target_weights(target))
-
-    def contributions(self, target: Target) -> dict[int, Tensor]:
-        """The target's derivative times the maps, summed over channels: what each cell contributes; (v, u) by level,
-        float64 on the CPU.
-
-        Raises:
-            ValueError: if the target does not fit the image or the classes.
-        """
-        gradients = self.gradients(target)
-        with full_precision(self.logits.device):
-            return {x: torch.einsum("bcyx,bcyx->yx", gradients[x], self.q[x]).double().cpu() for x in self.levels}
-
-    def target_weights(self, target: Target) -> Float[Tensor, "1 class v u"]:
-        """The target's functional at image size as weights of the coarse logits.
-
-        Raises:
-            ValueError: if the target does not fit the image or the classes.
-        """
-        direction, place = self._direction_and_place(target)
-        return direction[None, :, None, None] * place
-
-    def _direction_and_place(self, target: Target) -> tuple[Float[Tensor, " class"], Float[Tensor, "v u"]]:
-        """The target as weights of classes and of cells of the logits."""
-        cells = (self.logits.shape[-2], self.logits.shape[-1])
-        place = cell_weights(target, self.image_size, cells, self.logits.dtype).to(self.logits)
-        return target.direction(self.class_names).to(self.logits), place
-
-    def check_sum(self, residual: float, what: str) -> None:
-        """Raises LedgerError if parts of ``what`` leave a residual above :attr:`tolerance`."""
-        check_residual(residual, self.tolerance, what)
-
-    def prove(self) -> None:
-        """Raises an error if the pass is not affine in its maps; a head of ours is by its structure."""
-
-    def pulled_back(self, weights: Float[Tensor, "1 class v u"]) -> dict[int, Tensor]:
-        """Derivative of ``(weights * logits).sum()`` with respect to each map, (1, c, y, x) by level."""
-        leaves, logits = self._graph
-        with full_precision(logits.device):
-            found = torch.autograd.grad(logits, list(leaves.values()), weights, retain_graph=True)
-        return dict(zip(leaves, found, strict=True))
-
-    @property
-    def recomputed_logits(self) -> Float[Tensor, "1 class v u"]:
-        """The frozen head's own answer to its Q maps: :attr:`logits` up to rounding, unless weights were replaced."""
-        return self._graph[1].detach()
-
-    @cached_property
-    def _graph(self) -> tuple[dict[int, Tensor], Tensor]:
-        with full_precision(self.logits.device, grad=True):
-            leaves = {x: q.detach().requires_grad_() for x, q in self.q.items()}
-            return leaves, self.forward(leaves)
-
-    def _check_maps(self, q: Mapping[int, Tensor]) -> None:
-        if set(q) != set(self.levels):
-            raise ValueError(
-                f"the head reads the levels {list(self.levels)}, got {sorted(q)}: give each of them a map."
-            )
-        for x, held in self.q.items():
-            if q[x].shape != held.shape:
-                raise ValueError(
-                    f"the map of level {x} has the shape {tuple(q[x].shape)}, expected {tuple(held.shape)} "
-                    "as on the image whose weights are held."
-                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -463,67 +267,3 @@ def captured_record(
         _, record = run_with_capture(CoarseSegmenter(model), given, taps=wanted)
     check_finite_logits(record["logits"], model.name)
     return given, record
-
-
-def check_finite_logits(logits: Tensor, name: str) -> None:
-    """Raises ValueError for an answer that says nothing, of which labels and sums would be made without a word."""
-    if not bool(logits.isfinite().all()):
-        raise ValueError(
-            f"{name} answers with values that are not finite (NaN or infinity): its weights are damaged or too large. "
-            "Take the weights of an earlier step, or train it anew with a lower learning rate."
-        )
-
-
-def check_affine(model: object) -> None:
-    """Raises ValueError unless it is a model of ours, with a head that is known to be affine in its Q maps."""
-    _check_one_branch(model)
-    if isinstance(model, Subject):
-        raise ValueError(
-            f"this needs a Segmenter, a model of rsp_lab, for what only its head has, and {model.name} is a network of "
-            "another make: of it ask rl.context_ledger for the places of its maps, rl.attribute for pixels of the "
-            "image, and rl.attention_gain for what its attention adds."
-        )
-    if not isinstance(model, Segmenter):
-        raise ValueError(
-            f"this needs a Segmenter, a model of rsp_lab whose head is known to be affine in its Q maps, got a "
-            f"{type(model).__name__}: for other networks use rl.adapt and its ledgers, hooks, attribute."
-        )
-    if not isinstance(model.head, Head):
-        raise ValueError(f"a head of kind {type(model.head).__name__} is not known to be affine in its Q maps.")
-
-
-def _check_one_branch(model: object) -> None:
-    if isinstance(model, PanopticSegmenter):
-        raise ValueError(
-            f"{model.name} is a panoptic model, and this is about one branch of it: pass model.semantic, whose logits "
-            "are its own."
-        )
-
-
-def check_evaluating(model: nn.Module) -> None:
-    """Raises ValueError if any part of a model is in training mode."""
-    if any(module.training for module in model.modules()):
-        raise ValueError("the model is in training mode, where a forward pass changes it: call model.eval() first.")
-
-
-def explainable_input(model: nn.Module, image: ImageLike) -> Float[Tensor, "1 3 y x"]:
-    """One image in the model's dtype, on its device and in memory of its own, for a pass that is to be explained.
-
-    Raises:
-        ValueError: for a model in training mode, of a dtype that is too coarse or with two branches, or what is no
-            image (:func:`rsp_lab.rgb.one_image`).
-    """
-    _check_one_branch(model)
-    anchor = next((p.detach() for p in model.parameters() if p.is_floating_point()), None)
-    if anchor is not None and anchor.dtype not in TOLERANCES:
-        raise ValueError(
-            f"the model computes in {anchor.dtype}, too coarse for sums and differences: use model.float() or "
-            "model.double()."
-        )
-    check_evaluating(model)
-    return one_image(image) if anchor is None else one_image(image, dtype=anchor.dtype, device=anchor.device)
-
-
-def image_digest(image: Tensor) -> str:
-    """A digest of the values in float32, so that a model in double precision sees the same image."""
-    return digest(image.detach().float())
