@@ -66,6 +66,17 @@ TOP = """() => {
 # Nothing is computed, or only what a button stops.
 _REST = f"""() => document.querySelector(".rsp-sentence") && (document.querySelector('{IDLE}')
   || [...document.querySelectorAll("button")].some(button => button.innerText === "Stop"))"""
+# What is drawn anew for each frame, written down from now on: what moves for ever but by jumps, and fades of elements.
+WATCH_FRAMES = """() => {
+  window.drawnAnew = new Set();
+  window.watch = setInterval(() => document.getAnimations().forEach(animation => {
+    const {duration, iterations} = animation.effect.getTiming(), target = animation.effect.target;
+    const jumps = animation.effect.getKeyframes().every(frame => frame.easing.startsWith("steps"));
+    const fades = animation.transitionProperty === "opacity" && duration > 0 && target.matches(".stElementContainer");
+    if (fades || (iterations === Infinity && !jumps)) window.drawnAnew.add(target.dataset.testid ?? target.className);
+  }), 5);
+}"""
+DRAWN_ANEW = "() => { clearInterval(window.watch); return [...window.drawnAnew]; }"
 WITHOUT_PICTURE = ("Segments", "Figures", "Runs")
 
 # A picture twice as wide as high leaves no blank strip below it.
@@ -139,6 +150,14 @@ def saved(page: Page, button: str, path: Path) -> bytes:
         page.get_by_role("button", name=button).click()
     download.value.save_as(path)
     return path.read_bytes()
+
+
+def test_a_page_that_waits_leaves_the_cores_to_the_answer(page: Page) -> None:
+    page.evaluate(WATCH_FRAMES)
+    for title in ("Ledger", "Figures", "Ledger"):
+        go(page, title)
+
+    assert page.evaluate(DRAWN_ANEW) == []
 
 
 @pytest.mark.parametrize("title", PAGES)
