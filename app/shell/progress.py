@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 
 import streamlit as st
@@ -10,6 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from app.shell.text import escape
 
 _STOPPED = "stopped"
+EVERY_S = 0.5
+"""Between two reports that are shown: each is drawn by the cores that do the work."""
 
 
 class Stoppable:
@@ -26,13 +29,17 @@ class Stoppable:
         # Over the page (layout.css), so that nothing moves while it is there.
         self._place = place.empty()
         columns = self._place.columns([6, 1], vertical_alignment="center")
-        self._text = text
+        self._text, self._next = text, 0.0
         self._bar = columns[0].progress(0.0, escape(text))
         columns[1].button("Stop", key=f"stop-{text}", on_click=_stop, args=(text,), width="stretch")
 
     def report(self, share: float) -> None:
-        """``share`` of the work is done, 0 to 1."""
-        self._bar.progress(min(1.0, max(0.0, share)), escape(f"{self._text}: {share:.0%}"))
+        """``share`` of the work is done, 0 to 1; said at most every :data:`EVERY_S` seconds."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY_S
+        share = min(1.0, max(0.0, share))
+        self._bar.progress(share, escape(f"{self._text}: {share:.0%}"))
 
     def close(self) -> None:
         """Takes bar and button away."""
