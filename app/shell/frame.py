@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.shell import chip, history, link, scenes, sources
 from app.shell.errors import REFUSED
 from app.shell.export import draw_export
-from app.shell.heading import Heading, draw_places
+from app.shell.heading import Heading, draw_places, words_place
 from app.shell.picker import draw_picker
 from app.shell.selection import Selection, result_key
 from app.shell.sources import Source
@@ -45,7 +45,7 @@ _RIVAL_HELP = "Held against it; as predicted: what the left model says, or else 
 
 def draw_frame() -> tuple[Selection, Heading] | None:
     """The selectors and the selection, or None where there is nothing to show yet, which the page then says."""
-    words = st.container(key="words")
+    words = words_place()
     # What a rerun has not replaced yet stays as it is; only a page without any view starts from a placeholder.
     top = words if "drawn" in st.session_state else words.empty()
     bar = chip.draw_bar()

@@ -48,6 +48,14 @@ class Heading:
         return Stoppable(text, self.progress)
 
 
+def words_place() -> DeltaGenerator:
+    """The place of a page's first sentence, which has its room before there is one: what stands below does not move
+    when it comes, as a place that holds nothing would make it."""
+    place = st.container(key="words")
+    place.html("<i></i>")
+    return place
+
+
 def draw_places(top: DeltaGenerator) -> Heading:
     """The places above a page, ``top`` being that of its first sentence."""
     return Heading(top, st.container(key="notices"), st.container(key="progress"))

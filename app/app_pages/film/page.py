@@ -14,7 +14,7 @@ from app.charts.decision_flow import draw_flow, identified
 from app.charts.legend import chip, legend_html
 from app.charts.theme import draw as draw_chart
 from app.shell import link
-from app.shell.heading import Heading, draw_places
+from app.shell.heading import Heading, draw_places, words_place
 from app.shell.text import escape
 from app.store.films import film_problems, films, films_root, without_film
 from app.store.results import results
@@ -51,7 +51,7 @@ HOW = (
 
 
 def draw() -> None:
-    top = st.container(key="words")
+    top = words_place()
     heading = draw_places(top)
     for problem in film_problems():
         heading.warn(problem)

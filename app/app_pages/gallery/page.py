@@ -11,7 +11,7 @@ from app.app_pages.gallery.places import address, colours_of, data_words
 from app.charts.legend import legend_html, outline_chip
 from app.shell.cards import hindrance
 from app.shell.choices import control_columns
-from app.shell.heading import Heading, draw_places
+from app.shell.heading import Heading, draw_places, words_place
 from app.shell.navigation import first_of
 from app.shell.text import escape
 from app.store.models import chooses_context
@@ -50,7 +50,7 @@ MEASURES = "\n".join(
 
 def draw() -> None:
     about = st.empty()
-    top = st.container(key="words")
+    top = words_place()
     heading = draw_places(top)
     for problem in scan_problems():
         heading.warn(problem)

@@ -77,6 +77,15 @@ WATCH_FRAMES = """() => {
   }), 5);
 }"""
 DRAWN_ANEW = "() => { clearInterval(window.watch); return [...window.drawnAnew]; }"
+# Where the line about image, models and question stands, from now on.
+WATCH_FRAME = """() => {
+  window.places = new Set();
+  window.watch = setInterval(() => {
+    const frame = document.querySelector(".st-key-frame"), main = document.querySelector("[data-testid=stMain]");
+    if (frame) window.places.add(Math.round(frame.getBoundingClientRect().top + main.scrollTop));
+  }, 5);
+}"""
+PLACES = "() => { clearInterval(window.watch); return [...window.places]; }"
 WITHOUT_PICTURE = ("Segments", "Figures", "Runs")
 
 # A picture twice as wide as high leaves no blank strip below it.
@@ -158,6 +167,15 @@ def test_a_page_that_waits_leaves_the_cores_to_the_answer(page: Page) -> None:
         go(page, title)
 
     assert page.evaluate(DRAWN_ANEW) == []
+
+
+def test_what_stands_above_a_page_has_its_place_before_the_page_has_its_words(page: Page) -> None:
+    go(page, "Context flow")
+    page.evaluate(WATCH_FRAME)
+    for title in ("Key and query", "Surgery", "Attribution"):
+        go(page, title)
+
+    assert len(page.evaluate(PLACES)) == 1
 
 
 @pytest.mark.parametrize("title", PAGES)
