@@ -48,6 +48,7 @@ from trainers.runs.repeats import run_repeats
 from trainers.runs.run import run_recipe
 from trainers.runs.study import run_study
 from trainers.training.batches import reason
+from trainers.training.checkpoint import named_data
 from trainers.training.inference import WHOLE, Inference, dump_predictions
 from trainers.training.panoptic_scores import INSTANCES_FILE, PANOPTIC_FILE, PanopticEvaluation, dump_panoptic
 
@@ -255,6 +256,7 @@ def export_command(
     run: tyro.conf.Positional[Path],
     name: str,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    data: str | None = None,
     network: NetworkOption = None,
     device: DeviceOption = "auto",
 ) -> None:
@@ -264,11 +266,14 @@ def export_command(
         run: the run's folder.
         name: the name under which the weights are shipped, e.g. camvid-rsp4.
         output: the file to write.
+        data: what the weights were trained on, and are scored on, where they do not say it themselves.
     """
-    best = best_weights(run)
-    made = _made(network)
-    samples = split_for(best, load_model(best, made), "val")
-    scores = export_half(run, output, name, samples, made, resolve_device(device))
+    best, made = best_weights(run), _made(network)
+    said = named_data(best)
+    if said and data not in (None, said):
+        raise ValueError(f"{best}: was trained on {said}, not on {data}. Leave --data out.")
+    samples = split_for(best, load_model(best, made), "val", None if said else data)
+    scores = export_half(run, output, name, samples, made, resolve_device(device), said or data or "")
     print(scores.table())
     print(f"wrote {output} ({output.stat().st_size / 1e6:.1f} MB)")
 

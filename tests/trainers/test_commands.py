@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,22 @@ def test_weights_that_name_no_data_set_are_asked_for_one(tmp_path: Path, capsys:
     weights.save(Segmenter(tiny_baseline(("cat", "dog"))), tmp_path / "pets.safetensors", {})
     assert main(["evaluate", str(tmp_path / "pets.safetensors")]) == 2
     assert "--data camvid | cityscapes" in one_line(capsys)
+
+
+def test_weights_are_exported_with_scores_on_what_they_were_trained_on_alone(
+    pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent, output = tmp_path / "silent.safetensors", tmp_path / "half.safetensors"
+    weights.save(Segmenter(replace(tiny_baseline(CAMVID.classes), label_table="")), silent, {})
+    export = ["export", "--name", "half", "-o", str(output)]
+    assert main([*export, str(silent)]) == 2
+    assert "does not say on which data it was trained. Name it: --data camvid" in one_line(capsys)
+    assert main([*export, str(pair / PAIR[0]), "--data", "small-scenes"]) == 2
+    assert "was trained on camvid, not on small-scenes" in one_line(capsys)
+    assert not output.exists()
+
+    assert main([*export, str(silent), "--data", "camvid"]) == 0
+    assert weights.read_header(output)[1]["data"] == "camvid"
 
 
 @pytest.mark.parametrize(

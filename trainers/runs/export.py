@@ -169,6 +169,7 @@ def export_half(
     samples: Samples,
     network: nn.Module | None = None,
     device: torch.device = CPU,
+    data: str = "",
 ) -> Scores:
     """Writes a run's best weights in half precision to ``output`` and returns their scores on ``samples``.
 
@@ -178,6 +179,7 @@ def export_half(
     Args:
         network: as of :func:`rsp_lab.models.weights.load`.
         device: where the weights are scored.
+        data: for the header, what they were trained on, where they do not say it.
 
     Raises:
         ValueError: if the run has no best weights yet.
@@ -185,6 +187,8 @@ def export_half(
     best = best_weights(run)
     check_target(output, [best])
     metadata = weights.read_header(best)[1] | {"name": name, "precision": "float16", "versions": versions()}
+    if data:
+        metadata["data"] = data
     with tempfile.TemporaryDirectory() as folder:
         rounded = Path(folder) / output.name
         weights.save(weights.load(best, network), rounded, metadata, dtype=torch.float16)
