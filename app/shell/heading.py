@@ -52,7 +52,7 @@ def words_place() -> DeltaGenerator:
     """The place of a page's first sentence, which has its room before there is one: what stands below does not move
     when it comes, as a place that holds nothing would make it."""
     place = st.container(key="words")
-    place.html("<i></i>")
+    place.html('<i class="rsp-room"></i>')
     return place
 
 
