@@ -22,7 +22,8 @@ class Stoppable:
     Streamlit tells elements of two runs apart by their places alone, so that what is drawn for one run only pushes
     what the run before drew there out of its own place and into this one.
 
-    A press of any button makes Streamlit run the script anew: the next report of the run before it ends the work.
+    A press of any button makes Streamlit run the script anew: the next report of the run before it that is shown ends
+    the work.
     """
 
     def __init__(self, text: str, place: DeltaGenerator) -> None:

@@ -94,7 +94,7 @@ def split_for(
     scenes as difficult as they were there.
 
     Raises:
-        ValueError: for weights that do not say on which data they were trained, or what there is no such split of.
+        ValueError: for weights that do not say on which data they were trained, or a split that is not there.
     """
     samples = open_split(data or data_of(path, model), split, labels=labels)
     if data or not isinstance(samples, DrawnSamples):
