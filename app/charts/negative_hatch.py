@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import plotly.graph_objects as go
 
+from app.charts.chart import Chart, Place
 from app.charts.on_image import svg_uri
 from app.charts.theme import is_dark
 from rsp_lab.negative_cells import negative_boxes
@@ -18,11 +16,11 @@ _PERIODS = 60
 
 
 def hatch_negative(
-    figure: go.Figure,
+    chart: Chart,
     values: np.ndarray,
     size: tuple[float, float],
     end: float,
-    place: Mapping[str, int] | None = None,
+    place: Place | None = None,
     *,
     first: tuple[float, float] = (-0.5, -0.5),
     most: int | None = None,
@@ -31,7 +29,7 @@ def hatch_negative(
 
     Args:
         end: of the map's scale.
-        place: row and column of the chart in a figure of several, as plotly names them.
+        place: of the map, in a grid of several.
         first: (y, x), the map's first edges on the axes; by default those of an image in pixels.
         most: see :func:`~rsp_lab.negative_cells.negative_boxes`.
     """
@@ -39,19 +37,20 @@ def hatch_negative(
         if len(boxes):
             top, left, bottom, right = boxes.T
             gap = np.full(len(boxes), np.nan)
-            figure.add_trace(
-                go.Scatter(
-                    x=np.stack((left, right, right, left, left, gap), -1).ravel() + first[1],
-                    y=np.stack((top, top, bottom, bottom, top, gap), -1).ravel() + first[0],
-                    mode="lines",
-                    line_width=0,
-                    fill="toself",
-                    fillcolor="rgba(0,0,0,0)",
-                    fillpattern={"shape": "/", "fgcolor": colour, "size": 6, "solidity": 0.17},
-                    hoverinfo="skip",
-                    showlegend=False,
-                ),
-                **(place or {}),
+            chart.add(
+                {
+                    "type": "scatter",
+                    "x": np.stack((left, right, right, left, left, gap), -1).ravel() + first[1],
+                    "y": np.stack((top, top, bottom, bottom, top, gap), -1).ravel() + first[0],
+                    "mode": "lines",
+                    "line": {"width": 0},
+                    "fill": "toself",
+                    "fillcolor": "rgba(0,0,0,0)",
+                    "fillpattern": {"shape": "/", "fgcolor": colour, "size": 6, "solidity": 0.17},
+                    "hoverinfo": "skip",
+                    "showlegend": False,
+                },
+                place,
             )
 
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from PIL import Image
 from torch import Tensor
 
-from app.charts.theme import is_dark, plain_figure
+from app.charts.chart import Chart, Place
+from app.charts.theme import is_dark, plain_chart
 from app.shell.picker import enlarged, is_narrow
 from app.shell.selection import Selection
 from app.store.results import results
@@ -56,9 +56,9 @@ def svg_uri(parts: Sequence[str], size: tuple[int, int]) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(text.encode()).decode()}"
 
 
-def picture_figure(
+def picture_chart(
     size: tuple[int, int], *grounds: str, width: int = 545, highest: int = 460, right: int = 0, opacity: float = 1.0
-) -> go.Figure:
+) -> Chart:
     """Axes over an image of ``size`` (y, x), rows downwards, on pictures laid over each other.
 
     Args:
@@ -90,67 +90,66 @@ def picture_figure(
     down = {"range": [rows - 0.5, -0.5], "constraintoward": "top", "scaleanchor": "x", **plain}
     # Without a trace plotly draws no axes, and so no ground.
     nothing = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip"}
-    # As data, checked once: adding part by part takes plotly many times as long.
-    figure = go.Figure([nothing], {"images": images, "xaxis": across, "yaxis": down})
+    chart = Chart([nothing], {"images": images, "xaxis": across, "yaxis": down})
     height = min(enlarged(highest), max(120, round(width * rows / columns)))
     margin = {"l": 0, "r": right, "t": _EDGE, "b": _EDGE}
     # A click selects the pixel under it (app/shell/picker.py).
     meta = {"pick": [rows, columns]}
-    return plain_figure(figure, height + 2 * _EDGE, margin=margin, showlegend=False, meta=meta)
+    return plain_chart(chart, height + 2 * _EDGE, margin=margin, showlegend=False, meta=meta)
 
 
-def cell_map(values: np.ndarray, size: tuple[int, int], unit: str, **heatmap: Any) -> go.Heatmap:
-    """A map (y, x) of cells over an image of ``size`` (y, x); NaN stays empty."""
+def cell_map(values: np.ndarray, size: tuple[int, int], unit: str, **heatmap: Any) -> dict[str, Any]:
+    """Trace of a map (y, x) of cells over an image of ``size`` (y, x); NaN stays empty."""
     height, width = values.shape
     cells = np.stack(np.meshgrid(np.arange(height), np.arange(width), indexing="ij"), -1)
     options: dict[str, Any] = {"hoverongaps": False, **heatmap}
-    return go.Heatmap(
-        z=values,
-        x0=cell_to_pixel(0, width, size[1]),
-        dx=size[1] / width,
-        y0=cell_to_pixel(0, height, size[0]),
-        dy=size[0] / height,
-        customdata=cells,
-        hovertemplate=(
+    return {
+        "type": "heatmap",
+        "z": values,
+        "x0": cell_to_pixel(0, width, size[1]),
+        "dx": size[1] / width,
+        "y0": cell_to_pixel(0, height, size[0]),
+        "dy": size[0] / height,
+        "customdata": cells,
+        "hovertemplate": (
             f"%{{z:.3g}}{f' {unit}' if unit else ''}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
             "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
         ),
         **options,
-    )
+    }
 
 
-def mark_pixel(figure: go.Figure, pixel: tuple[int, int], **place: Any) -> None:
+def mark_pixel(chart: Chart, pixel: tuple[int, int], place: Place | None = None) -> None:
     """The selected pixel (y, x): a ring with a dark and a light rim, which shows on every ground."""
     for size, colour, line in ((13, "#111111", 4), (13, "#FFFFFF", 2)):
-        figure.add_trace(
-            go.Scatter(
-                x=[pixel[1]],
-                y=[pixel[0]],
-                mode="markers",
-                marker={"symbol": "circle-open", "size": size, "color": colour, "line": {"width": line}},
-                hovertemplate=f"selected pixel: y {pixel[0]}, x {pixel[1]}<extra></extra>",
-                showlegend=False,
-            ),
-            **place,
+        chart.add(
+            {
+                "type": "scatter",
+                "x": [pixel[1]],
+                "y": [pixel[0]],
+                "mode": "markers",
+                "marker": {"symbol": "circle-open", "size": size, "color": colour, "line": {"width": line}},
+                "hovertemplate": f"selected pixel: y {pixel[0]}, x {pixel[1]}<extra></extra>",
+                "showlegend": False,
+            },
+            place,
         )
 
 
-def frame_level(figure: go.Figure, level: int, size: tuple[int, int], **place: Any) -> None:
+def frame_level(chart: Chart, level: int, size: tuple[int, int], place: Place | None = None) -> None:
     """A frame around the picture in a level's colour and dash."""
     dash = LEVEL_DASHES[level]
-    figure.add_shape(
-        type="rect",
-        x0=-0.5,
-        x1=size[1] - 0.5,
-        y0=-0.5,
-        y1=size[0] - 0.5,
-        line={
-            "color": LEVEL_COLOURS[level],
-            "width": 2.5,
-            "dash": ",".join(f"{2 * n:g}px" for n in dash) if dash else "solid",
-        },
-        **place,
-    )
+    line = {
+        "color": LEVEL_COLOURS[level],
+        "width": 2.5,
+        "dash": ",".join(f"{2 * n:g}px" for n in dash) if dash else "solid",
+    }
+    chart.add_shape({**image_box(size), "line": line}, place)
+
+
+def image_box(size: tuple[int, int]) -> dict[str, Any]:
+    """The rectangle around all pixels of an image of ``size`` (y, x), as a shape."""
+    return {"type": "rect", "x0": -0.5, "x1": size[1] - 0.5, "y0": -0.5, "y1": size[0] - 0.5}
 
 
 def ink() -> str:

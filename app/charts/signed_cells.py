@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from PIL import Image
 from torch import Tensor
 
+from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_colours, hatch_negative
 from app.charts.on_image import picture_uri
 from app.shell.text import escape
@@ -69,7 +69,7 @@ def nonzero_part(values: np.ndarray) -> tuple[int, int, np.ndarray]:
 
 
 def add_signed_cells(
-    figure: go.Figure, values: Tensor, size: tuple[int, int], end: float, unit: str, *, most: int | None = None
+    chart: Chart, values: Tensor, size: tuple[int, int], end: float, unit: str, *, most: int | None = None
 ) -> None:
     """A map (v, u) of cells at their place, cut to those that are not 0, which is lossless: 0 has no colour.
 
@@ -81,25 +81,27 @@ def add_signed_cells(
     top, left, part = nonzero_part(found)
     part[part == 0] = np.nan
     cells = np.stack(np.meshgrid(*(np.arange(n) for n in part.shape), indexing="ij"), -1) + np.array((top, left))
-    trace = go.Heatmap(
-        z=part,
-        x0=cell_to_pixel(left, width, size[1]),
-        dx=size[1] / width,
-        y0=cell_to_pixel(top, height, size[0]),
-        dy=size[0] / height,
-        zmin=-end,
-        zmax=end,
-        colorscale=signed_colours(),
-        showscale=False,
-        hoverongaps=False,
-        customdata=cells.astype(np.int16),
-        hovertemplate=(
-            f"%{{z:+.3g}} {unit}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
-            "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
-        ),
+    chart.add(
+        {
+            "type": "heatmap",
+            "z": part,
+            "x0": cell_to_pixel(left, width, size[1]),
+            "dx": size[1] / width,
+            "y0": cell_to_pixel(top, height, size[0]),
+            "dy": size[0] / height,
+            "zmin": -end,
+            "zmax": end,
+            "colorscale": signed_colours(),
+            "showscale": False,
+            "hoverongaps": False,
+            "customdata": cells.astype(np.int16),
+            "hovertemplate": (
+                f"%{{z:+.3g}} {unit}<br>cell y %{{customdata[0]}}, x %{{customdata[1]}}"
+                "<br>around pixel y %{y:.0f}, x %{x:.0f}<extra></extra>"
+            ),
+        }
     )
-    figure.add_trace(trace)
-    hatch_negative(figure, found, size, end, most=most)
+    hatch_negative(chart, found, size, end, most=most)
 
 
 def grey_uri(image: Tensor, dark: bool, side: int = SIDE) -> str:

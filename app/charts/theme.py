@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
+from app.charts.chart import Chart
 from rsp_lab.palette import LEVEL_COLOURS
 
 # Diverging, and the middle is close to the page: a map of zeros shows nothing.
@@ -39,20 +39,24 @@ def reach(*maps: np.ndarray, share: float = 1.0) -> float:
     return max(largest, float(np.finfo(np.float32).tiny))
 
 
-def plain_figure(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """Margins, grounds and fonts as everywhere."""
-    figure.update_layout(
+def plain_chart(chart: Chart, height: int, **layout: Any) -> Chart:
+    """Margins, grounds and fonts as everywhere, and whatever else of a layout is given; returns the chart."""
+    chart.update(
         height=height,
         margin={"l": 8, "r": 8, "t": 28, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font_size=12,
-        hoverlabel_font_size=12,
+        font={"size": 12},
+        hoverlabel={"font": {"size": 12}},
     )
-    figure.update_layout(**layout)
-    return figure
+    chart.update(**layout)
+    return chart
 
 
-def draw(figure: go.Figure, key: str) -> None:
-    """On the page, as wide as its place."""
-    st.plotly_chart(figure, key=key, config=CONFIG)
+def draw(chart: Chart, key: str) -> None:
+    """On the page, as wide as its place.
+
+    Raises:
+        plotly.exceptions.PlotlyError, ValueError: for a part that plotly does not know.
+    """
+    st.plotly_chart(chart.to_dict(), key=key, config=CONFIG)

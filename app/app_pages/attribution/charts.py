@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 from torch import Tensor
 
+from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_negative
-from app.charts.on_image import cell_map, ink, mark_pixel, picture_figure
-from app.charts.theme import diverging, is_dark, plain_figure, reach
+from app.charts.on_image import cell_map, ink, mark_pixel, picture_chart
+from app.charts.theme import diverging, is_dark, plain_chart, reach
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
 from rsp_lab.explorer.outlines import trace
@@ -47,21 +46,21 @@ def scale_of(maps: tuple[Attribution, Attribution]) -> float:
     return reach(*map(drawn, maps), share=SHARE)
 
 
-def map_figure(
+def map_chart(
     attribution: Attribution, end: float, pixel: Pixel, ground: str, over: bool, outlines: Mapping[str, Tensor]
-) -> go.Figure:
+) -> Chart:
     """A map over the photograph, with the outlines of what is planted."""
-    figure = picture_figure(attribution.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
+    chart = picture_chart(attribution.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
     bar: dict[str, Any] = {"thickness": 10, "len": 1, "y": 0.5, "x": 1.0, "xpad": 6, "tickfont_size": 11, "nticks": 5}
     values, size = drawn(attribution), attribution.image_size
     colours = _laid_over() if over else diverging()
     unit = attribution.method.unit_of("cell")
-    figure.add_trace(cell_map(values, size, unit, zmin=-end, zmax=end, colorscale=colours, colorbar=bar))
-    hatch_negative(figure, values, size, end, most=FINE)
+    chart.add(cell_map(values, size, unit, zmin=-end, zmax=end, colorscale=colours, colorbar=bar))
+    hatch_negative(chart, values, size, end, most=FINE)
     for name, mask in outlines.items():
-        _outline(figure, name, mask)
-    mark_pixel(figure, pixel)
-    return figure
+        _outline(chart, name, mask)
+    mark_pixel(chart, pixel)
+    return chart
 
 
 def _laid_over() -> list[tuple[float, str]]:
@@ -78,22 +77,23 @@ def _laid_over() -> list[tuple[float, str]]:
     return [(place, f"rgba({colour},{alpha})") for place, colour, alpha in ends]
 
 
-def _outline(figure: go.Figure, name: str, mask: Tensor) -> None:
+def _outline(chart: Chart, name: str, mask: Tensor) -> None:
     lines = trace(mask.numpy())
     dash = OUTLINE_DASHES[name]
     for colour, width, pattern in (
         ("#111111", 3.2, "solid"),
         (OUTLINE_COLOURS[name], 1.6, ",".join(f"{1.6 * n:g}px" for n in dash) if dash else "solid"),
     ):
-        figure.add_trace(
-            go.Scatter(
-                x=lines[:, 1],
-                y=lines[:, 0],
-                mode="lines",
-                line={"color": colour, "width": width, "dash": pattern},
-                hoverinfo="skip",
-                showlegend=False,
-            )
+        chart.add(
+            {
+                "type": "scatter",
+                "x": lines[:, 1],
+                "y": lines[:, 0],
+                "mode": "lines",
+                "line": {"color": colour, "width": width, "dash": pattern},
+                "hoverinfo": "skip",
+                "showlegend": False,
+            }
         )
 
 
@@ -109,49 +109,53 @@ def value_range(both: tuple[Faithfulness, Faithfulness]) -> tuple[float, float]:
     return min(values) - room, max(values) + room
 
 
-def curves_figure(faithfulness: Faithfulness, ends: tuple[float, float]) -> go.Figure:
+def curves_chart(faithfulness: Faithfulness, ends: tuple[float, float]) -> Chart:
     """Deletion and insertion side by side, along the map and along random orders, on one scale of logits."""
-    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.14, subplot_titles=("replaced", "put back"))
+    chart = Chart.grid(1, 2, titles=("replaced", "put back"), horizontal_spacing=0.14)
     shares = [100 * share for share in faithfulness.shares]
     control = faithfulness.control
     pairs = ((faithfulness.deletion, control.deletion), (faithfulness.insertion, control.insertion))
     for column, (values, spreads) in enumerate(pairs, 1):
-        place = {"row": 1, "col": column}
+        place = (1, column)
         low, high = [one.least for one in spreads], [one.largest for one in spreads]
-        figure.add_trace(
-            go.Scatter(
-                x=[*shares, *reversed(shares)],
-                y=[*high, *reversed(low)],
-                fill="toself",
-                fillcolor="rgba(128,128,128,0.28)",
-                line_width=0,
-                hoverinfo="skip",
-                name="random, range",
-                showlegend=column == 1,
-            ),
-            **place,
+        chart.add(
+            {
+                "type": "scatter",
+                "x": [*shares, *reversed(shares)],
+                "y": [*high, *reversed(low)],
+                "fill": "toself",
+                "fillcolor": "rgba(128,128,128,0.28)",
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+                "name": "random, range",
+                "showlegend": column == 1,
+            },
+            place,
         )
         hover = "%{y:.3g} logits at %{x:.0f} %"
         for name, points, line in (
             ("random, median", [one.median for one in spreads], {"color": "#8A8A8A", "width": 1.5, "dash": "dot"}),
             (faithfulness.name, values, {"color": ink(), "width": 2.2}),
         ):
-            figure.add_trace(
-                go.Scatter(
-                    x=shares,
-                    y=list(points),
-                    mode="lines",
-                    line=line,
-                    name=name,
-                    hovertemplate=f"{hover}<extra>{name}</extra>",
-                    showlegend=column == 1,
-                ),
-                **place,
+            chart.add(
+                {
+                    "type": "scatter",
+                    "x": shares,
+                    "y": list(points),
+                    "mode": "lines",
+                    "line": line,
+                    "name": name,
+                    "hovertemplate": f"{hover}<extra>{name}</extra>",
+                    "showlegend": column == 1,
+                },
+                place,
             )
     axis = {"gridcolor": "rgba(128,128,128,0.18)", "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(range=[0, 100], tickvals=[0, 50, 100], ticktext=["0", "50", "100 %"], **axis)
-    figure.update_yaxes(range=list(ends), **axis)
-    figure.update_yaxes(title_text="logits", title_standoff=4, col=1)
-    figure.update_annotations(font_size=12)
+    chart.update_x(range=[0, 100], tickvals=[0, 50, 100], ticktext=["0", "50", "100 %"], **axis)
+    chart.update_y(range=list(ends), **axis)
+    chart.update_y((1, 1), title={"text": "logits", "standoff": 4})
+    # One scale, which is read beside the first.
+    chart.update_y((1, 2), matches="y", showticklabels=False)
+    chart.update_annotations(font={"size": 12})
     legend = {"orientation": "h", "y": -0.16, "x": 0, "font_size": 11}
-    return plain_figure(figure, 250, legend=legend, margin={"l": 8, "r": 8, "t": 24, "b": 8})
+    return plain_chart(chart, 250, legend=legend, margin={"l": 8, "r": 8, "t": 24, "b": 8})

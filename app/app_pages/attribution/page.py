@@ -144,7 +144,7 @@ def draw_maps(selection: Selection, maps: tuple[Attribution, Attribution], over:
     for side, name, attribution, place in zip(SIDES, selection.names, maps, st.columns(2), strict=True):
         with place:
             st.markdown(f"**{escape(name)}** ({side}): {signed(attribution.target_value)} logits")
-            draw_chart(charts.map_figure(attribution, end, pixel, ground, over, outlines), f"attribution-map-{side}")
+            draw_chart(charts.map_chart(attribution, end, pixel, ground, over, outlines), f"attribution-map-{side}")
             if warning := reliability_warning({"": attribution}):
                 st.markdown(f"**{escape(warning)}.**")
             st.caption(f"{escape(_promise(attribution))} {_mass(attribution, selection)}")
@@ -237,7 +237,7 @@ def draw_faithfulness(
     for side, name, faithfulness, place in zip(SIDES, selection.names, both, st.columns(2), strict=True):
         with place:
             st.markdown(f"**{escape(name)}** ({side}): {_verdict(faithfulness)}")
-            draw_chart(charts.curves_figure(faithfulness, ends), f"attribution-curves-{side}")
+            draw_chart(charts.curves_chart(faithfulness, ends), f"attribution-curves-{side}")
     st.caption(
         f"Share of {both[0].blocks:,} blocks of {both[0].cell} x {both[0].cell} pixels replaced by the reference "
         f"({both[0].reference}), or put back on it, first those that the map ranks first; the target in logits. Grey: "

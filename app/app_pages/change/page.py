@@ -165,7 +165,7 @@ def draw_maps(selection: Selection, heading: Heading, place: DeltaGenerator, pic
         with column:
             words = "all levels" if level is None else selection.level_name(level)
             st.markdown(f"**{escape(name)}**: content, {words}")
-            figure = charts.map_figure(values, grounds, selection.result.pixel, end, level)
+            figure = charts.map_chart(values, grounds, selection.result.pixel, end, level)
             draw_chart(figure, f"change-map-{side}")
     words = "content of a cell, the same scale left and right; uncoloured means 0"
     st.html(signed_scale_html(end, most, "logits", words))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import plotly.graph_objects as go
-
-from app.charts.theme import is_dark, plain_figure
+from app.charts.chart import Chart
+from app.charts.theme import is_dark, plain_chart
 from app.shell.text import escape
 from rsp_lab.analysis.film.curves import X_WORDS, FilmCurve, FilmPanel
 from rsp_lab.analysis.film.film import Film
@@ -26,9 +25,9 @@ def curve_look(curve: FilmCurve) -> tuple[str, str]:
     return _OTHERS[is_dark()][curve.rank % 4], _DASHES[curve.rank % 4]
 
 
-def panel_figure(film: Film, panel: FilmPanel, place: int) -> go.Figure:
+def panel_chart(film: Film, panel: FilmPanel, place: int) -> Chart:
     """One panel; its axes are those of the whole film."""
-    figure = go.Figure()
+    chart = Chart()
     x = [max(1, updates) for updates in film.updates]
     for curve in panel.curves:
         colour, dash = curve_look(curve)
@@ -36,30 +35,33 @@ def panel_figure(film: Film, panel: FilmPanel, place: int) -> go.Figure:
         sizes = [9 if i == place else 4.5 for i in range(len(x))]
         symbols = ["circle" if one else "circle-open" for one in filled]
         wide = 2.6 if curve.level is None and not curve.rank else 1.7
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=curve.values,
-                name=escape(curve.name),
-                mode="lines+markers",
-                line={"color": colour, "dash": dash, "width": wide},
-                marker={"size": sizes, "symbol": symbols, "color": colour},
-                hovertemplate=f"%{{y:.3g}} {escape(panel.unit)} after %{{x:,}} updates"
+        chart.add(
+            {
+                "type": "scatter",
+                "x": x,
+                "y": curve.values,
+                "name": escape(curve.name),
+                "mode": "lines+markers",
+                "line": {"color": colour, "dash": dash, "width": wide},
+                "marker": {"size": sizes, "symbol": symbols, "color": colour},
+                "hovertemplate": f"%{{y:.3g}} {escape(panel.unit)} after %{{x:,}} updates"
                 f"<extra>{escape(curve.name)}</extra>",
-            )
+            }
         )
     grid = "rgba(255,255,255,0.13)" if is_dark() else "rgba(0,0,0,0.1)"
     shown = sorted({round(i * (len(x) - 1) / (_TICKS - 1)) for i in range(_TICKS)})
     ticks = {"tickvals": [x[i] for i in shown], "ticktext": [f"{film.updates[i]:,}" for i in shown]}
-    figure.update_xaxes(type="log", gridcolor=grid, zeroline=False, fixedrange=True, **ticks)
-    figure.update_xaxes(title={"text": X_WORDS, "font": {"size": 11}, "standoff": 2})
-    figure.update_yaxes(range=ends(panel), gridcolor=grid, zeroline=False, fixedrange=True, nticks=5)
+    chart.update_x(type="log", gridcolor=grid, zeroline=False, fixedrange=True, **ticks)
+    chart.update_x(title={"text": X_WORDS, "font": {"size": 11}, "standoff": 2})
+    chart.update_y(range=ends(panel), gridcolor=grid, zeroline=False, fixedrange=True, nticks=5)
     if panel.reference is not None:
-        figure.add_hline(panel.reference, line={"color": _GREY, "width": 1}, layer="below")
-    figure.add_vline(x[place], line={"color": _OTHERS[is_dark()][0], "width": 1.4})
+        across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": panel.reference, "y1": panel.reference}
+        chart.add_shape({"type": "line", **across, "line": {"color": _GREY, "width": 1}, "layer": "below"})
+    upright = {"x0": x[place], "x1": x[place], "y0": 0, "y1": 1, "yref": "y domain"}
+    chart.add_shape({"type": "line", **upright, "line": {"color": _OTHERS[is_dark()][0], "width": 1.4}})
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}, "itemwidth": 30}
     margin = {"l": 8, "r": 8, "t": 44, "b": 8}
-    return plain_figure(figure, HEIGHT + 52, margin=margin, legend=legend, showlegend=True, hovermode="closest")
+    return plain_chart(chart, HEIGHT + 52, margin=margin, legend=legend, showlegend=True, hovermode="closest")
 
 
 def ends(panel: FilmPanel) -> list[float]:

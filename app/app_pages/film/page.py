@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.app_pages.film.charts import panel_figure
+from app.app_pages.film.charts import panel_chart
 from app.app_pages.film.look import look_html
 from app.charts.decision_flow import draw_flow, identified
 from app.charts.legend import chip, legend_html
@@ -116,7 +116,7 @@ def _flow(film: Film, place: int) -> dict[str, Any]:
 
 def _draw_panel(film: Film, panel: FilmPanel, place: int) -> None:
     st.markdown(f"**{escape(panel.title)}**, {escape(panel.unit)}", help=f"{panel.note[:1].upper()}{panel.note[1:]}.")
-    draw_chart(panel_figure(film, panel, place), f"film-{panel.title.replace(' ', '-')}")
+    draw_chart(panel_chart(film, panel, place), f"film-{panel.title.replace(' ', '-')}")
 
 
 def _chosen(heading: Heading, names: Sequence[str]) -> str:

@@ -155,7 +155,7 @@ def draw_overview(selection: Selection, stories: FlipStories, flips: Sequence[Fl
     ground, size = photograph_uri(selection), selection.shown.size
     first, second = st.columns([1.75 if size[1] > 1.6 * size[0] else 1.2, 1], gap="medium")
     with first:
-        figure = pictures.overview_figure(picked, size, ground, selection.result.pixel)
+        figure = pictures.overview_chart(picked, size, ground, selection.result.pixel)
         draw_chart(figure, "flips-overview")
         st.html(pictures.verdict_legend())
     with second:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import plotly.graph_objects as go
 from scipy import ndimage
 from torch import Tensor
 
+from app.charts.chart import Chart
 from app.charts.close_look import Box, outlined_part, window_around
 from app.charts.legend import chip, legend_html
-from app.charts.on_image import mark_pixel, paper, picture_figure, picture_uri
+from app.charts.on_image import mark_pixel, paper, picture_chart, picture_uri
 from app.shell.text import escape
 from rsp_lab.analysis.comparison.disagreement import innermost
 from rsp_lab.analysis.comparison.flips import FlipStory
@@ -67,7 +67,7 @@ def flips_of(stories: Sequence[FlipStory]) -> tuple[Flip, ...]:
     return tuple(found)
 
 
-def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, pixel: tuple[int, int]) -> go.Figure:
+def overview_chart(flips: Sequence[Flip], size: tuple[int, int], ground: str, pixel: tuple[int, int]) -> Chart:
     """Every flip in the colour of its verdict, with its number and the verdict's letter; a click selects a pixel."""
     picture = np.zeros((*size, 4), np.uint8)
     for flip in flips:
@@ -75,27 +75,28 @@ def overview_figure(flips: Sequence[Flip], size: tuple[int, int], ground: str, p
         shade = COLOURS[flip.verdict]
         picture[mask] = (*(int(shade[i : i + 2], 16) for i in (1, 3, 5)), 165)
         picture[ndimage.binary_dilation(mask) & ~mask] = (255, 255, 255, 220)
-    figure = picture_figure(size, ground, picture_uri(picture), width=760)
-    figure.add_trace(
-        go.Scatter(
-            x=[flip.pixel[1] for flip in flips],
-            y=[flip.pixel[0] for flip in flips],
-            mode="text",
-            textposition=[_beside(flip.pixel[1], size[1]) for flip in flips],
-            text=[f"<b>{flip.number}{LETTERS[flip.verdict]}</b>" for flip in flips],
-            textfont={"size": 13, "color": "#FFFFFF", "shadow": "0 0 3px #000, 0 0 3px #000"},
-            customdata=[
+    chart = picture_chart(size, ground, picture_uri(picture), width=760)
+    chart.add(
+        {
+            "type": "scatter",
+            "x": [flip.pixel[1] for flip in flips],
+            "y": [flip.pixel[0] for flip in flips],
+            "mode": "text",
+            "textposition": [_beside(flip.pixel[1], size[1]) for flip in flips],
+            "text": [f"<b>{flip.number}{LETTERS[flip.verdict]}</b>" for flip in flips],
+            "textfont": {"size": 13, "color": "#FFFFFF", "shadow": "0 0 3px #000, 0 0 3px #000"},
+            "customdata": [
                 [escape(f.story.left_class), escape(f.story.right_class), f.story.pixels, f.verdict] for f in flips
             ],
-            hovertemplate=(
+            "hovertemplate": (
                 "%{customdata[0]} on the left, %{customdata[1]} on the right<br>%{customdata[2]:,} px, "
                 "%{customdata[3]}<extra></extra>"
             ),
-        )
+        }
     )
-    mark_pixel(figure, pixel)
-    figure.update_layout(meta={"pick": list(size)}, hoverlabel_bgcolor=paper())
-    return figure
+    mark_pixel(chart, pixel)
+    chart.update(hoverlabel={"bgcolor": paper()})
+    return chart
 
 
 def _beside(x: int, columns: int) -> str:

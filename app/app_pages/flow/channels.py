@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from app.app_pages.flow.figure import flow_figure, flow_scales
+from app.app_pages.flow.charts import flow_chart, flow_scales
 from app.charts.theme import draw as draw_chart
 from app.shell.choices import choose
 from app.shell.heading import Heading
@@ -41,7 +41,7 @@ def draw_flow(selection: Selection, heading: Heading) -> None:
     for side, view, place in zip(SIDES, (result.left, result.right), st.columns(2), strict=True):
         with place:
             draw_head(view.name, side)
-            figure = flow_figure(view.flow, chosen.channel, scales)
+            figure = flow_chart(view.flow, chosen.channel, scales)
             draw_chart(figure, f"flow-{side}")
 
 

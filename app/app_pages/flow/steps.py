@@ -7,7 +7,7 @@ from enum import StrEnum
 import streamlit as st
 from torch import Tensor
 
-from app.app_pages.flow.figure import flow_map, rejection_figure, step_figure
+from app.app_pages.flow.charts import flow_map, rejection_chart, step_chart
 from app.charts.on_image import photograph_uri
 from app.charts.theme import draw as draw_chart
 from app.charts.theme import reach
@@ -78,7 +78,7 @@ def _draw_maps(selection: Selection, name: str) -> None:
             if step is None:
                 st.caption(f"{escape(model)} has no such step, as its top level is lower.")
                 continue
-            draw_chart(step_figure(step, channel, scale, pixel, size), f"step-{side}")
+            draw_chart(step_chart(step, channel, scale, pixel, size), f"step-{side}")
     high, low = step_levels(name)
     st.caption(
         f"Channel {channel}. Frames have the colour of the level that a map comes from, {high} or {low}; ring: the "
@@ -102,7 +102,7 @@ def _draw_rejection(selection: Selection, heading: Heading, name: str) -> None:
         with place:
             draw_head(model, side)
             values = None if step is None else _values(step, of).numpy()
-            draw_chart(rejection_figure(values, scale, unit, pixel, ground, size), f"rejection-{side}")
+            draw_chart(rejection_chart(values, scale, unit, pixel, ground, size), f"rejection-{side}")
             st.caption(escape(_words(model, step, found)))
     st.caption(
         f"Red: refused; green and hatched: added; full colour at {significant(scale)} {unit}, the same left and right."

@@ -140,7 +140,7 @@ def draw_maps(selection: Selection, steps: tuple[str, ...], channel: str) -> Non
                 place.caption(f"Step {step_digits(step)} has no relation here.")
                 continue
             with place:
-                draw_chart(charts.pair_figure(pair, scales[step], size, pixel), f"keyquery-maps-{side}-{step}")
+                draw_chart(charts.pair_chart(pair, scales[step], size, pixel), f"keyquery-maps-{side}-{step}")
                 st.caption(f"**{step_digits(step)}** {pair.what}, ±{scales[step]:.3g}: {pair.words}")
     without = [f"{name} ({side})" for side, name, shown in zip(SIDES, selection.names, pairs, strict=True) if not shown]
     missing = f" {without[0]} has no relation: it computes no key and no query." if without else ""
@@ -215,7 +215,7 @@ def draw_scores(selection: Selection, scores: list[tuple[StepComplementarity, ..
         draw_head(name, side)
         for score, place in zip(shown, st.columns(max(3, across)), strict=False):
             with place:
-                draw_chart(charts.null_figure(score, ends), f"keyquery-null-{side}-{score.step}")
+                draw_chart(charts.null_chart(score, ends), f"keyquery-null-{side}-{score.step}")
     drawn = ", ".join(f"{n}" for n in sorted({len(score.random_draws) for score in both}))
     st.caption(
         f"Coloured line: this model. Grey: {len(both[0].draws):,} shuffled pairs of its own maps. Ticks below: models "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
 from app.app_pages.ledger.readings import Panel
+from app.charts.chart import Chart
 from app.charts.legend import outline_chip
-from app.charts.on_image import frame_level, mark_pixel, picture_figure
+from app.charts.on_image import frame_level, mark_pixel, picture_chart
 from app.charts.signed_cells import add_signed_cells, in_fine_cells, signed_scale_html
 from rsp_lab.analysis.ledger.extent import Box, contributing_box
 from rsp_lab.analysis.ledger.footprint import on_pixels
@@ -58,24 +58,24 @@ def close_box(maps: list[Tensor], ground: Ground) -> Box:
     return contributing_box(maps, ground.size, ground.pixel, least=_LEAST_SHOWN, margin=_AROUND)
 
 
-def map_figure(
+def map_chart(
     values: Tensor | None, ground: Ground, end: float, unit: str, level: int | None, box: tuple[float, ...] | None
-) -> go.Figure:
+) -> Chart:
     """One panel's cells over the photograph; a drag zooms, a double click shows all, a click selects."""
     grounds = filter(None, (ground.photograph, ground.outline))
-    figure = picture_figure(ground.size, *grounds, width=395)
+    chart = picture_chart(ground.size, *grounds, width=395)
     if values is not None and bool((values != 0).any()):
-        add_signed_cells(figure, values, ground.size, end, unit)
+        add_signed_cells(chart, values, ground.size, end, unit)
     if level is not None and level in LEVEL_COLOURS:
-        frame_level(figure, level, ground.size)
-    mark_pixel(figure, ground.pixel)
+        frame_level(chart, level, ground.size)
+    mark_pixel(chart, ground.pixel)
     across: dict[str, Any] = {"fixedrange": False}
     down: dict[str, Any] = {"fixedrange": False}
     if box is not None:
         top, left, bottom, right = box
         across["range"], down["range"] = [left, right], [bottom, top]
-    figure.update_layout(dragmode="zoom", xaxis=across, yaxis=down)
-    return figure
+    chart.update(dragmode="zoom", xaxis=across, yaxis=down)
+    return chart
 
 
 def scale_html(end: float, most: float, unit: str, words: str, ground: Ground) -> str:

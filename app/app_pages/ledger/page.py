@@ -136,7 +136,7 @@ def draw_maps(panels: Panels, ground: maps.Ground, chosen: str, close: bool, wor
     for panel, values, place in zip(panels, shown, st.columns(3), strict=True):
         with place:
             draw_head(panel.name, panel.side)
-            draw_chart(maps.map_figure(values, ground, end, unit, level, box), f"ledger-map-{panel.side}")
+            draw_chart(maps.map_chart(values, ground, end, unit, level, box), f"ledger-map-{panel.side}")
             if panel.missing:
                 st.caption(escape(panel.missing))
             elif values is None:

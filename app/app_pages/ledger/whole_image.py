@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from app.app_pages.ledger.bars import level_legend
-from app.app_pages.ledger.maps import Ground, map_figure, scale_html
+from app.app_pages.ledger.maps import Ground, map_chart, scale_html
 from app.app_pages.ledger.readings import Column
 from app.charts.bar_rows import Bar, Row, rows_html
+from app.charts.chart import Chart
 from app.charts.level_rows import level_colour
-from app.charts.on_image import mark_pixel, picture_figure, picture_uri
+from app.charts.on_image import mark_pixel, picture_chart, picture_uri
 from app.charts.signed_cells import FINEST, scale_of
 from app.charts.theme import draw as draw_chart
 from app.shell import analyses
@@ -81,10 +81,10 @@ def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:
     names = {level: selection.level_name(level) for level in levels_of(ledgers)}
     if chosen == DECIDING:
         deciding = [deciding_of(found) for found in ledgers]
-        figures = [_deciding_figure(one, ground, names) for one in deciding]
+        shown = [_deciding_chart(one, ground, names) for one in deciding]
         apart = (deciding[1] - deciding[0]).double()
         end = max(1.0, float(apart.abs().max()))
-        figures.append(map_figure(apart, ground, end, "levels", None, None))
+        shown.append(map_chart(apart, ground, end, "levels", None, None))
         scale = scale_html(
             end, end, "levels", "right minus left: red where a coarser level decides on the right", ground
         )
@@ -92,47 +92,48 @@ def draw_whole(selection: Selection, ground: Ground, chosen: str) -> None:
         values = [margin_of(found, int(chosen), selection) for found in ledgers]
         maps = [*values, values[1] - values[0]]
         end, most = scale_of(maps)
-        figures = [map_figure(one, ground, end, "logits", int(chosen), None) for one in maps]
+        shown = [map_chart(one, ground, end, "logits", int(chosen), None) for one in maps]
         target = selection.target
         words = (
             f"what {names[int(chosen)]} gives to {target.class_name} over {target.rival} at every place of {FINEST} x "
             f"{FINEST} pixels"
         )
         scale = scale_html(end, most, "logits", words, ground)
-    for side, name, figure, place in zip(Column, (*selection.names, ""), figures, st.columns(3), strict=True):
+    for side, name, chart, place in zip(Column, (*selection.names, ""), shown, st.columns(3), strict=True):
         with place:
             draw_head(name or side, side)
-            draw_chart(figure, f"ledger-whole-{side}")
+            draw_chart(chart, f"ledger-whole-{side}")
     st.html(f"{level_legend(names) if chosen == DECIDING else ''}{scale}")
     _draw_shares(ledgers, names)
 
 
-def _deciding_figure(deciding: Tensor, ground: Ground, names: Mapping[int, str]) -> go.Figure:
+def _deciding_chart(deciding: Tensor, ground: Ground, names: Mapping[int, str]) -> Chart:
     picture = np.zeros((*deciding.shape, 4), np.uint8)
     for level in deciding.unique().tolist():
         shade = level_colour(level)
         picture[(deciding == level).numpy()] = (*(int(shade[i : i + 2], 16) for i in (1, 3, 5)), 175)
-    figure = picture_figure(
+    chart = picture_chart(
         ground.size, *filter(None, (ground.photograph, picture_uri(picture), ground.outline)), width=395
     )
     height, width = deciding.shape
     # Invisible: they answer the cursor.
     for level in deciding.unique().tolist():
-        figure.add_trace(
-            go.Heatmap(
-                z=np.where(deciding.numpy() == level, np.float32(level), np.float32(np.nan)),
-                x0=ground.size[1] / width / 2 - 0.5,
-                dx=ground.size[1] / width,
-                y0=ground.size[0] / height / 2 - 0.5,
-                dy=ground.size[0] / height,
-                opacity=0,
-                showscale=False,
-                hoverongaps=False,
-                hovertemplate=f"{names[level]} decides<br>around pixel y %{{y:.0f}}, x %{{x:.0f}}<extra></extra>",
-            )
+        chart.add(
+            {
+                "type": "heatmap",
+                "z": np.where(deciding.numpy() == level, np.float32(level), np.float32(np.nan)),
+                "x0": ground.size[1] / width / 2 - 0.5,
+                "dx": ground.size[1] / width,
+                "y0": ground.size[0] / height / 2 - 0.5,
+                "dy": ground.size[0] / height,
+                "opacity": 0,
+                "showscale": False,
+                "hoverongaps": False,
+                "hovertemplate": f"{names[level]} decides<br>around pixel y %{{y:.0f}}, x %{{x:.0f}}<extra></extra>",
+            }
         )
-    mark_pixel(figure, ground.pixel)
-    return figure.update_layout(meta={"pick": list(ground.size)})
+    mark_pixel(chart, ground.pixel)
+    return chart
 
 
 def _draw_shares(ledgers: Ledgers, names: Mapping[int, str]) -> None:

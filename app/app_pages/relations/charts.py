@@ -8,14 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
-from plotly.subplots import make_subplots
 from torch import Tensor
 
+from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_negative
-from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_figure
-from app.charts.theme import diverging, plain_figure, reach, sequential
+from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_chart
+from app.charts.theme import diverging, plain_chart, reach, sequential
 from app.shell.steps import StepSide
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
 from rsp_lab.palette import LEVEL_COLOURS
@@ -97,7 +96,7 @@ def scale_of(reading: Reading, sides: tuple[StepSide, StepSide]) -> tuple[float,
     return (-end, end) if reading.signed else (0.0, end)
 
 
-def reading_figure(
+def reading_chart(
     one: StepSide,
     reading: Reading,
     scale: tuple[float, float],
@@ -106,9 +105,9 @@ def reading_figure(
     size: Pixel,
     over: bool,
     wide: float = 1.0,
-) -> go.Figure:
+) -> Chart:
     """A reading over the photograph, on which a step without a relation shows nothing; ``wide`` times half a page."""
-    figure = picture_figure(size, ground, right=_BAR, width=round(wide * _HALF), highest=round(wide * _HIGHEST))
+    chart = picture_chart(size, ground, right=_BAR, width=round(wide * _HALF), highest=round(wide * _HIGHEST))
     if one.gaze is not None:
         values, colours = values_of(one.gaze, reading), diverging() if reading.signed else sequential()
         bar: dict[str, Any] = {
@@ -122,38 +121,28 @@ def reading_figure(
         }
         if reading.unit:
             bar["ticksuffix"] = f" {reading.unit}"
-        figure.add_trace(
-            cell_map(
-                values,
-                size,
-                reading.unit,
-                zmin=scale[0],
-                zmax=scale[1],
-                colorscale=colours,
-                colorbar=bar,
-                opacity=0.62 if over else 1.0,
-            )
-        )
+        shown = {"zmin": scale[0], "zmax": scale[1], "opacity": 0.62 if over else 1.0}
+        chart.add(cell_map(values, size, reading.unit, colorscale=colours, colorbar=bar, **shown))
         if reading.signed:
-            hatch_negative(figure, values, size, scale[1])
-        frame_level(figure, step_levels(one.gaze.step)[0], size)
-    mark_pixel(figure, pixel)
-    return figure
+            hatch_negative(chart, values, size, scale[1])
+        frame_level(chart, step_levels(one.gaze.step)[0], size)
+    mark_pixel(chart, pixel)
+    return chart
 
 
-def arrow_figure(
+def arrow_chart(
     one: StepSide, kind: Callable[[StepGaze], Tensor], pixel: Pixel, ground: str, size: Pixel, wide: float = 1.0
-) -> tuple[go.Figure, int]:
+) -> tuple[Chart, int]:
     """Arrows at every n-th cell, in input pixels, and n; dots on each own cell for a sum."""
     width, highest = round(wide * _HALF), round(wide * _HIGHEST)
-    figure = picture_figure(size, ground, right=_BAR, width=width, highest=highest, opacity=0.8)
+    chart = picture_chart(size, ground, right=_BAR, width=width, highest=highest, opacity=0.8)
     every = 1
     if one.gaze is not None:
         every = _every(one.gaze)
-        _add_arrows(figure, kind(one.gaze).detach().cpu().double().numpy(), every, step_levels(one.gaze.step)[0], size)
-        frame_level(figure, step_levels(one.gaze.step)[0], size)
-    mark_pixel(figure, pixel)
-    return figure, every
+        _add_arrows(chart, kind(one.gaze).detach().cpu().double().numpy(), every, step_levels(one.gaze.step)[0], size)
+        frame_level(chart, step_levels(one.gaze.step)[0], size)
+    mark_pixel(chart, pixel)
+    return chart, every
 
 
 def _every(step: StepGaze) -> int:
@@ -164,7 +153,7 @@ def _every(step: StepGaze) -> int:
     return every
 
 
-def _add_arrows(figure: go.Figure, arrows: np.ndarray, every: int, level: int, size: Pixel) -> None:
+def _add_arrows(chart: Chart, arrows: np.ndarray, every: int, level: int, size: Pixel) -> None:
     _, height, width = arrows.shape
     xs: list[float | None] = []
     ys: list[float | None] = []
@@ -179,14 +168,15 @@ def _add_arrows(figure: go.Figure, arrows: np.ndarray, every: int, level: int, s
             words += [text, text, ""]
     heads = [0, 1, 0] * (len(xs) // 3)
     for colour, width_px, head in (("rgba(255,255,255,0.9)", 3.6, 10.5), (LEVEL_COLOURS[level], 2.0, 8)):
-        figure.add_trace(
-            go.Scatter(
-                x=xs,
-                y=ys,
-                text=words,
-                mode="lines+markers",
-                line={"color": colour, "width": width_px},
-                marker={
+        chart.add(
+            {
+                "type": "scatter",
+                "x": xs,
+                "y": ys,
+                "text": words,
+                "mode": "lines+markers",
+                "line": {"color": colour, "width": width_px},
+                "marker": {
                     "symbol": "arrow",
                     "angleref": "previous",
                     "size": [head * n for n in heads],
@@ -194,10 +184,10 @@ def _add_arrows(figure: go.Figure, arrows: np.ndarray, every: int, level: int, s
                     "opacity": 1,
                     "line": {"width": 0},
                 },
-                cliponaxis=True,
-                hovertemplate="%{text}<extra></extra>",
-                showlegend=False,
-            )
+                "cliponaxis": True,
+                "hovertemplate": "%{text}<extra></extra>",
+                "showlegend": False,
+            }
         )
 
 
@@ -221,37 +211,38 @@ def window_scales(sides: tuple[StepSide, StepSide], pixel: Pixel) -> tuple[tuple
     return (-end if least < 0 else 0.0, end), reach(*scores)
 
 
-def windows_figure(one: StepSide, pixel: Pixel, scales: tuple[tuple[float, float], float]) -> go.Figure:
+def windows_chart(one: StepSide, pixel: Pixel, scales: tuple[tuple[float, float], float]) -> Chart:
     """One pixel's windows side by side: weights, the two parts of the scores, and the weights of each part alone."""
     assert one.gaze is not None
     (low, high), score = scales
     windows = windows_at(one.gaze, pixel)
-    figure = make_subplots(1, len(GRIDS), subplot_titles=GRIDS, horizontal_spacing=0.025)
+    chart = Chart.grid(1, len(GRIDS), titles=GRIDS, horizontal_spacing=0.025)
     offsets = list(one.gaze.window.offsets)
     for column, (name, values) in enumerate(zip(GRIDS, windows, strict=True), 1):
         is_score = column in (2, 3)
         ends = (-score, score) if is_score else (low, high)
         colours = diverging() if low < 0 or is_score else weight_colours(one.gaze.step)
-        figure.add_trace(_window(values, offsets, ends, name, colours), 1, column)
+        place = (1, column)
+        chart.add(_window(values, offsets, ends, name, colours), place)
         first, pitch = _edge(offsets)
         across = (len(offsets) * pitch,) * 2
-        hatch_negative(figure, values, across, ends[1], {"row": 1, "col": column}, first=(first, first))
+        hatch_negative(chart, values, across, ends[1], place, first=(first, first))
         half = one.gaze.window.dilation / 2
-        box = {"x0": -half, "x1": half, "y0": -half, "y1": half, "line": {"color": ink(), "width": 1.5}}
-        figure.add_shape(type="rect", **box, row=1, col=column)
-    _finish_windows(figure, offsets)
-    return figure
+        box = {"type": "rect", "x0": -half, "x1": half, "y0": -half, "y1": half}
+        chart.add_shape({**box, "line": {"color": ink(), "width": 1.5}}, place)
+    _finish_windows(chart, offsets)
+    return chart
 
 
-def fixed_figure(one: StepSide, other: StepGaze) -> go.Figure:
+def fixed_chart(one: StepSide, other: StepGaze) -> Chart:
     """The weights that a step without a relation has at every cell, in the other model's window."""
     weights = one.fixed_weights(other.window)
     radius = (len(weights) // 2) * (one.window or other.window).dilation
     offsets = np.linspace(-radius, radius, len(weights)).astype(int).tolist()
-    figure = make_subplots(1, 1, subplot_titles=("weights",))
-    figure.add_trace(_window(weights, offsets, (0.0, 1.0), "weights", weight_colours(other.step)), 1, 1)
-    _finish_windows(figure, offsets, 1)
-    return figure
+    chart = Chart.grid(1, 1, titles=("weights",))
+    chart.add(_window(weights, offsets, (0.0, 1.0), "weights", weight_colours(other.step)), (1, 1))
+    _finish_windows(chart, offsets, 1)
+    return chart
 
 
 def weight_colours(step: str) -> Any:
@@ -261,20 +252,24 @@ def weight_colours(step: str) -> Any:
     return [[0.0, f"rgba({red},{green},{blue},0.06)"], [1.0, f"rgb({red},{green},{blue})"]]
 
 
-def _window(values: np.ndarray, offsets: list[int], ends: tuple[float, float], name: str, colours: Any) -> go.Heatmap:
-    return go.Heatmap(
-        z=values,
-        x=offsets,
-        y=offsets,
-        zmin=ends[0],
-        zmax=ends[1],
-        colorscale=colours,
-        showscale=False,
-        hoverongaps=False,
-        xgap=1,
-        ygap=1,
-        hovertemplate="%{y:+d} cells down, %{x:+d} right<br>%{z:.3g}<extra>" + name.replace("<br>", " ") + "</extra>",
-    )
+def _window(
+    values: np.ndarray, offsets: list[int], ends: tuple[float, float], name: str, colours: Any
+) -> dict[str, Any]:
+    words = "%{y:+d} cells down, %{x:+d} right<br>%{z:.3g}<extra>" + name.replace("<br>", " ") + "</extra>"
+    return {
+        "type": "heatmap",
+        "z": values,
+        "x": offsets,
+        "y": offsets,
+        "zmin": ends[0],
+        "zmax": ends[1],
+        "colorscale": colours,
+        "showscale": False,
+        "hoverongaps": False,
+        "xgap": 1,
+        "ygap": 1,
+        "hovertemplate": words,
+    }
 
 
 def _edge(offsets: list[int]) -> tuple[float, float]:
@@ -283,12 +278,12 @@ def _edge(offsets: list[int]) -> tuple[float, float]:
     return offsets[0] - pitch / 2, pitch
 
 
-def _finish_windows(figure: go.Figure, offsets: list[int], windows: int = len(GRIDS)) -> None:
+def _finish_windows(chart: Chart, offsets: list[int], windows: int = len(GRIDS)) -> None:
     first, pitch = _edge(offsets)
     ends = first, first + len(offsets) * pitch
-    figure.update_xaxes(visible=False, range=ends, constrain="domain", fixedrange=True)
-    figure.update_yaxes(visible=False, range=ends[::-1], constrain="domain", constraintoward="top", fixedrange=True)
+    chart.update_x(visible=False, range=ends, constrain="domain", fixedrange=True)
+    chart.update_y(visible=False, range=ends[::-1], constrain="domain", constraintoward="top", fixedrange=True)
     for column in range(1, windows + 1):
-        figure.update_yaxes(scaleanchor=f"x{column if column > 1 else ''}", row=1, col=column)
-    figure.update_annotations(font_size=11, yshift=2)
-    plain_figure(figure, 172, margin={"l": 0, "r": 0, "t": 52, "b": 4}, showlegend=False)
+        chart.update_y((1, column), scaleanchor=f"x{column if column > 1 else ''}")
+    chart.update_annotations(font={"size": 11}, yshift=2)
+    plain_chart(chart, 172, margin={"l": 0, "r": 0, "t": 52, "b": 4}, showlegend=False)

@@ -137,7 +137,7 @@ def draw_maps(selection: Selection, sides: Sides, name: str, over: bool) -> None
         with place:
             draw_head(one.name, one.side)
             if one.gaze is not None:
-                figure = charts.reading_figure(one, reading, scale, pixel, ground, size, over, shares(sides))
+                figure = charts.reading_chart(one, reading, scale, pixel, ground, size, over, shares(sides))
                 draw_chart(figure, f"relations-map-{one.side}")
             st.caption(_map_words(one, name, scale))
 
@@ -167,10 +167,10 @@ def draw_windows(selection: Selection, sides: Sides) -> None:
         with place:
             if one.gaze is None:
                 if not one.absent:
-                    draw_chart(charts.fixed_figure(one, other), f"relations-window-{one.side}")
+                    draw_chart(charts.fixed_chart(one, other), f"relations-window-{one.side}")
                 st.caption(f"{escape(one.name)} {one.rule}. There are no scores.")
             else:
-                draw_chart(charts.windows_figure(one, pixel, scales), f"relations-window-{one.side}")
+                draw_chart(charts.windows_chart(one, pixel, scales), f"relations-window-{one.side}")
                 draw_caption(_window_words(one.gaze, pixel, scales), f"relations-{one.side}", 4)
 
 
@@ -196,7 +196,7 @@ def draw_arrows(selection: Selection, sides: Sides, kind: Arrows) -> None:
             if one.gaze is None:
                 st.caption(f"No arrows: {escape(one.name)} {one.rule}.")
                 continue
-            figure, every = charts.arrow_figure(one, charts.ARROWS[kind], pixel, ground, size, shares(sides))
+            figure, every = charts.arrow_chart(one, charts.ARROWS[kind], pixel, ground, size, shares(sides))
             draw_chart(figure, f"relations-arrows-{one.side}")
             longest = float(charts.ARROWS[kind](one.gaze).norm(dim=0).max())
             cells = "each cell" if every == 1 else f"one cell in {every} along both axes"

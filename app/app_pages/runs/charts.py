@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from app.app_pages.runs.logs import Curve, RunFacts
-from app.charts.theme import is_dark, plain_figure
+from app.charts.chart import Chart
+from app.charts.theme import is_dark, plain_chart
 from app.shell.text import escape
 
 # Okabe and Ito's colours without black and yellow: none is the colour of a level, all read on both grounds.
@@ -33,7 +32,7 @@ def thinned(curve: Curve, most: int = POINTS) -> Curve:
     )
 
 
-def curve_figure(
+def curve_chart(
     runs: Sequence[RunFacts],
     curves: Sequence[Curve],
     name: str,
@@ -41,7 +40,7 @@ def curve_figure(
     *,
     log: bool = False,
     points: bool = False,
-) -> go.Figure:
+) -> Chart:
     """One number of all runs over the updates.
 
     Args:
@@ -52,34 +51,35 @@ def curve_figure(
         log: of the upright axis.
         points: whether each value is marked.
     """
-    figure = go.Figure()
+    chart = Chart()
     for place, (run, whole) in enumerate(zip(runs, curves, strict=True)):
         curve = thinned(whole)
         if not curve.steps:
             continue
-        figure.add_trace(
-            go.Scatter(
-                x=curve.steps,
-                y=curve.values,
-                name=escape(run.name),
-                mode="lines+markers" if points or len(curve.steps) == 1 else "lines",
-                line={"color": COLOURS[place], "dash": DASHES[place], "width": 2},
-                marker={"size": 6},
-                connectgaps=False,
-                showlegend=False,
-                hovertemplate=f"%{{y:.4g}}{f' {unit}' if unit else ''} after %{{x:,}} updates"
+        chart.add(
+            {
+                "type": "scatter",
+                "x": curve.steps,
+                "y": curve.values,
+                "name": escape(run.name),
+                "mode": "lines+markers" if points or len(curve.steps) == 1 else "lines",
+                "line": {"color": COLOURS[place], "dash": DASHES[place], "width": 2},
+                "marker": {"size": 6},
+                "connectgaps": False,
+                "showlegend": False,
+                "hovertemplate": f"%{{y:.4g}}{f' {unit}' if unit else ''} after %{{x:,}} updates"
                 f"<extra>{escape(run.name)}</extra>",
-            )
+            }
         )
     title = escape(f"{name}, {unit}" if unit else name)
     grid = "rgba(255,255,255,0.12)" if is_dark() else "rgba(0,0,0,0.09)"
-    figure.update_xaxes(title="updates", rangemode="tozero", gridcolor=grid, zeroline=False)
-    figure.update_yaxes(title=title, gridcolor=grid, zeroline=False, exponentformat="power")
+    chart.update_x(title={"text": "updates"}, rangemode="tozero", gridcolor=grid, zeroline=False)
+    chart.update_y(title={"text": title}, gridcolor=grid, zeroline=False, exponentformat="power")
     if log:
         # Plotly's own ticks of a logarithmic axis are the digits alone.
         ticks = [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]
-        figure.update_yaxes(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
-    return plain_figure(figure, _HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest")
+        chart.update_y(type="log", tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
+    return plain_chart(chart, _HEIGHT, margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest")
 
 
 def legend(runs: Sequence[RunFacts]) -> str:

@@ -88,7 +88,7 @@ def draw_records(top: DeltaGenerator | None = None) -> bool:
         st.markdown(escape(records.sentence(found)[0]))
     else:
         draw_sentence(top, *records.sentence(found))
-    draw_chart(records.scores_figure(found), "runs-records")
+    draw_chart(records.scores_chart(found), "runs-records")
     draw_table(pd.DataFrame(records.rows(found)).set_index("recipe"))
     draw_terms("mIoU", "PQ, SQ, RQ")
     if top is None:
@@ -137,16 +137,16 @@ def _draw_curves(runs: Sequence[RunFacts]) -> None:
     first, second = st.columns(2), st.columns(2)
     miou = [Curve(tuple(e.step for e in run.evaluations), tuple(100 * e.miou for e in run.evaluations)) for run in runs]
     with first[0]:
-        draw_chart(charts.curve_figure(runs, miou, "mIoU on val", "%", points=True), "runs-miou")
+        draw_chart(charts.curve_chart(runs, miou, "mIoU on val", "%", points=True), "runs-miou")
     for place, key in zip((first[1], *second), TRAINING, strict=True):
         with place:
             curves = [run.curves[key] for run in runs]
-            draw_chart(charts.curve_figure(runs, curves, TRAINING[key], log=key == "loss"), f"runs-{key}")
+            draw_chart(charts.curve_chart(runs, curves, TRAINING[key], log=key == "loss"), f"runs-{key}")
     if any(run.tells_things_apart for run in runs):
         quality = [
             Curve(tuple(e.step for e in run.evaluations), tuple(100 * e.pq for e in run.evaluations)) for run in runs
         ]
-        draw_chart(charts.curve_figure(runs, quality, "PQ on val", "%", points=True), "runs-pq")
+        draw_chart(charts.curve_chart(runs, quality, "PQ on val", "%", points=True), "runs-pq")
     _draw_parts(runs)
     with st.popover("What these measures are"):
         st.markdown(MEASURES)
@@ -161,7 +161,7 @@ def _draw_parts(runs: Sequence[RunFacts]) -> None:
         for place, name in zip(st.columns(3), names[row : row + 3], strict=False):
             with place:
                 curves = [run.parts.get(name, Curve((), ())) for run in runs]
-                draw_chart(charts.curve_figure(runs, curves, name.replace("_", " "), log=True), f"runs-part-{name}")
+                draw_chart(charts.curve_chart(runs, curves, name.replace("_", " "), log=True), f"runs-part-{name}")
     st.caption(
         "Each before its weight: the loss is loss.instances times box class, box and mask, plus both of rpn, plus "
         "loss.semantic times semantic; the weights are among the settings."

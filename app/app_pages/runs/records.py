@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from app.app_pages.runs.charts import COLOURS
-from app.charts.theme import plain_figure
+from app.charts.chart import Chart
+from app.charts.theme import plain_chart
 from app.shell.text import escape
 from app.store.stamps import Stamp, stamp
 from rsp_lab.files import FileError, read_json
@@ -151,36 +151,38 @@ def rows(records: Sequence[Record]) -> list[dict[str, str]]:
     return found
 
 
-def scores_figure(records: Sequence[Record]) -> go.Figure:
+def scores_chart(records: Sequence[Record]) -> Chart:
     """Every run's score as a dot, a row for each recipe, and the median as a line."""
     panoptic = _tells_things_apart(records)
     score, name = (_pq, "PQ on val, %") if panoptic else (_miou, "mIoU on val, %")
     together = by_recipe(records)
-    figure = go.Figure()
+    chart = Chart()
     for place, (recipe, own) in enumerate(reversed(together.items())):
         values = [100 * score(one) for one in own]
         middle = median(values)
-        figure.add_trace(
-            go.Scatter(
-                x=[middle, middle],
-                y=[place - 0.3, place + 0.3],
-                mode="lines",
-                line={"color": COLOURS[0], "width": 3},
-                hovertemplate=f"median {middle:.1f} %<extra></extra>",
-            )
+        chart.add(
+            {
+                "type": "scatter",
+                "x": [middle, middle],
+                "y": [place - 0.3, place + 0.3],
+                "mode": "lines",
+                "line": {"color": COLOURS[0], "width": 3},
+                "hovertemplate": f"median {middle:.1f} %<extra></extra>",
+            }
         )
-        figure.add_trace(
-            go.Scatter(
-                x=values,
-                y=[place] * len(values),
-                mode="markers",
-                marker={"color": COLOURS[0], "size": 9, "opacity": 0.6, "line": {"width": 1, "color": "#FFFFFF"}},
-                customdata=[[escape(recipe), one.seed] for one in own],
-                hovertemplate="%{customdata[0]}, seed %{customdata[1]}: %{x:.1f} %<extra></extra>",
-            )
+        chart.add(
+            {
+                "type": "scatter",
+                "x": values,
+                "y": [place] * len(values),
+                "mode": "markers",
+                "marker": {"color": COLOURS[0], "size": 9, "opacity": 0.6, "line": {"width": 1, "color": "#FFFFFF"}},
+                "customdata": [[escape(recipe), one.seed] for one in own],
+                "hovertemplate": "%{customdata[0]}, seed %{customdata[1]}: %{x:.1f} %<extra></extra>",
+            }
         )
     names = [escape(recipe) for recipe in reversed(together)]
     grid = {"gridcolor": "rgba(128,128,128,0.18)", "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(title={"text": name, "standoff": 6}, **grid)
-    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names, ticksuffix="  ", **grid)
-    return plain_figure(figure, 90 + 34 * len(names), showlegend=False, margin={"l": 8, "r": 8, "t": 8, "b": 8})
+    chart.update_x(title={"text": name, "standoff": 6}, **grid)
+    chart.update_y(tickvals=list(range(len(names))), ticktext=names, ticksuffix="  ", **grid)
+    return plain_chart(chart, 90 + 34 * len(names), showlegend=False, margin={"l": 8, "r": 8, "t": 8, "b": 8})

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
-import plotly.graph_objects as go
 import torch
 from jaxtyping import Bool
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from app.charts.chart import Chart
 from app.charts.legend import chip, legend_html
-from app.charts.on_image import PHONE, picture_figure, picture_uri
+from app.charts.on_image import PHONE, picture_chart, picture_uri
 from app.charts.signed_cells import add_signed_cells, grey_uri, in_fine_cells
 from app.charts.theme import is_dark
 from app.shell.picker import enlarged, is_narrow
@@ -113,21 +113,20 @@ def _at(place: tuple[float, float], size: tuple[int, int]) -> str:
     return f"top:{down:.2f}%;left:{along:.2f}%"
 
 
-def score_figure(image: Tensor, values: Tensor, place: Place, window: Box, end: float) -> go.Figure:
+def score_chart(image: Tensor, values: Tensor, place: Place, window: Box, end: float) -> Chart:
     """What each pixel of a window does for the class of a thing, whose pixels are outlined."""
     size = image.shape[-2], image.shape[-1]
     times = max(1, _SIDE // max(size))
     grounds = grey_uri(image, is_dark()), picture_uri(_outlined(place.mask, times))
-    figure = picture_figure(size, *grounds, width=WIDTH)
+    chart = picture_chart(size, *grounds, width=WIDTH)
     cells, unit = score_cells(values)
     if bool((cells != 0).any()):
-        add_signed_cells(figure, cells, size, end, unit, most=FINE)
+        add_signed_cells(chart, cells, size, end, unit, most=FINE)
     top, left, bottom, right = window
     # It lies below words of any length, and so moves: nothing is selected here.
-    figure.update_layout(meta={})
-    figure.update_xaxes(range=[left, right])
-    figure.update_yaxes(range=[bottom, top])
-    return figure
+    del chart.layout["meta"]
+    chart.update(xaxis={"range": [left, right]}, yaxis={"range": [bottom, top]})
+    return chart
 
 
 def score_cells(values: Tensor) -> tuple[Tensor, str]:

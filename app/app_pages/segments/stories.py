@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 import torch
 
-from app.app_pages.segments.pictures import score_cells, score_figure
+from app.app_pages.segments.pictures import score_cells, score_chart
 from app.charts.bar_rows import rows_html
 from app.charts.level_rows import level_ends, level_parts, level_rows
 from app.charts.signed_cells import scale_of, signed_scale_html
@@ -137,7 +137,7 @@ def _draw_scores(selection: Selection, told: Stories) -> None:
             st.caption("No thing is selected here: nothing has a score.")
             return
         image = selection.shown.sample.image
-        draw_chart(score_figure(image, attribution.values, story.place, window, end), f"segment-score-{side}")
+        draw_chart(score_chart(image, attribution.values, story.place, window, end), f"segment-score-{side}")
         own, gap = story.own_share, attribution.residual
         share = "" if own is None else f"{percent(own, 0)} of what speaks for {fate.name} lies on its own pixels. "
         warning = reliability_warning({"": attribution})

@@ -6,15 +6,15 @@ from collections.abc import Hashable
 from typing import cast
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 
 from app.app_pages.story.chapter import Chapter, Way
 from app.app_pages.story.sources import ledgers_of
+from app.charts.chart import Chart
 from app.charts.on_image import ink
 from app.charts.theme import draw as draw_chart
-from app.charts.theme import plain_figure
+from app.charts.theme import plain_chart
 from app.shell.errors import REFUSED
 from app.shell.heading import Heading
 from app.shell.progress import Stoppable, forget_stop, was_stopped
@@ -120,7 +120,7 @@ def draw_test(selection: Selection, heading: Heading) -> None:
             assert found is not None
             with column:
                 draw_head(name, side)
-                draw_chart(curves_figure(found), f"story-test-{side}")
+                draw_chart(curves_chart(found), f"story-test-{side}")
         st.caption(
             escape(
                 f"The margin as cells are zeroed, those first that speak most for the class, beside {RANDOM_ORDERS} "
@@ -143,37 +143,39 @@ def _measured(selection: Selection, side: int, bar: Stoppable) -> None:
     results().put(_key(selection, side), (found[0], tuple(found[1:])))
 
 
-def curves_figure(found: Curves) -> go.Figure:
+def curves_chart(found: Curves) -> Chart:
     """The margin as cells are taken away."""
     ours, random = found
     places = list(range(len(ours.counts)))
     low = [min(one.deletion[place] for one in random) for place in places]
     high = [max(one.deletion[place] for one in random) for place in places]
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=[*places, *reversed(places)],
-            y=[*high, *reversed(low)],
-            fill="toself",
-            fillcolor="rgba(128,128,128,0.3)",
-            line_width=0,
-            hoverinfo="skip",
-            name="random orders, range",
-        )
+    chart = Chart()
+    chart.add(
+        {
+            "type": "scatter",
+            "x": [*places, *reversed(places)],
+            "y": [*high, *reversed(low)],
+            "fill": "toself",
+            "fillcolor": "rgba(128,128,128,0.3)",
+            "line": {"width": 0},
+            "hoverinfo": "skip",
+            "name": "random orders, range",
+        }
     )
-    figure.add_trace(
-        go.Scatter(
-            x=places,
-            y=list(ours.deletion),
-            mode="lines+markers",
-            line={"color": ink(), "width": 2.2},
-            name="in the ledger’s order",
-            hovertemplate="%{y:.3g} logits<extra></extra>",
-        )
+    chart.add(
+        {
+            "type": "scatter",
+            "x": places,
+            "y": list(ours.deletion),
+            "mode": "lines+markers",
+            "line": {"color": ink(), "width": 2.2},
+            "name": "in the ledger’s order",
+            "hovertemplate": "%{y:.3g} logits<extra></extra>",
+        }
     )
     axis = {"gridcolor": "rgba(128,128,128,0.18)", "fixedrange": True}
     ticks = {"tickvals": places, "ticktext": [f"{count:,}" for count in ours.counts]}
-    figure.update_xaxes(title={"text": "cells taken away", "standoff": 6}, **ticks, **axis)
-    figure.update_yaxes(title={"text": "margin, logits", "standoff": 4}, zeroline=True, **axis)
+    chart.update_x(title={"text": "cells taken away", "standoff": 6}, **ticks, **axis)
+    chart.update_y(title={"text": "margin, logits", "standoff": 4}, zeroline=True, **axis)
     legend = {"orientation": "h", "y": 1.12, "x": 0, "font_size": 11}
-    return plain_figure(figure, 270, legend=legend, margin={"l": 8, "r": 8, "t": 30, "b": 8})
+    return plain_chart(chart, 270, legend=legend, margin={"l": 8, "r": 8, "t": 30, "b": 8})

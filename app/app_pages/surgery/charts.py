@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import plotly.graph_objects as go
 from scipy import ndimage
 from torch import Tensor
 
+from app.charts.chart import Chart
 from app.charts.legend import chip, legend_html
-from app.charts.on_image import ink, mark_pixel, picture_figure, picture_uri
-from app.charts.theme import plain_figure
+from app.charts.on_image import ink, mark_pixel, picture_chart, picture_uri
+from app.charts.theme import plain_chart
 from rsp_lab.analysis.ledger.difference import LedgerDifference
 from rsp_lab.analysis.surgery.operate import SurgeryResult
 from rsp_lab.data.labels import ClassTable, colour
@@ -20,26 +20,24 @@ Pixel = tuple[int, int]
 _WIDTH = 390
 
 
-def label_figure(labels: Tensor, table: ClassTable, where: Tensor | None, pixel: Pixel) -> go.Figure:
+def label_chart(labels: Tensor, table: ClassTable, where: Tensor | None, pixel: Pixel) -> Chart:
     """A label map in the data set's colours, with the edge of the edited pixels."""
     size = labels.shape[0], labels.shape[1]
-    figure = picture_figure(size, picture_uri(_edged(colour(labels.numpy(), table), where)), width=_WIDTH)
-    mark_pixel(figure, pixel)
-    return figure
+    chart = picture_chart(size, picture_uri(_edged(colour(labels.numpy(), table), where)), width=_WIDTH)
+    mark_pixel(chart, pixel)
+    return chart
 
 
-def changed_figure(
-    result: SurgeryResult, image: Tensor, table: ClassTable, where: Tensor | None, pixel: Pixel
-) -> go.Figure:
+def changed_chart(result: SurgeryResult, image: Tensor, table: ClassTable, where: Tensor | None, pixel: Pixel) -> Chart:
     """The photograph, grey and faint, and in their new colour the pixels whose label changed."""
     size = image.shape[-2], image.shape[-1]
     grey = image.float().mean(0).numpy()[..., None].repeat(3, 2)
     picture = (0.45 * grey + 0.55 * 205).astype(np.uint8)
     changed = result.changed.numpy()
     picture[changed] = colour(result.after.labels.numpy(), table)[changed]
-    figure = picture_figure(size, picture_uri(_edged(picture, where)), width=_WIDTH)
-    mark_pixel(figure, pixel)
-    return figure
+    chart = picture_chart(size, picture_uri(_edged(picture, where)), width=_WIDTH)
+    mark_pixel(chart, pixel)
+    return chart
 
 
 def _edged(picture: np.ndarray, where: Tensor | None) -> np.ndarray:
@@ -65,24 +63,24 @@ def legend(result: SurgeryResult, table: ClassTable) -> str:
     return legend_html(chips)
 
 
-def levels_figure(predicted: LedgerDifference) -> go.Figure:
+def levels_chart(predicted: LedgerDifference) -> Chart:
     """The predicted change of the margin by the level that it comes from, coarse to fine, and from the bias."""
     rows = [(predicted.level_name(x), value, LEVEL_COLOURS.get(x, "#8A8A88")) for x, value in predicted.sums.items()]
     rows = [("bias", predicted.bias, "#8A8A88"), *rows]
-    figure = go.Figure(
-        go.Bar(
-            x=[value for _, value, _ in rows],
-            y=[name for name, _, _ in rows],
-            orientation="h",
-            marker_color=[shade for _, _, shade in rows],
-            text=aligned([round(value, 6) for _, value, _ in rows], sign=True, least=2),
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:+.3g} logits<extra></extra>",
-        )
-    )
+    bars = {
+        "type": "bar",
+        "x": [value for _, value, _ in rows],
+        "y": [name for name, _, _ in rows],
+        "orientation": "h",
+        "marker": {"color": [shade for _, _, shade in rows]},
+        "text": aligned([round(value, 6) for _, value, _ in rows], sign=True, least=2),
+        "textposition": "outside",
+        "cliponaxis": False,
+        "hovertemplate": "%{y}: %{x:+.3g} logits<extra></extra>",
+    }
+    chart = Chart([bars])
     end = 1.6 * max(*(abs(value) for _, value, _ in rows), 1e-6)
-    figure.update_xaxes(
+    chart.update_x(
         range=[-end, end],
         zeroline=True,
         zerolinecolor=ink(),
@@ -91,5 +89,5 @@ def levels_figure(predicted: LedgerDifference) -> go.Figure:
         nticks=5,
         title={"text": "predicted change, logits", "standoff": 6},
     )
-    figure.update_yaxes(fixedrange=True, ticksuffix="  ")
-    return plain_figure(figure, 60 + 27 * len(rows), margin={"l": 4, "r": 4, "t": 4, "b": 4}, bargap=0.3)
+    chart.update_y(fixedrange=True, ticksuffix="  ")
+    return plain_chart(chart, 60 + 27 * len(rows), margin={"l": 4, "r": 4, "t": 4, "b": 4}, bargap=0.3)

@@ -265,9 +265,9 @@ def draw_pictures(selection: Selection, edit: AnyEdit, live: SurgeryResult) -> N
     where: Where = None if live.operations[0].where is None else live.where
     mask = where if not isinstance(where, tuple) else None
     pictures = (
-        ("before", charts.label_figure(live.before.labels, table, mask, pixel)),
-        ("after", charts.label_figure(live.after.labels, table, mask, pixel)),
-        ("changed pixels", charts.changed_figure(live, selection.shown.sample.image, table, mask, pixel)),
+        ("before", charts.label_chart(live.before.labels, table, mask, pixel)),
+        ("after", charts.label_chart(live.after.labels, table, mask, pixel)),
+        ("changed pixels", charts.changed_chart(live, selection.shown.sample.image, table, mask, pixel)),
     )
     for (name, figure), place in zip(pictures, st.columns(3), strict=True):
         with place:
@@ -318,7 +318,7 @@ def draw_prediction(selection: Selection, edit: AnyEdit, found: Found) -> None:
         return
     others = "the other steps’ weights" if isinstance(edit, Edit) else "all gates"
     st.caption(f"The prediction is off by {significant(account.deviation, 1)} logits from a run with {others} held.")
-    draw_chart(charts.levels_figure(account.predicted), "surgery-levels")
+    draw_chart(charts.levels_chart(account.predicted), "surgery-levels")
 
 
 def draw_weights(selection: Selection, edit: AnyEdit, live: SurgeryResult) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 import torch
-from plotly.subplots import make_subplots
 
 from app.charts import negative_hatch
+from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_negative, hatch_uri
 from app.charts.signed_cells import add_signed_cells
 
@@ -23,39 +22,39 @@ def theme(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_pale_and_strong_cells_are_hatched_in_colours_of_their_own() -> None:
-    figure = go.Figure()
-    hatch_negative(figure, np.array([[-1.0, -0.3], [0.5, -0.01]]), SIZE, 1.0)
-    pale, strong = figure.data
+    chart = Chart()
+    hatch_negative(chart, np.array([[-1.0, -0.3], [0.5, -0.01]]), SIZE, 1.0)
+    pale, strong = chart.figure().data
 
     assert pale.fillpattern.shape == strong.fillpattern.shape == "/"
     assert pale.fillpattern.fgcolor != strong.fillpattern.fgcolor
     # The right half of the upper row, and the left one, in pixels whose first reaches from -0.5.
     assert (np.nanmin(pale.x), np.nanmax(pale.x), np.nanmin(pale.y), np.nanmax(pale.y)) == (31.5, 63.5, -0.5, 15.5)
     assert (np.nanmin(strong.x), np.nanmax(strong.x)) == (-0.5, 31.5)
-    assert {trace.hoverinfo for trace in figure.data} == {"skip"}
+    assert {trace.hoverinfo for trace in chart.figure().data} == {"skip"}
 
 
 def test_in_one_chart_of_several_from_an_edge_of_its_own() -> None:
-    figure = make_subplots(1, 2)
-    hatch_negative(figure, -np.ones((5, 5)), (10, 10), 1.0, {"row": 1, "col": 2}, first=(-5, -5))
-    (trace,) = figure.data
+    chart = Chart.grid(1, 2)
+    hatch_negative(chart, -np.ones((5, 5)), (10, 10), 1.0, (1, 2), first=(-5, -5))
+    (trace,) = chart.figure().data
 
     assert trace.xaxis == "x2"
     assert (np.nanmin(trace.x), np.nanmax(trace.y)) == (-5, 5)
 
 
 def test_nothing_below_zero_has_no_hatch() -> None:
-    figure = go.Figure()
-    hatch_negative(figure, np.ones((2, 2)), SIZE, 1.0)
+    chart = Chart()
+    hatch_negative(chart, np.ones((2, 2)), SIZE, 1.0)
 
-    assert not figure.data
+    assert not chart.figure().data
     assert hatch_uri(np.ones((2, 2)), SIZE, 1.0) == ""
 
 
 def test_cells_of_a_ledger_bring_their_hatch() -> None:
-    figure = go.Figure()
-    add_signed_cells(figure, torch.tensor([[0.0, -2.0], [1.0, 0.0]]), SIZE, 2.0, "logits")
-    cells, hatch = figure.data
+    chart = Chart()
+    add_signed_cells(chart, torch.tensor([[0.0, -2.0], [1.0, 0.0]]), SIZE, 2.0, "logits")
+    cells, hatch = chart.figure().data
 
     assert cells.type == "heatmap"
     assert (np.nanmin(hatch.x), np.nanmax(hatch.y)) == (31.5, 15.5)

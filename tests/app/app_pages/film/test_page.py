@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.app_pages.film.charts import ends, panel_figure
+from app.app_pages.film.charts import ends, panel_chart
 from app.app_pages.film.look import look_html, look_words
 from app.charts.on_image import picture_uri
 from app.shell.text import as_read
@@ -138,7 +138,7 @@ def test_levels_and_steps_are_named_and_the_axis_says_what_it_is(page: AppTest) 
     names = {curve.name for panel in film_panels(made) for curve in panel.curves}
     assert {"level 7", "level 2", "step 76", "margin"} <= names
     for panel in film_panels(made):
-        assert panel_figure(made, panel, 0).layout.xaxis.title.text == "updates, logarithmic axis"
+        assert panel_chart(made, panel, 0).figure().layout.xaxis.title.text == "updates, logarithmic axis"
 
 
 def test_axes_hold_every_value() -> None:

@@ -219,7 +219,7 @@ def test_a_close_look_holds_the_whole_flip() -> None:
 
 def test_a_letter_says_what_a_colour_says() -> None:
     told = pictures.flips_of(stories().stories)
-    figure = pictures.overview_figure(told, (256, 512), "", (0, 0))
+    figure = pictures.overview_chart(told, (256, 512), "", (0, 0)).figure()
     written = next(trace.text for trace in figure.data if trace.mode == "text")
 
     assert list(written) == [f"<b>{flip.number}{pictures.LETTERS[flip.verdict]}</b>" for flip in told]
@@ -230,7 +230,7 @@ def test_a_letter_says_what_a_colour_says() -> None:
 
 def test_a_number_at_a_side_of_the_picture_stands_towards_its_middle() -> None:
     told = pictures.flips_of(stories().stories)
-    figure = pictures.overview_figure(told, (256, 512), "", (0, 0))
+    figure = pictures.overview_chart(told, (256, 512), "", (0, 0)).figure()
     written = next(trace for trace in figure.data if trace.mode == "text")
 
     for x, position in zip(written.x, written.textposition, strict=True):

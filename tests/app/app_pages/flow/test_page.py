@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from streamlit.testing.v1 import AppTest
 
-from app.app_pages.flow.figure import PARTS, flow_map, rejection_figure, step_figure
+from app.app_pages.flow.charts import PARTS, flow_map, rejection_chart, step_chart
 from app.store import models
 from rsp_lab.analysis.comparison.channels import rank_channels
 from rsp_lab.analysis.ledger.selection import rejection_map
@@ -108,7 +108,7 @@ def test_the_large_maps_lie_on_the_image_they_are_of(unchecked: None) -> None:
     maps = {part: torch.randn((3, 4, 6), generator=drawn) for part in ("passed", "context")}
     step = StepFlow(5, 4, **maps, fused=maps["context"] + 1)
 
-    figure = step_figure(step, 1, 2.0, (10, 20), (64, 96))
+    figure = step_chart(step, 1, 2.0, (10, 20), (64, 96)).figure()
 
     heat = [trace for trace in figure.data if trace.type == "heatmap"]
     for trace, part in zip(heat, PARTS, strict=True):
@@ -121,12 +121,12 @@ def test_the_large_maps_lie_on_the_image_they_are_of(unchecked: None) -> None:
 def test_red_is_refused_and_green_is_added() -> None:
     values = np.array([[1.0, -1.0]])
 
-    figure = rejection_figure(values, 1.0, "logits", (1, 1), "", (8, 16))
+    figure = rejection_chart(values, 1.0, "logits", (1, 1), "", (8, 16)).figure()
 
     (heat,) = (trace for trace in figure.data if trace.type == "heatmap")
     colours = dict(heat.colorscale)
     assert colours[1.0].startswith("rgba(213,60,0")
     assert colours[0.0].startswith("rgba(0,158,115")
     assert colours[0.5].endswith(",0)")
-    empty = rejection_figure(None, 1.0, "logits", (1, 1), "", (8, 16))
+    empty = rejection_chart(None, 1.0, "logits", (1, 1), "", (8, 16)).figure()
     assert not [trace for trace in empty.data if trace.type == "heatmap"]

@@ -154,7 +154,7 @@ def test_the_line_stands_at_the_score_on_an_axis_that_holds_all_draws() -> None:
     score = step_complementarities(looked().record)[0]
 
     ends = charts.null_ends([score])
-    figure = charts.null_figure(score, ends)
+    figure = charts.null_chart(score, ends).figure()
 
     assert ends[0] < min(score.score, score.draws.min())
     assert max(score.draws.max(), 0) < ends[1]

@@ -9,7 +9,6 @@ from functools import cache as once
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 import torch
 from PIL import Image
@@ -18,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.ledger import bars, maps
 from app.app_pages.ledger.readings import Panel
 from app.charts import bar_rows
+from app.charts.chart import Chart
 from app.charts.signed_cells import add_signed_cells
 from app.charts.small_pictures import cell_picture
 from app.shell.scenes import region_pixel
@@ -315,9 +315,9 @@ def test_maps_keep_their_sum_and_cells_stand_at_their_place() -> None:
 
     level = 5
     values = found.maps[level].numpy()
-    figure = go.Figure()
-    add_signed_cells(figure, found.maps[level], size, 1.0, "logits")
-    trace = figure.data[0]
+    chart = Chart()
+    add_signed_cells(chart, found.maps[level], size, 1.0, "logits")
+    trace = chart.figure().data[0]
     drawn = np.asarray(trace.z)
     assert np.nansum(drawn) == pytest.approx(values.sum(), abs=1e-4)
     y, x = np.unravel_index(np.nanargmax(np.abs(drawn)), drawn.shape)

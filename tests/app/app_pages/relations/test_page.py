@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
@@ -164,9 +165,9 @@ def test_arrows_start_at_cell_centres_and_are_as_long_as_the_gaze() -> None:
     step, size = gaze_of("step54"), (256, 512)
     one = StepSide("right", "a", step, "", step.window)
 
-    figure, every = charts.arrow_figure(one, charts.ARROWS["gaze"], (3, 5), "data:,", size)
+    chart, every = charts.arrow_chart(one, charts.ARROWS["gaze"], (3, 5), "data:,", size)
 
-    lines = next(trace for trace in figure.data if trace.mode == "lines+markers")
+    lines = next(trace for trace in chart.figure().data if trace.mode == "lines+markers")
     expected = []
     for y in range(every // 2, 16, every):
         for x in range(every // 2, 32, every):
@@ -178,7 +179,7 @@ def test_arrows_start_at_cell_centres_and_are_as_long_as_the_gaze() -> None:
 
 
 def test_a_map_lies_on_the_pixels_of_its_cells() -> None:
-    trace = cell_map(np.zeros((2, 3)), (10, 33), "px")
+    trace = go.Heatmap(cell_map(np.zeros((2, 3)), (10, 33), "px"))
 
     # Cells of 5 x 11 pixels, whose first centres are at 2 and 5.
     assert (trace.y0, trace.dy, trace.x0, trace.dx) == (2, 5, 5, 11)

@@ -8,12 +8,11 @@ import shutil
 from pathlib import Path
 from statistics import median
 
-import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.app_pages.runs import charts, records
-from app.app_pages.runs.charts import curve_figure, thinned
+from app.app_pages.runs.charts import curve_chart, thinned
 from app.app_pages.runs.logs import Curve, RunError, differences, flat, read_run, sentence
 from app.shell.text import as_read
 from app.store.run_folders import run_folders
@@ -297,7 +296,7 @@ def test_a_curve_of_many_points_keeps_its_mean_and_its_end() -> None:
 def test_each_run_has_its_own_stroke(root: Path) -> None:
     runs = [read_run(name, write_run(root, name)) for name in ("one", "two", "three")]
 
-    figure: go.Figure = curve_figure(runs, [one.curves["loss"] for one in runs], "loss", log=True)
+    figure = curve_chart(runs, [one.curves["loss"] for one in runs], "loss", log=True).figure()
 
     assert len({(trace.line.color, trace.line.dash) for trace in figure.data}) == 3
     assert figure.layout.yaxis.type == "log"

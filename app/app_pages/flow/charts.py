@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+from typing import Any
 
+import numpy as np
+
+from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_negative
-from app.charts.on_image import PHONE, cell_map, frame_level, mark_pixel, picture_figure
-from app.charts.theme import diverging, plain_figure
+from app.charts.on_image import PHONE, cell_map, frame_level, mark_pixel, picture_chart
+from app.charts.theme import diverging, plain_chart
 from app.shell.picker import enlarged, is_narrow
 from rsp_lab.analysis.passes.flow import ContextFlow, StepFlow
 
@@ -36,13 +37,13 @@ def flow_scales(flows: tuple[ContextFlow, ...], channel: int) -> dict[str, float
     return scales
 
 
-def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go.Figure:
+def flow_chart(flow: ContextFlow, channel: int, scales: dict[str, float]) -> Chart:
     """Heatmaps of one model; the scale of a step is the one given, which both models share."""
     steps = list(flow)
     height, breadth = flow.image_size
     titles = list(_SHORT if is_narrow() else _LONG)
     rows = [f"{s.high} → {s.low}<br>±{scales[s.name]:.3g}" for s in steps]
-    figure = make_subplots(
+    chart = Chart.grid(
         len(steps),
         len(PARTS),
         column_titles=titles,
@@ -53,37 +54,37 @@ def flow_figure(flow: ContextFlow, channel: int, scales: dict[str, float]) -> go
     for row, step in enumerate(steps, 1):
         for column, part in enumerate(PARTS, 1):
             values = flow_map(step, part, channel)
-            figure.add_trace(_heatmap(values, part, scales[step.name]), row, column)
-            cells = values.shape
-            hatch_negative(figure, values, cells, scales[step.name], {"row": row, "col": column})
-            figure.update_xaxes(range=[-0.5, cells[1] - 0.5], row=row, col=column)
-            figure.update_yaxes(range=[cells[0] - 0.5, -0.5], row=row, col=column)
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False)
-    figure.update_annotations(font_size=12)
+            place, cells = (row, column), values.shape
+            chart.add(_heatmap(values, part, scales[step.name]), place)
+            hatch_negative(chart, values, cells, scales[step.name], place)
+            chart.update_x(place, range=[-0.5, cells[1] - 0.5])
+            chart.update_y(place, range=[cells[0] - 0.5, -0.5])
+    chart.update_x(visible=False, constrain="domain")
+    chart.update_y(visible=False)
+    chart.update_annotations(font={"size": 12})
     each = (_across() - 70) / len(PARTS) * height / breadth
-    figure.update_layout(
+    chart.update(
         height=round(_TOP + len(steps) * each * (1 + _ROW_GAP) + 8),
         margin={"l": 0, "r": 62, "t": _TOP, "b": 4},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
     )
     # Plotly turns row titles to read upwards; level and scale are read across.
-    for annotation in figure.layout.annotations[len(PARTS) :]:
-        annotation.update(textangle=0, xanchor="left", align="left")
-    return figure
+    chart.update_annotations(len(PARTS), textangle=0, xanchor="left", align="left")
+    return chart
 
 
-def _heatmap(values: np.ndarray, part: str, scale: float) -> go.Heatmap:
+def _heatmap(values: np.ndarray, part: str, scale: float) -> dict[str, Any]:
     reach = max(scale, float(np.finfo(np.float32).tiny))
-    return go.Heatmap(
-        z=values,
-        zmin=-reach,
-        zmax=reach,
-        colorscale=diverging(),
-        showscale=False,
-        hovertemplate="cell y %{y}, x %{x}<br>%{z:.3g} (feature value, no unit)<extra>" + part + "</extra>",
-    )
+    return {
+        "type": "heatmap",
+        "z": values,
+        "zmin": -reach,
+        "zmax": reach,
+        "colorscale": diverging(),
+        "showscale": False,
+        "hovertemplate": "cell y %{y}, x %{x}<br>%{z:.3g} (feature value, no unit)<extra>" + part + "</extra>",
+    }
 
 
 def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
@@ -92,29 +93,23 @@ def flow_map(step: StepFlow, part: str, channel: int) -> np.ndarray:
     return values
 
 
-def step_figure(step: StepFlow, channel: int, scale: float, pixel: tuple[int, int], size: tuple[int, int]) -> go.Figure:
+def step_chart(step: StepFlow, channel: int, scale: float, pixel: tuple[int, int], size: tuple[int, int]) -> Chart:
     """The four maps of a step over an image of ``size`` (y, x), on one scale, framed by the level they come from."""
-    figure = make_subplots(
-        2,
-        2,
-        subplot_titles=_titles(step),
-        horizontal_spacing=0.02,
-        vertical_spacing=0.09,
-    )
+    chart = Chart.grid(2, 2, titles=_titles(step), horizontal_spacing=0.02, vertical_spacing=0.09)
     for index, part in enumerate(PARTS):
-        place = {"row": 1 + index // 2, "col": 1 + index % 2}
+        place = (1 + index // 2, 1 + index % 2)
         values = flow_map(step, part, channel)
         trace = cell_map(values, size, "", zmin=-scale, zmax=scale, colorscale=diverging(), showscale=False)
-        figure.add_trace(trace, **place)
-        hatch_negative(figure, values, size, scale, place)
-        frame_level(figure, step.high if part in ("passed", "context") else step.low, size, **place)
-        mark_pixel(figure, pixel, **place)
-    figure.update_xaxes(visible=False, range=[-0.5, size[1] - 0.5], constrain="domain")
-    figure.update_yaxes(visible=False, range=[size[0] - 0.5, -0.5])
-    figure.update_annotations(font_size=12)
+        chart.add(trace, place)
+        hatch_negative(chart, values, size, scale, place)
+        frame_level(chart, step.high if part in ("passed", "context") else step.low, size, place)
+        mark_pixel(chart, pixel, place)
+    chart.update_x(visible=False, range=[-0.5, size[1] - 0.5], constrain="domain")
+    chart.update_y(visible=False, range=[size[0] - 0.5, -0.5])
+    chart.update_annotations(font={"size": 12})
     each = (_across() / 2) * size[0] / size[1]
     height = round(min(760, 2.1 * each + 60))
-    return plain_figure(figure, height, margin={"l": 2, "r": 2, "t": 24, "b": 4}, meta={"pick": list(size)})
+    return plain_chart(chart, height, margin={"l": 2, "r": 2, "t": 24, "b": 4}, meta={"pick": list(size)})
 
 
 def _across() -> int:
@@ -127,9 +122,9 @@ def _titles(step: StepFlow) -> list[str]:
     return [f"Q′<sub>{high}</sub> offered", took, f"Q<sub>{low}</sub> own map", f"T<sub>{low}</sub> result"]
 
 
-def rejection_figure(
+def rejection_chart(
     values: np.ndarray | None, scale: float, unit: str, pixel: tuple[int, int], ground: str, size: tuple[int, int]
-) -> go.Figure:
+) -> Chart:
     """Cells over the photograph: red where context for the class was refused, green where it was added.
 
     Args:
@@ -140,11 +135,10 @@ def rejection_figure(
         ground: the photograph.
         size: (y, x) of the image.
     """
-    figure = picture_figure(size, ground, opacity=0.75)
+    chart = picture_chart(size, ground, opacity=0.75)
     if values is not None:
-        figure.add_trace(
-            cell_map(values, size, unit, zmin=-scale, zmax=scale, colorscale=REFUSED_AND_ADDED, showscale=False)
-        )
-        hatch_negative(figure, values, size, scale)
-    mark_pixel(figure, pixel)
-    return figure
+        ends = {"zmin": -scale, "zmax": scale}
+        chart.add(cell_map(values, size, unit, colorscale=REFUSED_AND_ADDED, showscale=False, **ends))
+        hatch_negative(chart, values, size, scale)
+    mark_pixel(chart, pixel)
+    return chart
