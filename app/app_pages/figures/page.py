@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -22,6 +23,11 @@ KEY = "figure"
 PREVIEWS = 4
 """Beside each other."""
 _ALL = "Drawing all figures"
+_FORMAT_HELP = {
+    "pdf": "Vectors, with the fonts embedded.",
+    "svg": "Vectors, with letters as outlines.",
+    "png": "300 pixels an inch.",
+}
 _WIDTH_HELP = "Of a page, 7.16 inches, or of one of its columns, 3.5 inches, where the figure has that form."
 
 
@@ -59,21 +65,26 @@ def _show(selection: Selection, heading: Heading, name: str, width: str, words: 
     if figure.notice:
         st.warning(escape(figure.notice))
     with st.container(key="figure-paper"):
-        st.image(figure.files["png"], width="stretch" if width == "page" or not FIGURES[name].column else "content")
+        st.image(figure.preview, width="stretch" if width == "page" or not FIGURES[name].column else "content")
     st.caption(escape(words))
     row = st.container(horizontal=True, vertical_alignment="center")
     for ending, mime in shelf.FORMATS.items():
-        content = figure.files[ending]
         row.download_button(
-            f"{ending.upper()}, {_size(len(content))}",
-            content,
+            ending.upper(),
+            partial(_written, selection, name, width, ending),
             f"{shelf.file_stem(selection)}-{name}.{ending}",
             mime,
             key=f"download-{ending}",
             on_click="ignore",
+            help=f"{_FORMAT_HELP[ending]} Written when pressed.",
         )
     st.markdown("###### Caption")
     st.code(figure.caption, language=None, wrap_lines=True)
+
+
+def _written(selection: Selection, name: str, width: str, ending: str) -> bytes:
+    """The file of one ending."""
+    return shelf.drawn(selection, name, width, (ending,)).files[ending]
 
 
 def _draw_all(selection: Selection, heading: Heading, names: tuple[str, ...], width: str) -> None:
@@ -81,7 +92,7 @@ def _draw_all(selection: Selection, heading: Heading, names: tuple[str, ...], wi
     asked = st.button(f"Draw all {len(names)}", key="draw-all")
     if asked:
         forget_stop()
-    ready = all(shelf.is_drawn(selection, name, width) for name in names)
+    ready = all(shelf.is_written(selection, name, width) for name in names)
     if not asked and not ready:
         if was_stopped(_ALL):
             st.caption("Stopped. What was drawn before is kept.")
@@ -91,7 +102,7 @@ def _draw_all(selection: Selection, heading: Heading, names: tuple[str, ...], wi
     for number, name in enumerate(names):
         bar.report(number / len(names))
         try:
-            figures[name] = shelf.drawn(selection, name, width)
+            figures[name] = shelf.drawn(selection, name, width, shelf.FORMATS)
         except REFUSED as problem:
             problems.append(f"{FIGURES[name].title}: {problem}")
     bar.close()
@@ -119,7 +130,7 @@ def _draw_previews(figures: dict[str, shelf.FigureFiles]) -> None:
                 st.columns(PREVIEWS), list(figures.items())[row : row + PREVIEWS], strict=False
             ):
                 with place:
-                    st.image(figure.files["png"], width="stretch")
+                    st.image(figure.preview, width="stretch")
                     title = FIGURES[name].title
                     st.button(title, key=f"choose-{name}", type="tertiary", on_click=_choose, args=(name,))
 

@@ -1,4 +1,4 @@
-"""Figures for print of the selection: those of the catalogue that exist, drawn when asked, as files in memory."""
+"""Figures for print of the selection: those of the catalogue that exist, drawn and written when asked, in memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import io
 import re
 import tempfile
 import zipfile
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
+from typing import cast
 
 from app.shell import scenes
 from app.shell.selection import Selection
@@ -28,20 +29,24 @@ WIDTHS = {"page": DOUBLE, "column": SINGLE}
 """Inches by name."""
 FIRST = "predictions"
 """Offered first."""
+PREVIEW_DPI = 200
+"""Pixels an inch on the page: a figure as wide as a page has as many as it is shown in, and no more are sent."""
 # The look of figures is set for the whole process while one is drawn.
 _DRAWING = Lock()
 
 
 @dataclass(frozen=True)
 class FigureFiles:
-    """One figure as files.
+    """One figure, and what has been written of it.
 
     Attributes:
-        files: content by ending, see :data:`FORMATS`.
+        preview: PNG of :data:`PREVIEW_DPI`.
+        files: content by ending, of those of :data:`FORMATS` that were asked for so far.
         caption: plain text.
         notice: what a reader should know about letters that could not be drawn; may be empty.
     """
 
+    preview: bytes
     files: Mapping[str, bytes]
     caption: str
     notice: str = ""
@@ -75,24 +80,42 @@ def key_of(selection: Selection, name: str, width: str = "page") -> Hashable:
     return selection.key(("figure", name, width, selection.result.channel), target=selection.target)
 
 
-def drawn(selection: Selection, name: str, width: str = "page") -> FigureFiles:
-    """A figure in all formats, drawn once.
+def drawn(selection: Selection, name: str, width: str = "page", endings: Iterable[str] = ()) -> FigureFiles:
+    """A figure with its preview, and with its files of these endings; what is there already is not made again.
 
     Raises:
         ValueError, LedgerError: if it cannot be drawn.
     """
-    return results().get(key_of(selection, name, width), lambda: _draw(selection, name, width))
+    key = key_of(selection, name, width)
+    held = _held(key)
+    missing = tuple(ending for ending in endings if held is None or ending not in held.files)
+    if held is None or missing:
+        held = _draw(selection, name, width, missing, held)
+        results().put(key, held)
+    return held
 
 
-def is_drawn(selection: Selection, name: str, width: str = "page") -> bool:
-    return key_of(selection, name, width) in results()
+def is_written(selection: Selection, name: str, width: str = "page") -> bool:
+    """Whether a figure's files of all formats are there."""
+    held = _held(key_of(selection, name, width))
+    return held is not None and set(FORMATS) <= set(held.files)
 
 
-def _draw(selection: Selection, name: str, width: str) -> FigureFiles:
+def _held(key: Hashable) -> FigureFiles | None:
+    return cast("FigureFiles | None", results().find(key))
+
+
+def _draw(
+    selection: Selection, name: str, width: str, endings: tuple[str, ...], held: FigureFiles | None = None
+) -> FigureFiles:
+    """A figure with files of these endings, beside what is held of it."""
     with _DRAWING, collected_letters() as letters, tempfile.TemporaryDirectory() as folder:
         figure = FIGURES[name].draw(figure_input(selection, width))
-        files = {ending: save(figure.figure, Path(folder) / f"{name}.{ending}").read_bytes() for ending in FORMATS}
-    return FigureFiles(files, figure.caption, missing_notice(letters) if letters else "")
+        files = {ending: save(figure.figure, Path(folder) / f"{name}.{ending}").read_bytes() for ending in endings}
+        if held is not None:
+            return replace(held, files={**held.files, **files})
+        preview = save(figure.figure, Path(folder) / "preview.png", dpi=PREVIEW_DPI).read_bytes()
+    return FigureFiles(preview, files, figure.caption, missing_notice(letters) if letters else "")
 
 
 def archive(figures: Mapping[str, FigureFiles]) -> bytes:

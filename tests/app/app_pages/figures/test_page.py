@@ -18,17 +18,21 @@ from streamlit.testing.v1 import AppTest
 from app.app_pages.figures import shelf
 from app.shell.text import escape
 from app.store import models
+from app.store.results import Results
 from rsp_lab.analysis.comparison.compare import assemble
 from rsp_lab.analysis.targets.target import PixelTarget
 from rsp_lab.capture.record import Record
 from rsp_lab.data.scenes.dataset import FIRST_SEED
+from rsp_lab.figures.figure_kind import DrawnFigure
 from rsp_lab.figures.letters import missing_notice
 from tests.kit.pages import run
 
 
 def test_the_chosen_figure_alone_is_drawn(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
-    whole = shelf._draw
+    written: list[str] = []
+    whole, save = shelf._draw, shelf.save
+    monkeypatch.setattr(shelf, "save", lambda *asked, **how: (written.append(asked[1].name), save(*asked, **how))[1])
     monkeypatch.setattr(shelf, "_draw", lambda *asked: (drawn.append(asked[1]), whole(*asked))[1])
     page.query_params["pixel"] = "11,12"
 
@@ -37,7 +41,8 @@ def test_the_chosen_figure_alone_is_drawn(page: AppTest, monkeypatch: pytest.Mon
     assert "12 figures for print, about" in said
     assert "at y 11, x 12" in said
     assert drawn == ["predictions"]
-    # The offline file and the two records are written when pressed.
+    assert written == ["preview.png"]
+    # Files are written when pressed, the offline file and the two records too.
     assert [b.proto.label.split(",")[0] for b in page.get("download_button")] == [
         "PDF",
         "SVG",
@@ -62,6 +67,33 @@ def test_a_figure_is_drawn_once_with_its_caption(page: AppTest, monkeypatch: pyt
     assert page.code
 
 
+def test_a_file_is_written_when_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    kept = Results()
+    monkeypatch.setattr(shelf, "results", lambda: kept)
+    monkeypatch.setattr(shelf, "key_of", lambda *asked: asked[1:])
+    monkeypatch.setattr(shelf, "figure_input", lambda *_: None)
+    monkeypatch.setitem(
+        shelf.FIGURES, "predictions", SimpleNamespace(draw=lambda _: DrawnFigure(Figure(), "words", {}))
+    )
+    whole = shelf.save
+    monkeypatch.setattr(shelf, "save", lambda *asked, **how: (written.append(asked[1].name), whole(*asked, **how))[1])
+    selection: Any = None
+
+    seen = shelf.drawn(selection, "predictions")
+    assert not shelf.is_written(selection, "predictions")
+    with_one = shelf.drawn(selection, "predictions", endings=("pdf",))
+    again = shelf.drawn(selection, "predictions")
+    whole_shelf = shelf.drawn(selection, "predictions", endings=shelf.FORMATS)
+
+    assert with_one.files["pdf"].startswith(b"%PDF-")
+    assert again is with_one
+    assert seen.preview is with_one.preview is whole_shelf.preview
+    assert set(whole_shelf.files) == set(shelf.FORMATS)
+    assert shelf.is_written(selection, "predictions")
+    assert written == ["preview.png", "predictions.pdf", "predictions.svg", "predictions.png"]
+
+
 def test_without_relations_their_figures_are_not_offered(page: AppTest) -> None:
     page.query_params["right"] = "scenes-baseline"
     run(page)
@@ -80,13 +112,15 @@ def test_files_are_what_their_endings_say() -> None:
         shown=shown, loaded=loaded, names=("left", "right"), result=result, target=target, passes=()
     )
 
-    found = shelf._draw(selection, "predictions", "page")
-    narrow = shelf._draw(selection, "predictions", "column")
+    found = shelf._draw(selection, "predictions", "page", tuple(shelf.FORMATS))
+    narrow = shelf._draw(selection, "predictions", "column", ("png",))
 
     assert found.files["pdf"].startswith(b"%PDF-")
     assert b"<svg" in found.files["svg"][:2000]
     assert Image.open(io.BytesIO(found.files["png"])).size[0] == round(7.16 * 300)
     assert Image.open(io.BytesIO(narrow.files["png"])).size[0] == round(3.5 * 300)
+    assert Image.open(io.BytesIO(narrow.preview)).size[0] == round(3.5 * shelf.PREVIEW_DPI)
+    assert list(narrow.files) == ["png"]
     assert f"Image: {shown.sample.name}, " in found.caption
     assert not found.notice
     with zipfile.ZipFile(io.BytesIO(shelf.archive({"one": found}))) as zipped:
@@ -100,7 +134,7 @@ def test_letters_that_no_font_has_are_said(page: AppTest, monkeypatch: pytest.Mo
     notice = missing_notice({"車"})
     picture = io.BytesIO()
     Image.new("RGB", (8, 8)).save(picture, "PNG")
-    files = shelf.FigureFiles(dict.fromkeys(shelf.FORMATS, picture.getvalue()), "words", notice)
+    files = shelf.FigureFiles(picture.getvalue(), {}, "words", notice)
     monkeypatch.setattr(shelf, "_draw", lambda *_: files)
     page.query_params["pixel"] = "21,31"
     run(page)
