@@ -119,6 +119,11 @@ def cell_map(values: np.ndarray, size: tuple[int, int], unit: str, **heatmap: An
     }
 
 
+def colour_bar() -> dict[str, Any]:
+    """Of a map: as high as the picture, in the room to the right of it."""
+    return {"thickness": 10, "len": 1, "y": 0.5, "x": 1.0, "xpad": 6, "tickfont": {"size": 11}, "nticks": 5}
+
+
 def mark_pixel(chart: Chart, pixel: tuple[int, int], place: Place | None = None) -> None:
     """The selected pixel (y, x): a ring with a dark and a light rim, which shows on every ground."""
     for size, colour, line in ((13, "#111111", 4), (13, "#FFFFFF", 2)):

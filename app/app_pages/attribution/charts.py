@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_negative
-from app.charts.on_image import cell_map, ink, mark_pixel, picture_chart
+from app.charts.on_image import cell_map, colour_bar, ink, mark_pixel, picture_chart
 from app.charts.theme import diverging, is_dark, plain_chart, reach
 from rsp_lab.analysis.attribution.attribute import Attribution
 from rsp_lab.analysis.faithfulness.at_input import Faithfulness, block_means
@@ -51,11 +50,10 @@ def map_chart(
 ) -> Chart:
     """A map over the photograph, with the outlines of what is planted."""
     chart = picture_chart(attribution.image_size, ground, right=_BAR, opacity=0.8 if over else 1.0)
-    bar: dict[str, Any] = {"thickness": 10, "len": 1, "y": 0.5, "x": 1.0, "xpad": 6, "tickfont_size": 11, "nticks": 5}
     values, size = drawn(attribution), attribution.image_size
     colours = _laid_over() if over else diverging()
     unit = attribution.method.unit_of("cell")
-    chart.add(cell_map(values, size, unit, zmin=-end, zmax=end, colorscale=colours, colorbar=bar))
+    chart.add(cell_map(values, size, unit, zmin=-end, zmax=end, colorscale=colours, colorbar=colour_bar()))
     hatch_negative(chart, values, size, end, most=FINE)
     for name, mask in outlines.items():
         _outline(chart, name, mask)

@@ -55,9 +55,9 @@ def panel_chart(film: Film, panel: FilmPanel, place: int) -> Chart:
     chart.update_x(title={"text": X_WORDS, "font": {"size": 11}, "standoff": 2})
     chart.update_y(range=ends(panel), gridcolor=grid, zeroline=False, fixedrange=True, nticks=5)
     if panel.reference is not None:
-        across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": panel.reference, "y1": panel.reference}
+        across = {"x0": 0, "x1": 1, "xref": "x domain", "y0": panel.reference, "y1": panel.reference, "yref": "y"}
         chart.add_shape({"type": "line", **across, "line": {"color": _GREY, "width": 1}, "layer": "below"})
-    upright = {"x0": x[place], "x1": x[place], "y0": 0, "y1": 1, "yref": "y domain"}
+    upright = {"x0": x[place], "x1": x[place], "xref": "x", "y0": 0, "y1": 1, "yref": "y domain"}
     chart.add_shape({"type": "line", **upright, "line": {"color": _OTHERS[is_dark()][0], "width": 1.4}})
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}, "itemwidth": 30}
     margin = {"l": 8, "r": 8, "t": 44, "b": 8}

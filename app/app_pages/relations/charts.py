@@ -13,7 +13,7 @@ from torch import Tensor
 
 from app.charts.chart import Chart
 from app.charts.negative_hatch import hatch_negative
-from app.charts.on_image import cell_map, frame_level, ink, mark_pixel, picture_chart
+from app.charts.on_image import cell_map, colour_bar, frame_level, ink, mark_pixel, picture_chart
 from app.charts.theme import diverging, plain_chart, reach, sequential
 from app.shell.steps import StepSide
 from rsp_lab.analysis.relation_weights.gaze import StepGaze
@@ -110,17 +110,7 @@ def reading_chart(
     chart = picture_chart(size, ground, right=_BAR, width=round(wide * _HALF), highest=round(wide * _HIGHEST))
     if one.gaze is not None:
         values, colours = values_of(one.gaze, reading), diverging() if reading.signed else sequential()
-        bar: dict[str, Any] = {
-            "thickness": 10,
-            "len": 1,
-            "y": 0.5,
-            "x": 1.0,
-            "xpad": 6,
-            "tickfont_size": 11,
-            "nticks": 5,
-        }
-        if reading.unit:
-            bar["ticksuffix"] = f" {reading.unit}"
+        bar = colour_bar() | ({"ticksuffix": f" {reading.unit}"} if reading.unit else {})
         shown = {"zmin": scale[0], "zmax": scale[1], "opacity": 0.62 if over else 1.0}
         chart.add(cell_map(values, size, reading.unit, colorscale=colours, colorbar=bar, **shown))
         if reading.signed:
