@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from app.shell.selection import Selection
 from app.store.results import results
 from rsp_lab.analysis.ledger.ledger import ContextLedger, context_ledger
@@ -48,10 +50,15 @@ def knock_outs(selection: Selection, side: int) -> LevelKnockOuts:
         ValueError, FrozenError, LedgerError: as :func:`rsp_lab.analysis.surgery.knock_out.knock_out_levels`.
     """
     loaded, looked = selection.loaded[side], selection.passes[side]
+    answers = selection.key("levels taken away, about any target", side=side)
 
     def work() -> LevelKnockOuts:
         frozen = looked.head if looked.held is None else looked.held
+        # What the network answers without a level does not depend on the target.
+        beside = cast("LevelKnockOuts | None", results().find(answers))
         with loaded.lock:
-            return knock_out_levels(frozen, looked.image, selection.target)
+            found = knock_out_levels(frozen, looked.image, selection.target, beside=beside)
+        results().put(answers, found)
+        return found
 
     return results().get(selection.key("levels taken away", side=side, target=selection.target), work)

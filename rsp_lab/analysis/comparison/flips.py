@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -127,6 +128,10 @@ class FlipStory(Summarised):
 
     def entries(self) -> tuple[LedgerEntry, ...]:
         """All entries, the largest difference first; the differences add up to that of the logits."""
+        return self._entries
+
+    @cached_property
+    def _entries(self) -> tuple[LedgerEntry, ...]:
         found = [LedgerEntry(None, BIAS, self.left.bias, self.right.bias)]
         for level in self.difference.levels:
             for source in self.tables[0].columns:

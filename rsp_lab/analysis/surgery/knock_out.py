@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rsp_lab.analysis.ledger.freeze import frozen_for
 from rsp_lab.analysis.ledger.frozen_pass import FrozenPass
@@ -23,6 +24,8 @@ from rsp_lab.shapes import level_name, strides_dict
 from rsp_lab.summary import Rows, Summarised
 from rsp_lab.text import percent, rounded, signed_fixed
 
+_SAME = 1e-5
+"""What rounding may change of logits that are worked out twice, of the largest."""
 KNOCK_OUT_RULE = "all maps of the level set to 0, behind which the network runs on; nothing is retrained"
 
 
@@ -72,6 +75,8 @@ class LevelKnockOuts(Summarised):
         levels: lowest first.
         refused: why nothing can be held, in words; empty where it can.
         strides: of a network of another make, by level; see :attr:`FrozenPass.strides`.
+        logits: (1, class, v, u), with all levels.
+        logits_without: the same by the level that is taken away, in the running network.
     """
 
     name: str
@@ -80,6 +85,8 @@ class LevelKnockOuts(Summarised):
     levels: dict[int, LevelKnockOut]
     refused: str
     strides: dict[int, int] = field(default_factory=dict)
+    logits: Tensor = field(default_factory=lambda: torch.zeros(0), repr=False)
+    logits_without: dict[int, Tensor] = field(default_factory=dict, repr=False)
 
     def level_name(self, level: int) -> str:
         """What a level is called, see :func:`rsp_lab.shapes.level_name`."""
@@ -112,7 +119,13 @@ def _words(one: LevelKnockOut) -> str:
     return f"{signed_fixed(one.live, 4)} live{held}, {percent(one.labels_changed, 1)} of the labels change{flips}"
 
 
-def knock_out_levels(model: Segmenter | Subject | FrozenPass, image: ImageLike, target: Target) -> LevelKnockOuts:
+def knock_out_levels(
+    model: Segmenter | Subject | FrozenPass,
+    image: ImageLike,
+    target: Target,
+    *,
+    beside: LevelKnockOuts | None = None,
+) -> LevelKnockOuts:
     """Each level of a model of any make taken away alone; a pass of what lies behind the maps a level.
 
     Args:
@@ -120,25 +133,53 @@ def knock_out_levels(model: Segmenter | Subject | FrozenPass, image: ImageLike, 
             forward pass.
         image: RGB, uint8 or float in [0, 1]; see :mod:`rsp_lab.rgb`.
         target: a class or rival that it leaves open is what the model predicts with all levels.
+        beside: of the same model and image about another target: what the network answers without each level is taken
+            over, which is most of the work.
 
     Raises:
-        ValueError: for a target that does not fit, or what :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
+        ValueError: for a target that does not fit, a result beside that is of another model or image, or what
+            :func:`~rsp_lab.analysis.ledger.freeze.freeze` refuses.
         FrozenError: for a cut that does not fit the network.
     """
     frozen, target = frozen_for(model, image, target)
     contributions = {} if frozen.refused else context_ledger(frozen, frozen.image, target).sums
     size = frozen.image_size
-    labels = labels_from_logits(frozen.logits, size)
+    if beside is None:
+        answers = {level: _without(frozen, level) for level in frozen.q}
+    else:
+        _check_same_pass(beside, frozen)
+        answers = {x: (beside.logits_without[x], one.labels_changed, one.flips) for x, one in beside.levels.items()}
     value = target_value(frozen.logits[0], target, size, frozen.class_names)
-    found = {}
-    for level, q in frozen.q.items():
-        with torch.no_grad():
-            logits = frozen.live({**frozen.q, level: torch.zeros_like(q)})
-        found[level] = LevelKnockOut(
+    found = {
+        level: LevelKnockOut(
             level=level,
             live=target_value(logits[0], target, size, frozen.class_names) - value,
             held=-contributions[level] if level in contributions else None,
-            labels_changed=float((labels_from_logits(logits, size) != labels).double().mean()),
-            flips=frozen.gate_flips(level) if isinstance(frozen, FrozenSubject) else None,
+            labels_changed=labels_changed,
+            flips=flips,
         )
-    return LevelKnockOuts(frozen.name, target, value, found, frozen.refused, frozen.strides)
+        for level, (logits, labels_changed, flips) in answers.items()
+    }
+    without = {level: logits for level, (logits, _, _) in answers.items()}
+    return LevelKnockOuts(
+        frozen.name, target, value, found, frozen.refused, frozen.strides, frozen.logits.detach(), without
+    )
+
+
+def _without(frozen: FrozenPass, level: int) -> tuple[Tensor, float, float | None]:
+    """The running network's logits without a level, and the shares of labels and of gates that change."""
+    with torch.no_grad():
+        logits = frozen.live({**frozen.q, level: torch.zeros_like(frozen.q[level])})
+    before, after = (labels_from_logits(one, frozen.image_size) for one in (frozen.logits, logits))
+    flips = frozen.gate_flips(level) if isinstance(frozen, FrozenSubject) else None
+    return logits, float((after != before).double().mean()), flips
+
+
+def _check_same_pass(beside: LevelKnockOuts, frozen: FrozenPass) -> None:
+    logits = frozen.logits.detach()
+    same = beside.logits.shape == logits.shape and list(beside.levels) == list(frozen.q)
+    if not same or float((beside.logits.to(logits) - logits).abs().max()) > _SAME * float(logits.abs().max()):
+        raise ValueError(
+            f"what stands beside, of {beside.name}, is of another model or image than {frozen.name} on this one: its "
+            "logits are others. Leave beside out."
+        )

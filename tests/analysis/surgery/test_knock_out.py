@@ -65,3 +65,24 @@ def test_where_no_ledger_adds_up_the_running_network_still_answers() -> None:
     # Either factor at 0 leaves the same.
     assert found.levels[2].live == pytest.approx(found.levels[4].live, abs=1e-6)
     assert "refused" in repr(found)
+
+
+def test_another_target_takes_over_what_the_network_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen, other = freeze(scene_subject(), noise_image()), PixelTarget(40, 10, "car", "road")
+    first, alone = (knock_out_levels(frozen, frozen.image, target) for target in (TARGET, other))
+    monkeypatch.setattr(type(frozen), "live", lambda *_: pytest.fail("the network ran again"))
+    monkeypatch.setattr(type(frozen), "gate_flips", lambda *_: pytest.fail("gates were counted again"))
+
+    found = knock_out_levels(frozen, frozen.image, other, beside=first)
+
+    assert found.to_dict() == alone.to_dict()
+    assert found.to_dict() != first.to_dict()
+
+
+def test_what_stands_beside_is_of_the_same_pass() -> None:
+    image, levels = noise_image(), network(presets.rsp2())
+    first = knock_out_levels(scene_subject(), image, TARGET)
+
+    for model, seen in ((scene_subject(), image.flip(-1)), (scene_subject(gated=True), image), (levels, image)):
+        with pytest.raises(ValueError, match=r"of another model or image than .*Leave beside out"):
+            knock_out_levels(model, seen, TARGET, beside=first)
