@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
 from app.app_pages.segments import stories
-from app.app_pages.segments.pictures import Shown, names_html, panoptic_html, semantic_html
+from app.app_pages.segments.pictures import Shown, ground_uri, names_html, panoptic_html, semantic_html
 from app.shell.chip import size_words
 from app.shell.choices import choose, choose_number, control_columns, select
 from app.shell.heading import Heading
@@ -15,6 +16,7 @@ from app.shell.link import set_pixel
 from app.shell.selection import SIDES, Selection
 from app.shell.text import draw_caption, draw_head, escape
 from app.store.models import Photograph, scene_size, segments_of
+from app.store.results import results
 from rsp_lab.analysis.ledger.residual import LedgerError
 from rsp_lab.analysis.panoptic.changes import (
     KINDS,
@@ -187,9 +189,9 @@ def draw_pictures(
                 st.info(escape(f"{problem}"))
                 continue
             chosen = None if story is None else story.place.mask
-            picture, placed = panoptic_html(
-                selection.shown.sample.image, seen.merged, shown, selection.result.pixel, chosen, known
-            )
+            key = selection.key(("segments picture", shown, seen.merged.rule), side=SIDES.index(side))
+            ground = results().get(key, partial(ground_uri, selection.shown.sample.image, seen.merged, shown))
+            picture, placed = panoptic_html(ground, seen.merged, shown, selection.result.pixel, chosen, known)
             st.html(picture)
             with st.container(key=f"lines-3-segments-{side}"):
                 if shown == Shown.SEMANTIC:

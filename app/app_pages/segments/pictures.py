@@ -49,8 +49,13 @@ class Shown(StrEnum):
     NOTHING = "nothing"
 
 
+def ground_uri(image: Tensor, merged: Merged, shown: Shown) -> str:
+    """The photograph (uint8 [3, y, x]) with what is laid over it, as a data address."""
+    return picture_uri(_ground(image, merged, shown, _times(merged.size)))
+
+
 def panoptic_html(
-    image: Tensor,
+    ground: str,
     merged: Merged,
     shown: Shown,
     pixel: Pixel,
@@ -60,18 +65,17 @@ def panoptic_html(
     """The picture of one model, as wide as its place, in which a click selects a pixel, and where its names stand.
 
     Args:
-        image: uint8 [3, y, x].
+        ground: see :func:`ground_uri`.
         merged: its segments.
-        shown: what is laid over it.
+        shown: what is laid over the photograph.
         pixel: the selected one.
         chosen: the pixels that are explained, outlined.
         known: numbers of segments in the picture beside this one.
     """
     rows, columns = merged.size
-    times = max(1, _SIDE // max(merged.size))
-    pictures = [picture_uri(_ground(image, merged, shown, times))]
+    pictures = [ground]
     if chosen is not None:
-        pictures.append(picture_uri(_outlined(chosen, times)))
+        pictures.append(picture_uri(_outlined(chosen, _times(merged.size))))
     placed = _place_names(merged, known, pixel) if shown == Shown.SEGMENTS else ()
     areas = merged.map.areas
     images = "".join(f'<img src="{uri}" alt="">' for uri in pictures)
@@ -116,8 +120,7 @@ def _at(place: tuple[float, float], size: tuple[int, int]) -> str:
 def score_chart(image: Tensor, values: Tensor, place: Place, window: Box, end: float) -> Chart:
     """What each pixel of a window does for the class of a thing, whose pixels are outlined."""
     size = image.shape[-2], image.shape[-1]
-    times = max(1, _SIDE // max(size))
-    grounds = grey_uri(image, is_dark()), picture_uri(_outlined(place.mask, times))
+    grounds = grey_uri(image, is_dark()), picture_uri(_outlined(place.mask, _times(size)))
     chart = picture_chart(size, *grounds, width=WIDTH)
     cells, unit = score_cells(values)
     if bool((cells != 0).any()):
@@ -132,6 +135,11 @@ def score_chart(image: Tensor, values: Tensor, place: Place, window: Box, end: f
 def score_cells(values: Tensor) -> tuple[Tensor, str]:
     """A map of pixels in cells that a browser draws quickly, and the unit of one."""
     return (values, "logits per pixel") if max(values.shape) <= 320 else (in_fine_cells(values), "logits per 4 x 4 px")
+
+
+def _times(size: tuple[int, int]) -> int:
+    """How many pixels of a picture across stand for one of an image of ``size``."""
+    return max(1, _SIDE // max(size))
 
 
 def _ground(image: Tensor, merged: Merged, shown: Shown, times: int) -> np.ndarray:
@@ -159,18 +167,30 @@ def _rimmed(picture: np.ndarray, ids: np.ndarray, things: list[int] | tuple[int,
     picture = picture.copy()
     picture[edge] = (0.35 * picture[edge] + 0.65 * 255).astype(np.uint8)
     for thing in things:
-        inside = ids == thing
-        picture[ndimage.binary_dilation(inside, iterations=2) & ~inside] = 26
-        picture[inside & ~ndimage.binary_erosion(inside, iterations=2, border_value=1)] = 255
+        box = _box(ids == thing, 2)
+        inside, part = ids[box] == thing, picture[box]
+        part[ndimage.binary_dilation(inside, iterations=2) & ~inside] = 26
+        part[inside & ~ndimage.binary_erosion(inside, iterations=2, border_value=1)] = 255
     return picture
+
+
+def _box(mask: np.ndarray, around: int) -> tuple[slice, slice]:
+    """The rows and columns that hold a mask and so many pixels around it; all of an empty one."""
+    ends = []
+    for axis in (1, 0):
+        places = np.flatnonzero(mask.any(axis))
+        ends.append(slice(max(0, places[0] - around), places[-1] + around + 1) if len(places) else slice(None))
+    return ends[0], ends[1]
 
 
 def _outlined(mask: Tensor, times: int) -> np.ndarray:
     """The border of a region as RGBA: yellow between two dark lines, which shows on every ground."""
-    inside = np.kron(mask.numpy(), np.ones((times, times), bool))
-    picture = np.zeros((*inside.shape, 4), np.uint8)
-    picture[ndimage.binary_dilation(inside, iterations=4) & ~inside] = (17, 17, 17, 255)
-    picture[ndimage.binary_dilation(inside, iterations=3) & ~inside] = (255, 212, 0, 255)
+    whole = np.kron(mask.numpy(), np.ones((times, times), bool))
+    picture = np.zeros((*whole.shape, 4), np.uint8)
+    box = _box(whole, 4)
+    inside, part = whole[box], picture[box]
+    part[ndimage.binary_dilation(inside, iterations=4) & ~inside] = (17, 17, 17, 255)
+    part[ndimage.binary_dilation(inside, iterations=3) & ~inside] = (255, 212, 0, 255)
     return picture
 
 

@@ -123,7 +123,9 @@ def test_nothing_found_is_an_honest_result(page: AppTest) -> None:
 def test_a_picture_has_the_selected_pixel_and_its_names(compared: PanopticComparison, shown: Shown) -> None:
     seen = compared.left
     image = (seen.image[0] * 255).round().to(torch.uint8)
-    picture, placed = pictures.panoptic_html(image, seen.merged, shown, (3, 4), None)
+    picture, placed = pictures.panoptic_html(
+        pictures.ground_uri(image, seen.merged, shown), seen.merged, shown, (3, 4), None
+    )
 
     in_picture = [one.words for one in placed if one.centre is not None]
     assert [as_read(words) for words in re.findall(r"<span[^>]*>([^<]*)</span>", picture)] == in_picture
