@@ -295,12 +295,12 @@ def test_a_link_carries_the_whole_view(page: Page, browser: Browser) -> None:
 
 def test_files_that_are_downloaded_open(page: Page, tmp_path: Path) -> None:
     go(page, "Figures")
-    page.get_by_role("button", name="PDF,").wait_for()
+    page.get_by_role("button", name="PDF").wait_for()
     at_rest(page)
 
-    pdf = saved(page, "PDF,", tmp_path / "a.pdf")
-    svg = saved(page, "SVG,", tmp_path / "a.svg")
-    png = saved(page, "PNG,", tmp_path / "a.png")
+    pdf = saved(page, "PDF", tmp_path / "a.pdf")
+    svg = saved(page, "SVG", tmp_path / "a.svg")
+    png = saved(page, "PNG", tmp_path / "a.png")
     offline = saved(page, "Offline HTML", tmp_path / "a.html")
     saved(page, "scenes-rsp4, safetensors", tmp_path / "a.safetensors")
 
