@@ -137,7 +137,7 @@ def _grid_layout(
         vertical_spacing=vertical,
     )
     layout: dict[str, Any] = figure.to_plotly_json()["layout"]
-    # That of the day, which is put in when the chart is drawn.
+    # plotly puts in the one that is in force when the chart is drawn.
     layout.pop("template", None)
     return layout
 

@@ -145,7 +145,8 @@ def knock_out_levels(
     contributions = {} if frozen.refused else context_ledger(frozen, frozen.image, target).sums
     size = frozen.image_size
     if beside is None:
-        answers = {level: _without(frozen, level) for level in frozen.q}
+        labels = labels_from_logits(frozen.logits, size)
+        answers = {level: _without(frozen, level, labels) for level in frozen.q}
     else:
         _check_same_pass(beside, frozen)
         answers = {x: (beside.logits_without[x], one.labels_changed, one.flips) for x, one in beside.levels.items()}
@@ -166,13 +167,13 @@ def knock_out_levels(
     )
 
 
-def _without(frozen: FrozenPass, level: int) -> tuple[Tensor, float, float | None]:
-    """The running network's logits without a level, and the shares of labels and of gates that change."""
+def _without(frozen: FrozenPass, level: int, labels: Tensor) -> tuple[Tensor, float, float | None]:
+    """The running network's logits without a level, and the shares of ``labels`` (y, x) and of gates that change."""
     with torch.no_grad():
         logits = frozen.live({**frozen.q, level: torch.zeros_like(frozen.q[level])})
-    before, after = (labels_from_logits(one, frozen.image_size) for one in (frozen.logits, logits))
+    changed = labels_from_logits(logits, frozen.image_size) != labels
     flips = frozen.gate_flips(level) if isinstance(frozen, FrozenSubject) else None
-    return logits, float((after != before).double().mean()), flips
+    return logits, float(changed.double().mean()), flips
 
 
 def _check_same_pass(beside: LevelKnockOuts, frozen: FrozenPass) -> None:
